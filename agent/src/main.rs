@@ -1,0 +1,2 @@
+//! Sentinel.
+fn main() {}

@@ -1,1 +1,13 @@
-//! Sentinel.
+//! Sentinel, the self-healing host agent: everything around the pure core in `sentinel-engine`.
+//!
+//! `agent/ARCHITECTURE.md` shows the way through.
+
+pub mod cli;
+pub mod config;
+pub mod probe;
+pub mod process;
+pub mod receivers;
+pub mod server;
+pub mod store;
+pub mod systemd;
+pub mod telemetry;

@@ -1,1 +1,35 @@
-//! The pure core.
+//! The pure core of Sentinel: decides what to restart and what to say.
+//!
+//! Nothing here does IO or reads a clock. The driver feeds [`Engine::handle_event`] and [`Engine::handle_timeout`]
+//! with the current [`Time`], then polls [`Engine::poll_command`] until it is empty and sleeps until
+//! [`Engine::poll_timeout`]. The same inputs in the same order always give the same commands.
+
+mod budget;
+mod cause;
+mod command;
+mod event;
+mod ids;
+mod memory;
+mod notification;
+mod observation;
+mod policy;
+mod probe;
+mod report;
+mod snapshot;
+mod state;
+mod time;
+
+pub use budget::Budget;
+pub use cause::Cause;
+pub use command::{Action, Command, Verb};
+pub use event::{ActionResult, Event, OperatorRequest};
+pub use ids::{ActionId, IncidentId, Instance, ProbeRound, ServiceName};
+pub use memory::{Attempt, Incident, Memory, Pause};
+pub use notification::{Notification, NotificationKind};
+pub use observation::{Activity, Intent, Observation, Supervisor, TargetState};
+pub use policy::{Mode, OnCleanExit, Policy, Service, Settle, Severity};
+pub use probe::{ProbeFailure, ProbeOutcome, ProbePhase, Verdict};
+pub use report::{Happening, Report, Resolution};
+pub use snapshot::ServiceSnapshot;
+pub use state::{Hold, State};
+pub use time::Time;

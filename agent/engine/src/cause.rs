@@ -1,0 +1,111 @@
+//! Why a service is down: one of a closed set, with a sentence for people.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::probe::{ProbeFailure, ProbePhase};
+
+/// Why a service is down, as far as is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Cause {
+    /// The main process ended with this exit code.
+    Exited {
+        /// The exit code; 0 is a clean exit.
+        code: i32,
+    },
+    /// A signal ended the main process.
+    Killed {
+        /// The signal's number on Linux.
+        signal: i32,
+        /// Whether it left a core dump.
+        core_dumped: bool,
+    },
+    /// The kernel's OOM killer ended it.
+    OomKilled,
+    /// It did not answer its supervisor's watchdog in time.
+    Watchdog,
+    /// It did not start, stop or finish in the time its supervisor allows.
+    Timeout,
+    /// It was started too often in too short a time, and its supervisor gave up.
+    StartLimit,
+    /// A unit or service it needs could not be brought up.
+    Dependency,
+    /// It runs, and a probe of it fails.
+    Probe(ProbeFailure),
+    /// Its supervisor reports a result that has no name here.
+    Other {
+        /// The supervisor's own words.
+        result: String,
+    },
+    /// Nothing is known but that it is down.
+    Unknown,
+}
+
+impl Cause {
+    /// The word for this kind of cause, for logs, metrics and matching. A closed set.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Exited { .. } => "exited",
+            Self::Killed { .. } => "killed",
+            Self::OomKilled => "oom_killed",
+            Self::Watchdog => "watchdog",
+            Self::Timeout => "timeout",
+            Self::StartLimit => "start_limit",
+            Self::Dependency => "dependency",
+            Self::Probe(failure) => match failure.phase {
+                ProbePhase::Dns => "probe_dns",
+                ProbePhase::Connect => "probe_connect",
+                ProbePhase::Tls => "probe_tls",
+                ProbePhase::Timeout => "hung",
+                ProbePhase::Status => "probe_status",
+                ProbePhase::Body => "probe_body",
+                ProbePhase::Latency => "slow",
+                ProbePhase::Command => "probe_command",
+            },
+            Self::Other { .. } => "other",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited { code } => write!(f, "exited with code {code}"),
+            Self::Killed { signal, core_dumped } => {
+                write!(f, "killed by signal {}", signal_name(*signal))?;
+                if *core_dumped {
+                    f.write_str(" (core dumped)")
+                } else {
+                    Ok(())
+                }
+            }
+            Self::OomKilled => f.write_str("killed by the kernel, out of memory"),
+            Self::Watchdog => f.write_str("did not feed its watchdog in time"),
+            Self::Timeout => f.write_str("took longer than its supervisor allows"),
+            Self::StartLimit => f.write_str("was started too often; its supervisor gave up"),
+            Self::Dependency => f.write_str("something it depends on is down"),
+            Self::Probe(failure) if failure.phase == ProbePhase::Timeout => {
+                write!(f, "runs but does not answer: {failure}")
+            }
+            Self::Probe(failure) => write!(f, "probe failed: {failure}"),
+            Self::Other { result } => write!(f, "its supervisor reports `{result}`"),
+            Self::Unknown => f.write_str("cause not known"),
+        }
+    }
+}
+
+/// The name of a Linux signal without `SIG`, or its number.
+fn signal_name(signal: i32) -> String {
+    const NAMES: [&str; 32] = [
+        "0", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+        "WINCH", "IO", "PWR", "SYS",
+    ];
+    usize::try_from(signal)
+        .ok()
+        .and_then(|index| NAMES.get(index))
+        .map_or_else(|| signal.to_string(), ToString::to_string)
+}

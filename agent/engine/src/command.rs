@@ -1,0 +1,75 @@
+//! Everything the engine can ask for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ActionId, IncidentId, Instance, ProbeRound, ServiceName};
+use crate::memory::Memory;
+use crate::notification::Notification;
+use crate::report::Report;
+
+/// Something to be done. Imperative: the driver does it, or answers that it could not.
+///
+/// All commands polled after one event form a batch. The driver makes every `Save`, `Report` and `Notify` of a batch
+/// durable in one transaction *before* it carries out any `RestartTarget` of that batch: the intent to act is on
+/// disk before the act. When the transaction fails it answers each `RestartTarget` with
+/// [`crate::ActionResult::NotRecorded`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Run the service's probes once; answered by [`crate::Event::ProbeCompleted`].
+    RunProbes {
+        /// Whose probes.
+        service: ServiceName,
+        /// To be repeated in the answer.
+        round: ProbeRound,
+    },
+    /// Restart or start a target; answered by [`crate::Event::ActionFinished`].
+    RestartTarget(Action),
+    /// Keep what the engine must not forget of a service, replacing what was kept before.
+    Save {
+        /// The service.
+        service: ServiceName,
+        /// What to keep.
+        memory: Box<Memory>,
+    },
+    /// Tell what happened: a line in the log, and in the incident's timeline when it belongs to one.
+    Report(Report),
+    /// Send a message to the receivers.
+    Notify(Box<Notification>),
+}
+
+/// One recovery action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// Its number, to be repeated in the answer.
+    pub id: ActionId,
+    /// The service to act on.
+    pub service: ServiceName,
+    /// The incident it is part of; `None` for an operator's restart of a healthy service.
+    pub incident: Option<IncidentId>,
+    /// Its ordinal within the incident, from 1; 0 for an operator's restart.
+    pub attempt: u32,
+    /// What to do.
+    pub verb: Verb,
+    /// The run that was judged. If the target is at another one by now, nothing must be done.
+    pub expected: Option<Instance>,
+}
+
+/// What to do with a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// It does not run: start it.
+    Start,
+    /// It runs but is not well: restart it if it still runs.
+    Restart,
+}
+
+impl Verb {
+    /// The word used in logs and the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Restart => "restart",
+        }
+    }
+}

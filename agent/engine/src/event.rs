@@ -1,0 +1,89 @@
+//! Everything the engine can be told.
+
+use std::time::Duration;
+
+use crate::ids::{ActionId, ProbeRound, ServiceName};
+use crate::observation::Observation;
+use crate::probe::ProbeOutcome;
+
+/// Something that happened. Past tense: it cannot be refused, only judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A round of probes asked for by [`crate::Command::RunProbes`] has ended.
+    ProbeCompleted {
+        /// The probed service.
+        service: ServiceName,
+        /// The round it answers.
+        round: ProbeRound,
+        /// What was found.
+        outcome: ProbeOutcome,
+    },
+    /// A watcher saw a target, or lost sight of it.
+    TargetObserved {
+        /// The service whose target it is.
+        service: ServiceName,
+        /// What was seen.
+        observation: Observation,
+    },
+    /// A recovery action asked for by [`crate::Command::RestartTarget`] has ended.
+    ActionFinished {
+        /// The action.
+        action: ActionId,
+        /// The service it was for.
+        service: ServiceName,
+        /// How it ended.
+        result: ActionResult,
+    },
+    /// An operator asked for something.
+    OperatorRequested {
+        /// The service it is about.
+        service: ServiceName,
+        /// What was asked.
+        request: OperatorRequest,
+    },
+    /// The host began to shut down (true), or that was called off (false).
+    HostShutdownChanged {
+        /// Whether it is going down.
+        going_down: bool,
+    },
+    /// The store became writable (true) or not (false). Nothing is done that cannot be recorded first.
+    StoreChanged {
+        /// Whether records are durable now.
+        writable: bool,
+    },
+}
+
+/// How a recovery action ended, as far as its adapter can tell. Whether it *helped* is for the engine to verify.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActionResult {
+    /// The supervisor carried it out.
+    Done,
+    /// The supervisor tried, and the target did not come up. Holds the supervisor's words.
+    Failed(String),
+    /// Nothing was done because the target is no longer what the decision was about. The attempt is not spent.
+    Outdated(String),
+    /// Nothing was done because somebody else is acting on the target. The attempt is not spent.
+    Conflict(String),
+    /// Somebody cancelled it: an operator won.
+    Cancelled(String),
+    /// The agent may not, or cannot ever, do this: permission, configuration. Not tried again until something changes.
+    Refused(String),
+    /// It may or may not have been carried out: the answer never came. The attempt is spent and never repeated blindly.
+    Unknown(String),
+    /// The intent could not be recorded, so nothing was done. The attempt is not spent.
+    NotRecorded(String),
+}
+
+/// What an operator can ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OperatorRequest {
+    /// Restart it now, whatever the budget says; forgets a give-up.
+    Restart,
+    /// Leave it alone (maintenance), for this long or until resumed.
+    Pause {
+        /// How long; `None` until resumed.
+        duration: Option<Duration>,
+    },
+    /// End the maintenance.
+    Resume,
+}

@@ -1,0 +1,77 @@
+//! What must outlive the agent: enough that a crash of it never repeats an action and never refills a budget.
+
+use serde::{Deserialize, Serialize};
+
+use crate::budget::Budget;
+use crate::cause::Cause;
+use crate::command::Verb;
+use crate::ids::{ActionId, IncidentId, Instance};
+use crate::time::Time;
+
+/// What is kept of one service. Stored as JSON by the driver; unknown fields are ignored, missing ones default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// The open incident.
+    pub incident: Option<Incident>,
+    /// The attempt that was begun and is not verified yet. After a crash of the agent it counts as spent and is
+    /// judged by what is observed; it is never issued again.
+    pub attempt: Option<Attempt>,
+    /// Attempts since the service was last healthy for `reset_after`; sets the backoff.
+    pub attempts: u32,
+    /// When those attempts were made, within the window.
+    pub budget: Budget,
+    /// No attempt before this.
+    pub next_attempt: Option<Time>,
+    /// Whether the budget was spent and a human called.
+    pub gave_up: bool,
+    /// Since when it has been healthy without a break.
+    pub healthy_since: Option<Time>,
+    /// The run that somebody stopped on purpose. Keyed by the run, so that a later crash is not taken for that stop.
+    pub stopped: Option<Instance>,
+    /// Maintenance asked for by an operator.
+    pub pause: Option<Pause>,
+    /// How often the service came back after it was found down.
+    pub recoveries: u64,
+}
+
+/// An open incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its number.
+    pub id: IncidentId,
+    /// When it opened.
+    pub opened_at: Time,
+    /// Why the service is down, as known now.
+    pub cause: Cause,
+    /// Attempts made in this incident.
+    pub attempts: u32,
+    /// The run that went down; tells, after a restart of the agent, that this is still the same outage.
+    pub instance: Option<Instance>,
+    /// Whether `fired` or `gave_up` has been sent.
+    pub fired: bool,
+    /// Messages sent so far.
+    pub messages: u32,
+}
+
+/// A recovery attempt that has begun.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its action.
+    pub action: ActionId,
+    /// What was asked for.
+    pub verb: Verb,
+    /// The run it was to replace.
+    pub expected: Option<Instance>,
+    /// When it was decided.
+    pub started_at: Time,
+    /// When its adapter answered; `None` while it is being carried out.
+    pub ended_at: Option<Time>,
+}
+
+/// Maintenance of one service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// When it ends by itself; `None` until an operator resumes it.
+    pub until: Option<Time>,
+}

@@ -1,0 +1,72 @@
+//! What people are told: one conversation per incident.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cause::Cause;
+use crate::ids::{IncidentId, ServiceName};
+use crate::policy::Severity;
+use crate::report::Resolution;
+use crate::time::Time;
+
+/// One message of an incident, before receivers are chosen and words are set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notification {
+    /// The incident it is about.
+    pub incident: IncidentId,
+    /// Its ordinal within the incident, from 1. Receivers get an incident's messages in this order.
+    pub sequence: u32,
+    /// The service.
+    pub service: ServiceName,
+    /// What kind of message.
+    pub kind: NotificationKind,
+    /// How urgent.
+    pub severity: Severity,
+    /// When this was decided.
+    pub at: Time,
+    /// When the incident opened.
+    pub opened_at: Time,
+    /// Why the service is, or was, down.
+    pub cause: Cause,
+    /// Attempts made in this incident so far.
+    pub attempts: u32,
+    /// What is being done about it, in words; the reason when nothing is.
+    pub doing: String,
+}
+
+/// The kinds of message an incident can send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum NotificationKind {
+    /// It is down and was not healed within `notify_after`.
+    Fired,
+    /// The budget is spent; a human is needed.
+    GaveUp,
+    /// It was healed, or came back, before anybody was told that it was down. The only message of its incident.
+    Healed {
+        /// How it ended.
+        resolution: Resolution,
+        /// How long it was down.
+        duration: Duration,
+    },
+    /// It is over; sent to whoever was told that it was down.
+    Resolved {
+        /// How it ended.
+        resolution: Resolution,
+        /// How long it was down.
+        duration: Duration,
+    },
+}
+
+impl NotificationKind {
+    /// The word used in payloads, logs and the store. A closed set.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fired => "fired",
+            Self::GaveUp => "gave_up",
+            Self::Healed { .. } => "healed",
+            Self::Resolved { .. } => "resolved",
+        }
+    }
+}

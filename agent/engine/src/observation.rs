@@ -1,0 +1,123 @@
+//! What a watcher saw of a target. Watchers classify; the engine decides.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cause::Cause;
+use crate::ids::Instance;
+
+/// The state of a target as one watcher sees it now. Each observation replaces the one before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// What it is doing.
+    pub state: TargetState,
+    /// Which run this is; `None` when it never ran, or the supervisor forgot.
+    pub instance: Option<Instance>,
+    /// How long this instance has been running; `None` when it does not run or that is not known.
+    pub age: Option<Duration>,
+    /// Whether something else will restart it.
+    pub supervisor: Supervisor,
+}
+
+/// What a target is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetState {
+    /// It cannot be seen: no bus, no daemon. Neither up nor down; holds the reason.
+    Unknown(String),
+    /// It can be seen, and can never be started as it is: not found, masked, broken file. Holds the reason.
+    Unusable(String),
+    /// It runs.
+    Running,
+    /// Somebody else is busy with it; whatever it looks like now is about to change.
+    Busy(Activity),
+    /// It does not run, and nothing is being done about it.
+    Down {
+        /// On whose account.
+        intent: Intent,
+        /// Why it ended.
+        cause: Cause,
+    },
+}
+
+/// What is being done with a target by somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activity {
+    /// It is starting, for the first time or again.
+    Starting,
+    /// It is stopping.
+    Stopping,
+    /// It is reloading its configuration.
+    Reloading,
+    /// Its supervisor waits to start it again.
+    AutoRestart,
+    /// A job or request of somebody else is pending for it.
+    Job,
+    /// It is frozen or paused.
+    Frozen,
+}
+
+impl Activity {
+    /// The words used in logs, status and reasons.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Stopping => "stopping",
+            Self::Reloading => "reloading",
+            Self::AutoRestart => "about to be restarted by its supervisor",
+            Self::Job => "a job of somebody else is pending",
+            Self::Frozen => "frozen",
+        }
+    }
+}
+
+/// On whose account a target is down. Comes from jobs and events, never from the state alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    /// Nobody asked for it: it failed.
+    Crash,
+    /// Nobody asked for it: it ended by itself and reported success.
+    CleanExit,
+    /// Somebody stopped it, however it ended. Never restarted.
+    OperatorStop,
+    /// Something it is bound to went down and took it along.
+    DependencyStop,
+    /// Something that conflicts with it was started. Never restarted.
+    ConflictStop,
+    /// The host, or the daemon that runs it, is going down.
+    Shutdown,
+    /// Its start conditions are not met: there is nothing to run.
+    NotApplicable,
+    /// It failed while nobody looked; that may have been a stop.
+    Unclear,
+}
+
+impl Intent {
+    /// The word used in logs and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Crash => "crash",
+            Self::CleanExit => "clean_exit",
+            Self::OperatorStop => "operator_stop",
+            Self::DependencyStop => "dependency_stop",
+            Self::ConflictStop => "conflict_stop",
+            Self::Shutdown => "shutdown",
+            Self::NotApplicable => "not_applicable",
+            Self::Unclear => "unclear",
+        }
+    }
+}
+
+/// Whether something other than the agent will restart the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Supervisor {
+    /// Nothing will: the agent may act at once.
+    #[default]
+    Passive,
+    /// Its supervisor restarts it by itself, and goes first.
+    Active,
+    /// Its supervisor would have, and gave up.
+    GaveUp,
+}

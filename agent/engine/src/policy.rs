@@ -1,0 +1,139 @@
+//! What the user asked for: the services to keep up and how to go about it.
+
+use std::time::Duration;
+
+use crate::ids::ServiceName;
+
+/// One watched service, as the engine needs to know it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Its name, unique on the host.
+    pub name: ServiceName,
+    /// Whether something can be restarted: a unit, container or process. Without one the service is only probed.
+    pub has_target: bool,
+    /// Whether it has probes. Without any, running is taken for healthy.
+    pub has_probes: bool,
+    /// Services that must be up before this one is worth restarting.
+    pub after: Vec<ServiceName>,
+    /// How it is judged and recovered.
+    pub policy: Policy,
+}
+
+/// Whether the agent acts on a service or only watches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Restart what failed.
+    #[default]
+    Heal,
+    /// Decide and record everything, act on nothing.
+    Observe,
+}
+
+/// How long to wait after a target went down before believing that nothing else will restart it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Settle {
+    /// By what supervises the target: see [`Policy::settle_for`].
+    #[default]
+    Auto,
+    /// This long, whatever supervises it.
+    Fixed(Duration),
+}
+
+/// What to do with a target that ended by itself and reported success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OnCleanExit {
+    /// Start it again: a service is meant to run.
+    #[default]
+    Restart,
+    /// Open an incident and tell, but leave it down.
+    Alert,
+    /// Take it for a deliberate stop.
+    Ignore,
+}
+
+/// How bad an unhealed outage of the service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// For the record; nobody needs to act.
+    Info,
+    /// Somebody should look.
+    #[default]
+    Warning,
+    /// Somebody must look now.
+    Critical,
+}
+
+impl Severity {
+    /// The lower-case word used in configuration, logs and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// How a service is judged and recovered. `Default` holds the documented defaults.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Heal, or only observe.
+    pub mode: Mode,
+    /// Time from the start of one probe round to the next. Default 10 s.
+    pub interval: Duration,
+    /// Consecutive failed probes that make a service down (`HAProxy`'s word and default). Default 3.
+    pub fall: u32,
+    /// Consecutive passed probes that make it up again (`HAProxy`'s word and default). Default 2.
+    pub rise: u32,
+    /// After a start, failed probes do not count for this long, or until the first `rise`. Default 30 s.
+    pub start_grace: Duration,
+    /// How long to leave a dead target to its own supervisor. Default `auto`.
+    pub settle: Settle,
+    /// Gap before the second attempt of an incident; doubles from there. The first attempt comes at once. Default 10 s.
+    pub backoff: Duration,
+    /// Longest gap between attempts (kubelet's cap). Default 5 min.
+    pub backoff_max: Duration,
+    /// Share of a gap by which it is varied, so that hosts do not restart in step. Default 0.2.
+    pub jitter: f64,
+    /// Attempts allowed within `window` before giving up. Default 5.
+    pub burst: u32,
+    /// The sliding window of `burst`. Default 30 min.
+    pub window: Duration,
+    /// Time a restarted service has to prove itself before the attempt counts as failed. Default 60 s.
+    pub verify: Duration,
+    /// The restarted instance must have lived this long before the attempt counts as a success. Default 20 s.
+    pub min_uptime: Duration,
+    /// Continuous health after which attempts, budget and give-up are forgotten (kubelet's 10 min).
+    pub reset_after: Duration,
+    /// What to do after a clean exit. Default: restart.
+    pub on_clean_exit: OnCleanExit,
+    /// An outage healed within this time is told once, as information, instead of fired and resolved. Default 30 s.
+    pub notify_after: Duration,
+    /// Severity of an outage that is not healed. Default: warning. Giving up is always critical.
+    pub severity: Severity,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Heal,
+            interval: Duration::from_secs(10),
+            fall: 3,
+            rise: 2,
+            start_grace: Duration::from_secs(30),
+            settle: Settle::Auto,
+            backoff: Duration::from_secs(10),
+            backoff_max: Duration::from_secs(5 * 60),
+            jitter: 0.2,
+            burst: 5,
+            window: Duration::from_secs(30 * 60),
+            verify: Duration::from_secs(60),
+            min_uptime: Duration::from_secs(20),
+            reset_after: Duration::from_secs(10 * 60),
+            on_clean_exit: OnCleanExit::Restart,
+            notify_after: Duration::from_secs(30),
+            severity: Severity::Warning,
+        }
+    }
+}

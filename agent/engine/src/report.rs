@@ -1,0 +1,228 @@
+//! What happened, for the log, the incident's timeline and the metrics: one value for all three.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cause::Cause;
+use crate::command::Action;
+use crate::event::ActionResult;
+use crate::ids::{ActionId, IncidentId, ServiceName};
+use crate::state::{Hold, State};
+use crate::time::Time;
+
+/// One thing that happened to a service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// When.
+    pub at: Time,
+    /// To which service.
+    pub service: ServiceName,
+    /// In which incident, if any is open.
+    pub incident: Option<IncidentId>,
+    /// What.
+    pub what: Happening,
+}
+
+/// What happened. `Display` is the sentence in the timeline; [`Happening::word`] the `event=` of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happening {
+    /// The service entered another state.
+    StateChanged {
+        /// From here.
+        from: State,
+        /// To here.
+        to: State,
+    },
+    /// The service was found down: by a probe, or because its target died.
+    WentDown {
+        /// Why.
+        cause: Cause,
+        /// The HTTP status, when an answer came.
+        status_code: Option<u16>,
+    },
+    /// The service was found healthy, for the first time or again.
+    BecameHealthy {
+        /// The HTTP status, when it is probed over HTTP.
+        status_code: Option<u16>,
+        /// How often it has come back since it was first watched.
+        recoveries_total: u64,
+    },
+    /// The service is down for certain.
+    IncidentOpened {
+        /// Why.
+        cause: Cause,
+    },
+    /// The service is down for another reason than before.
+    CauseChanged {
+        /// The reason now.
+        cause: Cause,
+    },
+    /// It was decided not to act. Reported when the reason changes.
+    ActionHeld {
+        /// Why not.
+        hold: Hold,
+        /// How long at least, where that is known.
+        remaining: Option<Duration>,
+    },
+    /// It was decided to act; the intent is on disk when this is read.
+    ActionStarted {
+        /// The action.
+        action: Action,
+    },
+    /// A recovery action ended; whether it helped is not known yet.
+    ActionEnded {
+        /// Which.
+        action: ActionId,
+        /// How it ended.
+        result: ActionResult,
+    },
+    /// The restarted instance proved itself.
+    ActionVerified {
+        /// Which action helped.
+        action: ActionId,
+    },
+    /// The restarted instance did not prove itself.
+    ActionUnverified {
+        /// Which action did not help.
+        action: ActionId,
+        /// What is wrong now.
+        reason: String,
+    },
+    /// The budget is spent.
+    GaveUp {
+        /// Attempts made within the window.
+        attempts: u32,
+        /// The window.
+        window: Duration,
+    },
+    /// The incident ended.
+    IncidentClosed {
+        /// How.
+        resolution: Resolution,
+        /// How long it was open.
+        duration: Duration,
+    },
+    /// An operator asked for something.
+    OperatorActed {
+        /// What, in words.
+        request: String,
+    },
+    /// An operator, or whoever stopped it, wants it down.
+    StoppedOnPurpose {
+        /// Why it is believed to be on purpose.
+        reason: String,
+    },
+}
+
+/// How an incident ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// An action of the agent healed it.
+    Healed,
+    /// It came back without the agent: by itself, its supervisor or an operator.
+    Recovered,
+    /// Somebody stopped the service on purpose.
+    Stopped,
+    /// The service is no longer configured.
+    Unmanaged,
+}
+
+impl Resolution {
+    /// The word used in logs, the store and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Healed => "healed",
+            Self::Recovered => "recovered",
+            Self::Stopped => "stopped",
+            Self::Unmanaged => "unmanaged",
+        }
+    }
+}
+
+impl Happening {
+    /// The word for this kind of happening. A closed set: `event=` in the log, `kind` in the timeline.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::StateChanged { .. } => "state",
+            Self::WentDown {
+                cause: Cause::Probe(failure),
+                ..
+            } => match failure.phase {
+                crate::probe::ProbePhase::Dns
+                | crate::probe::ProbePhase::Connect
+                | crate::probe::ProbePhase::Tls
+                | crate::probe::ProbePhase::Timeout => "unreachable",
+                _ => "unhealthy",
+            },
+            Self::WentDown { .. } => "died",
+            Self::BecameHealthy { .. } => "healthy",
+            Self::IncidentOpened { .. } => "incident_opened",
+            Self::CauseChanged { .. } => "cause_changed",
+            Self::ActionHeld { .. } => "held",
+            Self::ActionStarted { .. } => "restart",
+            Self::ActionEnded { .. } => "restart_ended",
+            Self::ActionVerified { .. } => "verified",
+            Self::ActionUnverified { .. } => "not_verified",
+            Self::GaveUp { .. } => "gave_up",
+            Self::IncidentClosed { .. } => "incident_closed",
+            Self::OperatorActed { .. } => "operator",
+            Self::StoppedOnPurpose { .. } => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StateChanged { from, to } => write!(f, "{} -> {}", from.as_str(), to.as_str()),
+            Self::WentDown { cause, .. } | Self::IncidentOpened { cause } | Self::CauseChanged { cause } => {
+                write!(f, "{cause}")
+            }
+            Self::BecameHealthy { .. } => f.write_str("healthy"),
+            Self::ActionHeld { hold, remaining: None } => write!(f, "not restarted: {hold}"),
+            Self::ActionHeld {
+                hold,
+                remaining: Some(remaining),
+            } => {
+                write!(f, "not restarted: {hold} (for {:.1} s)", remaining.as_secs_f64())
+            }
+            Self::ActionStarted { action } if action.attempt == 0 => {
+                write!(f, "{} asked for by an operator", action.verb.as_str())
+            }
+            Self::ActionStarted { action } => write!(f, "{}, attempt {}", action.verb.as_str(), action.attempt),
+            Self::ActionEnded { result, .. } => write!(f, "{result}"),
+            Self::ActionVerified { .. } => f.write_str("the restart helped"),
+            Self::ActionUnverified { reason, .. } => write!(f, "the restart did not help: {reason}"),
+            Self::GaveUp { attempts, window } => {
+                write!(
+                    f,
+                    "gave up after {attempts} attempts within {} s; a human is needed",
+                    window.as_secs()
+                )
+            }
+            Self::IncidentClosed { resolution, duration } => {
+                write!(f, "{} after {:.1} s", resolution.as_str(), duration.as_secs_f64())
+            }
+            Self::OperatorActed { request } => write!(f, "operator: {request}"),
+            Self::StoppedOnPurpose { reason } => f.write_str(reason),
+        }
+    }
+}
+
+impl fmt::Display for ActionResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => f.write_str("carried out"),
+            Self::Failed(why) => write!(f, "did not come up: {why}"),
+            Self::Outdated(why) => write!(f, "called off, it changed meanwhile: {why}"),
+            Self::Conflict(why) => write!(f, "called off, somebody else is acting on it: {why}"),
+            Self::Cancelled(why) => write!(f, "cancelled by somebody else: {why}"),
+            Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Unknown(why) => write!(f, "outcome not known: {why}"),
+            Self::NotRecorded(why) => write!(f, "called off, it could not be recorded: {why}"),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The engine's view of every service, for the status command, the API and the page.
+
+use std::time::Duration;
+
+use crate::ids::{IncidentId, ServiceName};
+use crate::policy::Mode;
+use crate::probe::ProbeOutcome;
+use crate::state::{Hold, State};
+use crate::time::Time;
+
+/// One service as the engine sees it now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceSnapshot {
+    /// Its name.
+    pub name: ServiceName,
+    /// What it is doing.
+    pub state: State,
+    /// Since when.
+    pub since: Time,
+    /// Heal or observe.
+    pub mode: Mode,
+    /// Why it is not being restarted, when it is down.
+    pub hold: Option<Hold>,
+    /// What it is waiting for and how long still, soonest first: `next probe`, `next attempt`, `verification ends`.
+    pub waiting: Vec<(&'static str, Duration)>,
+    /// The target in a few words: `running`, `down: killed by signal KILL`.
+    pub target: String,
+    /// The last probe round and when it ended.
+    pub last_probe: Option<(Time, ProbeOutcome)>,
+    /// The open incident.
+    pub incident: Option<IncidentId>,
+    /// Attempts left within the window.
+    pub attempts_left: u32,
+    /// How often it came back.
+    pub recoveries: u64,
+}

@@ -1,0 +1,154 @@
+//! The states of a service, and the reasons for not acting.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::observation::Activity;
+
+/// What a service is doing, in the order in which the engine asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nothing is known of it: no observation yet, or sight was lost.
+    Unknown,
+    /// An operator stopped it, or it has nothing to run. It is left alone until somebody starts it.
+    Stopped,
+    /// The host is going down; everything is frozen.
+    Shutdown,
+    /// It started a short while ago and has not proved itself; failed probes do not count yet.
+    Starting,
+    /// It runs and every probe passes.
+    Healthy,
+    /// A probe failed, but not often enough to call it down.
+    Suspect,
+    /// It went down a moment ago; its own supervisor gets time to act first.
+    Settling,
+    /// Somebody else is busy with it.
+    SupervisorBusy,
+    /// It is down and nothing has been decided yet.
+    Down,
+    /// It is down because something it depends on is; that one is recovered first.
+    Suppressed,
+    /// It is down and the next attempt waits for its time.
+    Backoff,
+    /// It is down and the host's limits make it wait.
+    Throttled,
+    /// A recovery action is being carried out.
+    Restarting,
+    /// It was restarted and has to prove that this helped.
+    Verifying,
+    /// It is down, the budget is spent, and a human has been called.
+    GaveUp,
+    /// It is down and is not acted on: observed only, in maintenance, or impossible to restart. See the hold.
+    Held,
+    /// An operator paused it.
+    Maintenance,
+}
+
+impl State {
+    /// The word used in logs, the API and the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Stopped => "stopped",
+            Self::Shutdown => "shutdown",
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Suspect => "suspect",
+            Self::Settling => "settling",
+            Self::SupervisorBusy => "supervisor_busy",
+            Self::Down => "down",
+            Self::Suppressed => "suppressed",
+            Self::Backoff => "backoff",
+            Self::Throttled => "throttled",
+            Self::Restarting => "restarting",
+            Self::Verifying => "verifying",
+            Self::GaveUp => "gave_up",
+            Self::Held => "held",
+            Self::Maintenance => "maintenance",
+        }
+    }
+}
+
+/// Why a service that is down is not being restarted now. Every decision not to act is one of these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Hold {
+    /// `mode = "observe"`: it would have been restarted.
+    Observe,
+    /// An operator paused it.
+    Maintenance,
+    /// Nothing to restart: it is only probed.
+    NoTarget,
+    /// Its supervisor may still restart it.
+    Settling,
+    /// Somebody else is busy with it.
+    Busy {
+        /// With what.
+        activity: Activity,
+    },
+    /// It failed while nobody looked, and that may have been a stop.
+    Unclear,
+    /// It ended by itself and `on_clean_exit` says to leave it.
+    CleanExit,
+    /// A dependency is down.
+    Dependency {
+        /// The first one found down.
+        name: String,
+    },
+    /// The next attempt is not due yet.
+    Backoff,
+    /// The budget is spent.
+    GaveUp,
+    /// As many actions are under way on this host as are allowed.
+    InFlight,
+    /// Nothing can be recorded, so nothing is done.
+    Store,
+    /// The target cannot be started as it is, or the agent may not: holds the reason.
+    Refused {
+        /// What the supervisor said.
+        reason: String,
+    },
+}
+
+impl Hold {
+    /// The word for this kind of hold: a metric's label.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Maintenance => "maintenance",
+            Self::NoTarget => "no_target",
+            Self::Settling => "settling",
+            Self::Busy { .. } => "busy",
+            Self::Unclear => "unclear",
+            Self::CleanExit => "clean_exit",
+            Self::Dependency { .. } => "dependency",
+            Self::Backoff => "backoff",
+            Self::GaveUp => "gave_up",
+            Self::InFlight => "in_flight",
+            Self::Store => "store",
+            Self::Refused { .. } => "refused",
+        }
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Observe => f.write_str("observing only; would have restarted it"),
+            Self::Maintenance => f.write_str("paused by an operator"),
+            Self::NoTarget => f.write_str("only probed; there is nothing to restart"),
+            Self::Settling => f.write_str("its supervisor goes first"),
+            Self::Busy { activity } => write!(f, "left alone: {}", activity.as_str()),
+            Self::Unclear => f.write_str("it failed while nobody watched; that may have been a stop"),
+            Self::CleanExit => f.write_str("it ended by itself without an error; on_clean_exit leaves it"),
+            Self::Dependency { name } => write!(f, "waits for `{name}`, which is down"),
+            Self::Backoff => f.write_str("the next attempt is not due yet"),
+            Self::GaveUp => f.write_str("gave up; a human is needed"),
+            Self::InFlight => f.write_str("waits for another restart on this host to finish"),
+            Self::Store => f.write_str("the store cannot be written, so nothing is done"),
+            Self::Refused { reason } => write!(f, "cannot be restarted: {reason}"),
+        }
+    }
+}

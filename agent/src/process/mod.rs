@@ -1,0 +1,1 @@
+//! Process targets: what neither systemd nor Docker runs.

@@ -1,0 +1,1 @@
+//! Where messages go, and their delivery from the outbox.

@@ -1,0 +1,1 @@
+//! What the agent remembers: SQLite in the state directory.

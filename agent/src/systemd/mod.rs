@@ -1,0 +1,1 @@
+//! systemd units over D-Bus: watched, classified, restarted.

@@ -1,0 +1,1 @@
+//! Logs: logfmt or JSON on stdout, native fields in journald.

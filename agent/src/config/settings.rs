@@ -92,7 +92,7 @@ pub struct ProcessTarget {
 #[derive(Clone, Debug)]
 pub enum ProbeSettings {
     /// `http = ...`.
-    Http(HttpProbe),
+    Http(Box<HttpProbe>),
     /// `tcp = ...`.
     Tcp(TcpProbe),
     /// `command = ...`.

@@ -41,10 +41,7 @@ impl Ballast {
         }
         let ballast = self.clone();
         let grow = move || while ballast.add_block() {};
-        if let Err(error) = thread::Builder::new()
-            .name("chaos-memory".to_owned())
-            .spawn(grow)
-        {
+        if let Err(error) = thread::Builder::new().name("chaos-memory".to_owned()).spawn(grow) {
             log::event("fault_failed", &[("fault", &"memory"), ("error", &error)]);
         }
     }

@@ -51,9 +51,7 @@ impl Chaos {
     /// Whether `fault` can be injected on top of what is in effect.
     pub(crate) fn check(&self, fault: Fault) -> Result<(), FaultError> {
         match fault {
-            Fault::Memory { mib } if !self.ballast.has_room(mib) => {
-                Err(FaultError::MemoryLimit { mib })
-            }
+            Fault::Memory { mib } if !self.ballast.has_room(mib) => Err(FaultError::MemoryLimit { mib }),
             _ => Ok(()),
         }
     }

@@ -22,9 +22,7 @@ const SWITCHED_OFF: &str = "Fault injection is switched off here. \
 pub(crate) fn routes(switched_on: bool) -> Router<Arc<App>> {
     if !switched_on {
         let off = || any((StatusCode::NOT_FOUND, SWITCHED_OFF));
-        return Router::new()
-            .route("/chaos", off())
-            .route("/chaos/{*rest}", off());
+        return Router::new().route("/chaos", off()).route("/chaos/{*rest}", off());
     }
     Router::new()
         .route("/chaos", get(show))
@@ -81,10 +79,7 @@ fn read_fault(
     let usage = Usage::find(name).map_err(|error| (StatusCode::NOT_FOUND, format!("{error}\n")))?;
     let Query(parameters) = query.map_err(|error| bad_request(error.body_text()))?;
     // A typo in the parameter would otherwise inject the default in silence.
-    if let Some((unknown, _)) = parameters
-        .iter()
-        .find(|(key, _)| Some(&**key) != usage.parameter)
-    {
+    if let Some((unknown, _)) = parameters.iter().find(|(key, _)| Some(&**key) != usage.parameter) {
         let takes = usage
             .parameter
             .map_or("none".to_owned(), |known| format!("only `{known}`"));
@@ -94,16 +89,11 @@ fn read_fault(
     }
     let value = parameters.last().map(|(_, value)| value.as_str());
     let fault = Fault::parse(name, value).map_err(|error| bad_request(error.to_string()))?;
-    app.chaos
-        .check(fault)
-        .map_err(|error| bad_request(error.to_string()))?;
+    app.chaos.check(fault).map_err(|error| bad_request(error.to_string()))?;
     Ok(fault)
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let message = format!(
-        "{method} {} does nothing; faults are injected with POST\n",
-        uri.path()
-    );
+    let message = format!("{method} {} does nothing; faults are injected with POST\n", uri.path());
     (StatusCode::METHOD_NOT_ALLOWED, message).into_response()
 }

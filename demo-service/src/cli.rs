@@ -48,12 +48,7 @@ pub(crate) enum Command {
 #[derive(Args)]
 pub(crate) struct ServeOptions {
     /// Address to listen on; port 0 takes a free one, which the first line on stdout names.
-    #[arg(
-        long,
-        value_name = "ADDR",
-        env = "DEMO_LISTEN",
-        default_value = "127.0.0.1:8080"
-    )]
+    #[arg(long, value_name = "ADDR", env = "DEMO_LISTEN", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
 
     /// What the service calls itself in its answers and its log.
@@ -97,9 +92,7 @@ pub(crate) fn parse() -> Command {
     {
         let message = "--fault needs --chaos (or DEMO_CHAOS=1) as well, \
                        so that nobody breaks a service by accident";
-        Cli::command()
-            .error(ErrorKind::MissingRequiredArgument, message)
-            .exit();
+        Cli::command().error(ErrorKind::MissingRequiredArgument, message).exit();
     }
     command
 }

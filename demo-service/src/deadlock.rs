@@ -26,9 +26,7 @@ pub(crate) fn enter() -> io::Result<()> {
         }
     };
     // The name shows in `ps -L` and in /proc, for whoever diagnoses this.
-    thread::Builder::new()
-        .name("chaos-deadlock".to_owned())
-        .spawn(other)?;
+    thread::Builder::new().name("chaos-deadlock".to_owned()).spawn(other)?;
 
     let _left = left.lock();
     both_hold_one.wait();

@@ -77,15 +77,10 @@ impl Usage {
 
     /// Finds a fault by its name.
     pub(crate) fn find(name: &str) -> Result<&'static Self, FaultError> {
-        USAGE
-            .iter()
-            .find(|usage| usage.name == name)
-            .ok_or_else(|| match name {
-                "refuse" => FaultError::FlagOnly,
-                _ => FaultError::Unknown {
-                    name: name.to_owned(),
-                },
-            })
+        USAGE.iter().find(|usage| usage.name == name).ok_or_else(|| match name {
+            "refuse" => FaultError::FlagOnly,
+            _ => FaultError::Unknown { name: name.to_owned() },
+        })
     }
 
     /// The request that injects this fault, with its default value.
@@ -147,9 +142,7 @@ impl Fault {
         };
         match usage.name {
             "crash" => {
-                let code = text
-                    .parse()
-                    .map_err(|_| bad("an exit code from 0 to 255"))?;
+                let code = text.parse().map_err(|_| bad("an exit code from 0 to 255"))?;
                 Ok(Self::Crash { code })
             }
             "abort" => Ok(Self::Abort),
@@ -164,17 +157,11 @@ impl Fault {
                 .map(|delay| Self::Slow { delay })
                 .ok_or_else(|| bad("a delay from 1 to 600000 milliseconds")),
             "memory" => {
-                let mib = text
-                    .parse()
-                    .ok()
-                    .filter(|mib| (1..=MEMORY_MAX_MIB).contains(mib));
-                mib.map(|mib| Self::Memory { mib })
-                    .ok_or_else(|| bad("1 to 1024 MiB"))
+                let mib = text.parse().ok().filter(|mib| (1..=MEMORY_MAX_MIB).contains(mib));
+                mib.map(|mib| Self::Memory { mib }).ok_or_else(|| bad("1 to 1024 MiB"))
             }
             "deadlock" => Ok(Self::Deadlock),
-            _ => Err(FaultError::Unknown {
-                name: name.to_owned(),
-            }),
+            _ => Err(FaultError::Unknown { name: name.to_owned() }),
         }
     }
 
@@ -194,9 +181,7 @@ fn parse_slow(text: &str) -> Option<Duration> {
         Ok(milliseconds) => Duration::from_millis(milliseconds),
         Err(_) => humantime::parse_duration(text).ok()?,
     };
-    (Duration::from_millis(1)..=SLOW_MAX)
-        .contains(&delay)
-        .then_some(delay)
+    (Duration::from_millis(1)..=SLOW_MAX).contains(&delay).then_some(delay)
 }
 
 impl fmt::Display for Fault {

@@ -59,11 +59,7 @@ pub(crate) async fn run(options: &HealthcheckOptions) -> Result<(), HealthcheckE
 }
 
 async fn request_status(url: &HealthUrl) -> Result<u16, HealthcheckError> {
-    let host = url
-        .authority
-        .host()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
+    let host = url.authority.host().trim_start_matches('[').trim_end_matches(']');
     let port = url.authority.port_u16().unwrap_or(80);
     let mut stream = TcpStream::connect((host, port))
         .await
@@ -80,10 +76,7 @@ async fn request_status(url: &HealthUrl) -> Result<u16, HealthcheckError> {
     let mut answer = Vec::new();
     let mut stream = stream.take(STATUS_LINE_MAX);
     while !answer.contains(&b'\n') {
-        let read = stream
-            .read_buf(&mut answer)
-            .await
-            .map_err(HealthcheckError::Exchange)?;
+        let read = stream.read_buf(&mut answer).await.map_err(HealthcheckError::Exchange)?;
         if read == 0 {
             break;
         }
@@ -110,10 +103,7 @@ impl FromStr for HealthUrl {
         if uri.scheme_str() != Some("http") || authority.as_str().contains('@') {
             return Err(HealthcheckError::Url);
         }
-        let path = uri
-            .path_and_query()
-            .map_or("/", |path| path.as_str())
-            .to_owned();
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         Ok(Self { authority, path })
     }
 }
@@ -131,14 +121,8 @@ mod tests {
     #[test]
     fn only_plain_http_with_a_host_can_be_asked() {
         for (text, shown) in [
-            (
-                "http://127.0.0.1:8080/health",
-                Some("http://127.0.0.1:8080/health"),
-            ),
-            (
-                "http://[::1]:8080/health?x=1",
-                Some("http://[::1]:8080/health?x=1"),
-            ),
+            ("http://127.0.0.1:8080/health", Some("http://127.0.0.1:8080/health")),
+            ("http://[::1]:8080/health?x=1", Some("http://[::1]:8080/health?x=1")),
             ("http://demo", Some("http://demo/")),
             ("https://demo/health", None),
             ("/health", None),

@@ -20,9 +20,8 @@ fn format_line(name: &str, fields: &[(&str, &dyn Display)]) -> String {
     let mut line = format!("event={name}");
     for (key, value) in fields {
         let value = value.to_string();
-        let bare = !value.is_empty()
-            && !value
-                .contains(|c: char| c.is_whitespace() || c.is_control() || "\"=\\".contains(c));
+        let bare =
+            !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c.is_control() || "\"=\\".contains(c));
         // `{:?}` quotes and escapes the way logfmt readers expect. Writing to
         // a `String` cannot fail.
         let _ = if bare {
@@ -41,10 +40,7 @@ mod tests {
 
     #[test]
     fn values_that_would_break_a_line_are_quoted() {
-        let line = format_line(
-            "x",
-            &[("a", &1), ("b", &"two words"), ("c", &"q\"\n"), ("d", &"")],
-        );
+        let line = format_line("x", &[("a", &1), ("b", &"two words"), ("c", &"q\"\n"), ("d", &"")]);
         assert_eq!(line, "event=x a=1 b=\"two words\" c=\"q\\\"\\n\" d=\"\"\n");
     }
 }

@@ -39,10 +39,7 @@ fn main() -> ExitCode {
     let command = cli::parse();
     // One thread: the service is tiny, and a deadlock of that one thread is a
     // deadlock of the service.
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail("failed to start the runtime", &error),
     };

@@ -18,8 +18,7 @@ impl PidFile {
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(format!(".{pid}.tmp"));
         let temporary = PathBuf::from(temporary);
-        let written =
-            fs::write(&temporary, format!("{pid}\n")).and_then(|()| fs::rename(&temporary, path));
+        let written = fs::write(&temporary, format!("{pid}\n")).and_then(|()| fs::rename(&temporary, path));
         if written.is_err() {
             // Nothing may be there; the first error is the one to tell.
             let _ = fs::remove_file(&temporary);

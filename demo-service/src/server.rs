@@ -48,10 +48,7 @@ pub(crate) enum ServeError {
     Signal(#[source] io::Error),
     /// The address is taken, or not ours.
     #[error("cannot listen on {address}")]
-    Bind {
-        address: SocketAddr,
-        source: io::Error,
-    },
+    Bind { address: SocketAddr, source: io::Error },
     /// The pid file could not be written.
     #[error("cannot write the pid file {}", path.display())]
     PidFile { path: PathBuf, source: io::Error },
@@ -71,9 +68,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
         address: options.listen,
         source,
     };
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .map_err(bind_error)?;
+    let listener = TcpListener::bind(options.listen).await.map_err(bind_error)?;
     let address = listener.local_addr().map_err(bind_error)?;
     let pid_file = match &options.pid_file {
         Some(path) => Some(PidFile::write(path).map_err(|source| ServeError::PidFile {
@@ -90,11 +85,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
     });
     log::event(
         "listening",
-        &[
-            ("addr", &address),
-            ("pid", &process::id()),
-            ("service", &app.name),
-        ],
+        &[("addr", &address), ("pid", &process::id()), ("service", &app.name)],
     );
     start_faults(&app, &options.faults);
 
@@ -108,18 +99,11 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
 }
 
 /// Serves until told to stop; answers whether every request was finished by then.
-async fn serve(
-    listener: TcpListener,
-    app: Arc<App>,
-    stop: &mut StopSignals,
-) -> Result<bool, ServeError> {
+async fn serve(listener: TcpListener, app: Arc<App>, stop: &mut StopSignals) -> Result<bool, ServeError> {
     let router = Router::new()
         .merge(pages::routes(Arc::clone(&app)))
         .merge(chaos_routes::routes(app.chaos_switched_on))
-        .fallback((
-            StatusCode::NOT_FOUND,
-            "There is nothing here; try / or /health\n",
-        ))
+        .fallback((StatusCode::NOT_FOUND, "There is nothing here; try / or /health\n"))
         .with_state(app);
     let service = router.into_make_service_with_connect_info::<Closed>();
     let (begin_drain, draining) = oneshot::channel::<()>();

@@ -22,9 +22,7 @@ impl FromStr for StartFault {
             Some((fault, delay)) => match humantime::parse_duration(delay) {
                 Ok(after) => (fault, after),
                 Err(_) => {
-                    return Err(FaultError::BadDelay {
-                        text: delay.to_owned(),
-                    });
+                    return Err(FaultError::BadDelay { text: delay.to_owned() });
                 }
             },
             None => (text, Duration::ZERO),
@@ -92,44 +90,23 @@ mod tests {
     #[test]
     fn nonsense_is_refused_with_the_reason() {
         for (text, expected) in [
-            (
-                "crash=256",
-                "crash: `256` is not an exit code from 0 to 255",
-            ),
+            ("crash=256", "crash: `256` is not an exit code from 0 to 255"),
             ("crash=-1", "crash: `-1` is not an exit code from 0 to 255"),
-            (
-                "status=100",
-                "status: `100` is not a status from 200 to 599",
-            ),
-            (
-                "status=600",
-                "status: `600` is not a status from 200 to 599",
-            ),
-            (
-                "slow=0",
-                "slow: `0` is not a delay from 1 to 600000 milliseconds",
-            ),
-            (
-                "slow=11m",
-                "slow: `11m` is not a delay from 1 to 600000 milliseconds",
-            ),
+            ("status=100", "status: `100` is not a status from 200 to 599"),
+            ("status=600", "status: `600` is not a status from 200 to 599"),
+            ("slow=0", "slow: `0` is not a delay from 1 to 600000 milliseconds"),
+            ("slow=11m", "slow: `11m` is not a delay from 1 to 600000 milliseconds"),
             ("memory=0", "memory: `0` is not 1 to 1024 MiB"),
             ("memory=1025", "memory: `1025` is not 1 to 1024 MiB"),
             ("hang=1", "hang takes no value, but got `1`"),
             ("refuse", "refuse: `` is not a duration such as `10s`"),
-            (
-                "refuse=1s@2s",
-                "refuse: `1s@2s` is not a duration such as `10s`",
-            ),
+            ("refuse=1s@2s", "refuse: `1s@2s` is not a duration such as `10s`"),
             ("crash=3@soon", "`@soon` is not a delay such as `@5s`"),
         ] {
             let error = text.parse::<StartFault>().unwrap_err();
             assert_eq!(error.to_string(), expected, "{text}");
         }
-        assert!(matches!(
-            "oops".parse::<StartFault>(),
-            Err(FaultError::Unknown { .. })
-        ));
+        assert!(matches!("oops".parse::<StartFault>(), Err(FaultError::Unknown { .. })));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Everything the engine can be told.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::ids::{ActionId, ProbeRound, ServiceName};
@@ -73,6 +74,35 @@ pub enum ActionResult {
     /// The intent could not be recorded, so nothing was done. The attempt is not spent.
     NotRecorded(String),
 }
+
+/// Why an operator's request cannot be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// No service has that name.
+    UnknownService,
+    /// The service is only probed; there is nothing to restart.
+    NoTarget,
+    /// The target cannot be seen now.
+    Blind,
+    /// It is being restarted already.
+    InFlight,
+    /// It is not paused.
+    NotPaused,
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownService => "no service has that name",
+            Self::NoTarget => "it is only probed; there is nothing to restart",
+            Self::Blind => "its target cannot be seen now",
+            Self::InFlight => "it is being restarted already",
+            Self::NotPaused => "it is not paused",
+        })
+    }
+}
+
+impl std::error::Error for RequestError {}
 
 /// What an operator can ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,10 +4,14 @@
 //! with the current [`Time`], then polls [`Engine::poll_command`] until it is empty and sleeps until
 //! [`Engine::poll_timeout`]. The same inputs in the same order always give the same commands.
 
+mod backoff;
 mod budget;
 mod cause;
 mod command;
+mod engine;
 mod event;
+mod health;
+mod host;
 mod ids;
 mod memory;
 mod notification;
@@ -15,14 +19,18 @@ mod observation;
 mod policy;
 mod probe;
 mod report;
+mod service;
 mod snapshot;
 mod state;
 mod time;
+mod timers;
 
 pub use budget::Budget;
 pub use cause::Cause;
 pub use command::{Action, Command, Verb};
-pub use event::{ActionResult, Event, OperatorRequest};
+pub use engine::Engine;
+pub use event::{ActionResult, Event, OperatorRequest, RequestError};
+pub use host::HostPolicy;
 pub use ids::{ActionId, IncidentId, Instance, ProbeRound, ServiceName};
 pub use memory::{Attempt, Incident, Memory, Pause};
 pub use notification::{Notification, NotificationKind};

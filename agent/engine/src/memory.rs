@@ -61,6 +61,8 @@ pub struct Attempt {
     pub action: ActionId,
     /// What was asked for.
     pub verb: Verb,
+    /// Whether an operator asked for it; then it is not counted.
+    pub requested: bool,
     /// The run it was to replace.
     pub expected: Option<Instance>,
     /// When it was decided.

@@ -81,6 +81,8 @@ pub enum Hold {
     Maintenance,
     /// Nothing to restart: it is only probed.
     NoTarget,
+    /// The target cannot be seen, so it must not be touched.
+    Blind,
     /// Its supervisor may still restart it.
     Settling,
     /// Somebody else is busy with it.
@@ -119,6 +121,7 @@ impl Hold {
             Self::Observe => "observe",
             Self::Maintenance => "maintenance",
             Self::NoTarget => "no_target",
+            Self::Blind => "blind",
             Self::Settling => "settling",
             Self::Busy { .. } => "busy",
             Self::Unclear => "unclear",
@@ -139,6 +142,7 @@ impl fmt::Display for Hold {
             Self::Observe => f.write_str("observing only; would have restarted it"),
             Self::Maintenance => f.write_str("paused by an operator"),
             Self::NoTarget => f.write_str("only probed; there is nothing to restart"),
+            Self::Blind => f.write_str("its target cannot be seen"),
             Self::Settling => f.write_str("its supervisor goes first"),
             Self::Busy { activity } => write!(f, "left alone: {}", activity.as_str()),
             Self::Unclear => f.write_str("it failed while nobody watched; that may have been a stop"),

@@ -30,10 +30,7 @@ fn chaos_switched_off_answers_404_and_how_to_switch_it_on() {
 fn crash_answers_and_then_exits_with_the_code() {
     let mut service = Service::with_chaos();
     let reply = service.post("/chaos/crash?code=3");
-    assert_eq!(
-        (reply.status, reply.json()),
-        (202, json!({ "fault": "crash=3" }))
-    );
+    assert_eq!((reply.status, reply.json()), (202, json!({ "fault": "crash=3" })));
     service.ended_with(3);
     assert_eq!(service.last_lines(), ["event=fault fault=\"crash=3\""]);
 }
@@ -63,10 +60,7 @@ fn hang_accepts_and_never_answers_until_reset() {
     assert!(health.is_unanswered() && index.is_unanswered());
 
     let reset = service.post("/chaos/reset");
-    assert_eq!(
-        (reset.status, &reset.json()["active"]["hang"]),
-        (200, &json!(false))
-    );
+    assert_eq!((reset.status, &reset.json()["active"]["hang"]), (200, &json!(false)));
     assert_eq!(health.reply().status, 200);
     assert_eq!(index.reply().status, 200);
 }
@@ -78,10 +72,7 @@ fn status_is_what_health_answers_with_the_reason() {
     let health = service.get("/health");
     assert_eq!(health.status, 503);
     assert_eq!(health.json()["status"], "failing");
-    assert_eq!(
-        health.json()["reason"],
-        "the injected fault status=503 is in effect"
-    );
+    assert_eq!(health.json()["reason"], "the injected fault status=503 is in effect");
     assert_eq!(service.get("/").status, 200);
 
     service.post("/chaos/reset");
@@ -111,9 +102,7 @@ fn memory_is_really_used_bounded_and_given_back() {
     let service = Service::with_chaos();
     let before = service.resident_mib();
     assert_eq!(service.post("/chaos/memory?mib=96").status, 202);
-    wait_until("96 MiB to be resident", || {
-        service.resident_mib() >= before + 96
-    });
+    wait_until("96 MiB to be resident", || service.resident_mib() >= before + 96);
     wait_until("96 MiB to be reported", || {
         service.get("/chaos").json()["active"]["memory_mib"] == 96
     });
@@ -126,13 +115,8 @@ fn memory_is_really_used_bounded_and_given_back() {
         "memory: 1024 MiB more would be over the limit of 1024 MiB in all\n"
     );
 
-    assert_eq!(
-        service.post("/chaos/reset").json()["active"]["memory_mib"],
-        0
-    );
-    wait_until("the memory to be given back", || {
-        service.resident_mib() < before + 48
-    });
+    assert_eq!(service.post("/chaos/reset").json()["active"]["memory_mib"], 0);
+    wait_until("the memory to be given back", || service.resident_mib() < before + 48);
 }
 
 #[test]
@@ -142,10 +126,7 @@ fn deadlock_listens_and_never_answers_and_only_sigkill_helps() {
     // The thread that asks for the second lock is started by the one that
     // serves, which does not return from there.
     wait_until("the deadlock", || {
-        service
-            .threads()
-            .iter()
-            .any(|name| name == "chaos-deadlock")
+        service.threads().iter().any(|name| name == "chaos-deadlock")
     });
 
     let health = service.send("GET", "/health");
@@ -154,9 +135,7 @@ fn deadlock_listens_and_never_answers_and_only_sigkill_helps() {
     // That nothing comes, ever, cannot be shown; a while has to do. A slow
     // machine makes this test no stricter, only a broken service fails it.
     let start = Instant::now();
-    wait_until("a while to pass", || {
-        start.elapsed() > Duration::from_millis(300)
-    });
+    wait_until("a while to pass", || start.elapsed() > Duration::from_millis(300));
     assert!(
         TcpStream::connect(service.address).is_ok(),
         "the kernel still completes handshakes"
@@ -177,11 +156,7 @@ fn bad_requests_are_answered_with_the_reason_and_break_nothing() {
             400,
             "crash: `256` is not an exit code from 0 to 255",
         ),
-        (
-            "/chaos/crash?code=",
-            400,
-            "crash: `` is not an exit code from 0 to 255",
-        ),
+        ("/chaos/crash?code=", 400, "crash: `` is not an exit code from 0 to 255"),
         (
             "/chaos/crash?cod=3",
             400,
@@ -208,11 +183,7 @@ fn bad_requests_are_answered_with_the_reason_and_break_nothing() {
             "slow: `600001` is not a delay from 1 to 600000",
         ),
         ("/chaos/slow?ms=-1", 400, "slow: `-1` is not a delay"),
-        (
-            "/chaos/memory?mib=99999999999999999999",
-            400,
-            "is not 1 to 1024 MiB",
-        ),
+        ("/chaos/memory?mib=99999999999999999999", 400, "is not 1 to 1024 MiB"),
         (
             "/chaos/refuse",
             404,

@@ -18,10 +18,7 @@ fn fault_without_chaos_is_an_error_that_says_so() {
     ] {
         assert_eq!(output.status.code(), Some(2));
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(
-            stderr.contains("--fault needs --chaos (or DEMO_CHAOS=1)"),
-            "{stderr}"
-        );
+        assert!(stderr.contains("--fault needs --chaos (or DEMO_CHAOS=1)"), "{stderr}");
     }
 }
 
@@ -82,10 +79,7 @@ fn several_faults_are_in_effect_together() {
 fn deadlock_by_flag_is_there_from_the_start() {
     let service = Service::start(&["--chaos", "--fault", "deadlock"]);
     wait_until("the deadlock", || {
-        service
-            .threads()
-            .iter()
-            .any(|name| name == "chaos-deadlock")
+        service.threads().iter().any(|name| name == "chaos-deadlock")
     });
     assert!(service.send("GET", "/health").is_unanswered());
 }
@@ -93,16 +87,9 @@ fn deadlock_by_flag_is_there_from_the_start() {
 #[test]
 fn refuse_does_not_listen_until_its_time_is_up() {
     let address = free_address();
-    let service = Service::launch(
-        &["--chaos", "--fault", "refuse=200ms"],
-        &address.to_string(),
-    );
+    let service = Service::launch(&["--chaos", "--fault", "refuse=200ms"], &address.to_string());
     assert!(service.line().starts_with("event=refusing for=200ms "));
-    assert!(
-        service
-            .line()
-            .starts_with(&format!("event=listening addr={address} "))
-    );
+    assert!(service.line().starts_with(&format!("event=listening addr={address} ")));
 }
 
 #[test]

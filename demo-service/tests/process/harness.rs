@@ -139,10 +139,7 @@ impl Service {
     /// The resident memory of the process, in MiB.
     pub(crate) fn resident_mib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     }
 }
@@ -221,8 +218,5 @@ pub(crate) fn wait_until(what: &str, mut predicate: impl FnMut() -> bool) {
 /// An address on which nobody listens. Not 127.0.0.1, where every other test
 /// takes free ports and could be given this one.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.2:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap()
 }

@@ -9,10 +9,7 @@ use crate::harness::{Service, binary, free_address, run};
 /// Runs a check, and answers its exit code and what it said.
 fn check(url: &str) -> (i32, String) {
     let output = run(&["healthcheck", "--url", url, "--timeout", "20s"]);
-    (
-        output.status.code().unwrap(),
-        String::from_utf8(output.stderr).unwrap(),
-    )
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
 #[test]
@@ -28,11 +25,7 @@ fn well_is_0_without_a_word() {
 fn variables_of_the_service_do_not_disturb_the_check() {
     // In a container, both run with the same environment.
     let service = Service::start(&[]);
-    let mut command = binary(&[
-        "healthcheck",
-        "--url",
-        &format!("http://{}/health", service.address),
-    ]);
+    let mut command = binary(&["healthcheck", "--url", &format!("http://{}/health", service.address)]);
     command
         .env("DEMO_LISTEN", "0.0.0.0:8080")
         .env("DEMO_CHAOS", "1")
@@ -56,10 +49,7 @@ fn refused_is_1_with_one_line() {
     let (code, said) = check(&url);
     assert_eq!(code, 1);
     let expected = format!("demo-service: unhealthy: {url}: cannot connect: Connection refused");
-    assert!(
-        said.starts_with(&expected) && said.lines().count() == 1,
-        "{said}"
-    );
+    assert!(said.starts_with(&expected) && said.lines().count() == 1, "{said}");
 }
 
 #[test]
@@ -88,10 +78,7 @@ fn what_is_not_http_is_1() {
         let (code, said) = check(&url);
         assert_eq!(
             (code, said.as_str()),
-            (
-                1,
-                &*format!("demo-service: unhealthy: {url}: the answer is not HTTP\n")
-            )
+            (1, &*format!("demo-service: unhealthy: {url}: the answer is not HTTP\n"))
         );
         server.join().unwrap();
     }
@@ -101,8 +88,5 @@ fn what_is_not_http_is_1() {
 fn a_url_it_cannot_ask_is_a_wrong_command_line() {
     let (code, said) = check("https://127.0.0.1/health");
     assert_eq!(code, 2);
-    assert!(
-        said.contains("must look like http://127.0.0.1:8080/health"),
-        "{said}"
-    );
+    assert!(said.contains("must look like http://127.0.0.1:8080/health"), "{said}");
 }

@@ -42,11 +42,7 @@ fn variables_mean_the_same_as_flags() {
         .env("DEMO_PID_FILE", &pid_file);
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(6));
-    assert!(
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .contains("service=shop")
-    );
+    assert!(String::from_utf8(output.stdout).unwrap().contains("service=shop"));
     assert!(pid_file.exists());
 }
 
@@ -83,10 +79,7 @@ fn sigterm_stops_a_hung_service() {
     service.get("/chaos");
     service.signal(Signal::TERM);
     service.ended_with(0);
-    assert_eq!(
-        service.last_lines().last().unwrap(),
-        "event=stopped drained=false"
-    );
+    assert_eq!(service.last_lines().last().unwrap(), "event=stopped drained=false");
 }
 
 #[test]
@@ -97,22 +90,13 @@ fn pid_file_goes_with_a_clean_stop_and_stays_after_a_crash() {
     let arguments = ["--chaos", "--pid-file", path_text];
 
     let mut service = Service::start(&arguments);
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        format!("{}\n", service.pid())
-    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", service.pid()));
     service.post("/chaos/crash");
     service.ended_with(1);
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        format!("{}\n", service.pid())
-    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", service.pid()));
 
     let mut service = Service::start(&arguments);
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        format!("{}\n", service.pid())
-    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", service.pid()));
     service.signal(Signal::TERM);
     service.ended_with(0);
     assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
@@ -143,10 +127,7 @@ fn failing_to_start_says_what_and_why() {
             "cannot write the pid file /nowhere/pid: No such".into(),
         ),
     ] {
-        let output = binary(&arguments)
-            .env("DEMO_LISTEN", "127.0.0.1:0")
-            .output()
-            .unwrap();
+        let output = binary(&arguments).env("DEMO_LISTEN", "127.0.0.1:0").output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(stderr.contains(&message), "{stderr}");

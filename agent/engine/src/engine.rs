@@ -1,0 +1,244 @@
+//! The engine: every service's machine, what they share, and the queue of commands.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::command::Command;
+use crate::event::{Event, OperatorRequest, RequestError};
+use crate::host::{Host, HostPolicy};
+use crate::ids::{ActionId, IncidentId, ServiceName};
+use crate::memory::Memory;
+use crate::policy::Service;
+use crate::service::{Context, Machine};
+use crate::snapshot::ServiceSnapshot;
+use crate::time::Time;
+
+/// Decides for all services of a host.
+#[derive(Debug)]
+pub struct Engine {
+    machines: BTreeMap<ServiceName, Machine>,
+    /// Who waits for whom: dependency to dependents.
+    dependents: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
+    host: Host,
+    /// Services that wait for a free slot, longest first.
+    queue: VecDeque<ServiceName>,
+    wakes: BTreeSet<(Time, ServiceName)>,
+    commands: VecDeque<Command>,
+}
+
+impl Engine {
+    /// An engine without services. Numbers go on from those given, which must never have been used.
+    pub fn new(policy: HostPolicy, next_incident: IncidentId, next_action: ActionId) -> Self {
+        Self {
+            machines: BTreeMap::new(),
+            dependents: BTreeMap::new(),
+            host: Host {
+                policy,
+                going_down: false,
+                store_writable: true,
+                in_flight: 0,
+                next_incident,
+                next_action,
+            },
+            queue: VecDeque::new(),
+            wakes: BTreeSet::new(),
+            commands: VecDeque::new(),
+        }
+    }
+
+    /// Begins to watch `service`, going on from what was last saved of it; replaces one of the same name.
+    pub fn add_service(&mut self, now: Time, service: Service, memory: Memory) {
+        let name = service.name.clone();
+        self.drop_machine(&name);
+        for dependency in &service.after {
+            self.dependents
+                .entry(dependency.clone())
+                .or_default()
+                .insert(name.clone());
+        }
+        let mut cx = Context {
+            now,
+            host: &mut self.host,
+            dependency_down: None,
+            out: &mut self.commands,
+        };
+        let machine = Machine::new(service, memory, &mut cx);
+        self.machines.insert(name.clone(), machine);
+        self.evaluate(now, &name);
+    }
+
+    /// Ends what was remembered of a service that is no longer configured: its open incident is closed.
+    pub fn forget_service(&mut self, now: Time, service: Service, memory: Memory) {
+        let mut cx = Context {
+            now,
+            host: &mut self.host,
+            dependency_down: None,
+            out: &mut self.commands,
+        };
+        Machine::new(service, memory, &mut cx).abandon(&mut cx);
+    }
+
+    /// Takes in something that happened. Events about unknown services say nothing.
+    pub fn handle_event(&mut self, now: Time, event: Event) {
+        match event {
+            Event::ProbeCompleted {
+                service,
+                round,
+                outcome,
+            } => {
+                self.with(now, &service, |machine, cx| machine.probed(round, outcome, cx));
+            }
+            Event::TargetObserved { service, observation } => {
+                self.with(now, &service, |machine, cx| machine.observe(observation, cx));
+            }
+            Event::ActionFinished {
+                action,
+                service,
+                result,
+            } => {
+                self.with(now, &service, |machine, cx| machine.action_finished(action, result, cx));
+            }
+            Event::OperatorRequested { service, request } => {
+                self.with(now, &service, |machine, cx| machine.requested(&request, cx));
+            }
+            Event::HostShutdownChanged { going_down } => {
+                self.host.going_down = going_down;
+                self.evaluate_all(now);
+            }
+            Event::StoreChanged { writable } => {
+                self.host.store_writable = writable;
+                self.evaluate_all(now);
+            }
+        }
+    }
+
+    /// Lets time pass: everything due by `now` happens.
+    pub fn handle_timeout(&mut self, now: Time) {
+        while let Some((at, name)) = self.wakes.first().cloned() {
+            if at > now {
+                break;
+            }
+            self.evaluate(now, &name);
+            // An evaluation that asks to be woken in the past again must not keep the host busy.
+            if self
+                .wakes
+                .first()
+                .is_some_and(|(next, next_name)| *next <= at && *next_name == name)
+            {
+                break;
+            }
+        }
+    }
+
+    /// The next thing to be done, until there is none.
+    pub fn poll_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    /// When [`Engine::handle_timeout`] is next needed.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.wakes.first().map(|(at, _)| *at)
+    }
+
+    /// Whether an operator's request can be carried out.
+    pub fn check_request(&self, service: &str, request: &OperatorRequest) -> Result<(), RequestError> {
+        self.machines
+            .get(service)
+            .ok_or(RequestError::UnknownService)?
+            .check_request(request)
+    }
+
+    /// Every service as it stands, by name.
+    pub fn snapshot(&self, now: Time) -> Vec<ServiceSnapshot> {
+        self.machines.values().map(|machine| machine.snapshot(now)).collect()
+    }
+
+    fn with(&mut self, now: Time, name: &ServiceName, change: impl FnOnce(&mut Machine, &mut Context<'_>)) {
+        let Some(machine) = self.machines.get_mut(name) else {
+            return;
+        };
+        let mut cx = Context {
+            now,
+            host: &mut self.host,
+            dependency_down: None,
+            out: &mut self.commands,
+        };
+        let held_slot = machine.in_flight().is_some();
+        change(machine, &mut cx);
+        let freed_slot = held_slot && machine.in_flight().is_none();
+        self.evaluate(now, name);
+        if freed_slot {
+            self.serve_queue(now);
+        }
+    }
+
+    fn evaluate(&mut self, now: Time, name: &ServiceName) {
+        let Some(machine) = self.machines.get(name) else { return };
+        let dependency_down = machine
+            .after()
+            .iter()
+            .find(|dependency| self.machines.get(*dependency).is_some_and(Machine::blocks_dependents))
+            .cloned();
+        let Some(machine) = self.machines.get_mut(name) else {
+            return;
+        };
+        let (wake, blocked) = (machine.next_timeout(), machine.blocks_dependents());
+        let mut cx = Context {
+            now,
+            host: &mut self.host,
+            dependency_down,
+            out: &mut self.commands,
+        };
+        machine.evaluate(&mut cx);
+        let (next_wake, blocks) = (machine.next_timeout(), machine.blocks_dependents());
+        if machine.waits_for_slot() {
+            if !self.queue.contains(name) {
+                self.queue.push_back(name.clone());
+            }
+        } else {
+            self.queue.retain(|waiting| waiting != name);
+        }
+        self.wake_at(name, wake, next_wake);
+        if blocked != blocks {
+            // Dependencies have no cycles, so this ends.
+            for dependent in self.dependents.get(name).cloned().unwrap_or_default() {
+                self.evaluate(now, &dependent);
+            }
+        }
+    }
+
+    fn evaluate_all(&mut self, now: Time) {
+        let names: Vec<_> = self.machines.keys().cloned().collect();
+        for name in names {
+            self.evaluate(now, &name);
+        }
+    }
+
+    /// Lets those act that only waited for a slot.
+    fn serve_queue(&mut self, now: Time) {
+        for name in std::mem::take(&mut self.queue) {
+            self.evaluate(now, &name);
+        }
+    }
+
+    fn wake_at(&mut self, name: &ServiceName, before: Option<Time>, after: Option<Time>) {
+        if let Some(before) = before {
+            self.wakes.remove(&(before, name.clone()));
+        }
+        if let Some(after) = after {
+            self.wakes.insert((after, name.clone()));
+        }
+    }
+
+    fn drop_machine(&mut self, name: &ServiceName) {
+        let Some(machine) = self.machines.remove(name) else {
+            return;
+        };
+        self.wake_at(name, machine.next_timeout(), None);
+        if machine.in_flight().is_some() {
+            self.host.in_flight = self.host.in_flight.saturating_sub(1);
+        }
+        for dependents in self.dependents.values_mut() {
+            dependents.remove(name);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Fall and rise: probe outcomes turned into health with hysteresis.
+
+use crate::probe::ProbeFailure;
+
+/// Health by consecutive probe results, as in `HAProxy`: down after `fall` failures, up after `rise` successes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Health {
+    up: Option<bool>,
+    was_up: bool,
+    passed: u32,
+    failed: u32,
+    failure: Option<ProbeFailure>,
+}
+
+impl Health {
+    /// A probe passed. A single success forgives failures that were too few to count.
+    pub(crate) fn record_pass(&mut self, rise: u32) {
+        self.failed = 0;
+        self.failure = None;
+        self.passed = self.passed.saturating_add(1);
+        if self.passed >= rise {
+            self.up = Some(true);
+            self.was_up = true;
+        }
+    }
+
+    /// A probe failed.
+    pub(crate) fn record_failure(&mut self, failure: ProbeFailure, fall: u32) {
+        self.passed = 0;
+        self.failed = self.failed.saturating_add(1);
+        self.failure = Some(failure);
+        if self.failed >= fall {
+            self.up = Some(false);
+        }
+    }
+
+    /// Up for certain.
+    pub(crate) fn is_up(&self) -> bool {
+        self.up == Some(true)
+    }
+
+    /// Down for certain, and the last failure.
+    pub(crate) fn down(&self) -> Option<&ProbeFailure> {
+        self.failure.as_ref().filter(|_| self.up == Some(false))
+    }
+
+    /// Up, but the last probes failed.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.failed > 0
+    }
+
+    /// Whether it was up at any time: then failures count at once.
+    pub(crate) fn was_up(&self) -> bool {
+        self.was_up
+    }
+
+    /// A failure that does not count still breaks a run of successes.
+    pub(crate) fn interrupt(&mut self) {
+        self.passed = 0;
+    }
+
+    /// Forgets failures: what was asked while somebody was busy with the target says nothing.
+    pub(crate) fn forgive(&mut self) {
+        self.failed = 0;
+        self.failure = None;
+        self.up = self.up.filter(|up| *up);
+    }
+
+    /// Forgets everything: another instance, or a gap in what was seen.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::ProbePhase;
+
+    fn after(results: &str) -> Health {
+        let mut health = Health::default();
+        for result in results.chars() {
+            match result {
+                '+' => health.record_pass(2),
+                _ => health.record_failure(
+                    ProbeFailure {
+                        phase: ProbePhase::Status,
+                        detail: "500".into(),
+                    },
+                    3,
+                ),
+            }
+        }
+        health
+    }
+
+    #[test]
+    fn health_flips_only_after_fall_failures_or_rise_successes() {
+        // probes, up, down, suspect
+        let table = [
+            ("", false, false, false),
+            ("+", false, false, false),
+            ("++", true, false, false),
+            ("++-", true, false, true),
+            ("++--", true, false, true),
+            ("++---", false, true, true),
+            ("++--+--", true, false, true),
+            ("++---+", false, false, false),
+            ("++---++", true, false, false),
+            ("---", false, true, true),
+        ];
+        for (probes, up, down, suspect) in table {
+            let health = after(probes);
+            assert_eq!(
+                (health.is_up(), health.down().is_some(), health.is_suspect()),
+                (up, down, suspect),
+                "{probes}"
+            );
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! From the act to its proof: what the adapter answered, and whether the restart helped.
+
+use std::time::Duration;
+
+use super::{Context, Machine};
+use crate::event::ActionResult;
+use crate::ids::ActionId;
+use crate::memory::Attempt;
+use crate::report::{Happening, Resolution};
+use crate::state::State;
+use crate::time::Time;
+use crate::timers::Timer;
+
+/// An adapter that has not answered after this long is taken to have lost the answer. Every adapter has a shorter
+/// deadline of its own; this one only guards against a fault in them.
+pub(super) const ACTION_LIMIT: Duration = Duration::from_secs(300);
+
+/// When nothing was done for a reason outside the service, the next look comes after this.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+impl Machine {
+    /// Goes on after a restart of the agent. An attempt that was under way counts as spent and is judged by what is
+    /// seen; it is never issued again.
+    pub(super) fn resume(&mut self, cx: &mut Context<'_>) {
+        if self.memory.incident.is_some() {
+            self.said_up = Some(false);
+        }
+        // Nobody watched meanwhile: good minutes are counted anew.
+        self.memory.healthy_since = None;
+        let Some(attempt) = self
+            .memory
+            .attempt
+            .as_mut()
+            .filter(|attempt| attempt.ended_at.is_none())
+        else {
+            return;
+        };
+        attempt.ended_at = Some(cx.now);
+        let action = attempt.action;
+        self.unsaved = true;
+        let result = ActionResult::Unknown("the agent itself was restarted meanwhile".into());
+        self.report(Happening::ActionEnded { action, result }, cx);
+    }
+
+    /// The adapter answered.
+    pub(crate) fn action_finished(&mut self, action: ActionId, result: ActionResult, cx: &mut Context<'_>) {
+        if self.in_flight == Some(action) {
+            self.in_flight = None;
+            cx.host.in_flight = cx.host.in_flight.saturating_sub(1);
+        }
+        if self
+            .memory
+            .attempt
+            .as_ref()
+            .is_none_or(|attempt| attempt.action != action)
+        {
+            return;
+        }
+        self.report(
+            Happening::ActionEnded {
+                action,
+                result: result.clone(),
+            },
+            cx,
+        );
+        self.unsaved = true;
+        match result {
+            ActionResult::Done | ActionResult::Unknown(_) => self.await_proof(cx.now),
+            ActionResult::Failed(reason) => self.fail_attempt(reason, cx),
+            ActionResult::Cancelled(_) => self.memory.attempt = None,
+            ActionResult::Outdated(_) | ActionResult::Conflict(_) | ActionResult::NotRecorded(_) => {
+                self.take_back();
+                self.memory.next_attempt = Some(cx.now + LOOK_AGAIN);
+            }
+            ActionResult::Refused(reason) => {
+                self.take_back();
+                self.refused = Some(reason);
+            }
+        }
+    }
+
+    fn await_proof(&mut self, now: Time) {
+        if let Some(attempt) = &mut self.memory.attempt {
+            attempt.ended_at = Some(now);
+        }
+        self.restart_health();
+        self.timers.set(Timer::Probe, now);
+    }
+
+    /// Nothing was done, so nothing was spent.
+    fn take_back(&mut self) {
+        let counted = self.memory.attempt.take().is_some_and(|attempt| !attempt.requested);
+        if let Some(incident) = self.memory.incident.as_mut().filter(|_| counted) {
+            self.memory.attempts = self.memory.attempts.saturating_sub(1);
+            incident.attempts = incident.attempts.saturating_sub(1);
+            self.memory.budget.refund();
+        }
+    }
+
+    /// Ends the attempt: it did not help, or something more important happened.
+    pub(super) fn fail_attempt(&mut self, reason: String, cx: &mut Context<'_>) {
+        if let Some(attempt) = self.memory.attempt.take() {
+            self.unsaved = true;
+            self.report(
+                Happening::ActionUnverified {
+                    action: attempt.action,
+                    reason,
+                },
+                cx,
+            );
+        }
+    }
+
+    /// Whether an operator's restart is under way and its new run has not been seen: the stop it undoes is history.
+    pub(super) fn awaits_requested_run(&self) -> bool {
+        self.memory
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.requested && !self.is_fresh(attempt))
+    }
+
+    /// Whether what is seen is a new run. Until then the old one is a picture of the past.
+    fn is_fresh(&self, attempt: &Attempt) -> bool {
+        self.instance().is_some() && self.instance() != attempt.expected.as_ref()
+    }
+
+    /// While an attempt is open, tells where it stands; `None` when there is none, or it has just failed.
+    pub(super) fn judge_action(&mut self, cx: &mut Context<'_>) -> Option<State> {
+        let attempt = self.memory.attempt.as_ref()?;
+        let Some(ended_at) = attempt.ended_at else {
+            let limit = attempt.started_at + ACTION_LIMIT;
+            if cx.now < limit {
+                self.timers.set(Timer::Action, limit);
+                return Some(State::Restarting);
+            }
+            let (action, lost) = (attempt.action, ActionResult::Unknown("the answer never came".into()));
+            self.action_finished(action, lost, cx);
+            return self.judge_action(cx);
+        };
+        let fresh = self.is_fresh(attempt);
+        if fresh {
+            if let Some((_, cause)) = self.target_down() {
+                let reason = cause.to_string();
+                self.fail_attempt(reason, cx);
+                return None;
+            }
+            if !self.in_grace(cx.now)
+                && let Some(failure) = self.health.down()
+            {
+                let reason = failure.to_string();
+                self.fail_attempt(reason, cx);
+                return None;
+            }
+            if self.is_healthy() && !self.is_blind() {
+                let lived = self.instance_since + self.service.policy.min_uptime;
+                if lived <= cx.now {
+                    self.prove(cx);
+                    return Some(State::Healthy);
+                }
+                self.timers.set(Timer::MinUptime, lived);
+            }
+        }
+        let mut deadline = ended_at + self.service.policy.verify;
+        if self.in_grace(cx.now) {
+            deadline = deadline.max(self.grace_ends());
+        }
+        if cx.now < deadline || self.is_blind() {
+            self.timers.set(Timer::Verify, deadline);
+            return Some(State::Verifying);
+        }
+        let reason = if fresh {
+            "it did not prove itself in time"
+        } else {
+            "no new run was seen in time"
+        };
+        self.fail_attempt(reason.to_owned(), cx);
+        None
+    }
+
+    fn prove(&mut self, cx: &mut Context<'_>) {
+        if let Some(attempt) = self.memory.attempt.take() {
+            self.report(Happening::ActionVerified { action: attempt.action }, cx);
+        }
+        self.unsaved = true;
+        self.became_healthy(Resolution::Healed, cx);
+    }
+}

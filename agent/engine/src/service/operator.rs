@@ -1,0 +1,50 @@
+//! What operators ask for. They win over every rule but one: two actions on a service never overlap.
+
+use super::{Context, Machine};
+use crate::event::{OperatorRequest, RequestError};
+use crate::memory::Pause;
+use crate::report::Happening;
+
+impl Machine {
+    /// Whether `request` can be carried out now.
+    pub(crate) fn check_request(&self, request: &OperatorRequest) -> Result<(), RequestError> {
+        match request {
+            OperatorRequest::Restart if !self.service.has_target => Err(RequestError::NoTarget),
+            OperatorRequest::Restart if self.is_blind() => Err(RequestError::Blind),
+            OperatorRequest::Restart if self.in_flight.is_some() => Err(RequestError::InFlight),
+            OperatorRequest::Resume if self.memory.pause.is_none() => Err(RequestError::NotPaused),
+            _ => Ok(()),
+        }
+    }
+
+    /// An operator asked for something. What cannot be done is ignored here; see [`Machine::check_request`].
+    pub(crate) fn requested(&mut self, request: &OperatorRequest, cx: &mut Context<'_>) {
+        if self.check_request(request).is_err() {
+            return;
+        }
+        self.unsaved = true;
+        let words = match request {
+            OperatorRequest::Restart => "restart".to_owned(),
+            OperatorRequest::Pause { duration: None } => "pause".to_owned(),
+            OperatorRequest::Pause {
+                duration: Some(duration),
+            } => format!("pause for {} s", duration.as_secs()),
+            OperatorRequest::Resume => "resume".to_owned(),
+        };
+        self.report(Happening::OperatorActed { request: words }, cx);
+        match request {
+            OperatorRequest::Restart => {
+                self.forget_attempts();
+                self.memory.stopped = None;
+                self.refused = None;
+                self.begin(None, cx);
+            }
+            OperatorRequest::Pause { duration } => {
+                self.memory.pause = Some(Pause {
+                    until: duration.map(|duration| cx.now + duration),
+                });
+            }
+            OperatorRequest::Resume => self.memory.pause = None,
+        }
+    }
+}

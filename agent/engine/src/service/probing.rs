@@ -1,0 +1,153 @@
+//! When to probe, and what the outcomes change.
+
+use std::time::Duration;
+
+use super::{Context, Machine};
+use crate::backoff;
+use crate::cause::Cause;
+use crate::command::Command;
+use crate::ids::ProbeRound;
+use crate::probe::{ProbeOutcome, Verdict};
+use crate::report::{Happening, Resolution};
+use crate::state::State;
+use crate::time::Time;
+use crate::timers::Timer;
+
+/// While the answer matters (suspect, starting, verifying) a service is probed this many times as often.
+const RECHECK: u32 = 5;
+
+/// All services are first probed within this time of the agent's start, so that `sentinel status` soon tells something.
+const FIRST_ROUND: Duration = Duration::from_secs(1);
+
+impl Machine {
+    /// Spreads the first probes, so that a thousand services are not asked at the same instant.
+    pub(super) fn schedule_first_probe(&mut self, now: Time) {
+        if self.service.has_probes {
+            let spread = FIRST_ROUND.min(self.service.policy.interval);
+            self.timers.set(Timer::Probe, now + spread.mul_f64(self.phase()));
+        }
+    }
+
+    /// This service's place within an interval, from its name.
+    fn phase(&self) -> f64 {
+        backoff::fraction(backoff::seed(self.service.name.as_str(), 0, 0))
+    }
+
+    /// Asks for a round when one is due, and sets the timer for the next.
+    pub(super) fn schedule_probe(&mut self, cx: &mut Context<'_>) {
+        if !self.probes_tell() {
+            self.timers.clear(Timer::Probe);
+            return;
+        }
+        let period = self.period();
+        let due = self.timers.get(Timer::Probe).unwrap_or(cx.now);
+        if due > cx.now {
+            // A state that wants quicker answers does not wait for the slow schedule.
+            self.timers.set(Timer::Probe, due.min(cx.now + period));
+            return;
+        }
+        if self.awaited.is_none() {
+            self.rounds += 1;
+            let round = ProbeRound(self.rounds);
+            self.awaited = Some(round);
+            cx.out.push_back(Command::RunProbes {
+                service: self.service.name.clone(),
+                round,
+            });
+        }
+        // Counted from the time it was due, so that delays do not add up; but what was missed is not made up for.
+        let first = self.rounds == 1 && period == self.service.policy.interval;
+        let step = if first {
+            period.mul_f64(0.5 + 0.5 * self.phase())
+        } else {
+            period
+        };
+        let next = due + step;
+        self.timers
+            .set(Timer::Probe, if next > cx.now { next } else { cx.now + period });
+    }
+
+    /// Whether an answer would say anything now.
+    fn probes_tell(&self) -> bool {
+        self.service.has_probes
+            && !matches!(self.state, State::Shutdown)
+            && (!self.service.has_target || self.runs() || self.is_blind())
+    }
+
+    fn period(&self) -> Duration {
+        let interval = self.service.policy.interval;
+        let urgent = matches!(
+            self.state,
+            State::Suspect | State::Starting | State::Verifying | State::Restarting
+        ) || (self.is_blind() && !self.health.is_up() && self.health.down().is_none());
+        if urgent { interval / RECHECK } else { interval }
+    }
+
+    /// A round ended.
+    pub(crate) fn probed(&mut self, round: ProbeRound, outcome: ProbeOutcome, cx: &mut Context<'_>) {
+        if self.awaited != Some(round) {
+            return;
+        }
+        self.awaited = None;
+        let policy = &self.service.policy;
+        match &outcome.verdict {
+            Verdict::Passed => self.health.record_pass(policy.rise),
+            Verdict::Failed(failure) if self.in_grace(cx.now) => {
+                // Not counted, but the log of a service that was never up says why.
+                let cause = Cause::Probe(failure.clone());
+                if self.said_up.is_none() {
+                    self.went_down(&cause, outcome.status_code, cx);
+                }
+                self.health.interrupt();
+            }
+            Verdict::Failed(failure) => {
+                self.health.record_failure(failure.clone(), policy.fall);
+                if self.said_up.is_none() || self.health.down().is_some() {
+                    let cause = Cause::Probe(failure.clone());
+                    self.went_down(&cause, outcome.status_code, cx);
+                }
+            }
+            Verdict::Skipped(_) => {}
+        }
+        self.last_probe = Some((cx.now, outcome));
+    }
+
+    /// Says once that the service is down.
+    pub(super) fn went_down(&mut self, cause: &Cause, status_code: Option<u16>, cx: &mut Context<'_>) {
+        if self.said_up != Some(false) {
+            self.said_up = Some(false);
+            self.report(
+                Happening::WentDown {
+                    cause: cause.clone(),
+                    status_code,
+                },
+                cx,
+            );
+        }
+    }
+
+    /// The service is up for certain: says so once, and closes its incident.
+    pub(super) fn became_healthy(&mut self, resolution: Resolution, cx: &mut Context<'_>) {
+        if self.said_up != Some(true) {
+            if self.said_up == Some(false) {
+                self.memory.recoveries += 1;
+            }
+            self.said_up = Some(true);
+            self.unsaved = true;
+            let status_code = self.last_probe.as_ref().and_then(|(_, outcome)| outcome.status_code);
+            let recoveries_total = self.memory.recoveries;
+            self.report(
+                Happening::BecameHealthy {
+                    status_code,
+                    recoveries_total,
+                },
+                cx,
+            );
+        }
+        self.close_incident(resolution, cx);
+        if self.memory.healthy_since.is_none() {
+            self.memory.healthy_since = Some(cx.now);
+            self.unsaved = true;
+        }
+    }
+}

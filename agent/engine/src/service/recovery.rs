@@ -1,0 +1,168 @@
+//! Down for certain: every reason not to act, in order, and then the act.
+
+use std::time::Duration;
+
+use super::{Context, Machine};
+use crate::backoff;
+use crate::cause::Cause;
+use crate::command::{Action, Command, Verb};
+use crate::memory::Attempt;
+use crate::observation::{Intent, Supervisor};
+use crate::policy::{Mode, OnCleanExit};
+use crate::report::Happening;
+use crate::state::{Hold, State};
+use crate::time::Time;
+use crate::timers::Timer;
+
+/// When a supervisor has already restarted a target until its own limit, the first attempt comes this late and the
+/// budget is halved: it is known not to be healed by one more restart.
+const AFTER_SUPERVISOR: Duration = Duration::from_secs(60);
+
+impl Machine {
+    /// The service is down for `cause`: opens an incident, then acts or says why not.
+    pub(super) fn recover(&mut self, cause: Cause, cx: &mut Context<'_>) -> (State, Option<Hold>) {
+        self.open_incident(cause, cx);
+        if let Some((state, hold)) = self.obstacle(cx) {
+            return (state, Some(hold));
+        }
+        self.act(cx);
+        (State::Restarting, None)
+    }
+
+    /// The first reason not to act now.
+    fn obstacle(&mut self, cx: &mut Context<'_>) -> Option<(State, Hold)> {
+        let policy = &self.service.policy;
+        if !self.service.has_target {
+            return Some((State::Held, Hold::NoTarget));
+        }
+        if self.is_blind() {
+            return Some((State::Held, Hold::Blind));
+        }
+        if let Some(reason) = &self.refused {
+            return Some((State::Held, Hold::Refused { reason: reason.clone() }));
+        }
+        match self.target_down() {
+            Some((Intent::Unclear, _)) => return Some((State::Held, Hold::Unclear)),
+            Some((Intent::CleanExit, _)) if policy.on_clean_exit == OnCleanExit::Alert => {
+                return Some((State::Held, Hold::CleanExit));
+            }
+            _ => {}
+        }
+        if policy.mode == Mode::Observe {
+            return Some((State::Held, Hold::Observe));
+        }
+        if let Some(name) = &cx.dependency_down {
+            return Some((State::Suppressed, Hold::Dependency { name: name.to_string() }));
+        }
+        if !self.memory.gave_up && self.memory.budget.left(self.burst(), policy.window, cx.now) == 0 {
+            self.give_up(cx);
+        }
+        if self.memory.gave_up {
+            return Some((State::GaveUp, Hold::GaveUp));
+        }
+        if !cx.host.store_writable {
+            return Some((State::Held, Hold::Store));
+        }
+        if let Some(at) = self.memory.next_attempt.filter(|at| *at > cx.now) {
+            self.timers.set(Timer::Attempt, at);
+            return Some((State::Backoff, Hold::Backoff));
+        }
+        if !cx.host.slot_free() {
+            return Some((State::Throttled, Hold::InFlight));
+        }
+        None
+    }
+
+    /// Attempts allowed within the window.
+    fn burst(&self) -> u32 {
+        let burst = self.service.policy.burst;
+        if self.supervisor_gave_up() {
+            burst.div_ceil(2)
+        } else {
+            burst
+        }
+    }
+
+    fn supervisor_gave_up(&self) -> bool {
+        self.sight
+            .as_ref()
+            .is_some_and(|sight| sight.supervisor == Supervisor::GaveUp)
+    }
+
+    /// When the first attempt of a new incident is due.
+    pub(super) fn first_attempt(&self, cx: &Context<'_>) -> Time {
+        let gap = self.gap();
+        cx.now
+            + if self.supervisor_gave_up() {
+                gap.max(AFTER_SUPERVISOR.min(self.service.policy.backoff_max))
+            } else {
+                gap
+            }
+    }
+
+    /// The gap before the next attempt.
+    fn gap(&self) -> Duration {
+        let incident = self.memory.incident.as_ref().map_or(0, |incident| incident.id.0);
+        let attempts = self.memory.attempts;
+        let seed = backoff::seed(self.service.name.as_str(), incident, u64::from(attempts));
+        backoff::gap(&self.service.policy, attempts, seed)
+    }
+
+    /// Begins an attempt: spends it, remembers it, asks for it.
+    fn act(&mut self, cx: &mut Context<'_>) {
+        self.memory.attempts += 1;
+        self.memory.budget.spend(self.service.policy.window, cx.now);
+        self.memory.next_attempt = Some(cx.now + self.gap());
+        let ordinal = self.memory.incident.as_mut().map(|incident| {
+            incident.attempts += 1;
+            incident.attempts
+        });
+        self.begin(ordinal, cx);
+    }
+
+    /// Asks for a recovery action: an attempt with its `ordinal` in the incident, or what an operator requested.
+    pub(super) fn begin(&mut self, ordinal: Option<u32>, cx: &mut Context<'_>) {
+        let verb = if self.target_down().is_some() {
+            Verb::Start
+        } else {
+            Verb::Restart
+        };
+        let expected = self.instance().cloned();
+        let id = cx.host.new_action();
+        cx.host.in_flight += 1;
+        self.in_flight = Some(id);
+        self.memory.attempt = Some(Attempt {
+            action: id,
+            verb,
+            requested: ordinal.is_none(),
+            expected: expected.clone(),
+            started_at: cx.now,
+            ended_at: None,
+        });
+        self.unsaved = true;
+        self.restart_health();
+        let incident = self.memory.incident.as_ref().map(|incident| incident.id);
+        let attempt = ordinal.unwrap_or(0);
+        let action = Action {
+            id,
+            service: self.service.name.clone(),
+            incident,
+            attempt,
+            verb,
+            expected,
+        };
+        self.report(Happening::ActionStarted { action: action.clone() }, cx);
+        self.timers.set(Timer::Action, cx.now + super::attempt::ACTION_LIMIT);
+        cx.out.push_back(Command::RestartTarget(action));
+    }
+
+    fn give_up(&mut self, cx: &mut Context<'_>) {
+        self.memory.gave_up = true;
+        self.unsaved = true;
+        let policy = &self.service.policy;
+        let attempts = policy.burst - self.memory.budget.left(policy.burst, policy.window, cx.now);
+        let window = policy.window;
+        self.report(Happening::GaveUp { attempts, window }, cx);
+        self.call_human(cx);
+    }
+}

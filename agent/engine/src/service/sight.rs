@@ -1,0 +1,151 @@
+//! Takes in observations of the target, and tells its runs apart.
+
+use std::time::Duration;
+
+use super::{Context, Machine};
+use crate::cause::Cause;
+use crate::ids::Instance;
+use crate::observation::{Activity, Intent, Observation, Supervisor, TargetState};
+use crate::policy::Settle;
+use crate::time::Time;
+use crate::timers::Timer;
+
+/// How long a target with a supervisor of its own is left to it. systemd reports `failed` half a millisecond before
+/// it restarts a unit by itself; five seconds also cover a busy host and Docker's first delays.
+const SETTLE_SUPERVISED: Duration = Duration::from_secs(5);
+
+impl Machine {
+    /// The target was observed, or lost from sight.
+    pub(crate) fn observe(&mut self, observation: Observation, cx: &mut Context<'_>) {
+        let blind = matches!(observation.state, TargetState::Unknown(_));
+        let previous = self.sight.as_ref();
+        let changed = previous.is_none_or(|previous| {
+            previous.state != observation.state || (!blind && previous.instance != observation.instance)
+        });
+        if changed {
+            self.refused = None;
+        }
+        // Losing sight says nothing of the instance; only a sighting of another one does.
+        let new_run = !blind && (previous.is_none() || self.instance() != observation.instance.as_ref());
+        if new_run {
+            self.instance_since = cx.now.back(observation.age.unwrap_or_default());
+        }
+        let down = matches!(observation.state, TargetState::Down { .. });
+        self.down_since = if down { self.down_since.or(Some(cx.now)) } else { None };
+        let instance = if blind {
+            self.instance().cloned()
+        } else {
+            observation.instance.clone()
+        };
+        self.sight = Some(Observation {
+            instance,
+            ..observation
+        });
+        if new_run || down {
+            self.restart_health();
+        } else if self.busy().is_some() {
+            self.awaited = None;
+            self.health.forgive();
+        }
+        if self.runs() {
+            if self.memory.stopped.take().is_some() {
+                self.unsaved = true;
+            }
+            if new_run {
+                self.timers.set(Timer::Probe, cx.now);
+            }
+        }
+    }
+
+    /// What probes said belongs to a run that is over.
+    pub(super) fn restart_health(&mut self) {
+        self.health.reset();
+        self.awaited = None;
+    }
+
+    pub(super) fn instance(&self) -> Option<&Instance> {
+        self.sight.as_ref().and_then(|sight| sight.instance.as_ref())
+    }
+
+    pub(super) fn runs(&self) -> bool {
+        matches!(
+            self.sight.as_ref().map(|sight| &sight.state),
+            Some(TargetState::Running)
+        )
+    }
+
+    /// Whether there is a target that cannot be seen.
+    pub(super) fn is_blind(&self) -> bool {
+        self.service.has_target
+            && matches!(
+                self.sight.as_ref().map(|sight| &sight.state),
+                None | Some(TargetState::Unknown(_))
+            )
+    }
+
+    pub(super) fn busy(&self) -> Option<Activity> {
+        match self.sight.as_ref()?.state {
+            TargetState::Busy(activity) => Some(activity),
+            _ => None,
+        }
+    }
+
+    /// How the target went down. What failed unseen, but is the run an open incident is about, is that same failure.
+    pub(super) fn target_down(&self) -> Option<(Intent, &Cause)> {
+        let TargetState::Down { intent, cause } = &self.sight.as_ref()?.state else {
+            return None;
+        };
+        if *intent == Intent::Unclear
+            && let Some(incident) = &self.memory.incident
+            && incident.instance.as_ref() == self.instance()
+        {
+            return Some((Intent::Crash, &incident.cause));
+        }
+        Some((*intent, cause))
+    }
+
+    /// How long the dead target is left to whatever supervises it.
+    pub(super) fn settle(&self) -> Duration {
+        let supervisor = self
+            .sight
+            .as_ref()
+            .map_or(Supervisor::Passive, |sight| sight.supervisor);
+        match (self.service.policy.settle, supervisor) {
+            (Settle::Fixed(settle), _) => settle,
+            (Settle::Auto, Supervisor::Active) => SETTLE_SUPERVISED,
+            // Nothing else will act. Watchers report a target down only when its jobs are over, so there is nothing
+            // to wait for.
+            (Settle::Auto, Supervisor::Passive | Supervisor::GaveUp) => Duration::ZERO,
+        }
+    }
+
+    pub(super) fn grace_ends(&self) -> Time {
+        self.instance_since + self.service.policy.start_grace
+    }
+
+    /// Whether the present instance is so young that failed probes do not count. The first success ends it.
+    pub(super) fn in_grace(&self, now: Time) -> bool {
+        self.service.has_target && self.runs() && !self.health.was_up() && now < self.grace_ends()
+    }
+
+    pub(super) fn describe_target(&self) -> String {
+        let Some(sight) = &self.sight else {
+            return if self.service.has_target {
+                "not seen yet".into()
+            } else {
+                "probed only".into()
+            };
+        };
+        match &sight.state {
+            TargetState::Unknown(why) => format!("not seen: {why}"),
+            TargetState::Unusable(why) => format!("cannot run: {why}"),
+            TargetState::Running => "running".into(),
+            TargetState::Busy(activity) => activity.as_str().into(),
+            TargetState::Down {
+                intent: Intent::Crash,
+                cause,
+            } => format!("down: {cause}"),
+            TargetState::Down { intent, cause } => format!("down ({}): {cause}", intent.as_str()),
+        }
+    }
+}

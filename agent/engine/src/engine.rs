@@ -1,6 +1,7 @@
 //! The engine: every service's machine, what they share, and the queue of commands.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use crate::command::Command;
 use crate::event::{Event, OperatorRequest, RequestError};
@@ -11,6 +12,10 @@ use crate::policy::Service;
 use crate::service::{Context, Machine};
 use crate::snapshot::ServiceSnapshot;
 use crate::time::Time;
+use crate::wakes::Wakes;
+
+/// The engine is never woken for a service more often than this.
+const SHORTEST_WAKE: Duration = Duration::from_millis(1);
 
 /// Decides for all services of a host.
 #[derive(Debug)]
@@ -21,7 +26,7 @@ pub struct Engine {
     host: Host,
     /// Services that wait for a free slot, longest first.
     queue: VecDeque<ServiceName>,
-    wakes: BTreeSet<(Time, ServiceName)>,
+    wakes: Wakes,
     commands: VecDeque<Command>,
 }
 
@@ -40,7 +45,7 @@ impl Engine {
                 next_action,
             },
             queue: VecDeque::new(),
-            wakes: BTreeSet::new(),
+            wakes: Wakes::default(),
             commands: VecDeque::new(),
         }
     }
@@ -113,19 +118,13 @@ impl Engine {
 
     /// Lets time pass: everything due by `now` happens.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some((at, name)) = self.wakes.first().cloned() {
-            if at > now {
-                break;
-            }
+        while let Some(name) = self
+            .wakes
+            .first()
+            .filter(|(at, _)| *at <= now)
+            .map(|(_, name)| name.clone())
+        {
             self.evaluate(now, &name);
-            // An evaluation that asks to be woken in the past again must not keep the host busy.
-            if self
-                .wakes
-                .first()
-                .is_some_and(|(next, next_name)| *next <= at && *next_name == name)
-            {
-                break;
-            }
         }
     }
 
@@ -136,7 +135,7 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] is next needed.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.wakes.first().map(|(at, _)| *at)
+        self.wakes.first().map(|(at, _)| at)
     }
 
     /// Whether an operator's request can be carried out.
@@ -181,7 +180,7 @@ impl Engine {
         let Some(machine) = self.machines.get_mut(name) else {
             return;
         };
-        let (wake, blocked) = (machine.next_timeout(), machine.blocks_dependents());
+        let blocked = machine.blocks_dependents();
         let mut cx = Context {
             now,
             host: &mut self.host,
@@ -189,7 +188,7 @@ impl Engine {
             out: &mut self.commands,
         };
         machine.evaluate(&mut cx);
-        let (next_wake, blocks) = (machine.next_timeout(), machine.blocks_dependents());
+        let (wake, blocks) = (machine.next_timeout(), machine.blocks_dependents());
         if machine.waits_for_slot() {
             if !self.queue.contains(name) {
                 self.queue.push_back(name.clone());
@@ -197,7 +196,8 @@ impl Engine {
         } else {
             self.queue.retain(|waiting| waiting != name);
         }
-        self.wake_at(name, wake, next_wake);
+        // Whatever was due by now has just been judged; asking again at the same instant would go on forever.
+        self.wakes.set(name, wake.map(|at| at.max(now + SHORTEST_WAKE)));
         if blocked != blocks {
             // Dependencies have no cycles, so this ends.
             for dependent in self.dependents.get(name).cloned().unwrap_or_default() {
@@ -220,20 +220,11 @@ impl Engine {
         }
     }
 
-    fn wake_at(&mut self, name: &ServiceName, before: Option<Time>, after: Option<Time>) {
-        if let Some(before) = before {
-            self.wakes.remove(&(before, name.clone()));
-        }
-        if let Some(after) = after {
-            self.wakes.insert((after, name.clone()));
-        }
-    }
-
     fn drop_machine(&mut self, name: &ServiceName) {
         let Some(machine) = self.machines.remove(name) else {
             return;
         };
-        self.wake_at(name, machine.next_timeout(), None);
+        self.wakes.set(name, None);
         if machine.in_flight().is_some() {
             self.host.in_flight = self.host.in_flight.saturating_sub(1);
         }

@@ -24,6 +24,7 @@ mod snapshot;
 mod state;
 mod time;
 mod timers;
+mod wakes;
 
 pub use budget::Budget;
 pub use cause::Cause;

@@ -1,0 +1,556 @@
+//! What the recovery policy does, told as small stories in a simulated world.
+
+mod world;
+
+use std::time::Duration;
+
+use sentinel_engine::{
+    ActionResult, Activity, Cause, Event, Hold, Mode, NotificationKind, OnCleanExit, OperatorRequest, Resolution,
+    Severity, State, TargetState, Verb,
+};
+use world::{Start, Toy, World};
+
+/// A world with one healthy service.
+fn shop(toy: Toy) -> World {
+    let mut world = World::new([toy]);
+    world.run(120);
+    assert_eq!(world.state("shop"), State::Healthy);
+    assert!(world.actions.is_empty() && world.messages.is_empty());
+    world
+}
+
+#[test]
+fn killed_service_is_restarted_at_once_and_proved() {
+    let mut world = shop(Toy::new("shop"));
+    world.kill("shop");
+    world.run(60);
+    assert_eq!(
+        world.transcript()[1..],
+        [
+            "120.003 shop died: killed by signal KILL",
+            "120.003 shop incident_opened: killed by signal KILL",
+            "120.003 shop restart: start, attempt 1",
+            "120.053 shop restart_ended: carried out",
+            "140.056 shop verified: the restart helped",
+            "140.056 shop healthy: healthy",
+            "140.056 shop incident_closed: healed after 20.1 s",
+        ]
+    );
+    assert_eq!(world.message_kinds(), ["healed"]);
+    assert_eq!(world.messages[0].severity, Severity::Info);
+    assert_eq!(world.snapshot("shop").recoveries, 1);
+}
+
+#[test]
+fn hung_service_is_restarted_after_fall_probes() {
+    let mut world = shop(Toy::new("shop"));
+    world.hang("shop");
+    world.run(60);
+    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.actions[0].1.verb, Verb::Restart);
+    let failed = world
+        .reports
+        .iter()
+        .filter(|report| report.what.word() == "unreachable")
+        .count();
+    assert_eq!(failed, 1, "{:#?}", world.transcript());
+    assert_eq!(world.state("shop"), State::Healthy);
+}
+
+#[test]
+fn outage_longer_than_notify_after_is_fired_and_resolved() {
+    let mut world = shop(Toy::new("shop").with(|policy| policy.notify_after = Duration::ZERO));
+    world.kill("shop");
+    world.run(60);
+    assert_eq!(world.message_kinds(), ["fired", "resolved"]);
+    assert_eq!(world.messages[0].doing, "restarting, attempt 1");
+    assert_eq!(world.messages[0].severity, Severity::Warning);
+    assert!(matches!(
+        world.messages[1].kind,
+        NotificationKind::Resolved {
+            resolution: Resolution::Healed,
+            ..
+        }
+    ));
+    assert_eq!(
+        world
+            .messages
+            .iter()
+            .map(|message| message.sequence)
+            .collect::<Vec<_>>(),
+        [1, 2]
+    );
+}
+
+#[test]
+fn service_that_never_comes_back_is_given_up_inside_its_budget() {
+    let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+    world.kill("shop");
+    world.run(24 * 3600);
+    // At once, then 10, 20, 40, 80 seconds after each attempt.
+    assert_eq!(world.attempts(), [120, 130, 150, 190, 270]);
+    assert_eq!(world.message_kinds(), ["fired", "gave_up"]);
+    assert_eq!(world.messages[1].severity, Severity::Critical);
+    assert_eq!(world.state("shop"), State::GaveUp);
+    assert_eq!(world.snapshot("shop").attempts_left, 0);
+}
+
+#[test]
+fn deaf_service_spends_its_budget_on_failed_verifications() {
+    let mut world = shop(Toy::new("shop").starting(Start::Deaf));
+    world.hang("shop");
+    world.run(24 * 3600);
+    assert_eq!(world.actions.len(), 5, "{:#?}", world.transcript());
+    assert_eq!(world.state("shop"), State::GaveUp);
+    assert_eq!(world.message_kinds(), ["fired", "gave_up"]);
+}
+
+#[test]
+fn target_that_cannot_start_is_tried_with_backoff() {
+    let mut world = shop(Toy::new("shop").starting(Start::Refused));
+    world.kill("shop");
+    world.run(3600);
+    assert_eq!(world.attempts(), [120, 130, 150, 190, 270]);
+    assert_eq!(world.state("shop"), State::GaveUp);
+}
+
+#[test]
+fn operator_stop_is_never_undone() {
+    let mut world = shop(Toy::new("shop"));
+    world.stop("shop");
+    world.run(24 * 3600);
+    assert!(world.actions.is_empty() && world.messages.is_empty());
+    assert_eq!(world.state("shop"), State::Stopped);
+    world.start("shop");
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy);
+    world.kill("shop");
+    world.run(60);
+    assert_eq!(
+        world.actions.len(),
+        1,
+        "a crash of a later run is not taken for the old stop"
+    );
+}
+
+#[test]
+fn operator_stop_ends_backoff_and_verification() {
+    for stopped_after in [
+        Duration::from_millis(500),
+        Duration::from_secs(5),
+        Duration::from_secs(15),
+    ] {
+        let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+        world.kill("shop");
+        world.run_for(stopped_after);
+        let before = world.actions.len();
+        world.stop("shop");
+        world.run(24 * 3600);
+        assert_eq!(world.actions.len(), before, "stopped after {stopped_after:?}");
+        assert_eq!(world.state("shop"), State::Stopped);
+        assert!(world.snapshot("shop").incident.is_none());
+    }
+}
+
+#[test]
+fn cancelled_restart_means_that_an_operator_won() {
+    let mut world = shop(Toy::new("shop"));
+    world.next_result = Some(ActionResult::Cancelled("stopped meanwhile".into()));
+    world.kill("shop");
+    world.run_for(Duration::from_millis(54));
+    world.stop("shop");
+    world.run(3600);
+    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.state("shop"), State::Stopped);
+}
+
+#[test]
+fn supervisor_goes_first_and_the_agent_holds() {
+    let mut world = shop(Toy::new("shop").supervised(2, 3));
+    world.kill("shop");
+    world.run(1);
+    assert_eq!(
+        world.snapshot("shop").hold,
+        Some(Hold::Busy {
+            activity: Activity::AutoRestart
+        })
+    );
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy);
+    assert!(world.actions.is_empty() && world.messages.is_empty());
+}
+
+#[test]
+fn after_the_supervisor_gave_up_the_agent_waits_a_minute_and_halves_its_budget() {
+    let mut world = shop(
+        Toy::new("shop")
+            .supervised(1, 2)
+            .starting(Start::Dies(Duration::from_secs(1))),
+    );
+    world.kill("shop");
+    world.run(24 * 3600);
+    assert_eq!(world.actions.len(), 3, "{:#?}", world.transcript());
+    // Killed at 120; the supervisor restarts twice, each run lives one second.
+    assert_eq!(world.attempts()[0], 184);
+    assert_eq!(world.state("shop"), State::GaveUp);
+}
+
+#[test]
+fn slow_starter_is_not_killed_while_it_starts() {
+    let mut world = World::new([Toy::new("shop").starting(Start::Slowly(Duration::from_secs(25)))]);
+    world.run(60);
+    world.kill("shop");
+    world.run(120);
+    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.state("shop"), State::Healthy);
+}
+
+#[test]
+fn unreachable_at_start_is_said_once_and_then_healthy_counts_a_recovery() {
+    let mut world = World::new([Toy::new("shop")]);
+    world.hang("shop");
+    world.run(8);
+    world.unhang("shop");
+    world.run(60);
+    let words: Vec<_> = world
+        .reports
+        .iter()
+        .map(|report| report.what.word())
+        .filter(|word| *word != "state")
+        .collect();
+    assert_eq!(words, ["unreachable", "healthy"]);
+    assert_eq!(world.snapshot("shop").recoveries, 1);
+    assert!(world.actions.is_empty());
+}
+
+#[test]
+fn relapse_within_ten_minutes_keeps_the_backoff_and_later_forgets_it() {
+    let mut world = shop(Toy::new("shop"));
+    for (wait, expected) in [(0, 0), (60, 10), (60, 20), (700, 0)] {
+        world.run(wait);
+        let before = world.now;
+        world.kill("shop");
+        world.run(60);
+        let (at, action) = world.actions.last().expect("it acted");
+        assert_eq!(at.since(before).as_secs(), expected, "{action:?}");
+    }
+}
+
+#[test]
+fn ten_good_minutes_refill_the_budget() {
+    let mut world = shop(Toy::new("shop"));
+    world.kill("shop");
+    world.run(60);
+    assert_eq!(world.snapshot("shop").attempts_left, 4);
+    world.run(600);
+    assert_eq!(world.snapshot("shop").attempts_left, 5);
+}
+
+#[test]
+fn given_up_service_that_a_human_mended_is_resolved() {
+    let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+    world.kill("shop");
+    world.run(1000);
+    assert_eq!(world.state("shop"), State::GaveUp);
+    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.start("shop");
+    world.run(60);
+    assert_eq!(world.message_kinds(), ["fired", "gave_up", "resolved"]);
+    assert_eq!(world.state("shop"), State::Healthy);
+}
+
+#[test]
+fn operators_restart_forgets_a_give_up() {
+    let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+    world.kill("shop");
+    world.run(1000);
+    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.ask("shop", OperatorRequest::Restart);
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy);
+    assert_eq!(world.snapshot("shop").attempts_left, 5);
+}
+
+#[test]
+fn operators_restart_starts_what_an_operator_stopped() {
+    let mut world = shop(Toy::new("shop"));
+    world.stop("shop");
+    world.run(60);
+    world.ask("shop", OperatorRequest::Restart);
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy);
+    assert_eq!(world.actions.len(), 1);
+    assert!(world.messages.is_empty());
+}
+
+#[test]
+fn paused_service_is_left_alone_until_the_pause_ends() {
+    let mut world = shop(Toy::new("shop"));
+    world.ask(
+        "shop",
+        OperatorRequest::Pause {
+            duration: Some(Duration::from_secs(300)),
+        },
+    );
+    world.kill("shop");
+    world.run(299);
+    assert_eq!(world.state("shop"), State::Maintenance);
+    assert!(world.actions.is_empty() && world.messages.is_empty());
+    world.run(60);
+    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.state("shop"), State::Healthy);
+}
+
+#[test]
+fn observed_service_is_reported_and_never_restarted() {
+    let mut world = shop(Toy::new("shop").with(|policy| policy.mode = Mode::Observe));
+    world.kill("shop");
+    world.run(3600);
+    assert!(world.actions.is_empty());
+    assert_eq!(world.snapshot("shop").hold, Some(Hold::Observe));
+    assert_eq!(world.message_kinds(), ["fired"]);
+}
+
+#[test]
+fn clean_exit_follows_its_setting() {
+    for (setting, actions, messages, state) in [
+        (OnCleanExit::Restart, 1, vec!["healed"], State::Healthy),
+        (OnCleanExit::Alert, 0, vec!["fired"], State::Held),
+        (OnCleanExit::Ignore, 0, vec![], State::Stopped),
+    ] {
+        let mut world = shop(Toy::new("shop").with(|policy| policy.on_clean_exit = setting));
+        world.die("shop", Cause::Exited { code: 0 });
+        world.run(100);
+        assert_eq!(world.actions.len(), actions, "{setting:?}");
+        assert_eq!(world.message_kinds(), messages, "{setting:?}");
+        assert_eq!(world.state("shop"), state, "{setting:?}");
+    }
+}
+
+#[test]
+fn dependents_wait_for_what_they_depend_on() {
+    let mut world = World::new([Toy::new("db"), Toy::new("web").after(&["db"])]);
+    world.run(120);
+    world.kill("db");
+    world.kill("web");
+    world.run(10);
+    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.actions[0].1.service.as_str(), "db");
+    assert_eq!(world.state("web"), State::Suppressed);
+    world.run(60);
+    assert_eq!(world.actions.len(), 2);
+    assert_eq!(world.state("web"), State::Healthy);
+}
+
+#[test]
+fn one_restart_at_a_time_and_the_others_follow() {
+    let names = ["a", "b", "c", "d"];
+    let mut world = World::new(names.map(Toy::new));
+    world.run(120);
+    for name in names {
+        world.kill(name);
+    }
+    world.run_for(Duration::from_millis(10));
+    assert_eq!(world.actions.len(), 1);
+    world.run(60);
+    let order: Vec<_> = world
+        .actions
+        .iter()
+        .map(|(_, action)| action.service.as_str().to_owned())
+        .collect();
+    assert_eq!(order, names);
+    assert!(names.iter().all(|name| world.state(name) == State::Healthy));
+}
+
+#[test]
+fn lost_sight_is_unknown_and_never_acted_on() {
+    let mut world = shop(Toy::new("shop"));
+    world.set_blind(true);
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Unknown);
+    world.hang("shop");
+    world.run(600);
+    assert_eq!(world.snapshot("shop").hold, Some(Hold::Blind));
+    assert!(world.actions.is_empty());
+    assert_eq!(
+        world.message_kinds(),
+        ["fired"],
+        "people hear of it although nothing can be done"
+    );
+    world.unhang("shop");
+    world.run(60);
+    world.set_blind(false);
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy);
+}
+
+#[test]
+fn host_shutdown_freezes_everything() {
+    let mut world = shop(Toy::new("shop"));
+    world.tell(Event::HostShutdownChanged { going_down: true });
+    world.kill("shop");
+    world.run(600);
+    assert_eq!(world.state("shop"), State::Shutdown);
+    assert!(world.actions.is_empty() && world.messages.is_empty());
+    world.tell(Event::HostShutdownChanged { going_down: false });
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy);
+}
+
+#[test]
+fn nothing_is_done_that_cannot_be_recorded() {
+    let mut world = shop(Toy::new("shop"));
+    world.tell(Event::StoreChanged { writable: false });
+    world.kill("shop");
+    world.run(60);
+    assert_eq!(world.snapshot("shop").hold, Some(Hold::Store));
+    assert!(world.actions.is_empty());
+    world.tell(Event::StoreChanged { writable: true });
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy);
+}
+
+#[test]
+fn what_was_not_done_is_not_spent() {
+    for result in [
+        ActionResult::Outdated("another run".into()),
+        ActionResult::Conflict("another job".into()),
+        ActionResult::NotRecorded("disk full".into()),
+    ] {
+        let mut world = shop(Toy::new("shop"));
+        world.next_result = Some(result.clone());
+        world.kill("shop");
+        world.run(60);
+        assert_eq!(world.actions.len(), 2, "{result:?}");
+        assert_eq!(world.actions[1].1.attempt, 1);
+        assert_eq!(world.snapshot("shop").attempts_left, 4);
+    }
+}
+
+#[test]
+fn refusal_is_told_and_not_repeated_until_something_changes() {
+    let mut world = shop(Toy::new("shop"));
+    world.next_result = Some(ActionResult::Refused("access denied".into()));
+    world.kill("shop");
+    world.run(24 * 3600);
+    assert_eq!(world.actions.len(), 1);
+    assert_eq!(
+        world.snapshot("shop").hold,
+        Some(Hold::Refused {
+            reason: "access denied".into()
+        })
+    );
+    assert_eq!(world.message_kinds(), ["fired"]);
+}
+
+#[test]
+fn unknown_outcome_is_judged_by_what_is_seen_and_never_repeated_blindly() {
+    let mut world = shop(Toy::new("shop"));
+    world.next_result = Some(ActionResult::Unknown("no reply".into()));
+    world.kill("shop");
+    world.run_for(Duration::from_millis(60));
+    world.start("shop");
+    world.run(60);
+    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.state("shop"), State::Healthy);
+}
+
+#[test]
+fn killed_agent_repeats_no_action_and_goes_on_with_the_incident() {
+    // Before the call, while it is carried out, and while it is verified.
+    for after in [
+        Duration::from_millis(4),
+        Duration::from_millis(54),
+        Duration::from_secs(10),
+    ] {
+        let mut world = shop(Toy::new("shop"));
+        world.kill("shop");
+        world.run_for(after);
+        assert_eq!(world.actions.len(), 1);
+        world.crash_agent();
+        world.run(120);
+        assert_eq!(
+            world.actions.len(),
+            1,
+            "killed after {after:?}: {:#?}",
+            world.transcript()
+        );
+        assert_eq!(world.state("shop"), State::Healthy);
+        assert_eq!(world.message_kinds(), ["healed"], "killed after {after:?}");
+        assert_eq!(world.snapshot("shop").attempts_left, 4);
+    }
+}
+
+#[test]
+fn killed_agent_does_not_refill_the_budget() {
+    let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+    world.kill("shop");
+    for _ in 0..100 {
+        world.run(20);
+        world.crash_agent();
+    }
+    assert_eq!(world.actions.len(), 5, "{:?}", world.attempts());
+    let given_up = world.message_kinds().iter().filter(|kind| **kind == "gave_up").count();
+    assert_eq!(given_up, 1);
+}
+
+#[test]
+fn hung_probes_delay_no_other_service() {
+    let names: Vec<String> = (0..1000).map(|number| format!("s{number:03}")).collect();
+    let schedule = |hanging: usize| {
+        let mut world = World::new(names.iter().map(|name| Toy::new(name).probed_only()));
+        world.hanging = names[..hanging].iter().map(|name| name.as_str().into()).collect();
+        world.run(600);
+        let first = names[hanging.max(20)..]
+            .iter()
+            .map(|name| world.rounds[name.as_str()].clone());
+        first.collect::<Vec<_>>()
+    };
+    assert!(
+        schedule(20) == schedule(0),
+        "the schedule of the others is the same to the microsecond"
+    );
+}
+
+#[test]
+fn probes_keep_their_period() {
+    let mut world = World::new([Toy::new("shop").probed_only()]);
+    world.run(3600);
+    let rounds = &world.rounds["shop"];
+    let gaps: Vec<_> = rounds.windows(2).map(|pair| pair[1].since(pair[0])).skip(6).collect();
+    assert!(gaps.len() > 300);
+    assert!(gaps.iter().all(|gap| *gap == Duration::from_secs(10)), "{gaps:?}");
+}
+
+#[test]
+fn unusable_target_is_told_and_left() {
+    let mut world = shop(Toy::new("shop"));
+    world.set_state("shop", TargetState::Unusable("unit not found".into()));
+    world.run(3600);
+    assert!(world.actions.is_empty());
+    assert_eq!(world.message_kinds(), ["fired"]);
+    assert_eq!(
+        world.snapshot("shop").hold,
+        Some(Hold::Refused {
+            reason: "unit not found".into()
+        })
+    );
+}
+
+#[test]
+fn reload_of_a_healthy_service_opens_nothing() {
+    let mut world = shop(Toy::new("shop"));
+    world.set_state("shop", TargetState::Busy(Activity::Reloading));
+    world.run(5);
+    world.set_state("shop", TargetState::Running);
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy);
+    assert_eq!(
+        world
+            .reports
+            .iter()
+            .filter(|report| report.what.word() == "healthy")
+            .count(),
+        1
+    );
+}

@@ -1,0 +1,506 @@
+//! A simulated host around the engine: services that crash, hang and start, and a clock that jumps to the next wake-up.
+//!
+//! No runtime and no sleeping: hours pass in microseconds, and the same script always gives the same transcript.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part of the world"
+)]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sentinel_engine::{
+    Action, ActionId, ActionResult, Activity, Cause, Command, Engine, Event, Happening, HostPolicy, IncidentId,
+    Instance, Intent, Memory, Notification, Observation, OperatorRequest, Policy, ProbeFailure, ProbeOutcome,
+    ProbePhase, ProbeRound, Report, Service, ServiceName, State, Supervisor, TargetState, Time, Verb, Verdict,
+};
+
+/// How long a simulated probe takes.
+const PROBE: Duration = Duration::from_millis(5);
+/// How long a simulated restart takes.
+const RESTART: Duration = Duration::from_millis(50);
+/// How long a watcher takes to see a change.
+const SIGHT: Duration = Duration::from_millis(3);
+
+/// What a started toy does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// Runs and answers.
+    Well,
+    /// Runs, and answers only after this long.
+    Slowly(Duration),
+    /// Runs and never answers.
+    Deaf,
+    /// Dies again after this long.
+    Dies(Duration),
+    /// Cannot be started.
+    Refused,
+}
+
+/// One simulated service.
+#[derive(Clone, Debug)]
+pub struct Toy {
+    pub service: Service,
+    pub start: Start,
+    /// Restarts by its own supervisor after this delay, this many times.
+    pub supervised: Option<(Duration, u32)>,
+    run: u32,
+    state: TargetState,
+    answers_from: Option<Time>,
+    supervisor: Supervisor,
+    supervised_restarts: u32,
+}
+
+impl Toy {
+    pub fn new(name: &str) -> Self {
+        let service = Service {
+            name: name.into(),
+            has_target: true,
+            has_probes: true,
+            after: Vec::new(),
+            policy: Policy {
+                jitter: 0.0,
+                ..Policy::default()
+            },
+        };
+        Self {
+            service,
+            start: Start::Well,
+            supervised: None,
+            run: 1,
+            state: TargetState::Running,
+            answers_from: Some(Time::ZERO),
+            supervisor: Supervisor::Passive,
+            supervised_restarts: 0,
+        }
+    }
+
+    pub fn with(mut self, change: impl FnOnce(&mut Policy)) -> Self {
+        change(&mut self.service.policy);
+        self
+    }
+
+    pub fn after(mut self, names: &[&str]) -> Self {
+        self.service.after = names.iter().map(|name| (*name).into()).collect();
+        self
+    }
+
+    pub fn without_probes(mut self) -> Self {
+        self.service.has_probes = false;
+        self
+    }
+
+    pub fn probed_only(mut self) -> Self {
+        self.service.has_target = false;
+        self
+    }
+
+    pub fn starting(mut self, start: Start) -> Self {
+        self.start = start;
+        self
+    }
+
+    pub fn supervised(mut self, delay: u64, times: u32) -> Self {
+        self.supervised = Some((Duration::from_secs(delay), times));
+        self
+    }
+
+    fn observation(&self) -> Observation {
+        Observation {
+            state: self.state.clone(),
+            instance: Some(Instance::from(format!("{}-{}", self.service.name, self.run))),
+            age: None,
+            supervisor: self.supervisor,
+        }
+    }
+}
+
+/// Something that will happen in the world.
+#[derive(Clone, Debug)]
+enum Future {
+    /// The engine is told.
+    Tell(Event),
+    /// A watcher looks at a toy.
+    Look(ServiceName),
+    /// This run of a toy dies.
+    Die(ServiceName, u32, Cause),
+    /// A toy's own supervisor starts it again.
+    SupervisorStarts(ServiceName),
+    /// A restart takes effect and is answered.
+    Carry(Action),
+}
+
+/// The simulated host.
+pub struct World {
+    pub engine: Engine,
+    pub now: Time,
+    pub toys: BTreeMap<ServiceName, Toy>,
+    /// What was last saved, as a store would keep it.
+    pub saved: BTreeMap<ServiceName, Memory>,
+    pub reports: Vec<Report>,
+    pub messages: Vec<Notification>,
+    pub actions: Vec<(Time, Action)>,
+    /// Rounds asked for, by service.
+    pub rounds: BTreeMap<ServiceName, Vec<Time>>,
+    /// Answers the next action instead of carrying it out.
+    pub next_result: Option<ActionResult>,
+    /// Probes of these never end.
+    pub hanging: Vec<ServiceName>,
+    blind: bool,
+    future: BTreeMap<(Time, u64), Future>,
+    order: u64,
+}
+
+impl World {
+    pub fn new(toys: impl IntoIterator<Item = Toy>) -> Self {
+        Self::with_policy(toys, HostPolicy::default())
+    }
+
+    pub fn with_policy(toys: impl IntoIterator<Item = Toy>, policy: HostPolicy) -> Self {
+        let mut world = Self {
+            engine: Engine::new(policy, IncidentId(1), ActionId(1)),
+            now: Time::ZERO,
+            toys: BTreeMap::new(),
+            saved: BTreeMap::new(),
+            reports: Vec::new(),
+            messages: Vec::new(),
+            actions: Vec::new(),
+            rounds: BTreeMap::new(),
+            next_result: None,
+            hanging: Vec::new(),
+            blind: false,
+            future: BTreeMap::new(),
+            order: 0,
+        };
+        for toy in toys {
+            let service = toy.service.clone();
+            world.toys.insert(service.name.clone(), toy);
+            world.engine.add_service(world.now, service.clone(), Memory::default());
+            world.look(&service.name);
+        }
+        world.carry_out();
+        world
+    }
+
+    /// Lets this many seconds pass.
+    pub fn run(&mut self, seconds: u64) {
+        self.run_for(Duration::from_secs(seconds));
+    }
+
+    pub fn run_for(&mut self, span: Duration) {
+        let end = self.now + span;
+        loop {
+            let wake = self.engine.poll_timeout();
+            let next = self.future.keys().next().map(|(at, _)| *at);
+            let Some(at) = wake.into_iter().chain(next).min().filter(|at| *at <= end) else {
+                break;
+            };
+            self.now = self.now.max(at);
+            if next.is_some_and(|next| next <= self.now) {
+                if let Some((_, future)) = self.future.pop_first() {
+                    self.happen(future);
+                }
+            } else {
+                self.engine.handle_timeout(self.now);
+            }
+            self.carry_out();
+        }
+        self.now = end;
+    }
+
+    /// The process dies of `cause`.
+    pub fn die(&mut self, name: &str, cause: Cause) {
+        let run = self.toys[name].run;
+        self.happen(Future::Die(name.into(), run, cause));
+        self.carry_out();
+    }
+
+    pub fn kill(&mut self, name: &str) {
+        self.die(
+            name,
+            Cause::Killed {
+                signal: 9,
+                core_dumped: false,
+            },
+        );
+    }
+
+    /// The process lives and no longer answers.
+    pub fn hang(&mut self, name: &str) {
+        self.toy(name).answers_from = None;
+    }
+
+    /// The process answers again by itself.
+    pub fn unhang(&mut self, name: &str) {
+        let now = self.now;
+        self.toy(name).answers_from = Some(now);
+    }
+
+    /// An operator stops it with the supervisor's own command.
+    pub fn stop(&mut self, name: &str) {
+        let toy = self.toy(name);
+        toy.state = TargetState::Down {
+            intent: Intent::OperatorStop,
+            cause: Cause::Exited { code: 143 },
+        };
+        self.look(&name.into());
+    }
+
+    /// An operator starts it with the supervisor's own command.
+    pub fn start(&mut self, name: &str) {
+        self.begin_run(&name.into());
+        self.look(&name.into());
+    }
+
+    pub fn set_state(&mut self, name: &str, state: TargetState) {
+        self.toy(name).state = state;
+        self.look(&name.into());
+    }
+
+    pub fn ask(&mut self, name: &str, request: OperatorRequest) {
+        self.tell(Event::OperatorRequested {
+            service: name.into(),
+            request,
+        });
+    }
+
+    pub fn tell(&mut self, event: Event) {
+        self.engine.handle_event(self.now, event);
+        self.carry_out();
+    }
+
+    /// Sight of every target is lost or comes back.
+    pub fn set_blind(&mut self, blind: bool) {
+        self.blind = blind;
+        for name in self.toys.keys().cloned().collect::<Vec<_>>() {
+            self.look(&name);
+        }
+    }
+
+    /// The agent is killed and started again from what was saved. What the world was doing goes on.
+    pub fn crash_agent(&mut self) {
+        let next_incident = self
+            .reports
+            .iter()
+            .filter_map(|report| report.incident)
+            .map(|id| id.0)
+            .max()
+            .unwrap_or(0);
+        let next_action = self.actions.iter().map(|(_, action)| action.id.0).max().unwrap_or(0);
+        self.engine = Engine::new(
+            HostPolicy::default(),
+            IncidentId(next_incident + 1),
+            ActionId(next_action + 1),
+        );
+        // Answers on their way to the old agent are lost; its calls are carried out all the same.
+        self.future.retain(|_, future| !matches!(future, Future::Tell(_)));
+        for (name, toy) in self.toys.clone() {
+            let memory = self.saved.get(&name).cloned().unwrap_or_default();
+            let json = serde_json::to_string(&memory).expect("memory is plain data");
+            let memory = serde_json::from_str(&json).expect("memory survives the store");
+            self.engine.add_service(self.now, toy.service.clone(), memory);
+            self.look(&name);
+        }
+        self.carry_out();
+    }
+
+    pub fn state(&self, name: &str) -> State {
+        self.snapshot(name).state
+    }
+
+    pub fn snapshot(&self, name: &str) -> sentinel_engine::ServiceSnapshot {
+        let all = self.engine.snapshot(self.now);
+        all.into_iter()
+            .find(|service| service.name.as_str() == name)
+            .expect("the service is known")
+    }
+
+    /// When each attempt was made, in whole seconds.
+    pub fn attempts(&self) -> Vec<u64> {
+        self.actions.iter().map(|(at, _)| at.since_epoch().as_secs()).collect()
+    }
+
+    pub fn message_kinds(&self) -> Vec<&'static str> {
+        self.messages.iter().map(|message| message.kind.as_str()).collect()
+    }
+
+    /// What happened, a line each, without state changes.
+    pub fn transcript(&self) -> Vec<String> {
+        self.reports
+            .iter()
+            .filter(|report| !matches!(report.what, Happening::StateChanged { .. }))
+            .map(|report| {
+                let at = report.at.since_epoch().as_secs_f64();
+                format!("{at:.3} {} {}: {}", report.service, report.what.word(), report.what)
+            })
+            .collect()
+    }
+
+    fn toy(&mut self, name: &str) -> &mut Toy {
+        self.toys.get_mut(name).expect("the toy exists")
+    }
+
+    fn later(&mut self, after: Duration, future: Future) {
+        self.order += 1;
+        self.future.insert((self.now + after, self.order), future);
+    }
+
+    fn look(&mut self, name: &ServiceName) {
+        self.later(SIGHT, Future::Look(name.clone()));
+    }
+
+    fn happen(&mut self, future: Future) {
+        match future {
+            Future::Tell(event) => self.engine.handle_event(self.now, event),
+            Future::Look(name) => {
+                let toy = &self.toys[&name];
+                if !toy.service.has_target {
+                    return;
+                }
+                let mut observation = toy.observation();
+                if self.blind {
+                    observation.state = TargetState::Unknown("the bus is gone".into());
+                }
+                let event = Event::TargetObserved {
+                    service: name,
+                    observation,
+                };
+                self.engine.handle_event(self.now, event);
+            }
+            Future::Die(name, run, cause) => self.end_run(&name, run, cause),
+            Future::SupervisorStarts(name) => {
+                if self.toys[&name].state == TargetState::Busy(Activity::AutoRestart) {
+                    self.begin_run(&name);
+                    self.look(&name);
+                }
+            }
+            Future::Carry(action) => {
+                let result = self.carry(&action);
+                self.look(&action.service);
+                let event = Event::ActionFinished {
+                    action: action.id,
+                    service: action.service,
+                    result,
+                };
+                self.later(Duration::ZERO, Future::Tell(event));
+            }
+        }
+    }
+
+    fn end_run(&mut self, name: &ServiceName, run: u32, cause: Cause) {
+        let toy = self.toys.get_mut(name).expect("the toy exists");
+        if toy.run != run || toy.state != TargetState::Running {
+            return;
+        }
+        toy.answers_from = None;
+        let intent = if cause == (Cause::Exited { code: 0 }) {
+            Intent::CleanExit
+        } else {
+            Intent::Crash
+        };
+        toy.state = TargetState::Down { intent, cause };
+        if let Some((delay, times)) = toy.supervised {
+            if toy.supervised_restarts < times {
+                toy.supervised_restarts += 1;
+                toy.state = TargetState::Busy(Activity::AutoRestart);
+                self.later(delay, Future::SupervisorStarts(name.clone()));
+            } else {
+                toy.supervisor = Supervisor::GaveUp;
+            }
+        }
+        self.look(name);
+    }
+
+    fn begin_run(&mut self, name: &ServiceName) {
+        let now = self.now;
+        let toy = self.toys.get_mut(name).expect("the toy exists");
+        toy.run += 1;
+        toy.state = TargetState::Running;
+        let run = toy.run;
+        toy.answers_from = match toy.start {
+            Start::Well | Start::Dies(_) => Some(now),
+            Start::Slowly(after) => Some(now + after),
+            Start::Deaf | Start::Refused => None,
+        };
+        if let Start::Dies(after) = toy.start {
+            self.later(after, Future::Die(name.clone(), run, Cause::Exited { code: 1 }));
+        }
+    }
+
+    fn carry(&mut self, action: &Action) -> ActionResult {
+        let toy = &self.toys[&action.service];
+        let runs = toy.state == TargetState::Running;
+        if action.expected != toy.observation().instance || runs != (action.verb == Verb::Restart) {
+            return ActionResult::Outdated("it is another run by now".into());
+        }
+        if toy.start == Start::Refused {
+            return ActionResult::Failed("its program is missing".into());
+        }
+        self.begin_run(&action.service);
+        ActionResult::Done
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(command) = self.engine.poll_command() {
+            match command {
+                Command::RunProbes { service, round } => self.probe(service, round),
+                Command::RestartTarget(action) => {
+                    self.actions.push((self.now, action.clone()));
+                    match self.next_result.take() {
+                        Some(result) => {
+                            let event = Event::ActionFinished {
+                                action: action.id,
+                                service: action.service,
+                                result,
+                            };
+                            self.later(RESTART, Future::Tell(event));
+                        }
+                        None => self.later(RESTART, Future::Carry(action)),
+                    }
+                }
+                Command::Save { service, memory } => {
+                    self.saved.insert(service, *memory);
+                }
+                Command::Report(report) => self.reports.push(report),
+                Command::Notify(message) => self.messages.push(*message),
+            }
+        }
+    }
+
+    fn probe(&mut self, service: ServiceName, round: ProbeRound) {
+        self.rounds.entry(service.clone()).or_default().push(self.now);
+        let toy = &self.toys[&service];
+        let answers = toy.answers_from.is_some_and(|from| from <= self.now);
+        let (verdict, status_code, latency) = if answers {
+            (Verdict::Passed, Some(200), PROBE)
+        } else {
+            let detail = "no answer within 3s".to_owned();
+            let timeout = Duration::from_secs(3);
+            (
+                Verdict::Failed(ProbeFailure {
+                    phase: ProbePhase::Timeout,
+                    detail,
+                }),
+                None,
+                timeout,
+            )
+        };
+        let outcome = ProbeOutcome {
+            verdict,
+            status_code,
+            latency,
+        };
+        if !self.hanging.contains(&service) {
+            self.later(
+                latency,
+                Future::Tell(Event::ProbeCompleted {
+                    service,
+                    round,
+                    outcome,
+                }),
+            );
+        }
+    }
+}

@@ -2,8 +2,13 @@
 //!
 //! `agent/ARCHITECTURE.md` shows the way through.
 
+pub mod app;
 pub mod cli;
+pub mod clock;
 pub mod config;
+pub mod dispatch;
+pub mod driver;
+pub mod history;
 pub mod probe;
 pub mod process;
 pub mod receivers;
@@ -11,3 +16,4 @@ pub mod server;
 pub mod store;
 pub mod systemd;
 pub mod telemetry;
+pub mod watchdog;

@@ -1,0 +1,328 @@
+//! The loop around the engine: feeds it events and the clock, records what it decided, and then has it done.
+//!
+//! Everything decided in one turn is one transaction. A restart is only asked for when its intent is on disk; while the
+//! store cannot be written, nothing is restarted, and what could not be recorded is kept in memory and tried again.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use sentinel_engine::{
+    Action, ActionResult, Command, Engine, Event, Notification, ProbeOutcome, ProbeRound, Report, ServiceName, Time, Verdict,
+};
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::history;
+use crate::probe::{Prober, ServiceProbes};
+use crate::process::Process;
+use crate::receivers::Message;
+use crate::server::{ControlRequest, StatusView};
+use crate::store::{Batch, Store, StoreErrorKind};
+use crate::systemd::Systemd;
+use crate::telemetry;
+use crate::watchdog::Watchdog;
+
+/// Events that may wait for the driver. Watchers wait when it is full; nothing is dropped.
+const EVENTS: usize = 1024;
+
+/// Events taken in one turn, so that a burst costs one transaction and not one each.
+const TURN: usize = 256;
+
+/// How long to leave a store alone that could not be written.
+const STORE_GAP: Duration = Duration::from_secs(5);
+
+/// How long systemd may take for a restart: its own default limits for a stop and a start, and a little more.
+const JOB_LIMIT: Duration = Duration::from_secs(200);
+
+/// Longest sleep. The runtime's timers stand still while the host is suspended; the engine's time does not.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
+
+/// Reports, and messages, that may wait in memory for a store that cannot be written. What exceeds it is in the log.
+const UNRECORDED_MAX: usize = 10_000;
+
+/// What can be restarted, and by whom.
+#[derive(Clone)]
+pub enum TargetHandle {
+    /// A unit, through systemd.
+    Unit(Systemd, String),
+    /// A process, by its pid file.
+    Process(Arc<Process>),
+}
+
+/// What the driver needs to know of a service.
+pub struct ServiceHandle {
+    /// Its probes.
+    pub probes: Arc<ServiceProbes>,
+    /// Its target, if it has one.
+    pub target: Option<TargetHandle>,
+    /// Its labels, for messages.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Everything the driver works with.
+pub struct Driver {
+    /// Decides.
+    pub engine: Engine,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Remembers.
+    pub store: Store,
+    /// Probes.
+    pub prober: Arc<Prober>,
+    /// The services by name.
+    pub services: BTreeMap<ServiceName, ServiceHandle>,
+    /// The host's name in messages.
+    pub host: String,
+    /// Who is told.
+    pub receivers: Vec<String>,
+    /// Tells systemd that the agent makes progress.
+    pub watchdog: Watchdog,
+    /// Where events go, for those who make them.
+    pub sender: mpsc::Sender<Event>,
+    /// Where they come from.
+    pub events: mpsc::Receiver<Event>,
+    /// What operators ask.
+    pub control: mpsc::Receiver<ControlRequest>,
+    /// What is decided and not on disk; empty at the start.
+    pub unrecorded: Unrecorded,
+}
+
+/// A queue of events.
+pub fn events() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
+    mpsc::channel(EVENTS)
+}
+
+/// What was decided and is not on disk.
+#[derive(Default)]
+pub struct Unrecorded {
+    saves: BTreeMap<ServiceName, sentinel_engine::Memory>,
+    reports: Vec<Report>,
+    messages: Vec<Notification>,
+    /// Whether the last commit failed.
+    failing: bool,
+    /// When to try again.
+    retry_at: Option<Time>,
+}
+
+/// What is to be done once a turn is recorded.
+#[derive(Default)]
+struct Deeds {
+    probes: Vec<(ServiceName, ProbeRound)>,
+    actions: Vec<Action>,
+    reports: Vec<Report>,
+}
+
+impl Driver {
+    /// Runs until `stop` is done. What was decided by then is on disk.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
+        loop {
+            self.carry_out().await;
+            self.watchdog.progress();
+            let now = self.clock.now();
+            let wake = self.engine.poll_timeout().into_iter().chain(self.unrecorded.retry_at).min();
+            let sleep = wake.map_or(SLEEP_MAX, |at| at.since(now)).min(SLEEP_MAX);
+            tokio::select! {
+                () = &mut stop => break,
+                Some(event) = self.events.recv() => self.take(event),
+                Some(request) = self.control.recv() => self.serve(request),
+                () = tokio::time::sleep(sleep) => {}
+            }
+            let now = self.clock.now();
+            self.engine.handle_timeout(now);
+            self.unrecorded.retry_at.take_if(|at| *at <= now);
+        }
+        self.carry_out().await;
+        self.store.close().await;
+    }
+
+    /// Takes an event and those that wait behind it.
+    fn take(&mut self, event: Event) {
+        self.engine.handle_event(self.clock.now(), event);
+        for _ in 1..TURN {
+            let Ok(event) = self.events.try_recv() else { break };
+            self.engine.handle_event(self.clock.now(), event);
+        }
+    }
+
+    /// Does what the engine asked for, until it asks for nothing more.
+    async fn carry_out(&mut self) {
+        loop {
+            let deeds = self.collect();
+            let record = !self.unrecorded.is_empty() && self.unrecorded.retry_at.is_none();
+            if deeds.is_empty() && !record {
+                return;
+            }
+            if record {
+                self.record().await;
+            }
+            for action in deeds.actions {
+                if self.unrecorded.failing {
+                    self.finish(&action, ActionResult::NotRecorded("the store cannot be written".into()));
+                } else {
+                    self.act(action);
+                }
+            }
+            // The lines come after the acts: whoever waits for a restart waits for nothing else.
+            deeds.reports.iter().for_each(telemetry::report);
+            for (service, round) in deeds.probes {
+                self.probe(service, round);
+            }
+        }
+    }
+
+    /// Sorts the engine's commands into what is recorded and what is done.
+    fn collect(&mut self) -> Deeds {
+        let mut deeds = Deeds::default();
+        while let Some(command) = self.engine.poll_command() {
+            match command {
+                Command::RunProbes { service, round } => deeds.probes.push((service, round)),
+                Command::RestartTarget(action) => deeds.actions.push(action),
+                Command::Save { service, memory } => {
+                    self.unrecorded.saves.insert(service, *memory);
+                }
+                Command::Report(report) => {
+                    if history::is_recorded(&report) && self.unrecorded.reports.len() < UNRECORDED_MAX {
+                        self.unrecorded.reports.push(report.clone());
+                    }
+                    deeds.reports.push(report);
+                }
+                Command::Notify(message) if self.unrecorded.messages.len() < UNRECORDED_MAX => {
+                    self.unrecorded.messages.push(*message);
+                }
+                Command::Notify(message) => {
+                    let (service, kind) = (message.service.as_str(), message.kind.as_str());
+                    tracing::error!(event = "message_dropped", service, kind, "too many messages wait for the store");
+                }
+            }
+        }
+        deeds
+    }
+
+    /// Commits everything decided, or keeps it for later.
+    async fn record(&mut self) {
+        let Err(error) = self.store.commit(self.batch()).await else {
+            let recorded = std::mem::take(&mut self.unrecorded);
+            if recorded.failing {
+                tracing::info!(event = "store_writable", "the store can be written again");
+                self.engine.handle_event(self.clock.now(), Event::StoreChanged { writable: true });
+            }
+            return;
+        };
+        let was_failing = std::mem::replace(&mut self.unrecorded.failing, true);
+        self.unrecorded.retry_at = Some(self.clock.now() + STORE_GAP);
+        if error.kind() == StoreErrorKind::Conflict {
+            // The story contradicts what is stored and never will be accepted; the rest must not wait for it for ever.
+            self.unrecorded.reports.clear();
+        }
+        if !was_failing {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(event = "store_failed", error, "the store cannot be written, so nothing is restarted");
+            self.engine.handle_event(self.clock.now(), Event::StoreChanged { writable: false });
+        }
+    }
+
+    fn batch(&self) -> Batch {
+        let wall = |at| self.clock.wall(at);
+        let labels = BTreeMap::new();
+        let messages = self.unrecorded.messages.iter().flat_map(|notification| {
+            let labels = self.services.get(&notification.service).map_or(&labels, |service| &service.labels);
+            Message::new(notification, &self.host, labels, wall).outgoing(notification, &self.receivers)
+        });
+        Batch {
+            anchor: self.clock.anchor(),
+            saves: self.unrecorded.saves.iter().map(|(name, memory)| (name.clone(), memory.clone())).collect(),
+            reports: self.unrecorded.reports.iter().map(|report| (report.clone(), wall(report.at))).collect(),
+            messages: messages.collect(),
+        }
+    }
+
+    /// Has a target restarted, beside everything else.
+    fn act(&mut self, action: Action) {
+        let Some(target) = self.services.get(&action.service).and_then(|service| service.target.clone()) else {
+            self.finish(&action, ActionResult::Refused("there is nothing to restart".into()));
+            return;
+        };
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            let restart = AssertUnwindSafe(target.restart(&action)).catch_unwind();
+            let result = restart.await.unwrap_or_else(|_| ActionResult::Unknown("the agent failed while doing it".into()));
+            let event = Event::ActionFinished { action: action.id, service: action.service, result };
+            // Without a driver nobody is left to tell.
+            let _ = sender.send(event).await;
+        });
+    }
+
+    fn finish(&mut self, action: &Action, result: ActionResult) {
+        let event = Event::ActionFinished { action: action.id, service: action.service.clone(), result };
+        self.engine.handle_event(self.clock.now(), event);
+    }
+
+    /// Has a service probed, beside everything else.
+    fn probe(&self, service: ServiceName, round: ProbeRound) {
+        let Some(handle) = self.services.get(&service) else { return };
+        let (prober, probes, sender) = (Arc::clone(&self.prober), Arc::clone(&handle.probes), self.sender.clone());
+        tokio::spawn(async move {
+            let outcome = AssertUnwindSafe(prober.round(&probes)).catch_unwind().await;
+            let outcome = outcome.unwrap_or_else(|_| ProbeOutcome {
+                verdict: Verdict::Skipped("the agent failed while probing".into()),
+                status_code: None,
+                latency: Duration::ZERO,
+            });
+            let _ = sender.send(Event::ProbeCompleted { service, round, outcome }).await;
+        });
+    }
+
+    /// Answers an operator. A client that has gone is not waited for.
+    fn serve(&mut self, request: ControlRequest) {
+        let now = self.clock.now();
+        match request {
+            ControlRequest::Status { reply } => {
+                let view = StatusView { now, wall: self.clock.wall(now), services: self.engine.snapshot(now) };
+                let _ = reply.send(view);
+            }
+            ControlRequest::Operator { service, request, reply } => {
+                let answer = self.engine.check_request(service.as_str(), &request);
+                if answer.is_ok() {
+                    self.engine.handle_event(now, Event::OperatorRequested { service, request });
+                }
+                let _ = reply.send(answer);
+            }
+            ControlRequest::Incidents { query, reply } => {
+                let store = self.store.clone();
+                tokio::spawn(async move { reply.send(history::incidents(&store, query).await) });
+            }
+            ControlRequest::Incident { id, reply } => {
+                let store = self.store.clone();
+                tokio::spawn(async move { reply.send(history::incident(&store, id).await) });
+            }
+        }
+    }
+}
+
+impl Deeds {
+    fn is_empty(&self) -> bool {
+        self.probes.is_empty() && self.actions.is_empty() && self.reports.is_empty()
+    }
+}
+
+impl Unrecorded {
+    fn is_empty(&self) -> bool {
+        self.saves.is_empty() && self.reports.is_empty() && self.messages.is_empty()
+    }
+}
+
+impl TargetHandle {
+    async fn restart(&self, action: &Action) -> ActionResult {
+        match self {
+            Self::Unit(systemd, unit) => {
+                systemd.restart(unit, action.verb, action.expected.as_ref(), JOB_LIMIT).await
+            }
+            Self::Process(process) => process.restart(action.verb, action.expected.as_ref()).await,
+        }
+    }
+}

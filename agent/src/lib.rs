@@ -3,6 +3,7 @@
 //! `agent/ARCHITECTURE.md` shows the way through.
 
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod probe;
 pub mod process;

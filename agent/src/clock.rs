@@ -34,7 +34,7 @@ pub struct Clock {
 impl Clock {
     /// The clock of this process, going on from what the store remembers.
     pub fn start(anchor: Option<&Anchor>) -> Self {
-        // Without /proc there is no way to tell boots apart; then every start counts as another boot.
+        // Without /proc there is no way to tell boots apart; then the wall clock decides at every start.
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         Self::carry_on(anchor, boot_id.trim(), boottime(), Timestamp::now())
     }
@@ -43,15 +43,18 @@ impl Clock {
     ///
     /// In the same boot the offset stays. In another one the time between is taken from the wall clock, the only one
     /// that saw it; but never less than this boot has lasted, for that has passed for certain. Time never runs
-    /// backwards: should it, in what claims to be the same boot (a restored snapshot), this counts as another one.
+    /// backwards: should it, in what claims to be the same boot (a restored snapshot), the wall clock decides too.
     pub fn carry_on(anchor: Option<&Anchor>, boot_id: &str, boottime: Duration, wall: Timestamp) -> Self {
         let offset = anchor.map_or(Duration::ZERO, |anchor| {
-            let same_boot = !boot_id.is_empty() && anchor.boot_id == boot_id;
+            let known = !boot_id.is_empty() && !anchor.boot_id.is_empty();
+            let same_boot = known && anchor.boot_id == boot_id;
             if same_boot && Time::from_epoch(boottime + anchor.offset) >= anchor.last {
                 return anchor.offset;
             }
-            let absent = Duration::try_from(wall.duration_since(anchor.wall)).unwrap_or(Duration::ZERO);
-            anchor.last.since_epoch() + absent.min(LONGEST_ABSENCE).saturating_sub(boottime)
+            let absent = Duration::try_from(wall.duration_since(anchor.wall)).unwrap_or_default();
+            let surely = if known && !same_boot { boottime } else { Duration::ZERO };
+            let passed = absent.min(LONGEST_ABSENCE).max(surely);
+            (anchor.last.since_epoch() + passed).saturating_sub(boottime)
         });
         Self {
             boot_id: boot_id.to_owned(),
@@ -134,7 +137,7 @@ mod tests {
             ("the wall clock was wrong and this boot lasts longer than it says", Some(anchor()), "b", 900, 30, 2400),
             ("a wall clock beyond reason is clamped to ten years", Some(anchor()), "b", 20, 50 * 365 * 86400, 1500 + 10 * 365 * 86400),
             ("a snapshot of the same boot was restored without its disk", Some(anchor()), "a", 100, 60, 1560),
-            ("boots cannot be told apart: counted as another one", Some(Anchor { boot_id: String::new(), ..anchor() }), "", 501, 10, 2001),
+            ("boots cannot be told apart: only the wall clock knows", Some(Anchor { boot_id: String::new(), ..anchor() }), "", 501, 10, 1510),
         ];
         for (sentence, anchor, boot, boottime, since, expected) in table {
             let clock = Clock::carry_on(anchor.as_ref(), boot, secs(*boottime), wall(*since));

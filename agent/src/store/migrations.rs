@@ -14,10 +14,29 @@ const MIGRATIONS: [(i64, &str); 1] = [(1, include_str!("schema/0001.sql"))];
 /// The newest schema known here.
 pub(super) const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
-/// Brings a store of version `from` up to date, each step in one transaction: after a crash a step was made or was not.
+/// Brings a store of version `from` to the newest one, each step in one transaction: after a crash a step was made or was not.
 pub(super) fn migrate(connection: &mut Connection, from: i64) -> Result<(), StoreError> {
+    migrate_to(connection, from, NEWEST)
+}
+
+/// The tables and indexes of a store of `version`, by name, and the statements that made them. What an operator added
+/// beside them is no matter.
+pub(super) fn schema_of(version: i64) -> Result<Vec<(String, String)>, StoreError> {
+    let doing = StoreError::doing("make out what the store should look like");
+    let mut connection = Connection::open_in_memory().map_err(&doing)?;
+    migrate_to(&mut connection, 0, version)?;
+    connection
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+        .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+        .map_err(&doing)
+}
+
+fn migrate_to(connection: &mut Connection, from: i64, to: i64) -> Result<(), StoreError> {
     let doing = StoreError::doing("bring the store's schema up to date");
-    for (version, sql) in MIGRATIONS.into_iter().filter(|(version, _)| *version > from) {
+    let steps = MIGRATIONS
+        .into_iter()
+        .filter(|(version, _)| *version > from && *version <= to);
+    for (version, sql) in steps {
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(&doing)?;

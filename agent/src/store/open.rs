@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use rustix::fs::{FlockOperation, flock};
 use sentinel_engine::{ActionId, IncidentId, Memory, ServiceName};
 
 use super::error::{StoreError, StoreErrorKind};
 use super::memory;
-use super::migrations::{APPLICATION_ID, NEWEST, migrate};
+use super::migrations::{APPLICATION_ID, NEWEST, migrate, schema_of};
 use super::state::State;
 use super::thread::Store;
+use super::value::optional_text;
 use crate::clock::Anchor;
 
 /// The database's name in the state directory.
@@ -60,8 +61,19 @@ pub(super) struct Database {
     pub(super) connection: Connection,
     /// The state row as it is stored.
     pub(super) state: State,
-    /// Held locked for as long as this lives.
-    _lock: File,
+    /// Dropped last, after the connection.
+    _lock: Lock,
+}
+
+/// The lock on the state directory, held as long as this lives.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough while a child that was just forked still has it. Nothing can be done about a
+        // failure, and the end of the process unlocks it too.
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 /// What was found in the file.
@@ -104,8 +116,8 @@ impl Database {
     }
 }
 
-/// Makes sure that this is the only agent on the directory, for as long as the file is kept open.
-fn lock(path: &Path) -> Result<File, StoreError> {
+/// Makes sure that this is the only agent on the directory.
+fn lock(path: &Path) -> Result<Lock, StoreError> {
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -130,7 +142,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     // Who holds it is only for the message of a second agent; a full disk must not keep this one from starting.
     let _ = file.set_len(0);
     let _ = writeln!(file, "{}", std::process::id());
-    Ok(file)
+    Ok(Lock(file))
 }
 
 type OpenFile = (Connection, State, BTreeMap<ServiceName, Memory>, Vec<ServiceName>);
@@ -219,6 +231,17 @@ fn check(connection: &Connection, version: i64) -> Result<(), StoreError> {
         .map_err(&doing)?;
     if verdict != "ok" {
         return Err(StoreError::Damaged(verdict));
+    }
+    for (name, sql) in schema_of(version)? {
+        let found = connection
+            .query_row("SELECT sql FROM sqlite_schema WHERE name = ?1", [&name], |row| {
+                optional_text(row, 0)
+            })
+            .optional()
+            .map_err(&doing)?;
+        if found.flatten().as_ref() != Some(&sql) {
+            return Err(StoreError::Damaged(format!("`{name}` is not as it was made")));
+        }
     }
     // The file could be opened for writing, so if SQLite refuses to, it is the file's header that says so.
     if connection.is_readonly("main").map_err(&doing)? {

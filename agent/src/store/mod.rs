@@ -1,1 +1,31 @@
 //! What the agent remembers: SQLite in the state directory.
+//!
+//! One dedicated thread owns the database; [`Store`] is the handle to it. What the engine decided goes in through
+//! [`Store::commit`], one transaction for a whole batch: when that returns, it survives a power cut. Whatever goes wrong
+//! is an error for the caller and leaves the store usable: a full disk that has space again needs no restart.
+//!
+//! * `open`: the directory, its lock, the file, quarantine of a damaged one; `migrations`: its schema
+//! * `thread`: the thread and its queue; `error`: what can go wrong
+//! * `commit`: a batch and the rows it makes; `memory` and `state`: what is kept for the engine; `retention`: what is
+//!   forgotten
+//! * `incidents`: history for people; `outbox`: messages on their way
+
+mod commit;
+mod error;
+mod incidents;
+mod memory;
+mod migrations;
+mod open;
+mod outbox;
+mod retention;
+mod state;
+mod thread;
+mod value;
+
+pub use commit::Batch;
+pub use error::{StoreError, StoreErrorKind};
+pub use incidents::{AttemptRow, IncidentDetail, IncidentFilter, IncidentRow, MessageRow, TimelineEntry};
+pub use memory::spent;
+pub use open::Opened;
+pub use outbox::{Delivery, Next, OutgoingMessage};
+pub use thread::Store;

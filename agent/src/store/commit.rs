@@ -1,0 +1,255 @@
+//! A batch of what the engine decided, and the rows it makes.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, TransactionBehavior, params};
+use sentinel_engine::{Action, ActionId, ActionResult, Cause, Happening, IncidentId, Memory, Report, ServiceName};
+
+use super::error::StoreError;
+use super::open::Database;
+use super::outbox::{self, OutgoingMessage};
+use super::state::State;
+use super::value::{clip, from_id, from_time};
+use super::{memory, value};
+use crate::clock::Anchor;
+
+/// Entries of a timeline that are kept from its beginning; how it began matters most.
+const TIMELINE_HEAD: i64 = 500;
+
+/// Entries of a timeline that are kept up to now. An incident that stays open for months must not fill the disk.
+const TIMELINE_TAIL: i64 = 500;
+
+/// Everything that came out of one event, to be recorded together.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The clock now.
+    pub anchor: Anchor,
+    /// What is to be kept of services from now on.
+    pub saves: Vec<(ServiceName, Memory)>,
+    /// What happened, with the wall clock at that time.
+    pub reports: Vec<(Report, Timestamp)>,
+    /// What receivers are to be told.
+    pub messages: Vec<OutgoingMessage>,
+}
+
+/// Records `batch` in one transaction.
+pub(super) fn commit(database: &mut Database, batch: &Batch) -> Result<(), StoreError> {
+    let doing = StoreError::doing("record a batch");
+    // Dropped without a commit it rolls back, whatever went wrong.
+    let transaction = database
+        .connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(&doing)?;
+    let mut state = database.state.clone();
+    state.anchor = Some(batch.anchor.clone());
+    for (report, wall) in &batch.reports {
+        record(&transaction, &mut state, report, *wall)?;
+    }
+    for (service, kept) in &batch.saves {
+        memory::save(&transaction, service, kept, batch.anchor.wall)?;
+    }
+    for message in &batch.messages {
+        outbox::insert(&transaction, &state.installation, message)?;
+    }
+    state.write(&transaction)?;
+    transaction.commit().map_err(&doing)?;
+    database.state = state;
+    Ok(())
+}
+
+/// Records one report: a line in its incident's timeline, and what it says of incident and action.
+fn record(connection: &Connection, state: &mut State, report: &Report, wall: Timestamp) -> Result<(), StoreError> {
+    let incident = Incident {
+        connection,
+        id: report.incident,
+        service: &report.service,
+        wall,
+    };
+    if let Some(id) = report.incident {
+        state.next_incident = state.next_incident.max(id.0.saturating_add(1));
+        incident.ensure(id)?;
+    }
+    match &report.what {
+        Happening::IncidentOpened { cause } | Happening::CauseChanged { cause } => incident.set_cause(cause),
+        Happening::ActionStarted { action } => {
+            state.next_action = state.next_action.max(action.id.0.saturating_add(1));
+            incident.start(action, report)
+        }
+        Happening::ActionEnded { action, result } => incident.end(*action, result),
+        Happening::ActionVerified { action } => incident.verify(*action, true, None),
+        Happening::ActionUnverified { action, reason } => incident.verify(*action, false, Some(reason)),
+        Happening::GaveUp { .. } => incident.update("UPDATE incidents SET gave_up = 1 WHERE id = ?1", []),
+        Happening::IncidentClosed { resolution, .. } => incident.update(
+            "UPDATE incidents SET closed_wall = ?2, closed_at = ?3, resolution = ?4 WHERE id = ?1",
+            [
+                &wall.as_microsecond() as &dyn rusqlite::ToSql,
+                &from_time(report.at),
+                &resolution.as_str(),
+            ],
+        ),
+        Happening::StateChanged { .. }
+        | Happening::WentDown { .. }
+        | Happening::BecameHealthy { .. }
+        | Happening::ActionHeld { .. }
+        | Happening::OperatorActed { .. }
+        | Happening::StoppedOnPurpose { .. } => Ok(()),
+    }?;
+    incident.tell(&report.what)
+}
+
+/// The incident that a report belongs to, if any, while it is recorded.
+struct Incident<'a> {
+    connection: &'a Connection,
+    id: Option<IncidentId>,
+    service: &'a ServiceName,
+    wall: Timestamp,
+}
+
+impl Incident<'_> {
+    /// Makes the incident's row if there is none. Its opening may have been lost with a damaged store; what comes later
+    /// must not fail for that.
+    fn ensure(&self, id: IncidentId) -> Result<(), StoreError> {
+        self.execute(
+            "INSERT INTO incidents (id, service, opened_wall, cause_kind, cause, cause_text) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
+            params![
+                from_id(id.0),
+                self.service.as_str(),
+                self.wall.as_microsecond(),
+                Cause::Unknown.kind(),
+                cause_json(&Cause::Unknown)?,
+                Cause::Unknown.to_string(),
+            ],
+        )?;
+        let same: bool = self
+            .connection
+            .prepare_cached("SELECT service = ?2 FROM incidents WHERE id = ?1")
+            .and_then(|mut statement| {
+                statement.query_row(params![from_id(id.0), self.service.as_str()], |row| row.get(0))
+            })
+            .map_err(StoreError::doing("look up an incident"))?;
+        if same {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict(format!(
+                "incident {id} is another service's than `{}`",
+                self.service
+            )))
+        }
+    }
+
+    fn set_cause(&self, cause: &Cause) -> Result<(), StoreError> {
+        let (json, text) = (cause_json(cause)?, cause.to_string());
+        self.update(
+            "UPDATE incidents SET cause_kind = ?2, cause = ?3, cause_text = ?4 WHERE id = ?1",
+            [&cause.kind() as &dyn rusqlite::ToSql, &json, &clip(&text)],
+        )
+    }
+
+    /// The write-ahead: fails when this action's number was used before.
+    fn start(&self, action: &Action, report: &Report) -> Result<(), StoreError> {
+        self.execute(
+            "INSERT INTO intents (action, service, incident, attempt, verb, expected, recorded_at, recorded_wall) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                from_id(action.id.0),
+                action.service.as_str(),
+                self.id.map(|id| from_id(id.0)),
+                action.attempt,
+                action.verb.as_str(),
+                action.expected.as_ref().map(sentinel_engine::Instance::as_str),
+                from_time(report.at),
+                self.wall.as_microsecond(),
+            ],
+        )?;
+        self.update(
+            "UPDATE incidents SET attempts = max(attempts, ?2) WHERE id = ?1",
+            [&action.attempt as &dyn rusqlite::ToSql],
+        )
+    }
+
+    fn end(&self, action: ActionId, result: &ActionResult) -> Result<(), StoreError> {
+        let text = result.to_string();
+        self.execute(
+            "UPDATE intents SET outcome = ?2, outcome_text = ?3, outcome_wall = ?4 WHERE action = ?1",
+            params![
+                from_id(action.0),
+                outcome(result),
+                clip(&text),
+                self.wall.as_microsecond()
+            ],
+        )
+    }
+
+    fn verify(&self, action: ActionId, verified: bool, text: Option<&str>) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE intents SET verified = ?2, verdict_text = ?3, verdict_wall = ?4 WHERE action = ?1",
+            params![
+                from_id(action.0),
+                verified,
+                text.map(value::clip),
+                self.wall.as_microsecond()
+            ],
+        )
+    }
+
+    /// Adds a line to the timeline, and takes one out of the middle of one that is too long.
+    fn tell(&self, what: &Happening) -> Result<(), StoreError> {
+        let Some(id) = self.id else { return Ok(()) };
+        let text = what.to_string();
+        let seq: i64 = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO timeline (incident, seq, wall, kind, text) VALUES (?1, \
+                 (SELECT coalesce(max(seq), 0) + 1 FROM timeline WHERE incident = ?1), ?2, ?3, ?4) RETURNING seq",
+            )
+            .and_then(|mut statement| {
+                statement.query_row(
+                    params![from_id(id.0), self.wall.as_microsecond(), what.word(), clip(&text)],
+                    |row| row.get(0),
+                )
+            })
+            .map_err(StoreError::doing("add to an incident's timeline"))?;
+        if seq > TIMELINE_HEAD + TIMELINE_TAIL {
+            self.execute(
+                "DELETE FROM timeline WHERE incident = ?1 AND seq = ?2",
+                params![from_id(id.0), seq - TIMELINE_TAIL],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Changes the incident's row: `?1` is its id, `rest` what follows. Nothing without an incident.
+    fn update<const N: usize>(&self, sql: &str, rest: [&dyn rusqlite::ToSql; N]) -> Result<(), StoreError> {
+        let Some(id) = self.id else { return Ok(()) };
+        let id = from_id(id.0);
+        let mut values: Vec<&dyn rusqlite::ToSql> = vec![&id];
+        values.extend(rest);
+        self.execute(sql, values.as_slice())
+    }
+
+    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(values))
+            .map_err(StoreError::doing("record what happened"))?;
+        Ok(())
+    }
+}
+
+fn cause_json(cause: &Cause) -> Result<String, StoreError> {
+    serde_json::to_string(cause).map_err(|error| StoreError::Conflict(format!("a cause has no JSON form: {error}")))
+}
+
+/// The word kept for how an action ended. A closed set.
+const fn outcome(result: &ActionResult) -> &'static str {
+    match result {
+        ActionResult::Done => "done",
+        ActionResult::Failed(_) => "failed",
+        ActionResult::Outdated(_) => "outdated",
+        ActionResult::Conflict(_) => "conflict",
+        ActionResult::Cancelled(_) => "cancelled",
+        ActionResult::Refused(_) => "refused",
+        ActionResult::Unknown(_) => "unknown",
+        ActionResult::NotRecorded(_) => "not_recorded",
+    }
+}

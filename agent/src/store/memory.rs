@@ -1,0 +1,86 @@
+//! What the engine must not forget of each service.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use sentinel_engine::{Memory, ServiceName};
+use sha2::{Digest, Sha256};
+
+use super::error::StoreError;
+use super::value::text;
+
+/// The memory to assume where what was stored is lost: the budget is spent and a human is called. The service is watched
+/// on, and acting begins again after an operator asks or it has been healthy for a while.
+pub fn spent() -> Memory {
+    Memory {
+        gave_up: true,
+        ..Memory::default()
+    }
+}
+
+/// Every service's memory, and the names of those whose memory could not be understood and counts as [`spent`].
+pub(super) fn load(connection: &Connection) -> Result<(BTreeMap<ServiceName, Memory>, Vec<ServiceName>), StoreError> {
+    let rows = connection
+        .prepare("SELECT name, memory, digest FROM services")
+        .and_then(|mut statement| {
+            statement
+                .query_map([], |row| Ok((text(row, 0)?, text(row, 1)?, row.get::<_, Vec<u8>>(2)?)))?
+                .collect::<Result<Vec<_>, _>>()
+        })
+        .map_err(StoreError::doing("read what is remembered of the services"))?;
+    let mut memories = BTreeMap::new();
+    let mut unreadable = Vec::new();
+    for (name, json, stored) in rows {
+        if digest(&name, &json)[..] != stored[..] {
+            return Err(StoreError::Damaged(format!(
+                "the digest of what is remembered of `{name}` does not match"
+            )));
+        }
+        let name = ServiceName::from(name.as_str());
+        let memory = serde_json::from_str(&json).unwrap_or_else(|error| {
+            tracing::error!(service = %name, %error, "what is remembered of a service cannot be understood; its budget counts as spent");
+            unreadable.push(name.clone());
+            spent()
+        });
+        memories.insert(name, memory);
+    }
+    Ok((memories, unreadable))
+}
+
+/// Replaces what is remembered of `service`, in the caller's transaction.
+pub(super) fn save(
+    connection: &Connection,
+    service: &ServiceName,
+    memory: &Memory,
+    wall: Timestamp,
+) -> Result<(), StoreError> {
+    let json = serde_json::to_string(memory)
+        .map_err(|error| StoreError::Conflict(format!("the memory of `{service}` has no JSON form: {error}")))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO services (name, memory, digest, updated_wall) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (name) DO UPDATE SET memory = excluded.memory, digest = excluded.digest, \
+             updated_wall = excluded.updated_wall",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![
+                service.as_str(),
+                json,
+                digest(service.as_str(), &json),
+                wall.as_microsecond()
+            ])
+        })
+        .map_err(StoreError::doing("record what is remembered of a service"))?;
+    Ok(())
+}
+
+/// Over the name and the memory as they are stored.
+fn digest(name: &str, json: &str) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    // The length keeps the two apart.
+    hash.update((name.len() as u64).to_be_bytes());
+    hash.update(name);
+    hash.update(json);
+    hash.finalize().into()
+}

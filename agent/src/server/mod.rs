@@ -1,1 +1,26 @@
-//! The control socket.
+//! The control API: HTTP/1.1 and JSON over a Unix socket.
+//!
+//! | route | answers |
+//! | --- | --- |
+//! | `GET /v1/version` | [`api::Version`] |
+//! | `GET /v1/status[?service=NAME]` | [`api::StatusResponse`] |
+//! | `GET /v1/incidents[?service=NAME&limit=N]` | [`api::IncidentsResponse`], newest first |
+//! | `GET /v1/incidents/ID` | [`api::IncidentDetail`] |
+//! | `POST /v1/services/NAME/restart`, `/pause`, `/resume` | 202 and [`api::OperatorResponse`] |
+//!
+//! Errors are [`api::ErrorResponse`] with the status that fits. Whoever may open the socket may do all of this: the
+//! socket's mode and group are the permission. [`control`] is the way to the driver, which alone knows and decides.
+
+pub mod api;
+mod bounded;
+mod control;
+mod errors;
+mod routes;
+mod socket;
+mod status;
+#[cfg(test)]
+mod tests;
+
+pub use control::{ControlHandle, ControlRequest, HistoryError, IncidentQuery, StatusView, UnknownService, channel};
+pub use routes::{Access, ServerInfo, router};
+pub use socket::{ControlSocket, ServerError};

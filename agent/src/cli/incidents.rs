@@ -1,0 +1,169 @@
+//! `sentinel incidents`.
+
+use std::fmt::Write as _;
+
+use jiff::tz::TimeZone;
+
+use crate::server::api::{ActionEntry, IncidentDetail, IncidentSummary, IncidentsResponse, MessageEntry};
+
+use super::View;
+use super::client::{Client, Result, parse};
+use super::paint::{Paint, Tone};
+use super::table::Table;
+use super::words::{between, count, moment, precise_moment, span};
+
+/// Asks for the newest incidents, or for the one with number `id`.
+pub(super) async fn run(
+    client: &Client,
+    view: &View,
+    id: Option<u64>,
+    service: Option<&str>,
+    limit: u32,
+) -> Result<String> {
+    if let Some(id) = id {
+        let text = client.get(&["incidents", &id.to_string()], &[]).await?;
+        return if view.json {
+            Ok(text)
+        } else {
+            Ok(one(&parse(&text)?, view.paint, &view.zone))
+        };
+    }
+    let limit = limit.to_string();
+    let mut query = vec![("limit", limit.as_str())];
+    query.extend(service.map(|service| ("service", service)));
+    let text = client.get(&["incidents"], &query).await?;
+    if view.json {
+        return Ok(text);
+    }
+    let IncidentsResponse { incidents } = parse(&text)?;
+    Ok(list(&incidents, view.paint, &view.zone))
+}
+
+/// A line each.
+pub(super) fn list(incidents: &[IncidentSummary], paint: Paint, zone: &TimeZone) -> String {
+    if incidents.is_empty() {
+        return "no incidents\n".to_owned();
+    }
+    let mut table = Table::with_headings(["ID", "SERVICE", "OPENED", "LASTED", "OUTCOME", "ATTEMPTS", "CAUSE"]);
+    for incident in incidents {
+        table.row([
+            (Tone::Plain, incident.id.to_string()),
+            (Tone::Plain, incident.service.clone()),
+            (Tone::Plain, moment(incident.opened_at, zone)),
+            (Tone::Plain, span(incident.duration_seconds)),
+            outcome(incident),
+            (Tone::Plain, incident.attempts.to_string()),
+            (Tone::Plain, incident.cause.clone()),
+        ]);
+    }
+    table.render(paint)
+}
+
+/// The whole story.
+pub(super) fn one(incident: &IncidentDetail, paint: Paint, zone: &TimeZone) -> String {
+    let summary = &incident.summary;
+    let mut out = headline(summary, paint);
+    let mut facts = Table::indented("  ");
+    let mut fact = |name: &str, value: String| facts.row([(Tone::Faint, name.to_owned()), (Tone::Plain, value)]);
+    fact("cause", summary.cause.clone());
+    fact("opened", moment(summary.opened_at, zone));
+    if let Some(closed) = summary.closed_at {
+        fact("closed", moment(closed, zone));
+    }
+    fact("attempts", summary.attempts.to_string());
+    out.push_str(&facts.render(paint));
+
+    let mut timeline = Table::indented("  ");
+    for entry in &incident.timeline {
+        let at = precise_moment(entry.at, zone);
+        timeline.row([
+            (Tone::Faint, at),
+            (Tone::Strong, entry.kind.clone()),
+            (Tone::Plain, entry.text.clone()),
+        ]);
+    }
+    section(&mut out, "timeline", &timeline.render(paint), paint);
+
+    let mut actions = Table::indented("  ");
+    for entry in &incident.actions {
+        actions.row([
+            (Tone::Faint, precise_moment(entry.started_at, zone)),
+            (Tone::Strong, entry.verb.clone()),
+            (Tone::Plain, action(entry)),
+        ]);
+    }
+    section(&mut out, "actions", &actions.render(paint), paint);
+
+    let mut messages = Table::indented("  ");
+    for entry in &incident.messages {
+        messages.row([
+            (Tone::Plain, entry.receiver.clone()),
+            (Tone::Strong, entry.kind.clone()),
+            delivery(entry),
+            (Tone::Faint, entry.id.clone()),
+        ]);
+    }
+    section(&mut out, "messages", &messages.render(paint), paint);
+    out
+}
+
+/// `incident 3: shop is down for 12s`, `incident 3: shop was down for 12s, healed`.
+fn headline(summary: &IncidentSummary, paint: Paint) -> String {
+    let name = paint.text(Tone::Strong, &format!("incident {}: {}", summary.id, summary.service));
+    let lasted = span(summary.duration_seconds);
+    let (tone, word) = outcome(summary);
+    match summary.closed_at {
+        None => format!("{name} {}\n", paint.text(tone, &format!("is down for {lasted}"))),
+        Some(_) => format!("{name} was down for {lasted}, {}\n", paint.text(tone, &word)),
+    }
+}
+
+fn outcome(incident: &IncidentSummary) -> (Tone, String) {
+    match (&incident.resolution, incident.closed_at) {
+        (Some(resolution), _) => {
+            let good = matches!(resolution.as_str(), "healed" | "recovered");
+            (if good { Tone::Good } else { Tone::Faint }, resolution.clone())
+        }
+        (None, Some(_)) => (Tone::Faint, "closed".to_owned()),
+        (None, None) => (Tone::Bad, "open".to_owned()),
+    }
+}
+
+/// `attempt 1, carried out after 300ms`.
+fn action(entry: &ActionEntry) -> String {
+    let mut text = match entry.attempt {
+        0 => "by an operator".to_owned(),
+        attempt => format!("attempt {attempt}"),
+    };
+    match (&entry.result, entry.ended_at) {
+        (None, None) => text.push_str(", no answer yet"),
+        (result, ended) => {
+            let result = result.as_deref().unwrap_or("ended");
+            let _ = write!(text, ", {result}");
+            if let Some(ended) = ended {
+                let _ = write!(text, " after {}", span(between(entry.started_at, ended)));
+            }
+        }
+    }
+    text
+}
+
+fn delivery(entry: &MessageEntry) -> (Tone, String) {
+    let tone = match entry.state.as_str() {
+        "delivered" => Tone::Good,
+        "failed" => Tone::Bad,
+        _ => Tone::Warn,
+    };
+    let mut text = format!("{}, {}", entry.state, count(entry.attempts, "attempt"));
+    if let Some(error) = &entry.last_error {
+        let _ = write!(text, ", last error: {error}");
+    }
+    (tone, text)
+}
+
+/// Adds a section, unless there is nothing in it.
+fn section(out: &mut String, name: &str, lines: &str, paint: Paint) {
+    if !lines.is_empty() {
+        let _ = write!(out, "\n{}\n{lines}", paint.text(Tone::Strong, name));
+    }
+}

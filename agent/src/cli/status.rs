@@ -1,0 +1,152 @@
+//! `sentinel status`.
+
+use std::fmt::Write as _;
+
+use jiff::tz::TimeZone;
+
+use crate::server::api::{ModeWord, ProbeStatus, ServiceStatus, StatusResponse, Waiting};
+
+use super::View;
+use super::client::{Client, Result, parse};
+use super::paint::{Paint, Tone};
+use super::table::Table;
+use super::words::{between, moment, span};
+
+/// Asks for the status of every service, or of `name`.
+pub(super) async fn run(client: &Client, view: &View, name: Option<&str>) -> Result<String> {
+    let query: Vec<(&str, &str)> = name.map(|name| ("service", name)).into_iter().collect();
+    let text = client.get(&["status"], &query).await?;
+    if view.json {
+        return Ok(text);
+    }
+    let status: StatusResponse = parse(&text)?;
+    Ok(match (name, status.services.as_slice()) {
+        (Some(_), [service]) => one(service, view.paint, &view.zone),
+        _ => all(&status, view.paint),
+    })
+}
+
+/// Every service, a line each.
+pub(super) fn all(status: &StatusResponse, paint: Paint) -> String {
+    let unwell = status
+        .services
+        .iter()
+        .filter(|service| tone(&service.state) != Tone::Good)
+        .count();
+    let watched = status.services.len();
+    let mut out = format!(
+        "{}: {watched} service{} watched, {}\n",
+        paint.text(Tone::Strong, &status.host),
+        if watched == 1 { "" } else { "s" },
+        match unwell {
+            0 => "all healthy".to_owned(),
+            unwell => format!("{unwell} not healthy"),
+        }
+    );
+    if watched > 0 {
+        let mut table = Table::with_headings(["SERVICE", "STATE", "SINCE", "LAST PROBE", "LEFT", "WAITING FOR"]);
+        for service in &status.services {
+            table.row([
+                (Tone::Plain, service.name.clone()),
+                (tone(&service.state), service.state.clone()),
+                (Tone::Plain, span(service.since_seconds)),
+                last_probe(service),
+                (Tone::Plain, service.attempts_left.to_string()),
+                (Tone::Plain, awaited(service)),
+            ]);
+        }
+        out.push('\n');
+        out.push_str(&table.render(paint));
+    }
+    out
+}
+
+/// One service, in full.
+pub(super) fn one(service: &ServiceStatus, paint: Paint, zone: &TimeZone) -> String {
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{}: {} for {} (since {})",
+        paint.text(Tone::Strong, &service.name),
+        paint.text(tone(&service.state), &service.state),
+        span(service.since_seconds),
+        moment(service.since, zone),
+    );
+    let mut table = Table::indented("  ");
+    let mut row = |name: &str, value: (Tone, String)| table.row([(Tone::Faint, name.to_owned()), value]);
+    row("target", (Tone::Plain, service.target.clone()));
+    row("last probe", last_probe(service));
+    if let Some(hold) = &service.hold {
+        row("held", (Tone::Warn, hold.text.clone()));
+    }
+    for waiting in &service.waiting {
+        row("waiting for", (Tone::Plain, wait(waiting)));
+    }
+    if let Some(incident) = service.incident {
+        row(
+            "incident",
+            (Tone::Bad, format!("{incident} (sentinel incidents {incident})")),
+        );
+    }
+    row("attempts left", (Tone::Plain, service.attempts_left.to_string()));
+    row("recoveries", (Tone::Plain, service.recoveries_total.to_string()));
+    row("mode", (Tone::Plain, service.mode.as_str().to_owned()));
+    out.push_str(&table.render(paint));
+    out
+}
+
+/// What the last probe found, and how long ago.
+fn last_probe(service: &ServiceStatus) -> (Tone, String) {
+    let Some(probe) = &service.last_probe else {
+        return (Tone::Faint, "-".to_owned());
+    };
+    // By the agent's clock, as the reader's may differ: the state began `since_seconds` before its answer.
+    let ago = span(service.since_seconds - between(service.since, probe.at));
+    let tone = match probe.ok {
+        Some(true) => Tone::Good,
+        Some(false) => Tone::Bad,
+        None => Tone::Warn,
+    };
+    (tone, format!("{}, {ago} ago", verdict(probe)))
+}
+
+/// `200 in 3 ms`, `passed in 3 ms`, or what went wrong.
+fn verdict(probe: &ProbeStatus) -> String {
+    match (probe.ok, probe.status_code) {
+        (Some(true), Some(code)) => format!("{code} in {:.0} ms", probe.latency_ms),
+        (Some(true), None) => format!("{} in {:.0} ms", probe.text, probe.latency_ms),
+        _ => probe.text.clone(),
+    }
+}
+
+/// What holds the service, what comes next, and where to read on.
+fn awaited(service: &ServiceStatus) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(service.hold.as_ref().map(|hold| hold.text.clone()));
+    parts.extend(service.waiting.first().map(wait));
+    parts.extend(service.incident.map(|incident| format!("incident {incident}")));
+    if service.mode == ModeWord::Observe && service.hold.as_ref().is_none_or(|hold| hold.kind != "observe") {
+        parts.push("observing only".to_owned());
+    }
+    if parts.is_empty() {
+        "-".to_owned()
+    } else {
+        parts.join("; ")
+    }
+}
+
+fn wait(waiting: &Waiting) -> String {
+    format!("{} in {}", waiting.what, span(waiting.seconds))
+}
+
+/// What a state means to the reader. A state this version does not know is nothing particular.
+fn tone(state: &str) -> Tone {
+    match state {
+        "healthy" => Tone::Good,
+        "starting" | "suspect" | "settling" | "supervisor_busy" | "backoff" | "throttled" | "restarting"
+        | "verifying" | "suppressed" => Tone::Warn,
+        "down" | "gave_up" | "held" => Tone::Bad,
+        "unknown" | "stopped" | "shutdown" | "maintenance" => Tone::Faint,
+        _ => Tone::Plain,
+    }
+}

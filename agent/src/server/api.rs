@@ -1,0 +1,232 @@
+//! What goes over the control socket, shared by the server and the command line.
+//!
+//! Fields are only ever added. Readers ignore what they do not know; moments are RFC 3339 in UTC; spans are seconds.
+
+use jiff::Timestamp;
+use sentinel_engine::Mode;
+use serde::{Deserialize, Serialize};
+
+/// `GET /v1/version`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Version {
+    /// The agent's version.
+    pub version: String,
+}
+
+/// `GET /v1/status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatusResponse {
+    /// The host's name, as in messages.
+    pub host: String,
+    /// The agent's version.
+    pub version: String,
+    /// When the agent started.
+    pub since: Timestamp,
+    /// Every service, by name.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// One service now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// Its name.
+    pub name: String,
+    /// The word for what it is doing: `healthy`, `backoff`, `gave_up`, ...
+    pub state: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// The same, as seconds until now.
+    pub since_seconds: f64,
+    /// `heal` or `observe`.
+    pub mode: ModeWord,
+    /// Why it is not being restarted, when it is down.
+    pub hold: Option<HoldStatus>,
+    /// What it is waiting for, soonest first.
+    pub waiting: Vec<Waiting>,
+    /// What runs it, in a few words.
+    pub target: String,
+    /// The last round of probes.
+    pub last_probe: Option<ProbeStatus>,
+    /// The open incident.
+    pub incident: Option<u64>,
+    /// Restarts left before the agent gives up.
+    pub attempts_left: u32,
+    /// How often it came back since it was first watched.
+    pub recoveries_total: u64,
+}
+
+/// Whether the agent acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModeWord {
+    /// It restarts what failed.
+    Heal,
+    /// It only watches.
+    Observe,
+}
+
+impl From<Mode> for ModeWord {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Heal => Self::Heal,
+            Mode::Observe => Self::Observe,
+        }
+    }
+}
+
+impl ModeWord {
+    /// The word of the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Heal => "heal",
+            Self::Observe => "observe",
+        }
+    }
+}
+
+/// Why nothing is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HoldStatus {
+    /// A closed set of words.
+    pub kind: String,
+    /// For people.
+    pub text: String,
+}
+
+/// Something that will happen by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// What: `next probe`, `next attempt`, `verification ends`.
+    pub what: String,
+    /// In how many seconds.
+    pub seconds: f64,
+}
+
+/// A round of probes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbeStatus {
+    /// Whether it passed; `null` when the agent itself could not ask.
+    pub ok: Option<bool>,
+    /// `passed`, or what went wrong.
+    pub text: String,
+    /// The HTTP status, when an answer came.
+    pub status_code: Option<u16>,
+    /// Milliseconds until the verdict.
+    pub latency_ms: f64,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+/// `GET /v1/incidents`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IncidentsResponse {
+    /// Newest first.
+    pub incidents: Vec<IncidentSummary>,
+}
+
+/// One incident in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IncidentSummary {
+    /// Its number.
+    pub id: u64,
+    /// The service.
+    pub service: String,
+    /// Why it was down, for people.
+    pub cause: String,
+    /// The same as a word out of a closed set.
+    pub cause_kind: String,
+    /// When it opened.
+    pub opened_at: Timestamp,
+    /// When it closed; `null` while it is open.
+    pub closed_at: Option<Timestamp>,
+    /// From opening to closing, or until now.
+    pub duration_seconds: f64,
+    /// How it ended (`healed`, `recovered`, `stopped`, `unmanaged`); `null` while it is open.
+    pub resolution: Option<String>,
+    /// Restarts attempted.
+    pub attempts: u32,
+}
+
+/// `GET /v1/incidents/ID`: the summary's fields, and the story.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IncidentDetail {
+    /// What the list shows.
+    #[serde(flatten)]
+    pub summary: IncidentSummary,
+    /// What happened, oldest first.
+    pub timeline: Vec<TimelineEntry>,
+    /// What was done, oldest first.
+    pub actions: Vec<ActionEntry>,
+    /// Who was told, oldest first.
+    pub messages: Vec<MessageEntry>,
+}
+
+/// One line of an incident's story.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// When.
+    pub at: Timestamp,
+    /// The `event=` word of the log.
+    pub kind: String,
+    /// For people.
+    pub text: String,
+}
+
+/// One recovery action.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionEntry {
+    /// Its number.
+    pub id: u64,
+    /// Its ordinal within the incident; 0 for an operator's.
+    pub attempt: u32,
+    /// `start` or `restart`.
+    pub verb: String,
+    /// When it was decided.
+    pub started_at: Timestamp,
+    /// When its adapter answered; `null` while it is being carried out, or when no answer ever came.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended, for people.
+    pub result: Option<String>,
+}
+
+/// One message to one receiver.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MessageEntry {
+    /// Its idempotency key, as the receiver sees it.
+    pub id: String,
+    /// The receiver's name.
+    pub receiver: String,
+    /// `fired`, `gave_up`, `healed` or `resolved`.
+    pub kind: String,
+    /// `pending`, `delivered` or `failed`.
+    pub state: String,
+    /// Deliveries tried.
+    pub attempts: u32,
+    /// Why the last one failed.
+    pub last_error: Option<String>,
+}
+
+/// The body of `POST /v1/services/NAME/pause`; may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseBody {
+    /// For how long; until resumed when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<u64>,
+}
+
+/// The answer to an operator's request: the engine has it. What comes of it is in the status.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OperatorResponse {
+    /// The service.
+    pub service: String,
+    /// `restart`, `pause` or `resume`.
+    pub request: String,
+}
+
+/// Every answer that is not a success.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErrorResponse {
+    /// For people.
+    pub error: String,
+}

@@ -1,0 +1,110 @@
+//! The way from the server to the driver: a queue of requests, each with its own way back.
+
+use jiff::Timestamp;
+use sentinel_engine::{IncidentId, OperatorRequest, ServiceName, ServiceSnapshot, Time};
+use tokio::sync::{mpsc, oneshot};
+
+use super::api::{IncidentDetail, IncidentSummary};
+
+/// Requests that may wait for the driver. More than the connections that can ask at once, so that it is full only when
+/// the driver stands still.
+const QUEUE: usize = 64;
+
+/// Something asked over the control API. Whoever serves it may drop `reply`; the client is then told to try again.
+#[derive(Debug)]
+pub enum ControlRequest {
+    /// Every service as the engine sees it now.
+    Status {
+        /// The way back.
+        reply: oneshot::Sender<StatusView>,
+    },
+    /// An operator wants something; to become [`sentinel_engine::Event::OperatorRequested`].
+    Operator {
+        /// The service it is about.
+        service: ServiceName,
+        /// What is wanted.
+        request: OperatorRequest,
+        /// The way back: whether the engine has it.
+        reply: oneshot::Sender<Result<(), UnknownService>>,
+    },
+    /// The newest incidents.
+    Incidents {
+        /// Which.
+        query: IncidentQuery,
+        /// The way back; newest first.
+        reply: oneshot::Sender<Result<Vec<IncidentSummary>, HistoryError>>,
+    },
+    /// One incident with its story.
+    Incident {
+        /// Which.
+        id: IncidentId,
+        /// The way back; `None` when there is no such incident.
+        reply: oneshot::Sender<Result<Option<IncidentDetail>, HistoryError>>,
+    },
+}
+
+/// What the engine sees, and the clock to read it by.
+#[derive(Clone, Debug)]
+pub struct StatusView {
+    /// The engine's time when the snapshot was taken.
+    pub now: Time,
+    /// The same moment on the wall.
+    pub wall: Timestamp,
+    /// Every service.
+    pub services: Vec<ServiceSnapshot>,
+}
+
+/// Which incidents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncidentQuery {
+    /// Only of this service.
+    pub service: Option<String>,
+    /// At most this many; between 1 and 1000.
+    pub limit: u32,
+}
+
+/// No such service is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no such service")]
+pub struct UnknownService;
+
+/// What is stored could not be read; holds the reason.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the store could not be read: {0}")]
+pub struct HistoryError(pub String);
+
+/// The near end of the queue.
+#[derive(Clone, Debug)]
+pub struct ControlHandle(mpsc::Sender<ControlRequest>);
+
+/// A queue from servers to the driver.
+pub fn channel() -> (ControlHandle, mpsc::Receiver<ControlRequest>) {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    (ControlHandle(sender), receiver)
+}
+
+/// The driver did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum AskError {
+    /// The queue is full.
+    #[error("the agent is too busy to answer; try again")]
+    Busy,
+    /// The driver is gone, or dropped the request.
+    #[error("the agent is stopping")]
+    Stopping,
+}
+
+impl ControlHandle {
+    /// Asks the driver, with the request made from the way back.
+    pub(super) async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> ControlRequest,
+    ) -> Result<T, AskError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.try_send(request(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => AskError::Busy,
+            mpsc::error::TrySendError::Closed(_) => AskError::Stopping,
+        })?;
+        answer.await.map_err(|_| AskError::Stopping)
+    }
+}

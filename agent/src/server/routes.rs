@@ -1,0 +1,227 @@
+//! What can be asked, and by whom.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router, middleware};
+use jiff::Timestamp;
+use sentinel_engine::{IncidentId, OperatorRequest};
+use serde::Deserialize;
+use tracing::info;
+
+use super::api::{IncidentDetail, IncidentsResponse, OperatorResponse, PauseBody, StatusResponse, Version};
+use super::control::{ControlHandle, ControlRequest, IncidentQuery};
+use super::errors::{Refusal, as_json, deadline};
+use super::socket::Peer;
+use super::status;
+
+/// Nothing that is asked here is longer.
+const BODY_MAX: usize = 16 * 1024;
+
+/// Incidents in a list, unless asked otherwise.
+const LIMIT_DEFAULT: u32 = 50;
+
+/// Most incidents in a list; a list is built in memory.
+const LIMIT_MAX: u32 = 1000;
+
+/// Longest pause with an end. What shall rest for longer is paused until resumed, or taken out of the configuration.
+const PAUSE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// What the agent says of itself.
+#[derive(Clone, Debug)]
+pub struct ServerInfo {
+    /// The host's name, as in messages.
+    pub host: String,
+    /// When the agent started.
+    pub since: Timestamp,
+}
+
+/// What a listener's clients may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Look only.
+    Read,
+    /// Look, restart, pause and resume.
+    Control,
+}
+
+#[derive(Clone)]
+struct Shared {
+    info: Arc<ServerInfo>,
+    driver: ControlHandle,
+}
+
+type Answer<T> = Result<Json<T>, Refusal>;
+
+/// The routes, with limits and errors in place.
+pub fn router(info: ServerInfo, driver: ControlHandle, access: Access) -> Router {
+    let read = Router::new()
+        .route("/v1/version", get(version))
+        .route("/v1/status", get(show_status))
+        .route("/v1/incidents", get(list_incidents))
+        .route("/v1/incidents/{id}", get(show_incident));
+    let routes = match access {
+        Access::Read => read,
+        Access::Control => read
+            .route("/v1/services/{name}/restart", post(restart))
+            .route("/v1/services/{name}/pause", post(pause))
+            .route("/v1/services/{name}/resume", post(resume)),
+    };
+    routes
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn(deadline))
+        .layer(middleware::from_fn(as_json))
+        .with_state(Shared {
+            info: Arc::new(info),
+            driver,
+        })
+}
+
+async fn version() -> Json<Version> {
+    Json(Version {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatusQuery {
+    service: Option<String>,
+}
+
+async fn show_status(State(shared): State<Shared>, Query(query): Query<StatusQuery>) -> Answer<StatusResponse> {
+    let view = shared.driver.ask(|reply| ControlRequest::Status { reply }).await?;
+    let wanted = |name: &str| query.service.as_deref().is_none_or(|service| service == name);
+    let services: Vec<_> = view
+        .services
+        .iter()
+        .filter(|service| wanted(service.name.as_str()))
+        .map(|service| status::service(&view, service))
+        .collect();
+    match query.service {
+        Some(name) if services.is_empty() => Err(unknown_service(&name)),
+        _ => Ok(Json(StatusResponse {
+            host: shared.info.host.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            since: shared.info.since,
+            services,
+        })),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IncidentsQuery {
+    service: Option<String>,
+    limit: Option<u32>,
+}
+
+async fn list_incidents(
+    State(shared): State<Shared>,
+    Query(query): Query<IncidentsQuery>,
+) -> Answer<IncidentsResponse> {
+    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return Err(bad_request(format!("`limit` must be between 1 and {LIMIT_MAX}")));
+    }
+    let query = IncidentQuery {
+        service: query.service,
+        limit,
+    };
+    let incidents = shared
+        .driver
+        .ask(|reply| ControlRequest::Incidents { query, reply })
+        .await??;
+    Ok(Json(IncidentsResponse { incidents }))
+}
+
+async fn show_incident(State(shared): State<Shared>, Path(id): Path<u64>) -> Answer<IncidentDetail> {
+    let id = IncidentId(id);
+    match shared
+        .driver
+        .ask(|reply| ControlRequest::Incident { id, reply })
+        .await??
+    {
+        Some(incident) => Ok(Json(incident)),
+        None => Err(Refusal(StatusCode::NOT_FOUND, format!("there is no incident {id}"))),
+    }
+}
+
+/// Who asked, where the listener can tell.
+type Asker = Option<Extension<ConnectInfo<Peer>>>;
+
+async fn restart(state: State<Shared>, asker: Asker, name: Path<String>) -> Result<Accepted, Refusal> {
+    operate(state, asker, name, "restart", OperatorRequest::Restart).await
+}
+
+async fn pause(state: State<Shared>, asker: Asker, name: Path<String>, body: Bytes) -> Result<Accepted, Refusal> {
+    let duration = pause_duration(&body)?;
+    operate(state, asker, name, "pause", OperatorRequest::Pause { duration }).await
+}
+
+async fn resume(state: State<Shared>, asker: Asker, name: Path<String>) -> Result<Accepted, Refusal> {
+    operate(state, asker, name, "resume", OperatorRequest::Resume).await
+}
+
+type Accepted = (StatusCode, Json<OperatorResponse>);
+
+async fn operate(
+    State(shared): State<Shared>,
+    asker: Asker,
+    Path(name): Path<String>,
+    word: &'static str,
+    request: OperatorRequest,
+) -> Result<Accepted, Refusal> {
+    let service = name.as_str().into();
+    let wrap = |reply| ControlRequest::Operator {
+        service,
+        request,
+        reply,
+    };
+    let known = shared.driver.ask(wrap).await?;
+    known.map_err(|_| unknown_service(&name))?;
+    let peer = asker.map_or(Peer::default(), |Extension(ConnectInfo(peer))| peer);
+    info!(
+        service = name,
+        event = "control",
+        request = word,
+        uid = peer.uid,
+        pid = peer.pid
+    );
+    let response = OperatorResponse {
+        service: name,
+        request: word.to_owned(),
+    };
+    Ok((StatusCode::ACCEPTED, Json(response)))
+}
+
+/// How long to pause, from a body that may be empty.
+fn pause_duration(body: &[u8]) -> Result<Option<Duration>, Refusal> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    let body: PauseBody =
+        serde_json::from_slice(body).map_err(|error| bad_request(format!("the body is not as documented: {error}")))?;
+    match body.duration_seconds.map(Duration::from_secs) {
+        Some(duration) if duration.is_zero() || duration > PAUSE_MAX => Err(bad_request(format!(
+            "`duration_seconds` must be between 1 and {}",
+            PAUSE_MAX.as_secs()
+        ))),
+        duration => Ok(duration),
+    }
+}
+
+fn bad_request(why: String) -> Refusal {
+    Refusal(StatusCode::BAD_REQUEST, why)
+}
+
+fn unknown_service(name: &str) -> Refusal {
+    Refusal(
+        StatusCode::NOT_FOUND,
+        format!("there is no service `{}`", crate::telemetry::printable(name)),
+    )
+}

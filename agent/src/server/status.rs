@@ -1,0 +1,70 @@
+//! The engine's snapshot in the words of the API.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use sentinel_engine::{ProbeOutcome, ServiceSnapshot, Time, Verdict};
+
+use super::api::{HoldStatus, ProbeStatus, ServiceStatus, Waiting};
+use super::control::StatusView;
+
+/// One service of `view`.
+pub(super) fn service(view: &StatusView, service: &ServiceSnapshot) -> ServiceStatus {
+    ServiceStatus {
+        name: service.name.to_string(),
+        state: service.state.as_str().to_owned(),
+        since: wall(view, service.since),
+        since_seconds: seconds(view.now.since(service.since)),
+        mode: service.mode.into(),
+        hold: service.hold.as_ref().map(|hold| HoldStatus {
+            kind: hold.kind().to_owned(),
+            text: hold.to_string(),
+        }),
+        waiting: service
+            .waiting
+            .iter()
+            .map(|(what, left)| waiting(what, *left))
+            .collect(),
+        target: service.target.clone(),
+        last_probe: service
+            .last_probe
+            .as_ref()
+            .map(|(at, outcome)| probe(wall(view, *at), outcome)),
+        incident: service.incident.map(|incident| incident.0),
+        attempts_left: service.attempts_left,
+        recoveries_total: service.recoveries,
+    }
+}
+
+fn waiting(what: &str, left: Duration) -> Waiting {
+    Waiting {
+        what: what.to_owned(),
+        seconds: seconds(left),
+    }
+}
+
+fn probe(at: Timestamp, outcome: &ProbeOutcome) -> ProbeStatus {
+    let (ok, text) = match &outcome.verdict {
+        Verdict::Passed => (Some(true), "passed".to_owned()),
+        Verdict::Failed(failure) => (Some(false), failure.to_string()),
+        Verdict::Skipped(reason) => (None, format!("could not ask: {reason}")),
+    };
+    ProbeStatus {
+        ok,
+        text,
+        status_code: outcome.status_code,
+        latency_ms: seconds(outcome.latency * 1000),
+        at,
+    }
+}
+
+/// The engine's moment `at` on the wall, reckoned back from now: as right as the wall clock is now, whatever it was then.
+fn wall(view: &StatusView, at: Time) -> Timestamp {
+    let ago = SignedDuration::try_from(view.now.since(at)).unwrap_or(SignedDuration::ZERO);
+    view.wall.checked_sub(ago).unwrap_or(view.wall)
+}
+
+/// To the millisecond: nobody reads more, and a JSON number stays short.
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}

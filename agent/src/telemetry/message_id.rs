@@ -1,0 +1,54 @@
+//! The `MESSAGE_ID` of each kind of event.
+//!
+//! `journalctl MESSAGE_ID=...` finds every event of a kind, and the message catalog explains it (`journalctl -x`). The
+//! numbers are random, fixed for ever, and never used for anything else; see `journalctl --new-id128`.
+
+/// `event=` word and number, in the order of an incident's life.
+const MESSAGE_IDS: [(&str, &str); 20] = [
+    ("started", "1f8065232c6f4215a52581831329a05a"),
+    ("stopping", "a818bc77d267410093bb236499df154b"),
+    ("reloaded", "12124070c8e447dc871abaf219dc339f"),
+    ("state", "ee7f5f253f7b4370898ecfaf652be24b"),
+    ("unreachable", "41a1cb6cf8834c538778c186f285f195"),
+    ("unhealthy", "c74a021da55f468883a2df18a33a6c8e"),
+    ("died", "acc78dff547348d0b84697e58707ab44"),
+    ("healthy", "2df85929243e4468844980addc331eb1"),
+    ("incident_opened", "05914b9ee8084a6e959b860978bad0cd"),
+    ("cause_changed", "ed6a76c3f0f74edfa9271d008f4b2f77"),
+    ("held", "433ef7d2fb93426ba81623dbbd25efb9"),
+    ("restart", "cd44726a1d4d46f38b98c1c662bdf480"),
+    ("restart_ended", "b29edbd7ddb941b2a12408c44e898970"),
+    ("verified", "bb533707a85f421695df4b0c8a436d37"),
+    ("not_verified", "f5012a50f2204fc5a808aa605ddc288f"),
+    ("gave_up", "2b3e4ad25be5462c9a274457ddb98739"),
+    ("incident_closed", "62ceff65fba44683b247b4536112c8d1"),
+    ("operator", "8fec9d51a9d04bbbb38a3b19320263a1"),
+    ("stopped", "38252d8c3fe8469984b98862e8d861e2"),
+    ("log_lines_lost", "fa26d041ad8a49b7a89d3399379d3f88"),
+];
+
+/// The `MESSAGE_ID` for an `event=` word; `None` for kinds that have none.
+pub fn message_id(event: &str) -> Option<&'static str> {
+    MESSAGE_IDS.iter().find(|(word, _)| *word == event).map(|(_, id)| *id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_number_is_a_128_bit_id_used_once() {
+        let mut seen = BTreeSet::new();
+        for (event, id) in MESSAGE_IDS {
+            assert_eq!(id.len(), 32, "{event}");
+            assert!(
+                id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)),
+                "{event}"
+            );
+            assert!(seen.insert(id), "{event} shares its id");
+            assert_eq!(message_id(event), Some(id), "{event} stands there twice");
+        }
+    }
+}

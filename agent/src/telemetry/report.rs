@@ -1,0 +1,126 @@
+//! Where what the engine reports becomes an event of the log; metrics will be counted at the same place, so that
+//! the two cannot disagree.
+//!
+//! The order of a line's fields is part of the interface: `service`, `status`, `status_code`, `recoveries_total`, `event`,
+//! then what belongs to the event.
+
+use std::time::Duration;
+
+use sentinel_engine::{Action, ActionResult, Cause, Happening, Report};
+use tracing::{Value, debug, error, info, warn};
+
+/// Logs `report`.
+///
+/// Failures and what needs a look are warnings, a service that was given up is an error; everything an operator wants
+/// to see of a normal day is info; changes of state are debug, as the other events tell their story.
+pub fn report(report: &Report) {
+    let service = report.service.as_str();
+    let incident = report.incident.map(|incident| incident.0);
+    let event = report.what.word();
+    match &report.what {
+        Happening::StateChanged { from, to } => {
+            debug!(service, event, from = from.as_str(), to = to.as_str(), incident);
+        }
+        Happening::WentDown { cause, status_code } => {
+            let status_code = status(status_code.as_ref());
+            let cause = cause_text(cause);
+            warn!(service, status = "down", status_code, event, cause, incident);
+        }
+        Happening::BecameHealthy {
+            status_code,
+            recoveries_total,
+        } => {
+            let status_code = status(status_code.as_ref());
+            info!(service, status = "up", status_code, recoveries_total, event, incident);
+        }
+        Happening::IncidentOpened { cause } | Happening::CauseChanged { cause } => {
+            warn!(
+                service,
+                event,
+                incident,
+                cause = cause_text(cause),
+                cause_kind = cause.kind()
+            );
+        }
+        Happening::ActionHeld { hold, remaining } => {
+            let remaining = remaining.map(seconds);
+            info!(service, event, incident, reason = %hold, hold = hold.kind(), remaining);
+        }
+        Happening::ActionStarted { action } => action_started(service, event, incident, action),
+        Happening::ActionEnded { action, result } => {
+            action_ended(service, event, incident, action.0, result);
+        }
+        Happening::ActionVerified { action } => info!(service, event, incident, action = action.0),
+        Happening::ActionUnverified { action, reason } => {
+            warn!(service, event, incident, reason, action = action.0);
+        }
+        Happening::GaveUp { attempts, window } => {
+            error!(
+                service,
+                status = "down",
+                event,
+                incident,
+                attempts,
+                window = seconds(*window)
+            );
+        }
+        Happening::IncidentClosed { resolution, duration } => {
+            info!(
+                service,
+                event,
+                incident,
+                resolution = resolution.as_str(),
+                duration = seconds(*duration)
+            );
+        }
+        Happening::OperatorActed { request } => info!(service, event, request, incident),
+        Happening::StoppedOnPurpose { reason } => info!(service, event, reason, incident),
+    }
+}
+
+fn action_started(service: &str, event: &str, incident: Option<u64>, action: &Action) {
+    let verb = action.verb.as_str();
+    let by = if action.attempt == 0 { "operator" } else { "agent" };
+    let attempt = (action.attempt > 0).then_some(action.attempt);
+    info!(service, event, incident, attempt, verb, by, action = action.id.0);
+}
+
+fn action_ended(service: &str, event: &str, incident: Option<u64>, action: u64, result: &ActionResult) {
+    if *result == ActionResult::Done {
+        info!(service, event, incident, result = result_kind(result), action);
+    } else {
+        warn!(service, event, incident, result = result_kind(result), reason = %result, action);
+    }
+}
+
+/// The word for how an action ended. A closed set.
+const fn result_kind(result: &ActionResult) -> &'static str {
+    match result {
+        ActionResult::Done => "done",
+        ActionResult::Failed(_) => "failed",
+        ActionResult::Outdated(_) => "outdated",
+        ActionResult::Conflict(_) => "conflict",
+        ActionResult::Cancelled(_) => "cancelled",
+        ActionResult::Refused(_) => "refused",
+        ActionResult::Unknown(_) => "unknown",
+        ActionResult::NotRecorded(_) => "not_recorded",
+    }
+}
+
+/// The HTTP status; `na` when no answer came or none was asked for over HTTP.
+fn status(code: Option<&u16>) -> &dyn Value {
+    code.map_or(&"na" as &dyn Value, |code| code)
+}
+
+/// Why, as short as it can be said beside an `event=` that already says that a probe failed.
+fn cause_text(cause: &Cause) -> String {
+    match cause {
+        Cause::Probe(failure) => failure.to_string(),
+        cause => cause.to_string(),
+    }
+}
+
+/// A duration in seconds, to the millisecond.
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}

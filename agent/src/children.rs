@@ -56,7 +56,12 @@ pub(crate) struct Group(Option<Pid>);
 impl Group {
     /// The group led by `child`; empty when it has been reaped already.
     pub(crate) fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw))
+        Self(
+            child
+                .id()
+                .and_then(|pid| i32::try_from(pid).ok())
+                .and_then(Pid::from_raw),
+        )
     }
 
     /// Forgets the group without killing it. Must be called once the child was waited for: its number may then
@@ -150,7 +155,10 @@ mod tests {
 
     #[test]
     fn foreign_bytes_become_one_printable_line() {
-        assert_eq!(one_line(b"  \x1b[31mno\r\n\tsuch \xff file\0\n"), "[31mno such \u{fffd} file");
+        assert_eq!(
+            one_line(b"  \x1b[31mno\r\n\tsuch \xff file\0\n"),
+            "[31mno such \u{fffd} file"
+        );
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) fn http_error(error: &reqwest::Error, timeout: Duration) -> Verdict {
         }
         if let Some(http) = cause.downcast_ref::<hyper::Error>() {
             if http.is_incomplete_message() {
-                return failed(ProbePhase::Connect, "connection closed before an answer was complete");
+                return failed(ProbePhase::Connect, "connection closed without an answer");
             }
             if http.is_parse() || http.is_parse_too_large() {
                 return failed(ProbePhase::Body, format!("the answer is not valid HTTP: {http}"));
@@ -62,6 +62,14 @@ pub(super) fn http_error(error: &reqwest::Error, timeout: Duration) -> Verdict {
         ProbePhase::Body
     };
     failed(phase, one_line(last.to_string().as_bytes()))
+}
+
+/// The verdict on an error of the HTTP client after the head of the answer: whatever it was, the answer is not whole.
+pub(super) fn body_error(error: &reqwest::Error, timeout: Duration) -> Verdict {
+    match http_error(error, timeout) {
+        Verdict::Failed(failure) => failed(ProbePhase::Body, format!("answer broken off: {failure}")),
+        other => other,
+    }
 }
 
 /// The error itself and everything beneath it. `io::Error::source` skips the very error it wraps, so that is unwrapped here.

@@ -102,7 +102,7 @@ impl HttpCheck {
         // closed on unread data is reset, which services log as an error.
         let body = match Body::read(&mut response, self.expectation.needs_body()).await {
             Ok(body) => body,
-            Err(error) => return (Some(status), explain::http_error(&error, self.timeout)),
+            Err(error) => return (Some(status), explain::body_error(&error, self.timeout)),
         };
         (Some(status), self.expectation.judge(&body, start.elapsed()))
     }

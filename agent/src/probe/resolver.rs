@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -62,12 +63,21 @@ impl Resolver {
         let addresses = tokio::task::spawn_blocking(move || {
             // The thread cannot be called off: its permit is free when it is, not when the probe has gone.
             let _permit = permit;
-            (host.as_str(), port).to_socket_addrs().map(Iterator::collect)
+            let addresses = (host.as_str(), port).to_socket_addrs();
+            addresses
+                .map(Iterator::collect)
+                .map_err(|error| shortage().unwrap_or(error))
         });
         let addresses = addresses.await.map_err(io::Error::other)??;
         reached(Stage::Connecting);
         Ok(addresses)
     }
+}
+
+/// Why this process can open nothing now, if it cannot. Out of descriptors, `getaddrinfo` reads neither its files nor
+/// the network, and claims that the name does not exist: the agent's shortage would look like the service's outage.
+fn shortage() -> Option<io::Error> {
+    UnixDatagram::unbound().err()
 }
 
 impl Resolve for Resolver {

@@ -169,7 +169,10 @@ fn certificate_words(error: &CertificateError) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "certificate is for another name"
         }
-        CertificateError::UnknownIssuer => "certificate not issued by a trusted authority",
+        // A bad signature is that of an impostor with the name of a trusted authority.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "certificate not issued by a trusted authority"
+        }
         CertificateError::Revoked => "certificate revoked",
         other => {
             return format!(

@@ -162,6 +162,19 @@ mod tests {
     }
 
     #[test]
+    fn what_systemd_tells_the_agent_stays_with_the_agent() {
+        let command = command(&["true".to_owned()]).unwrap();
+        let removed = |name: &str| {
+            command
+                .as_std()
+                .get_envs()
+                .any(|(key, value)| key == name && value.is_none())
+        };
+        assert!(OWN_VARIABLES.iter().all(|name| removed(name)));
+        assert!(!removed("PATH"));
+    }
+
+    #[test]
     fn empty_argv_is_no_command() {
         assert!(command(&[]).is_none());
     }

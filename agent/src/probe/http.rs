@@ -115,12 +115,12 @@ impl HttpCheck {
         loop {
             let sent = request.url().clone();
             let client = self.client_for(&sent).ok_or_else(no_certificates)?;
-            let again = copy(&request);
+            let again = (self.follow > 0).then(|| copy(&request));
             let response = client
                 .execute(request)
                 .await
                 .map_err(|error| (None, explain::http_error(&error, self.timeout)))?;
-            let Some(next) = self.redirect(&response, &sent) else {
+            let (Some(again), Some(next)) = (again, redirect(&response, &sent)) else {
                 return Ok(response);
             };
             let refused = |why: String| (Some(response.status().as_u16()), failed(ProbePhase::Status, why));
@@ -140,21 +140,21 @@ impl HttpCheck {
             Some(&self.plain)
         }
     }
+}
 
-    /// Where the response leads, when it is a redirect that is to be followed.
-    fn redirect(&self, response: &Response, from: &Url) -> Option<Result<Url, &'static str>> {
-        if self.follow == 0 || !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-            return None;
-        }
-        let location = response.headers().get(LOCATION)?;
-        let next = location.to_str().ok().and_then(|location| from.join(location).ok());
-        Some(match next {
-            Some(next) if !matches!(next.scheme(), "http" | "https") => Err("redirected to something that is not HTTP"),
-            Some(next) if from.scheme() == "https" && next.scheme() == "http" => Err("redirected from https to http"),
-            Some(next) => Ok(next),
-            None => Err("redirected to an invalid address"),
-        })
+/// Where the response leads, when it is a redirect.
+fn redirect(response: &Response, from: &Url) -> Option<Result<Url, &'static str>> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
     }
+    let location = response.headers().get(LOCATION)?;
+    let next = location.to_str().ok().and_then(|location| from.join(location).ok());
+    Some(match next {
+        Some(next) if !matches!(next.scheme(), "http" | "https") => Err("redirected to something that is not HTTP"),
+        Some(next) if from.scheme() == "https" && next.scheme() == "http" => Err("redirected from https to http"),
+        Some(next) => Ok(next),
+        None => Err("redirected to an invalid address"),
+    })
 }
 
 /// The next request after a redirect. Configured headers go to another origin never: tokens stand in them.

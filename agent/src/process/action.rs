@@ -38,7 +38,7 @@ pub(super) async fn restart(process: &Process, verb: Verb, expected: Option<&Ins
     result
 }
 
-/// Sees to it that nothing runs, if the target is still what was judged; else says why nothing was done.
+/// Sees to it that nothing runs, if the target is still what was judged; else the result is final.
 async fn prepare(
     process: &Process,
     memory: &mut Memory,
@@ -60,7 +60,14 @@ async fn prepare(
         (Verb::Start, None) => Ok(()),
         (Verb::Start, Some(live)) => Err(ActionResult::Outdated(format!("it runs, as process {}", live.pid()))),
         (Verb::Restart, None) => Err(ActionResult::Outdated("it no longer runs".to_owned())),
-        (Verb::Restart, Some(live)) => stop(&process.target, &live).await,
+        (Verb::Restart, Some(live)) => {
+            stop(&process.target, &live).await?;
+            match memory.sight(process) {
+                // Whoever was faster started what was to be started; twice would be once too often.
+                Sight::Running(_) => Err(ActionResult::Done),
+                _ => Ok(()),
+            }
+        }
     }
 }
 

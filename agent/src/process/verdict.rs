@@ -159,7 +159,7 @@ mod tests {
             signal: 11,
             core_dumped: true,
         };
-        assert_eq!(Ending::from(ExitStatus::from_raw(11 | 0x80)).cause(), dumped);
+        assert_eq!(Ending::from(ExitStatus::from_raw(0x80 + 11)).cause(), dumped);
         assert_eq!(Ending::Unknown.cause(), Cause::Unknown);
     }
 }

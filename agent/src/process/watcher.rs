@@ -122,7 +122,7 @@ impl Memory {
             return Ok(run.live.clone());
         }
         self.started(Live::open(named)?, named.clone(), None);
-        Ok(self.run.as_ref().map(|run| run.live.clone()).ok_or(NoHold::Ended)?)
+        self.run.as_ref().map(|run| run.live.clone()).ok_or(NoHold::Ended)
     }
 
     /// What is there now, judged.
@@ -264,5 +264,58 @@ async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Stdio;
+
+    use tokio::process::Command;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::config::ProcessTarget;
+
+    fn sleeper() -> Child {
+        let mut command = Command::new("sleep");
+        command
+            .arg("60")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    }
+
+    /// The kernel cannot be made to give out a pid again, so the next best: the file that named the dead process is made
+    /// to name a living one.
+    #[tokio::test]
+    async fn pid_of_the_dead_run_used_again_is_not_the_target() {
+        let directory = tempfile::tempdir().unwrap();
+        let pid_file = directory.path().join("pid");
+        let (mut dead, other) = (sleeper(), sleeper());
+        let write = |child: &Child| {
+            std::fs::write(&pid_file, child.id().unwrap().to_string()).unwrap();
+            match pid_file::read(&pid_file) {
+                PidFile::Names(named) => named,
+                other => panic!("{other:?}"),
+            }
+        };
+        let live = Live::open(&write(&dead)).unwrap();
+        let target = ProcessTarget {
+            pid_file: pid_file.clone(),
+            start: vec!["true".into()],
+            stop: None,
+            timeout: Duration::from_secs(1),
+        };
+        let process = Process::new("shop".into(), target, mpsc::channel(1).0);
+        let mut memory = Memory::default();
+        memory.started(live, write(&other), None);
+        dead.kill().await.unwrap();
+        assert!(matches!(memory.sight(&process), Sight::Down { file_left: true }));
+        // Once it is written anew it is believed.
+        std::fs::remove_file(&pid_file).unwrap();
+        write(&other);
+        assert!(matches!(memory.sight(&process), Sight::Running(_)));
     }
 }

@@ -1,14 +1,16 @@
 //! TCP probes.
 
+use std::fmt::Display;
+
 use sentinel::config::{ProbeSettings, TcpProbe};
 use sentinel_engine::{ProbePhase, Verdict};
 
 use crate::server::{full_listener, refused_port};
 use crate::{AMPLE, SHORT, ask, assert_failed, assert_passed};
 
-fn tcp(address: impl ToString, timeout: std::time::Duration) -> ProbeSettings {
+fn tcp(address: impl Display, timeout: std::time::Duration) -> ProbeSettings {
     ProbeSettings::Tcp(TcpProbe {
-        address: address.to_string(),
+        address: format!("{address}"),
         timeout,
     })
 }

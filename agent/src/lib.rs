@@ -2,6 +2,7 @@
 //!
 //! `agent/ARCHITECTURE.md` shows the way through.
 
+mod children;
 pub mod app;
 pub mod cli;
 pub mod clock;

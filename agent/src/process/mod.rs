@@ -1,1 +1,83 @@
-//! Process targets: what neither systemd nor Docker runs.
+//! Process targets: what neither systemd nor Docker runs, known by its pid file.
+//!
+//! A [`Process`] watches one target and restarts it. Nothing is polled: the exit of a process is told by its pidfd, a new
+//! one by inotify on the directory of the pid file (see [`changes`] for the bounded fallbacks). A run is known by pid
+//! *and* start time, `PID:STARTTIME`, so that a pid used again is another run, and nothing is signalled but through a
+//! pidfd whose start time was checked.
+//!
+//! # On whose account it is down
+//!
+//! There is no supervisor to ask. What tells a stop from a crash is the pid file, which daemons remove when they stop
+//! in good order, and, where the agent started the process itself and it stayed in the foreground, its exit status:
+//!
+//! | exit status | pid file left | pid file removed |
+//! | --- | --- | --- |
+//! | not known: not started by this agent, or it became a daemon | crash | stopped on purpose |
+//! | code 0 | clean exit | stopped on purpose |
+//! | SIGTERM, SIGINT, SIGHUP, or 128 plus their number | clean exit | stopped on purpose |
+//! | SIGKILL | crash | stopped on purpose: whoever killed it also tidied up |
+//! | any other code or signal | crash | crash: it says itself that it failed |
+//!
+//! Stop scripts remove the pid file *after* the process has gone. Where that would change the verdict, the watcher waits
+//! [`verdict::REMOVAL_GRACE`] for it.
+//!
+//! At first sight without a living process, a pid file that is left means a crash while nobody looked; no pid file means
+//! that it was stopped on purpose or never started, and is left alone: a restart of the agent must not undo what an
+//! operator did. A start by the agent that does not come up is a crash, whatever became of the pid file.
+//!
+//! # Known limits
+//!
+//! A daemon that fails, removes its pid file and exits non-zero looks stopped on purpose: its exit status goes to
+//! somebody else. Processes that must be told apart should stay in the foreground, or be units.
+
+mod action;
+mod changes;
+mod live;
+mod pid_file;
+mod start;
+mod verdict;
+mod watcher;
+
+use sentinel_engine::{ActionResult, Event, Instance, ServiceName, Verb};
+use tokio::sync::{Mutex, Notify, mpsc};
+
+use crate::config::ProcessTarget;
+use watcher::Memory;
+
+/// One process target: watched by [`Process::watch`], restarted by [`Process::restart`].
+#[derive(Debug)]
+pub struct Process {
+    service: ServiceName,
+    target: ProcessTarget,
+    events: mpsc::Sender<Event>,
+    /// What is known of it. Held during an action, so that what the agent does itself is not reported as news.
+    memory: Mutex<Memory>,
+    /// An action has ended: look again.
+    acted: Notify,
+}
+
+impl Process {
+    /// The target of `service`. What is seen of it goes to `events`, as [`Event::TargetObserved`].
+    pub fn new(service: ServiceName, target: ProcessTarget, events: mpsc::Sender<Event>) -> Self {
+        Self {
+            service,
+            target,
+            events,
+            memory: Mutex::default(),
+            acted: Notify::new(),
+        }
+    }
+
+    /// Watches until nobody receives the events any more. Sends what it sees first, then every change.
+    pub async fn watch(&self) {
+        watcher::watch(self).await;
+    }
+
+    /// Carries out `verb`, unless the target is no longer at the run that was judged. Takes at most the target's timeout
+    /// for the stop and again for the start. What it led to has been sent to the events when this returns.
+    ///
+    /// Dropping the future while the target starts kills what has not come up yet.
+    pub async fn restart(&self, verb: Verb, expected: Option<&Instance>) -> ActionResult {
+        action::restart(self, verb, expected).await
+    }
+}

@@ -1,0 +1,181 @@
+//! What probes and process targets share about the commands they run: how they are started, what is kept of
+//! their words, and how a whole group of them is ended.
+
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+
+/// Variables by which systemd speaks to the agent alone. A child that had them could feed the agent's watchdog or
+/// read its secrets.
+const OWN_VARIABLES: [&str; 10] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+    "CREDENTIALS_DIRECTORY",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "SYSTEMD_EXEC_PID",
+];
+
+/// The agent's own configuration in the environment, secrets included.
+const OWN_PREFIX: &str = "SENTINEL_";
+
+/// The command of `argv`: no shell, a process group of its own, nothing on stdin, stdout discarded, stderr piped.
+///
+/// `None` when `argv` is empty.
+pub(crate) fn command(argv: &[String]) -> Option<Command> {
+    let (program, arguments) = argv.split_first()?;
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    for variable in OWN_VARIABLES {
+        command.env_remove(variable);
+    }
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(OWN_PREFIX.as_bytes()) {
+            command.env_remove(name);
+        }
+    }
+    Some(command)
+}
+
+/// The process group of a child that was started by [`command`] and has not been waited for.
+///
+/// Killed as a whole when dropped, unless released: a cancelled or overdue command must leave nothing behind.
+pub(crate) struct Group(Option<Pid>);
+
+impl Group {
+    /// The group led by `child`; empty when it has been reaped already.
+    pub(crate) fn of(child: &Child) -> Self {
+        Self(
+            child
+                .id()
+                .and_then(|pid| i32::try_from(pid).ok())
+                .and_then(Pid::from_raw),
+        )
+    }
+
+    /// Forgets the group without killing it. Must be called once the child was waited for: its number may then
+    /// belong to somebody else.
+    pub(crate) fn release(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            // The only possible failure is that all of it has ended.
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
+
+/// The last bytes of a stream.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    kept: Vec<u8>,
+    limit: usize,
+}
+
+impl Tail {
+    /// Keeps at most `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            kept: Vec::new(),
+            limit,
+        }
+    }
+
+    /// Reads until the end of the stream. May be dropped at any time; what was read so far is kept.
+    pub(crate) async fn fill(&mut self, mut from: impl AsyncRead + Unpin) {
+        let mut chunk = [0; 1024];
+        while let Ok(count @ 1..) = from.read(&mut chunk).await {
+            self.push(chunk.get(..count).unwrap_or_default());
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.kept.extend_from_slice(bytes);
+        let surplus = self.kept.len().saturating_sub(self.limit);
+        self.kept.drain(..surplus);
+    }
+
+    /// What was kept, as one printable line.
+    pub(crate) fn line(&self) -> String {
+        one_line(&self.kept)
+    }
+}
+
+/// Foreign bytes as one printable line: control characters and line ends become single spaces, what is no UTF-8 becomes `�`.
+pub(crate) fn one_line(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let words = text.split(|c: char| c.is_control() || c.is_whitespace());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// How a process ended, for people: `exited with code 2`, `killed by signal 9`.
+pub(crate) fn ending(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+/// `what`, followed by `: words` when there are any.
+pub(crate) fn with_words(what: &str, words: &str) -> String {
+    if words.is_empty() {
+        what.to_owned()
+    } else {
+        format!("{what}: {words}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn tail_keeps_the_last_bytes_only() {
+        let mut tail = Tail::new(4);
+        tail.fill(&b"first\nlast"[..]).await;
+        assert_eq!(tail.line(), "last");
+    }
+
+    #[test]
+    fn foreign_bytes_become_one_printable_line() {
+        assert_eq!(
+            one_line(b"  \x1b[31mno\r\n\tsuch \xff file\0\n"),
+            "[31mno such \u{fffd} file"
+        );
+    }
+
+    #[test]
+    fn what_systemd_tells_the_agent_stays_with_the_agent() {
+        let command = command(&["true".to_owned()]).unwrap();
+        let removed = |name: &str| {
+            command
+                .as_std()
+                .get_envs()
+                .any(|(key, value)| key == name && value.is_none())
+        };
+        assert!(OWN_VARIABLES.iter().all(|name| removed(name)));
+        assert!(!removed("PATH"));
+    }
+
+    #[test]
+    fn empty_argv_is_no_command() {
+        assert!(command(&[]).is_none());
+    }
+}

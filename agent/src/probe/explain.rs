@@ -1,0 +1,240 @@
+//! From errors to verdicts: which phase, in which words, and whose fault.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustls::CertificateError;
+use sentinel_engine::{ProbePhase, Verdict};
+
+use super::resolver::{LookupError, Stage};
+use super::{failed, span};
+use crate::children::one_line;
+
+/// What the agent or its host lacks. It says nothing of the service.
+///
+/// `EADDRNOTAVAIL` is not among them: it may mean that the ports have run out, but also that the address is wrong, and
+/// skipping would hide an outage.
+const OWN_SHORTAGES: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS];
+
+/// `std` puts this before what `getaddrinfo` said.
+const LOOKUP_PREFIX: &str = "failed to lookup address information: ";
+
+/// What `getaddrinfo` says of a name that does not exist, and of one without an address.
+const NO_SUCH_NAME: [&str; 2] = ["Name or service not known", "No address associated with hostname"];
+
+/// The verdict on an error of the HTTP client.
+pub(super) fn http_error(error: &reqwest::Error, timeout: Duration) -> Verdict {
+    let mut last: &(dyn Error + 'static) = error;
+    for cause in chain(error) {
+        if let Some(lookup) = cause.downcast_ref::<LookupError>() {
+            return lookup_error(lookup);
+        }
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            return failed(ProbePhase::Tls, tls_words(tls));
+        }
+        if let Some(http) = cause.downcast_ref::<hyper::Error>() {
+            if http.is_incomplete_message() {
+                return failed(ProbePhase::Connect, "connection closed without an answer");
+            }
+            if http.is_parse() || http.is_parse_too_large() {
+                return failed(ProbePhase::Body, format!("the answer is not valid HTTP: {http}"));
+            }
+        }
+        // An io error may wrap one of the above: only the innermost speaks for itself.
+        if let Some(io) = cause
+            .downcast_ref::<io::Error>()
+            .filter(|io| io.get_ref().is_none_or(is_leaf))
+        {
+            let handshake = error.is_connect() && io.raw_os_error().is_none() && io.kind() == ErrorKind::UnexpectedEof;
+            return if handshake {
+                failed(ProbePhase::Tls, "connection closed during the TLS handshake")
+            } else {
+                io_error(io, timeout)
+            };
+        }
+        last = cause;
+    }
+    let phase = if error.is_connect() {
+        ProbePhase::Connect
+    } else {
+        ProbePhase::Body
+    };
+    failed(phase, one_line(last.to_string().as_bytes()))
+}
+
+/// The verdict on an error of the HTTP client after the head of the answer: whatever it was, the answer is not whole.
+pub(super) fn body_error(error: &reqwest::Error, timeout: Duration) -> Verdict {
+    match http_error(error, timeout) {
+        Verdict::Failed(failure) => failed(ProbePhase::Body, format!("answer broken off: {failure}")),
+        other => other,
+    }
+}
+
+/// The error itself and everything beneath it. `io::Error::source` skips the very error it wraps, so that is unwrapped here.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn Error + 'static) = *error;
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        }
+    })
+}
+
+fn is_leaf(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    error.source().is_none() && !error.is::<rustls::Error>() && !error.is::<hyper::Error>() && !error.is::<io::Error>()
+}
+
+/// The verdict on a name without address.
+pub(super) fn lookup_error(error: &LookupError) -> Verdict {
+    if let Some(shortage) = own_shortage(&error.0) {
+        return shortage;
+    }
+    let text = error.0.to_string();
+    let words = text.strip_prefix(LOOKUP_PREFIX).unwrap_or(&text);
+    if NO_SUCH_NAME.contains(&words) {
+        failed(ProbePhase::Dns, "name does not resolve")
+    } else {
+        failed(
+            ProbePhase::Dns,
+            format!("name does not resolve: {}", one_line(words.as_bytes())),
+        )
+    }
+}
+
+/// The verdict on a socket's error.
+pub(super) fn io_error(error: &io::Error, timeout: Duration) -> Verdict {
+    if let Some(shortage) = own_shortage(error) {
+        return shortage;
+    }
+    let words = match error.kind() {
+        ErrorKind::ConnectionRefused => "connection refused",
+        ErrorKind::ConnectionReset => "connection reset",
+        ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => "connection closed",
+        ErrorKind::HostUnreachable => "host unreachable",
+        ErrorKind::NetworkUnreachable => "network unreachable",
+        ErrorKind::TimedOut => return failed(ProbePhase::Timeout, format!("no connection within {}", span(timeout))),
+        _ => return failed(ProbePhase::Connect, os_words(error)),
+    };
+    failed(ProbePhase::Connect, words)
+}
+
+/// `Verdict::Skipped` when it is the agent that lacks something.
+pub(super) fn own_shortage(error: &io::Error) -> Option<Verdict> {
+    let code = error.raw_os_error()?;
+    OWN_SHORTAGES
+        .iter()
+        .any(|errno| errno.raw_os_error() == code)
+        .then(|| Verdict::Skipped(format!("the agent could not ask: {}", os_words(error))))
+}
+
+/// The system's words without the number that `std` adds.
+pub(super) fn os_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words);
+    one_line(words.as_bytes())
+}
+
+/// The verdict on what the deadline cut off.
+pub(super) fn overdue(stage: Stage, timeout: Duration) -> Verdict {
+    let timeout = span(timeout);
+    match stage {
+        Stage::LookupQueued => Verdict::Skipped(format!(
+            "the agent could not ask: no lookup thread was free within {timeout}"
+        )),
+        Stage::Resolving => failed(ProbePhase::Dns, format!("name not resolved within {timeout}")),
+        Stage::Connecting => failed(ProbePhase::Timeout, format!("no connection within {timeout}")),
+        Stage::Waiting => failed(ProbePhase::Timeout, format!("no answer within {timeout}")),
+        Stage::Reading => failed(ProbePhase::Timeout, format!("answer not complete within {timeout}")),
+    }
+}
+
+fn tls_words(error: &rustls::Error) -> String {
+    use rustls::Error as Tls;
+    let words = match error {
+        Tls::InvalidCertificate(certificate) => return certificate_words(certificate),
+        Tls::InvalidMessage(_) => "the answer is not TLS",
+        Tls::AlertReceived(alert) => return format!("TLS refused by the server: {alert:?}"),
+        _ => return one_line(error.to_string().as_bytes()),
+    };
+    words.to_owned()
+}
+
+fn certificate_words(error: &CertificateError) -> String {
+    let words = match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "certificate expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "certificate not valid yet",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "certificate is for another name"
+        }
+        // A bad signature is that of an impostor with the name of a trusted authority.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "certificate not issued by a trusted authority"
+        }
+        CertificateError::Revoked => "certificate revoked",
+        other => {
+            return format!(
+                "certificate not accepted: {}",
+                one_line(format!("{other:?}").as_bytes())
+            );
+        }
+    };
+    words.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THREE: Duration = Duration::from_secs(3);
+
+    #[test]
+    fn shortage_of_the_agent_is_skipped_and_never_a_failure() {
+        for errno in OWN_SHORTAGES {
+            let error = io::Error::from(errno);
+            assert!(matches!(io_error(&error, THREE), Verdict::Skipped(_)), "{errno:?}");
+            assert!(
+                matches!(lookup_error(&LookupError(error)), Verdict::Skipped(_)),
+                "{errno:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn socket_errors_are_told_in_words() {
+        let table = [
+            (Errno::CONNREFUSED, "connection refused"),
+            (Errno::CONNRESET, "connection reset"),
+            (Errno::HOSTUNREACH, "host unreachable"),
+            (Errno::NETUNREACH, "network unreachable"),
+            (Errno::ADDRNOTAVAIL, "Cannot assign requested address"),
+        ];
+        for (errno, words) in table {
+            assert_eq!(io_error(&errno.into(), THREE), failed(ProbePhase::Connect, words));
+        }
+        let expected = failed(ProbePhase::Timeout, "no connection within 3s");
+        assert_eq!(io_error(&Errno::TIMEDOUT.into(), THREE), expected);
+    }
+
+    #[test]
+    fn deadline_says_what_it_cut_off() {
+        let table = [
+            (Stage::Resolving, ProbePhase::Dns, "name not resolved within 3s"),
+            (Stage::Connecting, ProbePhase::Timeout, "no connection within 3s"),
+            (Stage::Waiting, ProbePhase::Timeout, "no answer within 3s"),
+            (Stage::Reading, ProbePhase::Timeout, "answer not complete within 3s"),
+        ];
+        for (stage, phase, words) in table {
+            assert_eq!(overdue(stage, THREE), failed(phase, words));
+        }
+        assert!(matches!(overdue(Stage::LookupQueued, THREE), Verdict::Skipped(_)));
+    }
+
+    #[test]
+    fn io_error_that_wraps_another_is_seen_through() {
+        let wrapped = io::Error::other(LookupError(io::Error::other("inner")));
+        assert!(chain(&wrapped).any(<dyn Error>::is::<LookupError>));
+    }
+}

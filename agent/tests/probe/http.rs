@@ -1,0 +1,254 @@
+//! HTTP probes.
+
+use std::time::Duration;
+
+use sentinel::config::{HttpProbe, ProbeSettings};
+use sentinel::probe::ProbeError;
+use sentinel_engine::{ProbePhase, Verdict};
+use serde_json::json;
+
+use crate::server::{Server, full_listener, refused_port};
+use crate::{SHORT, ask_http, assert_failed, assert_passed, http, prober};
+
+fn short(url: &str) -> HttpProbe {
+    HttpProbe {
+        timeout: SHORT,
+        ..http(url)
+    }
+}
+
+#[tokio::test]
+async fn good_answer_passes_with_its_status() {
+    let server = Server::start().await;
+    let outcome = ask_http(http(&server.url("/ok"))).await;
+    assert_passed(&outcome);
+    assert_eq!(outcome.status_code, Some(200));
+}
+
+#[tokio::test]
+async fn refused_port_is_a_connect_failure() {
+    let (_bound, address) = refused_port();
+    let outcome = ask_http(http(&format!("http://{address}/"))).await;
+    assert_failed(&outcome, ProbePhase::Connect, "connection refused");
+    assert_eq!(outcome.status_code, None);
+}
+
+#[tokio::test]
+async fn unknown_name_is_a_dns_failure() {
+    let outcome = ask_http(http("http://does-not-exist.invalid/")).await;
+    let Verdict::Failed(failure) = outcome.verdict else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(failure.phase, ProbePhase::Dns);
+    // Without a name server at all the resolver adds that it failed for now.
+    assert!(failure.detail.starts_with("name does not resolve"), "{failure}");
+}
+
+#[tokio::test]
+async fn name_from_the_hosts_file_is_asked() {
+    let server = Server::start().await;
+    assert_passed(&ask_http(http(&format!("http://localhost:{}/ok", server.address.port()))).await);
+}
+
+#[tokio::test]
+async fn silence_names_what_was_waited_for() {
+    let server = Server::start().await;
+    let (listener, _held) = full_listener().await;
+    let unreachable = format!("http://{}/", listener.local_addr().unwrap());
+    let table = [
+        (unreachable, "no connection within 300ms"),
+        (server.url("/silent"), "no answer within 300ms"),
+        (server.url("/hangs-after-head"), "answer not complete within 300ms"),
+        (server.url("/drip"), "answer not complete within 300ms"),
+    ];
+    for (url, detail) in table {
+        assert_failed(&ask_http(short(&url)).await, ProbePhase::Timeout, detail);
+    }
+}
+
+#[tokio::test]
+async fn endless_body_is_cut_and_judged_by_its_beginning() {
+    let server = Server::start().await;
+    let url = server.url("/endless");
+    assert_passed(&ask_http(http(&url)).await);
+    let contains = |text: &str| HttpProbe {
+        body_contains: Some(text.into()),
+        ..http(&url)
+    };
+    assert_passed(&ask_http(contains("begins well")).await);
+    let outcome = ask_http(contains("never")).await;
+    assert_failed(
+        &outcome,
+        ProbePhase::Body,
+        "the first 64 KiB of the body lack \"never\"",
+    );
+    let json = HttpProbe {
+        json: [("/status".to_owned(), json!("ok"))].into(),
+        ..http(&url)
+    };
+    let detail = "body is larger than 64 KiB, too large to read as JSON";
+    assert_failed(&ask_http(json).await, ProbePhase::Body, detail);
+}
+
+#[tokio::test]
+async fn wrong_status_fails_unless_it_is_accepted() {
+    let server = Server::start().await;
+    let outcome = ask_http(http(&server.url("/500"))).await;
+    assert_failed(&outcome, ProbePhase::Status, "status 500");
+    assert_eq!(outcome.status_code, Some(500));
+    let accepted = HttpProbe {
+        status: vec![200..=200, 500..=500],
+        ..http(&server.url("/500"))
+    };
+    assert_passed(&ask_http(accepted).await);
+}
+
+#[tokio::test]
+async fn json_must_be_as_wanted() {
+    let server = Server::start().await;
+    let wants = |value| HttpProbe {
+        json: [("/status".to_owned(), json!("ok")), ("/db/up".to_owned(), value)].into(),
+        ..http(&server.url("/json"))
+    };
+    assert_passed(&ask_http(wants(json!(true))).await);
+    let outcome = ask_http(wants(json!(false))).await;
+    assert_failed(&outcome, ProbePhase::Body, "/db/up is true, not false");
+    assert_eq!(outcome.status_code, Some(200));
+}
+
+#[tokio::test]
+async fn broken_answers_say_how_they_are_broken() {
+    let server = Server::start().await;
+    let closed = "connection closed without an answer";
+    assert_failed(
+        &ask_http(http(&server.url("/closes"))).await,
+        ProbePhase::Connect,
+        closed,
+    );
+    let outcome = ask_http(http(&server.url("/garbage"))).await;
+    let Verdict::Failed(failure) = outcome.verdict else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(failure.phase, ProbePhase::Body);
+    assert!(
+        failure.detail.starts_with("the answer is not valid HTTP: "),
+        "{failure}"
+    );
+    let outcome = ask_http(http(&server.url("/short"))).await;
+    assert_failed(&outcome, ProbePhase::Body, "answer broken off: connection closed");
+    assert_eq!(outcome.status_code, Some(200));
+}
+
+#[tokio::test]
+async fn redirect_is_an_answer_unless_it_is_followed() {
+    let server = Server::start().await;
+    let follow = |path: &str, follow| HttpProbe {
+        follow,
+        ..http(&server.url(path))
+    };
+    let outcome = ask_http(follow("/redirect/0", 0)).await;
+    assert_failed(&outcome, ProbePhase::Status, "status 302");
+    let accepted = HttpProbe {
+        status: vec![302..=302],
+        ..follow("/redirect/0", 0)
+    };
+    assert_passed(&ask_http(accepted).await);
+    assert_passed(&ask_http(follow("/redirect/1", 2)).await);
+    assert_failed(
+        &ask_http(follow("/redirect/2", 2)).await,
+        ProbePhase::Status,
+        "more than 2 redirects",
+    );
+    let outcome = ask_http(follow("/redirect/loop", 3)).await;
+    assert_failed(&outcome, ProbePhase::Status, "more than 3 redirects");
+    assert_eq!(outcome.status_code, Some(302));
+    let outcome = ask_http(follow("/to?ftp://localhost/", 3)).await;
+    assert_failed(&outcome, ProbePhase::Status, "redirected to something that is not HTTP");
+}
+
+#[tokio::test]
+async fn configured_headers_stay_with_their_origin() {
+    let (first, second) = (Server::start().await, Server::start().await);
+    let with_token = |url: &str| HttpProbe {
+        headers: [("X-Token".to_owned(), "secret".to_owned())].into(),
+        follow: 1,
+        ..http(url)
+    };
+    assert_passed(&ask_http(with_token(&first.url("/token"))).await);
+    assert_passed(&ask_http(with_token(&first.url("/to?/token"))).await);
+    let elsewhere = ask_http(with_token(&first.url(&format!("/to?{}", second.url("/token"))))).await;
+    assert_failed(&elsewhere, ProbePhase::Status, "status 401");
+    assert!(second.requests().iter().all(|head| !head.contains("secret")));
+}
+
+#[tokio::test]
+async fn every_round_is_a_fresh_connection_unless_kept_alive() {
+    for (keep_alive, connections) in [(false, 3), (true, 1)] {
+        let server = Server::start().await;
+        let prober = prober();
+        let settings = HttpProbe {
+            keep_alive,
+            ..http(&server.url("/ok"))
+        };
+        let probes = prober.prepare(&[ProbeSettings::Http(Box::new(settings))]).unwrap();
+        for _ in 0..3 {
+            assert_passed(&prober.round(&probes).await);
+        }
+        assert_eq!(server.connections(), connections, "keep_alive = {keep_alive}");
+        for head in server.requests() {
+            assert_eq!(head.contains("connection: close\r\n"), !keep_alive, "{head}");
+            assert!(
+                head.contains(concat!("user-agent: sentinel/", env!("CARGO_PKG_VERSION"), "\r\n")),
+                "{head}"
+            );
+            assert!(!head.contains("accept-encoding") && !head.contains("cookie"), "{head}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn head_has_no_body_to_wait_for() {
+    let server = Server::start().await;
+    let settings = HttpProbe {
+        method: "HEAD".into(),
+        ..http(&server.url("/head"))
+    };
+    assert_passed(&ask_http(settings).await);
+    assert!(server.requests()[0].starts_with("HEAD /head HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn correct_but_slow_answer_fails_by_latency() {
+    let server = Server::start().await;
+    let settings = HttpProbe {
+        max_latency: Some(Duration::from_nanos(1)),
+        ..http(&server.url("/ok"))
+    };
+    let outcome = ask_http(settings).await;
+    assert!(
+        matches!(&outcome.verdict, Verdict::Failed(failure) if failure.phase == ProbePhase::Latency),
+        "{outcome:?}"
+    );
+    assert_eq!(outcome.status_code, Some(200));
+}
+
+#[tokio::test]
+async fn unusable_settings_are_refused_without_showing_secrets() {
+    let prober = prober();
+    let prepare = |settings| prober.prepare(&[ProbeSettings::Http(Box::new(settings))]).unwrap_err();
+    let bad_header = HttpProbe {
+        headers: [("X-Token".to_owned(), "sec\nret".to_owned())].into(),
+        ..http("http://localhost/")
+    };
+    assert_eq!(
+        prepare(bad_header).to_string(),
+        "the header `X-Token` has an invalid name or value"
+    );
+    let bad_method = HttpProbe {
+        method: "G E T".into(),
+        ..http("http://localhost/")
+    };
+    assert!(matches!(prepare(bad_method), ProbeError::Method(_)));
+    let bad_scheme = prepare(http("ftp://user:secret@localhost/?token=secret"));
+    assert_eq!(bad_scheme.to_string(), "`ftp://localhost` is not an http or https URL");
+}

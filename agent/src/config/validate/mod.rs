@@ -1,0 +1,65 @@
+//! From inputs to settings: defaults filled in, references followed, combinations checked.
+
+mod order;
+mod probes;
+mod receivers;
+mod services;
+mod target;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sentinel_engine::{Mode, Policy};
+
+use super::findings::Findings;
+use super::inputs::{AgentInput, Inputs};
+use super::settings::{AgentSettings, Settings};
+
+/// Checks the inputs as a whole. The settings are only good when no problem was found.
+pub(super) fn settings(inputs: Inputs, findings: &mut Findings) -> Settings {
+    let agent = agent(inputs.agent);
+    let (receivers, alerts) = receivers::settings(inputs.receivers, inputs.alerts, findings);
+    let services = services::settings(
+        inputs.services,
+        &inputs.defaults,
+        agent.mode,
+        alerts.notify_after,
+        findings,
+    );
+    Settings {
+        agent,
+        services,
+        receivers,
+        alerts,
+    }
+}
+
+fn agent(input: AgentInput) -> AgentSettings {
+    AgentSettings {
+        name: input.name.unwrap_or_else(host_name),
+        state_dir: input.state_dir.unwrap_or_else(|| PathBuf::from("/var/lib/sentinel")),
+        control_socket: input
+            .control_socket
+            .unwrap_or_else(|| PathBuf::from("/run/sentinel/control.sock")),
+        log: input.log,
+        emoji: input.emoji,
+        mode: input.mode.unwrap_or(Mode::Heal),
+    }
+}
+
+/// The kernel's name for the host. Without one the agent still has to call itself something.
+fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name: String = name
+        .trim()
+        .chars()
+        .filter(|character| !character.is_control())
+        .collect();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
+
+/// The documented default of `notify_after`.
+fn default_notify_after() -> Duration {
+    Policy::default().notify_after
+}

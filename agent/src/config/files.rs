@@ -14,6 +14,9 @@ const MAX_FILES: usize = 1000;
 /// The directory beside the main file whose `*.toml` files are merged into it, in the order of their names.
 const CONF_D: &str = "conf.d";
 
+/// What to do when the main file is not what it should be.
+const ELSEWHERE: &str = "; another file is named with `--config`";
+
 /// One file as it was read.
 #[derive(Debug)]
 pub(super) struct Fragment {
@@ -35,6 +38,7 @@ pub(super) fn read_all(main: &Path, findings: &mut Findings) -> Vec<Fragment> {
         let place = Place::source(order, path.to_string_lossy());
         match read_text(&path) {
             Ok(text) => fragments.push(Fragment { path, place, text }),
+            Err(reason) if order == 0 => findings.unreadable(place, format!("{reason}{ELSEWHERE}"), None),
             Err(reason) => findings.unreadable(place, reason, None),
         }
     }

@@ -273,11 +273,16 @@ fn scalar(kind: &Kind, value: &DeValue<'_>) -> Result<ValueKind, Wrong> {
             _ => Err(format!("expected {kind}").into()),
         },
         (Kind::AutoOrDuration(_), DeValue::String(text)) if text == "auto" => Ok("auto".into()),
+        // The commonest slip: a number without unit, meant as seconds.
         (Kind::Duration(bounds) | Kind::AutoOrDuration(bounds), DeValue::String(text)) => {
-            rules::duration(text, *bounds)?;
-            Ok(text.as_ref().into())
+            match rules::duration(text, *bounds) {
+                Ok(_) => Ok(text.as_ref().into()),
+                Err(message) => {
+                    let suggestion = text.parse::<u32>().is_ok().then(|| format!("{text}s"));
+                    Err(Wrong { message, suggestion })
+                }
+            }
         }
-        // The commonest slip: a bare number, meant as seconds.
         (Kind::Duration(_) | Kind::AutoOrDuration(_), DeValue::Integer(number)) => Err(Wrong {
             suggestion: Some(format!("\"{number}s\"")),
             ..unexpected()

@@ -125,9 +125,8 @@ impl fmt::Display for Kind {
             Self::Text { what, .. } => f.write_str(what),
             Self::Status(_) => f.write_str("a status or a range such as \"200-299\""),
             Self::Json => f.write_str("a JSON value"),
-            Self::List { of, .. } => write!(f, "a list, each {of}"),
-            Self::Map { of, .. } => write!(f, "a table, each value {of}"),
-            Self::Table { short: None, .. } => f.write_str("a table"),
+            Self::List { .. } => f.write_str("a list"),
+            Self::Map { .. } | Self::Table { short: None, .. } => f.write_str("a table"),
             Self::Table { short: Some(key), .. } => write!(f, "text (the `{key}`) or a table"),
             Self::Named { .. } => f.write_str("a table of named tables"),
         }
@@ -168,7 +167,7 @@ pub(super) fn quoted_list<'a>(words: impl Iterator<Item = &'a str>) -> String {
     words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// The candidate that was probably meant by `word`: at most a third of its letters differ.
+/// The candidate that was probably meant by `word`: at most a third of its letters differ, or it was cut short.
 pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     /// No word we know is longer; comparing is quadratic.
     const MAX_LEN: usize = 64;
@@ -180,7 +179,10 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
     candidates
         .filter(|candidate| candidate.len() <= MAX_LEN)
         .map(|candidate| (strsim::damerau_levenshtein(&word, &plain(candidate)), candidate))
-        .filter(|&(distance, candidate)| distance <= (candidate.len().min(word.len()) / 3).max(1))
+        .filter(|&(distance, candidate)| {
+            let is_close = distance <= (candidate.len().min(word.len()) / 3).max(1);
+            is_close || (word.len() >= 3 && candidate.starts_with(&word))
+        })
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)
 }

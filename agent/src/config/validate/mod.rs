@@ -14,10 +14,17 @@ use sentinel_engine::{Mode, Policy};
 
 use super::findings::Findings;
 use super::inputs::{AgentInput, Inputs};
+use super::keys::{MAX_RECEIVERS, MAX_SERVICES};
 use super::settings::{AgentSettings, Settings};
 
 /// Checks the inputs as a whole. The settings are only good when no problem was found.
-pub(super) fn settings(inputs: Inputs, findings: &mut Findings) -> Settings {
+pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings {
+    if is_crowded("services", inputs.services.len(), MAX_SERVICES, findings) {
+        inputs.services.clear();
+    }
+    if is_crowded("receivers", inputs.receivers.len(), MAX_RECEIVERS, findings) {
+        inputs.receivers.clear();
+    }
     let agent = agent(inputs.agent);
     let (receivers, alerts) = receivers::settings(inputs.receivers, inputs.alerts, findings);
     let services = services::settings(
@@ -33,6 +40,14 @@ pub(super) fn settings(inputs: Inputs, findings: &mut Findings) -> Settings {
         receivers,
         alerts,
     }
+}
+
+/// Reports a table that several sources together made too large; each by itself was checked before.
+fn is_crowded(key: &str, count: usize, max: usize, findings: &mut Findings) -> bool {
+    if count > max {
+        findings.wrong(key, format!("holds {count} entries, more than {max}"));
+    }
+    count > max
 }
 
 fn agent(input: AgentInput) -> AgentSettings {

@@ -1,10 +1,13 @@
 //! `after`: what must be up before a service is worth restarting.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::config::findings::{Findings, join};
 use crate::config::inputs::ServiceInput;
 use crate::config::schema::nearest;
+
+/// At most this many circles are looked for: each means a walk over all services.
+const MAX_CIRCLES: usize = 20;
 
 /// Reports references to services that do not exist, and circles.
 pub(super) fn check(services: &BTreeMap<String, ServiceInput>, findings: &mut Findings) {
@@ -57,57 +60,67 @@ pub(super) fn watched(
     kept
 }
 
-/// Circles of two or more, each once, beginning with the name that sorts first. At least one of those that touch.
+/// Circles of two or more, each beginning with the name that sorts first.
 ///
-/// Walks from each service along one dependency that can still lie on a circle, which needs no recursion: ten thousand
-/// services may stand in one line.
+/// Takes one circle after the other apart at its last edge, so that circles that touch are all found.
 fn circles(services: &BTreeMap<String, ServiceInput>) -> Vec<Vec<&str>> {
-    let next = on_circles(services);
-    let mut done: HashSet<&str> = HashSet::new();
-    let mut found = Vec::new();
-    for start in services.keys().map(String::as_str) {
-        let mut path: Vec<&str> = Vec::new();
-        let mut position: HashMap<&str, usize> = HashMap::new();
-        let mut at = Some(start);
-        while let Some(name) = at.filter(|name| !done.contains(name)) {
-            if let Some(&begin) = position.get(name) {
-                let mut circle = path[begin..].to_vec();
-                let first = circle
-                    .iter()
-                    .enumerate()
-                    .min_by_key(|(_, name)| **name)
-                    .map_or(0, |(index, _)| index);
-                circle.rotate_left(first);
-                found.push(circle);
-                break;
-            }
-            position.insert(name, path.len());
-            path.push(name);
-            at = next.get(name).copied();
-        }
-        done.extend(path);
-    }
-    found
-}
-
-/// For each service from which a circle can be reached, a dependency of which the same holds.
-///
-/// Kahn's algorithm: take away whatever waits for nothing; what stays leads to a circle.
-fn on_circles(services: &BTreeMap<String, ServiceInput>) -> HashMap<&str, &str> {
-    let mut waits_for: HashMap<&str, HashSet<&str>> = HashMap::new();
-    let mut awaited_by: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, service) in services {
         let known = service
             .after
             .iter()
             .filter(|other| *other != name && services.contains_key(*other));
-        let dependencies: HashSet<&str> = known.map(String::as_str).collect();
-        for dependency in &dependencies {
+        edges.insert(name, known.map(String::as_str).collect());
+    }
+    let mut found = Vec::new();
+    while found.len() < MAX_CIRCLES {
+        let Some(mut circle) = any_circle(&edges) else {
+            break;
+        };
+        if let (Some(first), Some(last)) = (circle.first(), circle.last())
+            && let Some(dependencies) = edges.get_mut(last)
+        {
+            dependencies.remove(first);
+        }
+        let first = circle
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, name)| **name)
+            .map_or(0, |(index, _)| index);
+        circle.rotate_left(first);
+        found.push(circle);
+    }
+    found
+}
+
+/// Follows dependencies that lead to a circle until one comes up again. Needs no recursion: ten thousand services may
+/// stand in one line.
+fn any_circle<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Option<Vec<&'a str>> {
+    let next = toward_circles(edges);
+    let mut path: Vec<&str> = Vec::new();
+    let mut position: HashMap<&str, usize> = HashMap::new();
+    let mut name = next.keys().next().copied()?;
+    loop {
+        if let Some(begin) = position.insert(name, path.len()) {
+            return Some(path.split_off(begin));
+        }
+        path.push(name);
+        name = next.get(name).copied()?;
+    }
+}
+
+/// For each service from which a circle can be reached, a dependency of which the same holds.
+///
+/// Kahn's algorithm: take away whatever waits for nothing; what stays leads to a circle.
+fn toward_circles<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeMap<&'a str, &'a str> {
+    let mut waits_for = edges.clone();
+    let mut awaited_by: HashMap<&str, Vec<&str>> = HashMap::new();
+    for (name, dependencies) in edges {
+        for dependency in dependencies {
             awaited_by.entry(dependency).or_default().push(name);
         }
-        waits_for.insert(name, dependencies);
     }
-    let mut free: Vec<&str> = waits_for
+    let mut free: Vec<&str> = edges
         .iter()
         .filter(|(_, waits)| waits.is_empty())
         .map(|(name, _)| *name)
@@ -125,6 +138,6 @@ fn on_circles(services: &BTreeMap<String, ServiceInput>) -> HashMap<&str, &str> 
     }
     waits_for
         .into_iter()
-        .filter_map(|(name, waits)| Some((name, waits.into_iter().min()?)))
+        .filter_map(|(name, waits)| Some((name, waits.into_iter().next()?)))
         .collect()
 }

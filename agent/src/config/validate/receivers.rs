@@ -53,7 +53,7 @@ fn receiver(name: String, input: ReceiverInput, findings: &mut Findings) -> Opti
     let path = join("receivers", &name);
     let Some(webhook) = input.webhook else {
         if !findings.is_bad(&path) {
-            findings.wrong(&path, "says not how to reach it; add `webhook`");
+            findings.wrong(&path, "does not say how to reach it; add `webhook`");
         }
         return None;
     };
@@ -68,7 +68,7 @@ fn webhook_settings(path: &str, input: WebhookInput, findings: &mut Findings) ->
     let url = either(path, "url", input.url, input.url_file.as_deref(), findings);
     let secret = either(path, "secret", input.secret, input.secret_file.as_deref(), findings);
     if url.is_none() && !findings.is_bad(path) {
-        findings.wrong(path, "says not where to POST; add `url` or `url_file`");
+        findings.wrong(path, "does not say where to POST; add `url` or `url_file`");
     }
     if let (Some(url), Some(_)) = (&url, &input.url_file)
         && let Err(reason) = rules::http_url(url.expose_secret())

@@ -68,6 +68,7 @@ fn service(
         path: &path,
         shorter: "timeout",
         longer: "interval",
+        words: "must not be longer than",
     };
     relation.check(timeout <= policy.interval, (timeout, policy.interval), findings);
     let target = target::target(&path, &mut input, mode, findings);
@@ -131,6 +132,7 @@ fn check_recovery(path: &str, written: &RecoveryInput, policy: &Policy, findings
         path: &path,
         shorter: "backoff",
         longer: "backoff_max",
+        words: "must not be longer than",
     };
     relation.check(
         policy.backoff <= policy.backoff_max,
@@ -141,6 +143,7 @@ fn check_recovery(path: &str, written: &RecoveryInput, policy: &Policy, findings
         path: &path,
         shorter: "min_uptime",
         longer: "verify",
+        words: "must be shorter than",
     };
     relation.check(
         policy.min_uptime < policy.verify,
@@ -173,6 +176,7 @@ struct Relation<'a> {
     path: &'a str,
     shorter: &'a str,
     longer: &'a str,
+    words: &'a str,
 }
 
 impl Relation<'_> {
@@ -191,10 +195,11 @@ impl Relation<'_> {
         }
         let origin = |key: &Option<String>| if key.is_some() { "" } else { " (the default)" };
         let message = format!(
-            "`{}`, {}{}, must be shorter than `{}`, {}{}",
+            "`{}`, {}{}, {} `{}`, {}{}",
             self.shorter,
             rules::spell(short),
             origin(&shorter),
+            self.words,
             self.longer,
             rules::spell(long),
             origin(&longer),

@@ -21,7 +21,7 @@ use crate::server::{self, Access, ControlSocket, ServerInfo};
 use crate::store::{self, Opened, Store};
 use crate::systemd::{BusAddress, Systemd, Watched, Watcher};
 use crate::watchdog::Watchdog;
-use crate::{dispatch, telemetry};
+use crate::{receivers, telemetry};
 
 /// Runs the agent as `config` says, until SIGTERM or SIGINT.
 pub async fn run(config: &Path) -> anyhow::Result<()> {
@@ -52,11 +52,18 @@ async fn start(settings: Settings, tasks: &mut JoinSet<()>) -> anyhow::Result<(D
     let (handle, control) = server::channel();
 
     let socket = ControlSocket::bind(&settings.agent.control_socket).await?;
-    let info = ServerInfo { host: settings.agent.name.clone(), since: Timestamp::now() };
+    let info = ServerInfo {
+        host: settings.agent.name.clone(),
+        since: Timestamp::now(),
+    };
     let router = server::router(info, handle, Access::Control);
     tasks.spawn(async move {
         if let Err(error) = socket.serve(router, std::future::pending()).await {
-            tracing::error!(event = "control_failed", error = &error as &dyn std::error::Error, "control socket failed");
+            tracing::error!(
+                event = "control_failed",
+                error = &error as &dyn std::error::Error,
+                "control socket failed"
+            );
         }
     });
 
@@ -65,18 +72,33 @@ async fn start(settings: Settings, tasks: &mut JoinSet<()>) -> anyhow::Result<(D
     let mut services = BTreeMap::new();
     for service in &settings.services {
         let name = service.service.name.clone();
-        let probes = prober.prepare(&service.probes).with_context(|| format!("failed to prepare the probes of `{name}`"))?;
+        let probes = prober
+            .prepare(&service.probes)
+            .with_context(|| format!("failed to prepare the probes of `{name}`"))?;
         let target = service.target.as_ref().map(|target| match target {
             Target::Unit(unit) => TargetHandle::Unit(systemd.clone(), unit.clone()),
             Target::Process(process) => watch_process(&name, process, &sender, tasks),
         });
-        let handle = ServiceHandle { probes: Arc::new(probes), target, labels: service.labels.clone() };
+        let handle = ServiceHandle {
+            probes: Arc::new(probes),
+            target,
+            labels: service.labels.clone(),
+        };
         services.insert(name, handle);
     }
     for receiver in Receiver::all(&settings.receivers)? {
-        tasks.spawn(dispatch::run(receiver, opened.store.clone(), clock.clone(), RetryPolicy::default()));
+        tasks.spawn(receivers::run(
+            receiver,
+            opened.store.clone(),
+            clock.clone(),
+            RetryPolicy::default(),
+        ));
     }
-    let known = settings.receivers.iter().map(|receiver| receiver.name.clone()).collect();
+    let known = settings
+        .receivers
+        .iter()
+        .map(|receiver| receiver.name.clone())
+        .collect();
     opened.store.keep_receivers(known, Timestamp::now()).await?;
 
     let driver = Driver {
@@ -103,14 +125,27 @@ fn engine(settings: &Settings, opened: &Opened, clock: &Clock) -> Engine {
     let mut engine = Engine::new(HostPolicy::default(), opened.next_incident, opened.next_action);
     if let Some(path) = &opened.quarantined {
         let path = path.display();
-        tracing::error!(event = "store_quarantined", "the store was damaged and is kept as `{path}`; budgets count as spent");
+        tracing::error!(
+            event = "store_quarantined",
+            "the store was damaged and is kept as `{path}`; budgets count as spent"
+        );
     }
     for service in &opened.unreadable {
-        tracing::error!(event = "memory_unreadable", service = service.as_str(), "its budget counts as spent");
+        tracing::error!(
+            event = "memory_unreadable",
+            service = service.as_str(),
+            "its budget counts as spent"
+        );
     }
     for service in &settings.services {
         let service = service.service.clone();
-        let forgotten = || if opened.quarantined.is_some() { store::spent() } else { Memory::default() };
+        let forgotten = || {
+            if opened.quarantined.is_some() {
+                store::spent()
+            } else {
+                Memory::default()
+            }
+        };
         let memory = memories.remove(&service.name).unwrap_or_else(forgotten);
         engine.add_service(now, service, memory);
     }
@@ -122,13 +157,22 @@ fn engine(settings: &Settings, opened: &Opened, clock: &Clock) -> Engine {
 
 /// A stand-in for a service that is remembered and no longer configured.
 fn unmanaged(name: ServiceName) -> Service {
-    Service { name, has_target: false, has_probes: false, after: Vec::new(), policy: Policy::default() }
+    Service {
+        name,
+        has_target: false,
+        has_probes: false,
+        after: Vec::new(),
+        policy: Policy::default(),
+    }
 }
 
 /// Starts to watch every configured unit.
 fn watch_units(settings: &Settings, sender: &mpsc::Sender<Event>, tasks: &mut JoinSet<()>) -> Systemd {
     let units = settings.services.iter().filter_map(|service| match &service.target {
-        Some(Target::Unit(unit)) => Some(Watched { service: service.service.name.clone(), unit: unit.clone() }),
+        Some(Target::Unit(unit)) => Some(Watched {
+            service: service.service.name.clone(),
+            unit: unit.clone(),
+        }),
         _ => None,
     });
     let units: Vec<_> = units.collect();

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use sentinel_engine::{
-    Action, ActionResult, Command, Engine, Event, Notification, ProbeOutcome, ProbeRound, Report, ServiceName, Time, Verdict,
+    Action, ActionResult, Command, Engine, Event, Notification, ProbeOutcome, ProbeRound, Report, ServiceName, Time,
+    Verdict,
 };
 use tokio::sync::mpsc;
 
@@ -124,7 +125,12 @@ impl Driver {
             self.carry_out().await;
             self.watchdog.progress();
             let now = self.clock.now();
-            let wake = self.engine.poll_timeout().into_iter().chain(self.unrecorded.retry_at).min();
+            let wake = self
+                .engine
+                .poll_timeout()
+                .into_iter()
+                .chain(self.unrecorded.retry_at)
+                .min();
             let sleep = wake.map_or(SLEEP_MAX, |at| at.since(now)).min(SLEEP_MAX);
             tokio::select! {
                 () = &mut stop => break,
@@ -196,7 +202,12 @@ impl Driver {
                 }
                 Command::Notify(message) => {
                     let (service, kind) = (message.service.as_str(), message.kind.as_str());
-                    tracing::error!(event = "message_dropped", service, kind, "too many messages wait for the store");
+                    tracing::error!(
+                        event = "message_dropped",
+                        service,
+                        kind,
+                        "too many messages wait for the store"
+                    );
                 }
             }
         }
@@ -209,7 +220,8 @@ impl Driver {
             let recorded = std::mem::take(&mut self.unrecorded);
             if recorded.failing {
                 tracing::info!(event = "store_writable", "the store can be written again");
-                self.engine.handle_event(self.clock.now(), Event::StoreChanged { writable: true });
+                self.engine
+                    .handle_event(self.clock.now(), Event::StoreChanged { writable: true });
             }
             return;
         };
@@ -221,8 +233,13 @@ impl Driver {
         }
         if !was_failing {
             let error: &dyn std::error::Error = &error;
-            tracing::error!(event = "store_failed", error, "the store cannot be written, so nothing is restarted");
-            self.engine.handle_event(self.clock.now(), Event::StoreChanged { writable: false });
+            tracing::error!(
+                event = "store_failed",
+                error,
+                "the store cannot be written, so nothing is restarted"
+            );
+            self.engine
+                .handle_event(self.clock.now(), Event::StoreChanged { writable: false });
         }
     }
 
@@ -230,42 +247,75 @@ impl Driver {
         let wall = |at| self.clock.wall(at);
         let labels = BTreeMap::new();
         let messages = self.unrecorded.messages.iter().flat_map(|notification| {
-            let labels = self.services.get(&notification.service).map_or(&labels, |service| &service.labels);
+            let labels = self
+                .services
+                .get(&notification.service)
+                .map_or(&labels, |service| &service.labels);
             Message::new(notification, &self.host, labels, wall).outgoing(notification, &self.receivers)
         });
         Batch {
             anchor: self.clock.anchor(),
-            saves: self.unrecorded.saves.iter().map(|(name, memory)| (name.clone(), memory.clone())).collect(),
-            reports: self.unrecorded.reports.iter().map(|report| (report.clone(), wall(report.at))).collect(),
+            saves: self
+                .unrecorded
+                .saves
+                .iter()
+                .map(|(name, memory)| (name.clone(), memory.clone()))
+                .collect(),
+            reports: self
+                .unrecorded
+                .reports
+                .iter()
+                .map(|report| (report.clone(), wall(report.at)))
+                .collect(),
             messages: messages.collect(),
         }
     }
 
     /// Has a target restarted, beside everything else.
     fn act(&mut self, action: Action) {
-        let Some(target) = self.services.get(&action.service).and_then(|service| service.target.clone()) else {
+        let Some(target) = self
+            .services
+            .get(&action.service)
+            .and_then(|service| service.target.clone())
+        else {
             self.finish(&action, ActionResult::Refused("there is nothing to restart".into()));
             return;
         };
         let sender = self.sender.clone();
         tokio::spawn(async move {
             let restart = AssertUnwindSafe(target.restart(&action)).catch_unwind();
-            let result = restart.await.unwrap_or_else(|_| ActionResult::Unknown("the agent failed while doing it".into()));
-            let event = Event::ActionFinished { action: action.id, service: action.service, result };
+            let result = restart
+                .await
+                .unwrap_or_else(|_| ActionResult::Unknown("the agent failed while doing it".into()));
+            let event = Event::ActionFinished {
+                action: action.id,
+                service: action.service,
+                result,
+            };
             // Without a driver nobody is left to tell.
             let _ = sender.send(event).await;
         });
     }
 
     fn finish(&mut self, action: &Action, result: ActionResult) {
-        let event = Event::ActionFinished { action: action.id, service: action.service.clone(), result };
+        let event = Event::ActionFinished {
+            action: action.id,
+            service: action.service.clone(),
+            result,
+        };
         self.engine.handle_event(self.clock.now(), event);
     }
 
     /// Has a service probed, beside everything else.
     fn probe(&self, service: ServiceName, round: ProbeRound) {
-        let Some(handle) = self.services.get(&service) else { return };
-        let (prober, probes, sender) = (Arc::clone(&self.prober), Arc::clone(&handle.probes), self.sender.clone());
+        let Some(handle) = self.services.get(&service) else {
+            return;
+        };
+        let (prober, probes, sender) = (
+            Arc::clone(&self.prober),
+            Arc::clone(&handle.probes),
+            self.sender.clone(),
+        );
         tokio::spawn(async move {
             let outcome = AssertUnwindSafe(prober.round(&probes)).catch_unwind().await;
             let outcome = outcome.unwrap_or_else(|_| ProbeOutcome {
@@ -273,7 +323,13 @@ impl Driver {
                 status_code: None,
                 latency: Duration::ZERO,
             });
-            let _ = sender.send(Event::ProbeCompleted { service, round, outcome }).await;
+            let _ = sender
+                .send(Event::ProbeCompleted {
+                    service,
+                    round,
+                    outcome,
+                })
+                .await;
         });
     }
 
@@ -282,13 +338,22 @@ impl Driver {
         let now = self.clock.now();
         match request {
             ControlRequest::Status { reply } => {
-                let view = StatusView { now, wall: self.clock.wall(now), services: self.engine.snapshot(now) };
+                let view = StatusView {
+                    now,
+                    wall: self.clock.wall(now),
+                    services: self.engine.snapshot(now),
+                };
                 let _ = reply.send(view);
             }
-            ControlRequest::Operator { service, request, reply } => {
+            ControlRequest::Operator {
+                service,
+                request,
+                reply,
+            } => {
                 let answer = self.engine.check_request(service.as_str(), &request);
                 if answer.is_ok() {
-                    self.engine.handle_event(now, Event::OperatorRequested { service, request });
+                    self.engine
+                        .handle_event(now, Event::OperatorRequested { service, request });
                 }
                 let _ = reply.send(answer);
             }
@@ -320,7 +385,9 @@ impl TargetHandle {
     async fn restart(&self, action: &Action) -> ActionResult {
         match self {
             Self::Unit(systemd, unit) => {
-                systemd.restart(unit, action.verb, action.expected.as_ref(), JOB_LIMIT).await
+                systemd
+                    .restart(unit, action.verb, action.expected.as_ref(), JOB_LIMIT)
+                    .await
             }
             Self::Process(process) => process.restart(action.verb, action.expected.as_ref()).await,
         }

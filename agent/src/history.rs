@@ -23,15 +23,25 @@ pub fn is_recorded(report: &Report) -> bool {
 /// The newest incidents.
 pub async fn incidents(store: &Store, query: IncidentQuery) -> Result<Vec<IncidentSummary>, HistoryError> {
     let service = query.service.map(|name| ServiceName::from(name.as_str()));
-    let filter = IncidentFilter { service, limit: query.limit, ..IncidentFilter::default() };
+    let filter = IncidentFilter {
+        service,
+        limit: query.limit,
+        ..IncidentFilter::default()
+    };
     let rows = store.incidents(filter).await.map_err(unreadable)?;
     Ok(rows.into_iter().map(summary).collect())
 }
 
 /// One incident with its story.
 pub async fn incident(store: &Store, id: IncidentId) -> Result<Option<IncidentDetail>, HistoryError> {
-    let Some(detail) = store.incident(id).await.map_err(unreadable)? else { return Ok(None) };
-    let line = |entry: crate::store::TimelineEntry| TimelineEntry { at: entry.at, kind: entry.kind, text: entry.text };
+    let Some(detail) = store.incident(id).await.map_err(unreadable)? else {
+        return Ok(None);
+    };
+    let line = |entry: crate::store::TimelineEntry| TimelineEntry {
+        at: entry.at,
+        kind: entry.kind,
+        text: entry.text,
+    };
     Ok(Some(IncidentDetail {
         summary: summary(detail.incident),
         timeline: detail.timeline.into_iter().map(line).collect(),

@@ -2,12 +2,12 @@
 //!
 //! `agent/ARCHITECTURE.md` shows the way through.
 
-mod children;
 pub mod app;
+mod children;
 pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod dispatch;
+pub mod demo;
 pub mod driver;
 pub mod history;
 pub mod probe;

@@ -16,7 +16,10 @@ impl Watchdog {
     /// By what systemd put into the environment.
     pub fn from_env() -> Self {
         // Half of the limit, so that one late turn does not end the agent.
-        Self { period: sd_notify::watchdog_enabled().map(|limit| limit / 2), fed: None }
+        Self {
+            period: sd_notify::watchdog_enabled().map(|limit| limit / 2),
+            fed: None,
+        }
     }
 
     /// The agent is up.
@@ -41,6 +44,9 @@ impl Watchdog {
 
 fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!(error = &error as &dyn std::error::Error, "failed to notify the service manager");
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "failed to notify the service manager"
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! and a pure function from the answer to text.
 
 mod args;
+mod check;
 mod client;
 mod exit;
 mod incidents;
@@ -17,25 +18,67 @@ mod tests;
 mod words;
 
 pub use args::{Cli, Command, DemoArgs};
+pub use check::check;
 pub use client::{Client, ClientError};
 pub use exit::Exit;
 pub use socket_path::control_socket;
 
+use std::future::Future;
 use std::io::{self, Write};
+use std::path::Path;
 
 use jiff::tz::TimeZone;
 
+use crate::{app, config, demo};
 use paint::Paint;
 
-/// Carries out a command that talks to a running agent, and writes its answer to stdout, or why there is none to stderr.
-///
-/// `run`, `check` and `demo` are not among them: they need the whole agent, and answer [`Exit::Usage`] here.
-pub fn control(cli: &Cli) -> Exit {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(Exit::Unreachable, &format!("failed to start: {error}")),
-    };
-    match runtime.block_on(answer(cli)) {
+/// Carries out a command.
+pub fn run(cli: &Cli) -> Exit {
+    match &cli.command {
+        Command::Run => run_agent(&cli.config),
+        Command::Check => run_check(cli),
+        Command::Demo(args) => on_runtime(demo::run(args)).unwrap_or_else(|exit| exit),
+        _ => on_runtime(control(cli)).unwrap_or_else(|exit| exit),
+    }
+}
+
+/// Runs the agent until it is told to stop.
+fn run_agent(config: &Path) -> Exit {
+    match on_runtime(app::run(config)) {
+        Ok(Ok(())) => Exit::Ok,
+        Ok(Err(error)) => fail(Exit::No, &format!("{error:#}")),
+        Err(exit) => exit,
+    }
+}
+
+/// What is wrong with the configuration goes to stderr, what would be watched to stdout; JSON always to stdout.
+fn run_check(cli: &Cli) -> Exit {
+    let mut text = Vec::new();
+    match check(&cli.config, config::environment(), cli.json, &mut text) {
+        Ok(true) => print(&String::from_utf8_lossy(&text)),
+        Ok(false) if cli.json => {
+            print(&String::from_utf8_lossy(&text));
+            Exit::No
+        }
+        Ok(false) => {
+            let _ = io::stderr().write_all(&text);
+            Exit::No
+        }
+        Err(error) => fail(Exit::No, &format!("failed to write: {error}")),
+    }
+}
+
+/// Runs `task` on the one thread that everything shares.
+fn on_runtime<T>(task: impl Future<Output = T>) -> Result<T, Exit> {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => Ok(runtime.block_on(task)),
+        Err(error) => Err(fail(Exit::No, &format!("failed to start: {error}"))),
+    }
+}
+
+/// Asks a running agent, and writes its answer to stdout, or why there is none to stderr.
+async fn control(cli: &Cli) -> Exit {
+    match answer(cli).await {
         Ok(text) => print(&text),
         Err(error) => fail(error.exit(), &error.explain()),
     }

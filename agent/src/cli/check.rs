@@ -1,0 +1,250 @@
+//! `sentinel check`: says what is wrong with a configuration, or what it would watch.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use humantime::format_duration;
+use secrecy::ExposeSecret as _;
+use sentinel_engine::{Mode, Settle};
+use serde_json::{Value, json};
+
+use crate::config::{self, Loaded, ProbeSettings, Problem, ReceiverKind, ReceiverSettings, ServiceSettings, Target};
+
+/// Checks the configuration at `path` together with `env` and writes the result to `out`: the problems, or what would be
+/// watched and any warnings. Nothing is started.
+///
+/// Answers whether the configuration is free of errors.
+///
+/// # Errors
+///
+/// Only when `out` cannot be written.
+pub fn check(
+    path: &Path,
+    env: impl IntoIterator<Item = (String, String)>,
+    json: bool,
+    out: &mut dyn Write,
+) -> io::Result<bool> {
+    let result = config::load(path, env);
+    if json {
+        let document = match &result {
+            Ok(loaded) => describe(loaded),
+            Err(errors) => json!({ "ok": false, "errors": errors.problems, "omitted": errors.omitted }),
+        };
+        serde_json::to_writer_pretty(&mut *out, &document)?;
+        writeln!(out)?;
+    } else {
+        match &result {
+            Ok(loaded) => print(loaded, out)?,
+            Err(errors) => {
+                writeln!(out, "{errors}")?;
+                let count = errors.problems.len() + errors.omitted;
+                writeln!(out, "\n{}", plural(count, "error"))?;
+            }
+        }
+    }
+    Ok(result.is_ok())
+}
+
+fn print(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
+    let settings = &loaded.settings;
+    if !settings.services.is_empty() {
+        let mut rows = vec![
+            ["SERVICE", "TARGET", "PROBES", "MODE", "DOWN AFTER", "RESTARTS"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
+        rows.extend(settings.services.iter().map(service_row));
+        print_table(&rows, out)?;
+        writeln!(out)?;
+    }
+    if !settings.receivers.is_empty() {
+        let mut rows = vec![vec![
+            "RECEIVER".to_owned(),
+            "KIND".to_owned(),
+            "TO".to_owned(),
+            "ALERTS".to_owned(),
+        ]];
+        rows.extend(
+            settings
+                .receivers
+                .iter()
+                .map(|receiver| receiver_row(receiver, &settings.alerts.receivers)),
+        );
+        print_table(&rows, out)?;
+        writeln!(out)?;
+    }
+    for warning in &loaded.warnings {
+        writeln!(out, "warning: {warning}")?;
+    }
+    let files = plural(loaded.files.len(), "file");
+    let services = plural(settings.services.len(), "service");
+    let receivers = plural(settings.receivers.len(), "receiver");
+    writeln!(
+        out,
+        "{files} read: {services}, {receivers}, {}",
+        plural(loaded.warnings.len(), "warning")
+    )
+}
+
+fn service_row(service: &ServiceSettings) -> Vec<String> {
+    let policy = &service.service.policy;
+    let restarts = match (policy.mode, &service.target) {
+        (_, None) => "nothing to restart".to_owned(),
+        (Mode::Observe, Some(_)) => "none, only observed".to_owned(),
+        (Mode::Heal, Some(_)) => {
+            let (gap, longest) = (spell(policy.backoff), spell(policy.backoff_max));
+            format!("{} in {}, gaps {gap} to {longest}", policy.burst, spell(policy.window))
+        }
+    };
+    let probes: Vec<String> = service.probes.iter().map(probe).collect();
+    vec![
+        service.service.name.to_string(),
+        service.target.as_ref().map_or_else(|| "-".to_owned(), target),
+        if probes.is_empty() {
+            "-".to_owned()
+        } else {
+            probes.join(", ")
+        },
+        mode(policy.mode).to_owned(),
+        down_after(service).map_or_else(|| "at once".to_owned(), |after| format!("≈ {}", spell(after))),
+        restarts,
+    ]
+}
+
+fn receiver_row(receiver: &ReceiverSettings, alerted: &[String]) -> Vec<String> {
+    let (kind, to) = destination(&receiver.kind);
+    let alerts = if alerted.contains(&receiver.name) { "yes" } else { "no" };
+    vec![receiver.name.clone(), kind.to_owned(), to, alerts.to_owned()]
+}
+
+/// Kind and host of a receiver; the rest of its address is secret.
+fn destination(kind: &ReceiverKind) -> (&'static str, String) {
+    match kind {
+        ReceiverKind::Webhook(webhook) => {
+            let url = url::Url::parse(webhook.url.expose_secret()).ok();
+            let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+            ("webhook", host.to_owned())
+        }
+    }
+}
+
+/// About how long a service that stops answering goes on being taken for healthy. A dead target is noticed at once.
+fn down_after(service: &ServiceSettings) -> Option<Duration> {
+    let policy = &service.service.policy;
+    service
+        .service
+        .has_probes
+        .then(|| policy.interval.saturating_mul(policy.fall))
+}
+
+fn target(target: &Target) -> String {
+    match target {
+        Target::Unit(unit) => unit.clone(),
+        Target::Process(process) => format!("process {}", process.pid_file.display()),
+    }
+}
+
+fn probe(probe: &ProbeSettings) -> String {
+    match probe {
+        ProbeSettings::Http(http) => {
+            // A query may hold a token.
+            let mut url = http.url.clone();
+            if url.query().is_some() {
+                url.set_query(Some("..."));
+            }
+            format!("http {url}")
+        }
+        ProbeSettings::Tcp(tcp) => format!("tcp {}", tcp.address),
+        ProbeSettings::Command(command) => format!("command {}", command.argv.first().map_or("", String::as_str)),
+    }
+}
+
+const fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Heal => "heal",
+        Mode::Observe => "observe",
+    }
+}
+
+fn spell(duration: Duration) -> String {
+    format_duration(duration).to_string()
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
+}
+
+/// Writes rows as columns that line up; the last is not padded.
+fn print_table(rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// The same for machines. Durations are seconds.
+fn describe(loaded: &Loaded) -> Value {
+    let settings = &loaded.settings;
+    json!({
+        "ok": true,
+        "files": loaded.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>(),
+        "agent": { "name": settings.agent.name, "mode": mode(settings.agent.mode) },
+        "services": settings.services.iter().map(describe_service).collect::<Vec<_>>(),
+        "receivers": settings.receivers.iter().map(|receiver| {
+            let (kind, host) = destination(&receiver.kind);
+            let alerts = settings.alerts.receivers.contains(&receiver.name);
+            json!({ "name": receiver.name, "kind": kind, "host": host, "alerts": alerts })
+        }).collect::<Vec<_>>(),
+        "warnings": loaded.warnings.iter().collect::<Vec<&Problem>>(),
+    })
+}
+
+fn describe_service(service: &ServiceSettings) -> Value {
+    let policy = &service.service.policy;
+    let (target_kind, target_name) = match &service.target {
+        None => (None, None),
+        Some(Target::Unit(unit)) => (Some("unit"), Some(unit.clone())),
+        Some(Target::Process(process)) => (Some("process"), Some(process.pid_file.display().to_string())),
+    };
+    json!({
+        "name": service.service.name,
+        "target": target_kind.map(|kind| json!({ "kind": kind, "name": target_name })),
+        "probes": service.probes.iter().map(probe).collect::<Vec<_>>(),
+        "after": service.service.after,
+        "labels": service.labels,
+        "mode": mode(policy.mode),
+        "severity": policy.severity,
+        "interval": policy.interval.as_secs_f64(),
+        "fall": policy.fall,
+        "rise": policy.rise,
+        "down_after": down_after(service).map(|after| after.as_secs_f64()),
+        "start_grace": policy.start_grace.as_secs_f64(),
+        "settle": match policy.settle {
+            Settle::Auto => json!("auto"),
+            Settle::Fixed(settle) => json!(settle.as_secs_f64()),
+        },
+        "recovery": {
+            "backoff": policy.backoff.as_secs_f64(),
+            "backoff_max": policy.backoff_max.as_secs_f64(),
+            "jitter": policy.jitter,
+            "burst": policy.burst,
+            "window": policy.window.as_secs_f64(),
+            "verify": policy.verify.as_secs_f64(),
+            "min_uptime": policy.min_uptime.as_secs_f64(),
+            "reset_after": policy.reset_after.as_secs_f64(),
+        },
+    })
+}

@@ -1,0 +1,100 @@
+//! Finds and reads the files of a configuration.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::findings::Findings;
+use super::problem::Place;
+
+/// A file of 10,000 services with five keys each has 2 MiB; what is larger is not a configuration.
+const MAX_FILE: u64 = 4 << 20;
+/// `conf.d` is written by people and packages.
+const MAX_FILES: usize = 1000;
+/// The directory beside the main file whose `*.toml` files are merged into it, in the order of their names.
+const CONF_D: &str = "conf.d";
+
+/// What to do when the main file is not what it should be.
+const ELSEWHERE: &str = "; another file is named with `--config`";
+
+/// One file as it was read.
+#[derive(Debug)]
+pub(super) struct Fragment {
+    pub(super) path: PathBuf,
+    pub(super) place: Place,
+    pub(super) text: String,
+}
+
+/// Reads the main file and what stands in `conf.d` beside it.
+pub(super) fn read_all(main: &Path, findings: &mut Findings) -> Vec<Fragment> {
+    let mut paths = vec![main.to_owned()];
+    let directory = main.parent().unwrap_or(Path::new("")).join(CONF_D);
+    match list(&directory) {
+        Ok(found) => paths.extend(found),
+        Err(reason) => findings.unreadable(Place::source(1, directory.to_string_lossy()), reason, None),
+    }
+    let mut fragments = Vec::new();
+    for (order, path) in paths.into_iter().enumerate() {
+        let place = Place::source(order, path.to_string_lossy());
+        match read_text(&path) {
+            Ok(text) => fragments.push(Fragment { path, place, text }),
+            Err(reason) if order == 0 => findings.unreadable(place, format!("{reason}{ELSEWHERE}"), None),
+            Err(reason) => findings.unreadable(place, reason, None),
+        }
+    }
+    fragments
+}
+
+/// The visible `*.toml` files in a directory that may not exist, sorted by name.
+fn list(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(format!("cannot be listed: {error}")),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| format!("cannot be listed: {error}"))?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
+            paths.push(path);
+        }
+        if paths.len() > MAX_FILES {
+            return Err(format!("holds more than {MAX_FILES} files"));
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    String::from_utf8(read_limited(path, MAX_FILE)?).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        format!("is not UTF-8 text (line {})", good.split(|byte| *byte == b'\n').count())
+    })
+}
+
+/// Reads a regular file of at most `max` bytes. Anything else (a FIFO, say) could keep the agent waiting forever.
+pub(super) fn read_limited(path: &Path, max: u64) -> Result<Vec<u8>, String> {
+    let cannot = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => "does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "cannot be read: permission denied".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    };
+    let metadata = fs::metadata(path).map_err(cannot)?;
+    if !metadata.is_file() {
+        return Err("is not a regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .map_err(cannot)?
+        .take(max + 1)
+        .read_to_end(&mut bytes)
+        .map_err(cannot)?;
+    if u64::try_from(bytes.len()).is_ok_and(|len| len > max) {
+        return Err(format!("is larger than {} KiB", max >> 10));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,220 @@
+//! The merged configuration as it is written: everything optional, nothing yet compared with anything else.
+//!
+//! Every value has already been checked against the table of keys, so reading into these cannot fail.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use sentinel_engine::{Mode, OnCleanExit, Settle, Severity};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use super::rules;
+use super::settings::LogFormat;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Inputs {
+    pub(super) agent: AgentInput,
+    pub(super) defaults: ServiceInput,
+    pub(super) services: BTreeMap<String, ServiceInput>,
+    pub(super) receivers: BTreeMap<String, ReceiverInput>,
+    pub(super) alerts: AlertsInput,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct AgentInput {
+    pub(super) name: Option<String>,
+    pub(super) state_dir: Option<PathBuf>,
+    pub(super) control_socket: Option<PathBuf>,
+    #[serde(deserialize_with = "log_format")]
+    pub(super) log: LogFormat,
+    pub(super) emoji: bool,
+    #[serde(deserialize_with = "mode")]
+    pub(super) mode: Option<Mode>,
+}
+
+/// A service, or `[defaults]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ServiceInput {
+    pub(super) unit: Option<String>,
+    pub(super) process: Option<ProcessInput>,
+    pub(super) http: Option<HttpInput>,
+    pub(super) tcp: Option<String>,
+    pub(super) command: Option<Vec<String>>,
+    pub(super) after: Vec<String>,
+    #[serde(deserialize_with = "mode")]
+    pub(super) mode: Option<Mode>,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) severity: Option<Severity>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) interval: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) timeout: Option<Duration>,
+    pub(super) fall: Option<u32>,
+    pub(super) rise: Option<u32>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) start_grace: Option<Duration>,
+    #[serde(deserialize_with = "settle")]
+    pub(super) settle: Option<Settle>,
+    pub(super) enabled: Option<bool>,
+    pub(super) recovery: RecoveryInput,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RecoveryInput {
+    #[serde(deserialize_with = "duration")]
+    pub(super) backoff: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) backoff_max: Option<Duration>,
+    pub(super) jitter: Option<f64>,
+    pub(super) burst: Option<u32>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) window: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) verify: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) min_uptime: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) reset_after: Option<Duration>,
+    #[serde(deserialize_with = "on_clean_exit")]
+    pub(super) on_clean_exit: Option<OnCleanExit>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ProcessInput {
+    pub(super) pid_file: Option<PathBuf>,
+    pub(super) start: Option<Vec<String>>,
+    pub(super) stop: Option<Vec<String>>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct HttpInput {
+    pub(super) url: Option<String>,
+    pub(super) method: Option<String>,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) status: Option<Vec<String>>,
+    pub(super) body_contains: Option<String>,
+    pub(super) json: BTreeMap<String, serde_json::Value>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) max_latency: Option<Duration>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) insecure: bool,
+    pub(super) keep_alive: bool,
+    pub(super) follow: u8,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ReceiverInput {
+    pub(super) webhook: Option<WebhookInput>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct WebhookInput {
+    pub(super) url: Option<SecretString>,
+    pub(super) url_file: Option<PathBuf>,
+    pub(super) secret: Option<SecretString>,
+    pub(super) secret_file: Option<PathBuf>,
+    pub(super) headers: BTreeMap<String, SecretString>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct AlertsInput {
+    pub(super) receivers: Option<Vec<String>>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) notify_after: Option<Duration>,
+}
+
+impl ServiceInput {
+    /// Takes from `[defaults]` what the service does not say itself; labels and recovery key by key.
+    pub(super) fn inherit(mut self, defaults: &Self) -> Self {
+        for (name, value) in &defaults.labels {
+            self.labels.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        Self {
+            mode: self.mode.or(defaults.mode),
+            severity: self.severity.or(defaults.severity),
+            interval: self.interval.or(defaults.interval),
+            timeout: self.timeout.or(defaults.timeout),
+            fall: self.fall.or(defaults.fall),
+            rise: self.rise.or(defaults.rise),
+            start_grace: self.start_grace.or(defaults.start_grace),
+            settle: self.settle.or(defaults.settle),
+            enabled: self.enabled.or(defaults.enabled),
+            recovery: self.recovery.inherit(&defaults.recovery),
+            ..self
+        }
+    }
+}
+
+impl RecoveryInput {
+    fn inherit(self, defaults: &Self) -> Self {
+        Self {
+            backoff: self.backoff.or(defaults.backoff),
+            backoff_max: self.backoff_max.or(defaults.backoff_max),
+            jitter: self.jitter.or(defaults.jitter),
+            burst: self.burst.or(defaults.burst),
+            window: self.window.or(defaults.window),
+            verify: self.verify.or(defaults.verify),
+            min_uptime: self.min_uptime.or(defaults.min_uptime),
+            reset_after: self.reset_after.or(defaults.reset_after),
+            on_clean_exit: self.on_clean_exit.or(defaults.on_clean_exit),
+        }
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    rules::parse_duration(&text).map(Some).map_err(D::Error::custom)
+}
+
+fn settle<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Settle>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "auto" => Ok(Some(Settle::Auto)),
+        text => rules::parse_duration(text)
+            .map(|fixed| Some(Settle::Fixed(fixed)))
+            .map_err(D::Error::custom),
+    }
+}
+
+fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Mode>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "heal" => Ok(Some(Mode::Heal)),
+        "observe" => Ok(Some(Mode::Observe)),
+        other => Err(D::Error::unknown_variant(other, &["heal", "observe"])),
+    }
+}
+
+fn on_clean_exit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OnCleanExit>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "restart" => Ok(Some(OnCleanExit::Restart)),
+        "alert" => Ok(Some(OnCleanExit::Alert)),
+        "ignore" => Ok(Some(OnCleanExit::Ignore)),
+        other => Err(D::Error::unknown_variant(other, &["restart", "alert", "ignore"])),
+    }
+}
+
+fn log_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogFormat, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "auto" => Ok(LogFormat::Auto),
+        "logfmt" => Ok(LogFormat::Logfmt),
+        "json" => Ok(LogFormat::Json),
+        "journald" => Ok(LogFormat::Journald),
+        other => Err(D::Error::unknown_variant(
+            other,
+            &["auto", "logfmt", "json", "journald"],
+        )),
+    }
+}

@@ -1,0 +1,574 @@
+//! Every key of the configuration, in one table: name, values, default, meaning.
+//!
+//! What is not here is an unknown key. Checks, suggestions and the documentation of the keys come from this table.
+
+use std::time::Duration;
+
+use super::rules;
+use super::schema::{Bounds, Key, Kind, Section};
+
+/// At most this many services: what one host is measured to carry.
+pub const MAX_SERVICES: usize = 10_000;
+/// At most this many receivers; each has a queue of its own.
+pub const MAX_RECEIVERS: usize = 100;
+/// At most this many entries in a list or small table: more is a mistake.
+const MAX_ENTRIES: usize = 256;
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const TENTH: Duration = Duration::from_millis(100);
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+const fn bounds(min: Duration, max: Duration) -> Bounds {
+    Bounds { min, max }
+}
+
+/// Keys that a later version brings. They are real, so a guess at the nearest word would mislead.
+const NOT_YET: &[(&str, &[&str])] = &[
+    ("", &["recovery", "maintenance", "heartbeat"]),
+    ("agent", &["listen", "public"]),
+    ("services.NAME", &["container", "compose"]),
+    ("receivers.NAME", &["slack", "email", "alertmanager", "command"]),
+    ("alerts", &["group_wait", "repeat_interval", "routes"]),
+];
+
+/// Whether a later version brings this key.
+pub(super) fn is_not_yet(section: &Section, name: &str) -> bool {
+    NOT_YET
+        .iter()
+        .any(|(path, names)| *path == section.path && names.contains(&name))
+}
+
+const PATH: Kind = Kind::Text {
+    what: "an absolute path",
+    rule: rules::absolute_path,
+};
+const URL: Kind = Kind::Text {
+    what: "a URL",
+    rule: |text| rules::http_url(text).map(drop),
+};
+const NAME: Kind = Kind::Text {
+    what: "a name",
+    rule: rules::name,
+};
+const ARGUMENT: Kind = Kind::Text {
+    what: "text",
+    rule: rules::argument,
+};
+const COMMAND: Kind = Kind::List {
+    of: &ARGUMENT,
+    max: MAX_ENTRIES,
+};
+const MODE: Kind = Kind::Word(&["heal", "observe"]);
+const HEADER: Kind = Kind::Text {
+    what: "text",
+    rule: rules::header_value,
+};
+const HEADERS: Kind = Kind::Map {
+    key: rules::header_name,
+    of: &HEADER,
+    max: MAX_ENTRIES,
+};
+
+/// The whole file.
+pub static ROOT: Section = Section {
+    path: "",
+    doc: "The whole file",
+    keys: &[&[
+        Key {
+            name: "agent",
+            kind: Kind::Table {
+                section: &AGENT,
+                short: None,
+            },
+            default: "",
+            doc: "The agent itself",
+        },
+        Key {
+            name: "defaults",
+            kind: Kind::Table {
+                section: &DEFAULTS,
+                short: None,
+            },
+            default: "",
+            doc: "Set once for all services; what a service says itself wins",
+        },
+        Key {
+            name: "services",
+            kind: Kind::Named {
+                section: &SERVICE,
+                max: MAX_SERVICES,
+            },
+            default: "",
+            doc: "What to keep up",
+        },
+        Key {
+            name: "receivers",
+            kind: Kind::Named {
+                section: &RECEIVER,
+                max: MAX_RECEIVERS,
+            },
+            default: "",
+            doc: "Where alerts go",
+        },
+        Key {
+            name: "alerts",
+            kind: Kind::Table {
+                section: &ALERTS,
+                short: None,
+            },
+            default: "",
+            doc: "Who is told, and when",
+        },
+    ]],
+};
+
+static AGENT: Section = Section {
+    path: "agent",
+    doc: "The agent itself",
+    keys: &[&[
+        Key {
+            name: "name",
+            kind: Kind::Text {
+                what: "text",
+                rule: rules::agent_name,
+            },
+            default: "the host's name",
+            doc: "The host's name in messages",
+        },
+        Key {
+            name: "state_dir",
+            kind: PATH,
+            default: "/var/lib/sentinel",
+            doc: "Where incidents, budgets and undelivered messages are kept",
+        },
+        Key {
+            name: "control_socket",
+            kind: Kind::Text {
+                what: "an absolute path",
+                rule: rules::socket_path,
+            },
+            default: "/run/sentinel/control.sock",
+            doc: "The socket through which commands reach the agent",
+        },
+        Key {
+            name: "log",
+            kind: Kind::Word(&["auto", "logfmt", "json", "journald"]),
+            default: "auto",
+            doc: "How to log; auto is journald under systemd, else logfmt",
+        },
+        Key {
+            name: "emoji",
+            kind: Kind::Bool,
+            default: "false",
+            doc: "Begin the most important log lines with a picture",
+        },
+        Key {
+            name: "mode",
+            kind: MODE,
+            default: "heal",
+            doc: "`observe` overrides every service: nothing is restarted",
+        },
+    ]],
+};
+
+static DEFAULTS: Section = Section {
+    path: "defaults",
+    doc: "Set once for all services",
+    keys: &[COMMON],
+};
+
+/// One `[services.NAME]`.
+static SERVICE: Section = Section {
+    path: "services.NAME",
+    doc: "One service: what runs it, what is asked of it, how it is healed",
+    keys: &[OWN, COMMON],
+};
+
+/// What only a service of its own can say.
+const OWN: &[Key] = &[
+    Key {
+        name: "unit",
+        kind: Kind::Text {
+            what: "the name of a unit",
+            rule: |text| rules::unit(text).map(drop),
+        },
+        default: "",
+        doc: "The systemd service that runs it; `.service` may be left out",
+    },
+    Key {
+        name: "process",
+        kind: Kind::Table {
+            section: &PROCESS,
+            short: None,
+        },
+        default: "",
+        doc: "The process that runs it, when neither systemd nor anything else does",
+    },
+    Key {
+        name: "http",
+        kind: Kind::Table {
+            section: &HTTP,
+            short: Some("url"),
+        },
+        default: "",
+        doc: "Ask over HTTP; `http = URL` is short for `http = { url = URL }`",
+    },
+    Key {
+        name: "tcp",
+        kind: Kind::Text {
+            what: "text such as \"127.0.0.1:5432\"",
+            rule: rules::host_port,
+        },
+        default: "",
+        doc: "Connect to HOST:PORT",
+    },
+    Key {
+        name: "command",
+        kind: COMMAND,
+        default: "",
+        doc: "Run a program, given by its absolute path, with arguments and no shell; exit status 0 passes",
+    },
+    Key {
+        name: "after",
+        kind: Kind::List {
+            of: &NAME,
+            max: MAX_ENTRIES,
+        },
+        default: "[]",
+        doc: "Services that must be up before this one is worth restarting",
+    },
+];
+
+/// What may also stand in `[defaults]`.
+const COMMON: &[Key] = &[
+    Key {
+        name: "mode",
+        kind: MODE,
+        default: "heal",
+        doc: "Restart what failed, or only `observe`",
+    },
+    Key {
+        name: "labels",
+        kind: Kind::Map {
+            key: rules::label_name,
+            of: &Kind::Text {
+                what: "text",
+                rule: rules::label_value,
+            },
+            max: MAX_ENTRIES,
+        },
+        default: "{}",
+        doc: "Free labels in messages",
+    },
+    Key {
+        name: "severity",
+        kind: Kind::Word(&["info", "warning", "critical"]),
+        default: "warning",
+        doc: "How bad an outage is that was not healed; giving up is always critical",
+    },
+    Key {
+        name: "interval",
+        kind: Kind::Duration(bounds(TENTH, DAY)),
+        default: "10s",
+        doc: "From the start of one round of probes to the next",
+    },
+    Key {
+        name: "timeout",
+        kind: Kind::Duration(bounds(MILLISECOND, HOUR)),
+        default: "3s, or `interval` when that is shorter",
+        doc: "A probe that takes longer has failed; at most `interval`",
+    },
+    Key {
+        name: "fall",
+        kind: Kind::Integer { min: 1, max: 100 },
+        default: "3",
+        doc: "Failed probes in a row that make it down",
+    },
+    Key {
+        name: "rise",
+        kind: Kind::Integer { min: 1, max: 100 },
+        default: "2",
+        doc: "Passed probes in a row that make it up again",
+    },
+    Key {
+        name: "start_grace",
+        kind: Kind::Duration(bounds(Duration::ZERO, DAY)),
+        default: "30s",
+        doc: "After a start, failed probes do not count for this long, or until `rise` have passed",
+    },
+    Key {
+        name: "settle",
+        kind: Kind::AutoOrDuration(bounds(Duration::ZERO, HOUR)),
+        default: "auto",
+        doc: "How long to leave what died to its own supervisor; auto looks at what that will do",
+    },
+    Key {
+        name: "enabled",
+        kind: Kind::Bool,
+        default: "true",
+        doc: "`false` leaves it unwatched",
+    },
+    Key {
+        name: "recovery",
+        kind: Kind::Table {
+            section: &RECOVERY,
+            short: None,
+        },
+        default: "",
+        doc: "How often, and how fast, to restart it",
+    },
+];
+
+static RECOVERY: Section = Section {
+    path: "services.NAME.recovery",
+    doc: "How often, and how fast, to restart",
+    keys: &[&[
+        Key {
+            name: "backoff",
+            kind: Kind::Duration(bounds(MILLISECOND, DAY)),
+            default: "10s",
+            doc: "Gap before the second attempt; doubles from there. The first comes at once",
+        },
+        Key {
+            name: "backoff_max",
+            kind: Kind::Duration(bounds(MILLISECOND, DAY)),
+            default: "5m",
+            doc: "The longest gap between attempts",
+        },
+        Key {
+            name: "jitter",
+            kind: Kind::Share { max: 0.5 },
+            default: "0.2",
+            doc: "Share by which gaps vary, so that hosts do not restart in step",
+        },
+        Key {
+            name: "burst",
+            kind: Kind::Integer { min: 1, max: 100 },
+            default: "5",
+            doc: "Attempts allowed within `window` before giving up",
+        },
+        Key {
+            name: "window",
+            kind: Kind::Duration(bounds(SECOND, WEEK)),
+            default: "30m",
+            doc: "The sliding window of `burst`",
+        },
+        Key {
+            name: "verify",
+            kind: Kind::Duration(bounds(TENTH, DAY)),
+            default: "60s",
+            doc: "Time a restarted service has to prove itself; longer than `min_uptime`",
+        },
+        Key {
+            name: "min_uptime",
+            kind: Kind::Duration(bounds(Duration::ZERO, DAY)),
+            default: "20s",
+            doc: "What was restarted must have lived this long before it counts as healed",
+        },
+        Key {
+            name: "reset_after",
+            kind: Kind::Duration(bounds(SECOND, WEEK)),
+            default: "10m",
+            doc: "Health without a break after which attempts and giving up are forgotten",
+        },
+        Key {
+            name: "on_clean_exit",
+            kind: Kind::Word(&["restart", "alert", "ignore"]),
+            default: "restart",
+            doc: "What to do when it ended by itself and reported success",
+        },
+    ]],
+};
+
+static PROCESS: Section = Section {
+    path: "services.NAME.process",
+    doc: "A process known by its pid file",
+    keys: &[&[
+        Key {
+            name: "pid_file",
+            kind: PATH,
+            default: "",
+            doc: "Holds the pid while it runs. Required",
+        },
+        Key {
+            name: "start",
+            kind: COMMAND,
+            default: "",
+            doc: "Starts it: a program, given by its absolute path, with arguments and no shell. Required",
+        },
+        Key {
+            name: "stop",
+            kind: COMMAND,
+            default: "SIGTERM, then SIGKILL",
+            doc: "Stops it",
+        },
+        Key {
+            name: "timeout",
+            kind: Kind::Duration(bounds(TENTH, HOUR)),
+            default: "30s",
+            doc: "How long `start` and `stop` may each take",
+        },
+    ]],
+};
+
+static HTTP: Section = Section {
+    path: "services.NAME.http",
+    doc: "A question over HTTP, and the answer that is right",
+    keys: &[&[
+        Key {
+            name: "url",
+            kind: URL,
+            default: "",
+            doc: "What to ask; http or https. Required",
+        },
+        Key {
+            name: "method",
+            kind: Kind::Word(&["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]),
+            default: "GET",
+            doc: "How to ask",
+        },
+        Key {
+            name: "headers",
+            kind: HEADERS,
+            default: "{}",
+            doc: "Sent along",
+        },
+        Key {
+            name: "status",
+            kind: Kind::List {
+                of: &Kind::Status(|text| rules::status(text).map(drop)),
+                max: MAX_ENTRIES,
+            },
+            default: "[\"200-299\"]",
+            doc: "Accepted statuses and ranges of statuses",
+        },
+        Key {
+            name: "body_contains",
+            kind: Kind::Text {
+                what: "text",
+                rule: rules::needle,
+            },
+            default: "",
+            doc: "Must occur in the first 64 KiB of the body",
+        },
+        Key {
+            name: "json",
+            kind: Kind::Map {
+                key: rules::json_pointer,
+                of: &Kind::Json,
+                max: MAX_ENTRIES,
+            },
+            default: "{}",
+            doc: "JSON pointers into the body, and the values that must be there",
+        },
+        Key {
+            name: "max_latency",
+            kind: Kind::Duration(bounds(MILLISECOND, HOUR)),
+            default: "",
+            doc: "A right answer slower than this is a failure; at most `timeout`",
+        },
+        Key {
+            name: "ca_file",
+            kind: PATH,
+            default: "the host's",
+            doc: "Trust the certificates in this file (PEM) instead",
+        },
+        Key {
+            name: "insecure",
+            kind: Kind::Bool,
+            default: "false",
+            doc: "Accept any certificate",
+        },
+        Key {
+            name: "keep_alive",
+            kind: Kind::Bool,
+            default: "false",
+            doc: "Keep the connection; a fresh one each time also proves that the service still accepts",
+        },
+        Key {
+            name: "follow",
+            kind: Kind::Integer { min: 0, max: 10 },
+            default: "0",
+            doc: "Redirects to follow; with 0 a redirect is an answer like any other",
+        },
+    ]],
+};
+
+static RECEIVER: Section = Section {
+    path: "receivers.NAME",
+    doc: "Where messages go",
+    keys: &[&[Key {
+        name: "webhook",
+        kind: Kind::Table {
+            section: &WEBHOOK,
+            short: None,
+        },
+        default: "",
+        doc: "POST a JSON document, signed as in Standard Webhooks when there is a secret",
+    }]],
+};
+
+static WEBHOOK: Section = Section {
+    path: "receivers.NAME.webhook",
+    doc: "Where to POST",
+    keys: &[&[
+        Key {
+            name: "url",
+            kind: URL,
+            default: "",
+            doc: "Where to POST. Either this or `url_file` is required",
+        },
+        Key {
+            name: "url_file",
+            kind: PATH,
+            default: "",
+            doc: "A file that holds the URL",
+        },
+        Key {
+            name: "secret",
+            kind: Kind::Text {
+                what: "text",
+                rule: rules::secret,
+            },
+            default: "",
+            doc: "Signs messages: `whsec_` and base64 of 24 to 64 bytes, or any text",
+        },
+        Key {
+            name: "secret_file",
+            kind: PATH,
+            default: "",
+            doc: "A file that holds the secret",
+        },
+        Key {
+            name: "headers",
+            kind: HEADERS,
+            default: "{}",
+            doc: "Sent along",
+        },
+    ]],
+};
+
+static ALERTS: Section = Section {
+    path: "alerts",
+    doc: "Who is told, and when",
+    keys: &[&[
+        Key {
+            name: "receivers",
+            kind: Kind::List {
+                of: &NAME,
+                max: MAX_RECEIVERS,
+            },
+            default: "all",
+            doc: "Receivers of every message",
+        },
+        Key {
+            name: "notify_after",
+            kind: Kind::Duration(bounds(Duration::ZERO, DAY)),
+            default: "30s",
+            doc: "An outage healed within this time is told once, as information",
+        },
+    ]],
+};

@@ -1,0 +1,359 @@
+//! From the text of one source to a layer: a tree of values that all keep to the table of keys.
+//!
+//! Each source is checked by itself, while lines and columns are at hand; what is wrong is reported and left out.
+//! The `config` crate then merges the layers.
+
+use std::ops::Range;
+
+use ::config::{ConfigError, Map, Source, Value, ValueKind};
+use toml::Spanned;
+use toml::de::{DeArray, DeInteger, DeTable, DeValue};
+
+use super::files::Fragment;
+use super::findings::{Findings, join};
+use super::keys::{self, ROOT};
+use super::lines::Lines;
+use super::problem::Place;
+use super::rules::{self, shown};
+use super::schema::{Kind, Section, nearest, quoted_list};
+
+/// At most this many errors of a file that is not TOML: one slip makes a parser stumble several times.
+const MAX_SYNTAX_ERRORS: usize = 10;
+
+/// The values of one source, ready to be merged.
+#[derive(Clone, Debug)]
+pub(super) struct Layer(Map<String, Value>);
+
+impl Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        Ok(self.0.clone())
+    }
+}
+
+impl Layer {
+    /// Parses and checks a file.
+    pub(super) fn from_file(fragment: &Fragment, findings: &mut Findings) -> Option<Self> {
+        let lines = Lines::of(&fragment.text);
+        let (document, errors) = DeTable::parse_recoverable(&fragment.text);
+        if errors.is_empty() {
+            let place = |span: Range<usize>| fragment.place.at(lines.position(span.start));
+            return Some(Self(
+                Checker {
+                    findings,
+                    place: &place,
+                }
+                .section(&ROOT, "", document.get_ref()),
+            ));
+        }
+        for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
+            let span = error.span().unwrap_or_default();
+            let place = fragment.place.at(lines.position(span.start));
+            let message = format!("invalid TOML: {}", error.message().trim_end());
+            findings.unreadable(place, message, lines.excerpt(&span));
+        }
+        None
+    }
+
+    /// Checks what one variable of the environment says.
+    pub(super) fn from_variable(table: &DeTable<'_>, place: &Place, findings: &mut Findings) -> Self {
+        Self(
+            Checker {
+                findings,
+                place: &|_| place.clone(),
+            }
+            .section(&ROOT, "", table),
+        )
+    }
+}
+
+/// Walks a document beside the table of keys.
+struct Checker<'a> {
+    findings: &'a mut Findings,
+    place: &'a dyn Fn(Range<usize>) -> Place,
+}
+
+impl Checker<'_> {
+    fn section(&mut self, section: &'static Section, path: &str, table: &DeTable<'_>) -> Map<String, Value> {
+        let mut values = Map::new();
+        for (key, value) in table {
+            let name: &str = key.get_ref();
+            let at = join(path, name);
+            if let Some(known) = section.key(name) {
+                self.entry(&known.kind, name, &at, key.span(), value, &mut values);
+            } else {
+                self.unknown(section, path, name, key.span());
+            }
+        }
+        values
+    }
+
+    /// Checks `name = value` and adds it to `values` when it is right.
+    fn entry(
+        &mut self,
+        kind: &'static Kind,
+        name: &str,
+        at: &str,
+        key: Range<usize>,
+        value: &Spanned<DeValue<'_>>,
+        values: &mut Map<String, Value>,
+    ) {
+        if value.get_ref().is_table() {
+            self.findings.table_stands(at, (self.place)(key));
+        } else {
+            self.findings.value_stands(at, (self.place)(value.span()));
+        }
+        if let Some(value) = self.value(kind, at, value) {
+            values.insert(name.to_owned(), value);
+        }
+    }
+
+    fn unknown(&mut self, section: &'static Section, path: &str, name: &str, span: Range<usize>) {
+        let at = join(path, name);
+        let place = (self.place)(span);
+        if keys::is_not_yet(section, name) {
+            return self.findings.wrong_at(
+                place,
+                &at,
+                format!("{} is not supported by this version", shown(name)),
+                None,
+            );
+        }
+        if let Some(meant) = nearest(name, section.all().map(|key| key.name)) {
+            // What was meant is missing now, and that is not worth a complaint of its own.
+            self.findings.mark_bad(&join(path, meant));
+            return self
+                .findings
+                .wrong_at(place, &at, "unknown key", Some(meant.to_owned()));
+        }
+        let message = match section.home_of(name).or_else(|| ROOT.home_of(name)) {
+            Some(home) => format!("unknown key; it belongs in [{home}]"),
+            None => format!(
+                "unknown key; known here: {}",
+                quoted_list(section.all().map(|key| key.name))
+            ),
+        };
+        self.findings.wrong_at(place, &at, message, None);
+    }
+
+    fn value(&mut self, kind: &'static Kind, at: &str, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+        match (kind, value.get_ref()) {
+            (Kind::List { of, max }, DeValue::Array(items)) => self.list(of, *max, at, value.span(), items),
+            (Kind::Map { key, of, max }, DeValue::Table(table)) => {
+                self.named(*max, at, value.span(), table)?;
+                let mut values = Map::new();
+                for (name, value) in table {
+                    let at = join(at, name.get_ref());
+                    match key(name.get_ref()) {
+                        Ok(()) => self.entry(of, name.get_ref(), &at, name.span(), value, &mut values),
+                        Err(reason) => self.findings.wrong_at((self.place)(name.span()), &at, reason, None),
+                    }
+                }
+                Some(values.into())
+            }
+            (Kind::Table { section, .. }, DeValue::Table(table)) => Some(self.section(section, at, table).into()),
+            (
+                Kind::Table {
+                    section,
+                    short: Some(short),
+                },
+                DeValue::String(_),
+            ) => {
+                let mut values = Map::new();
+                let inner = join(at, short);
+                self.entry(
+                    &section.key(short)?.kind,
+                    short,
+                    &inner,
+                    value.span(),
+                    value,
+                    &mut values,
+                );
+                Some(values.into())
+            }
+            (Kind::Named { section, max }, DeValue::Table(table)) => {
+                self.named(*max, at, value.span(), table)?;
+                Some(self.tables(section, at, table).into())
+            }
+            _ => match scalar(kind, value.get_ref()) {
+                Ok(kind) => Some(Value::new(None, kind)),
+                Err(Wrong { message, suggestion }) => {
+                    self.findings
+                        .wrong_at((self.place)(value.span()), at, message, suggestion);
+                    None
+                }
+            },
+        }
+    }
+
+    fn list(
+        &mut self,
+        of: &'static Kind,
+        max: usize,
+        at: &str,
+        span: Range<usize>,
+        items: &DeArray<'_>,
+    ) -> Option<Value> {
+        if items.len() > max {
+            self.findings
+                .wrong_at((self.place)(span), at, format!("holds more than {max} entries"), None);
+            return None;
+        }
+        let mut values = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let at = format!("{at}[{index}]");
+            self.findings.value_stands(&at, (self.place)(item.span()));
+            values.extend(self.value(of, &at, item));
+        }
+        Some(values.into())
+    }
+
+    /// Refuses a table with free keys that has more than `max` of them.
+    fn named(&mut self, max: usize, at: &str, span: Range<usize>, table: &DeTable<'_>) -> Option<()> {
+        if table.len() <= max {
+            return Some(());
+        }
+        self.findings
+            .wrong_at((self.place)(span), at, format!("holds more than {max} entries"), None);
+        None
+    }
+
+    /// `[services.*]` and the like.
+    fn tables(&mut self, section: &'static Section, at: &str, table: &DeTable<'_>) -> Map<String, Value> {
+        let mut values = Map::new();
+        for (key, value) in table {
+            let name: &str = key.get_ref();
+            let at = join(at, name);
+            let place = (self.place)(key.span());
+            self.findings.table_stands(&at, place.clone());
+            if let Err(reason) = rules::name(name) {
+                self.findings.wrong_at(place.clone(), &at, reason, None);
+            }
+            let Some(inner) = value.get_ref().as_table() else {
+                let message = format!("expected a table [{}], found {}", section.path, spell(value.get_ref()));
+                self.findings.wrong_at(place, &at, message, None);
+                continue;
+            };
+            // A table with a wrong name is kept, so that what refers to it is not reported as well.
+            values.insert(name.to_owned(), self.section(section, &at, inner).into());
+        }
+        values
+    }
+}
+
+/// Why a value cannot be used.
+struct Wrong {
+    message: String,
+    suggestion: Option<String>,
+}
+
+impl From<String> for Wrong {
+    fn from(message: String) -> Self {
+        Self {
+            message,
+            suggestion: None,
+        }
+    }
+}
+
+/// Checks a single value.
+fn scalar(kind: &Kind, value: &DeValue<'_>) -> Result<ValueKind, Wrong> {
+    let unexpected = || Wrong::from(format!("expected {kind}, found {}", spell(value)));
+    match (kind, value) {
+        (Kind::Bool, DeValue::Boolean(value)) => Ok((*value).into()),
+        (Kind::Integer { min, max }, DeValue::Integer(number)) => match integer(number) {
+            Some(number) if (i64::from(*min)..=i64::from(*max)).contains(&number) => Ok(number.into()),
+            _ => Err(format!("{number} is not {kind}").into()),
+        },
+        (Kind::Share { max }, DeValue::Integer(_) | DeValue::Float(_)) => match number(value) {
+            Some(number) if (0.0..=*max).contains(&number) => Ok(number.into()),
+            _ => Err(format!("expected {kind}").into()),
+        },
+        (Kind::AutoOrDuration(_), DeValue::String(text)) if text == "auto" => Ok("auto".into()),
+        // The commonest slip: a number without unit, meant as seconds.
+        (Kind::Duration(bounds) | Kind::AutoOrDuration(bounds), DeValue::String(text)) => {
+            match rules::duration(text, *bounds) {
+                Ok(_) => Ok(text.as_ref().into()),
+                Err(message) => {
+                    let suggestion = text.parse::<u32>().is_ok().then(|| format!("{text}s"));
+                    Err(Wrong { message, suggestion })
+                }
+            }
+        }
+        (Kind::Duration(_) | Kind::AutoOrDuration(_), DeValue::Integer(number)) => Err(Wrong {
+            suggestion: Some(format!("\"{number}s\"")),
+            ..unexpected()
+        }),
+        (Kind::Word(words), DeValue::String(text)) => {
+            if words.contains(&text.as_ref()) {
+                return Ok(text.as_ref().into());
+            }
+            let message = format!("{} is not {kind}", shown(text));
+            Err(Wrong {
+                message,
+                suggestion: nearest(text, words.iter().copied()).map(str::to_owned),
+            })
+        }
+        (Kind::Text { rule, .. } | Kind::Status(rule), DeValue::String(text)) => {
+            rule(text)?;
+            Ok(text.as_ref().into())
+        }
+        (Kind::Status(rule), DeValue::Integer(number)) => {
+            rule(&number.to_string())?;
+            Ok(number.to_string().into())
+        }
+        (Kind::Json, value) => json(value).ok_or_else(unexpected),
+        _ => Err(unexpected()),
+    }
+}
+
+/// A value as JSON has it; dates, and numbers that JSON cannot hold, have none.
+fn json(value: &DeValue<'_>) -> Option<ValueKind> {
+    Some(match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Integer(number) => integer(number)?.into(),
+        DeValue::Float(_) => number(value)?.into(),
+        DeValue::Boolean(value) => (*value).into(),
+        DeValue::Datetime(_) => return None,
+        DeValue::Array(items) => {
+            let items: Option<Vec<_>> = items.iter().map(|item| json(item.get_ref())).collect();
+            items?.into()
+        }
+        DeValue::Table(table) => {
+            let entries = table
+                .iter()
+                .map(|(key, value)| Some((key.get_ref().to_string(), json(value.get_ref())?)));
+            let entries: Option<Map<_, _>> = entries.collect();
+            entries?.into()
+        }
+    })
+}
+
+fn integer(number: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+fn number(value: &DeValue<'_>) -> Option<f64> {
+    let text = match value {
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+        DeValue::Float(number) => number.as_str(),
+        _ => return None,
+    };
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// What a value is, in words.
+fn spell(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}

@@ -1,0 +1,303 @@
+//! The rules for single values: names, durations, addresses, paths.
+//!
+//! Each answers the parsed value or a sentence that says what is wrong. None repeats what may be a secret.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use humantime::format_duration;
+use reqwest::header::{HeaderName, HeaderValue};
+use url::{Host, Url};
+
+use super::schema::Bounds;
+
+/// The longest text that is ever meant: addresses, arguments, header values.
+const MAX_TEXT: usize = 4096;
+
+/// `text` in backticks, fit for one line of a terminal.
+pub(super) fn shown(text: &str) -> String {
+    const MAX_SHOWN: usize = 60;
+    let mut escaped: String = text.escape_debug().take(MAX_SHOWN + 1).collect();
+    if escaped.chars().count() > MAX_SHOWN {
+        escaped.pop();
+        escaped.push('…');
+    }
+    format!("`{escaped}`")
+}
+
+/// The name of a service or receiver. Lower case only, since variables of the environment are lower-cased.
+pub(super) fn name(text: &str) -> Result<(), String> {
+    let mut bytes = text.bytes();
+    let first = bytes
+        .next()
+        .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let rest = bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte));
+    if first && rest && text.len() <= 64 {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is not a name: up to 64 of `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or digit",
+        shown(text)
+    ))
+}
+
+/// The name of a label, as Prometheus has them but in lower case.
+pub(super) fn label_name(text: &str) -> Result<(), String> {
+    let mut bytes = text.bytes();
+    let first = bytes
+        .next()
+        .is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if first && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') && text.len() <= 64
+    {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is not the name of a label: up to 64 of `a-z`, `0-9` and `_`, the first not a digit",
+        shown(text)
+    ))
+}
+
+/// One printable line of at most `max` characters.
+fn line(text: &str, max: usize) -> Result<(), String> {
+    if text.trim().is_empty() {
+        return Err("is empty".to_owned());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("holds a control character".to_owned());
+    }
+    if text.chars().count() > max {
+        return Err(format!("is longer than {max} characters"));
+    }
+    Ok(())
+}
+
+/// The agent's name in messages.
+pub(super) fn agent_name(text: &str) -> Result<(), String> {
+    line(text, 253)
+}
+
+/// The value of a label.
+pub(super) fn label_value(text: &str) -> Result<(), String> {
+    line(text, 256)
+}
+
+/// Text that must occur in a body. It may span lines.
+pub(super) fn needle(text: &str) -> Result<(), String> {
+    match text.len() {
+        0 => Err("is empty, which every body contains".to_owned()),
+        1..=MAX_TEXT => Ok(()),
+        _ => Err(format!("is longer than {MAX_TEXT} bytes")),
+    }
+}
+
+/// An absolute path. The agent's working directory is nobody's business.
+pub(super) fn absolute_path(text: &str) -> Result<(), String> {
+    if !text.starts_with('/') {
+        return Err(format!("{} is not an absolute path", shown(text)));
+    }
+    if text.contains('\0') || text.len() > MAX_TEXT {
+        return Err(format!("{} is not a possible path", shown(text)));
+    }
+    Ok(())
+}
+
+/// A path that fits the address of a Unix socket (`sun_path` holds 108 bytes with its end).
+pub(super) fn socket_path(text: &str) -> Result<(), String> {
+    absolute_path(text)?;
+    if text.len() > 107 {
+        return Err("is longer than the 107 bytes a socket's path may have".to_owned());
+    }
+    Ok(())
+}
+
+/// One argument of a command.
+pub(super) fn argument(text: &str) -> Result<(), String> {
+    if text.contains('\0') {
+        return Err("holds a NUL, which no argument can".to_owned());
+    }
+    if text.len() > MAX_TEXT {
+        return Err(format!("is longer than {MAX_TEXT} bytes"));
+    }
+    Ok(())
+}
+
+/// Parses a duration such as `10s` or `1h 30m`, within bounds.
+pub(super) fn duration(text: &str, bounds: Bounds) -> Result<Duration, String> {
+    let parsed = parse_duration(text)?;
+    if parsed < bounds.min {
+        return Err(format!("{} is too short: {bounds}", shown(text)));
+    }
+    if parsed > bounds.max {
+        return Err(format!("{} is too long: {bounds}", shown(text)));
+    }
+    Ok(parsed)
+}
+
+/// Parses a duration of any length.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| format!("{} is not a duration such as \"10s\" or \"1h 30m\"", shown(text)))
+}
+
+/// A duration as people write it.
+pub(super) fn spell(duration: Duration) -> String {
+    format_duration(duration).to_string()
+}
+
+/// A URL that can be asked over HTTP. The text is not repeated: tokens stand in URLs.
+pub(super) fn http_url(text: &str) -> Result<Url, String> {
+    if text.len() > MAX_TEXT {
+        return Err(format!("is longer than {MAX_TEXT} bytes"));
+    }
+    let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!(
+            "`{}` is not supported: only http and https are",
+            url.scheme().escape_debug()
+        ));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err("the URL names no host".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "user and password do not belong in a URL; send an `Authorization` header with `headers`".to_owned(),
+        );
+    }
+    Ok(url)
+}
+
+/// `HOST:PORT`, with IPv6 addresses in brackets.
+pub(super) fn host_port(text: &str) -> Result<(), String> {
+    let wrong = |reason: &str| Err(format!("{} is not `HOST:PORT`: {reason}", shown(text)));
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return wrong("the port is missing");
+    };
+    if !port.bytes().all(|byte| byte.is_ascii_digit()) || !port.parse::<u16>().is_ok_and(|port| port > 0) {
+        return wrong("the port must be 1 to 65535");
+    }
+    if host.is_empty() {
+        return wrong("the host is missing");
+    }
+    if host.contains(':') && !host.starts_with('[') {
+        return wrong("an IPv6 address needs brackets");
+    }
+    if Host::parse(host).is_err() {
+        return wrong("there is no such host name");
+    }
+    Ok(())
+}
+
+/// A status, or a range of statuses.
+pub(super) fn status(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let one = |part: &str| {
+        let digits = part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_digit());
+        part.parse::<u16>()
+            .ok()
+            .filter(|status| digits && (100..=599).contains(status))
+    };
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    match (one(first), one(last)) {
+        (Some(first), Some(last)) if first <= last => Ok(first..=last),
+        (Some(_), Some(_)) => Err(format!("{} runs backwards", shown(text))),
+        _ => Err(format!(
+            "{} is not a status from 100 to 599, or a range such as \"200-299\"",
+            shown(text)
+        )),
+    }
+}
+
+/// A JSON pointer (RFC 6901).
+pub(super) fn json_pointer(text: &str) -> Result<(), String> {
+    let tilde_ok = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    if (text.is_empty() || text.starts_with('/')) && tilde_ok && text.len() <= MAX_TEXT {
+        return Ok(());
+    }
+    Err(format!("{} is not a JSON pointer such as \"/status\"", shown(text)))
+}
+
+/// The name of an HTTP header.
+pub(super) fn header_name(text: &str) -> Result<(), String> {
+    HeaderName::from_bytes(text.as_bytes())
+        .map(drop)
+        .map_err(|_| format!("{} is not the name of an HTTP header", shown(text)))
+}
+
+/// The value of an HTTP header. Not repeated: tokens stand in headers.
+pub(super) fn header_value(text: &str) -> Result<(), String> {
+    if text.len() > MAX_TEXT {
+        return Err(format!("is longer than {MAX_TEXT} bytes"));
+    }
+    HeaderValue::from_str(text)
+        .map(drop)
+        .map_err(|_| "holds characters that no HTTP header may".to_owned())
+}
+
+/// Any secret text; what is in it is checked where it is used.
+pub(super) fn secret(text: &str) -> Result<(), String> {
+    if text.trim().is_empty() {
+        return Err("is empty".to_owned());
+    }
+    argument(text)
+}
+
+/// The kinds of unit systemd knows (systemd.unit(5)).
+const UNIT_KINDS: [&str; 11] = [
+    "service",
+    "socket",
+    "device",
+    "mount",
+    "automount",
+    "swap",
+    "target",
+    "path",
+    "timer",
+    "slice",
+    "scope",
+];
+
+/// The full name of a service unit. Like `systemctl`, takes `nginx` for `nginx.service`.
+pub(super) fn unit(text: &str) -> Result<String, String> {
+    let kind = text
+        .rsplit_once('.')
+        .map(|(_, kind)| kind)
+        .filter(|kind| UNIT_KINDS.contains(kind));
+    if let Some(kind) = kind.filter(|kind| *kind != "service") {
+        return Err(format!(
+            "{} is a {kind}; only services can be watched and restarted",
+            shown(text)
+        ));
+    }
+    if text.contains(['*', '?', '[']) {
+        return Err(format!("{} is a pattern; name each unit", shown(text)));
+    }
+    let full = if kind.is_some() {
+        text.to_owned()
+    } else {
+        format!("{text}.service")
+    };
+    let stem = full.strip_suffix(".service").unwrap_or_default();
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte);
+    // UNIT_NAME_MAX of systemd is 256, with the NUL at the end.
+    if stem.is_empty() || stem.starts_with('@') || !full.bytes().all(legal) || full.len() > 255 {
+        return Err(format!("{} is not the name of a unit", shown(text)));
+    }
+    if stem.ends_with('@') {
+        return Err(format!(
+            "{} is a template; name an instance such as `{stem}1.service`",
+            shown(text)
+        ));
+    }
+    Ok(full)
+}
+
+/// Why the agent may not restart `unit`: it would cut off the branch it sits on.
+pub(super) fn protected(unit: &str) -> Option<&'static str> {
+    match unit {
+        "sentinel.service" => Some("that is the agent itself"),
+        "dbus.service" | "dbus-broker.service" => Some("the agent speaks to systemd through it"),
+        "polkit.service" => Some("it decides whether the agent may restart anything"),
+        _ if unit.starts_with("systemd-") => Some("it is part of systemd"),
+        _ => None,
+    }
+}

@@ -1,0 +1,80 @@
+//! From inputs to settings: defaults filled in, references followed, combinations checked.
+
+mod order;
+mod probes;
+mod receivers;
+mod services;
+mod target;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sentinel_engine::{Mode, Policy};
+
+use super::findings::Findings;
+use super::inputs::{AgentInput, Inputs};
+use super::keys::{MAX_RECEIVERS, MAX_SERVICES};
+use super::settings::{AgentSettings, Settings};
+
+/// Checks the inputs as a whole. The settings are only good when no problem was found.
+pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings {
+    if is_crowded("services", inputs.services.len(), MAX_SERVICES, findings) {
+        inputs.services.clear();
+    }
+    if is_crowded("receivers", inputs.receivers.len(), MAX_RECEIVERS, findings) {
+        inputs.receivers.clear();
+    }
+    let agent = agent(inputs.agent);
+    let (receivers, alerts) = receivers::settings(inputs.receivers, inputs.alerts, findings);
+    let services = services::settings(
+        inputs.services,
+        &inputs.defaults,
+        agent.mode,
+        alerts.notify_after,
+        findings,
+    );
+    Settings {
+        agent,
+        services,
+        receivers,
+        alerts,
+    }
+}
+
+/// Reports a table that several sources together made too large; each by itself was checked before.
+fn is_crowded(key: &str, count: usize, max: usize, findings: &mut Findings) -> bool {
+    if count > max {
+        findings.wrong(key, format!("holds {count} entries, more than {max}"));
+    }
+    count > max
+}
+
+fn agent(input: AgentInput) -> AgentSettings {
+    AgentSettings {
+        name: input.name.unwrap_or_else(host_name),
+        state_dir: input.state_dir.unwrap_or_else(|| PathBuf::from("/var/lib/sentinel")),
+        control_socket: input
+            .control_socket
+            .unwrap_or_else(|| PathBuf::from("/run/sentinel/control.sock")),
+        log: input.log,
+        emoji: input.emoji,
+        mode: input.mode.unwrap_or(Mode::Heal),
+    }
+}
+
+/// The kernel's name for the host. Without one the agent still has to call itself something.
+fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name: String = name
+        .trim()
+        .chars()
+        .filter(|character| !character.is_control())
+        .collect();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
+
+/// The documented default of `notify_after`.
+fn default_notify_after() -> Duration {
+    Policy::default().notify_after
+}

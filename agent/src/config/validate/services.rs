@@ -1,0 +1,222 @@
+//! `[services.*]`, with what they inherit from `[defaults]`.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use sentinel_engine::{Mode, Policy, Service};
+
+use super::{order, probes, target};
+use crate::config::findings::{Findings, join};
+use crate::config::inputs::{RecoveryInput, ServiceInput};
+use crate::config::rules;
+use crate::config::settings::ServiceSettings;
+
+/// A probe's deadline, unless `timeout` says otherwise or `interval` is shorter.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
+
+pub(super) fn settings(
+    inputs: BTreeMap<String, ServiceInput>,
+    defaults: &ServiceInput,
+    agent_mode: Mode,
+    notify_after: Duration,
+    findings: &mut Findings,
+) -> Vec<ServiceSettings> {
+    if inputs.is_empty() && !findings.is_bad("services") {
+        findings.warn("", "no services: nothing is watched");
+    }
+    let inputs: BTreeMap<_, _> = inputs
+        .into_iter()
+        .map(|(name, input)| (name, input.inherit(defaults)))
+        .collect();
+    order::check(&inputs, findings);
+    let enabled: HashSet<String> = inputs
+        .iter()
+        .filter(|(_, input)| input.enabled != Some(false))
+        .map(|(name, _)| name.clone())
+        .collect();
+    let mut services = Vec::new();
+    for (name, mut input) in inputs {
+        input.after = order::watched(&name, input.after, &enabled, findings);
+        let service = service(&name, input, agent_mode, notify_after, findings);
+        if enabled.contains(&name) {
+            services.push(service);
+        }
+    }
+    let targets = services
+        .iter()
+        .filter_map(|service| Some((service.service.name.as_str(), service.target.as_ref()?)));
+    target::check_unique(targets, findings);
+    services
+}
+
+fn service(
+    name: &str,
+    mut input: ServiceInput,
+    agent_mode: Mode,
+    notify_after: Duration,
+    findings: &mut Findings,
+) -> ServiceSettings {
+    let path = join("services", name);
+    let mode = match agent_mode {
+        Mode::Observe => Mode::Observe,
+        Mode::Heal => input.mode.unwrap_or_default(),
+    };
+    let policy = policy(&input, mode, notify_after);
+    check_recovery(&path, &input.recovery, &policy, findings);
+    let timeout = input.timeout.unwrap_or_else(|| DEFAULT_TIMEOUT.min(policy.interval));
+    let relation = Relation {
+        path: &path,
+        shorter: "timeout",
+        longer: "interval",
+        words: "must not be longer than",
+    };
+    relation.check(timeout <= policy.interval, (timeout, policy.interval), findings);
+    let target = target::target(&path, &mut input, mode, findings);
+    let probes = probes::probes(&path, &mut input, timeout, findings);
+    match (&target, probes.is_empty()) {
+        (None, true) if !findings.is_bad(&path) => {
+            findings.wrong(
+                &path,
+                "nothing to watch; add `unit` or `process`, or a probe (`http`, `tcp`, `command`)",
+            );
+        }
+        (Some(_), true) if !findings.is_bad(&path) => {
+            findings.warn(
+                &path,
+                "no probe: running is taken for healthy; add `http`, `tcp` or `command`",
+            );
+        }
+        _ => {}
+    }
+    ServiceSettings {
+        service: Service {
+            name: name.into(),
+            has_target: target.is_some(),
+            has_probes: !probes.is_empty(),
+            after: input.after.iter().map(|name| name.as_str().into()).collect(),
+            policy,
+        },
+        target,
+        probes,
+        labels: input.labels,
+    }
+}
+
+fn policy(input: &ServiceInput, mode: Mode, notify_after: Duration) -> Policy {
+    let default = Policy::default();
+    let recovery = &input.recovery;
+    Policy {
+        mode,
+        interval: input.interval.unwrap_or(default.interval),
+        fall: input.fall.unwrap_or(default.fall),
+        rise: input.rise.unwrap_or(default.rise),
+        start_grace: input.start_grace.unwrap_or(default.start_grace),
+        settle: input.settle.unwrap_or(default.settle),
+        backoff: recovery.backoff.unwrap_or(default.backoff),
+        backoff_max: recovery.backoff_max.unwrap_or(default.backoff_max),
+        jitter: recovery.jitter.unwrap_or(default.jitter),
+        burst: recovery.burst.unwrap_or(default.burst),
+        window: recovery.window.unwrap_or(default.window),
+        verify: recovery.verify.unwrap_or(default.verify),
+        min_uptime: recovery.min_uptime.unwrap_or(default.min_uptime),
+        reset_after: recovery.reset_after.unwrap_or(default.reset_after),
+        on_clean_exit: recovery.on_clean_exit.unwrap_or(default.on_clean_exit),
+        notify_after,
+        severity: input.severity.unwrap_or(default.severity),
+    }
+}
+
+fn check_recovery(path: &str, written: &RecoveryInput, policy: &Policy, findings: &mut Findings) {
+    let path = join(path, "recovery");
+    let relation = Relation {
+        path: &path,
+        shorter: "backoff",
+        longer: "backoff_max",
+        words: "must not be longer than",
+    };
+    relation.check(
+        policy.backoff <= policy.backoff_max,
+        (policy.backoff, policy.backoff_max),
+        findings,
+    );
+    let relation = Relation {
+        path: &path,
+        shorter: "min_uptime",
+        longer: "verify",
+        words: "must be shorter than",
+    };
+    relation.check(
+        policy.min_uptime < policy.verify,
+        (policy.min_uptime, policy.verify),
+        findings,
+    );
+    let (spread, window) = (shortest_spread(policy), policy.window);
+    let is_chosen = written.backoff.or(written.backoff_max).or(written.window).is_some() || written.burst.is_some();
+    if is_chosen && spread > window {
+        let (burst, spread, window) = (policy.burst, rules::spell(spread), rules::spell(window));
+        let message =
+            format!("never gives up: {burst} attempts take at least {spread}, longer than the window of {window}");
+        findings.warn(&path, message);
+    }
+}
+
+/// The least time from the first to the last attempt of a burst, by backoff alone.
+fn shortest_spread(policy: &Policy) -> Duration {
+    let mut gap = policy.backoff.min(policy.backoff_max);
+    let mut sum = Duration::ZERO;
+    for _ in 1..policy.burst {
+        sum = sum.saturating_add(gap);
+        gap = gap.saturating_mul(2).min(policy.backoff_max);
+    }
+    Duration::from_secs(sum.mul_f64((1.0 - policy.jitter).clamp(0.0, 1.0)).as_secs())
+}
+
+/// Two durations of which one bounds the other.
+struct Relation<'a> {
+    path: &'a str,
+    shorter: &'a str,
+    longer: &'a str,
+    words: &'a str,
+}
+
+impl Relation<'_> {
+    /// Reports, when it does not hold, at the key that was written; if both were, at the one that should be shorter.
+    fn check(&self, holds: bool, (short, long): (Duration, Duration), findings: &mut Findings) {
+        let (shorter, longer) = (
+            self.written(self.shorter, findings),
+            self.written(self.longer, findings),
+        );
+        let is_bad = |key: &Option<String>| key.as_ref().is_some_and(|key| findings.is_bad(key));
+        let is_guessed = [self.shorter, self.longer]
+            .iter()
+            .any(|name| findings.is_bad(&join(self.path, name)));
+        if holds || is_bad(&shorter) || is_bad(&longer) || is_guessed {
+            return;
+        }
+        let origin = |key: &Option<String>| if key.is_some() { "" } else { " (the default)" };
+        let message = format!(
+            "`{}`, {}{}, {} `{}`, {}{}",
+            self.shorter,
+            rules::spell(short),
+            origin(&shorter),
+            self.words,
+            self.longer,
+            rules::spell(long),
+            origin(&longer),
+        );
+        let key = shorter.or(longer).unwrap_or_else(|| self.path.to_owned());
+        findings.wrong(&key, message);
+    }
+
+    /// The key as the service or `[defaults]` has it.
+    fn written(&self, name: &str, findings: &Findings) -> Option<String> {
+        let own = join(self.path, name);
+        let table = if self.path.ends_with(".recovery") {
+            "defaults.recovery"
+        } else {
+            "defaults"
+        };
+        let inherited = join(table, name);
+        [own, inherited].into_iter().find(|key| findings.has(key))
+    }
+}

@@ -1,0 +1,743 @@
+//! The configuration as users meet it: files in, settings or messages out.
+//!
+//! `tests/config/bad/NAME.toml` (with `NAME.conf.d/` and `NAME.env` where needed) must give exactly the messages in
+//! `NAME.stderr`; `UPDATE_GOLDEN=1 cargo test -p sentinel --test config` writes them anew.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers belong to the tests: a failure there is the message"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use sentinel::cli::check;
+use sentinel::config::{
+    self, ConfigErrors, HttpProbe, Kind, Loaded, LogFormat, ProbeSettings, ReceiverKind, Section, ServiceSettings,
+    Target,
+};
+use sentinel_engine::{Mode, OnCleanExit, Policy, Settle, Severity};
+use tempfile::TempDir;
+
+type Variables = Vec<(String, String)>;
+
+/// A directory for one configuration and the files it names.
+struct Place {
+    directory: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir(place.files()).unwrap();
+        fs::copy(fixtures().join("files/ca.pem"), place.files().join("ca.pem")).unwrap();
+        place.file("empty", b" \n");
+        place.file("large", &vec![b'x'; 70_000]);
+        place.file(
+            "mangled.pem",
+            b"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
+        );
+        place.file("signing-secret", b"whsec_c2VudGluZWwgdGVzdHMsIG5vdCBhIHNlY3JldA==\n");
+        place.file("webhook-url", b"https://hooks.example.com/night?token=1\n");
+        place
+    }
+
+    fn files(&self) -> PathBuf {
+        self.directory.path().join("files")
+    }
+
+    fn file(&self, name: &str, content: &[u8]) {
+        let path = self.files().join(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    fn main(&self) -> PathBuf {
+        self.directory.path().join("sentinel.toml")
+    }
+
+    /// Writes the main file or, as `conf.d/NAME`, another.
+    fn write(&self, name: &str, text: &str) -> &Self {
+        let path = self.directory.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text.replace("@FILES@", self.files().to_str().unwrap())).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap();
+        self
+    }
+
+    fn load(&self, env: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
+        config::load(&self.main(), variables(env))
+    }
+
+    /// Replaces what differs between runs.
+    fn plain(&self, text: &str) -> String {
+        text.replace(self.files().to_str().unwrap(), "@FILES@")
+            .replace(&format!("{}/", self.directory.path().display()), "")
+    }
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config")
+}
+
+fn variables(env: &[(&str, &str)]) -> Variables {
+    env.iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn loaded(text: &str) -> Loaded {
+    Place::new().write("sentinel.toml", text).load(&[]).unwrap()
+}
+
+fn errors(text: &str) -> String {
+    let place = Place::new();
+    let errors = place.write("sentinel.toml", text).load(&[]).unwrap_err();
+    place.plain(&errors.to_string())
+}
+
+fn service<'a>(loaded: &'a Loaded, name: &str) -> &'a ServiceSettings {
+    loaded
+        .settings
+        .services
+        .iter()
+        .find(|service| service.service.name.as_str() == name)
+        .unwrap()
+}
+
+fn http(service: &ServiceSettings) -> &HttpProbe {
+    let found = service.probes.iter().find_map(|probe| match probe {
+        ProbeSettings::Http(http) => Some(http),
+        _ => None,
+    });
+    found.unwrap()
+}
+
+/// The messages for one of `tests/config/bad`.
+fn messages_of(path: &Path) -> String {
+    let place = Place::new();
+    place.write("sentinel.toml", &fs::read_to_string(path).unwrap());
+    if let Ok(entries) = fs::read_dir(path.with_extension("conf.d")) {
+        for entry in entries {
+            let entry = entry.unwrap();
+            let name = format!("conf.d/{}", entry.file_name().to_str().unwrap());
+            place.write(&name, &fs::read_to_string(entry.path()).unwrap());
+        }
+    }
+    let env = fs::read_to_string(path.with_extension("env")).unwrap_or_default();
+    let env: Vec<_> = env.lines().map(|line| line.split_once('=').unwrap()).collect();
+    let errors = place.load(&env).expect_err("a bad configuration was accepted");
+    place.plain(&format!("{errors}\n"))
+}
+
+#[test]
+fn bad_configurations_give_exactly_these_messages() {
+    let mut names: Vec<_> = fs::read_dir(fixtures().join("bad"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    names.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    names.sort();
+    assert!(names.len() >= 30, "only {} bad configurations found", names.len());
+    let mut different = Vec::new();
+    for path in names {
+        let actual = messages_of(&path);
+        let golden = path.with_extension("stderr");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&golden, &actual).unwrap();
+        }
+        let expected = fs::read_to_string(&golden).unwrap_or_default();
+        if actual != expected {
+            different.push(format!(
+                "{}\n--- expected\n{expected}--- actual\n{actual}",
+                path.display()
+            ));
+        }
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+#[test]
+fn no_message_shows_a_secret() {
+    for entry in fs::read_dir(fixtures().join("bad")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "stderr") {
+            let text = fs::read_to_string(path).unwrap();
+            for secret in [
+                "hunter2",
+                "must not show",
+                "must-not-show",
+                "do not show",
+                "not base64",
+                "c2hvcnQ",
+            ] {
+                assert!(!text.replace("is not base64", "").contains(secret), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn five_lines_make_a_watched_service() {
+    let loaded = loaded("[services.shop]\nunit = \"shop\"\nhttp = \"http://127.0.0.1:8080/health\"\n");
+    let shop = service(&loaded, "shop");
+    assert_eq!(shop.target, Some(Target::Unit("shop.service".to_owned())));
+    assert!(shop.service.has_target && shop.service.has_probes);
+    assert_eq!(shop.service.policy, Policy::default());
+    assert_eq!(http(shop).url.as_str(), "http://127.0.0.1:8080/health");
+    assert_eq!(http(shop).method, "GET");
+    assert_eq!(http(shop).status, [200..=299]);
+    assert_eq!(http(shop).timeout, Duration::from_secs(3));
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    assert!(!loaded.settings.agent.name.is_empty());
+    assert_eq!(loaded.settings.agent.state_dir, Path::new("/var/lib/sentinel"));
+}
+
+#[test]
+fn full_example_loads() {
+    let loaded = loaded(&fs::read_to_string(fixtures().join("good/full.toml")).unwrap());
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let settings = &loaded.settings;
+    assert_eq!(settings.agent.name, "web-1");
+    assert_eq!(settings.agent.log, LogFormat::Auto);
+    assert_eq!(settings.services.len(), 5);
+
+    let shop = service(&loaded, "shop");
+    assert_eq!(shop.service.policy, Policy::default(), "the example shows the defaults");
+    assert_eq!(
+        shop.service.after.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["postgresql"]
+    );
+    assert_eq!(
+        service(&loaded, "postgresql").service.policy.severity,
+        Severity::Critical
+    );
+
+    let legacy = service(&loaded, "legacy");
+    let Some(Target::Process(process)) = &legacy.target else {
+        panic!("{:?}", legacy.target)
+    };
+    assert_eq!(process.start, ["/opt/legacy/bin/server", "--daemon"]);
+    assert_eq!(http(legacy).status, [200..=299, 304..=304]);
+    assert_eq!(http(legacy).headers["Host"], "legacy.example.com");
+    assert_eq!(http(legacy).json["/status"], serde_json::json!("ok"));
+    assert_eq!(http(legacy).json["/queue/depth"], serde_json::json!(0));
+    assert_eq!(
+        legacy
+            .labels
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect::<Vec<_>>(),
+        ["env=production", "team=payments"]
+    );
+    assert_eq!(service(&loaded, "staging").service.policy.mode, Mode::Observe);
+
+    assert_eq!(settings.alerts.receivers, ["night", "team"]);
+    let ReceiverKind::Webhook(night) = &settings.receivers[0].kind;
+    assert_eq!(night.url.expose_secret(), "https://hooks.example.com/night?token=1");
+    let ReceiverKind::Webhook(team) = &settings.receivers[1].kind;
+    assert_eq!(
+        team.secret.as_ref().unwrap().expose_secret(),
+        "whsec_c2VudGluZWwgdGVzdHMsIG5vdCBhIHNlY3JldA=="
+    );
+}
+
+/// Every path of the table of keys, with `NAME` where a name is chosen.
+fn paths(section: &Section, found: &mut BTreeSet<String>) {
+    for key in section.all() {
+        assert!(!key.doc.is_empty(), "{} has no text", key.name);
+        found.insert(format!("{}.{}", section.path, key.name));
+        match &key.kind {
+            Kind::Table { section, .. } | Kind::Named { section, .. } => paths(section, found),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn full_example_names_every_key() {
+    let mut keys = BTreeSet::new();
+    paths(&config::ROOT, &mut keys);
+    assert!(keys.len() > 50);
+    let text = fs::read_to_string(fixtures().join("good/full.toml")).unwrap();
+    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let words: BTreeSet<&str> = text.split(|character| !is_word(character)).collect();
+    for key in keys {
+        let name = key.rsplit('.').next().unwrap();
+        assert!(words.contains(name), "{key} is missing in full.toml");
+    }
+}
+
+#[test]
+fn conf_d_is_merged_deeply_in_order() {
+    let place = Place::new();
+    place
+        .write(
+            "sentinel.toml",
+            "[defaults]\nfall = 5\n[services.\"my.api\"]\nhttp = \"http://127.0.0.1:1/\"\ninterval = \"20s\"\n",
+        )
+        .write(
+            "conf.d/10-a.toml",
+            "[services.\"my.api\"]\ninterval = \"30s\"\nlabels = { a = \"1\", b = \"1\" }\n",
+        )
+        .write(
+            "conf.d/20-b.toml",
+            "[services.\"my.api\"]\nhttp = { method = \"POST\", status = [201] }\nlabels = { b = \"2\" }\n",
+        )
+        .write(
+            "conf.d/30-c.toml",
+            "[services.\"my.api\"]\nhttp = { status = [202] }\n[services.db]\ntcp = \"127.0.0.1:2\"\n",
+        )
+        .write("conf.d/.hidden.toml", "broken")
+        .write("conf.d/README", "broken");
+    let loaded = place.load(&[]).unwrap();
+    let api = service(&loaded, "my.api");
+    assert_eq!(api.service.policy.interval, Duration::from_secs(30));
+    assert_eq!(api.service.policy.fall, 5);
+    assert_eq!(http(api).url.as_str(), "http://127.0.0.1:1/");
+    assert_eq!(http(api).method, "POST");
+    assert_eq!(http(api).status, [202..=202], "lists are replaced, not joined");
+    assert_eq!((api.labels["a"].as_str(), api.labels["b"].as_str()), ("1", "2"));
+    assert_eq!(service(&loaded, "db").service.policy.fall, 5);
+    let files: Vec<_> = loaded
+        .files
+        .iter()
+        .map(|file| place.plain(&file.display().to_string()))
+        .collect();
+    assert_eq!(
+        files,
+        [
+            "sentinel.toml",
+            "conf.d/10-a.toml",
+            "conf.d/20-b.toml",
+            "conf.d/30-c.toml"
+        ]
+    );
+}
+
+#[test]
+fn environment_overrides_files() {
+    let place = Place::new();
+    place.write(
+        "sentinel.toml",
+        "[services.shop]\nunit = \"shop\"\nhttp = \"http://127.0.0.1:1/\"\nfall = 5\n[services.db]\nunit = \"db\"\n",
+    );
+    let env = [
+        ("SENTINEL__AGENT__NAME", "from env"),
+        ("SENTINEL__AGENT__EMOJI", "true"),
+        ("SENTINEL__SERVICES__SHOP__FALL", "2"),
+        ("SENTINEL__SERVICES__SHOP__AFTER", "db, cache-1"),
+        ("SENTINEL__SERVICES__SHOP__LABELS__TEAM", "web"),
+        ("SENTINEL__SERVICES__SHOP__HTTP__URL", "http://127.0.0.1:2/"),
+        ("SENTINEL__SERVICES__SHOP__HTTP__STATUS", "200-204,301"),
+        (
+            "SENTINEL__SERVICES__SHOP__HTTP__JSON",
+            "{ \"/depth\" = 3, \"/status\" = \"ok\" }",
+        ),
+        ("SENTINEL__SERVICES__SHOP__HTTP__HEADERS__X-FORWARDED-PROTO", "https"),
+        ("SENTINEL__SERVICES__SHOP__RECOVERY__JITTER", "0"),
+        ("SENTINEL__SERVICES__SHOP__RECOVERY__ON_CLEAN_EXIT", "alert"),
+        ("SENTINEL__SERVICES__SHOP__SETTLE", "2s"),
+        ("SENTINEL__SERVICES__CACHE-1__COMMAND", "[\"/bin/echo\", \"a,b\"]"),
+        ("SENTINEL__SERVICES__DB__INTERVAL", ""),
+        ("SENTINEL_CONFIG", "belongs to the command line"),
+        ("PATH", "/bin"),
+    ];
+    let loaded = place.load(&env).unwrap();
+    let shop = service(&loaded, "shop");
+    assert_eq!(loaded.settings.agent.name, "from env");
+    assert!(loaded.settings.agent.emoji);
+    assert_eq!(shop.service.policy.fall, 2);
+    assert!(shop.service.policy.jitter.abs() < f64::EPSILON);
+    assert_eq!(shop.service.policy.on_clean_exit, OnCleanExit::Alert);
+    assert_eq!(shop.service.policy.settle, Settle::Fixed(Duration::from_secs(2)));
+    assert_eq!(
+        shop.service.after.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["db", "cache-1"]
+    );
+    assert_eq!(shop.labels["team"], "web");
+    assert_eq!(http(shop).url.as_str(), "http://127.0.0.1:2/");
+    assert_eq!(http(shop).status, [200..=204, 301..=301]);
+    assert_eq!(http(shop).json["/depth"], serde_json::json!(3));
+    assert_eq!(http(shop).headers["x-forwarded-proto"], "https");
+    let ProbeSettings::Command(command) = &service(&loaded, "cache-1").probes[0] else {
+        panic!()
+    };
+    assert_eq!(command.argv, ["/bin/echo", "a,b"]);
+    assert_eq!(
+        service(&loaded, "db").service.policy.interval,
+        Duration::from_secs(10),
+        "an empty variable is ignored"
+    );
+}
+
+#[test]
+fn variable_set_twice_is_refused() {
+    let place = Place::new();
+    place.write("sentinel.toml", "");
+    let errors = place
+        .load(&[("SENTINEL__AGENT__NAME", "a"), ("sentinel__agent__name", "b")])
+        .unwrap_err();
+    assert_eq!(
+        errors.to_string(),
+        "environment: sentinel__agent__name: is set twice, as case does not count"
+    );
+}
+
+#[test]
+fn what_a_service_says_wins_over_defaults() {
+    let loaded = loaded(
+        "[defaults]\nmode = \"observe\"\ninterval = \"1m\"\nrecovery = { burst = 2, window = \"1h\" }\n\
+         [services.a]\nunit = \"a\"\ntcp = \"[::1]:80\"\n\
+         [services.b]\nunit = \"b\"\ntcp = \"localhost:80\"\nmode = \"heal\"\nrecovery = { burst = 3 }\n",
+    );
+    let (a, b) = (
+        &service(&loaded, "a").service.policy,
+        &service(&loaded, "b").service.policy,
+    );
+    assert_eq!(
+        (a.mode, a.burst, a.window),
+        (Mode::Observe, 2, Duration::from_secs(3600))
+    );
+    assert_eq!((b.mode, b.burst, b.window), (Mode::Heal, 3, Duration::from_secs(3600)));
+    assert_eq!(
+        (a.interval, b.interval),
+        (Duration::from_secs(60), Duration::from_secs(60))
+    );
+}
+
+#[test]
+fn default_timeout_follows_a_short_interval() {
+    let loaded = loaded("[services.a]\nhttp = \"http://127.0.0.1/\"\ninterval = \"1s\"\n");
+    assert_eq!(http(service(&loaded, "a")).timeout, Duration::from_secs(1));
+}
+
+#[test]
+fn agent_mode_observe_overrides_services() {
+    let loaded = loaded("[agent]\nmode = \"observe\"\n[services.a]\nunit = \"dbus\"\nmode = \"heal\"\n");
+    assert_eq!(service(&loaded, "a").service.policy.mode, Mode::Observe);
+}
+
+#[test]
+fn docker_service_may_be_listed() {
+    assert_eq!(
+        loaded("[services.docker]\nunit = \"docker\"\n").settings.services.len(),
+        1
+    );
+}
+
+#[test]
+fn disabled_service_is_checked_but_not_watched() {
+    let text = "[services.a]\nunit = \"a\"\ntcp = \"127.0.0.1:1\"\nafter = [\"b\"]\n[services.b]\nunit = \"b\"\nenabled = false\n";
+    let place = Place::new();
+    let loaded = place.write("sentinel.toml", text).load(&[]).unwrap();
+    assert_eq!(loaded.settings.services.len(), 1);
+    assert!(service(&loaded, "a").service.after.is_empty());
+    let warnings: Vec<_> = loaded
+        .warnings
+        .iter()
+        .map(|warning| place.plain(&warning.to_string()))
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            "sentinel.toml:4:9: services.a.after: [services.b] is not enabled, so it is not waited for",
+            "sentinel.toml:5:11: services.b: no probe: running is taken for healthy; add `http`, `tcp` or `command`",
+        ]
+    );
+    assert!(errors(&text.replace("unit = \"b\"", "unit = \"b.socket\"")).contains("b.socket"));
+}
+
+#[test]
+fn empty_configuration_is_valid_with_a_warning() {
+    let place = Place::new();
+    let loaded = place.write("sentinel.toml", "").load(&[]).unwrap();
+    assert!(loaded.settings.services.is_empty());
+    let warnings: Vec<_> = loaded
+        .warnings
+        .iter()
+        .map(|warning| place.plain(&warning.to_string()))
+        .collect();
+    assert_eq!(warnings, ["sentinel.toml: no services: nothing is watched"]);
+}
+
+#[test]
+fn readable_secrets_and_endless_recovery_are_warned_of() {
+    let place = Place::new();
+    let text = "[services.a]\nunit = \"a\"\ntcp = \"127.0.0.1:1\"\nrecovery = { backoff = \"5m\", window = \"10m\" }\n\
+                [receivers.x.webhook]\nurl = \"http://127.0.0.1/\"\nsecret = \"inline\"\n\
+                [receivers.y.webhook]\nurl = \"http://127.0.0.1/\"\nsecret_file = \"@FILES@/signing-secret\"\n";
+    place.write("sentinel.toml", text);
+    for path in [place.main(), place.files().join("signing-secret")] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let loaded = place.load(&[]).unwrap();
+    let warnings: Vec<_> = loaded
+        .warnings
+        .iter()
+        .map(|warning| place.plain(&warning.to_string()))
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            "sentinel.toml:4:1: services.a.recovery: never gives up: 5 attempts take at least 16m, longer than the window of 10m",
+            "sentinel.toml:7:10: receivers.x.webhook.secret: stands in a file that everybody on this host may read; use `secret_file`",
+            "sentinel.toml:10:15: receivers.y.webhook.secret_file: `@FILES@/signing-secret` may be read by everybody on this host; chmod 0640 or less",
+        ]
+    );
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let place = Place::new();
+    assert_eq!(
+        place.plain(&place.load(&[]).unwrap_err().to_string()),
+        "sentinel.toml: does not exist; another file is named with `--config`"
+    );
+
+    fs::write(place.main(), b"[agent]\nname = \"\xff\"\n").unwrap();
+    assert_eq!(
+        place.plain(&place.load(&[]).unwrap_err().to_string()),
+        "sentinel.toml: is not UTF-8 text (line 2); another file is named with `--config`"
+    );
+
+    fs::write(place.main(), vec![b'#'; 5 << 20]).unwrap();
+    assert_eq!(
+        place.plain(&place.load(&[]).unwrap_err().to_string()),
+        "sentinel.toml: is larger than 4096 KiB; another file is named with `--config`"
+    );
+
+    fs::remove_file(place.main()).unwrap();
+    fs::create_dir(place.main()).unwrap();
+    assert_eq!(
+        place.plain(&place.load(&[]).unwrap_err().to_string()),
+        "sentinel.toml: is not a regular file; another file is named with `--config`"
+    );
+
+    fs::remove_dir(place.main()).unwrap();
+    place.write("sentinel.toml", "").write("conf.d", "");
+    let message = place.plain(&place.load(&[]).unwrap_err().to_string());
+    assert!(message.starts_with("conf.d: cannot be listed: "), "{message}");
+}
+
+/// This many services in one line of dependencies, spread over files.
+fn line_of(count: usize) -> Result<Loaded, ConfigErrors> {
+    let place = Place::new();
+    let section = |number: usize| match number.checked_sub(1) {
+        None => format!("[services.s{number}]\ntcp = \"127.0.0.1:1\"\n"),
+        Some(before) => format!("[services.s{number}]\ntcp = \"127.0.0.1:1\"\nafter = [\"s{before}\"]\n"),
+    };
+    let sections: Vec<String> = (0..count).map(section).collect();
+    for (file, sections) in sections.chunks(5000).enumerate() {
+        let name = if file == 0 {
+            "sentinel.toml".to_owned()
+        } else {
+            format!("conf.d/{file}.toml")
+        };
+        place.write(&name, &sections.concat());
+    }
+    place.load(&[])
+}
+
+#[test]
+fn ten_thousand_services_load() {
+    let loaded = line_of(10_000).unwrap();
+    assert_eq!(loaded.settings.services.len(), 10_000);
+}
+
+#[test]
+fn more_than_ten_thousand_services_are_refused() {
+    let errors = line_of(10_001).map(|loaded| loaded.files).unwrap_err().to_string();
+    assert!(
+        errors.ends_with("sentinel.toml:1:2: services: holds 10001 entries, more than 10000"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn problems_are_counted_but_not_all_listed() {
+    let lines: Vec<String> = (0..1000).map(|number| format!("key{number} = 1\n")).collect();
+    let errors = Place::new()
+        .write("sentinel.toml", &lines.concat())
+        .load(&[])
+        .unwrap_err();
+    assert_eq!(
+        (errors.problems.len(), errors.omitted),
+        (ConfigErrors::MAX_PROBLEMS, 800)
+    );
+    assert!(errors.to_string().ends_with("and 800 more"));
+}
+
+#[test]
+fn check_prints_what_would_be_watched() {
+    let place = Place::new();
+    place.write(
+        "sentinel.toml",
+        &fs::read_to_string(fixtures().join("good/full.toml")).unwrap(),
+    );
+    let mut out = Vec::new();
+    assert!(check(&place.main(), variables(&[]), false, &mut out).unwrap());
+    let text = place.plain(&String::from_utf8(out).unwrap());
+    golden("good/full.stdout", &text);
+    assert!(!text.contains("token=1"));
+}
+
+#[test]
+fn check_describes_for_machines() {
+    let place = Place::new();
+    place.write("sentinel.toml", "[services.a]\nunit = \"a\"\n");
+    let mut out = Vec::new();
+    assert!(check(&place.main(), variables(&[]), true, &mut out).unwrap());
+    let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(document["ok"], true);
+    assert_eq!(document["services"][0]["target"]["name"], "a.service");
+    assert_eq!(document["services"][0]["recovery"]["burst"], 5);
+    assert_eq!(document["warnings"][0]["key"], "services.a");
+
+    place.write("sentinel.toml", "[services.a]\nunit = \"a\"\nintervall = \"5s\"\n");
+    let mut out = Vec::new();
+    assert!(!check(&place.main(), variables(&[]), true, &mut out).unwrap());
+    let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(document["ok"], false);
+    let error = &document["errors"][0];
+    assert_eq!(
+        (&error["line"], &error["column"]),
+        (&serde_json::json!(3), &serde_json::json!(1))
+    );
+    assert_eq!(error["key"], "services.a.intervall");
+    assert_eq!(error["suggestion"], "interval");
+}
+
+#[test]
+fn check_prints_errors_and_their_number() {
+    let place = Place::new();
+    place.write("sentinel.toml", "[services.a]\nunit = \"a\"\nintervall = \"5s\"\n");
+    let mut out = Vec::new();
+    assert!(!check(&place.main(), variables(&[]), false, &mut out).unwrap());
+    let text = place.plain(&String::from_utf8(out).unwrap());
+    assert_eq!(
+        text,
+        "sentinel.toml:3:1: services.a.intervall: unknown key; did you mean `interval`?\n\n1 error\n"
+    );
+}
+
+fn golden(name: &str, actual: &str) {
+    let path = fixtures().join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, actual).unwrap();
+    }
+    assert_eq!(actual, fs::read_to_string(path).unwrap_or_default());
+}
+
+/// A small generator (xorshift), so that a failure can be repeated from its seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(bound.max(1)).unwrap()).unwrap()
+    }
+}
+
+/// Bytes that mean something to TOML or to a rule are likelier than others to reach far.
+const TELLING: &[u8] = b"[]{}=\"'.,#\n\\-_:/0129aze \0\xff\xc3";
+
+fn mangle(good: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = good.to_vec();
+    for _ in 0..=random.below(6) {
+        let at = random.below(bytes.len());
+        let telling = TELLING[random.below(TELLING.len())];
+        match random.below(5) {
+            0 => bytes[at] = telling,
+            1 => bytes.insert(at, telling),
+            2 => drop(bytes.drain(at..(at + random.below(20)).min(bytes.len()))),
+            3 => bytes[at] = u8::try_from(random.below(256)).unwrap(),
+            _ => {
+                let end = (at + random.below(80)).min(bytes.len());
+                let copy = bytes[at..end].to_vec();
+                let to = random.below(bytes.len());
+                bytes.splice(to..to, copy);
+            }
+        }
+        if bytes.is_empty() {
+            bytes.push(telling);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn mangled_configurations_never_panic() {
+    let place = Place::new();
+    let good = fs::read_to_string(fixtures().join("good/full.toml")).unwrap();
+    let good = good.replace("@FILES@", place.files().to_str().unwrap());
+    let (mut accepted, mut refused) = (0, 0);
+    for seed in 1..=1000 {
+        let text = mangle(good.as_bytes(), &mut Random(seed * 0x9e37_79b9));
+        fs::write(place.main(), &text).unwrap();
+        let result = std::panic::catch_unwind(|| place.load(&[]))
+            .unwrap_or_else(|_| panic!("seed {seed} panics:\n{}", String::from_utf8_lossy(&text)));
+        match result {
+            Ok(_) => accepted += 1,
+            Err(errors) => {
+                assert!(
+                    !errors.problems.is_empty() && !errors.to_string().is_empty(),
+                    "seed {seed}"
+                );
+                refused += 1;
+            }
+        }
+    }
+    assert!(
+        accepted > 50 && refused > 50,
+        "{accepted} accepted, {refused} refused: too far from the good one"
+    );
+}
+
+#[test]
+fn arbitrary_variables_never_panic() {
+    let place = Place::new();
+    place.write("sentinel.toml", "");
+    let names = [
+        "AGENT", "SERVICES", "SHOP", "HTTP", "JSON", "STATUS", "LABELS", "", "Ü", "a.b", "RECOVERY", "AFTER",
+    ];
+    let values = [
+        "",
+        "1",
+        "[",
+        "{",
+        "[1]",
+        "{a=1}",
+        "true",
+        "x",
+        "\u{fffd}",
+        "a,b",
+        "10s",
+        "{ \"/a\" = [1, {}] }",
+    ];
+    for seed in 1..=3000 {
+        let mut random = Random(seed * 0x9e37_79b9);
+        let env: Variables = (0..random.below(4))
+            .map(|_| {
+                let path: Vec<_> = (0..=random.below(5))
+                    .map(|_| names[random.below(names.len())])
+                    .collect();
+                (
+                    format!("SENTINEL__{}", path.join("__")),
+                    values[random.below(values.len())].to_owned(),
+                )
+            })
+            .collect();
+        if let Err(errors) = config::load(&place.main(), env.clone()) {
+            assert!(!errors.problems.is_empty(), "{env:?}");
+        }
+    }
+}

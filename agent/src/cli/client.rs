@@ -211,11 +211,15 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     error.to_string()
 }
 
-/// The group that may use `socket`, or, where that cannot be seen, the group that may enter its directory.
+/// The group other than root's that may use `socket`, or, where that cannot be seen, that may enter its directory.
 fn owning_group(socket: &Path) -> Option<String> {
+    const ROOT: u32 = 0;
     let found = fs::metadata(socket)
         .or_else(|_| fs::metadata(socket.parent().unwrap_or(socket)))
         .ok()?;
+    if found.gid() == ROOT {
+        return None;
+    }
     let number = found.gid().to_string();
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     let named = groups.lines().find_map(|line| {

@@ -48,14 +48,14 @@ fn service(name: &str, state: &str) -> ServiceStatus {
     }
 }
 
-fn probe(ok: Option<bool>, text: &str, status_code: Option<u16>) -> Option<ProbeStatus> {
-    Some(ProbeStatus {
+fn probe(ok: Option<bool>, text: &str, status_code: Option<u16>) -> ProbeStatus {
+    ProbeStatus {
         ok,
         text: text.to_owned(),
         status_code,
         latency_ms: 2.6,
         at: at("2026-03-01T11:59:55Z"),
-    })
+    }
 }
 
 fn waiting(what: &str, seconds: f64) -> Waiting {
@@ -73,7 +73,7 @@ fn shop() -> ServiceStatus {
         }),
         waiting: vec![waiting("next attempt", 8.0), waiting("next probe", 9.0)],
         target: "down: killed by signal KILL".to_owned(),
-        last_probe: probe(Some(false), "connection refused", None),
+        last_probe: Some(probe(Some(false), "connection refused", None)),
         incident: Some(3),
         attempts_left: 2,
         recoveries_total: 7,
@@ -83,13 +83,13 @@ fn shop() -> ServiceStatus {
 
 fn everything() -> StatusResponse {
     let web = ServiceStatus {
-        last_probe: probe(Some(true), "passed", Some(200)),
+        last_probe: Some(probe(Some(true), "passed", Some(200))),
         waiting: vec![waiting("next probe", 5.0)],
         ..service("web", "healthy")
     };
     let cache = ServiceStatus {
         mode: ModeWord::Observe,
-        last_probe: probe(None, "could not ask: no file descriptor left", None),
+        last_probe: Some(probe(None, "could not ask: no file descriptor left", None)),
         ..service("cache", "unknown")
     };
     StatusResponse {
@@ -218,7 +218,7 @@ fn colours_are_only_colours() {
 #[test]
 fn what_a_service_answers_cannot_drive_the_terminal() {
     let mut evil = shop();
-    evil.last_probe = probe(Some(false), "\x1b]0;owned\x07\nweb  healthy", None);
+    evil.last_probe = Some(probe(Some(false), "\x1b]0;owned\x07\nweb  healthy", None));
     let text = status::one(&evil, plain(), &zone());
     assert!(text.contains(r"\u001b]0;owned\u0007\nweb  healthy"), "{text}");
     assert_eq!(text.lines().count(), 10);

@@ -15,6 +15,7 @@ mod layer;
 mod lines;
 mod problem;
 mod rules;
+mod scalar;
 mod schema;
 mod secret;
 mod settings;

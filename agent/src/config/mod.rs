@@ -1,9 +1,9 @@
 //! Configuration: what the user wrote, checked and turned into settings.
 //!
-//! It goes through stages. Files and variables of the environment become [layers](layer), each checked against the one
-//! [table of keys](keys) while lines and columns are at hand. The `config` crate merges them, tables deeply and the
-//! later winning: the main file, `conf.d/*.toml` beside it by name, then the environment. The result is read into
-//! [inputs], and [validation](validate) turns those into [`Settings`]. Problems are collected all the way, and reported
+//! It goes through stages. Files and variables of the environment become layers (`layer`), each checked against the one
+//! table of keys (`keys`, public as [`ROOT`]) while lines and columns are at hand. The `config` crate merges them, tables
+//! deeply and the later winning: the main file, `conf.d/*.toml` beside it by name, then the environment. The result is
+//! read into `inputs`, and `validate` turns those into [`Settings`]. Problems are collected all the way, and reported
 //! together.
 
 mod environment;
@@ -15,6 +15,7 @@ mod layer;
 mod lines;
 mod problem;
 mod rules;
+mod scalar;
 mod schema;
 mod secret;
 mod settings;
@@ -53,7 +54,7 @@ pub struct Loaded {
 
 /// Reads and checks the configuration at `path`, what stands in `conf.d` beside it, and `env`.
 ///
-/// `env` holds names and values as [`environment`] gives them; names without the prefix `SENTINEL__` are passed over.
+/// `env` holds names and values as [`environment()`] gives them; names without the prefix `SENTINEL__` are passed over.
 /// Files that the configuration names (secrets, certificates) are read too, since they belong to it.
 pub fn load(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Result<Loaded, ConfigErrors> {
     let mut findings = Findings::new(Place::source(0, path.to_string_lossy()));

@@ -21,6 +21,9 @@ use crate::store::Delivery;
 /// One attempt takes no longer, everything included.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Connecting, TLS included, takes no longer: an attempt that fails this early is known not to have arrived.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Of an answer that is a refusal, this much is read, in bytes; more than is shown, as redaction may shorten it.
 const BODY_READ: usize = 8 * 1024;
 
@@ -48,6 +51,7 @@ pub(super) fn client() -> reqwest::Result<Client> {
         .user_agent(concat!("sentinel/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .timeout(TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(1)
         .build()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -23,6 +24,9 @@ use crate::systemd::{BusAddress, Systemd, Watched, Watcher};
 use crate::watchdog::Watchdog;
 use crate::{receivers, telemetry};
 
+/// How long the last log lines may take to be written.
+const FLUSH: Duration = Duration::from_secs(1);
+
 /// Runs the agent as `config` says, until SIGTERM or SIGINT.
 pub async fn run(config: &Path) -> anyhow::Result<()> {
     let loaded = config::load(config, config::environment())?;
@@ -40,6 +44,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     watchdog.stopping();
     tracing::info!(event = "stopped", "Sentinel monitor stopped");
     tasks.shutdown().await;
+    telemetry::flush(FLUSH);
     Ok(())
 }
 
@@ -47,7 +52,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
 async fn start(settings: Settings, tasks: &mut JoinSet<()>) -> anyhow::Result<(Driver, Watchdog)> {
     let opened = Store::open(&settings.agent.state_dir).await?;
     let clock = Clock::start(opened.anchor.as_ref());
-    let prober = Arc::new(Prober::new(&Limits::from_host())?);
+    let prober = Arc::new(Prober::new(&Limits::of_process())?);
     let (sender, events) = driver::events();
     let (handle, control) = server::channel();
 
@@ -72,7 +77,7 @@ async fn start(settings: Settings, tasks: &mut JoinSet<()>) -> anyhow::Result<(D
     let mut services = BTreeMap::new();
     for service in &settings.services {
         let name = service.service.name.clone();
-        let probes = prober
+        let asked = prober
             .prepare(&service.probes)
             .with_context(|| format!("failed to prepare the probes of `{name}`"))?;
         let target = service.target.as_ref().map(|target| match target {
@@ -80,7 +85,7 @@ async fn start(settings: Settings, tasks: &mut JoinSet<()>) -> anyhow::Result<(D
             Target::Process(process) => watch_process(&name, process, &sender, tasks),
         });
         let handle = ServiceHandle {
-            probes: Arc::new(probes),
+            probes: Arc::new(asked),
             target,
             labels: service.labels.clone(),
         };

@@ -311,13 +311,13 @@ impl Driver {
         let Some(handle) = self.services.get(&service) else {
             return;
         };
-        let (prober, probes, sender) = (
+        let (asker, probes, sender) = (
             Arc::clone(&self.prober),
             Arc::clone(&handle.probes),
             self.sender.clone(),
         );
         tokio::spawn(async move {
-            let outcome = AssertUnwindSafe(prober.round(&probes)).catch_unwind().await;
+            let outcome = AssertUnwindSafe(asker.round(&probes)).catch_unwind().await;
             let outcome = outcome.unwrap_or_else(|_| ProbeOutcome {
                 verdict: Verdict::Skipped("the agent failed while probing".into()),
                 status_code: None,

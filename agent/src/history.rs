@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 use sentinel_engine::{Happening, IncidentId, Report, ServiceName};
 
-use crate::server::{
-    ActionEntry, HistoryError, IncidentDetail, IncidentQuery, IncidentSummary, MessageEntry, TimelineEntry,
-};
+use crate::server::api::{ActionEntry, IncidentDetail, IncidentSummary, MessageEntry, TimelineEntry};
+use crate::server::{HistoryError, IncidentQuery};
 use crate::store::{AttemptRow, IncidentFilter, IncidentRow, MessageRow, Store, StoreError};
 
 /// Whether a report becomes part of the history. Changes of state are for the log: the timeline tells their reasons.
@@ -28,13 +27,13 @@ pub async fn incidents(store: &Store, query: IncidentQuery) -> Result<Vec<Incide
         limit: query.limit,
         ..IncidentFilter::default()
     };
-    let rows = store.incidents(filter).await.map_err(unreadable)?;
+    let rows = store.incidents(filter).await.map_err(|error| unreadable(&error))?;
     Ok(rows.into_iter().map(summary).collect())
 }
 
 /// One incident with its story.
 pub async fn incident(store: &Store, id: IncidentId) -> Result<Option<IncidentDetail>, HistoryError> {
-    let Some(detail) = store.incident(id).await.map_err(unreadable)? else {
+    let Some(detail) = store.incident(id).await.map_err(|error| unreadable(&error))? else {
         return Ok(None);
     };
     let line = |entry: crate::store::TimelineEntry| TimelineEntry {
@@ -50,7 +49,7 @@ pub async fn incident(store: &Store, id: IncidentId) -> Result<Option<IncidentDe
     }))
 }
 
-fn unreadable(error: StoreError) -> HistoryError {
+fn unreadable(error: &StoreError) -> HistoryError {
     HistoryError(error.to_string())
 }
 

@@ -40,6 +40,16 @@ pub enum Command {
     Run,
     /// Check the configuration, and show what would be watched.
     Check,
+    /// Show the whole story on this machine: fail a service in several ways, and heal it.
+    Demo(DemoArgs),
+    /// Ask a running agent.
+    #[command(flatten)]
+    Ask(Ask),
+}
+
+/// What a running agent can be asked, over its control socket.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Ask {
     /// Show every service, or one in full.
     Status {
         /// Only this service, with everything known of it.
@@ -74,8 +84,6 @@ pub enum Command {
         /// The service.
         name: String,
     },
-    /// Show the whole story on this machine: fail a service in several ways, and heal it.
-    Demo(DemoArgs),
 }
 
 /// `sentinel demo`.
@@ -119,17 +127,19 @@ mod tests {
             let cli = parse(line).unwrap();
             assert!(cli.json);
             assert_eq!(cli.socket, Some("/s".into()));
-            assert!(matches!(cli.command, Command::Status { name: Some(name) } if name == "web"));
+            assert!(matches!(cli.command, Command::Ask(Ask::Status { name: Some(name) }) if name == "web"));
         }
     }
 
     #[test]
     fn a_pause_takes_a_duration_of_at_least_a_second() {
         let cli = parse("sentinel pause web --for 2h30m").unwrap();
-        assert!(matches!(cli.command, Command::Pause { duration: Some(duration), .. } if duration.as_secs() == 9000));
+        assert!(
+            matches!(cli.command, Command::Ask(Ask::Pause { duration: Some(duration), .. }) if duration.as_secs() == 9000)
+        );
         assert!(matches!(
             parse("sentinel pause web").unwrap().command,
-            Command::Pause { duration: None, .. }
+            Command::Ask(Ask::Pause { duration: None, .. })
         ));
         for wrong in ["soon", "0s", "10ms", "-1h", "99999999999999999999y"] {
             assert!(parse(&format!("sentinel pause web --for={wrong}")).is_err(), "{wrong}");

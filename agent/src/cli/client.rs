@@ -51,9 +51,6 @@ pub enum ClientError {
     /// What came is no answer.
     #[error("the agent's answer cannot be read: {0}")]
     Garbled(String),
-    /// The command is not one of those that ask an agent.
-    #[error("this command does not talk to a running agent")]
-    NotHere,
 }
 
 /// A `Result` of asking.
@@ -160,7 +157,6 @@ impl ClientError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Refused(_) => Exit::No,
-            Self::NotHere => Exit::Usage,
             Self::Failed(_) | Self::Unreachable { .. } | Self::Garbled(_) => Exit::Unreachable,
         }
     }

@@ -17,7 +17,7 @@ mod table;
 mod tests;
 mod words;
 
-pub use args::{Cli, Command, DemoArgs};
+pub use args::{Ask, Cli, Command, DemoArgs};
 pub use check::check;
 pub use client::{Client, ClientError};
 pub use exit::Exit;
@@ -38,7 +38,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Run => run_agent(&cli.config),
         Command::Check => run_check(cli),
         Command::Demo(args) => on_runtime(demo::run(args)).unwrap_or_else(|exit| exit),
-        _ => on_runtime(control(cli)).unwrap_or_else(|exit| exit),
+        Command::Ask(ask) => on_runtime(control(cli, ask)).unwrap_or_else(|exit| exit),
     }
 }
 
@@ -77,30 +77,27 @@ fn on_runtime<T>(task: impl Future<Output = T>) -> Result<T, Exit> {
 }
 
 /// Asks a running agent, and writes its answer to stdout, or why there is none to stderr.
-async fn control(cli: &Cli) -> Exit {
-    match answer(cli).await {
+async fn control(cli: &Cli, ask: &Ask) -> Exit {
+    match answer(cli, ask).await {
         Ok(text) => print(&text),
         Err(error) => fail(error.exit(), &error.explain()),
     }
 }
 
 /// What to write to stdout.
-async fn answer(cli: &Cli) -> Result<String, ClientError> {
+async fn answer(cli: &Cli, ask: &Ask) -> Result<String, ClientError> {
     let client = Client::new(&control_socket(cli))?;
     let view = View {
         json: cli.json,
         paint: Paint::for_stdout(),
         zone: TimeZone::system(),
     };
-    match &cli.command {
-        Command::Status { name } => status::run(&client, &view, name.as_deref()).await,
-        Command::Incidents { id, service, limit } => {
-            incidents::run(&client, &view, *id, service.as_deref(), *limit).await
-        }
-        Command::Restart { name } => operator::restart(&client, &view, name).await,
-        Command::Pause { name, duration } => operator::pause(&client, &view, name, *duration).await,
-        Command::Resume { name } => operator::resume(&client, &view, name).await,
-        Command::Run | Command::Check | Command::Demo(_) => Err(ClientError::NotHere),
+    match ask {
+        Ask::Status { name } => status::run(&client, &view, name.as_deref()).await,
+        Ask::Incidents { id, service, limit } => incidents::run(&client, &view, *id, service.as_deref(), *limit).await,
+        Ask::Restart { name } => operator::restart(&client, &view, name).await,
+        Ask::Pause { name, duration } => operator::pause(&client, &view, name, *duration).await,
+        Ask::Resume { name } => operator::resume(&client, &view, name).await,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The way from the server to the driver: a queue of requests, each with its own way back.
 
 use jiff::Timestamp;
-use sentinel_engine::{IncidentId, OperatorRequest, ServiceName, ServiceSnapshot, Time};
+use sentinel_engine::{IncidentId, OperatorRequest, RequestError, ServiceName, ServiceSnapshot, Time};
 use tokio::sync::{mpsc, oneshot};
 
 use super::api::{IncidentDetail, IncidentSummary};
@@ -25,7 +25,7 @@ pub enum ControlRequest {
         /// What is wanted.
         request: OperatorRequest,
         /// The way back: whether the engine has it.
-        reply: oneshot::Sender<Result<(), UnknownService>>,
+        reply: oneshot::Sender<Result<(), RequestError>>,
     },
     /// The newest incidents.
     Incidents {
@@ -62,11 +62,6 @@ pub struct IncidentQuery {
     /// At most this many; between 1 and 1000.
     pub limit: u32,
 }
-
-/// No such service is configured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no such service")]
-pub struct UnknownService;
 
 /// What is stored could not be read; holds the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -21,6 +21,6 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use control::{ControlHandle, ControlRequest, HistoryError, IncidentQuery, StatusView, UnknownService, channel};
+pub use control::{ControlHandle, ControlRequest, HistoryError, IncidentQuery, StatusView, channel};
 pub use routes::{Access, ServerInfo, router};
 pub use socket::{ControlSocket, ServerError};

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router, middleware};
 use jiff::Timestamp;
-use sentinel_engine::{IncidentId, OperatorRequest};
+use sentinel_engine::{IncidentId, OperatorRequest, RequestError};
 use serde::Deserialize;
 use tracing::info;
 
@@ -182,8 +182,11 @@ async fn operate(
         request,
         reply,
     };
-    let known = shared.driver.ask(wrap).await?;
-    known.map_err(|_| unknown_service(&name))?;
+    let accepted = shared.driver.ask(wrap).await?;
+    accepted.map_err(|error| match error {
+        RequestError::UnknownService => unknown_service(&name),
+        other => Refusal(StatusCode::CONFLICT, format!("`{name}`: {other}")),
+    })?;
     let peer = asker.map_or(Peer::default(), |Extension(ConnectInfo(peer))| peer);
     info!(
         service = name,

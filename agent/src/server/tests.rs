@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sentinel_engine::{
-    Hold, IncidentId, Mode, OperatorRequest, ProbeFailure, ProbeOutcome, ProbePhase, ServiceSnapshot, State, Time,
-    Verdict,
+    Hold, IncidentId, Mode, OperatorRequest, ProbeFailure, ProbeOutcome, ProbePhase, RequestError, ServiceSnapshot,
+    State, Time, Verdict,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -21,8 +21,8 @@ use tokio::time::timeout;
 use super::api::{IncidentDetail, IncidentSummary};
 use super::bounded::Bounded;
 use super::{
-    Access, ControlHandle, ControlRequest, ControlSocket, HistoryError, ServerError, ServerInfo, StatusView,
-    UnknownService, channel, router,
+    Access, ControlHandle, ControlRequest, ControlSocket, HistoryError, ServerError, ServerInfo, StatusView, channel,
+    router,
 };
 
 /// Longer than anything here takes.
@@ -117,7 +117,11 @@ async fn drive(mut requests: mpsc::Receiver<ControlRequest>, asked: mpsc::Unboun
                 if known {
                     asked.send((service.to_string(), request)).unwrap();
                 }
-                let _ = reply.send(if known { Ok(()) } else { Err(UnknownService) });
+                let _ = reply.send(if known {
+                    Ok(())
+                } else {
+                    Err(RequestError::UnknownService)
+                });
             }
             ControlRequest::Incidents { query, reply } => drop(reply.send(match query.service.as_deref() {
                 Some("broken") => Err(HistoryError("disk I/O error".to_owned())),

@@ -39,6 +39,11 @@ impl ActiveState {
         }
     }
 
+    /// Whether `word` is systemd's word for it.
+    pub(super) fn is_called(self, word: &str) -> bool {
+        self == Self::from_word(word)
+    }
+
     /// Whether nothing of it runs and nothing of it is on its way.
     pub(super) fn is_down(self) -> bool {
         matches!(self, Self::Inactive | Self::Failed)

@@ -13,25 +13,27 @@
 //!
 //! With the bus:
 //!
-//! * [`message`]: the calls that are made, and the signals and replies that come back
-//! * [`session`]: the life of one connection; [`peers`] and [`requests`] are parts of it
 //! * [`watcher`]: connecting, again and again
-//! * [`restart`]: the verbs
+//! * [`session`]: the life of one connection; [`message`], [`calls`] and [`peers`] are what it speaks
+//! * [`units`]: what outlives it
+//! * [`requests`], [`restart`]: the handle, and the verbs
 
 mod attribution;
+mod calls;
 mod cause;
 mod classify;
 mod facts;
 mod journal;
-//mod message;
+mod message;
 mod names;
-//mod peers;
-//mod requests;
-//mod restart;
-//mod session;
+mod peers;
+mod requests;
+mod restart;
+mod session;
 mod supervisor;
 mod tracker;
-//mod watcher;
+mod units;
+mod watcher;
 
-//pub use requests::Systemd;
-//pub use watcher::{BusAddress, Watched, Watcher};
+pub use requests::Systemd;
+pub use watcher::{BusAddress, Watched, Watcher};

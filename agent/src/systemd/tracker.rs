@@ -150,6 +150,14 @@ impl Tracker {
             self.at_rest = true;
         }
     }
+
+    /// A job that ended turned out to have been the agent's.
+    pub(super) fn job_is_own(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.iter_mut().find(|job| job.id == id && !job.own) {
+            job.own = true;
+            self.concluded = None;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,211 @@
+//! What the facts about a unit, and what is remembered of it, mean.
+
+use std::time::Duration;
+
+use sentinel_engine::{Activity, Cause, Intent, Observation, Supervisor, TargetState};
+
+use super::attribution::attribute;
+use super::cause::cause_of;
+use super::facts::{ActiveState, Facts};
+use super::journal::Past;
+use super::supervisor::after_end;
+use super::tracker::{Conclusion, Tracker};
+
+/// What is known beside the unit itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct World {
+    /// `CLOCK_MONOTONIC` in microseconds.
+    pub(super) now: u64,
+    /// Whether the host is going down.
+    pub(super) host_stopping: bool,
+    /// Whether the unit's pending job is one of the agent's.
+    pub(super) own_job: bool,
+}
+
+/// The outcome of looking at a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// This is what it means.
+    Seen(Box<Observation>),
+    /// That depends on the units it is bound to, conflicts with, or is triggered by.
+    AskPeers,
+    /// It went down while nobody watched: that depends on what the journal says.
+    AskJournal,
+}
+
+/// Judges a unit. Remembers in the tracker what it concluded about its going down.
+pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
+    let state = match state_of(tracker, world) {
+        Ok(state) => state,
+        Err(question) => return question,
+    };
+    let running = matches!(state, TargetState::Running);
+    let supervisor = match (&state, &tracker.concluded) {
+        // Only what is down can be restarted. A unit that runs and hangs is nobody's but the agent's.
+        (TargetState::Down { .. }, Some(concluded)) => concluded.supervisor,
+        (TargetState::Busy(Activity::AutoRestart), _) => Supervisor::Active,
+        _ => Supervisor::Passive,
+    };
+    let started = tracker.facts.active_enter;
+    Verdict::Seen(Box::new(Observation {
+        state,
+        instance: tracker.instance.clone(),
+        age: (running && started != 0).then(|| Duration::from_micros(world.now.saturating_sub(started))),
+        supervisor,
+    }))
+}
+
+fn state_of(tracker: &mut Tracker, world: World) -> Result<TargetState, Verdict> {
+    let facts = &tracker.facts;
+    if let Some(activity) = activity_of(facts, world.own_job) {
+        return Ok(TargetState::Busy(activity));
+    }
+    match facts.active_state {
+        ActiveState::Active => Ok(TargetState::Running),
+        ActiveState::Inactive | ActiveState::Failed => match unusable(facts) {
+            Some(reason) => Ok(TargetState::Unusable(reason)),
+            None => down(tracker, world),
+        },
+        _ => Ok(TargetState::Unknown(format!(
+            "systemd says that it is `{}`, which means nothing to Sentinel",
+            facts.sub_state
+        ))),
+    }
+}
+
+/// What somebody is doing with the unit. Any state with a job is about to change.
+fn activity_of(facts: &Facts, own_job: bool) -> Option<Activity> {
+    match facts.active_state {
+        ActiveState::Activating if facts.sub_state.starts_with("auto-restart") => Some(Activity::AutoRestart),
+        ActiveState::Activating => Some(Activity::Starting),
+        ActiveState::Deactivating => Some(Activity::Stopping),
+        ActiveState::Reloading => Some(Activity::Reloading),
+        _ if facts.job != 0 && own_job => Some(Activity::Starting),
+        _ if facts.job != 0 => Some(Activity::Job),
+        _ if facts.frozen => Some(Activity::Frozen),
+        _ => None,
+    }
+}
+
+/// Why a unit that is down cannot be started as it is.
+fn unusable(facts: &Facts) -> Option<String> {
+    match facts.load_state.as_str() {
+        "not-found" => Some("there is no such unit".to_owned()),
+        "masked" => Some("the unit is masked".to_owned()),
+        "bad-setting" | "error" if facts.load_error.is_empty() => {
+            Some("systemd cannot make sense of the unit file".to_owned())
+        }
+        "bad-setting" | "error" => Some(facts.load_error.clone()),
+        _ if facts.assert_failed() => Some("an Assert...= of the unit is not met".to_owned()),
+        _ => None,
+    }
+}
+
+fn down(tracker: &mut Tracker, world: World) -> Result<TargetState, Verdict> {
+    let supervisor = after_end(&tracker.facts, tracker.at_rest);
+    if tracker.concluded.is_none() {
+        let (intent, cause) = conclude(tracker, world)?;
+        tracker.concluded = Some(Conclusion {
+            supervisor: match intent {
+                Intent::Crash | Intent::CleanExit | Intent::Unclear => supervisor,
+                _ => Supervisor::Passive,
+            },
+            intent,
+            cause,
+        });
+    }
+    let (intent, cause) = match &mut tracker.concluded {
+        Some(concluded) => {
+            if concluded.supervisor == Supervisor::Active && tracker.at_rest {
+                concluded.supervisor = Supervisor::GaveUp;
+            }
+            (concluded.intent, concluded.cause.clone())
+        }
+        None => (Intent::Unclear, Cause::Unknown),
+    };
+    Ok(TargetState::Down { intent, cause })
+}
+
+/// On whose account the unit is down, and why.
+fn conclude(tracker: &Tracker, world: World) -> Result<(Intent, Cause), Verdict> {
+    let facts = &tracker.facts;
+    let failed = facts.active_state == ActiveState::Failed;
+    if !failed && facts.condition_failed() {
+        let result = "a Condition...= of the unit is not met".to_owned();
+        return Ok((Intent::NotApplicable, Cause::Other { result }));
+    }
+    if !failed && facts.is_plain_oneshot() && matches!(facts.result.as_str(), "success" | "") {
+        // It did its work, or was never asked to: there is nothing that should be running.
+        return Ok((Intent::NotApplicable, cause_of(facts)));
+    }
+    if was_stopped(tracker) {
+        return Ok((stopped_by(tracker, world)?, cause_of(facts)));
+    }
+    if tracker.unwitnessed {
+        return after_gap(tracker, world);
+    }
+    if tracker.jobs.last().is_some_and(|job| job.result == "dependency") {
+        return Ok((Intent::DependencyStop, Cause::Dependency));
+    }
+    if failed {
+        return Ok((Intent::Crash, cause_of(facts)));
+    }
+    ended_by_itself(tracker, cause_of(facts))
+}
+
+/// Whether a job of somebody else stopped it: the last one was carried out, and left it down.
+///
+/// An end without any job known counts as a stop only when it began as one. Used beside a known job this would take a
+/// restart that runs into the start limit for a stop.
+fn was_stopped(tracker: &Tracker) -> bool {
+    match tracker.jobs.iter().rev().find(|job| !job.own) {
+        Some(job) => job.result == "done" && job.state.is_down(),
+        None => tracker.jobs.is_empty() && tracker.stop_began,
+    }
+}
+
+fn stopped_by(tracker: &Tracker, world: World) -> Result<Intent, Verdict> {
+    match &tracker.peers {
+        Some(peers) => Ok(attribute(&tracker.facts, peers, world.host_stopping)),
+        None if world.host_stopping => Ok(Intent::Shutdown),
+        None => Err(Verdict::AskPeers),
+    }
+}
+
+/// A service of a socket, timer or path that waits is not missed while it is not needed.
+fn ended_by_itself(tracker: &Tracker, cause: Cause) -> Result<(Intent, Cause), Verdict> {
+    let triggers = &tracker.facts.triggered_by;
+    if triggers.is_empty() {
+        return Ok((Intent::CleanExit, cause));
+    }
+    let peers = tracker.peers.as_ref().ok_or(Verdict::AskPeers)?;
+    let armed = peers
+        .iter()
+        .any(|peer| triggers.contains(&peer.name) && peer.state == ActiveState::Active);
+    let intent = if armed { Intent::NotApplicable } else { Intent::CleanExit };
+    Ok((intent, cause))
+}
+
+/// It is down, and nobody saw how that came.
+fn after_gap(tracker: &Tracker, world: World) -> Result<(Intent, Cause), Verdict> {
+    let past = tracker.past.as_ref().ok_or(Verdict::AskJournal)?;
+    let cause = cause_of(&tracker.facts);
+    let failed = tracker.facts.active_state == ActiveState::Failed;
+    match past {
+        Past::Stopped => Ok((stopped_by(tracker, world)?, cause)),
+        Past::Dependency => Ok((Intent::DependencyStop, Cause::Dependency)),
+        Past::Crashed(_) if failed => Ok((Intent::Crash, cause)),
+        // Somebody has reset it since.
+        Past::Crashed(told) => Ok((Intent::Unclear, told.clone().unwrap_or(cause))),
+        Past::Exited if !failed => ended_by_itself(tracker, cause),
+        _ if failed => Ok((Intent::Unclear, cause)),
+        // It did not run when the watch began, so nobody missed it then.
+        _ => match ended_by_itself(tracker, cause)? {
+            (Intent::NotApplicable, cause) => Ok((Intent::NotApplicable, cause)),
+            (_, cause) => Ok((Intent::OperatorStop, cause)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,368 @@
+use super::super::attribution::Peer;
+use super::super::facts::ExitSet;
+use super::super::tracker::FinishedJob;
+use super::*;
+
+const WORLD: World = World {
+    now: 5_000_000,
+    host_stopping: false,
+    own_job: false,
+};
+
+fn facts(state: ActiveState) -> Facts {
+    Facts {
+        id: "a.service".into(),
+        load_state: "loaded".into(),
+        active_state: state,
+        result: "success".into(),
+        restart: "no".into(),
+        service_type: "simple".into(),
+        condition_at: 1,
+        condition_result: true,
+        assert_at: 1,
+        assert_result: true,
+        active_enter: 2_000_000,
+        restart_prevent: ExitSet::default(),
+        ..Facts::default()
+    }
+}
+
+fn seen(facts: Facts) -> Tracker {
+    Tracker {
+        facts,
+        instance: Some("01".into()),
+        peers: Some(Vec::new()),
+        ..Tracker::default()
+    }
+}
+
+fn with_jobs(mut tracker: Tracker, jobs: &[(bool, &str, ActiveState)]) -> Tracker {
+    tracker.jobs = jobs
+        .iter()
+        .map(|(own, result, state)| FinishedJob {
+            id: 1,
+            own: *own,
+            result: (*result).into(),
+            state: *state,
+        })
+        .collect();
+    tracker
+}
+
+fn state(tracker: &Tracker, world: World) -> TargetState {
+    match classify(&mut tracker.clone(), world) {
+        Verdict::Seen(observation) => observation.state,
+        question => panic!("{question:?}"),
+    }
+}
+
+fn intent(tracker: &Tracker) -> Intent {
+    match state(tracker, WORLD) {
+        TargetState::Down { intent, .. } => intent,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn killed() -> Facts {
+    Facts {
+        result: "signal".into(),
+        exec_code: 2,
+        exec_status: 9,
+        ..facts(ActiveState::Failed)
+    }
+}
+
+#[test]
+fn what_is_not_down_is_running_or_busy() {
+    let sub = |state, sub: &str| Facts {
+        sub_state: sub.into(),
+        ..facts(state)
+    };
+    let job = |state| Facts { job: 7, ..facts(state) };
+    let busy = TargetState::Busy;
+    for (facts, expected) in [
+        (facts(ActiveState::Active), TargetState::Running),
+        (sub(ActiveState::Active, "exited"), TargetState::Running),
+        (job(ActiveState::Active), busy(Activity::Job)),
+        (job(ActiveState::Inactive), busy(Activity::Job)),
+        (job(ActiveState::Failed), busy(Activity::Job)),
+        (sub(ActiveState::Activating, "start-pre"), busy(Activity::Starting)),
+        (sub(ActiveState::Activating, "a-word-of-the-future"), busy(Activity::Starting)),
+        (sub(ActiveState::Activating, "auto-restart"), busy(Activity::AutoRestart)),
+        (sub(ActiveState::Activating, "auto-restart-queued"), busy(Activity::AutoRestart)),
+        (job(ActiveState::Deactivating), busy(Activity::Stopping)),
+        (facts(ActiveState::Reloading), busy(Activity::Reloading)),
+        (
+            Facts {
+                frozen: true,
+                ..facts(ActiveState::Active)
+            },
+            busy(Activity::Frozen),
+        ),
+    ] {
+        assert_eq!(state(&seen(facts.clone()), WORLD), expected, "{facts:?}");
+    }
+    let own = World { own_job: true, ..WORLD };
+    assert_eq!(
+        state(&seen(job(ActiveState::Failed)), own),
+        TargetState::Busy(Activity::Starting)
+    );
+    assert!(matches!(
+        state(&seen(facts(ActiveState::Other)), WORLD),
+        TargetState::Unknown(_)
+    ));
+}
+
+#[test]
+fn a_unit_that_cannot_be_started_is_unusable_once_it_is_down() {
+    for load_state in ["not-found", "masked", "bad-setting", "error"] {
+        let with = |state| {
+            seen(Facts {
+                load_state: load_state.into(),
+                ..facts(state)
+            })
+        };
+        assert!(matches!(state(&with(ActiveState::Failed), WORLD), TargetState::Unusable(_)));
+        assert_eq!(state(&with(ActiveState::Active), WORLD), TargetState::Running, "{load_state}");
+    }
+    let assert_failed = Facts {
+        assert_result: false,
+        ..facts(ActiveState::Inactive)
+    };
+    assert!(matches!(state(&seen(assert_failed), WORLD), TargetState::Unusable(_)));
+}
+
+#[test]
+fn jobs_tell_a_stop_from_a_crash() {
+    use ActiveState::{Active, Failed, Inactive};
+    let clean = || facts(Inactive);
+    let exit = || Facts {
+        result: "exit-code".into(),
+        exec_code: 1,
+        exec_status: 143,
+        ..facts(Failed)
+    };
+    for (what, tracker, expected) in [
+        (
+            "a clean stop",
+            with_jobs(seen(clean()), &[(false, "done", Inactive)]),
+            Intent::OperatorStop,
+        ),
+        (
+            "a stop that ends failed",
+            with_jobs(seen(exit()), &[(false, "done", Failed)]),
+            Intent::OperatorStop,
+        ),
+        ("kill -9", seen(killed()), Intent::Crash),
+        ("kill -9 after a start job", with_jobs(seen(killed()), &[(false, "done", Active)]), Intent::Crash),
+        ("kill -TERM, or a clean exit", seen(clean()), Intent::CleanExit),
+        (
+            "a restart that runs into the start limit",
+            with_jobs(
+                Tracker {
+                    stop_began: true,
+                    ..seen(Facts {
+                        result: "start-limit-hit".into(),
+                        ..facts(Failed)
+                    })
+                },
+                &[(false, "failed", Failed)],
+            ),
+            Intent::Crash,
+        ),
+        (
+            "our own restart that runs into the start limit",
+            with_jobs(
+                Tracker {
+                    stop_began: true,
+                    ..seen(exit())
+                },
+                &[(true, "failed", Failed)],
+            ),
+            Intent::Crash,
+        ),
+        (
+            "our own restart that found nothing to do after a crash",
+            with_jobs(seen(killed()), &[(true, "done", Failed)]),
+            Intent::Crash,
+        ),
+        (
+            "our own restart that found nothing to do after a stop",
+            with_jobs(seen(clean()), &[(false, "done", Inactive), (true, "done", Inactive)]),
+            Intent::OperatorStop,
+        ),
+        (
+            "a stop whose job's end was missed",
+            Tracker {
+                stop_began: true,
+                ..seen(clean())
+            },
+            Intent::OperatorStop,
+        ),
+        (
+            "a start that failed for a dependency",
+            with_jobs(seen(clean()), &[(false, "dependency", Inactive)]),
+            Intent::DependencyStop,
+        ),
+        (
+            "an operator stopped it while our start ran",
+            with_jobs(seen(clean()), &[(true, "canceled", Inactive), (false, "done", Inactive)]),
+            Intent::OperatorStop,
+        ),
+        (
+            "a start job whose condition was not met",
+            with_jobs(
+                seen(Facts {
+                    condition_result: false,
+                    ..clean()
+                }),
+                &[(false, "done", Inactive)],
+            ),
+            Intent::NotApplicable,
+        ),
+        (
+            "a oneshot that did its work",
+            with_jobs(
+                seen(Facts {
+                    service_type: "oneshot".into(),
+                    ..clean()
+                }),
+                &[(false, "done", Inactive)],
+            ),
+            Intent::NotApplicable,
+        ),
+        (
+            "a oneshot that failed",
+            with_jobs(
+                seen(Facts {
+                    service_type: "oneshot".into(),
+                    ..exit()
+                }),
+                &[(false, "failed", Failed)],
+            ),
+            Intent::Crash,
+        ),
+        (
+            "a oneshot that remains, stopped",
+            with_jobs(
+                seen(Facts {
+                    service_type: "oneshot".into(),
+                    remain_after_exit: true,
+                    ..clean()
+                }),
+                &[(false, "done", Inactive)],
+            ),
+            Intent::OperatorStop,
+        ),
+    ] {
+        assert_eq!(intent(&tracker), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_stop_is_attributed_only_after_asking() {
+    let mut tracker = with_jobs(
+        seen(facts(ActiveState::Inactive)),
+        &[(false, "done", ActiveState::Inactive)],
+    );
+    tracker.peers = None;
+    assert_eq!(classify(&mut tracker, WORLD), Verdict::AskPeers);
+    let stopping = World {
+        host_stopping: true,
+        ..WORLD
+    };
+    assert!(matches!(
+        state(&tracker, stopping),
+        TargetState::Down {
+            intent: Intent::Shutdown,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_service_whose_socket_listens_is_not_missed() {
+    let mut tracker = seen(Facts {
+        triggered_by: vec!["a.socket".into()],
+        ..facts(ActiveState::Inactive)
+    });
+    let socket = |state| Peer {
+        name: "a.socket".into(),
+        state,
+        ..Peer::default()
+    };
+    tracker.peers = Some(vec![socket(ActiveState::Active)]);
+    assert_eq!(intent(&tracker), Intent::NotApplicable);
+    tracker.peers = Some(vec![socket(ActiveState::Failed)]);
+    assert_eq!(intent(&tracker), Intent::CleanExit);
+}
+
+#[test]
+fn after_a_gap_the_journal_decides() {
+    let down = |state, past| Tracker {
+        unwitnessed: true,
+        past: Some(past),
+        ..seen(if state == ActiveState::Failed {
+            killed()
+        } else {
+            facts(state)
+        })
+    };
+    let (inactive, failed) = (ActiveState::Inactive, ActiveState::Failed);
+    for (state, past, expected) in [
+        (inactive, Past::Stopped, Intent::OperatorStop),
+        (failed, Past::Stopped, Intent::OperatorStop),
+        (failed, Past::Crashed(None), Intent::Crash),
+        (inactive, Past::Crashed(None), Intent::Unclear),
+        (inactive, Past::Exited, Intent::CleanExit),
+        (inactive, Past::Dependency, Intent::DependencyStop),
+        (inactive, Past::Unknown, Intent::OperatorStop),
+        (failed, Past::Unknown, Intent::Unclear),
+    ] {
+        assert_eq!(intent(&down(state, past.clone())), expected, "{state:?} {past:?}");
+    }
+    let mut unasked = down(inactive, Past::Unknown);
+    unasked.past = None;
+    assert_eq!(classify(&mut unasked, WORLD), Verdict::AskJournal);
+}
+
+#[test]
+fn a_reset_does_not_change_why_it_is_down() {
+    let mut tracker = seen(killed());
+    let Verdict::Seen(before) = classify(&mut tracker, WORLD) else {
+        panic!("a crash needs no questions");
+    };
+    tracker.facts = facts(ActiveState::Inactive);
+    let Verdict::Seen(after) = classify(&mut tracker, WORLD) else {
+        panic!("a reset needs no questions");
+    };
+    assert_eq!(after, before);
+}
+
+#[test]
+fn systemd_goes_first_until_it_is_at_rest() {
+    let mut tracker = seen(Facts {
+        restart: "on-failure".into(),
+        ..killed()
+    });
+    let supervisor = |tracker: &mut Tracker| match classify(tracker, WORLD) {
+        Verdict::Seen(observation) => observation.supervisor,
+        question => panic!("{question:?}"),
+    };
+    assert_eq!(supervisor(&mut tracker), Supervisor::Active);
+    tracker.at_rest = true;
+    assert_eq!(supervisor(&mut tracker), Supervisor::GaveUp);
+
+    tracker = seen(killed());
+    assert_eq!(supervisor(&mut tracker), Supervisor::Passive);
+}
+
+#[test]
+fn only_what_runs_has_an_age() {
+    let age = |facts| match classify(&mut seen(facts), WORLD) {
+        Verdict::Seen(observation) => observation.age,
+        question => panic!("{question:?}"),
+    };
+    assert_eq!(age(facts(ActiveState::Active)), Some(Duration::from_secs(3)));
+    assert_eq!(age(facts(ActiveState::Inactive)), None);
+}

@@ -1,0 +1,39 @@
+//! systemd units over D-Bus: watched, classified, restarted.
+//!
+//! [`Watcher::run`] owns the one connection to the bus. It hears from PID 1 at once when a unit changes, keeps the facts
+//! of every watched unit, and sends an observation whenever what they mean has changed. [`Systemd`] is the handle by
+//! which everybody else asks for a restart, or changes the set of units.
+//!
+//! Pure, without the bus, and tested by tables:
+//!
+//! * [`facts`]: what PID 1 says of a unit, taken from its properties
+//! * [`tracker`]: what has to be remembered of a unit between signals, to tell a stop from a crash
+//! * [`classify`]: what it all means; [`cause`], [`supervisor`] and [`attribution`] are parts of that question
+//! * [`journal`]: what PID 1's journal says of a unit that went down while nobody watched
+//!
+//! With the bus:
+//!
+//! * [`watcher`]: connecting, again and again
+//! * [`session`]: the life of one connection; [`message`], [`calls`] and [`peers`] are what it speaks
+//! * [`units`]: what outlives it
+//! * [`requests`], [`restart`]: the handle, and the verbs
+
+mod attribution;
+mod calls;
+mod cause;
+mod classify;
+mod facts;
+mod journal;
+mod message;
+mod names;
+mod peers;
+mod requests;
+mod restart;
+mod session;
+mod supervisor;
+mod tracker;
+mod units;
+mod watcher;
+
+pub use requests::Systemd;
+pub use watcher::{BusAddress, Watched, Watcher};

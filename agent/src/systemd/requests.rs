@@ -1,0 +1,99 @@
+//! The handle to a running watcher, and what it asks of it.
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::facts::Facts;
+use super::message::{CallError, JobMethod};
+use super::watcher::Watched;
+
+/// Requests that wait for the watcher. The engine has few actions in flight; more than this is a fault, and waits.
+pub(super) const REQUESTS_MAX: usize = 32;
+
+/// Asks a [`super::Watcher`] for something, over its connection to the bus. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Systemd {
+    requests: mpsc::Sender<Request>,
+    units: watch::Sender<Vec<Watched>>,
+}
+
+/// What can be asked of the connection.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// The facts about a unit as they are now.
+    Read {
+        unit: String,
+        interface: &'static str,
+        reply: oneshot::Sender<Result<Facts, CallError>>,
+    },
+    /// `ResetFailedUnit`.
+    ResetFailed {
+        unit: String,
+        reply: oneshot::Sender<Result<(), CallError>>,
+    },
+    /// A job; answered with its result once it is gone.
+    Job {
+        unit: String,
+        method: JobMethod,
+        reply: oneshot::Sender<Result<String, CallError>>,
+    },
+}
+
+impl Request {
+    /// Answers that nothing was done.
+    pub(super) fn refuse(self) {
+        // Whoever asked may have stopped waiting.
+        match self {
+            Self::Read { reply, .. } => drop(reply.send(Err(CallError::NotConnected))),
+            Self::ResetFailed { reply, .. } => drop(reply.send(Err(CallError::NotConnected))),
+            Self::Job { reply, .. } => drop(reply.send(Err(CallError::NotConnected))),
+        }
+    }
+}
+
+/// The answer to a request that has been made.
+pub(super) struct Answer<T>(oneshot::Receiver<Result<T, CallError>>);
+
+impl<T> Answer<T> {
+    /// Waits for it, as long as the connection lives.
+    pub(super) async fn get(self) -> Result<T, CallError> {
+        self.0.await.unwrap_or(Err(CallError::Lost))
+    }
+}
+
+impl Systemd {
+    pub(super) fn new(requests: mpsc::Sender<Request>, units: watch::Sender<Vec<Watched>>) -> Self {
+        Self { requests, units }
+    }
+
+    /// Watches these units from now on, and no others. Units that stay are not disturbed.
+    pub fn watch(&self, units: Vec<Watched>) {
+        self.units.send_replace(units);
+    }
+
+    pub(super) async fn read(&self, unit: &str, interface: &'static str) -> Result<Answer<Facts>, CallError> {
+        let unit = unit.to_owned();
+        self.ask(|reply| Request::Read { unit, interface, reply }).await
+    }
+
+    pub(super) async fn reset_failed(&self, unit: &str) -> Result<Answer<()>, CallError> {
+        let unit = unit.to_owned();
+        self.ask(|reply| Request::ResetFailed { unit, reply }).await
+    }
+
+    pub(super) async fn job(&self, unit: &str, method: JobMethod) -> Result<Answer<String>, CallError> {
+        let unit = unit.to_owned();
+        self.ask(|reply| Request::Job { unit, method, reply }).await
+    }
+
+    /// Hands a request over. Requests are sent in the order in which they are handed over.
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, CallError>>) -> Request,
+    ) -> Result<Answer<T>, CallError> {
+        let (reply, answer) = oneshot::channel();
+        match self.requests.send(request(reply)).await {
+            Ok(()) => Ok(Answer(answer)),
+            Err(_closed) => Err(CallError::NotConnected),
+        }
+    }
+}

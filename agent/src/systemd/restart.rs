@@ -1,0 +1,254 @@
+//! The verbs: start a unit that is down, restart one that runs but is not well.
+//!
+//! Nothing here can act against an operator. Jobs are made with mode `fail`, which never takes a pending job away;
+//! `TryRestartUnit` does nothing to a unit that does not run; and a unit that changed since the decision is left alone.
+
+use std::time::Duration;
+
+use sentinel_engine::{ActionResult, Activity, Instance, Verb};
+
+use super::cause::cause_of;
+use super::facts::{ActiveState, Facts};
+use super::message::{ALL, CallError, JobMethod, UNIT};
+use super::requests::Systemd;
+
+impl Systemd {
+    /// Carries out `verb` on `unit` if it is still at the run `expected`, and waits until systemd is done with it.
+    ///
+    /// Never fails otherwise than by the result. After `deadline` the outcome is unknown, and what was asked for goes on.
+    pub async fn restart(
+        &self,
+        unit: &str,
+        verb: Verb,
+        expected: Option<&Instance>,
+        deadline: Duration,
+    ) -> ActionResult {
+        let carried_out = async {
+            match self.carry_out(unit, verb, expected).await {
+                Ok(result) | Err(result) => result,
+            }
+        };
+        tokio::time::timeout(deadline, carried_out).await.unwrap_or_else(|_elapsed| {
+            ActionResult::Unknown(format!(
+                "systemd was not done with `{unit}` within {} s",
+                deadline.as_secs_f32()
+            ))
+        })
+    }
+
+    async fn carry_out(
+        &self,
+        unit: &str,
+        verb: Verb,
+        expected: Option<&Instance>,
+    ) -> Result<ActionResult, ActionResult> {
+        let before = self.look(unit, UNIT).await.map_err(|error| nothing_done(&error))?;
+        check(verb, &before, expected)?;
+        let method = match verb {
+            Verb::Start => JobMethod::Start,
+            Verb::Restart => JobMethod::TryRestart,
+        };
+        let ended = self.reset_and(unit, method, before.active_state).await?;
+        match ended.as_str() {
+            "done" if verb == Verb::Restart => self.verify_restart(unit, &before).await,
+            "done" => Ok(ActionResult::Done),
+            "canceled" => Ok(ActionResult::Cancelled("somebody cancelled the job".to_owned())),
+            "dependency" => Ok(ActionResult::Failed("a unit it depends on could not be started".to_owned())),
+            "assert" => Ok(ActionResult::Failed("an Assert...= of the unit is not met".to_owned())),
+            other => Ok(self.explain(unit, other).await),
+        }
+    }
+
+    /// Clears the start-limit counter, then makes the job. Answers the job's result.
+    ///
+    /// A restart of a running unit whose counter is full stops it and then refuses to start it, so the counter goes first.
+    async fn reset_and(&self, unit: &str, method: JobMethod, state: ActiveState) -> Result<String, ActionResult> {
+        let needs_reset = method == JobMethod::TryRestart || state == ActiveState::Failed;
+        if !needs_reset {
+            return self.make_job(unit, method).await;
+        }
+        let reset = self.reset_failed(unit).await.map_err(|error| nothing_done(&error))?;
+        if rustix::process::geteuid().is_root() {
+            // PID 1 carries out both at once and in order: one round trip less.
+            let job = self.job(unit, method).await.map_err(|error| nothing_done(&error))?;
+            let (_, ended) = tokio::join!(reset.get(), job.get());
+            return ended.map_err(|error| class_of(&error));
+        }
+        // Everybody else is asked about at polkit, call by call, and those answers may overtake each other.
+        match reset.get().await {
+            Ok(()) => {}
+            // Without the reset a start may be refused, which harms nobody.
+            Err(CallError::Answered { .. }) if method == JobMethod::Start => {}
+            Err(error) => return Err(class_of(&error)),
+        }
+        self.make_job(unit, method).await
+    }
+
+    async fn make_job(&self, unit: &str, method: JobMethod) -> Result<String, ActionResult> {
+        let job = self.job(unit, method).await.map_err(|error| nothing_done(&error))?;
+        job.get().await.map_err(|error| class_of(&error))
+    }
+
+    /// A restart of a unit that does not run is carried out by doing nothing; only a new run proves that it was one.
+    async fn verify_restart(&self, unit: &str, before: &Facts) -> Result<ActionResult, ActionResult> {
+        match self.look(unit, UNIT).await {
+            Ok(after) if after.invocation == before.invocation || after.invocation.is_empty() => Ok(
+                ActionResult::Outdated("it was stopped before it could be restarted".to_owned()),
+            ),
+            // It was carried out, whatever became of the connection since.
+            Ok(_) | Err(_) => Ok(ActionResult::Done),
+        }
+    }
+
+    async fn explain(&self, unit: &str, result: &str) -> ActionResult {
+        match self.look(unit, ALL).await {
+            Ok(facts) if !matches!(facts.result.as_str(), "success" | "") => {
+                ActionResult::Failed(format!("the job ended as `{result}`: {}", cause_of(&facts)))
+            }
+            _ => ActionResult::Failed(format!("the job ended as `{result}`")),
+        }
+    }
+
+    async fn look(&self, unit: &str, interface: &'static str) -> Result<Facts, CallError> {
+        self.read(unit, interface).await?.get().await
+    }
+}
+
+/// Whether the unit is still what the decision was about.
+fn check(verb: Verb, now: &Facts, expected: Option<&Instance>) -> Result<(), ActionResult> {
+    let conflict = |activity: Activity| Err(ActionResult::Conflict(activity.as_str().to_owned()));
+    let outdated = |what: &str| Err(ActionResult::Outdated(what.to_owned()));
+    if now.job != 0 {
+        return conflict(Activity::Job);
+    }
+    match (now.active_state, verb) {
+        (ActiveState::Activating, _) if now.sub_state.starts_with("auto-restart") => {
+            return conflict(Activity::AutoRestart);
+        }
+        (ActiveState::Activating, _) => return conflict(Activity::Starting),
+        (ActiveState::Deactivating, _) => return conflict(Activity::Stopping),
+        (ActiveState::Reloading, _) => return conflict(Activity::Reloading),
+        (ActiveState::Active, Verb::Start) => return outdated("it runs already"),
+        (ActiveState::Inactive | ActiveState::Failed, Verb::Restart) => return outdated("it does not run any more"),
+        (ActiveState::Active, Verb::Restart) | (ActiveState::Inactive | ActiveState::Failed, Verb::Start) => {}
+        (ActiveState::Other, _) => return outdated("its state has no name that is known here"),
+    }
+    match expected {
+        // A unit that was unloaded has no run; nothing ran since, or it would have one.
+        Some(expected) if !now.invocation.is_empty() && now.invocation != expected.as_str() => {
+            outdated("it has been started again since")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The class of an error of a call that was not about to change anything, or was never made.
+fn nothing_done(error: &CallError) -> ActionResult {
+    match class_of(error) {
+        ActionResult::Unknown(why) => ActionResult::Outdated(why),
+        other => other,
+    }
+}
+
+/// The class of an error of a call that may have changed something.
+fn class_of(error: &CallError) -> ActionResult {
+    let words = error.to_string();
+    match error {
+        CallError::NotConnected => return ActionResult::Outdated(words),
+        CallError::Lost | CallError::Unexpected => return ActionResult::Unknown(words),
+        CallError::Answered { .. } => {}
+    }
+    match error.word() {
+        // The last one: the host goes down.
+        "TransactionIsDestructive" | "TransactionJobsConflicting" | "ShuttingDown" => ActionResult::Conflict(words),
+        "NoSuchUnit"
+        | "UnitMasked"
+        | "OnlyByDependency"
+        | "BadUnitSetting"
+        | "LoadFailed"
+        | "JobTypeNotApplicable"
+        | "InvalidArgs"
+        | "AccessDenied"
+        | "AuthFailed"
+        | "InteractiveAuthorizationRequired" => ActionResult::Refused(words),
+        // NoReply, Disconnected, Timeout, ServiceUnknown, ...
+        _ => ActionResult::Unknown(words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(state: ActiveState, invocation: &str) -> Facts {
+        Facts {
+            active_state: state,
+            invocation: invocation.into(),
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn a_unit_that_changed_is_left_alone() {
+        use ActiveState::{Activating, Active, Deactivating, Failed, Inactive, Reloading};
+        let job = Facts {
+            job: 3,
+            ..at(Failed, "01")
+        };
+        for (verb, now, result) in [
+            (Verb::Start, at(Failed, "01"), "ok"),
+            (Verb::Start, at(Inactive, "01"), "ok"),
+            (Verb::Start, at(Inactive, ""), "ok"),
+            (Verb::Start, at(Failed, "02"), "outdated"),
+            (Verb::Start, at(Active, "01"), "outdated"),
+            (Verb::Start, at(Activating, "01"), "conflict"),
+            (Verb::Start, job, "conflict"),
+            (Verb::Restart, at(Active, "01"), "ok"),
+            (Verb::Restart, at(Active, "02"), "outdated"),
+            (Verb::Restart, at(Failed, "01"), "outdated"),
+            (Verb::Restart, at(Inactive, ""), "outdated"),
+            (Verb::Restart, at(Deactivating, "01"), "conflict"),
+            (Verb::Restart, at(Reloading, "01"), "conflict"),
+        ] {
+            let checked = match check(verb, &now, Some(&"01".into())) {
+                Ok(()) => "ok",
+                Err(ActionResult::Outdated(_)) => "outdated",
+                Err(ActionResult::Conflict(_)) => "conflict",
+                Err(other) => panic!("{other:?}"),
+            };
+            assert_eq!(checked, result, "{verb:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn errors_have_a_class() {
+        let answered = |name: &str| CallError::Answered {
+            name: name.into(),
+            text: "why".into(),
+        };
+        for (error, expected) in [
+            ("org.freedesktop.systemd1.TransactionIsDestructive", "conflict"),
+            ("org.freedesktop.systemd1.NoSuchUnit", "refused"),
+            ("org.freedesktop.systemd1.UnitMasked", "refused"),
+            ("org.freedesktop.systemd1.OnlyByDependency", "refused"),
+            ("org.freedesktop.systemd1.BadUnitSetting", "refused"),
+            ("org.freedesktop.systemd1.LoadFailed", "refused"),
+            ("org.freedesktop.DBus.Error.AccessDenied", "refused"),
+            ("org.freedesktop.DBus.Error.InteractiveAuthorizationRequired", "refused"),
+            ("org.freedesktop.DBus.Error.NoReply", "unknown"),
+            ("org.freedesktop.DBus.Error.Disconnected", "unknown"),
+            ("org.example.Whatever", "unknown"),
+        ] {
+            let class = match class_of(&answered(error)) {
+                ActionResult::Conflict(_) => "conflict",
+                ActionResult::Refused(_) => "refused",
+                ActionResult::Unknown(_) => "unknown",
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(class, expected, "{error}");
+        }
+        assert!(matches!(class_of(&CallError::Lost), ActionResult::Unknown(_)));
+        assert!(matches!(class_of(&CallError::NotConnected), ActionResult::Outdated(_)));
+        assert!(matches!(nothing_done(&CallError::Lost), ActionResult::Outdated(_)));
+    }
+}

@@ -1,0 +1,117 @@
+//! Whether systemd will restart a unit by itself.
+
+use sentinel_engine::Supervisor;
+
+use super::facts::Facts;
+
+/// What `Restart=` means for a run that has just ended.
+///
+/// `at_rest` says that PID 1 itself was asked since, or refused a restart. It decides about an automatic restart in the
+/// same breath as it declares a unit failed, so whoever asks never sees the moment between; only signals show it. A unit
+/// that is down at rest although `Restart=` applies is one that systemd has given up. Neither `Result` nor `NRestarts`
+/// tell this reliably: at the start limit `Result` stays that of the last run, and `NRestarts` counts over all time.
+pub(super) fn after_end(facts: &Facts, at_rest: bool) -> Supervisor {
+    if facts.result == "start-limit-hit" {
+        Supervisor::GaveUp
+    } else if facts.sub_state.ends_with("-before-auto-restart") {
+        // Since version 254 the moment between has a name.
+        Supervisor::Active
+    } else if !would_restart(facts) {
+        Supervisor::Passive
+    } else if at_rest {
+        Supervisor::GaveUp
+    } else {
+        Supervisor::Active
+    }
+}
+
+/// `service_shall_restart()` of systemd's service.c, but for stops asked for, which the caller has told apart.
+fn would_restart(facts: &Facts) -> bool {
+    if !facts.id.ends_with(".service") {
+        return false;
+    }
+    let listed = |set: &super::facts::ExitSet| match facts.exec_code {
+        1 => set.codes.contains(&facts.exec_status),
+        2 | 3 => set.signals.contains(&facts.exec_status),
+        _ => false,
+    };
+    if listed(&facts.restart_prevent) {
+        return false;
+    }
+    if listed(&facts.restart_force) {
+        return true;
+    }
+    let result = facts.result.as_str();
+    match facts.restart.as_str() {
+        "always" => result != "exec-condition",
+        "on-success" => result == "success",
+        "on-failure" => !matches!(result, "success" | "exec-condition"),
+        "on-abnormal" => !matches!(result, "success" | "exit-code" | "exec-condition"),
+        "on-watchdog" => result == "watchdog",
+        "on-abort" => matches!(result, "signal" | "core-dump"),
+        // "no", and words of a later version: the agent waits out what it does not know by settling.
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::ExitSet;
+    use super::*;
+
+    fn ended(restart: &str, result: &str, code: i32, status: i32) -> Facts {
+        Facts {
+            id: "a.service".into(),
+            restart: restart.into(),
+            result: result.into(),
+            exec_code: code,
+            exec_status: status,
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn restart_applies_to_some_results() {
+        // The table of `Restart=` in systemd.service(5).
+        let results = ["success", "exit-code", "signal", "core-dump", "timeout", "watchdog", "exec-condition"];
+        for (restart, applies) in [
+            ("no", [false, false, false, false, false, false, false]),
+            ("always", [true, true, true, true, true, true, false]),
+            ("on-success", [true, false, false, false, false, false, false]),
+            ("on-failure", [false, true, true, true, true, true, false]),
+            ("on-abnormal", [false, false, true, true, true, true, false]),
+            ("on-abort", [false, false, true, true, false, false, false]),
+            ("on-watchdog", [false, false, false, false, false, true, false]),
+        ] {
+            for (result, expected) in results.iter().zip(applies) {
+                assert_eq!(would_restart(&ended(restart, result, 0, 0)), expected, "{restart} {result}");
+            }
+        }
+    }
+
+    #[test]
+    fn listed_exits_come_before_restart() {
+        let mut facts = ended("on-failure", "exit-code", 1, 42);
+        facts.restart_prevent.codes = vec![42];
+        assert!(!would_restart(&facts));
+
+        let mut facts = ended("no", "signal", 2, 15);
+        facts.restart_force = ExitSet {
+            codes: Vec::new(),
+            signals: vec![15],
+        };
+        assert!(would_restart(&facts));
+    }
+
+    #[test]
+    fn down_at_rest_although_restart_applies_is_given_up() {
+        let crash = ended("on-failure", "exit-code", 1, 1);
+        assert_eq!(after_end(&crash, false), Supervisor::Active);
+        assert_eq!(after_end(&crash, true), Supervisor::GaveUp);
+        assert_eq!(after_end(&ended("no", "exit-code", 1, 1), true), Supervisor::Passive);
+        assert_eq!(after_end(&ended("no", "start-limit-hit", 0, 0), false), Supervisor::GaveUp);
+        let mut between = crash;
+        between.sub_state = "failed-before-auto-restart".into();
+        assert_eq!(after_end(&between, true), Supervisor::Active);
+    }
+}

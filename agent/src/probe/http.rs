@@ -13,7 +13,7 @@ use sentinel_engine::{ProbeOutcome, ProbePhase, Verdict};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::ProbeError;
-use super::resolver::{STAGE, Stage};
+use super::stage::{STAGE, Stage};
 use super::{explain, failed};
 use crate::config::HttpProbe;
 use answer::{Body, Expectation};

@@ -8,7 +8,8 @@ use rustix::io::Errno;
 use rustls::CertificateError;
 use sentinel_engine::{ProbePhase, Verdict};
 
-use super::resolver::{LookupError, Stage};
+use super::resolver::LookupError;
+use super::stage::Stage;
 use super::{failed, span};
 use crate::children::one_line;
 
@@ -38,7 +39,7 @@ pub(super) fn http_error(error: &reqwest::Error, timeout: Duration) -> Verdict {
             if http.is_incomplete_message() {
                 return failed(ProbePhase::Connect, "connection closed without an answer");
             }
-            if http.is_parse() || http.is_parse_too_large() {
+            if http.is_parse() {
                 return failed(ProbePhase::Body, format!("the answer is not valid HTTP: {http}"));
             }
         }

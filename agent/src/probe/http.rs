@@ -13,7 +13,7 @@ use sentinel_engine::{ProbeOutcome, ProbePhase, Verdict};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::ProbeError;
-use super::resolver::{STAGE, Stage, reached};
+use super::stage::{STAGE, Stage};
 use super::{explain, failed};
 use crate::config::HttpProbe;
 use answer::{Body, Expectation};
@@ -73,13 +73,7 @@ impl HttpCheck {
 
     pub(super) async fn run(&self) -> ProbeOutcome {
         let start = Instant::now();
-        let exchange = async {
-            match timeout_at(start + self.timeout, self.exchange(start)).await {
-                Ok(exchange) => exchange,
-                Err(_) => (None, explain::overdue(STAGE.with(Cell::get), self.timeout)),
-            }
-        };
-        let (status_code, verdict) = STAGE.scope(Stage::Waiting.into(), exchange).await;
+        let (status_code, verdict) = STAGE.scope(Stage::Waiting.into(), self.exchange(start)).await;
         ProbeOutcome {
             verdict,
             status_code,
@@ -89,22 +83,26 @@ impl HttpCheck {
 
     /// Asks, reads the whole answer up to the cap, and judges it.
     async fn exchange(&self, start: Instant) -> Exchange {
-        let mut response = match self.ask().await {
-            Ok(response) => response,
-            Err(exchange) => return exchange,
+        let deadline = start + self.timeout;
+        let overdue = |stage| explain::overdue(stage, self.timeout);
+        let mut response = match timeout_at(deadline, self.ask()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(exchange)) => return exchange,
+            Err(_) => return (None, overdue(STAGE.with(Cell::get))),
         };
-        reached(Stage::Reading);
         let status = response.status().as_u16();
         if let Some(failure) = self.expectation.status_failure(status) {
             return (Some(status), failure);
         }
         // Also read when nobody wants it: a service that hangs after its headers does not work, and a connection
         // closed on unread data is reset, which services log as an error.
-        let body = match Body::read(&mut response, self.expectation.needs_body()).await {
-            Ok(body) => body,
-            Err(error) => return (Some(status), explain::body_error(&error, self.timeout)),
+        let body = Body::read(&mut response, self.expectation.needs_body());
+        let verdict = match timeout_at(deadline, body).await {
+            Ok(Ok(body)) => self.expectation.judge(&body, start.elapsed()),
+            Ok(Err(error)) => explain::body_error(&error, self.timeout),
+            Err(_) => overdue(Stage::Reading),
         };
-        (Some(status), self.expectation.judge(&body, start.elapsed()))
+        (Some(status), verdict)
     }
 
     /// Sends the request, and follows redirects as far as that is wanted. Done here and not by the client: the count is

@@ -1,7 +1,7 @@
 //! Active checks of a service: HTTP, TCP, command.
 //!
-//! The engine schedules; [`Prober::round`] asks once when told. To add a kind: one file beside [`http`], one arm in
-//! [`Probe`], one settings struct in [`crate::config`].
+//! The engine schedules; [`Prober::round`] asks once when told. To add a kind: one file beside `http`, one arm in
+//! `Probe`, one settings struct in [`crate::config`].
 //!
 //! Three rules hold for every kind:
 //!
@@ -16,6 +16,7 @@ mod explain;
 mod http;
 mod limits;
 mod resolver;
+mod stage;
 mod tcp;
 
 use std::time::Duration;

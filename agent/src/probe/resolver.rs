@@ -1,6 +1,5 @@
 //! Name lookups by the host's own resolver, bounded.
 
-use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::net::UnixDatagram;
@@ -10,32 +9,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
-/// How far a probe has come; tells what a deadline cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Every lookup thread is busy: the agent's fault, or that of a dead name server.
-    LookupQueued,
-    /// The name is being looked up.
-    Resolving,
-    /// The connection is being made, TLS included.
-    Connecting,
-    /// Connected and asked; nothing has come back.
-    Waiting,
-    /// The answer has begun.
-    Reading,
-}
-
-tokio::task_local! {
-    /// The stage of the probe that runs in this task. Resolver and connector are called deep inside the client, which
-    /// passes nothing through; but it calls them within the task of the request.
-    pub(super) static STAGE: Cell<Stage>;
-}
-
-/// Notes how far the current probe has come.
-pub(super) fn reached(stage: Stage) {
-    // Outside of a probe there is nobody to tell.
-    let _ = STAGE.try_with(|current| current.set(stage));
-}
+use super::stage::{Stage, reached};
 
 /// A name without address. A type of its own, to be found in the source chain of the client's errors.
 #[derive(Debug, Error)]

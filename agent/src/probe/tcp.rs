@@ -11,7 +11,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::ProbeError;
 use super::explain;
-use super::resolver::{Resolver, STAGE, Stage, reached};
+use super::resolver::Resolver;
+use super::stage::{STAGE, Stage, reached};
 use crate::config::TcpProbe;
 
 /// A TCP probe, ready to run: passes when one of the name's addresses accepts.

@@ -1,7 +1,7 @@
 //! Process targets: what neither systemd nor Docker runs, known by its pid file.
 //!
 //! A [`Process`] watches one target and restarts it. Nothing is polled: the exit of a process is told by its pidfd, a new
-//! one by inotify on the directory of the pid file (see [`changes`] for the bounded fallbacks). A run is known by pid
+//! one by inotify on the directory of the pid file (see `changes.rs` for the bounded fallbacks). A run is known by pid
 //! *and* start time, `PID:STARTTIME`, so that a pid used again is another run, and nothing is signalled but through a
 //! pidfd whose start time was checked.
 //!
@@ -19,7 +19,7 @@
 //! | any other code or signal | crash | crash: it says itself that it failed |
 //!
 //! Stop scripts remove the pid file *after* the process has gone. Where that would change the verdict, the watcher waits
-//! [`verdict::REMOVAL_GRACE`] for it.
+//! 250 ms for it.
 //!
 //! At first sight without a living process, a pid file that is left means a crash while nobody looked; no pid file means
 //! that it was stopped on purpose or never started, and is left alone: a restart of the agent must not undo what an
@@ -29,6 +29,11 @@
 //!
 //! A daemon that fails, removes its pid file and exits non-zero looks stopped on purpose: its exit status goes to
 //! somebody else. Processes that must be told apart should stay in the foreground, or be units.
+//!
+//! A `start` that exits 0 and leaves something running without a pid file has failed, and what it left is not killed:
+//! nothing names it safely any more.
+//!
+//! A pid file that is left from before the agent's first look, and whose pid somebody else has by now, is believed.
 
 mod action;
 mod changes;

@@ -91,6 +91,42 @@ async fn waiting_for_a_turn_does_not_use_up_the_deadline() {
 }
 
 #[tokio::test]
+async fn no_more_run_at_once_than_allowed() {
+    let server = Server::start().await;
+    let prober = Arc::new(
+        Prober::new(&Limits {
+            in_flight: 2,
+            lookups: 1,
+        })
+        .unwrap(),
+    );
+    let silent = HttpProbe {
+        timeout: Duration::from_secs(3600),
+        ..http(&server.url("/silent"))
+    };
+    let probes = Arc::new(prober.prepare(&[ProbeSettings::Http(Box::new(silent))]).unwrap());
+    let mut rounds: Vec<_> = (0..3)
+        .map(|_| {
+            let (prober, probes) = (prober.clone(), probes.clone());
+            tokio::spawn(async move { prober.round(&probes).await })
+        })
+        .collect();
+    let asked = async |count| {
+        while server.requests().len() < count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(AMPLE, asked(2)).await.expect("two are allowed");
+    // A third would have been asked along with them.
+    assert_eq!(server.connections(), 2);
+    rounds.swap_remove(0).abort();
+    tokio::time::timeout(AMPLE, asked(3))
+        .await
+        .expect("an abandoned probe makes room");
+    rounds.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
 async fn probes_of_one_service_run_at_the_same_time() {
     let server = Server::start().await;
     let prober = crate::prober();

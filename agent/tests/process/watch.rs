@@ -84,9 +84,15 @@ async fn pid_file_removed_right_after_the_end_is_a_stop() {
     write(&scene.pid_file(), foreign.pid());
     scene.watch();
     scene.running().await;
-    // As stop scripts do.
-    signal(foreign.pid(), "TERM");
-    std::fs::remove_file(scene.pid_file()).unwrap();
+    // As stop scripts do. The clock that measures the grace stands still, while real time lets the watcher notice the end.
+    tokio::time::pause();
+    let (pid, pid_file) = (foreign.pid(), scene.pid_file());
+    let script = move || {
+        signal(pid, "TERM");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::fs::remove_file(pid_file).unwrap();
+    };
+    tokio::task::spawn_blocking(script).await.unwrap();
     assert_eq!(scene.down().await, (Intent::OperatorStop, UNKNOWN));
 }
 

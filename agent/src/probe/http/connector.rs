@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::probe::resolver::{Stage, reached};
+use crate::probe::stage::{Stage, reached};
 
 /// Wraps the client's connector.
 #[derive(Clone, Debug)]

@@ -1,0 +1,30 @@
+//! How far a probe has come, for its deadline to say what it cut off.
+
+use std::cell::Cell;
+
+/// How far a probe has come; tells what a deadline cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Every lookup thread is busy: the agent's fault, or that of a dead name server.
+    LookupQueued,
+    /// The name is being looked up.
+    Resolving,
+    /// The connection is being made, TLS included.
+    Connecting,
+    /// Connected and asked; nothing has come back.
+    Waiting,
+    /// The answer has begun.
+    Reading,
+}
+
+tokio::task_local! {
+    /// The stage of the probe that runs in this task. Resolver and connector are called deep inside the client, which
+    /// passes nothing through; but it calls them within the task of the request.
+    pub(super) static STAGE: Cell<Stage>;
+}
+
+/// Notes how far the current probe has come.
+pub(super) fn reached(stage: Stage) {
+    // Outside of a probe there is nobody to tell.
+    let _ = STAGE.try_with(|current| current.set(stage));
+}

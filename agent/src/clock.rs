@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn time_goes_on_where_it_stopped() {
         #[rustfmt::skip]
-        let table: &[(&str, Option<Anchor>, &str, u64, i64, u64)] = &[
+        let table = [
             // sentence, anchor, boot, seconds since boot, wall since the anchor, expected time
             ("a new store begins with the boot's own time", None, "a", 77, 0, 77),
             ("the agent restarted in the same boot", Some(anchor()), "a", 501, 1, 1501),
@@ -140,9 +140,9 @@ mod tests {
             ("boots cannot be told apart: only the wall clock knows", Some(Anchor { boot_id: String::new(), ..anchor() }), "", 501, 10, 1510),
         ];
         for (sentence, anchor, boot, boottime, since, expected) in table {
-            let clock = Clock::carry_on(anchor.as_ref(), boot, secs(*boottime), wall(*since));
-            assert_eq!(clock.offset + secs(*boottime), secs(*expected), "{sentence}");
-            assert_eq!(clock.boot_id, *boot, "{sentence}");
+            let clock = Clock::carry_on(anchor.as_ref(), boot, secs(boottime), wall(since));
+            assert_eq!(clock.offset + secs(boottime), secs(expected), "{sentence}");
+            assert_eq!(clock.boot_id, boot, "{sentence}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! One worker per receiver: takes its messages from the outbox, one at a time and in order, until each was taken.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,8 +20,9 @@ const STORE_GAP: Duration = Duration::from_secs(5);
 /// Delivers the messages to `receiver` until the store is closed. May be dropped at any time: a message that was being
 /// sent is sent again, under the same key, by whoever runs next.
 ///
-/// Run one of these per receiver, so that a slow or dead one delays nobody else.
-pub async fn run(receiver: Receiver, store: Store, clock: Clock, policy: RetryPolicy) {
+/// Run one of these per receiver, so that a slow or dead one delays nobody else. The receiver is shared with whoever has
+/// to tell that the store itself cannot be written.
+pub async fn run(receiver: Arc<Receiver>, store: Store, clock: Clock, policy: RetryPolicy) {
     let mut changes = store.outbox_changes();
     loop {
         // Seen before looking, so that a message added meanwhile is not missed.

@@ -112,7 +112,7 @@ mod tests {
             (3, secs(0), secs(4)),
             (9, secs(0), secs(256)),
             (10, secs(0), secs(300)),
-            (10, HOUR - secs(1), secs(300)),
+            (10, secs(3599), secs(300)),
             (10, HOUR, secs(512)),
             (20, HOUR, secs(900)),
             (u32::MAX, HOUR * 20, secs(900)),

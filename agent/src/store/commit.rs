@@ -47,9 +47,7 @@ pub(super) fn commit(database: &mut Database, batch: &Batch) -> Result<(), Store
     for (service, kept) in &batch.saves {
         memory::save(&transaction, service, kept, batch.anchor.wall)?;
     }
-    for message in &batch.messages {
-        outbox::insert(&transaction, &state.installation, message)?;
-    }
+    outbox::insert_all(&transaction, &state.installation, &batch.messages)?;
     state.write(&transaction)?;
     transaction.commit().map_err(&doing)?;
     database.state = state;
@@ -251,5 +249,104 @@ const fn outcome(result: &ActionResult) -> &'static str {
         ActionResult::Refused(_) => "refused",
         ActionResult::Unknown(_) => "unknown",
         ActionResult::NotRecorded(_) => "not_recorded",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use sentinel_engine::{Hold, Time};
+
+    use super::super::error::StoreErrorKind;
+    use super::*;
+
+    fn database(dir: &Path) -> Database {
+        Database::open(dir).unwrap().0
+    }
+
+    fn batch(what: &Happening, times: usize) -> Batch {
+        let report = Report {
+            at: Time::ZERO,
+            service: "shop".into(),
+            incident: Some(IncidentId(1)),
+            what: what.clone(),
+        };
+        Batch {
+            anchor: Anchor {
+                boot_id: String::new(),
+                offset: Duration::ZERO,
+                last: Time::ZERO,
+                wall: Timestamp::UNIX_EPOCH,
+            },
+            saves: Vec::new(),
+            reports: vec![(report, Timestamp::UNIX_EPOCH); times],
+            messages: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_long_timeline_keeps_its_beginning_and_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut database = database(dir.path());
+        let hold = Happening::ActionHeld {
+            hold: Hold::GaveUp,
+            remaining: None,
+        };
+        commit(&mut database, &batch(&hold, 1234)).unwrap();
+        let mut statement = database
+            .connection
+            .prepare("SELECT seq FROM timeline ORDER BY seq")
+            .unwrap();
+        let kept: Vec<i64> = statement
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(kept, (1..=500).chain(735..=1234).collect::<Vec<i64>>());
+    }
+
+    #[test]
+    fn a_full_store_takes_batches_again_when_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut database = database(dir.path());
+        let pages: i64 = database
+            .connection
+            .pragma_query_value(None, "page_count", |row| row.get(0))
+            .unwrap();
+        let limit = |database: &Database, pages: i64| {
+            database
+                .connection
+                .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+                .unwrap();
+        };
+        limit(&database, pages + 1);
+        let large = batch(
+            &Happening::OperatorActed {
+                request: "x".repeat(4000),
+            },
+            20,
+        );
+        for _ in 0..2 {
+            let error = commit(&mut database, &large).unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}");
+        }
+        assert_eq!(
+            database.state.anchor, None,
+            "what was not stored is not taken for stored"
+        );
+        commit(
+            &mut database,
+            &batch(&Happening::OperatorActed { request: String::new() }, 1),
+        )
+        .unwrap();
+        limit(&database, 1_000_000);
+        commit(&mut database, &large).unwrap();
+        let lines: i64 = database
+            .connection
+            .query_row("SELECT count(*) FROM timeline", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(lines, 21, "nothing of the refused batches was kept");
     }
 }

@@ -84,3 +84,46 @@ fn digest(name: &str, json: &str) -> [u8; 32] {
     hash.update(json);
     hash.finalize().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::migrations::migrate;
+    use super::*;
+
+    fn store(json: &str) -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, 0).unwrap();
+        connection
+            .execute(
+                "INSERT INTO services VALUES ('shop', ?1, ?2, 0)",
+                params![json, digest("shop", json)],
+            )
+            .unwrap();
+        connection
+    }
+
+    #[test]
+    fn memory_that_cannot_be_understood_counts_as_spent() {
+        for json in ["", "[1]", r#"{"attempts": "many"}"#, r#"{"incident": {"id": 1}}"#] {
+            let (memories, unreadable) = load(&store(json)).unwrap();
+            assert_eq!(memories["shop"], spent(), "`{json}`");
+            assert_eq!(unreadable, ["shop".into()], "`{json}`");
+        }
+    }
+
+    #[test]
+    fn memory_of_another_version_is_understood_as_far_as_it_goes() {
+        let (memories, unreadable) = load(&store(r#"{"attempts": 3, "mood": "hopeful"}"#)).unwrap();
+        assert_eq!((memories["shop"].attempts, memories["shop"].gave_up), (3, false));
+        assert_eq!(unreadable, []);
+    }
+
+    #[test]
+    fn memory_that_was_tampered_with_is_damage() {
+        for change in ["UPDATE services SET name = 'mail'", "UPDATE services SET memory = '{}'"] {
+            let connection = store(r#"{"attempts": 3}"#);
+            connection.execute_batch(change).unwrap();
+            assert!(matches!(load(&connection), Err(StoreError::Damaged(_))), "{change}");
+        }
+    }
+}

@@ -4,11 +4,11 @@
 //! [`Store::commit`], one transaction for a whole batch: when that returns, it survives a power cut. Whatever goes wrong
 //! is an error for the caller and leaves the store usable: a full disk that has space again needs no restart.
 //!
-//! * `open`: the directory, its lock, the file, quarantine of a damaged one; `migrations`: its schema
+//! * `open`: the directory, its lock, the file; `quarantine`: where a damaged one goes; `migrations`: its schema
 //! * `thread`: the thread and its queue; `error`: what can go wrong
 //! * `commit`: a batch and the rows it makes; `memory` and `state`: what is kept for the engine; `retention`: what is
 //!   forgotten
-//! * `incidents`: history for people; `outbox`: messages on their way
+//! * `incidents`: history for people; `outbox`: messages on their way; `room`: how many of them
 
 mod commit;
 mod error;
@@ -17,7 +17,9 @@ mod memory;
 mod migrations;
 mod open;
 mod outbox;
+mod quarantine;
 mod retention;
+mod room;
 mod state;
 mod thread;
 mod value;

@@ -1,13 +1,12 @@
 //! The state directory: its lock, the file in it, and what happens to a damaged one.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use rustix::fs::{FlockOperation, flock};
 use sentinel_engine::{ActionId, IncidentId, Memory, ServiceName};
@@ -15,13 +14,14 @@ use sentinel_engine::{ActionId, IncidentId, Memory, ServiceName};
 use super::error::{StoreError, StoreErrorKind};
 use super::memory;
 use super::migrations::{APPLICATION_ID, NEWEST, migrate, schema_of};
+use super::quarantine::quarantine;
 use super::state::State;
 use super::thread::Store;
 use super::value::optional_text;
 use crate::clock::Anchor;
 
 /// The database's name in the state directory.
-const FILE: &str = "sentinel.db";
+pub(super) const FILE: &str = "sentinel.db";
 
 /// How long an operator's `sqlite3` may keep the database locked before a request fails. Recovery waits for this.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -31,9 +31,6 @@ const CACHE_KIB: i64 = 512;
 
 /// A write-ahead log larger than this is cut back after a checkpoint.
 const LOG_BYTES: i64 = 4 * 1024 * 1024;
-
-/// Damaged files kept for a look at them; older ones are removed, as a failing disk must not also fill up.
-const QUARANTINED_MAX: usize = 3;
 
 /// A store that was opened, and what it remembers.
 #[derive(Debug)]
@@ -250,56 +247,8 @@ fn check(connection: &Connection, version: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Moves the file and what belongs to it away; answers with its new name.
-fn quarantine(path: &Path) -> Result<PathBuf, StoreError> {
-    let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%S%.6fZ").to_string();
-    let suffixed = |name: &Path, suffix: &str| {
-        let mut name = name.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let moved = suffixed(path, &format!(".corrupt-{stamp}"));
-    for suffix in ["-wal", "-shm"] {
-        match fs::rename(suffixed(path, suffix), suffixed(&moved, suffix)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(file_error("move away", path)(error));
-            }
-            _ => {}
-        }
-    }
-    fs::rename(path, &moved).map_err(file_error("move away", path))?;
-    forget_old_quarantines(path);
-    Ok(moved)
-}
-
-/// Removes all but the newest damaged files; failing to is no reason not to start.
-fn forget_old_quarantines(path: &Path) {
-    let Some(entries) = path.parent().and_then(|dir| fs::read_dir(dir).ok()) else {
-        return;
-    };
-    let prefix = format!("{FILE}.corrupt-");
-    let mut names: Vec<PathBuf> = entries
-        .flatten()
-        .filter(|entry| {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            name.starts_with(&prefix) && name.ends_with('Z')
-        })
-        .map(|entry| entry.path())
-        .collect();
-    // The names hold the time, so they sort by age.
-    names.sort();
-    names.truncate(names.len().saturating_sub(QUARANTINED_MAX));
-    for name in names {
-        for suffix in ["", "-wal", "-shm"] {
-            let mut file = name.as_os_str().to_owned();
-            file.push(suffix);
-            let _ = fs::remove_file(file);
-        }
-    }
-}
-
-fn file_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+/// Turns errors of the file system into errors that say what was being done, and to what.
+pub(super) fn file_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_owned();
     move |source| StoreError::File { doing, path, source }
 }

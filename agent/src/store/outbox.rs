@@ -14,14 +14,9 @@ use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
 use super::open::Database;
+use super::room;
 use super::thread::Store;
 use super::value::{clip, from_id, from_time, text, to_id, to_time};
-
-/// Most rows kept, finished ones included.
-const ROWS_MAX: i64 = 10_000;
-
-/// Most bytes of payload kept.
-const BYTES_MAX: i64 = 32 * 1024 * 1024;
 
 /// After this long a message is no news any more.
 const EXPIRY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -174,14 +169,23 @@ pub(super) fn event_id(installation: &[u8; 16], incident: IncidentId, sequence: 
     })
 }
 
-/// Adds a message, in the caller's transaction, and makes room for it.
-pub(super) fn insert(
+/// Adds messages, in the caller's transaction, and makes room for them.
+pub(super) fn insert_all(
     connection: &Connection,
     installation: &[u8; 16],
-    message: &OutgoingMessage,
+    messages: &[OutgoingMessage],
 ) -> Result<(), StoreError> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    room::make(connection, messages)?;
+    messages
+        .iter()
+        .try_for_each(|message| insert(connection, installation, message))
+}
+
+fn insert(connection: &Connection, installation: &[u8; 16], message: &OutgoingMessage) -> Result<(), StoreError> {
     let event = event_id(installation, message.incident, message.sequence, &message.receiver);
-    make_room(connection, message)?;
     let added = connection
         .prepare_cached(
             "INSERT INTO outbox (event, incident, sequence, receiver, kind, severity, payload, created_at, \
@@ -204,46 +208,6 @@ pub(super) fn insert(
     if added == 0 {
         // The same key means the same place in the same conversation. Failing would keep a service from being healed.
         tracing::warn!(event, incident = %message.incident, "a message is in the outbox already");
-    }
-    Ok(())
-}
-
-/// Keeps the outbox within its bounds: finished messages go first, then whole conversations that nobody took.
-fn make_room(connection: &Connection, message: &OutgoingMessage) -> Result<(), StoreError> {
-    let doing = StoreError::doing("make room in the outbox");
-    let size = || {
-        connection
-            .prepare_cached("SELECT count(*), coalesce(sum(length(payload)), 0) FROM outbox")
-            .and_then(|mut statement| statement.query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))))
-            .map_err(&doing)
-    };
-    let added = i64::try_from(message.payload.len()).unwrap_or(i64::MAX);
-    let fits = |(rows, bytes): (i64, i64)| rows < ROWS_MAX && bytes.saturating_add(added) <= BYTES_MAX;
-    while !fits(size()?) {
-        let removed = execute_counted(
-            connection,
-            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox \
-             WHERE state NOT IN ('pending', 'inflight') ORDER BY id LIMIT 100)",
-            params![],
-        )?;
-        if removed > 0 {
-            continue;
-        }
-        // Half a conversation would mislead, so it goes as a whole, and first one of which nobody heard yet.
-        let given_up = execute_counted(
-            connection,
-            "UPDATE outbox SET state = 'expired', last_error = 'the outbox was full', finished_wall = ?1 \
-             WHERE state = 'pending' AND (receiver, incident) = (SELECT receiver, incident FROM outbox \
-             WHERE state = 'pending' ORDER BY attempts > 0, id LIMIT 1)",
-            params![message.created_wall.as_microsecond()],
-        )?;
-        if given_up == 0 {
-            return Ok(());
-        }
-        tracing::error!(
-            messages = given_up,
-            "the outbox was full; its oldest messages were given up"
-        );
     }
     Ok(())
 }
@@ -325,7 +289,12 @@ fn execute(connection: &Connection, sql: &str, values: impl rusqlite::Params) ->
     execute_counted(connection, sql, values).map(|_| ())
 }
 
-fn execute_counted(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<usize, StoreError> {
+/// As [`execute`], answering how many rows it changed.
+pub(super) fn execute_counted(
+    connection: &Connection,
+    sql: &str,
+    values: impl rusqlite::Params,
+) -> Result<usize, StoreError> {
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.execute(values))

@@ -93,3 +93,84 @@ fn bytes_used(connection: &Connection) -> rusqlite::Result<i64> {
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     Ok((number("page_count")? - number("freelist_count")?) * number("page_size")?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::migrations::migrate;
+    use super::*;
+
+    /// Incidents 1 to `count` with a line, an action and a delivered message each, closed at ten times their number; every
+    /// tenth is still open.
+    fn history(count: i64) -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, 0).unwrap();
+        for id in 1..=count {
+            let closed = (id % 10 != 0).then_some(id * 10);
+            let run = |sql: &str| connection.execute(sql, params![id, closed]).unwrap();
+            run("INSERT INTO incidents VALUES (?1, 'shop', 0, ?2, ?2, NULL, '', '', '', 0, 0)");
+            run("INSERT INTO timeline SELECT ?1, 1, 0, '', '' WHERE ?2 IS NULL OR true");
+            run(
+                "INSERT INTO intents (action, service, incident, attempt, verb, recorded_at, recorded_wall) \
+                 SELECT ?1, 'shop', ?1, 1, 'restart', 0, 0 WHERE ?2 IS NULL OR true",
+            );
+            run(
+                "INSERT INTO outbox (event, incident, sequence, receiver, kind, severity, payload, created_at, \
+                 created_wall, state) SELECT ?1, ?1, 1, 'team', 'fired', '', x'', 0, 0, \
+                 iif(?2 IS NULL OR ?1 % 10 = 5, 'pending', 'delivered')",
+            );
+        }
+        connection
+    }
+
+    /// Steps until there is nothing more to forget; answers with the incidents left.
+    fn forget(connection: &mut Connection, oldest: i64, count_max: i64, bytes_max: i64) -> Vec<i64> {
+        let mut steps = 0;
+        while step(connection, oldest, count_max, bytes_max).unwrap() {
+            steps += 1;
+            assert!(steps < 100, "it ends");
+        }
+        let ids = |table: &str, id: &str| -> Vec<i64> {
+            let mut statement = connection
+                .prepare(&format!("SELECT {id} FROM {table} ORDER BY {id}"))
+                .unwrap();
+            let rows = statement.query_map([], |row| row.get(0)).unwrap();
+            rows.collect::<Result<_, _>>().unwrap()
+        };
+        let left = ids("incidents", "id");
+        assert_eq!(ids("timeline", "incident"), left, "lines go with their incident");
+        assert_eq!(ids("intents", "incident"), left, "actions go with their incident");
+        left
+    }
+
+    #[test]
+    fn what_is_old_is_forgotten_unless_it_is_open() {
+        let mut connection = history(200);
+        let left = forget(&mut connection, 1500, i64::MAX, i64::MAX);
+        assert!(left.iter().all(|id| id % 10 == 0 || *id >= 150), "{left:?}");
+        assert_eq!(left.iter().filter(|id| **id < 150).count(), 14, "open ones stay");
+        assert_eq!(left.iter().filter(|id| **id >= 150).count(), 51, "young ones stay");
+        let pending: i64 = connection
+            .query_row("SELECT count(*) FROM outbox WHERE incident = 5", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(pending, 1, "a message on its way stays");
+    }
+
+    #[test]
+    fn what_is_too_much_is_forgotten_from_the_oldest() {
+        let left = forget(&mut history(200), 0, 100, i64::MAX);
+        let closed: Vec<i64> = left.into_iter().filter(|id| id % 10 != 0).collect();
+        assert_eq!(closed.len(), 100);
+        assert_eq!((closed[0], closed[99]), (89, 199));
+    }
+
+    #[test]
+    fn a_store_that_is_too_large_keeps_what_is_open() {
+        let left = forget(&mut history(200), 0, i64::MAX, 0);
+        assert!(left.iter().all(|id| id % 10 == 0) && left.len() == 20, "{left:?}");
+        assert_eq!(
+            forget(&mut history(200), 0, i64::MAX, i64::MAX).len(),
+            200,
+            "and nothing goes without need"
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! The store against real files, a real full disk, and real SIGKILLs.
+
+#![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
+
+mod crash;
+mod damage;
+mod disk;
+mod opening;
+mod outbox;
+mod records;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use sentinel::clock::{Anchor, Clock};
+use sentinel::store::{Batch, IncidentFilter, Next, Opened, OutgoingMessage, Store, StoreError, StoreErrorKind};
+use sentinel_engine::{
+    Action, ActionId, ActionResult, Cause, Happening, Hold, IncidentId, Memory, Report, Resolution, ServiceName,
+    Severity, State, Time, Verb,
+};
+
+fn now() -> Time {
+    Time::from_epoch(Duration::from_secs(1000))
+}
+
+fn wall() -> Timestamp {
+    Timestamp::from_second(1_700_000_000).unwrap()
+}
+
+fn anchor() -> Anchor {
+    Anchor {
+        boot_id: "boot".to_owned(),
+        offset: Duration::from_secs(5),
+        last: now(),
+        wall: wall(),
+    }
+}
+
+fn batch() -> Batch {
+    Batch {
+        anchor: anchor(),
+        saves: Vec::new(),
+        reports: Vec::new(),
+        messages: Vec::new(),
+    }
+}
+
+/// A batch that only reports.
+fn told(reports: Vec<(Report, Timestamp)>) -> Batch {
+    Batch { reports, ..batch() }
+}
+
+fn report(incident: u64, what: Happening) -> (Report, Timestamp) {
+    let report = Report {
+        at: now(),
+        service: "shop".into(),
+        incident: (incident > 0).then_some(IncidentId(incident)),
+        what,
+    };
+    (report, wall())
+}
+
+fn started(action: u64, incident: u64) -> (Report, Timestamp) {
+    let action = Action {
+        id: ActionId(action),
+        service: "shop".into(),
+        incident: (incident > 0).then_some(IncidentId(incident)),
+        attempt: 1,
+        verb: Verb::Restart,
+        expected: Some("run-1".into()),
+    };
+    report(incident, Happening::ActionStarted { action })
+}
+
+fn opened(incident: u64) -> (Report, Timestamp) {
+    let cause = Cause::Killed {
+        signal: 9,
+        core_dumped: false,
+    };
+    report(incident, Happening::IncidentOpened { cause })
+}
+
+fn message(incident: u64, sequence: u32, receiver: &str) -> OutgoingMessage {
+    OutgoingMessage {
+        incident: IncidentId(incident),
+        sequence,
+        receiver: receiver.to_owned(),
+        kind: "fired",
+        severity: Severity::Warning,
+        payload: format!("message {incident}/{sequence}").into_bytes(),
+        created: now(),
+        created_wall: wall(),
+    }
+}
+
+fn memory(recoveries: u64) -> Memory {
+    Memory {
+        recoveries,
+        ..Memory::default()
+    }
+}
+
+/// A batch that makes one row of every kind, all numbered `n`.
+fn full_batch(n: u64) -> Batch {
+    Batch {
+        anchor: anchor(),
+        saves: vec![("shop".into(), memory(n))],
+        reports: vec![opened(n), started(n, n)],
+        messages: vec![message(n, 1, "team")],
+    }
+}
+
+fn file(dir: &Path) -> PathBuf {
+    dir.join("sentinel.db")
+}
+
+/// As splitmix64: a seed gives the same numbers everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+}

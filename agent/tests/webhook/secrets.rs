@@ -1,0 +1,150 @@
+//! What is secret is never shown.
+
+use super::*;
+
+/// Keeps every line that is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Everything that must not be shown.
+const SECRETS: [&str; 6] = [
+    "T0K3NinPATH",
+    "T0K3NinQUERY",
+    "T0K3NinUSER",
+    "T0K3NinPASSWORD",
+    "T0K3NinHEADER",
+    "T0K3NinSECRET",
+];
+
+/// The addresses of peers that fail in every way there is, most of them telling what they were told; `USER` is to be
+/// replaced.
+fn hostile_peers() -> Vec<String> {
+    // Answers with everything it was told, in several disguises.
+    let echo = raw_peer(|stream| {
+        let request = read_request(stream);
+        let everything = format!("{request} {} {}", SECRETS.join(" "), SECRETS.join("/"));
+        let _ = write!(
+            stream,
+            "HTTP/1.1 400 Bad\r\nContent-Length: {}\r\n\r\n{everything}",
+            everything.len()
+        );
+    });
+    // Answers with one secret over and over, so that the limit cuts one in two.
+    let flood = raw_peer(|stream| {
+        read_request(stream);
+        let everything = SECRETS[0].repeat(3000);
+        let _ = write!(
+            stream,
+            "HTTP/1.1 500 Bad\r\nContent-Length: {}\r\n\r\n{everything}",
+            everything.len()
+        );
+    });
+    let broken_off = raw_peer(|stream| {
+        read_request(stream);
+        let _ = write!(
+            stream,
+            "HTTP/1.1 503 Bad\r\nContent-Length: 10000\r\n\r\nsorry T0K3NinPA"
+        );
+    });
+    let redirect = raw_peer(|stream| {
+        let request = read_request(stream);
+        let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+        let _ = write!(
+            stream,
+            "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1{path}\r\nContent-Length: 0\r\n\r\n"
+        );
+    });
+    let closing = raw_peer(|stream| drop(read_request(stream)));
+    let garbage = raw_peer(|stream| {
+        let request = read_request(stream);
+        let _ = write!(stream, "{request}");
+    });
+    // Speaks no TLS, and does not wait for more of it.
+    let plain = raw_peer(|stream| {
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = write!(stream, "HTTP/1.1 400 Bad\r\n\r\n");
+    });
+    let refusing = {
+        let listener = std::net::TcpListener::bind("127.0.83.2:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    vec![
+        format!("http://USER@{echo}"),
+        format!("http://USER@{flood}"),
+        format!("http://USER@{broken_off}"),
+        format!("http://USER@{redirect}"),
+        format!("http://USER@{closing}"),
+        format!("http://USER@{garbage}"),
+        format!("http://USER@{refusing}"),
+        format!("https://USER@{plain}"),
+        "http://USER@no-such-host.invalid".to_owned(),
+    ]
+}
+
+#[tokio::test]
+async fn no_secret_is_ever_shown() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let mut shown = Vec::new();
+    let mut kinds = Vec::new();
+    let dir = tempfile::tempdir().unwrap();
+    let (store, clock) = open(dir.path()).await;
+    for (peer, incident) in hostile_peers().iter().zip(1..) {
+        let peer = peer.replace("USER", "T0K3NinUSER:T0K3NinPASSWORD");
+        let webhook = WebhookSettings {
+            url: SecretString::from(format!("{peer}/services/T0K3NinPATH/x?key=T0K3NinQUERY")),
+            secret: Some(SecretString::from("T0K3NinSECRET")),
+            headers: BTreeMap::from([("authorization".to_owned(), SecretString::from("Bearer T0K3NinHEADER"))]),
+        };
+        shown.push(format!("{webhook:?}"));
+        let name = format!("r{incident}");
+        let receiver = receiver_with(&name, webhook);
+        shown.push(format!("{receiver:?}"));
+        let error = receiver.deliver(&delivery("{}"), Timestamp::now()).await.unwrap_err();
+        kinds.push(error.kind().as_str());
+        shown.push(format!("{error} {error:?}"));
+        assert!(
+            std::error::Error::source(&error).is_none(),
+            "nothing else to be printed"
+        );
+        tell(&store, &clock, [(incident, 1, name.as_str())]).await;
+        start(receiver, &store, &clock);
+        until("a recorded error", async || {
+            detail(&store, incident).await.messages[0].last_error.is_some()
+        })
+        .await;
+        shown.push(serde_json::to_string(&detail(&store, incident).await).unwrap());
+    }
+    #[rustfmt::skip]
+    assert_eq!(kinds, [
+        "refused", "server_error", "server_error", "redirect", "broken", "broken", "connect", "connect", "connect",
+    ]);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        log.contains("message refused for good") && log.contains("message not delivered"),
+        "{log}"
+    );
+    let shown = shown.join("\n");
+    for secret in SECRETS {
+        assert!(!shown.contains(secret), "{secret} is shown: {shown}");
+        assert!(!log.contains(secret), "{secret} is logged: {log}");
+        let half = &secret[..9];
+        assert!(!shown.contains(half), "half of {secret} is shown: {shown}");
+    }
+}

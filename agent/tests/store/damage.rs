@@ -92,3 +92,28 @@ async fn flipped_bits_never_refill_a_budget() {
         "{quarantined} quarantined, {unharmed} unharmed"
     );
 }
+
+#[tokio::test]
+async fn numbers_and_times_that_changed_unnoticed_are_damage() {
+    for change in [
+        "next_action = 1",
+        "next_incident = 1",
+        "last_at = last_at * 2",
+        "last_wall = 0",
+        "boot_offset = boot_offset + 1",
+        "boot_id = 'root'",
+        "boot_id = NULL",
+        "installation = zeroblob(16)",
+        "schema = 0",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap().store;
+        store.commit(full_batch(1)).await.unwrap();
+        store.close().await;
+        let database = rusqlite::Connection::open(file(dir.path())).unwrap();
+        database.execute_batch(&format!("UPDATE state SET {change}")).unwrap();
+        drop(database);
+        let again = Store::open(dir.path()).await.unwrap();
+        assert!(again.quarantined.is_some() && again.memories.is_empty(), "{change}");
+    }
+}

@@ -93,7 +93,7 @@ async fn start(settings: Settings, tasks: &mut JoinSet<()>) -> anyhow::Result<(D
     }
     for receiver in Receiver::all(&settings.receivers)? {
         tasks.spawn(receivers::run(
-            receiver,
+            Arc::new(receiver),
             opened.store.clone(),
             clock.clone(),
             RetryPolicy::default(),

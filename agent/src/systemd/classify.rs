@@ -182,7 +182,11 @@ fn ended_by_itself(tracker: &Tracker, cause: Cause) -> Result<(Intent, Cause), V
     let armed = peers
         .iter()
         .any(|peer| triggers.contains(&peer.name) && peer.state == ActiveState::Active);
-    let intent = if armed { Intent::NotApplicable } else { Intent::CleanExit };
+    let intent = if armed {
+        Intent::NotApplicable
+    } else {
+        Intent::CleanExit
+    };
     Ok((intent, cause))
 }
 

@@ -28,12 +28,14 @@ impl Systemd {
                 Ok(result) | Err(result) => result,
             }
         };
-        tokio::time::timeout(deadline, carried_out).await.unwrap_or_else(|_elapsed| {
-            ActionResult::Unknown(format!(
-                "systemd was not done with `{unit}` within {} s",
-                deadline.as_secs_f32()
-            ))
-        })
+        tokio::time::timeout(deadline, carried_out)
+            .await
+            .unwrap_or_else(|_elapsed| {
+                ActionResult::Unknown(format!(
+                    "systemd was not done with `{unit}` within {} s",
+                    deadline.as_secs_f32()
+                ))
+            })
     }
 
     async fn carry_out(
@@ -53,7 +55,9 @@ impl Systemd {
             "done" if verb == Verb::Restart => self.verify_restart(unit, &before).await,
             "done" => Ok(ActionResult::Done),
             "canceled" => Ok(ActionResult::Cancelled("somebody cancelled the job".to_owned())),
-            "dependency" => Ok(ActionResult::Failed("a unit it depends on could not be started".to_owned())),
+            "dependency" => Ok(ActionResult::Failed(
+                "a unit it depends on could not be started".to_owned(),
+            )),
             "assert" => Ok(ActionResult::Failed("an Assert...= of the unit is not met".to_owned())),
             other => Ok(self.explain(unit, other).await),
         }

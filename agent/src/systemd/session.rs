@@ -603,12 +603,7 @@ impl<'w> Session<'w> {
         Ok(())
     }
 
-    async fn gathered(
-        &mut self,
-        name: &str,
-        generation: u64,
-        take: impl FnOnce(&mut Gathering),
-    ) -> Result<(), Lost> {
+    async fn gathered(&mut self, name: &str, generation: u64, take: impl FnOnce(&mut Gathering)) -> Result<(), Lost> {
         let Some(unit) = self.units.by_name.get_mut(name) else {
             return Ok(());
         };
@@ -686,7 +681,12 @@ impl<'w> Session<'w> {
     }
 
     fn next_timer(&self) -> Instant {
-        let timers = [self.overdue_at(), self.reloading, self.owner_gone, Some(self.subscribe_at)];
+        let timers = [
+            self.overdue_at(),
+            self.reloading,
+            self.owner_gone,
+            Some(self.subscribe_at),
+        ];
         timers.into_iter().flatten().fold(self.poll_at, Instant::min)
     }
 

@@ -73,7 +73,15 @@ mod tests {
     #[test]
     fn restart_applies_to_some_results() {
         // The table of `Restart=` in systemd.service(5).
-        let results = ["success", "exit-code", "signal", "core-dump", "timeout", "watchdog", "exec-condition"];
+        let results = [
+            "success",
+            "exit-code",
+            "signal",
+            "core-dump",
+            "timeout",
+            "watchdog",
+            "exec-condition",
+        ];
         for (restart, applies) in [
             ("no", [false, false, false, false, false, false, false]),
             ("always", [true, true, true, true, true, true, false]),
@@ -84,7 +92,11 @@ mod tests {
             ("on-watchdog", [false, false, false, false, false, true, false]),
         ] {
             for (result, expected) in results.iter().zip(applies) {
-                assert_eq!(would_restart(&ended(restart, result, 0, 0)), expected, "{restart} {result}");
+                assert_eq!(
+                    would_restart(&ended(restart, result, 0, 0)),
+                    expected,
+                    "{restart} {result}"
+                );
             }
         }
     }
@@ -109,7 +121,10 @@ mod tests {
         assert_eq!(after_end(&crash, false), Supervisor::Active);
         assert_eq!(after_end(&crash, true), Supervisor::GaveUp);
         assert_eq!(after_end(&ended("no", "exit-code", 1, 1), true), Supervisor::Passive);
-        assert_eq!(after_end(&ended("no", "start-limit-hit", 0, 0), false), Supervisor::GaveUp);
+        assert_eq!(
+            after_end(&ended("no", "start-limit-hit", 0, 0), false),
+            Supervisor::GaveUp
+        );
         let mut between = crash;
         between.sub_state = "failed-before-auto-restart".into();
         assert_eq!(after_end(&between, true), Supervisor::Active);

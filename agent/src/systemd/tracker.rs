@@ -181,10 +181,19 @@ mod tests {
         let mut tracker = Tracker::default();
         tracker.read(&unit("active", 0, 1));
         tracker.type_changed(&Properties::from([("Result", Variant::from("signal"))]));
-        assert_eq!((tracker.facts.result.as_str(), tracker.facts.active_state), ("", ActiveState::Active));
+        assert_eq!(
+            (tracker.facts.result.as_str(), tracker.facts.active_state),
+            ("", ActiveState::Active)
+        );
         assert!(tracker.changed(&unit("failed", 0, 1)));
-        assert_eq!((tracker.facts.result.as_str(), tracker.facts.active_state), ("signal", ActiveState::Failed));
-        assert!(!tracker.changed(&unit("failed", 0, 1)), "half a change is not the whole");
+        assert_eq!(
+            (tracker.facts.result.as_str(), tracker.facts.active_state),
+            ("signal", ActiveState::Failed)
+        );
+        assert!(
+            !tracker.changed(&unit("failed", 0, 1)),
+            "half a change is not the whole"
+        );
     }
 
     #[test]

@@ -101,9 +101,11 @@ impl Watch {
     }
 
     async fn until_down(&mut self, unit: &str, intent: Intent) -> Observation {
-        self.until(unit, intent.as_str(), |seen| {
-            matches!(seen.state, TargetState::Down { intent: seen, .. } if seen == intent)
-        })
+        self.until(
+            unit,
+            intent.as_str(),
+            |seen| matches!(seen.state, TargetState::Down { intent: seen, .. } if seen == intent),
+        )
         .await
     }
 

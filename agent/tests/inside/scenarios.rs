@@ -35,23 +35,63 @@ const SCENARIOS: &[(&str, &str, &str, Truth)] = &[
     ("clean stop", "a", "systemctl stop a", OperatorStop),
     ("stop, exits 1", "unclean", "systemctl stop unclean", OperatorStop),
     ("stop, exits 143", "sig", "systemctl stop sig", OperatorStop),
-    ("stop timeout and SIGKILL", "slowstop", "systemctl stop slowstop", OperatorStop),
+    (
+        "stop timeout and SIGKILL",
+        "slowstop",
+        "systemctl stop slowstop",
+        OperatorStop,
+    ),
     ("kill -9", "a", "kill -9 $(systemctl show -P MainPID a)", Signal),
-    ("kill -9 of a unit with a trap", "unclean", "kill -9 $(systemctl show -P MainPID unclean)", Signal),
-    ("kill -TERM", "a", "kill -TERM $(systemctl show -P MainPID a)", CleanExit),
-    ("kill -TERM, exits 1", "unclean", "kill -TERM $(systemctl show -P MainPID unclean)", ExitCode),
+    (
+        "kill -9 of a unit with a trap",
+        "unclean",
+        "kill -9 $(systemctl show -P MainPID unclean)",
+        Signal,
+    ),
+    (
+        "kill -TERM",
+        "a",
+        "kill -TERM $(systemctl show -P MainPID a)",
+        CleanExit,
+    ),
+    (
+        "kill -TERM, exits 1",
+        "unclean",
+        "kill -TERM $(systemctl show -P MainPID unclean)",
+        ExitCode,
+    ),
     ("systemctl kill", "a", "systemctl kill a", CleanExit),
     ("systemctl restart", "a", "systemctl restart a", Running),
-    ("systemctl restart, exits 1", "unclean", "systemctl restart unclean", Running),
-    ("native restart", "r0", "kill -9 $(systemctl show -P MainPID r0)", Running),
+    (
+        "systemctl restart, exits 1",
+        "unclean",
+        "systemctl restart unclean",
+        Running,
+    ),
+    (
+        "native restart",
+        "r0",
+        "kill -9 $(systemctl show -P MainPID r0)",
+        Running,
+    ),
     (
         "crash, operator stops it in auto-restart",
         "r",
         "kill -9 $(systemctl show -P MainPID r); sleep .4; systemctl stop r",
         OperatorStop,
     ),
-    ("crash, in auto-restart", "r", "kill -9 $(systemctl show -P MainPID r)", AutoRestart),
-    ("BindsTo= stops it", "binds", "kill -9 $(systemctl show -P MainPID a)", DependencyStop),
+    (
+        "crash, in auto-restart",
+        "r",
+        "kill -9 $(systemctl show -P MainPID r)",
+        AutoRestart,
+    ),
+    (
+        "BindsTo= stops it",
+        "binds",
+        "kill -9 $(systemctl show -P MainPID a)",
+        DependencyStop,
+    ),
     ("PartOf= stops it", "part", "systemctl stop a", DependencyStop),
     ("Conflicts= stops it", "b", "systemctl start confl", ConflictStop),
     (
@@ -99,7 +139,12 @@ const SCENARIOS: &[(&str, &str, &str, Truth)] = &[
     ),
     ("oneshot does its work", "oneshot", "true", NotApplicable),
     ("oneshot fails", "oneshotfail", "true", ExitCode),
-    ("oneshot that remains, stopped", "oneshotrae", "systemctl stop oneshotrae", OperatorStop),
+    (
+        "oneshot that remains, stopped",
+        "oneshotrae",
+        "systemctl stop oneshotrae",
+        OperatorStop,
+    ),
     ("condition not met", "cond", "true", NotApplicable),
     ("the dependency cannot start", "depfail", "true", DependencyStop),
 ];
@@ -179,7 +224,10 @@ async fn trial(watch: &mut Watch, unit: &str, done: &str, truth: Truth) -> Truth
     }
     sh(done).await;
     watch.quiet().await;
-    let before = usize::from(!matches!(unit, "limit" | "oneshot" | "oneshotfail" | "cond" | "depfail"));
+    let before = usize::from(!matches!(
+        unit,
+        "limit" | "oneshot" | "oneshotfail" | "cond" | "depfail"
+    ));
     let told: Vec<Truth> = watch.told[unit].iter().map(|seen| truth_of(&seen.state)).collect();
     let harm = told
         .iter()

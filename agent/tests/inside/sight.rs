@@ -18,8 +18,20 @@ fn what_happened_before_the_watch_is_told_by_the_journal() {
         sh("kill -9 $(systemctl show -P MainPID a); systemctl stop b; systemctl stop sig").await;
         sh("kill -TERM $(systemctl show -P MainPID unclean); systemctl start limit; sleep 1.5").await;
         let mut watch = Watch::start(&[
-            "a", "b", "sig", "unclean", "exit0", "oneshot", "cond", "limit", "sock", "r", "nickname", "oneshotfail",
-            "slow", "nosuch",
+            "a",
+            "b",
+            "sig",
+            "unclean",
+            "exit0",
+            "oneshot",
+            "cond",
+            "limit",
+            "sock",
+            "r",
+            "nickname",
+            "oneshotfail",
+            "slow",
+            "nosuch",
         ])
         .await;
         let crash = watch.until_down("a", Intent::Crash).await;
@@ -100,7 +112,9 @@ fn sight_is_back_soon_after_a_restart_of_the_bus() {
             let lost = Instant::now();
             sh(command).await;
             watch
-                .until("a", "out of sight", |seen| matches!(seen.state, TargetState::Unknown(_)))
+                .until("a", "out of sight", |seen| {
+                    matches!(seen.state, TargetState::Unknown(_))
+                })
                 .await;
             watch.until_running("a").await;
             let blind = lost.elapsed();
@@ -152,7 +166,8 @@ fn a_shutdown_is_announced() {
         sh("systemctl start a").await;
         let mut watch = Watch::start(&["a"]).await;
         // An inhibitor holds the shutdown up for its five seconds, long enough to see it announced.
-        sh("systemd-inhibit --what=shutdown --mode=delay sleep 10 >/dev/null 2>&1 & sleep .3; systemctl poweroff").await;
+        sh("systemd-inhibit --what=shutdown --mode=delay sleep 10 >/dev/null 2>&1 & sleep .3; systemctl poweroff")
+            .await;
         let bound = Instant::now() + super::BOUND;
         while !watch.shutdown {
             match tokio::time::timeout_at(bound, watch.events.recv()).await {

@@ -32,7 +32,10 @@ fn verbs_act_only_on_what_was_decided_about() {
             watch.act("a", Verb::Restart, before.as_ref()).await,
             ActionResult::Outdated(_)
         ));
-        assert!(matches!(watch.act("a", Verb::Start, None).await, ActionResult::Outdated(_)));
+        assert!(matches!(
+            watch.act("a", Verb::Start, None).await,
+            ActionResult::Outdated(_)
+        ));
 
         // It failed.
         sh("kill -9 $(systemctl show -P MainPID a)").await;
@@ -181,11 +184,17 @@ fn a_crash_is_seen_and_healed_in_milliseconds() {
             let start = Instant::now();
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("root may");
             watch
-                .until("r0", "another run", |seen| seen.instance != before && seen.age.is_some())
+                .until("r0", "another run", |seen| {
+                    seen.instance != before && seen.age.is_some()
+                })
                 .await;
             native.push(start.elapsed());
         }
-        for (what, times) in [("seen", &mut seen), ("healed", &mut healed), ("RestartSec=0", &mut native)] {
+        for (what, times) in [
+            ("seen", &mut seen),
+            ("healed", &mut healed),
+            ("RestartSec=0", &mut native),
+        ] {
             times.sort_unstable();
             println!("{what:14} median {:?}, max {:?}", times[KILLS / 2], times[KILLS - 1]);
         }

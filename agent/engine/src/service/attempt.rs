@@ -138,6 +138,10 @@ impl Machine {
             return self.judge_action(cx);
         };
         let fresh = self.is_fresh(attempt);
+        if self.busy().is_some() && cx.now < attempt.started_at + ACTION_LIMIT {
+            self.timers.set(Timer::Action, attempt.started_at + ACTION_LIMIT);
+            return Some(State::Restarting);
+        }
         if fresh {
             if let Some((_, cause)) = self.target_down() {
                 let reason = cause.to_string();
@@ -160,7 +164,13 @@ impl Machine {
                 self.timers.set(Timer::MinUptime, lived);
             }
         }
-        let mut deadline = ended_at + self.service.policy.verify;
+        // A new run has its whole time to prove itself, however long it took to start.
+        let began = if fresh {
+            ended_at.max(self.instance_since)
+        } else {
+            ended_at
+        };
+        let mut deadline = began + self.service.policy.verify;
         if self.in_grace(cx.now) {
             deadline = deadline.max(self.grace_ends());
         }

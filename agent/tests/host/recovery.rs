@@ -1,0 +1,159 @@
+//! What breaks is noticed, restarted, proved and told.
+
+use crate::lab::Lab;
+
+const SLEEPER: &str = "ExecStart=/bin/sleep infinity";
+
+const DEMO: &str = "ExecStart=/usr/bin/demo-service --listen 127.0.0.1:8080 --chaos";
+
+const DEMO_CONFIG: &str = r#"
+[services.demo]
+unit = "demo"
+http = "http://127.0.0.1:8080/health"
+"#;
+
+#[test]
+fn killed_unit_is_restarted_proved_and_told_with_its_cause() {
+    let lab = Lab::new(
+        &[("shop", SLEEPER)],
+        "[alerts]\nnotify_after = \"0s\"\n[services.shop]\nunit = \"shop\"\n",
+    );
+    lab.await_state("shop", "healthy");
+    lab.kill("shop");
+    assert_eq!(lab.await_messages(2), ["fired", "resolved"]);
+
+    let incidents = lab.incidents();
+    assert_eq!(incidents.len(), 1);
+    assert_eq!(incidents[0]["cause"], "killed by signal KILL");
+    assert_eq!(incidents[0]["resolution"], "healed");
+    assert_eq!(incidents[0]["attempts"], 1);
+    assert_eq!(
+        lab.timeline(1),
+        [
+            "incident_opened",
+            "restart",
+            "restart_ended",
+            "verified",
+            "healthy",
+            "incident_closed"
+        ]
+    );
+    assert_eq!(lab.starts("shop"), 2);
+    assert_eq!(lab.host.sh("systemctl is-active shop"), "active");
+
+    let (_, fired) = &lab.received()[0];
+    assert_eq!(fired["data"]["summary"], "lab: shop is down: killed by signal KILL");
+    lab.await_log(&["event=incident_closed"]);
+    for line in [
+        "event=started msg=\"Sentinel monitor started\"",
+        "service=shop status=down status_code=na event=died cause=\"killed by signal KILL\"",
+        "service=shop event=restart incident=1 attempt=1 verb=start",
+        "service=shop status=up status_code=na recoveries_total=1 event=healthy",
+    ] {
+        assert!(lab.log().contains(line), "`{line}` is not in\n{}", lab.log());
+    }
+    // The same for people.
+    let told = lab.host.sh("sentinel incidents 1");
+    assert!(
+        told.contains("killed by signal KILL") && told.contains("the restart helped"),
+        "{told}"
+    );
+}
+
+#[test]
+fn outage_healed_at_once_is_one_message() {
+    let lab = Lab::new(&[("shop", SLEEPER)], "[services.shop]\nunit = \"shop\"\n");
+    lab.await_state("shop", "healthy");
+    lab.kill("shop");
+    assert_eq!(lab.await_messages(1), ["healed"]);
+    let (_, healed) = &lab.received()[0];
+    assert_eq!(healed["data"]["severity"], "info");
+}
+
+#[test]
+fn living_process_that_hangs_or_answers_500_is_restarted() {
+    let lab = Lab::new(&[("demo", DEMO)], DEMO_CONFIG);
+    for (nth, (fault, cause)) in [("hang", "hung"), ("status?code=500", "probe_status")]
+        .into_iter()
+        .enumerate()
+    {
+        lab.await_state("demo", "healthy");
+        let before = lab.main_pid("demo");
+        lab.host
+            .sh(&format!("curl -sf -X POST 'http://127.0.0.1:8080/chaos/{fault}'"));
+        lab.await_messages(nth + 1);
+        let incident = lab.incident(nth as u64 + 1);
+        assert_eq!(incident["cause_kind"], cause);
+        assert_eq!(incident["resolution"], "healed");
+        assert_eq!(incident["actions"][0]["verb"], "restart");
+        assert_ne!(lab.main_pid("demo"), before);
+        assert_eq!(lab.starts("demo"), nth + 2);
+    }
+}
+
+#[test]
+fn unit_that_never_comes_back_is_given_up_with_one_critical_alert() {
+    let config = r#"
+[alerts]
+notify_after = "0s"
+[services.shop]
+unit = "shop"
+recovery = { burst = 3 }
+"#;
+    let lab = Lab::new(
+        &[(
+            "shop",
+            "ExecStart=/bin/sh -c 'test ! -e /var/tmp/broken && exec sleep infinity'",
+        )],
+        config,
+    );
+    lab.await_state("shop", "healthy");
+    lab.host.sh("touch /var/tmp/broken");
+    lab.kill("shop");
+    lab.await_state("shop", "gave_up");
+    assert_eq!(lab.await_messages(2), ["fired", "gave_up"]);
+    let (_, gave_up) = &lab.received()[1];
+    assert_eq!(gave_up["data"]["severity"], "critical");
+
+    let incident = lab.incident(1);
+    let actions = incident["actions"].as_array().expect("a list");
+    assert_eq!(actions.len(), 3);
+    let began: Vec<jiff::Timestamp> = actions
+        .iter()
+        .map(|action| action["started_at"].as_str().expect("a time").parse().expect("a time"))
+        .collect();
+    // Spaced by the backoff of 0.5 s, doubled.
+    assert!(began[1].duration_since(began[0]).as_secs_f64() >= 0.5, "{began:?}");
+    assert!(began[2].duration_since(began[1]).as_secs_f64() >= 1.0, "{began:?}");
+    assert_eq!(lab.starts("shop"), 4);
+
+    // A human mends it; the incident ends, and everybody who was told hears of it.
+    lab.host.sh("rm /var/tmp/broken && systemctl start shop");
+    assert_eq!(lab.await_messages(3)[2], "resolved");
+    lab.await_state("shop", "healthy");
+    assert_eq!(lab.starts("shop"), 5);
+}
+
+#[test]
+fn systemd_goes_first_and_the_agent_steps_in_after_the_start_limit() {
+    let unit = "ExecStart=/bin/sh -c 'test ! -e /var/tmp/broken && exec sleep infinity'\n\
+                Restart=on-failure\nRestartSec=100ms\n[Unit]\nStartLimitBurst=3\nStartLimitIntervalSec=60";
+    let lab = Lab::new(&[("shop", unit)], "[services.shop]\nunit = \"shop\"\n");
+    lab.await_state("shop", "healthy");
+
+    lab.kill("shop");
+    lab.await_log(&["service=shop", "event=held", "its supervisor"]);
+    lab.await_state("shop", "healthy");
+    assert!(lab.incidents().is_empty(), "systemd healed it");
+    assert_eq!(lab.starts("shop"), 2);
+
+    lab.host.sh("touch /var/tmp/broken");
+    lab.kill("shop");
+    lab.await_log(&["service=shop", "event=incident_opened"]);
+    lab.host.sh("rm /var/tmp/broken");
+    lab.await_state("shop", "healthy");
+    let incident = lab.incident(1);
+    assert_eq!(incident["resolution"], "healed", "{incident:#}");
+    assert_eq!(incident["attempts"], 1);
+    assert_eq!(lab.host.sh("systemctl is-active shop"), "active");
+}

@@ -1,0 +1,35 @@
+//! systemd reloads, re-executes itself, and the bus goes away: sight is lost and comes back, and nothing is made up.
+
+use std::time::Duration;
+
+use crate::host::wait_until;
+use crate::lab::Lab;
+
+/// How soon sight must be back.
+const SIGHT: Duration = Duration::from_secs(5);
+
+#[test]
+fn reload_reexec_and_a_new_bus_open_no_incident() {
+    let lab = Lab::new(
+        &[("shop", "ExecStart=/bin/sleep infinity")],
+        "[services.shop]\nunit = \"shop\"\n",
+    );
+    for (nth, disturbance) in [
+        "systemctl daemon-reload",
+        "systemctl daemon-reexec",
+        "systemctl restart dbus",
+        "kill -9 $(pidof dbus-daemon)",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        lab.await_state("shop", "healthy");
+        assert_eq!(lab.incidents().len(), nth, "{disturbance}");
+        lab.host.sh(disturbance);
+        wait_until("sight is back", SIGHT, || lab.state("shop") == "healthy");
+        // And it is sight: what dies now is seen.
+        lab.kill("shop");
+        assert_eq!(lab.await_messages(nth + 1).last().map(String::as_str), Some("healed"));
+        assert_eq!(lab.incidents()[nth]["cause"], "killed by signal KILL", "{disturbance}");
+    }
+}

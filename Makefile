@@ -1,0 +1,37 @@
+# What developers and CI run. `make` alone lists the targets.
+
+.DEFAULT_GOAL := help
+.PHONY: help test fmt clippy docs unit host deny
+
+# Tests of the real host each boot a container; more at once only wait for the same cores.
+HOST_THREADS ?= 3
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: fmt clippy docs unit host ## Everything that must pass: format, lints, docs, unit, simulation, real parts, real host
+
+fmt: ## Check the format
+	cargo fmt --all --check
+
+clippy: ## Lints; every warning is an error
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+docs: ## The documentation of the code builds without a warning
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
+
+unit: ## Everything that needs neither Docker nor root: the engine's simulation, and adapters against real parts
+	cargo test --workspace --locked
+
+host: ## The agent on a real host with systemd as PID 1; needs a Docker Engine, installs it where it can
+	cargo build --workspace --locked
+	@mkdir -p target
+	@if packaging/test-host/requirements >target/requirements.log 2>&1; then \
+	    cargo test -p sentinel --locked --test systemd --test host --no-fail-fast -- --test-threads=$(HOST_THREADS); \
+	else \
+	    echo "SUITE host CANNOT RUN: $$(tail -n 1 target/requirements.log)" >&2; \
+	    test -z "$$CI"; \
+	fi
+
+deny: ## Licences, sources and duplicates of the dependencies; needs cargo-deny
+	cargo deny --locked check licenses bans sources

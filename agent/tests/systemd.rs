@@ -43,6 +43,11 @@ fn the_set_of_units_can_change() {
 }
 
 #[test]
+fn forged_signals_are_not_believed() {
+    in_host("sight::forged_signals_are_not_believed");
+}
+
+#[test]
 fn a_shutdown_is_announced() {
     in_host("sight::a_shutdown_is_announced");
 }

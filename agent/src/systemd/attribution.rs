@@ -186,7 +186,11 @@ mod tests {
                 }],
                 Intent::ConflictStop,
             ),
-            ("the rival runs since long", vec![rival(50 * SECOND)], Intent::OperatorStop),
+            (
+                "the rival runs since long",
+                vec![rival(50 * SECOND)],
+                Intent::OperatorStop,
+            ),
             (
                 "the host goes down",
                 vec![Peer {

@@ -30,10 +30,16 @@ pub(super) enum Purpose {
     Poll,
     /// Everything about one unit.
     Read { unit: String },
+    /// Which units may have taken `unit` down.
+    PeersOf { unit: String, generation: u64 },
     /// The jobs of the units that may have taken `unit` down.
     PeerJobs { unit: String, generation: u64 },
     /// The facts of one of them.
-    PeerFacts { unit: String, generation: u64, peer: String },
+    PeerFacts {
+        unit: String,
+        generation: u64,
+        peer: String,
+    },
     /// Asked for by a [`super::Systemd`].
     AskedRead(oneshot::Sender<Result<Facts, CallError>>),
     /// Asked for by a [`super::Systemd`].

@@ -235,7 +235,11 @@ mod tests {
                 vec![entry(UNIT_FAILED, "start", "dependency")],
                 Past::Dependency,
             ),
-            ("started, and nothing after that", vec![stopped("stop"), started()], Past::Unknown),
+            (
+                "started, and nothing after that",
+                vec![stopped("stop"), started()],
+                Past::Unknown,
+            ),
         ] {
             assert_eq!(classify(&entries, 1000), past, "{what}");
         }

@@ -92,7 +92,9 @@ fn bus(member: &'static str) -> zbus::message::Builder<'static> {
 /// The rules for everything that is not about one unit.
 pub(super) fn general_rules() -> Vec<String> {
     let owner = |name: &str| {
-        format!("type='signal',sender='{BUS}',interface='{BUS}',member='NameOwnerChanged',path='{BUS_PATH}',arg0='{name}'")
+        format!(
+            "type='signal',sender='{BUS}',interface='{BUS}',member='NameOwnerChanged',path='{BUS_PATH}',arg0='{name}'"
+        )
     };
     let manager = |member: &str| {
         format!("type='signal',sender='{SYSTEMD}',interface='{MANAGER}',member='{member}',path='{MANAGER_PATH}'")

@@ -2,7 +2,8 @@
 
 use sentinel_engine::Supervisor;
 
-use super::facts::Facts;
+use super::facts::{ExitSet, Facts};
+use super::names::unit_type;
 
 /// What `Restart=` means for a run that has just ended.
 ///
@@ -27,10 +28,10 @@ pub(super) fn after_end(facts: &Facts, at_rest: bool) -> Supervisor {
 
 /// `service_shall_restart()` of systemd's service.c, but for stops asked for, which the caller has told apart.
 fn would_restart(facts: &Facts) -> bool {
-    if !facts.id.ends_with(".service") {
+    if unit_type(&facts.id) != "service" {
         return false;
     }
-    let listed = |set: &super::facts::ExitSet| match facts.exec_code {
+    let listed = |set: &ExitSet| match facts.exec_code {
         1 => set.codes.contains(&facts.exec_status),
         2 | 3 => set.signals.contains(&facts.exec_status),
         _ => false,
@@ -56,7 +57,6 @@ fn would_restart(facts: &Facts) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::ExitSet;
     use super::*;
 
     fn ended(restart: &str, result: &str, code: i32, status: i32) -> Facts {
@@ -73,7 +73,15 @@ mod tests {
     #[test]
     fn restart_applies_to_some_results() {
         // The table of `Restart=` in systemd.service(5).
-        let results = ["success", "exit-code", "signal", "core-dump", "timeout", "watchdog", "exec-condition"];
+        let results = [
+            "success",
+            "exit-code",
+            "signal",
+            "core-dump",
+            "timeout",
+            "watchdog",
+            "exec-condition",
+        ];
         for (restart, applies) in [
             ("no", [false, false, false, false, false, false, false]),
             ("always", [true, true, true, true, true, true, false]),
@@ -84,7 +92,11 @@ mod tests {
             ("on-watchdog", [false, false, false, false, false, true, false]),
         ] {
             for (result, expected) in results.iter().zip(applies) {
-                assert_eq!(would_restart(&ended(restart, result, 0, 0)), expected, "{restart} {result}");
+                assert_eq!(
+                    would_restart(&ended(restart, result, 0, 0)),
+                    expected,
+                    "{restart} {result}"
+                );
             }
         }
     }
@@ -109,7 +121,10 @@ mod tests {
         assert_eq!(after_end(&crash, false), Supervisor::Active);
         assert_eq!(after_end(&crash, true), Supervisor::GaveUp);
         assert_eq!(after_end(&ended("no", "exit-code", 1, 1), true), Supervisor::Passive);
-        assert_eq!(after_end(&ended("no", "start-limit-hit", 0, 0), false), Supervisor::GaveUp);
+        assert_eq!(
+            after_end(&ended("no", "start-limit-hit", 0, 0), false),
+            Supervisor::GaveUp
+        );
         let mut between = crash;
         between.sub_state = "failed-before-auto-restart".into();
         assert_eq!(after_end(&between, true), Supervisor::Active);

@@ -87,11 +87,10 @@ impl Watch {
             {
                 return last.clone();
             }
-            match timeout_at(bound, self.events.recv()).await {
-                Ok(Some(event)) => self.take(event),
-                Ok(None) => panic!("the watcher ended"),
-                Err(_elapsed) => panic!("`{unit}` is not {what} within {BOUND:?}: {:?}", self.told.get(unit)),
-            }
+            let Ok(event) = timeout_at(bound, self.events.recv()).await else {
+                panic!("`{unit}` is not {what} within {BOUND:?}: {:?}", self.told.get(unit));
+            };
+            self.take(event.expect("the watcher runs"));
         }
     }
 
@@ -101,9 +100,11 @@ impl Watch {
     }
 
     async fn until_down(&mut self, unit: &str, intent: Intent) -> Observation {
-        self.until(unit, intent.as_str(), |seen| {
-            matches!(seen.state, TargetState::Down { intent: seen, .. } if seen == intent)
-        })
+        self.until(
+            unit,
+            intent.as_str(),
+            |seen| matches!(seen.state, TargetState::Down { intent: seen, .. } if seen == intent),
+        )
         .await
     }
 

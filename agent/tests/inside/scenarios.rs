@@ -1,13 +1,18 @@
 //! What was done to a unit, and what the watcher makes of it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sentinel_engine::{Activity, Cause, Intent, TargetState};
+use tokio::time::Instant;
 
 use super::{Watch, run, sh};
 
 /// Times each scenario is run; `SENTINEL_TRIALS` says otherwise.
 const TRIALS: usize = 4;
+
+/// Less than the time after which a poll would find what the signals missed.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a scenario ends in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,23 +40,63 @@ const SCENARIOS: &[(&str, &str, &str, Truth)] = &[
     ("clean stop", "a", "systemctl stop a", OperatorStop),
     ("stop, exits 1", "unclean", "systemctl stop unclean", OperatorStop),
     ("stop, exits 143", "sig", "systemctl stop sig", OperatorStop),
-    ("stop timeout and SIGKILL", "slowstop", "systemctl stop slowstop", OperatorStop),
+    (
+        "stop timeout and SIGKILL",
+        "slowstop",
+        "systemctl stop slowstop",
+        OperatorStop,
+    ),
     ("kill -9", "a", "kill -9 $(systemctl show -P MainPID a)", Signal),
-    ("kill -9 of a unit with a trap", "unclean", "kill -9 $(systemctl show -P MainPID unclean)", Signal),
-    ("kill -TERM", "a", "kill -TERM $(systemctl show -P MainPID a)", CleanExit),
-    ("kill -TERM, exits 1", "unclean", "kill -TERM $(systemctl show -P MainPID unclean)", ExitCode),
+    (
+        "kill -9 of a unit with a trap",
+        "unclean",
+        "kill -9 $(systemctl show -P MainPID unclean)",
+        Signal,
+    ),
+    (
+        "kill -TERM",
+        "a",
+        "kill -TERM $(systemctl show -P MainPID a)",
+        CleanExit,
+    ),
+    (
+        "kill -TERM, exits 1",
+        "unclean",
+        "kill -TERM $(systemctl show -P MainPID unclean)",
+        ExitCode,
+    ),
     ("systemctl kill", "a", "systemctl kill a", CleanExit),
     ("systemctl restart", "a", "systemctl restart a", Running),
-    ("systemctl restart, exits 1", "unclean", "systemctl restart unclean", Running),
-    ("native restart", "r0", "kill -9 $(systemctl show -P MainPID r0)", Running),
+    (
+        "systemctl restart, exits 1",
+        "unclean",
+        "systemctl restart unclean",
+        Running,
+    ),
+    (
+        "native restart",
+        "r0",
+        "kill -9 $(systemctl show -P MainPID r0)",
+        Running,
+    ),
     (
         "crash, operator stops it in auto-restart",
         "r",
         "kill -9 $(systemctl show -P MainPID r); sleep .4; systemctl stop r",
         OperatorStop,
     ),
-    ("crash, in auto-restart", "r", "kill -9 $(systemctl show -P MainPID r)", AutoRestart),
-    ("BindsTo= stops it", "binds", "kill -9 $(systemctl show -P MainPID a)", DependencyStop),
+    (
+        "crash, in auto-restart",
+        "r",
+        "kill -9 $(systemctl show -P MainPID r)",
+        AutoRestart,
+    ),
+    (
+        "BindsTo= stops it",
+        "binds",
+        "kill -9 $(systemctl show -P MainPID a)",
+        DependencyStop,
+    ),
     ("PartOf= stops it", "part", "systemctl stop a", DependencyStop),
     ("Conflicts= stops it", "b", "systemctl start confl", ConflictStop),
     (
@@ -99,7 +144,12 @@ const SCENARIOS: &[(&str, &str, &str, Truth)] = &[
     ),
     ("oneshot does its work", "oneshot", "true", NotApplicable),
     ("oneshot fails", "oneshotfail", "true", ExitCode),
-    ("oneshot that remains, stopped", "oneshotrae", "systemctl stop oneshotrae", OperatorStop),
+    (
+        "oneshot that remains, stopped",
+        "oneshotrae",
+        "systemctl stop oneshotrae",
+        OperatorStop,
+    ),
     ("condition not met", "cond", "true", NotApplicable),
     ("the dependency cannot start", "depfail", "true", DependencyStop),
 ];
@@ -178,12 +228,16 @@ async fn trial(watch: &mut Watch, unit: &str, done: &str, truth: Truth) -> Truth
         sh(&format!("systemctl start {unit}")).await;
     }
     sh(done).await;
+    let bound = Instant::now() + SETTLED_WITHIN;
+    while watch.last(unit).map(|seen| truth_of(&seen.state)) != Some(truth) && Instant::now() < bound {
+        watch.quiet().await;
+    }
+    // It has to stay so.
     watch.quiet().await;
-    let before = usize::from(!matches!(unit, "limit" | "oneshot" | "oneshotfail" | "cond" | "depfail"));
     let told: Vec<Truth> = watch.told[unit].iter().map(|seen| truth_of(&seen.state)).collect();
     let harm = told
         .iter()
-        .skip(before)
+        .skip(1)
         .find(|seen| {
             // On the way to their end these really do crash.
             let crashed = matches!(**seen, Signal | ExitCode) && done.contains("kill -9");

@@ -87,9 +87,18 @@ fn what_is_not_down_is_running_or_busy() {
         (job(ActiveState::Inactive), busy(Activity::Job)),
         (job(ActiveState::Failed), busy(Activity::Job)),
         (sub(ActiveState::Activating, "start-pre"), busy(Activity::Starting)),
-        (sub(ActiveState::Activating, "a-word-of-the-future"), busy(Activity::Starting)),
-        (sub(ActiveState::Activating, "auto-restart"), busy(Activity::AutoRestart)),
-        (sub(ActiveState::Activating, "auto-restart-queued"), busy(Activity::AutoRestart)),
+        (
+            sub(ActiveState::Activating, "a-word-of-the-future"),
+            busy(Activity::Starting),
+        ),
+        (
+            sub(ActiveState::Activating, "auto-restart"),
+            busy(Activity::AutoRestart),
+        ),
+        (
+            sub(ActiveState::Activating, "auto-restart-queued"),
+            busy(Activity::AutoRestart),
+        ),
         (job(ActiveState::Deactivating), busy(Activity::Stopping)),
         (facts(ActiveState::Reloading), busy(Activity::Reloading)),
         (
@@ -122,8 +131,15 @@ fn a_unit_that_cannot_be_started_is_unusable_once_it_is_down() {
                 ..facts(state)
             })
         };
-        assert!(matches!(state(&with(ActiveState::Failed), WORLD), TargetState::Unusable(_)));
-        assert_eq!(state(&with(ActiveState::Active), WORLD), TargetState::Running, "{load_state}");
+        assert!(matches!(
+            state(&with(ActiveState::Failed), WORLD),
+            TargetState::Unusable(_)
+        ));
+        assert_eq!(
+            state(&with(ActiveState::Active), WORLD),
+            TargetState::Running,
+            "{load_state}"
+        );
     }
     let assert_failed = Facts {
         assert_result: false,
@@ -142,7 +158,7 @@ fn jobs_tell_a_stop_from_a_crash() {
         exec_status: 143,
         ..facts(Failed)
     };
-    for (what, tracker, expected) in [
+    for (what, tracker, expected) in vec![
         (
             "a clean stop",
             with_jobs(seen(clean()), &[(false, "done", Inactive)]),
@@ -154,7 +170,11 @@ fn jobs_tell_a_stop_from_a_crash() {
             Intent::OperatorStop,
         ),
         ("kill -9", seen(killed()), Intent::Crash),
-        ("kill -9 after a start job", with_jobs(seen(killed()), &[(false, "done", Active)]), Intent::Crash),
+        (
+            "kill -9 after a start job",
+            with_jobs(seen(killed()), &[(false, "done", Active)]),
+            Intent::Crash,
+        ),
         ("kill -TERM, or a clean exit", seen(clean()), Intent::CleanExit),
         (
             "a restart that runs into the start limit",
@@ -206,9 +226,28 @@ fn jobs_tell_a_stop_from_a_crash() {
         ),
         (
             "an operator stopped it while our start ran",
-            with_jobs(seen(clean()), &[(true, "canceled", Inactive), (false, "done", Inactive)]),
+            with_jobs(
+                seen(clean()),
+                &[(true, "canceled", Inactive), (false, "done", Inactive)],
+            ),
             Intent::OperatorStop,
         ),
+    ] {
+        assert_eq!(intent(&tracker), expected, "{what}");
+    }
+}
+
+#[test]
+fn what_is_done_or_not_needed_is_not_missed() {
+    use ActiveState::{Failed, Inactive};
+    let clean = || facts(Inactive);
+    let exit = || Facts {
+        result: "exit-code".into(),
+        exec_code: 1,
+        exec_status: 1,
+        ..facts(Failed)
+    };
+    for (what, tracker, expected) in [
         (
             "a start job whose condition was not met",
             with_jobs(

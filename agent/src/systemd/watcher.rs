@@ -120,12 +120,12 @@ mod tests {
     async fn without_a_bus_nothing_is_known_and_nothing_is_done() {
         let folder = tempfile::tempdir().unwrap();
         let address = BusAddress::At(format!("unix:path={}/no-such-bus", folder.path().display()));
-        let watched = vec![Watched {
+        let units = vec![Watched {
             service: ServiceName::from("a"),
             unit: "a.service".to_owned(),
         }];
         let (sender, mut events) = mpsc::channel(8);
-        let (watcher, systemd) = Watcher::new(address, watched, sender);
+        let (watcher, systemd) = Watcher::new(address, units, sender);
         let running = tokio::spawn(watcher.run());
 
         let event = events.recv().await;

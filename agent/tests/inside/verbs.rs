@@ -157,6 +157,43 @@ fn an_operator_wins() {
     });
 }
 
+#[test]
+#[ignore = "runs inside a test host"]
+fn an_unprivileged_agent_does_what_it_may() {
+    run(async {
+        let mut watch = Watch::start(&["a", "b", "limit", "limit2"]).await;
+        // Without the journal nobody can tell whether this was a stop.
+        let failed = watch.until_down("a", Intent::Unclear).await;
+        let result = watch.act("a", Verb::Start, failed.instance.as_ref()).await;
+        assert_eq!(result, ActionResult::Done);
+        watch.until_running("a").await;
+
+        let result = watch.act("b", Verb::Start, None).await;
+        assert!(matches!(result, ActionResult::Refused(_)), "{result:?}");
+        watch.until_down("b", Intent::Unclear).await;
+
+        // A full start-limit counter is cleared before the restart.
+        for _ in 0..3 {
+            let running = watch.until_running("limit2").await;
+            let result = watch.act("limit2", Verb::Restart, running.instance.as_ref()).await;
+            assert_eq!(result, ActionResult::Done);
+            watch
+                .until("limit2", "another run", |seen| {
+                    seen.instance != running.instance && seen.age.is_some()
+                })
+                .await;
+        }
+
+        // And after a start that it refused: this one is started, and fails as it always does.
+        let gave_up = watch.until_down("limit", Intent::Unclear).await;
+        let result = watch.act("limit", Verb::Start, gave_up.instance.as_ref()).await;
+        assert_eq!(result, ActionResult::Done);
+        watch
+            .until("limit", "another run", |seen| seen.instance != gave_up.instance)
+            .await;
+    });
+}
+
 /// Prints times and asserts none: how fast it is on a machine that is busy with builds says nothing.
 #[test]
 #[ignore = "runs inside a test host"]

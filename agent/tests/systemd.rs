@@ -6,15 +6,21 @@
 mod inside;
 mod support;
 
-use support::host::Host;
+use std::time::Duration;
+
+use support::host::{Host, wait_until};
 
 /// Runs a test inside a fresh host.
 fn in_host(name: &str) {
+    host_with_units().run_test(&format!("inside::{name}"));
+}
+
+fn host_with_units() -> Host {
     let host = Host::start();
     host.write("/root/units.sh", include_bytes!("support/units.sh"));
     host.sh("sh /root/units.sh");
     host.install_tests();
-    host.run_test(&format!("inside::{name}"));
+    host
 }
 
 #[test]
@@ -43,6 +49,11 @@ fn the_set_of_units_can_change() {
 }
 
 #[test]
+fn forged_signals_are_not_believed() {
+    in_host("sight::forged_signals_are_not_believed");
+}
+
+#[test]
 fn a_shutdown_is_announced() {
     in_host("sight::a_shutdown_is_announced");
 }
@@ -65,4 +76,29 @@ fn an_operator_wins() {
 #[test]
 fn a_crash_is_seen_and_healed_in_milliseconds() {
     in_host("verbs::a_crash_is_seen_and_healed_in_milliseconds");
+}
+
+/// The agent's own user may do to some units what a polkit rule says, and reads no journal.
+#[test]
+fn an_unprivileged_agent_does_what_it_may() {
+    const RULE: &str = r#"
+        polkit.addRule(function (action, subject) {
+            var verbs = ["start", "try-restart", "reset-failed"];
+            var units = ["a.service", "limit.service", "limit2.service"];
+            if (action.id == "org.freedesktop.systemd1.manage-units" && subject.user == "guest" &&
+                verbs.indexOf(action.lookup("verb")) >= 0 && units.indexOf(action.lookup("unit")) >= 0) {
+                return polkit.Result.YES;
+            }
+        });
+    "#;
+    let host = host_with_units();
+    host.sh("useradd --system --user-group guest");
+    host.write("/etc/polkit-1/rules.d/50-test.rules", RULE.as_bytes());
+    // polkit reads its rules again at once when it is started again.
+    host.sh("systemctl restart polkit; systemctl start a b limit limit2; systemctl restart limit2");
+    host.sh("kill -9 $(systemctl show -P MainPID a) $(systemctl show -P MainPID b)");
+    wait_until("limit was given up", Duration::from_secs(10), || {
+        host.sh("systemctl show -P ActiveState limit") == "failed"
+    });
+    host.run_test_as("guest", "inside::verbs::an_unprivileged_agent_does_what_it_may");
 }

@@ -63,7 +63,7 @@ impl Engine {
         let mut cx = Context {
             now,
             host: &mut self.host,
-            dependency_down: None,
+            dependency: None,
             out: &mut self.commands,
         };
         let machine = Machine::new(service, memory, &mut cx);
@@ -76,7 +76,7 @@ impl Engine {
         let mut cx = Context {
             now,
             host: &mut self.host,
-            dependency_down: None,
+            dependency: None,
             out: &mut self.commands,
         };
         Machine::new(service, memory, &mut cx).abandon(&mut cx);
@@ -158,7 +158,7 @@ impl Engine {
         let mut cx = Context {
             now,
             host: &mut self.host,
-            dependency_down: None,
+            dependency: None,
             out: &mut self.commands,
         };
         let held_slot = machine.in_flight().is_some();
@@ -172,23 +172,25 @@ impl Engine {
 
     fn evaluate(&mut self, now: Time, name: &ServiceName) {
         let Some(machine) = self.machines.get(name) else { return };
-        let dependency_down = machine
+        let dependency = machine
             .after()
             .iter()
-            .find(|dependency| self.machines.get(*dependency).is_some_and(Machine::blocks_dependents))
-            .cloned();
+            .find_map(|dependency| self.machines.get(dependency).and_then(Machine::as_dependency));
         let Some(machine) = self.machines.get_mut(name) else {
             return;
         };
-        let blocked = machine.blocks_dependents();
+        let blocked = machine.as_dependency().map(|dependency| dependency.failed);
         let mut cx = Context {
             now,
             host: &mut self.host,
-            dependency_down,
+            dependency,
             out: &mut self.commands,
         };
         machine.evaluate(&mut cx);
-        let (wake, blocks) = (machine.next_timeout(), machine.blocks_dependents());
+        let (wake, blocks) = (
+            machine.next_timeout(),
+            machine.as_dependency().map(|dependency| dependency.failed),
+        );
         if machine.waits_for_slot() {
             if !self.queue.contains(name) {
                 self.queue.push_back(name.clone());

@@ -42,6 +42,8 @@ pub struct Incident {
     pub id: IncidentId,
     /// When it opened.
     pub opened_at: Time,
+    /// Since when the outage is its own. Later than `opened_at` when it was put down to a dependency first.
+    pub own_since: Time,
     /// Why the service is down, as known now.
     pub cause: Cause,
     /// Attempts made in this incident.

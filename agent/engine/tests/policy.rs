@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Activity, Cause, Event, Hold, Mode, NotificationKind, OnCleanExit, OperatorRequest, Resolution,
-    Severity, State, TargetState, Verb,
+    ActionResult, Activity, Cause, Event, Hold, Intent, Mode, NotificationKind, OnCleanExit, OperatorRequest,
+    Resolution, Severity, State, TargetState, Verb,
 };
 use world::{Start, Toy, World};
 
@@ -553,4 +553,51 @@ fn reload_of_a_healthy_service_opens_nothing() {
             .count(),
         1
     );
+}
+
+#[test]
+fn dependency_speaks_for_its_dependents_but_not_for_ever() {
+    let mut world = World::new([Toy::new("db").starting(Start::Deaf), Toy::new("web").after(&["db"])]);
+    world.run(120);
+    world.hang("db");
+    world.hang("web");
+    world.run(300);
+    assert!(
+        world.messages.iter().all(|message| message.service.as_str() == "db"),
+        "{:?}",
+        world.messages
+    );
+    world.run(600);
+    assert_eq!(
+        world
+            .messages
+            .iter()
+            .filter(|message| message.service.as_str() == "web")
+            .count(),
+        1
+    );
+    assert!(world.actions.iter().all(|(_, action)| action.service.as_str() == "db"));
+}
+
+#[test]
+fn service_stopped_with_what_it_is_bound_to_is_left_and_restarted_only_after_a_failure() {
+    let bound = TargetState::Down {
+        intent: Intent::DependencyStop,
+        cause: Cause::Exited { code: 0 },
+    };
+    for (crash, actions, state) in [(false, 0, State::Stopped), (true, 2, State::Healthy)] {
+        let mut world = World::new([Toy::new("db"), Toy::new("web").after(&["db"])]);
+        world.run(120);
+        // What is bound goes down first, as far as watchers see.
+        world.set_state("web", bound.clone());
+        if crash {
+            world.kill("db");
+        } else {
+            world.stop("db");
+        }
+        world.run(120);
+        assert_eq!(world.actions.len(), actions, "{:#?}", world.transcript());
+        assert_eq!(world.state("web"), state);
+        assert_eq!(world.message_kinds().len(), actions, "only what failed is told");
+    }
 }

@@ -30,6 +30,8 @@ pub(super) enum Purpose {
     Poll,
     /// Everything about one unit.
     Read { unit: String },
+    /// Which units may have taken `unit` down.
+    PeersOf { unit: String, generation: u64 },
     /// The jobs of the units that may have taken `unit` down.
     PeerJobs { unit: String, generation: u64 },
     /// The facts of one of them.

@@ -141,11 +141,11 @@ fn conclude(tracker: &Tracker, world: World) -> Result<(Intent, Cause), Verdict>
     if was_stopped(tracker) {
         return Ok((stopped_by(tracker, world)?, cause_of(facts)));
     }
-    if tracker.unwitnessed {
-        return after_gap(tracker, world);
-    }
     if tracker.jobs.last().is_some_and(|job| job.result == "dependency") {
         return Ok((Intent::DependencyStop, Cause::Dependency));
+    }
+    if tracker.unwitnessed {
+        return after_gap(tracker, world);
     }
     if failed {
         return Ok((Intent::Crash, cause_of(facts)));

@@ -67,6 +67,10 @@ pub(super) struct ExitSet {
 
 /// The facts about one unit. Times are microseconds of `CLOCK_MONOTONIC`; 0 is never.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are PID 1's properties, not a state machine of ours"
+)]
 pub(super) struct Facts {
     /// The canonical name, under which its signals come.
     pub(super) id: String,

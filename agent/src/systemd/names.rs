@@ -25,12 +25,14 @@ pub(super) fn unit_path(name: &str) -> String {
     path
 }
 
-/// The interface of the properties that only units of this type have.
+/// The interface of the properties that only services have. Changes of other types are read, not taken from signals.
 pub(super) fn type_interface(name: &str) -> Option<&'static str> {
-    match name.rsplit_once('.')?.1 {
-        "service" => Some("org.freedesktop.systemd1.Service"),
-        _ => None,
-    }
+    (unit_type(name) == "service").then_some("org.freedesktop.systemd1.Service")
+}
+
+/// `service`, `socket`, ...: what follows the last dot.
+pub(super) fn unit_type(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, unit_type)| unit_type)
 }
 
 /// Bytes as lower-case hexadecimal digits, as systemd prints an invocation ID.

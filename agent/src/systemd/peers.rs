@@ -59,9 +59,23 @@ pub(super) fn listed(message: &Message) -> Option<Vec<Listed>> {
 }
 
 impl Gathering {
-    /// Asks all units around `unit`: their jobs in one call, their times in one call each, all sent at once.
+    /// Asks which units are around `unit`. Those that name it themselves are known only while they are loaded.
     pub(super) async fn begin(unit: &str, tracker: &Tracker, calls: &mut Calls) -> zbus::Result<Self> {
-        let facts = &tracker.facts;
+        let generation = tracker.generation;
+        let purpose = Purpose::PeersOf {
+            unit: unit.to_owned(),
+            generation,
+        };
+        calls.make(properties(unit, UNIT), purpose).await?;
+        Ok(Self {
+            generation,
+            peers: Vec::new(),
+            outstanding: 1,
+        })
+    }
+
+    /// Asks the units around `unit`: their jobs in one call, their times in one call each, all sent at once.
+    pub(super) async fn spread(&mut self, unit: &str, facts: &Facts, calls: &mut Calls) -> zbus::Result<()> {
         let names: Vec<&str> = facts
             .bound_to
             .iter()
@@ -70,7 +84,7 @@ impl Gathering {
             .map(String::as_str)
             .take(PEERS_MAX)
             .collect();
-        let generation = tracker.generation;
+        let generation = self.generation;
         let purpose = Purpose::PeerJobs {
             unit: unit.to_owned(),
             generation,
@@ -84,11 +98,8 @@ impl Gathering {
             };
             calls.make(properties(peer, UNIT), purpose).await?;
         }
-        Ok(Self {
-            generation,
-            peers: Vec::new(),
-            outstanding: names.len() + 1,
-        })
+        self.outstanding = names.len() + 1;
+        Ok(())
     }
 
     /// Takes over the jobs; `None` when that call failed.
@@ -114,9 +125,20 @@ impl Gathering {
         peer.inactive_exit = facts.inactive_exit;
     }
 
-    /// All peers, once every answer is in.
-    pub(super) fn finish(&mut self) -> Option<Vec<Peer>> {
-        (self.outstanding == 0).then(|| std::mem::take(&mut self.peers))
+    /// All peers, once every answer is in. Their times are those of the answers or those seen in passing, whichever
+    /// are later: a unit that is not needed any more is unloaded, and then PID 1 has forgotten when it ran.
+    pub(super) fn finish(&mut self, seen: impl Fn(&str) -> Option<Facts>) -> Option<Vec<Peer>> {
+        if self.outstanding > 0 {
+            return None;
+        }
+        for peer in &mut self.peers {
+            if let Some(seen) = seen(&peer.name) {
+                peer.active_enter = peer.active_enter.max(seen.active_enter);
+                peer.active_exit = peer.active_exit.max(seen.active_exit);
+                peer.inactive_exit = peer.inactive_exit.max(seen.inactive_exit);
+            }
+        }
+        Some(std::mem::take(&mut self.peers))
     }
 
     fn peer(&mut self, name: &str) -> &mut Peer {

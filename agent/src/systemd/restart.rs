@@ -46,11 +46,10 @@ impl Systemd {
     ) -> Result<ActionResult, ActionResult> {
         let before = self.look(unit, UNIT).await.map_err(|error| nothing_done(&error))?;
         check(verb, &before, expected)?;
-        let method = match verb {
-            Verb::Start => JobMethod::Start,
-            Verb::Restart => JobMethod::TryRestart,
+        let ended = match verb {
+            Verb::Start => self.start(unit, &before).await?,
+            Verb::Restart => self.try_restart(unit).await?,
         };
-        let ended = self.reset_and(unit, method, before.active_state).await?;
         match ended.as_str() {
             "done" if verb == Verb::Restart => self.verify_restart(unit, &before).await,
             "done" => Ok(ActionResult::Done),
@@ -63,29 +62,49 @@ impl Systemd {
         }
     }
 
-    /// Clears the start-limit counter, then makes the job. Answers the job's result.
+    /// Starts a unit that is down, and clears its start-limit counter when that is what keeps it down.
     ///
-    /// A restart of a running unit whose counter is full stops it and then refuses to start it, so the counter goes first.
-    async fn reset_and(&self, unit: &str, method: JobMethod, state: ActiveState) -> Result<String, ActionResult> {
-        let needs_reset = method == JobMethod::TryRestart || state == ActiveState::Failed;
-        if !needs_reset {
-            return self.make_job(unit, method).await;
+    /// Not before that is known: PID 1 unloads a unit that is neither active nor failed, and loading it again to start it
+    /// takes longer than the start. A start that the limit refuses harms nothing and changes nothing.
+    async fn start(&self, unit: &str, before: &Facts) -> Result<String, ActionResult> {
+        let ended = self.make_job(unit, JobMethod::Start).await?;
+        if ended != "failed" {
+            return Ok(ended);
         }
-        let reset = self.reset_failed(unit).await.map_err(|error| nothing_done(&error))?;
+        match self.look(unit, ALL).await {
+            // It was refused before it ran, and nobody has touched it since.
+            Ok(now)
+                if now.invocation == before.invocation && now.job == 0 && now.active_state == ActiveState::Failed =>
+            {
+                self.reset(unit).await?;
+                self.make_job(unit, JobMethod::Start).await
+            }
+            _ => Ok(ended),
+        }
+    }
+
+    /// Restarts a unit that runs.
+    ///
+    /// With a full start-limit counter this would stop it and then refuse to start it, so the counter is cleared first.
+    async fn try_restart(&self, unit: &str) -> Result<String, ActionResult> {
         if rustix::process::geteuid().is_root() {
             // PID 1 carries out both at once and in order: one round trip less.
-            let job = self.job(unit, method).await.map_err(|error| nothing_done(&error))?;
+            let reset = self.reset_failed(unit).await.map_err(|error| nothing_done(&error))?;
+            let job = self
+                .job(unit, JobMethod::TryRestart)
+                .await
+                .map_err(|error| nothing_done(&error))?;
             let (_, ended) = tokio::join!(reset.get(), job.get());
             return ended.map_err(|error| class_of(&error));
         }
         // Everybody else is asked about at polkit, call by call, and those answers may overtake each other.
-        match reset.get().await {
-            Ok(()) => {}
-            // Without the reset a start may be refused, which harms nobody.
-            Err(CallError::Answered { .. }) if method == JobMethod::Start => {}
-            Err(error) => return Err(class_of(&error)),
-        }
-        self.make_job(unit, method).await
+        self.reset(unit).await?;
+        self.make_job(unit, JobMethod::TryRestart).await
+    }
+
+    async fn reset(&self, unit: &str) -> Result<(), ActionResult> {
+        let reset = self.reset_failed(unit).await.map_err(|error| nothing_done(&error))?;
+        reset.get().await.map_err(|error| class_of(&error))
     }
 
     async fn make_job(&self, unit: &str, method: JobMethod) -> Result<String, ActionResult> {

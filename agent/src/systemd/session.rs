@@ -1,5 +1,9 @@
 //! The life of one connection to the bus.
 
+mod incoming;
+mod judging;
+mod reading;
+
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -8,18 +12,15 @@ use futures_util::StreamExt as _;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream};
 
-use super::attribution::SHUTDOWN_TARGET;
 use super::calls::{Calls, Purpose};
-use super::facts::{Facts, JobId, Properties};
-use super::journal::{Past, past_of};
-use super::message::{self, ALL, BUS, CallError, LOGIND, MANAGER, SYSTEMD, UNIT};
-use super::names::{type_interface, unit_path};
-use super::peers::{Gathering, listed};
+use super::facts::JobId;
+use super::journal::Past;
+use super::message::{self, CallError, LOGIND, SYSTEMD};
+use super::names::unit_path;
 use super::requests::Request;
-use super::units::{Todo, Units};
+use super::units::Units;
 use super::watcher::Watched;
 
 /// Messages queued between the socket and this session. A reload of a big host sends thousands in a burst; while the queue
@@ -27,7 +28,7 @@ use super::watcher::Watched;
 const QUEUE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
 /// Units with a rule of their own. The bus takes 512 rules of one connection.
-const RULES_MAX: usize = 200;
+const RULES_MAX: usize = 400;
 
 /// Reads under way at once. The bus allows 128 pending replies; PID 1 does one thing at a time anyway.
 const READS_MAX: usize = 16;
@@ -164,13 +165,7 @@ impl<'w> Session<'w> {
         self.make(message::system_state(), Purpose::SystemState).await?;
         let watched = self.watched.borrow_and_update().clone();
         self.units.set(&watched);
-        let paths: Vec<String> = self
-            .units
-            .by_name
-            .values()
-            .flat_map(|unit| [Some(unit.path.clone()), unit.canonical_path.clone()])
-            .flatten()
-            .collect();
+        let paths = self.units.paths();
         for path in paths {
             self.add_unit_rule(&path).await?;
         }
@@ -221,447 +216,6 @@ impl<'w> Session<'w> {
             .await
             .map_err(|error| format!("cannot send to the system bus: {error}"))
     }
-
-    // ---- what comes in ----------------------------------------------------------------------------------------------
-
-    async fn take(&mut self, message: &Message) -> Result<(), Lost> {
-        match message.message_type() {
-            Type::Signal => self.signal(message).await,
-            Type::MethodReturn | Type::Error => match self.calls.answered(message) {
-                Some(purpose) => self.answer(purpose, message).await,
-                None => Ok(()),
-            },
-            Type::MethodCall => Ok(()),
-        }
-    }
-
-    /// Takes a signal, if its sender is who it should be: rules do not filter what is sent to this connection directly.
-    async fn signal(&mut self, message: &Message) -> Result<(), Lost> {
-        let header = message.header();
-        let (Some(sender), Some(path), Some(interface), Some(member)) =
-            (header.sender(), header.path(), header.interface(), header.member())
-        else {
-            return Ok(());
-        };
-        let sender = sender.as_str();
-        let body = message.body();
-        if sender == BUS && member.as_str() == "NameOwnerChanged" {
-            if let Ok((name, _old, new)) = body.deserialize::<(&str, &str, &str)>() {
-                return self.owner_changed(name, new).await;
-            }
-        } else if self.logind.as_deref() == Some(sender) && member.as_str() == "PrepareForShutdown" {
-            if let Ok((going_down,)) = body.deserialize::<(bool,)>() {
-                self.units.host_stopping(going_down);
-            }
-        } else if self.systemd.as_deref() == Some(sender) {
-            match (interface.as_str(), member.as_str()) {
-                ("org.freedesktop.DBus.Properties", "PropertiesChanged") => {
-                    if let Ok((interface, properties, _)) = body.deserialize::<(&str, Properties<'_>, Vec<&str>)>() {
-                        return self.unit_changed(path.as_str(), interface, &properties).await;
-                    }
-                }
-                (MANAGER, "JobRemoved") => {
-                    if let Ok((id, _, unit, result)) =
-                        body.deserialize::<(u32, zbus::wire::ObjectPath<'_>, &str, &str)>()
-                    {
-                        return self.job_removed(id, unit, result).await;
-                    }
-                }
-                (MANAGER, "JobNew") => {
-                    if let Ok((_, _, unit)) = body.deserialize::<(u32, zbus::wire::ObjectPath<'_>, &str)>()
-                        && unit == SHUTDOWN_TARGET
-                    {
-                        self.units.host_stopping(true);
-                    }
-                }
-                (MANAGER, "Reloading") => {
-                    if let Ok((active,)) = body.deserialize::<(bool,)>() {
-                        return self.reloading(active).await;
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    async fn unit_changed(&mut self, path: &str, interface: &str, changed: &Properties<'_>) -> Result<(), Lost> {
-        for name in self.units.at_path(path) {
-            let Some(unit) = self.units.by_name.get_mut(&name) else {
-                continue;
-            };
-            if interface == UNIT {
-                let whole = unit.tracker.changed(changed);
-                if whole {
-                    self.judge(&name).await?;
-                } else {
-                    // Half of what there is to know: not enough to judge by.
-                    unit.stale = true;
-                    self.want_read(&name);
-                }
-            } else if type_interface(&unit.tracker.facts.id) == Some(interface) {
-                unit.tracker.type_changed(changed);
-            }
-        }
-        self.read_some().await
-    }
-
-    async fn job_removed(&mut self, id: JobId, unit: &str, result: &str) -> Result<(), Lost> {
-        let own = self.units.is_own(id);
-        for name in self.units.with_id(unit) {
-            if let Some(unit) = self.units.by_name.get_mut(&name) {
-                unit.tracker.job_removed(id, own, result);
-            }
-            self.judge(&name).await?;
-        }
-        if unit == SHUTDOWN_TARGET {
-            self.make(message::system_state(), Purpose::SystemState).await?;
-        }
-        if let Some(waiting) = self.jobs.remove(&id) {
-            // Whoever waited may have stopped.
-            let _ = waiting.send(Ok(result.to_owned()));
-        }
-        if self.ended.len() == ENDED_KEPT {
-            self.ended.pop_front();
-        }
-        self.ended.push_back((id, result.to_owned()));
-        Ok(())
-    }
-
-    async fn reloading(&mut self, active: bool) -> Result<(), Lost> {
-        if active {
-            self.reloading = Some(Instant::now() + RELOAD_MAX);
-            // What comes meanwhile is taken over, but only judged when everything has been read again.
-            for unit in self.units.by_name.values_mut() {
-                unit.stale = true;
-            }
-            return Ok(());
-        }
-        self.reloading = None;
-        self.resync().await
-    }
-
-    async fn owner_changed(&mut self, name: &str, new: &str) -> Result<(), Lost> {
-        let owner = (!new.is_empty()).then(|| new.to_owned());
-        match name {
-            SYSTEMD if owner.is_some() => {
-                self.systemd = owner;
-                self.owner_gone = None;
-                self.make(message::subscribe(), Purpose::Subscribe).await?;
-                self.make(message::system_state(), Purpose::SystemState).await?;
-                self.resync().await
-            }
-            SYSTEMD => {
-                self.systemd = None;
-                self.owner_gone = Some(Instant::now() + OWNER_GONE_MAX);
-                Ok(())
-            }
-            LOGIND => {
-                self.logind = owner;
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    async fn answer(&mut self, purpose: Purpose, message: &Message) -> Result<(), Lost> {
-        let error = (message.message_type() == Type::Error).then(|| CallError::from_message(message));
-        let body = message.body();
-        match (purpose, error) {
-            (Purpose::Done(_), None) | (Purpose::Subscribe, None) => {}
-            (Purpose::Subscribe, Some(error)) if error.word() == "AlreadySubscribed" => {}
-            (Purpose::Subscribe, Some(error)) => return Err(format!("systemd does not let the agent watch: {error}")),
-            (Purpose::Done(what), Some(error)) => {
-                tracing::warn!(call = what, error = %error, "The system bus refused a call");
-            }
-            (Purpose::Owner(name), None) => {
-                let owner = body.deserialize::<(&str,)>().ok().map(|(owner,)| owner.to_owned());
-                if name == SYSTEMD {
-                    self.systemd = owner;
-                } else {
-                    self.logind = owner;
-                }
-            }
-            (Purpose::Owner(SYSTEMD), Some(_)) => return Err("systemd is not on the system bus".to_owned()),
-            (Purpose::SystemState, None) => {
-                if let Ok((zbus::Variant::Str(state),)) = body.deserialize::<(zbus::Variant<'_>,)>() {
-                    self.units.host_stopping(state.as_str() == "stopping");
-                }
-            }
-            // Without logind there is nobody to say more. The state of the system is asked again at the next poll.
-            (Purpose::Owner(_) | Purpose::SystemState, Some(_)) => {}
-            (Purpose::Poll, _) => self.compare(message).await?,
-            (Purpose::Read { unit }, error) => self.read_answered(&unit, message, error).await?,
-            (Purpose::PeerJobs { unit, generation }, error) => {
-                let rows = if error.is_none() { listed(message) } else { None };
-                self.gathered(&unit, generation, |gathering| gathering.jobs(rows))
-                    .await?;
-            }
-            (Purpose::PeerFacts { unit, generation, peer }, error) => {
-                let answer = body.deserialize::<(Properties<'_>,)>().ok().filter(|_| error.is_none());
-                let properties = answer.as_ref().map(|(properties,)| properties);
-                self.gathered(&unit, generation, |gathering| gathering.facts(&peer, properties))
-                    .await?;
-            }
-            (Purpose::AskedRead(reply), error) => {
-                let facts = match (error, body.deserialize::<(Properties<'_>,)>()) {
-                    (Some(error), _) => Err(error),
-                    (None, Err(_)) => Err(CallError::Unexpected),
-                    (None, Ok((properties,))) => {
-                        let mut facts = Facts::default();
-                        facts.merge(&properties);
-                        Ok(facts)
-                    }
-                };
-                let _ = reply.send(facts);
-            }
-            (Purpose::AskedReset(reply), error) => {
-                let _ = reply.send(error.map_or(Ok(()), Err));
-            }
-            (Purpose::AskedJob { reply, .. }, Some(error)) => {
-                let _ = reply.send(Err(error));
-            }
-            (Purpose::AskedJob { unit, reply }, None) => self.job_made(&unit, reply, message).await?,
-        }
-        Ok(())
-    }
-
-    /// The agent's own job has a number now.
-    async fn job_made(
-        &mut self,
-        unit: &str,
-        reply: oneshot::Sender<Result<String, CallError>>,
-        message: &Message,
-    ) -> Result<(), Lost> {
-        let body = message.body();
-        let id = body
-            .deserialize::<(zbus::wire::ObjectPath<'_>,)>()
-            .ok()
-            .and_then(|(path,)| path.as_str().rsplit('/').next()?.parse::<JobId>().ok());
-        let Some(id) = id else {
-            let _ = reply.send(Err(CallError::Unexpected));
-            return Ok(());
-        };
-        self.units.own(id);
-        // Systemd says so only afterwards, but nothing in its interface promises that.
-        match self.ended.iter().find(|(ended, _)| *ended == id) {
-            Some((_, result)) => {
-                let _ = reply.send(Ok(result.clone()));
-            }
-            None => drop(self.jobs.insert(id, reply)),
-        }
-        for name in self.units.at_path(&unit_path(unit)) {
-            if let Some(unit) = self.units.by_name.get_mut(&name) {
-                unit.tracker.job_is_own(id);
-            }
-            self.judge(&name).await?;
-        }
-        Ok(())
-    }
-
-    // ---- reading units ----------------------------------------------------------------------------------------------
-
-    /// Reads everything anew.
-    async fn resync(&mut self) -> Result<(), Lost> {
-        let names: Vec<String> = self.units.by_name.keys().cloned().collect();
-        for name in names {
-            if let Some(unit) = self.units.by_name.get_mut(&name) {
-                unit.stale = true;
-            }
-            self.want_read(&name);
-        }
-        self.read_some().await
-    }
-
-    fn want_read(&mut self, name: &str) {
-        if let Some(unit) = self.units.by_name.get_mut(name) {
-            if unit.reading {
-                unit.read_again = true;
-            } else {
-                unit.reading = true;
-                self.to_read.push_back(name.to_owned());
-            }
-        }
-    }
-
-    async fn read_some(&mut self) -> Result<(), Lost> {
-        while self.reads < READS_MAX
-            && let Some(unit) = self.to_read.pop_front()
-        {
-            self.reads += 1;
-            if let Some(known) = self.units.by_name.get_mut(&unit) {
-                known.read_again = false;
-            }
-            self.make(message::properties(&unit, ALL), Purpose::Read { unit })
-                .await?;
-        }
-        Ok(())
-    }
-
-    async fn read_answered(&mut self, name: &str, message: &Message, error: Option<CallError>) -> Result<(), Lost> {
-        self.reads = self.reads.saturating_sub(1);
-        let Some(unit) = self.units.by_name.get_mut(name) else {
-            return self.read_some().await;
-        };
-        unit.reading = false;
-        let body = message.body();
-        match (error, body.deserialize::<(Properties<'_>,)>()) {
-            (None, Ok((properties,))) => {
-                unit.tracker.read(&properties);
-                self.useful = true;
-                if unit.read_again {
-                    self.want_read(name);
-                } else if self.reloading.is_none() {
-                    unit.stale = false;
-                }
-                self.learn_path(name).await?;
-                self.judge(name).await?;
-            }
-            // It stays unknown, and the poll reads it again.
-            (error, _) => {
-                let error = error.unwrap_or(CallError::Unexpected);
-                tracing::warn!(unit = name, error = %error, "A unit cannot be read");
-            }
-        }
-        self.read_some().await
-    }
-
-    /// Signals of an alias come under the canonical name.
-    async fn learn_path(&mut self, name: &str) -> Result<(), Lost> {
-        let Some(unit) = self.units.by_name.get_mut(name) else {
-            return Ok(());
-        };
-        let path = unit_path(&unit.tracker.facts.id);
-        if path == unit.path || unit.canonical_path.as_deref() == Some(&path) {
-            return Ok(());
-        }
-        unit.canonical_path = Some(path.clone());
-        // What happened before the rule was there is in a read after it.
-        unit.stale = true;
-        self.add_unit_rule(&path).await?;
-        self.want_read(name);
-        Ok(())
-    }
-
-    /// The safety net: reads the units that are not as they are thought to be.
-    async fn compare(&mut self, message: &Message) -> Result<(), Lost> {
-        for row in listed(message).unwrap_or_default() {
-            for name in self.units.with_id(&row.id) {
-                let Some(unit) = self.units.by_name.get_mut(&name) else {
-                    continue;
-                };
-                let facts = &unit.tracker.facts;
-                if unit.stale || facts.job != row.job || !facts.active_state.is_called(&row.active_state) {
-                    self.want_read(&name);
-                }
-            }
-        }
-        // Those that were never read are not among the rows by their canonical name.
-        let unread: Vec<String> = self
-            .units
-            .by_name
-            .iter()
-            .filter(|(_, unit)| unit.stale && !unit.reading)
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in unread {
-            self.want_read(&name);
-        }
-        self.read_some().await
-    }
-
-    // ---- judging units ----------------------------------------------------------------------------------------------
-
-    async fn judge(&mut self, name: &str) -> Result<(), Lost> {
-        let job_asked = self.calls.job_asked(name);
-        match self.units.evaluate(name, monotonic_micros(), job_asked) {
-            Todo::Nothing => Ok(()),
-            Todo::Read => {
-                self.want_read(name);
-                self.read_some().await
-            }
-            Todo::AskPeers => self.ask_peers(name).await,
-            Todo::AskJournal => {
-                self.ask_journal(name);
-                Ok(())
-            }
-        }
-    }
-
-    async fn ask_peers(&mut self, name: &str) -> Result<(), Lost> {
-        let Some(unit) = self.units.by_name.get_mut(name) else {
-            return Ok(());
-        };
-        let generation = unit.tracker.generation;
-        if matches!(&unit.gathering, Some(gathering) if gathering.generation == generation) {
-            return Ok(());
-        }
-        let gathering = Gathering::begin(name, &unit.tracker, &mut self.calls)
-            .await
-            .map_err(|error| format!("cannot send to the system bus: {error}"))?;
-        unit.gathering = Some(gathering);
-        Ok(())
-    }
-
-    async fn gathered(&mut self, name: &str, generation: u64, take: impl FnOnce(&mut Gathering)) -> Result<(), Lost> {
-        let Some(unit) = self.units.by_name.get_mut(name) else {
-            return Ok(());
-        };
-        // Answers about a time that has passed are of no use.
-        let Some(gathering) = unit
-            .gathering
-            .as_mut()
-            .filter(|gathering| gathering.generation == generation && unit.tracker.generation == generation)
-        else {
-            return Ok(());
-        };
-        take(gathering);
-        if let Some(peers) = gathering.finish() {
-            unit.gathering = None;
-            unit.tracker.peers = Some(peers);
-            self.judge(name).await?;
-        }
-        Ok(())
-    }
-
-    fn ask_journal(&mut self, name: &str) {
-        let Some(unit) = self.units.by_name.get_mut(name) else {
-            return;
-        };
-        if unit.journal_asked == Some(unit.tracker.generation) {
-            return;
-        }
-        unit.journal_asked = Some(unit.tracker.generation);
-        self.to_look_up.push_back(name.to_owned());
-        self.look_up_some();
-    }
-
-    fn look_up_some(&mut self) {
-        while self.journals.len() < JOURNALS_MAX
-            && let Some(name) = self.to_look_up.pop_front()
-        {
-            if let Some(unit) = self.units.by_name.get(&name) {
-                let generation = unit.tracker.generation;
-                let (id, changed) = (unit.tracker.facts.id.clone(), unit.tracker.facts.state_change);
-                self.journals
-                    .spawn(async move { (name, generation, past_of(id, changed).await) });
-            }
-        }
-    }
-
-    async fn journal_told(&mut self, name: &str, generation: u64, past: Past) -> Result<(), Lost> {
-        self.look_up_some();
-        if let Some(unit) = self.units.by_name.get_mut(name) {
-            unit.journal_asked = None;
-            if unit.tracker.generation == generation {
-                unit.tracker.past = Some(past);
-            }
-            self.judge(name).await?;
-        }
-        Ok(())
-    }
-
-    // ---- requests and timers ----------------------------------------------------------------------------------------
 
     async fn request(&mut self, request: Request) -> Result<(), Lost> {
         match request {
@@ -722,12 +276,4 @@ impl<'w> Session<'w> {
         }
         Ok(())
     }
-}
-
-/// `CLOCK_MONOTONIC`, which PID 1 stamps states with.
-fn monotonic_micros() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
-    let micros = u64::try_from(now.tv_nsec / 1000).unwrap_or_default();
-    seconds.saturating_mul(1_000_000).saturating_add(micros)
 }

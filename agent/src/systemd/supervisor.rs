@@ -2,7 +2,8 @@
 
 use sentinel_engine::Supervisor;
 
-use super::facts::Facts;
+use super::facts::{ExitSet, Facts};
+use super::names::unit_type;
 
 /// What `Restart=` means for a run that has just ended.
 ///
@@ -27,10 +28,10 @@ pub(super) fn after_end(facts: &Facts, at_rest: bool) -> Supervisor {
 
 /// `service_shall_restart()` of systemd's service.c, but for stops asked for, which the caller has told apart.
 fn would_restart(facts: &Facts) -> bool {
-    if !facts.id.ends_with(".service") {
+    if unit_type(&facts.id) != "service" {
         return false;
     }
-    let listed = |set: &super::facts::ExitSet| match facts.exec_code {
+    let listed = |set: &ExitSet| match facts.exec_code {
         1 => set.codes.contains(&facts.exec_status),
         2 | 3 => set.signals.contains(&facts.exec_status),
         _ => false,
@@ -56,7 +57,6 @@ fn would_restart(facts: &Facts) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::ExitSet;
     use super::*;
 
     fn ended(restart: &str, result: &str, code: i32, status: i32) -> Facts {

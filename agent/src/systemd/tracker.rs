@@ -128,6 +128,15 @@ impl Tracker {
         self.unwitnessed = (self.unwitnessed || gap) && now.active_state.is_down();
     }
 
+    /// Takes over which units are around it now, and nothing else.
+    pub(super) fn peers_are(&mut self, properties: &Properties<'_>) {
+        let mut now = Facts::default();
+        now.merge(properties);
+        self.facts.bound_to = now.bound_to;
+        self.facts.conflicts = now.conflicts;
+        self.facts.triggered_by = now.triggered_by;
+    }
+
     /// A job of the unit ended.
     pub(super) fn job_removed(&mut self, id: JobId, own: bool, result: &str) {
         if self.jobs.len() == JOBS_KEPT {
@@ -139,8 +148,8 @@ impl Tracker {
             result: result.to_owned(),
             state: self.facts.active_state,
         });
-        if !own {
-            // Somebody did something with it: what was concluded before may not hold any more.
+        if !own || result == "dependency" {
+            // Somebody did something with it, or there is a new reason: what was concluded may not hold any more.
             self.concluded = None;
             self.peers = None;
             self.generation += 1;

@@ -1,19 +1,22 @@
 //! The watched units, what is known of them, and what has been told. Outlives connections.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use sentinel_engine::{Event, Observation, ServiceName, Supervisor, TargetState};
 use tokio::sync::mpsc;
 
 use super::classify::{Verdict, World, classify};
-use super::facts::JobId;
-use super::names::unit_path;
+use super::facts::{Facts, JobId, Properties};
+use super::names::{unit_path, unit_type};
 use super::peers::Gathering;
 use super::tracker::Tracker;
 use super::watcher::Watched;
 
 /// Own jobs remembered. Each is needed until the news of its end, and a few are in flight at most.
 const OWN_JOBS_KEPT: usize = 64;
+
+/// Units watched only because a watched one is bound to them. A service has about three, mostly the same ones.
+const NEIGHBOURS_MAX: usize = 256;
 
 /// One watched unit.
 #[derive(Debug, Default)]
@@ -54,6 +57,8 @@ pub(super) enum Todo {
 /// All watched units.
 pub(super) struct Units {
     pub(super) by_name: BTreeMap<String, Unit>,
+    /// What was seen of the units to which watched ones are bound, by path.
+    neighbours: HashMap<String, Facts>,
     own_jobs: VecDeque<JobId>,
     pub(super) host_stopping: bool,
     /// What could not be handed over yet, at most one observation of each service.
@@ -65,6 +70,7 @@ impl Units {
     pub(super) fn new(events: mpsc::Sender<Event>) -> Self {
         Self {
             by_name: BTreeMap::new(),
+            neighbours: HashMap::new(),
             own_jobs: VecDeque::new(),
             host_stopping: false,
             outbox: VecDeque::new(),
@@ -124,6 +130,49 @@ impl Units {
             .collect()
     }
 
+    /// The paths of everything whose changes matter.
+    pub(super) fn paths(&self) -> Vec<String> {
+        let watched = self
+            .by_name
+            .values()
+            .flat_map(|unit| [Some(&unit.path), unit.canonical_path.as_ref()])
+            .flatten();
+        let mut paths: Vec<String> = watched.chain(self.neighbours.keys()).cloned().collect();
+        paths.sort_unstable();
+        paths.dedup();
+        paths
+    }
+
+    /// Keeps an eye on the units to which this one is bound. Answers the paths that are new.
+    pub(super) fn meet_neighbours(&mut self, name: &str) -> Vec<String> {
+        let Some(unit) = self.by_name.get(name) else {
+            return Vec::new();
+        };
+        let mut new = Vec::new();
+        // A slice goes down with the last unit in it, not before.
+        let bound_to = unit.tracker.facts.bound_to.iter();
+        for neighbour in bound_to.filter(|name| unit_type(name) != "slice") {
+            let path = unit_path(neighbour);
+            if self.neighbours.len() < NEIGHBOURS_MAX && !self.neighbours.contains_key(&path) {
+                self.neighbours.insert(path.clone(), Facts::default());
+                new.push(path);
+            }
+        }
+        new
+    }
+
+    /// A unit changed that may be a neighbour.
+    pub(super) fn neighbour_changed(&mut self, path: &str, properties: &Properties<'_>) {
+        if let Some(neighbour) = self.neighbours.get_mut(path) {
+            neighbour.merge(properties);
+        }
+    }
+
+    /// What was seen of a neighbour.
+    pub(super) fn neighbour(&self, name: &str) -> Option<Facts> {
+        self.neighbours.get(&unit_path(name)).cloned()
+    }
+
     pub(super) fn is_own(&self, job: JobId) -> bool {
         self.own_jobs.contains(&job)
     }
@@ -157,7 +206,7 @@ impl Units {
                 let transient = matches!(observation.state, TargetState::Down { .. })
                     && observation.supervisor == Supervisor::Active
                     && !unit.tracker.at_rest;
-                self.tell(name, *observation);
+                self.tell(name, &observation);
                 if transient { Todo::Read } else { Todo::Nothing }
             }
         }
@@ -184,7 +233,7 @@ impl Units {
                 age: None,
                 supervisor: Supervisor::Passive,
             };
-            self.tell(&name, unknown);
+            self.tell(&name, &unknown);
         }
     }
 
@@ -195,7 +244,7 @@ impl Units {
         }
     }
 
-    fn tell(&mut self, name: &str, observation: Observation) {
+    fn tell(&mut self, name: &str, observation: &Observation) {
         let Some(unit) = self.by_name.get_mut(name) else {
             return;
         };
@@ -252,5 +301,97 @@ fn replaces(event: &Event, waiting: &Event) -> bool {
         (Event::TargetObserved { service: new, .. }, Event::TargetObserved { service: old, .. }) => new == old,
         (Event::HostShutdownChanged { .. }, Event::HostShutdownChanged { .. }) => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watched(pairs: &[(&str, &str)]) -> Vec<Watched> {
+        pairs
+            .iter()
+            .map(|(service, unit)| Watched {
+                service: ServiceName::from(*service),
+                unit: (*unit).to_owned(),
+            })
+            .collect()
+    }
+
+    fn services(events: &mut mpsc::Receiver<Event>) -> Vec<String> {
+        std::iter::from_fn(|| events.try_recv().ok())
+            .map(|event| match event {
+                Event::TargetObserved { service, observation } => format!("{service} {:?}", observation.state),
+                other => format!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_new_set_keeps_what_is_known_of_those_that_stay() {
+        let (sender, _events) = mpsc::channel(8);
+        let mut units = Units::new(sender);
+        assert_eq!(
+            units.set(&watched(&[("a", "a.service"), ("b", "b.service")])).0.len(),
+            2
+        );
+        if let Some(unit) = units.by_name.get_mut("a.service") {
+            unit.stale = false;
+        }
+        let (new, gone) = units.set(&watched(&[("a", "a.service"), ("a2", "a.service"), ("c", "c.service")]));
+        assert_eq!(new, ["c.service"]);
+        assert_eq!(gone, [unit_path("b.service")]);
+        assert!(!units.by_name["a.service"].stale);
+        assert_eq!(units.by_name["a.service"].services.len(), 2);
+    }
+
+    #[test]
+    fn lost_sight_is_told_once_to_every_service() {
+        let (sender, mut events) = mpsc::channel(8);
+        let mut units = Units::new(sender);
+        units.set(&watched(&[("a", "x.service"), ("b", "x.service")]));
+        units.lose_sight("no bus");
+        units.lose_sight("still no bus");
+        assert_eq!(
+            services(&mut events),
+            ["a Unknown(\"no bus\")", "b Unknown(\"no bus\")"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_gets_the_newest_of_each_service() {
+        let (sender, mut events) = mpsc::channel(1);
+        let mut units = Units::new(sender);
+        units.set(&watched(&[("a", "a.service"), ("b", "b.service")]));
+        let observe = |units: &mut Units, unit: &str, state: TargetState| {
+            let observation = Observation {
+                state,
+                instance: None,
+                age: None,
+                supervisor: Supervisor::Passive,
+            };
+            units.tell(unit, &observation);
+        };
+        observe(&mut units, "a.service", TargetState::Running);
+        for number in 0..100 {
+            observe(&mut units, "a.service", TargetState::Unknown(number.to_string()));
+            observe(&mut units, "b.service", TargetState::Unknown(number.to_string()));
+            units.host_stopping(number % 2 == 0);
+        }
+        assert!(units.outbox.len() <= 3, "{}", units.outbox.len());
+        let mut told = services(&mut events);
+        while !units.outbox.is_empty() {
+            units.flush_one().await;
+            told.extend(services(&mut events));
+        }
+        assert_eq!(
+            told,
+            [
+                "a Running",
+                "a Unknown(\"99\")",
+                "b Unknown(\"99\")",
+                "HostShutdownChanged { going_down: false }"
+            ]
+        );
     }
 }

@@ -109,3 +109,44 @@ impl Watcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sentinel_engine::{ActionResult, TargetState, Verb};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn without_a_bus_nothing_is_known_and_nothing_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = BusAddress::At(format!("unix:path={}/no-such-bus", folder.path().display()));
+        let units = vec![Watched {
+            service: ServiceName::from("a"),
+            unit: "a.service".to_owned(),
+        }];
+        let (sender, mut events) = mpsc::channel(8);
+        let (watcher, systemd) = Watcher::new(address, units, sender);
+        let running = tokio::spawn(watcher.run());
+
+        let event = events.recv().await;
+        let Some(Event::TargetObserved { observation, .. }) = event else {
+            panic!("{event:?}");
+        };
+        assert!(
+            matches!(&observation.state, TargetState::Unknown(why) if why.contains("cannot connect")),
+            "{observation:?}"
+        );
+        let result = systemd
+            .restart("a.service", Verb::Start, None, Duration::from_secs(10))
+            .await;
+        assert!(matches!(result, ActionResult::Outdated(_)), "{result:?}");
+        assert!(!running.is_finished());
+
+        running.abort();
+        let _ = running.await;
+        let result = systemd
+            .restart("a.service", Verb::Start, None, Duration::from_secs(10))
+            .await;
+        assert!(matches!(result, ActionResult::Outdated(_)), "{result:?}");
+    }
+}

@@ -87,11 +87,10 @@ impl Watch {
             {
                 return last.clone();
             }
-            match timeout_at(bound, self.events.recv()).await {
-                Ok(Some(event)) => self.take(event),
-                Ok(None) => panic!("the watcher ended"),
-                Err(_elapsed) => panic!("`{unit}` is not {what} within {BOUND:?}: {:?}", self.told.get(unit)),
-            }
+            let Ok(event) = timeout_at(bound, self.events.recv()).await else {
+                panic!("`{unit}` is not {what} within {BOUND:?}: {:?}", self.told.get(unit));
+            };
+            self.take(event.expect("the watcher runs"));
         }
     }
 

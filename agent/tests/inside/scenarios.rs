@@ -1,13 +1,18 @@
 //! What was done to a unit, and what the watcher makes of it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sentinel_engine::{Activity, Cause, Intent, TargetState};
+use tokio::time::Instant;
 
 use super::{Watch, run, sh};
 
 /// Times each scenario is run; `SENTINEL_TRIALS` says otherwise.
 const TRIALS: usize = 4;
+
+/// Less than the time after which a poll would find what the signals missed.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a scenario ends in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -223,15 +228,16 @@ async fn trial(watch: &mut Watch, unit: &str, done: &str, truth: Truth) -> Truth
         sh(&format!("systemctl start {unit}")).await;
     }
     sh(done).await;
+    let bound = Instant::now() + SETTLED_WITHIN;
+    while watch.last(unit).map(|seen| truth_of(&seen.state)) != Some(truth) && Instant::now() < bound {
+        watch.quiet().await;
+    }
+    // It has to stay so.
     watch.quiet().await;
-    let before = usize::from(!matches!(
-        unit,
-        "limit" | "oneshot" | "oneshotfail" | "cond" | "depfail"
-    ));
     let told: Vec<Truth> = watch.told[unit].iter().map(|seen| truth_of(&seen.state)).collect();
     let harm = told
         .iter()
-        .skip(before)
+        .skip(1)
         .find(|seen| {
             // On the way to their end these really do crash.
             let crashed = matches!(**seen, Signal | ExitCode) && done.contains("kill -9");

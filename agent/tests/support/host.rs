@@ -109,18 +109,18 @@ impl Host {
     ///
     /// When it fails, or when there is no such test.
     pub fn run_test(&self, name: &str) {
-        let output = self
-            .command([
-                TEST_BINARY,
-                "--ignored",
-                "--exact",
-                name,
-                "--nocapture",
-                "--test-threads=1",
-            ])
-            .stdin(Stdio::null())
-            .output()
-            .expect("docker exec can be run");
+        self.run_test_as("root", name);
+    }
+
+    /// The same as another user.
+    ///
+    /// # Panics
+    ///
+    /// When it fails, or when there is no such test.
+    pub fn run_test_as(&self, user: &str, name: &str) {
+        let test = format!("{TEST_BINARY} --ignored --exact {name} --nocapture --test-threads=1");
+        let script = format!("exec setpriv --reuid {user} --regid {user} --clear-groups {test}");
+        let output = self.try_sh(&script);
         let shown = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
         println!("{shown}");
         assert!(output.status.success(), "`{name}` failed inside the test host");

@@ -126,5 +126,6 @@ $sleeps
 [Install]
 Alias=nickname.service
 S
+ln -s /dev/null /etc/systemd/system/masked.service
 systemctl --quiet enable aliased.service
 systemctl daemon-reload

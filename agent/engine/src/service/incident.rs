@@ -1,5 +1,7 @@
 //! Opening and closing incidents, and what people are told of them.
 
+use std::time::Duration;
+
 use super::{Context, Machine};
 use crate::cause::Cause;
 use crate::command::Command;
@@ -9,6 +11,9 @@ use crate::policy::Severity;
 use crate::report::{Happening, Resolution};
 use crate::state::State;
 use crate::timers::Timer;
+
+/// The alert of a dependency speaks for those that wait for it, but not for longer than this.
+const SUPPRESSION_MAX: Duration = Duration::from_secs(10 * 60);
 
 impl Machine {
     /// Opens an incident, or brings the open one up to date.
@@ -30,6 +35,7 @@ impl Machine {
         self.memory.incident = Some(Incident {
             id,
             opened_at: cx.now,
+            own_since: cx.now,
             cause: cause.clone(),
             attempts: 0,
             instance,
@@ -74,7 +80,10 @@ impl Machine {
         if matches!(self.state, State::Maintenance | State::Shutdown) {
             return;
         }
-        let due = incident.opened_at + self.service.policy.notify_after;
+        let due = match self.state {
+            State::Suppressed => incident.opened_at + SUPPRESSION_MAX.max(self.service.policy.notify_after),
+            _ => incident.own_since + self.service.policy.notify_after,
+        };
         if cx.now < due {
             self.timers.set(Timer::Notify, due);
             return;

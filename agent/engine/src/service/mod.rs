@@ -74,8 +74,22 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Time,
     pub(crate) host: &'a mut Host,
     /// The first of `after` that is down.
-    pub(crate) dependency_down: Option<ServiceName>,
+    pub(crate) dependency: Option<DependencyDown>,
     pub(crate) out: &'a mut VecDeque<Command>,
+}
+
+/// A dependency that is down.
+#[derive(Clone, Debug)]
+pub(crate) struct DependencyDown {
+    pub(crate) name: ServiceName,
+    /// Whether it failed; otherwise somebody stopped it.
+    pub(crate) failed: bool,
+}
+
+impl Context<'_> {
+    fn dependency_failed(&self) -> bool {
+        self.dependency.as_ref().is_some_and(|dependency| dependency.failed)
+    }
 }
 
 impl Machine {
@@ -171,13 +185,16 @@ impl Machine {
             Intent::OperatorStop => "stopped by an operator",
             Intent::ConflictStop => "stopped because something that conflicts with it was started",
             Intent::NotApplicable => "its start conditions are not met",
-            Intent::DependencyStop if self.service.after.is_empty() => "stopped together with something it is bound to",
+            // When what it was bound to failed, it is part of that outage. Otherwise somebody stopped both.
+            Intent::DependencyStop if self.memory.incident.is_none() && !cx.dependency_failed() => {
+                "stopped together with something it is bound to"
+            }
             Intent::CleanExit if self.service.policy.on_clean_exit == OnCleanExit::Ignore => "ended by itself",
             // The same run that was stopped on purpose may show as failed afterwards.
             _ if latched => "stopped on purpose",
             _ => return None,
         };
-        if self.memory.stopped != instance {
+        if intent != Intent::DependencyStop && self.memory.stopped != instance {
             self.memory.stopped = instance;
             self.unsaved = true;
         }
@@ -286,6 +303,12 @@ impl Machine {
     fn enter(&mut self, state: State, hold: Option<Hold>, cx: &mut Context<'_>) {
         if state != self.state {
             let from = std::mem::replace(&mut self.state, state);
+            if from == State::Suppressed
+                && let Some(incident) = &mut self.memory.incident
+            {
+                incident.own_since = cx.now;
+                self.unsaved = true;
+            }
             self.since = cx.now;
             self.report(Happening::StateChanged { from, to: state }, cx);
         }
@@ -363,6 +386,15 @@ impl Machine {
     /// Whether services after this one should wait for it.
     pub(crate) fn blocks_dependents(&self) -> bool {
         self.memory.incident.is_some() || matches!(self.state, State::Stopped | State::Settling | State::Restarting)
+    }
+
+    /// This service as those after it see it, when it is down.
+    pub(crate) fn as_dependency(&self) -> Option<DependencyDown> {
+        let failed = self.memory.incident.is_some();
+        self.blocks_dependents().then(|| DependencyDown {
+            name: self.service.name.clone(),
+            failed,
+        })
     }
 
     /// Whether it waits only for a free slot.

@@ -51,8 +51,9 @@ impl Machine {
         if policy.mode == Mode::Observe {
             return Some((State::Held, Hold::Observe));
         }
-        if let Some(name) = &cx.dependency_down {
-            return Some((State::Suppressed, Hold::Dependency { name: name.to_string() }));
+        if let Some(dependency) = &cx.dependency {
+            let name = dependency.name.to_string();
+            return Some((State::Suppressed, Hold::Dependency { name }));
         }
         if !self.memory.gave_up && self.memory.budget.left(self.burst(), policy.window, cx.now) == 0 {
             self.give_up(cx);

@@ -158,7 +158,7 @@ fn jobs_tell_a_stop_from_a_crash() {
         exec_status: 143,
         ..facts(Failed)
     };
-    for (what, tracker, expected) in [
+    for (what, tracker, expected) in vec![
         (
             "a clean stop",
             with_jobs(seen(clean()), &[(false, "done", Inactive)]),
@@ -232,6 +232,22 @@ fn jobs_tell_a_stop_from_a_crash() {
             ),
             Intent::OperatorStop,
         ),
+    ] {
+        assert_eq!(intent(&tracker), expected, "{what}");
+    }
+}
+
+#[test]
+fn what_is_done_or_not_needed_is_not_missed() {
+    use ActiveState::{Failed, Inactive};
+    let clean = || facts(Inactive);
+    let exit = || Facts {
+        result: "exit-code".into(),
+        exec_code: 1,
+        exec_status: 1,
+        ..facts(Failed)
+    };
+    for (what, tracker, expected) in [
         (
             "a start job whose condition was not met",
             with_jobs(

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::host::{Host, wait_until};
+use crate::host::Host;
 use crate::receiver::{ADDRESS, RECEIVED};
 
 /// Longer than anything here takes on a busy machine.
@@ -66,22 +66,22 @@ impl Lab {
     }
 
     pub fn start_receiver(&mut self) {
-        let mut command = self.host.command([
-            "/usr/local/bin/sentinel-test",
-            "--ignored",
-            "--exact",
-            "receiver::serve_webhooks",
-        ]);
-        self.receiver = Some(
-            command
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .spawn()
-                .expect("docker exec can be run"),
-        );
-        wait_until("the receiver listens", PATIENCE, || {
+        self.receiver = Some(self.run_inside("receiver::serve_webhooks"));
+        self.wait("the receiver listens", || {
             self.host.try_sh(&format!("curl -s http://{ADDRESS}/")).status.success()
         });
+    }
+
+    /// Runs one of the servers of this suite inside the host, until it is killed.
+    pub fn run_inside(&self, server: &str) -> Child {
+        let mut command = self
+            .host
+            .command(["/usr/local/bin/sentinel-test", "--ignored", "--exact", server]);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("docker exec can be run")
     }
 
     pub fn stop_receiver(&mut self) {

@@ -15,6 +15,7 @@ mod host;
 mod agent_killed;
 mod delivery;
 mod lab;
+mod many;
 mod receiver;
 mod recovery;
 mod sight;

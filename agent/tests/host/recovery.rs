@@ -52,6 +52,14 @@ fn killed_unit_is_restarted_proved_and_told_with_its_cause() {
     ] {
         assert!(lab.log().contains(line), "`{line}` is not in\n{}", lab.log());
     }
+    // In the journal the same words are fields of their own.
+    let entry = lab
+        .host
+        .sh("journalctl -u sentinel SENTINEL_SERVICE=shop SENTINEL_EVENT=died -o json | tail -n 1");
+    let entry: serde_json::Value = serde_json::from_str(&entry).expect("an entry");
+    assert_eq!(entry["SENTINEL_CAUSE"], "killed by signal KILL");
+    assert_eq!(entry["PRIORITY"], "4");
+    assert_eq!(entry["MESSAGE_ID"].as_str().map(str::len), Some(32), "{entry:#}");
     // The same for people.
     let told = lab.host.sh("sentinel incidents 1");
     assert!(

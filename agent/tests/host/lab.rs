@@ -16,7 +16,6 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 const QUICK: &str = r#"
 [agent]
 name = "lab"
-log = "logfmt"
 
 [defaults]
 interval = "300ms"

@@ -34,6 +34,11 @@ pub enum Cause {
     Dependency,
     /// It runs, and a probe of it fails.
     Probe(ProbeFailure),
+    /// It cannot be started as it is: not found, masked, a broken file.
+    Unusable {
+        /// Why, in the supervisor's words.
+        reason: String,
+    },
     /// Its supervisor reports a result that has no name here.
     Other {
         /// The supervisor's own words.
@@ -64,6 +69,7 @@ impl Cause {
                 ProbePhase::Latency => "slow",
                 ProbePhase::Command => "probe_command",
             },
+            Self::Unusable { .. } => "unusable",
             Self::Other { .. } => "other",
             Self::Unknown => "unknown",
         }
@@ -91,6 +97,7 @@ impl fmt::Display for Cause {
                 write!(f, "runs but does not answer: {failure}")
             }
             Self::Probe(failure) => write!(f, "probe failed: {failure}"),
+            Self::Unusable { reason } => write!(f, "cannot run: {reason}"),
             Self::Other { result } => write!(f, "its supervisor reports `{result}`"),
             Self::Unknown => f.write_str("cause not known"),
         }

@@ -84,6 +84,8 @@ pub enum RequestError {
     NoTarget,
     /// The target cannot be seen now.
     Blind,
+    /// The target cannot run as it is: not found, masked, a broken file.
+    Unusable,
     /// It is being restarted already.
     InFlight,
     /// It is not paused.
@@ -96,6 +98,7 @@ impl fmt::Display for RequestError {
             Self::UnknownService => "no service has that name",
             Self::NoTarget => "it is only probed; there is nothing to restart",
             Self::Blind => "its target cannot be seen now",
+            Self::Unusable => "its target cannot run as it is; `sentinel status` says why",
             Self::InFlight => "it is being restarted already",
             Self::NotPaused => "it is not paused",
         })

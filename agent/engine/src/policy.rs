@@ -114,6 +114,21 @@ pub struct Policy {
     pub severity: Severity,
 }
 
+/// While the answer matters (suspect, starting, verifying) a service is probed this many times as often.
+const RECHECK: u32 = 5;
+
+impl Policy {
+    /// Time between probe rounds while the answer matters.
+    pub fn recheck(&self) -> Duration {
+        self.interval / RECHECK
+    }
+
+    /// The longest time from a failure that probes show at once until the service is down for certain.
+    pub fn detection(&self) -> Duration {
+        self.interval + self.recheck() * self.fall.saturating_sub(1)
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self {

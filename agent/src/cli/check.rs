@@ -132,10 +132,7 @@ fn destination(kind: &ReceiverKind) -> (&'static str, String) {
 /// About how long a service that stops answering goes on being taken for healthy. A dead target is noticed at once.
 fn down_after(service: &ServiceSettings) -> Option<Duration> {
     let policy = &service.service.policy;
-    service
-        .service
-        .has_probes
-        .then(|| policy.interval.saturating_mul(policy.fall))
+    service.service.has_probes.then(|| policy.detection())
 }
 
 fn target(target: &Target) -> String {

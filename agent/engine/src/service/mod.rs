@@ -235,9 +235,9 @@ impl Machine {
 
     /// Whether the service is down, and for certain.
     fn judge_down(&mut self, cx: &mut Context<'_>) -> Down {
-        if let Some(TargetState::Unusable(reason)) = self.sight.as_ref().map(|sight| &sight.state) {
-            let (reason, cause) = (reason.clone(), Cause::Other { result: reason.clone() });
-            self.refused = Some(reason);
+        if let Some(reason) = self.unusable().map(str::to_owned) {
+            self.refused = Some(reason.clone());
+            let cause = Cause::Unusable { reason };
             self.went_down(&cause, None, cx);
             return Down::Confirmed(cause);
         }

@@ -11,6 +11,7 @@ impl Machine {
         match request {
             OperatorRequest::Restart if !self.service.has_target => Err(RequestError::NoTarget),
             OperatorRequest::Restart if self.is_blind() => Err(RequestError::Blind),
+            OperatorRequest::Restart if self.unusable().is_some() => Err(RequestError::Unusable),
             OperatorRequest::Restart if self.in_flight.is_some() => Err(RequestError::InFlight),
             OperatorRequest::Resume if self.memory.pause.is_none() => Err(RequestError::NotPaused),
             _ => Ok(()),

@@ -13,9 +13,6 @@ use crate::state::State;
 use crate::time::Time;
 use crate::timers::Timer;
 
-/// While the answer matters (suspect, starting, verifying) a service is probed this many times as often.
-const RECHECK: u32 = 5;
-
 /// All services are first probed within this time of the agent's start, so that `sentinel status` soon tells something.
 const FIRST_ROUND: Duration = Duration::from_secs(1);
 
@@ -80,7 +77,11 @@ impl Machine {
             self.state,
             State::Suspect | State::Starting | State::Verifying | State::Restarting
         ) || (self.is_blind() && !self.health.is_up() && self.health.down().is_none());
-        if urgent { interval / RECHECK } else { interval }
+        if urgent {
+            self.service.policy.recheck()
+        } else {
+            interval
+        }
     }
 
     /// A round ended.

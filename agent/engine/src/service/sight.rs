@@ -83,6 +83,14 @@ impl Machine {
             )
     }
 
+    /// Why the target cannot run as it is.
+    pub(super) fn unusable(&self) -> Option<&str> {
+        match &self.sight.as_ref()?.state {
+            TargetState::Unusable(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
     pub(super) fn busy(&self) -> Option<Activity> {
         match self.sight.as_ref()?.state {
             TargetState::Busy(activity) => Some(activity),

@@ -44,6 +44,13 @@ pub enum Cause {
         /// The supervisor's own words.
         result: String,
     },
+    /// Several services went down at once.
+    HostWide {
+        /// How many.
+        services: usize,
+        /// What they have in common, in words.
+        likely: String,
+    },
     /// Nothing is known but that it is down.
     Unknown,
 }
@@ -71,6 +78,7 @@ impl Cause {
             },
             Self::Unusable { .. } => "unusable",
             Self::Other { .. } => "other",
+            Self::HostWide { .. } => "host_wide",
             Self::Unknown => "unknown",
         }
     }
@@ -99,6 +107,7 @@ impl fmt::Display for Cause {
             Self::Probe(failure) => write!(f, "probe failed: {failure}"),
             Self::Unusable { reason } => write!(f, "cannot run: {reason}"),
             Self::Other { result } => write!(f, "its supervisor reports `{result}`"),
+            Self::HostWide { services, likely } => write!(f, "{services} services went down at once: {likely}"),
             Self::Unknown => f.write_str("cause not known"),
         }
     }

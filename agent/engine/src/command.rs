@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::host::HostMemory;
 use crate::ids::{ActionId, IncidentId, Instance, ProbeRound, ServiceName};
 use crate::memory::Memory;
 use crate::notification::Notification;
@@ -31,6 +32,8 @@ pub enum Command {
         /// What to keep.
         memory: Box<Memory>,
     },
+    /// Keep what the engine must not forget of the host as a whole, replacing what was kept before.
+    SaveHost(Box<HostMemory>),
     /// Tell what happened: a line in the log, and in the incident's timeline when it belongs to one.
     Report(Report),
     /// Send a message to the receivers.

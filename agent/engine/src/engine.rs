@@ -1,11 +1,13 @@
 //! The engine: every service's machine, what they share, and the queue of commands.
 
+mod host;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::command::Command;
 use crate::event::{Event, OperatorRequest, RequestError};
-use crate::host::{Host, HostPolicy};
+use crate::host::{Host, HostMemory, HostPolicy};
 use crate::ids::{ActionId, IncidentId, ServiceName};
 use crate::memory::Memory;
 use crate::policy::Service;
@@ -36,18 +38,17 @@ impl Engine {
         Self {
             machines: BTreeMap::new(),
             dependents: BTreeMap::new(),
-            host: Host {
-                policy,
-                going_down: false,
-                store_writable: true,
-                in_flight: 0,
-                next_incident,
-                next_action,
-            },
+            host: Host::new(policy, next_incident, next_action),
             queue: VecDeque::new(),
             wakes: Wakes::default(),
             commands: VecDeque::new(),
         }
+    }
+
+    /// Goes on from what was last saved of the host, which booted at `booted_at`. To be called before services are added.
+    pub fn resume_host(&mut self, memory: HostMemory, booted_at: Time) {
+        self.host.restore(memory);
+        self.host.booted_at = Some(booted_at);
     }
 
     /// Begins to watch `service`, going on from what was last saved of it; replaces one of the same name.
@@ -109,11 +110,17 @@ impl Engine {
                 self.host.going_down = going_down;
                 self.evaluate_all(now);
             }
+            Event::HostResumed => {
+                for name in self.machines.keys().cloned().collect::<Vec<_>>() {
+                    self.with(now, &name, Machine::resumed);
+                }
+            }
             Event::StoreChanged { writable } => {
                 self.host.store_writable = writable;
                 self.evaluate_all(now);
             }
         }
+        self.attend_host(now);
     }
 
     /// Lets time pass: everything due by `now` happens.
@@ -126,6 +133,7 @@ impl Engine {
         {
             self.evaluate(now, &name);
         }
+        self.attend_host(now);
     }
 
     /// The next thing to be done, until there is none.

@@ -47,6 +47,8 @@ pub enum Event {
         /// Whether it is going down.
         going_down: bool,
     },
+    /// The host was suspended, or the agent stood still: what was being waited for says nothing.
+    HostResumed,
     /// The store became writable (true) or not (false). Nothing is done that cannot be recorded first.
     StoreChanged {
         /// Whether records are durable now.

@@ -105,6 +105,12 @@ pub enum Hold {
     GaveUp,
     /// As many actions are under way on this host as are allowed.
     InFlight,
+    /// As many actions as the host allows have been taken; the next is not due yet.
+    Throttled,
+    /// Too much failed at once; restarts are stopped until the host comes to rest.
+    Storm,
+    /// The host booted a moment ago; everything is starting anyway.
+    BootGrace,
     /// Nothing can be recorded, so nothing is done.
     Store,
     /// The target cannot be started as it is, or the agent may not: holds the reason.
@@ -130,6 +136,9 @@ impl Hold {
             Self::Backoff => "backoff",
             Self::GaveUp => "gave_up",
             Self::InFlight => "in_flight",
+            Self::Throttled => "throttled",
+            Self::Storm => "storm",
+            Self::BootGrace => "boot_grace",
             Self::Store => "store",
             Self::Refused { .. } => "refused",
         }
@@ -151,6 +160,9 @@ impl fmt::Display for Hold {
             Self::Backoff => f.write_str("the next attempt is not due yet"),
             Self::GaveUp => f.write_str("gave up; a human is needed"),
             Self::InFlight => f.write_str("waits for another restart on this host to finish"),
+            Self::Throttled => f.write_str("the host has seen enough restarts for now"),
+            Self::Storm => f.write_str("much failed at once, so nothing is restarted for now"),
+            Self::BootGrace => f.write_str("the host has just booted"),
             Self::Store => f.write_str("the store cannot be written, so nothing is done"),
             Self::Refused { reason } => write!(f, "cannot be restarted: {reason}"),
         }

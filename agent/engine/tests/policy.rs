@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Activity, Cause, Event, Hold, Intent, Mode, NotificationKind, OnCleanExit, OperatorRequest,
-    Resolution, Severity, State, TargetState, Verb,
+    ActionResult, Activity, Cause, Event, Hold, HostMemory, HostPolicy, Intent, Mode, NotificationKind, OnCleanExit,
+    OperatorRequest, RequestError, Resolution, Severity, State, TargetState, Time, Verb,
 };
 use world::{Start, Toy, World};
 
@@ -345,7 +345,12 @@ fn dependents_wait_for_what_they_depend_on() {
 #[test]
 fn one_restart_at_a_time_and_the_others_follow() {
     let names = ["a", "b", "c", "d"];
-    let mut world = World::new(names.map(Toy::new));
+    let policy = HostPolicy {
+        storm_services: 10,
+        tokens: 10,
+        ..HostPolicy::default()
+    };
+    let mut world = World::with_policy(names.map(Toy::new), policy);
     world.run(120);
     for name in names {
         world.kill(name);
@@ -535,6 +540,10 @@ fn unusable_target_is_told_and_left() {
             reason: "unit not found".into()
         })
     );
+    assert_eq!(
+        world.engine.check_request("shop", &OperatorRequest::Restart),
+        Err(RequestError::Unusable)
+    );
 }
 
 #[test]
@@ -600,4 +609,98 @@ fn service_stopped_with_what_it_is_bound_to_is_left_and_restarted_only_after_a_f
         assert_eq!(world.state("web"), state);
         assert_eq!(world.message_kinds().len(), actions, "only what failed is told");
     }
+}
+
+#[test]
+fn storm_stops_every_restart_and_is_told_once() {
+    let names = ["a", "b", "c", "d", "e"];
+    let mut world = World::new(names.map(Toy::new));
+    world.run(120);
+    for name in names {
+        world.kill(name);
+    }
+    world.run(119);
+    assert!(world.actions.len() <= 1, "{:?}", world.attempts());
+    assert_eq!(world.snapshot("e").hold, Some(Hold::Storm));
+    let fired: Vec<_> = world
+        .messages
+        .iter()
+        .map(|message| (message.service.as_str(), message.kind.as_str()))
+        .collect();
+    assert_eq!(fired, [("(host)", "fired")]);
+    let told = world.messages[0].cause.to_string();
+    assert_eq!(told, "3 services went down at once: all of them: killed by signal KILL");
+    world.run(600);
+    assert!(
+        names.iter().all(|name| world.state(name) == State::Healthy),
+        "{:#?}",
+        world.transcript()
+    );
+    assert_eq!(world.message_kinds(), ["fired", "resolved"]);
+}
+
+#[test]
+fn storm_survives_the_agent() {
+    let names = ["a", "b", "c", "d", "e"];
+    let mut world = World::new(names.map(Toy::new));
+    world.run(120);
+    for name in names {
+        world.kill(name);
+    }
+    world.run(1);
+    let before = world.actions.len();
+    world.crash_agent();
+    world.run(115);
+    assert_eq!(world.actions.len(), before);
+    world.run(600);
+    assert!(names.iter().all(|name| world.state(name) == State::Healthy));
+    assert_eq!(world.message_kinds(), ["fired", "resolved"]);
+}
+
+#[test]
+fn host_allows_three_restarts_at_once_and_then_one_a_minute() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let policy = HostPolicy {
+        storm_services: 100,
+        ..HostPolicy::default()
+    };
+    let mut world = World::with_policy(names.map(Toy::new), policy);
+    world.run(120);
+    for name in names {
+        world.kill(name);
+    }
+    world.run(1);
+    world.crash_agent();
+    world.run(300);
+    assert_eq!(
+        world.attempts(),
+        [120, 120, 120, 180, 240, 300],
+        "a killed agent does not refill it"
+    );
+}
+
+#[test]
+fn nothing_is_restarted_while_the_host_boots() {
+    let mut world = World::new([Toy::new("shop")]);
+    world.engine.resume_host(HostMemory::default(), Time::ZERO);
+    world.kill("shop");
+    world.run(59);
+    assert_eq!(world.snapshot("shop").hold, Some(Hold::BootGrace));
+    assert!(world.actions.is_empty());
+    world.run(2);
+    assert_eq!(world.attempts(), [60]);
+}
+
+#[test]
+fn probes_that_failed_over_a_suspend_say_nothing() {
+    let mut world = shop(Toy::new("shop"));
+    world.hang("shop");
+    world.run(8);
+    assert_eq!(world.state("shop"), State::Suspect);
+    world.tell(Event::HostResumed);
+    world.run(25);
+    world.unhang("shop");
+    world.run(60);
+    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert_eq!(world.state("shop"), State::Healthy);
 }

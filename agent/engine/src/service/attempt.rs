@@ -69,11 +69,11 @@ impl Machine {
             ActionResult::Failed(reason) => self.fail_attempt(reason, cx),
             ActionResult::Cancelled(_) => self.memory.attempt = None,
             ActionResult::Outdated(_) | ActionResult::Conflict(_) | ActionResult::NotRecorded(_) => {
-                self.take_back();
+                self.take_back(cx);
                 self.memory.next_attempt = Some(cx.now + LOOK_AGAIN);
             }
             ActionResult::Refused(reason) => {
-                self.take_back();
+                self.take_back(cx);
                 self.refused = Some(reason);
             }
         }
@@ -88,12 +88,13 @@ impl Machine {
     }
 
     /// Nothing was done, so nothing was spent.
-    fn take_back(&mut self) {
+    fn take_back(&mut self, cx: &mut Context<'_>) {
         let counted = self.memory.attempt.take().is_some_and(|attempt| !attempt.requested);
         if let Some(incident) = self.memory.incident.as_mut().filter(|_| counted) {
             self.memory.attempts = self.memory.attempts.saturating_sub(1);
             incident.attempts = incident.attempts.saturating_sub(1);
             self.memory.budget.refund();
+            cx.host.put_token_back();
         }
     }
 
@@ -148,7 +149,7 @@ impl Machine {
                 self.fail_attempt(reason, cx);
                 return None;
             }
-            if !self.in_grace(cx.now)
+            if self.grace(cx.now).is_none()
                 && let Some(failure) = self.health.down()
             {
                 let reason = failure.to_string();
@@ -171,8 +172,8 @@ impl Machine {
             ended_at
         };
         let mut deadline = began + self.service.policy.verify;
-        if self.in_grace(cx.now) {
-            deadline = deadline.max(self.grace_ends());
+        if let Some(grace) = self.grace(cx.now) {
+            deadline = deadline.max(grace);
         }
         if cx.now < deadline || self.is_blind() {
             self.timers.set(Timer::Verify, deadline);

@@ -20,8 +20,10 @@ impl Machine {
     pub(super) fn open_incident(&mut self, cause: Cause, cx: &mut Context<'_>) {
         let instance = self.instance().cloned();
         if let Some(incident) = &mut self.memory.incident {
-            let another = incident.cause.kind() != cause.kind();
-            if another || incident.instance != instance {
+            // Within one run only another kind of failure is news; the words of probes vary.
+            let same_run = incident.instance == instance;
+            let another = incident.cause.kind() != cause.kind() || (!same_run && incident.cause != cause);
+            if another || !same_run {
                 incident.cause = cause.clone();
                 incident.instance = instance;
                 self.unsaved = true;
@@ -32,6 +34,7 @@ impl Machine {
             return;
         }
         let id = cx.host.new_incident();
+        cx.host.record_outage(&self.service.name, cx.now);
         self.memory.incident = Some(Incident {
             id,
             opened_at: cx.now,
@@ -60,7 +63,7 @@ impl Machine {
                 "nothing; it is over",
                 cx,
             );
-        } else if matches!(resolution, Resolution::Healed | Resolution::Recovered) {
+        } else if matches!(resolution, Resolution::Healed | Resolution::Recovered) && !self.is_spoken_for(cx) {
             self.notify(
                 NotificationKind::Healed { resolution, duration },
                 "nothing; it is over",
@@ -81,7 +84,7 @@ impl Machine {
             return;
         }
         let due = match self.state {
-            State::Suppressed => incident.opened_at + SUPPRESSION_MAX.max(self.service.policy.notify_after),
+            _ if self.is_spoken_for(cx) => incident.opened_at + SUPPRESSION_MAX.max(self.service.policy.notify_after),
             _ => incident.own_since + self.service.policy.notify_after,
         };
         if cx.now < due {
@@ -94,6 +97,11 @@ impl Machine {
             (None, attempts) => format!("{}, attempt {attempts}", self.state.as_str()),
         };
         self.notify(NotificationKind::Fired, &doing, cx);
+    }
+
+    /// Whether another alert speaks for this service now: that of a dependency, or the host's own.
+    pub(super) fn is_spoken_for(&self, cx: &Context<'_>) -> bool {
+        self.state == State::Suppressed || cx.host.storm_speaks_for(&self.service.name)
     }
 
     /// Calls a human.

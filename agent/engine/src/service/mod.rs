@@ -28,7 +28,7 @@ use crate::health::Health;
 use crate::host::Host;
 use crate::ids::{ActionId, ProbeRound, ServiceName};
 use crate::memory::Memory;
-use crate::observation::{Activity, Intent, Observation, TargetState};
+use crate::observation::{Activity, Intent, Observation};
 use crate::policy::{OnCleanExit, Service};
 use crate::probe::ProbeOutcome;
 use crate::report::{Happening, Report, Resolution};
@@ -49,6 +49,8 @@ pub(crate) struct Machine {
     sight: Option<Observation>,
     /// When the present instance began to run, as far as known.
     instance_since: Time,
+    /// Failed probes do not count before this: the host was suspended a moment ago.
+    calm_until: Option<Time>,
     /// Since when the target has been down.
     down_since: Option<Time>,
     /// Health by probes of the present instance.
@@ -101,6 +103,7 @@ impl Machine {
             unsaved: false,
             sight: None,
             instance_since: cx.now,
+            calm_until: None,
             down_since: None,
             health: Health::default(),
             awaited: None,
@@ -182,6 +185,7 @@ impl Machine {
         let instance = self.instance().cloned();
         let latched = instance.is_some() && self.memory.stopped == instance;
         let reason = match intent {
+            Intent::OperatorStop if self.state == State::Unknown => "not running when first seen, so left alone",
             Intent::OperatorStop => "stopped by an operator",
             Intent::ConflictStop => "stopped because something that conflicts with it was started",
             Intent::NotApplicable => "its start conditions are not met",
@@ -255,7 +259,7 @@ impl Machine {
             }
             return Down::Confirmed(cause);
         }
-        if self.in_grace(cx.now) {
+        if self.grace(cx.now).is_some() {
             return Down::No;
         }
         match self.health.down().cloned() {
@@ -277,8 +281,8 @@ impl Machine {
                 State::Healthy
             };
         }
-        if self.in_grace(cx.now) {
-            self.timers.set(Timer::Grace, self.grace_ends());
+        if let Some(until) = self.grace(cx.now) {
+            self.timers.set(Timer::Grace, until);
             return State::Starting;
         }
         if self.health.is_suspect() {
@@ -316,7 +320,7 @@ impl Machine {
             self.hold.clone_from(&hold);
             if let Some(hold) = hold {
                 let remaining = match hold {
-                    Hold::Backoff => self.timers.get(Timer::Attempt),
+                    Hold::Backoff | Hold::Throttled | Hold::Storm | Hold::BootGrace => self.timers.get(Timer::Attempt),
                     Hold::Settling => self.timers.get(Timer::Settle),
                     _ => None,
                 };
@@ -376,6 +380,11 @@ impl Machine {
     /// When this service next needs [`Machine::evaluate`] without an event.
     pub(crate) fn next_timeout(&self) -> Option<Time> {
         self.timers.next()
+    }
+
+    /// Why it is down, while an incident is open.
+    pub(crate) fn incident_cause(&self) -> Option<&Cause> {
+        self.memory.incident.as_ref().map(|incident| &incident.cause)
     }
 
     /// What it depends on.

@@ -93,7 +93,7 @@ impl Machine {
         let policy = &self.service.policy;
         match &outcome.verdict {
             Verdict::Passed => self.health.record_pass(policy.rise),
-            Verdict::Failed(failure) if self.in_grace(cx.now) => {
+            Verdict::Failed(failure) if self.grace(cx.now).is_some() => {
                 // Not counted, but the log of a service that was never up says why.
                 let cause = Cause::Probe(failure.clone());
                 if self.said_up.is_none() {

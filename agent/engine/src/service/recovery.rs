@@ -51,6 +51,14 @@ impl Machine {
         if policy.mode == Mode::Observe {
             return Some((State::Held, Hold::Observe));
         }
+        if let Some(until) = cx.host.storm_until(cx.now) {
+            self.timers.set(Timer::Attempt, until);
+            return Some((State::Throttled, Hold::Storm));
+        }
+        if let Some(until) = cx.host.boot_grace_until(cx.now) {
+            self.timers.set(Timer::Attempt, until);
+            return Some((State::Throttled, Hold::BootGrace));
+        }
         if let Some(dependency) = &cx.dependency {
             let name = dependency.name.to_string();
             return Some((State::Suppressed, Hold::Dependency { name }));
@@ -70,6 +78,10 @@ impl Machine {
         }
         if !cx.host.slot_free() {
             return Some((State::Throttled, Hold::InFlight));
+        }
+        if let Some(at) = cx.host.token_at(cx.now) {
+            self.timers.set(Timer::Attempt, at);
+            return Some((State::Throttled, Hold::Throttled));
         }
         None
     }
@@ -111,6 +123,7 @@ impl Machine {
 
     /// Begins an attempt: spends it, remembers it, asks for it.
     fn act(&mut self, cx: &mut Context<'_>) {
+        cx.host.take_token(cx.now);
         self.memory.attempts += 1;
         self.memory.budget.spend(self.service.policy.window, cx.now);
         self.memory.next_attempt = Some(cx.now + self.gap());

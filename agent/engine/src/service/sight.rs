@@ -14,6 +14,9 @@ use crate::timers::Timer;
 /// it restarts a unit by itself; five seconds also cover a busy host and Docker's first delays.
 const SETTLE_SUPERVISED: Duration = Duration::from_secs(5);
 
+/// After a suspend everything needs a moment: networks, clocks, clients that reconnect.
+const AFTER_RESUME: Duration = Duration::from_secs(30);
+
 impl Machine {
     /// The target was observed, or lost from sight.
     pub(crate) fn observe(&mut self, observation: Observation, cx: &mut Context<'_>) {
@@ -127,13 +130,19 @@ impl Machine {
         }
     }
 
-    pub(super) fn grace_ends(&self) -> Time {
-        self.instance_since + self.service.policy.start_grace
+    /// The host was suspended: what probes said before, and what was asked meanwhile, says nothing now.
+    pub(crate) fn resumed(&mut self, cx: &mut Context<'_>) {
+        self.restart_health();
+        self.calm_until = Some(cx.now + AFTER_RESUME);
     }
 
-    /// Whether the present instance is so young that failed probes do not count. The first success ends it.
-    pub(super) fn in_grace(&self, now: Time) -> bool {
-        self.service.has_target && self.runs() && !self.health.was_up() && now < self.grace_ends()
+    /// Until when failed probes do not count, if they do not: the instance is young and was never up, or the host
+    /// was suspended.
+    pub(super) fn grace(&self, now: Time) -> Option<Time> {
+        let started = self.service.has_target && self.runs() && !self.health.was_up();
+        let start_grace = started.then(|| self.instance_since + self.service.policy.start_grace);
+        let calm = self.calm_until.filter(|_| !self.health.was_up());
+        start_grace.into_iter().chain(calm).max().filter(|until| *until > now)
     }
 
     pub(super) fn describe_target(&self) -> String {

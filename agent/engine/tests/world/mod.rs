@@ -12,9 +12,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Activity, Cause, Command, Engine, Event, Happening, HostPolicy, IncidentId,
-    Instance, Intent, Memory, Notification, Observation, OperatorRequest, Policy, ProbeFailure, ProbeOutcome,
-    ProbePhase, ProbeRound, Report, Service, ServiceName, State, Supervisor, TargetState, Time, Verb, Verdict,
+    Action, ActionId, ActionResult, Activity, Cause, Command, Engine, Event, Happening, HostMemory, HostPolicy,
+    IncidentId, Instance, Intent, Memory, Notification, Observation, OperatorRequest, Policy, ProbeFailure,
+    ProbeOutcome, ProbePhase, ProbeRound, Report, Service, ServiceName, State, Supervisor, TargetState, Time, Verb,
+    Verdict,
 };
 
 /// How long a simulated probe takes.
@@ -135,10 +136,12 @@ enum Future {
 /// The simulated host.
 pub struct World {
     pub engine: Engine,
+    policy: HostPolicy,
     pub now: Time,
     pub toys: BTreeMap<ServiceName, Toy>,
     /// What was last saved, as a store would keep it.
     pub saved: BTreeMap<ServiceName, Memory>,
+    pub saved_host: HostMemory,
     pub reports: Vec<Report>,
     pub messages: Vec<Notification>,
     pub actions: Vec<(Time, Action)>,
@@ -160,10 +163,12 @@ impl World {
 
     pub fn with_policy(toys: impl IntoIterator<Item = Toy>, policy: HostPolicy) -> Self {
         let mut world = Self {
-            engine: Engine::new(policy, IncidentId(1), ActionId(1)),
+            engine: Engine::new(policy.clone(), IncidentId(1), ActionId(1)),
+            policy,
             now: Time::ZERO,
             toys: BTreeMap::new(),
             saved: BTreeMap::new(),
+            saved_host: HostMemory::default(),
             reports: Vec::new(),
             messages: Vec::new(),
             actions: Vec::new(),
@@ -290,10 +295,11 @@ impl World {
             .unwrap_or(0);
         let next_action = self.actions.iter().map(|(_, action)| action.id.0).max().unwrap_or(0);
         self.engine = Engine::new(
-            HostPolicy::default(),
+            self.policy.clone(),
             IncidentId(next_incident + 1),
             ActionId(next_action + 1),
         );
+        self.engine.resume_host(self.saved_host.clone(), Time::ZERO);
         // Answers on their way to the old agent are lost; its calls are carried out all the same.
         self.future.retain(|_, future| !matches!(future, Future::Tell(_)));
         for (name, toy) in self.toys.clone() {
@@ -463,6 +469,7 @@ impl World {
                 Command::Save { service, memory } => {
                     self.saved.insert(service, *memory);
                 }
+                Command::SaveHost(memory) => self.saved_host = *memory,
                 Command::Report(report) => self.reports.push(report),
                 Command::Notify(message) => self.messages.push(*message),
             }

@@ -1,0 +1,140 @@
+//! The host's own incident: a storm, from its beginning to its end.
+
+use std::collections::BTreeSet;
+
+use super::Engine;
+use crate::cause::Cause;
+use crate::command::Command;
+use crate::host::{HOST, Storm, Victim, common_cause};
+use crate::ids::ServiceName;
+use crate::notification::{Notification, NotificationKind};
+use crate::policy::Severity;
+use crate::report::{Happening, Report, Resolution};
+use crate::service::Machine;
+use crate::time::Time;
+
+impl Engine {
+    /// After every event: begins or ends a storm, and saves what changed of the host.
+    pub(super) fn attend_host(&mut self, now: Time) {
+        let gathered = self.host.take_gathering();
+        if !gathered.is_empty() {
+            self.begin_storm(gathered, now);
+        }
+        if self
+            .host
+            .storm()
+            .is_some_and(|storm| !storm.services.iter().any(|name| self.has_incident(name)))
+        {
+            self.end_storm(now);
+        }
+        if let Some(memory) = self.host.take_unsaved() {
+            self.commands.push_back(Command::SaveHost(Box::new(memory)));
+        }
+    }
+
+    /// Stops every action for a while, and tells so once.
+    fn begin_storm(&mut self, services: BTreeSet<ServiceName>, now: Time) {
+        let until = now + self.host.policy.storm_hold;
+        if let Some(mut storm) = self.host.storm().cloned() {
+            // Another wave of the same storm.
+            storm.services.extend(services);
+            storm.until = until;
+            self.host.set_storm(Some(storm));
+            return;
+        }
+        let cause = Cause::HostWide {
+            services: services.len(),
+            likely: self.likely_cause(&services),
+        };
+        let id = self.host.new_incident();
+        let storm = Storm {
+            id,
+            opened_at: now,
+            until,
+            services,
+            cause: cause.clone(),
+            messages: 1,
+        };
+        self.report_host(&storm, Happening::IncidentOpened { cause }, now);
+        let doing = format!(
+            "nothing for {} s: no service is restarted",
+            self.host.policy.storm_hold.as_secs()
+        );
+        self.notify_host(&storm, NotificationKind::Fired, Severity::Critical, doing, now);
+        self.host.set_storm(Some(storm));
+    }
+
+    fn end_storm(&mut self, now: Time) {
+        let Some(mut storm) = self.host.storm().cloned() else {
+            return;
+        };
+        let (resolution, duration) = (Resolution::Recovered, now.since(storm.opened_at));
+        self.report_host(&storm, Happening::IncidentClosed { resolution, duration }, now);
+        storm.messages += 1;
+        let kind = NotificationKind::Resolved { resolution, duration };
+        self.notify_host(&storm, kind, Severity::Info, "nothing; it is over".into(), now);
+        self.host.set_storm(None);
+    }
+
+    fn likely_cause(&self, services: &BTreeSet<ServiceName>) -> String {
+        let victims: Vec<_> = services
+            .iter()
+            .filter_map(|name| self.machines.get_key_value(name))
+            .filter_map(|(name, machine)| {
+                let cause = machine.incident_cause()?;
+                Some(Victim {
+                    name,
+                    cause,
+                    waits_for: self.down_below(machine),
+                })
+            })
+            .collect();
+        common_cause(&victims)
+    }
+
+    /// Everything that `machine` depends on, directly or not, and that is down.
+    fn down_below(&self, machine: &Machine) -> BTreeSet<ServiceName> {
+        let mut down = BTreeSet::new();
+        let mut open: Vec<&ServiceName> = machine.after().iter().collect();
+        while let Some(name) = open.pop() {
+            let Some(machine) = self.machines.get(name) else {
+                continue;
+            };
+            if machine.incident_cause().is_some() && down.insert(name.clone()) {
+                open.extend(machine.after());
+            }
+        }
+        down
+    }
+
+    fn has_incident(&self, name: &ServiceName) -> bool {
+        self.machines
+            .get(name)
+            .is_some_and(|machine| machine.incident_cause().is_some())
+    }
+
+    fn report_host(&mut self, storm: &Storm, what: Happening, now: Time) {
+        let report = Report {
+            at: now,
+            service: HOST.into(),
+            incident: Some(storm.id),
+            what,
+        };
+        self.commands.push_back(Command::Report(report));
+    }
+
+    fn notify_host(&mut self, storm: &Storm, kind: NotificationKind, severity: Severity, doing: String, now: Time) {
+        self.commands.push_back(Command::Notify(Box::new(Notification {
+            incident: storm.id,
+            sequence: storm.messages,
+            service: HOST.into(),
+            kind,
+            severity,
+            at: now,
+            opened_at: storm.opened_at,
+            cause: storm.cause.clone(),
+            attempts: 0,
+            doing,
+        })));
+    }
+}

@@ -273,6 +273,7 @@ fn the_timeline_tells_a_crash_in_order() {
 #[test]
 fn kept_up_it_answers_the_commands_it_proposes() {
     let mut demo = Demo::start(&["--keep"]);
+    demo.line("Everything stays up");
     let status = demo.line(" status");
     let list = demo.line(" incidents");
     demo.line(" incidents 1");

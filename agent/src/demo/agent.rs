@@ -90,9 +90,9 @@ impl Agent {
         let doing = format!("start the agent `{}`", program.display());
         // A process group of its own: Ctrl-C is for the demo, which then ends everything in order.
         let command = children::command(&argv).map(|mut command| {
-            FOREIGN.iter().for_each(|name| {
+            for name in FOREIGN {
                 command.env_remove(name);
-            });
+            }
             command.stdout(Stdio::piped()).spawn()
         });
         let mut child = match command {

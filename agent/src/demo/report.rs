@@ -100,13 +100,13 @@ fn alerts(outcome: &Outcome) -> (Tone, String) {
 /// The last word, and whether it is a good one.
 pub(super) fn verdict(outcomes: &[Outcome]) -> (bool, String) {
     let all = FAULTS.len();
-    let healed = outcomes.iter().filter(|outcome| outcome.healed.is_some()).count();
-    let told = outcomes.iter().filter(|outcome| outcome.is_told()).count();
-    if healed == all && told == all {
+    if outcomes.len() == all && outcomes.iter().all(Outcome::is_good) {
         let alerts: usize = outcomes.iter().map(|outcome| outcome.messages.len()).sum();
         let text = format!("Every fault was healed, and all {alerts} alerts arrived, rightly signed.");
         return (true, text);
     }
+    let healed = outcomes.iter().filter(|outcome| outcome.healed.is_some()).count();
+    let told = outcomes.iter().filter(|outcome| outcome.is_told()).count();
     let text = format!("Healed: {healed} of {all} faults. Told in full: {told} of {all}.");
     (false, text)
 }

@@ -1,14 +1,15 @@
 //! Where the story is shown.
 
-use std::io::{self, Write as _};
+use std::io::{self, Stdout, Write as _};
 use std::time::Instant;
 
 use super::timeline::Entry;
 use crate::cli::paint::{Paint, Tone};
 
 /// Stdout, and the moment from which the timeline counts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Screen {
+    stdout: Stdout,
     /// Colours on a terminal alone.
     pub(super) paint: Paint,
     began: Instant,
@@ -17,6 +18,7 @@ pub(super) struct Screen {
 impl Screen {
     pub(super) fn new() -> Self {
         Self {
+            stdout: io::stdout(),
             paint: Paint::for_stdout(),
             began: Instant::now(),
         }
@@ -24,7 +26,7 @@ impl Screen {
 
     /// Shows text as it is. A reader that has gone is no reason to stop.
     pub(super) fn show(&self, text: &str) {
-        let mut stdout = io::stdout().lock();
+        let mut stdout = self.stdout.lock();
         let _ = writeln!(stdout, "{text}");
         let _ = stdout.flush();
     }

@@ -127,12 +127,10 @@ mod tests {
     use crate::demo::receiver::{Alert, Refusal};
 
     /// The timeline of a log, as it is shown without colours.
-    fn told(log: &str) -> String {
+    fn told(log: &str) -> Vec<String> {
         let lines = log.lines().map(|line| serde_json::from_str(line).expect(line));
         let entries = lines.filter_map(|line| logged(&line));
-        entries
-            .map(|entry| format!("{} {}\n", entry.sign, entry.text))
-            .collect()
+        entries.map(|entry| format!("{} {}", entry.sign, entry.text)).collect()
     }
 
     #[test]
@@ -157,22 +155,22 @@ mod tests {
 {"level":"error","service":"shop","status":"down","event":"gave_up","incident":2,"attempts":5,"window":1800}"#;
         assert_eq!(
             told(log),
-            "\
-· shop is left alone: stopped by an operator
-→ the agent is asked to start shop
-· shop runs; now it has to prove itself
-✓ shop is healthy
-✗ shop died: exited with code 3
-· incident 1 is opened
-→ the agent starts shop again, attempt 1
-✗ that did not work: did not come up: `start` exited with code 1
-· no restart yet: waiting before the next attempt (0.25 s)
-→ the agent restarts shop, attempt 2
-✗ the restart did not help: status 500
-✓ shop is healthy again
-✓ incident 1 is closed: healed after 1.25 s
-✗ the agent gave up on shop after 5 attempts; a human is needed
-"
+            [
+                "· shop is left alone: stopped by an operator",
+                "→ the agent is asked to start shop",
+                "· shop runs; now it has to prove itself",
+                "✓ shop is healthy",
+                "✗ shop died: exited with code 3",
+                "· incident 1 is opened",
+                "→ the agent starts shop again, attempt 1",
+                "✗ that did not work: did not come up: `start` exited with code 1",
+                "· no restart yet: waiting before the next attempt (0.25 s)",
+                "→ the agent restarts shop, attempt 2",
+                "✗ the restart did not help: status 500",
+                "✓ shop is healthy again",
+                "✓ incident 1 is closed: healed after 1.25 s",
+                "✗ the agent gave up on shop after 5 attempts; a human is needed",
+            ]
         );
     }
 
@@ -184,12 +182,12 @@ mod tests {
 {"level":"info","service":"shop","event":"operator","request":"pause for 60 s"}"#;
         assert_eq!(
             told(log),
-            "\
-✗ shop does not answer: no answer within 500ms
-✗ shop gives a wrong answer: status 500
-· incident 4 has another cause: exited with code 1
-· shop, by an operator: pause for 60 s
-"
+            [
+                "✗ shop does not answer: no answer within 500ms",
+                "✗ shop gives a wrong answer: status 500",
+                "· incident 4 has another cause: exited with code 1",
+                "· shop, by an operator: pause for 60 s",
+            ]
         );
     }
 
@@ -202,11 +200,11 @@ mod tests {
 {"level":"warn"}"#;
         assert_eq!(
             told(log),
-            "\
-! the agent: message not delivered; trying again: connection refused
-! the agent: the store cannot be written
-! the agent: something_new
-"
+            [
+                "! the agent: message not delivered; trying again: connection refused",
+                "! the agent: the store cannot be written",
+                "! the agent: something_new",
+            ]
         );
     }
 

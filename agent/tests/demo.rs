@@ -1,8 +1,12 @@
 //! `sentinel demo` as its users start it: the built binary, a real agent, a real service, real faults.
 
+// `allow-unwrap-in-tests` does not reach the helpers of tests.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Once;
@@ -50,8 +54,12 @@ impl Demo {
     /// Starts it in surroundings that would lead a careless one astray.
     fn start(arguments: &[&str]) -> Self {
         build_demo_service();
+        Self::start_as(Path::new(SENTINEL), arguments)
+    }
+
+    fn start_as(program: &Path, arguments: &[&str]) -> Self {
         let temporary = tempfile::tempdir().unwrap();
-        let mut child = Command::new(SENTINEL)
+        let mut child = Command::new(program)
             .arg("demo")
             .args(arguments)
             .env("TMPDIR", temporary.path())
@@ -314,13 +322,88 @@ fn agent_that_dies_is_told_and_leaves_nothing_behind() {
     assert!(tail.contains("\"event\":\"healthy\""), "{tail}");
 }
 
-#[test]
-fn service_that_is_not_there_comes_with_advice() {
-    let directory = tempfile::tempdir().unwrap();
-    let alone = directory.path().join("sentinel");
+/// `sentinel` in a directory of its own, without anything beside it.
+fn alone(directory: &Path) -> PathBuf {
+    let alone = directory.join("sentinel");
     if fs::hard_link(SENTINEL, &alone).is_err() {
         fs::copy(SENTINEL, &alone).unwrap();
     }
+    alone
+}
+
+/// The same, with a `demo-service` beside it that does what `script` says at its first start, or else at every later
+/// one, and is the real one otherwise.
+fn beside_a_script(directory: &Path, first: bool, script: &str) -> PathBuf {
+    build_demo_service();
+    let started = directory.join("started");
+    let service = directory.join("demo-service");
+    let text = format!(
+        "#!/bin/sh\n\
+         if [ -e '{started}' ]; then first=false; else first=true; : > '{started}'; fi\n\
+         if [ $first = {first} ]; then\n{script}\nfi\n\
+         exec '{real}' \"$@\"\n",
+        started = started.display(),
+        real = Path::new(SENTINEL).with_file_name("demo-service").display(),
+    );
+    fs::write(&service, text).unwrap();
+    fs::set_permissions(&service, PermissionsExt::from_mode(0o755)).unwrap();
+    alone(directory)
+}
+
+#[test]
+fn service_that_cannot_be_healed_fails_the_demo() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = beside_a_script(directory.path(), false, "echo its disk is gone >&2; exit 9");
+    let ended = Demo::start_as(&program, &[]).ended();
+    assert_eq!(ended.status.code(), Some(1), "{:#?}", ended.lines);
+    let text = ended.lines.join("\n");
+    assert!(text.contains("`start` exited with code 9: its disk is gone"), "{text}");
+    assert!(
+        text.contains("the agent gave up on demo-service after 5 attempts"),
+        "{text}"
+    );
+    assert!(text.contains("Healed: 0 of 3 faults."), "{text}");
+    assert!(
+        ended
+            .stderr
+            .starts_with("sentinel: the agent gave up on `demo-service`\n"),
+        "{}",
+        ended.stderr
+    );
+    let crash = ended.row("crash ");
+    assert_eq!((crash[3], crash[4]), ("never", "2 of 2: fired, gave_up"));
+    assert_eq!(ended.row("hang ")[1], "not tried");
+}
+
+#[test]
+fn service_that_does_not_start_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = beside_a_script(directory.path(), true, "echo no such library >&2; exit 4");
+    let ended = Demo::start_as(&program, &[]).ended();
+    assert_eq!(ended.status.code(), Some(1));
+    let expected = "sentinel: the agent could not start `demo-service`: \
+                    did not come up: `start` exited with code 4: no such library\n";
+    assert!(ended.stderr.starts_with(expected), "{}", ended.stderr);
+}
+
+#[test]
+fn port_that_somebody_took_is_exchanged_for_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = "echo 'cannot listen: Address already in use (os error 98)' >&2; exit 1";
+    let program = beside_a_script(directory.path(), true, script);
+    let mut demo = Demo::start_as(&program, &[]);
+    let first = demo.line("demo-service  http://");
+    let second = demo.line("demo-service  http://");
+    assert_ne!(first, second);
+    demo.line("✓ demo-service is healthy");
+    demo.signal(Signal::TERM);
+    assert_eq!(demo.ended().status.code(), Some(1));
+}
+
+#[test]
+fn service_that_is_not_there_comes_with_advice() {
+    let directory = tempfile::tempdir().unwrap();
+    let alone = alone(directory.path());
     let output = Command::new(&alone)
         .arg("demo")
         .env("PATH", "/nonexistent")

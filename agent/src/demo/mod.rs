@@ -22,6 +22,7 @@ mod story;
 mod timeline;
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -141,7 +142,7 @@ fn close_story(screen: &Screen, outcomes: &[Outcome]) -> bool {
 
 /// What to try while everything stays up.
 fn invitation(stage: &Stage) -> String {
-    let agent = format!("{} --config {}", stage.program.display(), stage.config.display());
+    let agent = format!("{} --config {}", typed(&stage.program), typed(&stage.config));
     let chaos = format!("http://{}/chaos", stage.address);
     format!(
         "\nEverything stays up. In another terminal, try:\n\
@@ -155,6 +156,17 @@ fn invitation(stage: &Stage) -> String {
          \n\
          Ctrl-C ends the agent and the service, and removes their directory.\n"
     )
+}
+
+/// `path` as it is typed in a shell.
+fn typed(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(plain) {
+        path.into_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
 }
 
 /// Shows what happens until the agent ends.
@@ -205,6 +217,22 @@ impl Interrupt {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_can_be_pasted_into_a_shell() {
+        for (path, expected) in [
+            ("/tmp/demo-1/sentinel.toml", "/tmp/demo-1/sentinel.toml"),
+            ("/tmp/a b", "'/tmp/a b'"),
+            ("/tmp/it's $HOME", r"'/tmp/it'\''s $HOME'"),
+        ] {
+            assert_eq!(typed(Path::new(path)), expected);
         }
     }
 }

@@ -103,17 +103,21 @@ async fn suffer(stage: &mut Stage, screen: &Screen, fault: Fault, seen: &mut See
     let what = format!("the fault `{}` to be healed and told", fault.name);
     let over = |happening: &Happening| {
         seen.note(happening);
-        if seen.gave_up {
+        if seen.gave_up && seen.was_told(&["gave_up"]) {
             return Some(Err(DemoError::GaveUp));
         }
-        seen.is_over().then_some(Ok(()))
+        (seen.closed.is_some() && seen.was_told(&["resolved", "healed"])).then_some(Ok(()))
     };
     let followed = follow(stage, Some(screen), &what, HEAL_WITHIN, over).await;
-    // Also when it was not healed: the table shows what is known.
-    if let Some(incident) = seen.incident {
-        seen.detail = Some(recorded(stage, incident).await?);
+    let Some(incident) = seen.incident else { return followed };
+    // Also when it was not healed: the table shows what is known. What went wrong first is what counts.
+    match recorded(stage, incident).await {
+        Ok(detail) => {
+            seen.detail = Some(detail);
+            followed
+        }
+        Err(error) => followed.and(Err(error)),
     }
-    followed
 }
 
 /// The agent's account of an incident, once the fate of all its messages is known, or when that takes too long.
@@ -154,13 +158,10 @@ impl Seen {
         }
     }
 
-    /// Whether the incident is closed, and the last message of it is here.
-    fn is_over(&self) -> bool {
-        let last = |alert: &Alert| {
-            let data = &alert.message.data;
-            Some(data.incident) == self.incident && matches!(data.kind.as_str(), "resolved" | "healed")
-        };
-        self.closed.is_some() && self.arrived.iter().any(last)
+    /// Whether a message of the incident is here that is one of `kinds`.
+    fn was_told(&self, kinds: &[&str]) -> bool {
+        let mut messages = self.arrived.iter().map(|alert| &alert.message.data);
+        messages.any(|data| Some(data.incident) == self.incident && kinds.contains(&data.kind.as_str()))
     }
 
     /// The line of the table: the times as they were lived through, everything else by the agent's own account.

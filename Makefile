@@ -1,13 +1,20 @@
 # What developers and CI run. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help test fmt clippy docs unit host deny
+.PHONY: help demo test fmt clippy docs unit host deny
+
+# Where cargo puts what it builds.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # Tests of the real host each boot a container; more at once only wait for the same cores.
 HOST_THREADS ?= 3
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Fail a service in several ways and see it healed, on this machine (KEEP=1 stays up)
+	@cargo build --locked --package sentinel --package demo-service
+	@$(TARGET)/debug/sentinel demo $(if $(KEEP),--keep)
 
 test: fmt clippy docs unit host ## Everything that must pass: format, lints, docs, unit, simulation, real parts, real host
 

@@ -9,13 +9,13 @@ mod client;
 mod exit;
 mod incidents;
 mod operator;
-mod paint;
+pub(crate) mod paint;
 mod socket_path;
 mod status;
-mod table;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
-mod words;
+pub(crate) mod words;
 
 pub use args::{Ask, Cli, Command, DemoArgs};
 pub use check::check;

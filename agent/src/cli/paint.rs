@@ -5,11 +5,11 @@ use std::io::{self, IsTerminal};
 
 /// Whether to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Paint(bool);
+pub(crate) struct Paint(bool);
 
 /// What a text means to the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     /// Nothing particular.
     Plain,
     /// As it should be.
@@ -26,7 +26,7 @@ pub(super) enum Tone {
 
 impl Paint {
     /// Coloured on a terminal, unless `NO_COLOR` is set (no-color.org) or the terminal is dumb.
-    pub(super) fn for_stdout() -> Self {
+    pub(crate) fn for_stdout() -> Self {
         let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
         Self(io::stdout().is_terminal() && !no_color && !dumb)
@@ -34,12 +34,12 @@ impl Paint {
 
     /// Never, or always.
     #[cfg(test)]
-    pub(super) const fn fixed(on: bool) -> Self {
+    pub(crate) const fn fixed(on: bool) -> Self {
         Self(on)
     }
 
     /// `text` in `tone`, made harmless first.
-    pub(super) fn text(self, tone: Tone, text: &str) -> String {
+    pub(crate) fn text(self, tone: Tone, text: &str) -> String {
         let text = crate::telemetry::printable(text);
         let code = match tone {
             Tone::Plain => return text.into_owned(),

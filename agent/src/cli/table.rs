@@ -7,21 +7,21 @@ const GAP: &str = "  ";
 
 /// Rows of cells, each with its tone.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     rows: Vec<Vec<(Tone, String)>>,
     indent: &'static str,
 }
 
 impl Table {
     /// A table that starts with a line of headings.
-    pub(super) fn with_headings<const N: usize>(headings: [&str; N]) -> Self {
+    pub(crate) fn with_headings<const N: usize>(headings: [&str; N]) -> Self {
         let mut table = Self::indented("");
         table.row(headings.map(|heading| (Tone::Strong, heading.to_owned())));
         table
     }
 
     /// A table without headings, each line after `indent`.
-    pub(super) const fn indented(indent: &'static str) -> Self {
+    pub(crate) const fn indented(indent: &'static str) -> Self {
         Self {
             rows: Vec::new(),
             indent,
@@ -29,14 +29,14 @@ impl Table {
     }
 
     /// Adds a row.
-    pub(super) fn row<const N: usize>(&mut self, cells: [(Tone, String); N]) {
+    pub(crate) fn row<const N: usize>(&mut self, cells: [(Tone, String); N]) {
         // Made harmless here, as escapes change how wide a text is.
         let cells = cells.map(|(tone, text)| (tone, crate::telemetry::printable(&text).into_owned()));
         self.rows.push(cells.into());
     }
 
     /// The lines; every column but the last as wide as its widest cell.
-    pub(super) fn render(&self, paint: Paint) -> String {
+    pub(crate) fn render(&self, paint: Paint) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             self.rows

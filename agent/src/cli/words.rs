@@ -8,7 +8,7 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// A span to the two units that matter: `300ms`, `1.5s`, `42s`, `3m 20s`, `2h 3m`, `5d 1h`.
-pub(super) fn span(seconds: f64) -> String {
+pub(crate) fn span(seconds: f64) -> String {
     let seconds = if seconds.is_finite() { seconds.max(0.0) } else { 0.0 };
     if seconds > 0.0 && seconds < 0.9995 {
         return format!("{:.0}ms", seconds * 1000.0);

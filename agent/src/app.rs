@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use sentinel_engine::{Engine, Event, HostPolicy, Memory, Policy, Service, ServiceName};
+use sentinel_engine::{Engine, Event, Memory, Policy, Service, ServiceName};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -126,8 +126,9 @@ async fn start(settings: Settings, tasks: &mut JoinSet<()>) -> anyhow::Result<(D
 /// The engine, going on from what the store remembers. Services that are no longer configured are closed.
 fn engine(settings: &Settings, opened: &Opened, clock: &Clock) -> Engine {
     let now = clock.now();
-    let mut memories = opened.memories.clone();
-    let mut engine = Engine::new(HostPolicy::default(), opened.next_incident, opened.next_action);
+    let mut memories = opened.remembered.services.clone();
+    let mut engine = Engine::new(settings.recovery.clone(), opened.next_incident, opened.next_action);
+    engine.resume_host(opened.remembered.host.clone(), clock.booted_at());
     if let Some(path) = &opened.quarantined {
         let path = path.display();
         tracing::error!(
@@ -135,7 +136,7 @@ fn engine(settings: &Settings, opened: &Opened, clock: &Clock) -> Engine {
             "the store was damaged and is kept as `{path}`; budgets count as spent"
         );
     }
-    for service in &opened.unreadable {
+    for service in &opened.remembered.unreadable {
         tracing::error!(
             event = "memory_unreadable",
             service = service.as_str(),

@@ -67,6 +67,11 @@ impl Clock {
         Time::from_epoch(boottime() + self.offset)
     }
 
+    /// When the host booted.
+    pub fn booted_at(&self) -> Time {
+        Time::from_epoch(self.offset)
+    }
+
     /// The wall clock's reading at `at`, by what it says now: right for display even after it was set.
     pub fn wall(&self, at: Time) -> Timestamp {
         wall_of(at, self.now(), Timestamp::now())

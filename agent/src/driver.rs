@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use sentinel_engine::{
-    Action, ActionResult, Command, Engine, Event, Notification, ProbeOutcome, ProbeRound, Report, ServiceName, Time,
-    Verdict,
+    Action, ActionResult, Command, Engine, Event, HostMemory, Memory, Notification, ProbeOutcome, ProbeRound, Report,
+    ServiceName, Time, Verdict,
 };
 use tokio::sync::mpsc;
 
@@ -41,6 +41,9 @@ const JOB_LIMIT: Duration = Duration::from_secs(200);
 
 /// Longest sleep. The runtime's timers stand still while the host is suspended; the engine's time does not.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
+
+/// A turn that took longer than this: the host was suspended, or the agent was stopped. It never sleeps as long.
+const STANDSTILL: Duration = Duration::from_secs(15);
 
 /// Reports, and messages, that may wait in memory for a store that cannot be written. What exceeds it is in the log.
 const UNRECORDED_MAX: usize = 10_000;
@@ -100,7 +103,8 @@ pub fn events() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
 /// What was decided and is not on disk.
 #[derive(Default)]
 pub struct Unrecorded {
-    saves: BTreeMap<ServiceName, sentinel_engine::Memory>,
+    saves: BTreeMap<ServiceName, Memory>,
+    host: Option<HostMemory>,
     reports: Vec<Report>,
     messages: Vec<Notification>,
     /// Whether the last commit failed.
@@ -121,10 +125,20 @@ impl Driver {
     /// Runs until `stop` is done. What was decided by then is on disk.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
+        let mut last_turn = self.clock.now();
         loop {
             self.carry_out().await;
             self.watchdog.progress();
             let now = self.clock.now();
+            if now.since(last_turn) > STANDSTILL {
+                tracing::warn!(
+                    event = "resumed",
+                    seconds = now.since(last_turn).as_secs(),
+                    "the host or the agent stood still"
+                );
+                self.engine.handle_event(now, Event::HostResumed);
+            }
+            last_turn = now;
             let wake = self
                 .engine
                 .poll_timeout()
@@ -191,6 +205,7 @@ impl Driver {
                 Command::Save { service, memory } => {
                     self.unrecorded.saves.insert(service, *memory);
                 }
+                Command::SaveHost(memory) => self.unrecorded.host = Some(*memory),
                 Command::Report(report) => {
                     if history::is_recorded(&report) && self.unrecorded.reports.len() < UNRECORDED_MAX {
                         self.unrecorded.reports.push(report.clone());
@@ -255,6 +270,7 @@ impl Driver {
         });
         Batch {
             anchor: self.clock.anchor(),
+            host: self.unrecorded.host.clone(),
             saves: self
                 .unrecorded
                 .saves
@@ -377,7 +393,7 @@ impl Deeds {
 
 impl Unrecorded {
     fn is_empty(&self) -> bool {
-        self.saves.is_empty() && self.reports.is_empty() && self.messages.is_empty()
+        self.saves.is_empty() && self.host.is_none() && self.reports.is_empty() && self.messages.is_empty()
     }
 }
 

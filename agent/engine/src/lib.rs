@@ -31,7 +31,7 @@ pub use cause::Cause;
 pub use command::{Action, Command, Verb};
 pub use engine::Engine;
 pub use event::{ActionResult, Event, OperatorRequest, RequestError};
-pub use host::{HostMemory, HostPolicy};
+pub use host::{HOST, HostMemory, HostPolicy};
 pub use ids::{ActionId, IncidentId, Instance, ProbeRound, ServiceName};
 pub use memory::{Attempt, Incident, Memory, Pause};
 pub use notification::{Notification, NotificationKind};

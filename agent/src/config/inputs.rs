@@ -22,6 +22,7 @@ pub(super) struct Inputs {
     pub(super) services: BTreeMap<String, ServiceInput>,
     pub(super) receivers: BTreeMap<String, ReceiverInput>,
     pub(super) alerts: AlertsInput,
+    pub(super) recovery: HostInput,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -84,6 +85,22 @@ pub(super) struct RecoveryInput {
     pub(super) reset_after: Option<Duration>,
     #[serde(deserialize_with = "on_clean_exit")]
     pub(super) on_clean_exit: Option<OnCleanExit>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct HostInput {
+    pub(super) max_in_flight: Option<usize>,
+    pub(super) tokens: Option<u32>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) refill: Option<Duration>,
+    pub(super) storm_services: Option<usize>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) storm_window: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) storm_hold: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) boot_grace: Option<Duration>,
 }
 
 #[derive(Debug, Default, Deserialize)]

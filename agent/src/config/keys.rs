@@ -27,7 +27,7 @@ const fn bounds(min: Duration, max: Duration) -> Bounds {
 
 /// Keys that a later version brings. They are real, so a guess at the nearest word would mislead.
 const NOT_YET: &[(&str, &[&str])] = &[
-    ("", &["recovery", "maintenance", "heartbeat"]),
+    ("", &["maintenance", "heartbeat"]),
     ("agent", &["listen", "public"]),
     ("services.NAME", &["container", "compose"]),
     ("receivers.NAME", &["slack", "email", "alertmanager", "command"]),
@@ -103,6 +103,15 @@ pub static ROOT: Section = Section {
             },
             default: "",
             doc: "What to keep up",
+        },
+        Key {
+            name: "recovery",
+            kind: Kind::Table {
+                section: &HOST,
+                short: None,
+            },
+            default: "",
+            doc: "Limits of restarting over the whole host",
         },
         Key {
             name: "receivers",
@@ -379,6 +388,55 @@ static RECOVERY: Section = Section {
             kind: Kind::Word(&["restart", "alert", "ignore"]),
             default: "restart",
             doc: "What to do when it ended by itself and reported success",
+        },
+    ]],
+};
+
+static HOST: Section = Section {
+    path: "recovery",
+    doc: "Limits of restarting over the whole host",
+    keys: &[&[
+        Key {
+            name: "max_in_flight",
+            kind: Kind::Integer { min: 1, max: 100 },
+            default: "1",
+            doc: "Restarts being carried out at the same time",
+        },
+        Key {
+            name: "tokens",
+            kind: Kind::Integer { min: 1, max: 10_000 },
+            default: "3",
+            doc: "Restarts that may follow one another at once",
+        },
+        Key {
+            name: "refill",
+            kind: Kind::Duration(bounds(MILLISECOND, DAY)),
+            default: "1m",
+            doc: "After that, one more each",
+        },
+        Key {
+            name: "storm_services",
+            kind: Kind::Integer { min: 2, max: 10_000 },
+            default: "3",
+            doc: "So many services going down within `storm_window` are a storm: one alert for all, and no restart",
+        },
+        Key {
+            name: "storm_window",
+            kind: Kind::Duration(bounds(SECOND, HOUR)),
+            default: "1m",
+            doc: "See `storm_services`",
+        },
+        Key {
+            name: "storm_hold",
+            kind: Kind::Duration(bounds(Duration::ZERO, HOUR)),
+            default: "2m",
+            doc: "How long a storm stops every restart",
+        },
+        Key {
+            name: "boot_grace",
+            kind: Kind::Duration(bounds(Duration::ZERO, HOUR)),
+            default: "1m",
+            doc: "No restart within this time of the host's boot",
         },
     ]],
 };

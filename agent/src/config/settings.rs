@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use sentinel_engine::{Mode, Service};
+use sentinel_engine::{HostPolicy, Mode, Service};
 use url::Url;
 
 /// Everything the configuration says.
@@ -14,6 +14,8 @@ use url::Url;
 pub struct Settings {
     /// `[agent]`.
     pub agent: AgentSettings,
+    /// `[recovery]`: limits over the whole host.
+    pub recovery: HostPolicy,
     /// `[services.*]`, by name.
     pub services: Vec<ServiceSettings>,
     /// `[receivers.*]`, by name.

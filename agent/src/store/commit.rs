@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
-use sentinel_engine::{Action, ActionId, ActionResult, Cause, Happening, IncidentId, Memory, Report, ServiceName};
+use sentinel_engine::{
+    Action, ActionId, ActionResult, Cause, HOST, Happening, HostMemory, IncidentId, Memory, Report, ServiceName,
+};
 
 use super::error::StoreError;
 use super::open::Database;
@@ -25,6 +27,8 @@ pub struct Batch {
     pub anchor: Anchor,
     /// What is to be kept of services from now on.
     pub saves: Vec<(ServiceName, Memory)>,
+    /// What is to be kept of the host from now on, if that changed.
+    pub host: Option<HostMemory>,
     /// What happened, with the wall clock at that time.
     pub reports: Vec<(Report, Timestamp)>,
     /// What receivers are to be told.
@@ -45,7 +49,10 @@ pub(super) fn commit(database: &mut Database, batch: &Batch) -> Result<(), Store
         record(&transaction, &mut state, report, *wall)?;
     }
     for (service, kept) in &batch.saves {
-        memory::save(&transaction, service, kept, batch.anchor.wall)?;
+        memory::save(&transaction, service.as_str(), kept, batch.anchor.wall)?;
+    }
+    if let Some(host) = &batch.host {
+        memory::save(&transaction, HOST, host, batch.anchor.wall)?;
     }
     outbox::insert_all(&transaction, &state.installation, &batch.messages)?;
     state.write(&transaction)?;
@@ -281,6 +288,7 @@ mod tests {
                 wall: Timestamp::UNIX_EPOCH,
             },
             saves: Vec::new(),
+            host: None,
             reports: vec![(report, Timestamp::UNIX_EPOCH); times],
             messages: Vec::new(),
         }

@@ -1,10 +1,11 @@
-//! What the engine must not forget of each service.
+//! What the engine must not forget of each service, and of the host.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
-use sentinel_engine::{Memory, ServiceName};
+use sentinel_engine::{HOST, HostMemory, Memory, ServiceName};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
@@ -19,59 +20,69 @@ pub fn spent() -> Memory {
     }
 }
 
-/// Every service's memory, and the names of those whose memory could not be understood and counts as [`spent`].
-pub(super) fn load(connection: &Connection) -> Result<(BTreeMap<ServiceName, Memory>, Vec<ServiceName>), StoreError> {
+/// Everything that is remembered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Remembered {
+    /// What is kept of each service.
+    pub services: BTreeMap<ServiceName, Memory>,
+    /// Services whose memory could not be understood; in `services` it counts as [`spent`].
+    pub unreadable: Vec<ServiceName>,
+    /// What is kept of the host as a whole.
+    pub host: HostMemory,
+}
+
+/// Reads everything that is remembered.
+pub(super) fn load(connection: &Connection) -> Result<Remembered, StoreError> {
     let rows = connection
-        .prepare("SELECT name, memory, digest FROM services")
+        .prepare("SELECT name, memory, digest FROM memory")
         .and_then(|mut statement| {
             statement
                 .query_map([], |row| Ok((text(row, 0)?, text(row, 1)?, row.get::<_, Vec<u8>>(2)?)))?
                 .collect::<Result<Vec<_>, _>>()
         })
-        .map_err(StoreError::doing("read what is remembered of the services"))?;
-    let mut memories = BTreeMap::new();
-    let mut unreadable = Vec::new();
+        .map_err(StoreError::doing("read what is remembered"))?;
+    let mut remembered = Remembered::default();
     for (name, json, stored) in rows {
         if digest(&name, &json)[..] != stored[..] {
             return Err(StoreError::Damaged(format!(
                 "the digest of what is remembered of `{name}` does not match"
             )));
         }
+        if name == HOST {
+            remembered.host = serde_json::from_str(&json).unwrap_or_else(|error| {
+                tracing::error!(%error, "what is remembered of the host cannot be understood; its limits start anew");
+                HostMemory::default()
+            });
+            continue;
+        }
         let name = ServiceName::from(name.as_str());
         let memory = serde_json::from_str(&json).unwrap_or_else(|error| {
             tracing::error!(service = %name, %error, "what is remembered of a service cannot be understood; its budget counts as spent");
-            unreadable.push(name.clone());
+            remembered.unreadable.push(name.clone());
             spent()
         });
-        memories.insert(name, memory);
+        remembered.services.insert(name, memory);
     }
-    Ok((memories, unreadable))
+    Ok(remembered)
 }
 
-/// Replaces what is remembered of `service`, in the caller's transaction.
+/// Replaces what is remembered of `name`, a service or [`HOST`], in the caller's transaction.
 pub(super) fn save(
     connection: &Connection,
-    service: &ServiceName,
-    memory: &Memory,
+    name: &str,
+    memory: &impl Serialize,
     wall: Timestamp,
 ) -> Result<(), StoreError> {
     let json = serde_json::to_string(memory)
-        .map_err(|error| StoreError::Conflict(format!("the memory of `{service}` has no JSON form: {error}")))?;
+        .map_err(|error| StoreError::Conflict(format!("the memory of `{name}` has no JSON form: {error}")))?;
     connection
         .prepare_cached(
-            "INSERT INTO services (name, memory, digest, updated_wall) VALUES (?1, ?2, ?3, ?4) \
+            "INSERT INTO memory (name, memory, digest, updated_wall) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT (name) DO UPDATE SET memory = excluded.memory, digest = excluded.digest, \
              updated_wall = excluded.updated_wall",
         )
-        .and_then(|mut statement| {
-            statement.execute(params![
-                service.as_str(),
-                json,
-                digest(service.as_str(), &json),
-                wall.as_microsecond()
-            ])
-        })
-        .map_err(StoreError::doing("record what is remembered of a service"))?;
+        .and_then(|mut statement| statement.execute(params![name, json, digest(name, &json), wall.as_microsecond()]))
+        .map_err(StoreError::doing("record what is remembered"))?;
     Ok(())
 }
 
@@ -95,7 +106,7 @@ mod tests {
         migrate(&mut connection, 0).unwrap();
         connection
             .execute(
-                "INSERT INTO services VALUES ('shop', ?1, ?2, 0)",
+                "INSERT INTO memory VALUES ('shop', ?1, ?2, 0)",
                 params![json, digest("shop", json)],
             )
             .unwrap();
@@ -105,22 +116,23 @@ mod tests {
     #[test]
     fn memory_that_cannot_be_understood_counts_as_spent() {
         for json in ["", "[1]", r#"{"attempts": "many"}"#, r#"{"incident": {"id": 1}}"#] {
-            let (memories, unreadable) = load(&store(json)).unwrap();
-            assert_eq!(memories["shop"], spent(), "`{json}`");
-            assert_eq!(unreadable, ["shop".into()], "`{json}`");
+            let remembered = load(&store(json)).unwrap();
+            assert_eq!(remembered.services["shop"], spent(), "`{json}`");
+            assert_eq!(remembered.unreadable, ["shop".into()], "`{json}`");
         }
     }
 
     #[test]
     fn memory_of_another_version_is_understood_as_far_as_it_goes() {
-        let (memories, unreadable) = load(&store(r#"{"attempts": 3, "mood": "hopeful"}"#)).unwrap();
-        assert_eq!((memories["shop"].attempts, memories["shop"].gave_up), (3, false));
-        assert_eq!(unreadable, []);
+        let remembered = load(&store(r#"{"attempts": 3, "mood": "hopeful"}"#)).unwrap();
+        let shop = &remembered.services["shop"];
+        assert_eq!((shop.attempts, shop.gave_up), (3, false));
+        assert_eq!(remembered.unreadable, []);
     }
 
     #[test]
     fn memory_that_was_tampered_with_is_damage() {
-        for change in ["UPDATE services SET name = 'mail'", "UPDATE services SET memory = '{}'"] {
+        for change in ["UPDATE memory SET name = 'mail'", "UPDATE memory SET memory = '{}'"] {
             let connection = store(r#"{"attempts": 3}"#);
             connection.execute_batch(change).unwrap();
             assert!(matches!(load(&connection), Err(StoreError::Damaged(_))), "{change}");

@@ -27,7 +27,7 @@ mod value;
 pub use commit::Batch;
 pub use error::{StoreError, StoreErrorKind};
 pub use incidents::{AttemptRow, IncidentDetail, IncidentFilter, IncidentRow, MessageRow, TimelineEntry};
-pub use memory::spent;
+pub use memory::{Remembered, spent};
 pub use open::Opened;
 pub use outbox::{Delivery, Next, OutgoingMessage};
 pub use thread::Store;

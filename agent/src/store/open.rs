@@ -1,6 +1,5 @@
 //! The state directory: its lock, the file in it, and what happens to a damaged one.
 
-use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -9,10 +8,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use rustix::fs::{FlockOperation, flock};
-use sentinel_engine::{ActionId, IncidentId, Memory, ServiceName};
+use sentinel_engine::{ActionId, IncidentId};
 
 use super::error::{StoreError, StoreErrorKind};
-use super::memory;
+use super::memory::{self, Remembered};
 use super::migrations::{APPLICATION_ID, NEWEST, migrate, schema_of};
 use super::quarantine::quarantine;
 use super::state::State;
@@ -37,10 +36,8 @@ const LOG_BYTES: i64 = 4 * 1024 * 1024;
 pub struct Opened {
     /// The handle.
     pub store: Store,
-    /// What is kept of each service.
-    pub memories: BTreeMap<ServiceName, Memory>,
-    /// Services whose memory could not be understood; in `memories` their budget counts as spent.
-    pub unreadable: Vec<ServiceName>,
+    /// What the engine must not forget.
+    pub remembered: Remembered,
     /// The number of the next incident.
     pub next_incident: IncidentId,
     /// The number of the next action.
@@ -75,8 +72,7 @@ impl Drop for Lock {
 
 /// What was found in the file.
 pub(super) struct Found {
-    pub(super) memories: BTreeMap<ServiceName, Memory>,
-    pub(super) unreadable: Vec<ServiceName>,
+    pub(super) remembered: Remembered,
     pub(super) quarantined: Option<PathBuf>,
 }
 
@@ -98,15 +94,14 @@ impl Database {
             }
             other => (other?, None),
         };
-        let (connection, state, memories, unreadable) = opened;
+        let (connection, state, remembered) = opened;
         let database = Self {
             connection,
             state,
             _lock: lock,
         };
         let found = Found {
-            memories,
-            unreadable,
+            remembered,
             quarantined,
         };
         Ok((database, found))
@@ -142,7 +137,7 @@ fn lock(path: &Path) -> Result<Lock, StoreError> {
     Ok(Lock(file))
 }
 
-type OpenFile = (Connection, State, BTreeMap<ServiceName, Memory>, Vec<ServiceName>);
+type OpenFile = (Connection, State, Remembered);
 
 /// Opens the file, made when it is missing, checks it and brings its schema up to date.
 fn open_file(path: &Path) -> Result<OpenFile, StoreError> {
@@ -165,8 +160,8 @@ fn open_file(path: &Path) -> Result<OpenFile, StoreError> {
     }
     migrate(&mut connection, version)?;
     let state = State::read_checked(&connection)?;
-    let (memories, unreadable) = memory::load(&connection)?;
-    Ok((connection, state, memories, unreadable))
+    let remembered = memory::load(&connection)?;
+    Ok((connection, state, remembered))
 }
 
 /// The schema's version; 0 for a new file. Fails for a newer agent's store, and for what is not a store at all.

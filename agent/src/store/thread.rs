@@ -57,8 +57,7 @@ impl Store {
             .map_err(|_| StoreError::Closed)?;
         let (state, found) = opened.await.map_err(|_| StoreError::Closed)??;
         let Found {
-            memories,
-            unreadable,
+            remembered,
             quarantined,
         } = found;
         let store = Self {
@@ -68,8 +67,7 @@ impl Store {
         };
         Ok(Opened {
             store,
-            memories,
-            unreadable,
+            remembered,
             next_incident: IncidentId(state.next_incident),
             next_action: ActionId(state.next_action),
             anchor: state.anchor,

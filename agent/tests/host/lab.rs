@@ -23,6 +23,11 @@ timeout = "300ms"
 start_grace = "5s"
 recovery = { backoff = "500ms", backoff_max = "2s", jitter = 0.0, verify = "10s", min_uptime = "500ms" }
 
+# Tests restart more than a host should.
+[recovery]
+tokens = 1000
+storm_services = 1000
+
 [receivers.hook]
 webhook = { url = "http://127.0.0.1:9100/" }
 "#;

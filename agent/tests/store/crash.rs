@@ -58,7 +58,11 @@ async fn sigkill_at_any_time_loses_nothing_that_was_acknowledged() {
             "round {round}: {last}, told {acknowledged}"
         );
         assert_eq!(
-            again.memories.get("shop").map_or(0, |memory| memory.recoveries),
+            again
+                .remembered
+                .services
+                .get("shop")
+                .map_or(0, |memory| memory.recoveries),
             last,
             "round {round}"
         );

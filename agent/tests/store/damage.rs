@@ -54,14 +54,14 @@ async fn flipped_bits_never_refill_a_budget() {
     let before = {
         let Opened {
             store,
-            memories,
+            remembered,
             next_incident,
             next_action,
             anchor,
             ..
         } = Store::open(dir.path()).await.unwrap();
         store.close().await;
-        (memories, next_incident, next_action, anchor)
+        (remembered.services, next_incident, next_action, anchor)
     };
 
     let (mut quarantined, mut unharmed) = (0, 0);
@@ -79,10 +79,18 @@ async fn flipped_bits_never_refill_a_budget() {
             .unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
         if again.quarantined.is_some() {
             quarantined += 1;
-            assert!(again.memories.is_empty() && again.anchor.is_none(), "seed {seed}");
+            assert!(
+                again.remembered.services.is_empty() && again.anchor.is_none(),
+                "seed {seed}"
+            );
         } else {
             unharmed += 1;
-            let after = (again.memories, again.next_incident, again.next_action, again.anchor);
+            let after = (
+                again.remembered.services,
+                again.next_incident,
+                again.next_action,
+                again.anchor,
+            );
             assert!(after == before, "seed {seed}: what the engine gets changed unnoticed");
         }
         again.store.close().await;
@@ -114,6 +122,9 @@ async fn numbers_and_times_that_changed_unnoticed_are_damage() {
         database.execute_batch(&format!("UPDATE state SET {change}")).unwrap();
         drop(database);
         let again = Store::open(dir.path()).await.unwrap();
-        assert!(again.quarantined.is_some() && again.memories.is_empty(), "{change}");
+        assert!(
+            again.quarantined.is_some() && again.remembered.services.is_empty(),
+            "{change}"
+        );
     }
 }

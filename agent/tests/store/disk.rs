@@ -67,7 +67,7 @@ async fn a_full_disk_is_an_error_until_there_is_space_again() {
     store.commit(full_batch(recorded + 1)).await.unwrap();
     store.close().await;
     let again = Store::open(dir).await.unwrap();
-    assert_eq!(again.memories["shop"], memory(recorded + 1));
+    assert_eq!(again.remembered.services["shop"], memory(recorded + 1));
     assert_eq!(again.next_action, ActionId(recorded + 2), "nothing lost, nothing half");
     again.store.close().await;
 }
@@ -84,7 +84,7 @@ async fn a_read_only_disk_is_an_error_when_opening() {
     disk.remount("rw");
     let again = Store::open(disk.0.path()).await.unwrap();
     assert_eq!(
-        (again.quarantined, again.memories.len()),
+        (again.quarantined, again.remembered.services.len()),
         (None, 1),
         "it was not taken for damage"
     );

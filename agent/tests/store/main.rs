@@ -46,6 +46,7 @@ fn batch() -> Batch {
     Batch {
         anchor: anchor(),
         saves: Vec::new(),
+        host: None,
         reports: Vec::new(),
         messages: Vec::new(),
     }
@@ -111,6 +112,7 @@ fn full_batch(n: u64) -> Batch {
     Batch {
         anchor: anchor(),
         saves: vec![("shop".into(), memory(n))],
+        host: None,
         reports: vec![opened(n), started(n, n)],
         messages: vec![message(n, 1, "team")],
     }

@@ -17,7 +17,7 @@ async fn what_was_committed_is_there_after_reopening() {
     store.close().await;
 
     let again = Store::open(dir.path()).await.unwrap();
-    assert_eq!(again.memories, BTreeMap::from([("shop".into(), memory(4))]));
+    assert_eq!(again.remembered.services, BTreeMap::from([("shop".into(), memory(4))]));
     assert_eq!(again.anchor, Some(anchor()));
     assert_eq!(
         (again.next_incident, again.next_action),
@@ -25,7 +25,7 @@ async fn what_was_committed_is_there_after_reopening() {
         "numbers go on"
     );
     assert_eq!(again.quarantined, None);
-    assert!(again.unreadable.is_empty());
+    assert!(again.remembered.unreadable.is_empty());
 }
 
 /// What happens to one that does not come up again.
@@ -129,13 +129,18 @@ async fn an_action_number_is_never_recorded_twice() {
     let again = Batch {
         reports: vec![started(1, 1)],
         saves: vec![("shop".into(), memory(9))],
+        host: None,
         ..batch()
     };
     let error = store.commit(again).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Conflict);
     store.close().await;
     let again = Store::open(dir.path()).await.unwrap();
-    assert_eq!(again.memories, BTreeMap::new(), "nothing of the refused batch was kept");
+    assert_eq!(
+        again.remembered.services,
+        BTreeMap::new(),
+        "nothing of the refused batch was kept"
+    );
     assert_eq!(
         again
             .store

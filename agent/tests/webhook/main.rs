@@ -182,6 +182,7 @@ async fn tell(store: &Store, clock: &Clock, messages: impl IntoIterator<Item = (
     let batch = Batch {
         anchor: clock.anchor(),
         saves: Vec::new(),
+        host: None,
         reports,
         messages,
     };

@@ -16,7 +16,7 @@ use storm::Outages;
 pub(crate) use storm::{Storm, Victim, common_cause};
 
 /// The name under which the host itself has incidents. No service can be called so.
-pub(crate) const HOST: &str = "(host)";
+pub const HOST: &str = "(host)";
 
 /// Limits over all services.
 #[derive(Clone, Debug, PartialEq, Eq)]

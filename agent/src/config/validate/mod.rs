@@ -10,10 +10,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sentinel_engine::{Mode, Policy};
+use sentinel_engine::{HostPolicy, Mode, Policy};
 
 use super::findings::Findings;
-use super::inputs::{AgentInput, Inputs};
+use super::inputs::{AgentInput, HostInput, Inputs};
 use super::keys::{MAX_RECEIVERS, MAX_SERVICES};
 use super::settings::{AgentSettings, Settings};
 
@@ -26,6 +26,7 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
         inputs.receivers.clear();
     }
     let agent = agent(inputs.agent);
+    let recovery = host(&inputs.recovery);
     let (receivers, alerts) = receivers::settings(inputs.receivers, inputs.alerts, findings);
     let services = services::settings(
         inputs.services,
@@ -36,6 +37,7 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
     );
     Settings {
         agent,
+        recovery,
         services,
         receivers,
         alerts,
@@ -48,6 +50,19 @@ fn is_crowded(key: &str, count: usize, max: usize, findings: &mut Findings) -> b
         findings.wrong(key, format!("holds {count} entries, more than {max}"));
     }
     count > max
+}
+
+fn host(input: &HostInput) -> HostPolicy {
+    let default = HostPolicy::default();
+    HostPolicy {
+        max_in_flight: input.max_in_flight.unwrap_or(default.max_in_flight),
+        tokens: input.tokens.unwrap_or(default.tokens),
+        refill: input.refill.unwrap_or(default.refill),
+        storm_services: input.storm_services.unwrap_or(default.storm_services),
+        storm_window: input.storm_window.unwrap_or(default.storm_window),
+        storm_hold: input.storm_hold.unwrap_or(default.storm_hold),
+        boot_grace: input.boot_grace.unwrap_or(default.boot_grace),
+    }
 }
 
 fn agent(input: AgentInput) -> AgentSettings {

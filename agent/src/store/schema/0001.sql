@@ -17,8 +17,9 @@ CREATE TABLE state (
 ) STRICT;
 INSERT INTO state (only, schema, installation, digest) VALUES (1, 1, randomblob(16), x'');
 
--- What the engine must not forget. `digest` is over name and memory, for the same reason.
-CREATE TABLE services (
+-- What the engine must not forget of each service, and of the host, which is called `(host)`. `digest` is over name and
+-- memory, for the same reason.
+CREATE TABLE memory (
     name         TEXT PRIMARY KEY,
     memory       TEXT    NOT NULL,
     digest       BLOB    NOT NULL,

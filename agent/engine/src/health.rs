@@ -9,6 +9,8 @@ pub(crate) struct Health {
     was_up: bool,
     passed: u32,
     failed: u32,
+    /// The last 64 results, the newest in the lowest bit; 1 is a failure.
+    recent: u64,
     failure: Option<ProbeFailure>,
 }
 
@@ -17,19 +19,25 @@ impl Health {
     pub(crate) fn record_pass(&mut self, rise: u32) {
         self.failed = 0;
         self.failure = None;
+        self.recent <<= 1;
         self.passed = self.passed.saturating_add(1);
         if self.passed >= rise {
+            if self.up != Some(true) {
+                self.recent = 0;
+            }
             self.up = Some(true);
             self.was_up = true;
         }
     }
 
-    /// A probe failed.
-    pub(crate) fn record_failure(&mut self, failure: ProbeFailure, fall: u32) {
+    /// A probe failed. When `of` is not 0, `fall` failures among the last `of` results are enough.
+    pub(crate) fn record_failure(&mut self, failure: ProbeFailure, fall: u32, of: u32) {
         self.passed = 0;
         self.failed = self.failed.saturating_add(1);
+        self.recent = self.recent << 1 | 1;
         self.failure = Some(failure);
-        if self.failed >= fall {
+        let window = u64::MAX.checked_shr(64_u32.saturating_sub(of)).unwrap_or(0);
+        if self.failed >= fall || (self.recent & window).count_ones() >= fall {
             self.up = Some(false);
         }
     }
@@ -62,6 +70,7 @@ impl Health {
     /// Forgets failures: what was asked while somebody was busy with the target says nothing.
     pub(crate) fn forgive(&mut self) {
         self.failed = 0;
+        self.recent = 0;
         self.failure = None;
         self.up = self.up.filter(|up| *up);
     }
@@ -77,7 +86,7 @@ mod tests {
     use super::*;
     use crate::probe::ProbePhase;
 
-    fn after(results: &str) -> Health {
+    fn after(results: &str, of: u32) -> Health {
         let mut health = Health::default();
         for result in results.chars() {
             match result {
@@ -88,6 +97,7 @@ mod tests {
                         detail: "500".into(),
                     },
                     3,
+                    of,
                 ),
             }
         }
@@ -110,12 +120,28 @@ mod tests {
             ("---", false, true, true),
         ];
         for (probes, up, down, suspect) in table {
-            let health = after(probes);
+            let health = after(probes, 0);
             assert_eq!(
                 (health.is_up(), health.down().is_some(), health.is_suspect()),
                 (up, down, suspect),
                 "{probes}"
             );
+        }
+    }
+
+    #[test]
+    fn some_of_the_last_probes_are_enough_when_asked_for() {
+        // probes, of, down
+        let table = [
+            ("++-+-+-", 0, false),
+            ("++-+-+-", 5, true),
+            ("++-+-++-", 5, false),
+            ("++-+-++-", 6, true),
+            ("++-+-+-", 64, true),
+            ("++---++-", 8, false),
+        ];
+        for (probes, of, down) in table {
+            assert_eq!(after(probes, of).down().is_some(), down, "{probes} of {of}");
         }
     }
 }

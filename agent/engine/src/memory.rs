@@ -25,6 +25,8 @@ pub struct Memory {
     pub next_attempt: Option<Time>,
     /// Whether the budget was spent and a human called.
     pub gave_up: bool,
+    /// When, after giving up, one more attempt is due.
+    pub half_open_at: Option<Time>,
     /// Since when it has been healthy without a break.
     pub healthy_since: Option<Time>,
     /// The run that somebody stopped on purpose. Keyed by the run, so that a later crash is not taken for that stop.

@@ -84,6 +84,9 @@ pub struct Policy {
     pub interval: Duration,
     /// Consecutive failed probes that make a service down (`HAProxy`'s word and default). Default 3.
     pub fall: u32,
+    /// When not 0: `fall` failures among so many of the last probes make it down too, which catches a service that answers
+    /// every other time. At most 64. Default 0.
+    pub fall_of: u32,
     /// Consecutive passed probes that make it up again (`HAProxy`'s word and default). Default 2.
     pub rise: u32,
     /// After a start, failed probes do not count for this long, or until the first `rise`. Default 30 s.
@@ -100,6 +103,8 @@ pub struct Policy {
     pub burst: u32,
     /// The sliding window of `burst`. Default 30 min.
     pub window: Duration,
+    /// After giving up, one attempt each so often (half-open, as circuit breakers call it). Zero: never. Default 1 h.
+    pub half_open: Duration,
     /// Time a restarted service has to prove itself before the attempt counts as failed. Default 60 s.
     pub verify: Duration,
     /// The restarted instance must have lived this long before the attempt counts as a success. Default 20 s.
@@ -135,6 +140,7 @@ impl Default for Policy {
             mode: Mode::Heal,
             interval: Duration::from_secs(10),
             fall: 3,
+            fall_of: 0,
             rise: 2,
             start_grace: Duration::from_secs(30),
             settle: Settle::Auto,
@@ -143,6 +149,7 @@ impl Default for Policy {
             jitter: 0.2,
             burst: 5,
             window: Duration::from_secs(30 * 60),
+            half_open: Duration::from_secs(60 * 60),
             verify: Duration::from_secs(60),
             min_uptime: Duration::from_secs(20),
             reset_after: Duration::from_secs(10 * 60),

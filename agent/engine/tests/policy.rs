@@ -704,3 +704,17 @@ fn probes_that_failed_over_a_suspend_say_nothing() {
     assert!(world.actions.is_empty(), "{:#?}", world.transcript());
     assert_eq!(world.state("shop"), State::Healthy);
 }
+
+#[test]
+fn given_up_service_is_tried_once_an_hour_and_people_are_not_told_again() {
+    let toy = Toy::new("shop").starting(Start::Dies(Duration::from_secs(1)));
+    let mut world = shop(toy.with(|policy| policy.half_open = Duration::from_secs(3600)));
+    world.kill("shop");
+    world.run(3 * 3600 + 600);
+    assert_eq!(world.actions.len(), 5 + 3, "{:?}", world.attempts());
+    assert_eq!(world.message_kinds(), ["fired", "gave_up"]);
+    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.run(3600);
+    assert_eq!(world.message_kinds(), ["fired", "gave_up", "resolved"]);
+    assert_eq!(world.state("shop"), State::Healthy);
+}

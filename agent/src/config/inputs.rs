@@ -57,6 +57,7 @@ pub(super) struct ServiceInput {
     #[serde(deserialize_with = "duration")]
     pub(super) timeout: Option<Duration>,
     pub(super) fall: Option<u32>,
+    pub(super) fall_of: Option<u32>,
     pub(super) rise: Option<u32>,
     #[serde(deserialize_with = "duration")]
     pub(super) start_grace: Option<Duration>,
@@ -77,6 +78,8 @@ pub(super) struct RecoveryInput {
     pub(super) burst: Option<u32>,
     #[serde(deserialize_with = "duration")]
     pub(super) window: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) half_open: Option<Duration>,
     #[serde(deserialize_with = "duration")]
     pub(super) verify: Option<Duration>,
     #[serde(deserialize_with = "duration")]
@@ -166,6 +169,7 @@ impl ServiceInput {
             interval: self.interval.or(defaults.interval),
             timeout: self.timeout.or(defaults.timeout),
             fall: self.fall.or(defaults.fall),
+            fall_of: self.fall_of.or(defaults.fall_of),
             rise: self.rise.or(defaults.rise),
             start_grace: self.start_grace.or(defaults.start_grace),
             settle: self.settle.or(defaults.settle),
@@ -184,6 +188,7 @@ impl RecoveryInput {
             jitter: self.jitter.or(defaults.jitter),
             burst: self.burst.or(defaults.burst),
             window: self.window.or(defaults.window),
+            half_open: self.half_open.or(defaults.half_open),
             verify: self.verify.or(defaults.verify),
             min_uptime: self.min_uptime.or(defaults.min_uptime),
             reset_after: self.reset_after.or(defaults.reset_after),

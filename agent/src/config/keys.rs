@@ -297,6 +297,12 @@ const COMMON: &[Key] = &[
         doc: "Failed probes in a row that make it down",
     },
     Key {
+        name: "fall_of",
+        kind: Kind::Integer { min: 0, max: 64 },
+        default: "0",
+        doc: "When not 0, `fall` failures among so many of the last probes are enough, also when not in a row",
+    },
+    Key {
         name: "rise",
         kind: Kind::Integer { min: 1, max: 100 },
         default: "2",
@@ -364,6 +370,12 @@ static RECOVERY: Section = Section {
             kind: Kind::Duration(bounds(SECOND, WEEK)),
             default: "30m",
             doc: "The sliding window of `burst`",
+        },
+        Key {
+            name: "half_open",
+            kind: Kind::Duration(bounds(Duration::ZERO, WEEK)),
+            default: "1h",
+            doc: "After giving up, one attempt each so often; `0s` is never",
         },
         Key {
             name: "verify",

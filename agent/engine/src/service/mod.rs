@@ -361,6 +361,7 @@ impl Machine {
         if self.memory.attempts > 0 || self.memory.gave_up {
             self.memory.attempts = 0;
             self.memory.gave_up = false;
+            self.memory.half_open_at = None;
             self.memory.next_attempt = None;
             self.memory.budget.clear();
             self.unsaved = true;

@@ -102,7 +102,7 @@ impl Machine {
                 self.health.interrupt();
             }
             Verdict::Failed(failure) => {
-                self.health.record_failure(failure.clone(), policy.fall);
+                self.health.record_failure(failure.clone(), policy.fall, policy.fall_of);
                 if self.said_up.is_none() || self.health.down().is_some() {
                     let cause = Cause::Probe(failure.clone());
                     self.went_down(&cause, outcome.status_code, cx);

@@ -66,7 +66,7 @@ impl Machine {
         if !self.memory.gave_up && self.memory.budget.left(self.burst(), policy.window, cx.now) == 0 {
             self.give_up(cx);
         }
-        if self.memory.gave_up {
+        if self.memory.gave_up && !self.half_open(cx) {
             return Some((State::GaveUp, Hold::GaveUp));
         }
         if !cx.host.store_writable {
@@ -124,6 +124,8 @@ impl Machine {
     /// Begins an attempt: spends it, remembers it, asks for it.
     fn act(&mut self, cx: &mut Context<'_>) {
         cx.host.take_token(cx.now);
+        // The next one after giving up is as far away as this one was.
+        self.memory.half_open_at = None;
         self.memory.attempts += 1;
         self.memory.budget.spend(self.service.policy.window, cx.now);
         self.memory.next_attempt = Some(cx.now + self.gap());
@@ -168,6 +170,22 @@ impl Machine {
         self.report(Happening::ActionStarted { action: action.clone() }, cx);
         self.timers.set(Timer::Action, cx.now + super::attempt::ACTION_LIMIT);
         cx.out.push_back(Command::RestartTarget(action));
+    }
+
+    /// Whether, after giving up, one more attempt is due.
+    fn half_open(&mut self, cx: &Context<'_>) -> bool {
+        let every = self.service.policy.half_open;
+        if every.is_zero() {
+            return false;
+        }
+        let at = *self.memory.half_open_at.get_or_insert_with(|| {
+            self.unsaved = true;
+            cx.now + every
+        });
+        if at > cx.now {
+            self.timers.set(Timer::Attempt, at);
+        }
+        at <= cx.now
     }
 
     fn give_up(&mut self, cx: &mut Context<'_>) {

@@ -63,6 +63,7 @@ impl Toy {
             after: Vec::new(),
             policy: Policy {
                 jitter: 0.0,
+                half_open: Duration::ZERO,
                 ..Policy::default()
             },
         };

@@ -63,6 +63,13 @@ fn service(
     };
     let policy = policy(&input, mode, notify_after);
     check_recovery(&path, &input.recovery, &policy, findings);
+    if policy.fall_of != 0 && policy.fall_of < policy.fall {
+        let (fall, of) = (policy.fall, policy.fall_of);
+        findings.wrong(
+            join(&path, "fall_of"),
+            format!("must not be smaller than `fall`: {fall} of {of} can never fail"),
+        );
+    }
     let timeout = input.timeout.unwrap_or_else(|| DEFAULT_TIMEOUT.min(policy.interval));
     let relation = Relation {
         path: &path,
@@ -109,6 +116,7 @@ fn policy(input: &ServiceInput, mode: Mode, notify_after: Duration) -> Policy {
         mode,
         interval: input.interval.unwrap_or(default.interval),
         fall: input.fall.unwrap_or(default.fall),
+        fall_of: input.fall_of.unwrap_or(default.fall_of),
         rise: input.rise.unwrap_or(default.rise),
         start_grace: input.start_grace.unwrap_or(default.start_grace),
         settle: input.settle.unwrap_or(default.settle),
@@ -117,6 +125,7 @@ fn policy(input: &ServiceInput, mode: Mode, notify_after: Duration) -> Policy {
         jitter: recovery.jitter.unwrap_or(default.jitter),
         burst: recovery.burst.unwrap_or(default.burst),
         window: recovery.window.unwrap_or(default.window),
+        half_open: recovery.half_open.unwrap_or(default.half_open),
         verify: recovery.verify.unwrap_or(default.verify),
         min_uptime: recovery.min_uptime.unwrap_or(default.min_uptime),
         reset_after: recovery.reset_after.unwrap_or(default.reset_after),

@@ -66,7 +66,7 @@ fn service(
     if policy.fall_of != 0 && policy.fall_of < policy.fall {
         let (fall, of) = (policy.fall, policy.fall_of);
         findings.wrong(
-            join(&path, "fall_of"),
+            &join(&path, "fall_of"),
             format!("must not be smaller than `fall`: {fall} of {of} can never fail"),
         );
     }

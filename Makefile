@@ -25,7 +25,7 @@ clippy: ## Lints; every warning is an error
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 docs: ## The documentation of the code builds without a warning
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 
 unit: ## Everything that needs neither Docker nor root: the engine's simulation, and adapters against real parts
 	cargo test --workspace --locked

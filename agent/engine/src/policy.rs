@@ -32,7 +32,7 @@ pub enum Mode {
 /// How long to wait after a target went down before believing that nothing else will restart it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Settle {
-    /// By what supervises the target: see [`Policy::settle_for`].
+    /// Nothing when nothing else will restart it; five seconds when its supervisor may.
     #[default]
     Auto,
     /// This long, whatever supervises it.

@@ -111,14 +111,15 @@ mod tests {
         })
     }
 
+    /// A service, its cause, and what it depends on that is down.
+    type Row<'a> = (&'a str, Cause, &'a [&'a str]);
+
     #[test]
     fn the_common_cause_is_named_where_there_is_one() {
         let kill = Cause::Killed {
             signal: 9,
             core_dumped: false,
         };
-        /// A service, its cause, and what it depends on that is down.
-        type Row<'a> = (&'a str, Cause, &'a [&'a str]);
         let table: [(&[Row<'_>], &str); 6] = [
             (
                 &[("a", probe(ProbePhase::Dns), &[]), ("b", probe(ProbePhase::Dns), &[])],

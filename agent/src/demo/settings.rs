@@ -23,13 +23,14 @@ pub(super) struct Quick {
 enum Table {
     Service,
     Recovery,
+    Host,
     Alerts,
 }
 
 /// Everything that makes the story take seconds. It is written to the configuration and shown to the reader, so that
 /// nobody takes the demo's times for those of the defaults.
 #[rustfmt::skip] // It is a table.
-pub(super) const QUICK: [Quick; 6] = [
+pub(super) const QUICK: [Quick; 8] = [
     // The hang is found after up to one interval and `fall` timeouts.
     Quick { table: Table::Service, key: "interval", value: "1s", default: "10s" },
     Quick { table: Table::Service, key: "timeout", value: "500ms", default: "3s" },
@@ -38,6 +39,10 @@ pub(super) const QUICK: [Quick; 6] = [
     Quick { table: Table::Recovery, key: "min_uptime", value: "1s", default: "20s" },
     // Whoever plays on with `--keep` should not spend the budget by curiosity.
     Quick { table: Table::Recovery, key: "reset_after", value: "10s", default: "10m" },
+    // Nor wait for the host's limits, which are about a host's worth of services.
+    Quick { table: Table::Host, key: "refill", value: "1s", default: "1m" },
+    // The machine may have been booted for the demo.
+    Quick { table: Table::Host, key: "boot_grace", value: "0s", default: "1m" },
     // Else what is healed within half a minute is one message: `fired` would never be seen.
     Quick { table: Table::Alerts, key: "notify_after", value: "0s", default: "30s" },
 ];
@@ -92,6 +97,9 @@ pub(super) fn text(names: &Names) -> String {
          [services.{SERVICE}.recovery]\n\
          {recovery}\
          \n\
+         [recovery]\n\
+         {host}\
+         \n\
          [receivers.demo]\n\
          webhook = {{ url = {webhook}, secret_file = {secret_file} }}\n\
          \n\
@@ -104,6 +112,7 @@ pub(super) fn text(names: &Names) -> String {
         secret_file = path(&names.secret_file),
         service = quick(Table::Service),
         recovery = quick(Table::Recovery),
+        host = quick(Table::Host),
         alerts = quick(Table::Alerts),
     )
 }
@@ -179,6 +188,10 @@ backoff = \"250ms\" # by default 10s
 min_uptime = \"1s\" # by default 20s
 reset_after = \"10s\" # by default 10m
 
+[recovery]
+refill = \"1s\" # by default 1m
+boot_grace = \"0s\" # by default 1m
+
 [receivers.demo]
 webhook = { url = \"http://127.0.0.1:5000/\", secret_file = \"/tmp/x/secret\" }
 
@@ -219,6 +232,7 @@ notify_after = \"0s\" # by default 30s
             let section = match quick.table {
                 Table::Service => service,
                 Table::Recovery => below(key(service, "recovery")),
+                Table::Host => below(key(&ROOT, "recovery")),
                 Table::Alerts => below(key(&ROOT, "alerts")),
             };
             let default = key(section, quick.key).default;

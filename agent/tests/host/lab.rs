@@ -27,6 +27,7 @@ recovery = { backoff = "500ms", backoff_max = "2s", jitter = 0.0, verify = "10s"
 [recovery]
 tokens = 1000
 storm_services = 1000
+boot_grace = "0s"
 
 [receivers.hook]
 webhook = { url = "http://127.0.0.1:9100/" }

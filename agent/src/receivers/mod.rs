@@ -49,10 +49,7 @@ pub struct Delivered {
 /// A receiver that cannot work as it is configured. Never holds a secret.
 #[derive(Debug, Error)]
 pub enum ReceiverError {
-    /// The HTTP client could not be made: no certificate authorities on this host, say.
-    #[error("failed to set up the HTTP client")]
-    Client(#[source] reqwest::Error),
-    /// A setting makes no sense.
+    /// A setting makes no sense, or cannot work on this host.
     #[error("receiver `{receiver}`: {problem}")]
     Settings {
         /// The receiver.
@@ -63,18 +60,18 @@ pub enum ReceiverError {
 }
 
 impl Receiver {
-    /// Makes the configured receivers. They share one HTTP client.
+    /// Makes the configured receivers.
     pub fn all(settings: &[ReceiverSettings]) -> Result<Vec<Self>, ReceiverError> {
-        let client = webhook::client().map_err(ReceiverError::Client)?;
+        let mut clients = webhook::Clients::default();
         settings
             .iter()
-            .map(|settings| Self::new(settings, client.clone()))
+            .map(|settings| Self::new(settings, &mut clients))
             .collect()
     }
 
-    fn new(settings: &ReceiverSettings, client: reqwest::Client) -> Result<Self, ReceiverError> {
+    fn new(settings: &ReceiverSettings, clients: &mut webhook::Clients) -> Result<Self, ReceiverError> {
         let kind = match &settings.kind {
-            ReceiverKind::Webhook(webhook) => Webhook::new(webhook, client).map(Kind::Webhook),
+            ReceiverKind::Webhook(webhook) => Webhook::new(webhook, clients).map(Kind::Webhook),
         };
         kind.map(|kind| Self {
             name: settings.name.clone(),

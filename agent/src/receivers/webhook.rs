@@ -45,26 +45,45 @@ pub struct Webhook {
     redactor: Redactor,
 }
 
-/// The client that all receivers share.
-pub(super) fn client() -> reqwest::Result<Client> {
-    Client::builder()
-        .user_agent(concat!("sentinel/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .timeout(TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(1)
-        .build()
+/// The clients that all receivers share, made when the first one needs them.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    plain: Option<Client>,
+    secure: Option<Client>,
+}
+
+impl Clients {
+    /// The client for `url`. Without TLS no certificates are read: a host may have none, and they cost a megabyte.
+    fn for_url(&mut self, url: &Url) -> reqwest::Result<Client> {
+        let secure = url.scheme() == "https";
+        let client = if secure { &mut self.secure } else { &mut self.plain };
+        if let Some(client) = client {
+            return Ok(client.clone());
+        }
+        let builder = Client::builder()
+            .user_agent(concat!("sentinel/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .timeout(TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(1);
+        let made = if secure { builder } else { builder.tls_certs_only([]) }.build()?;
+        Ok(client.insert(made).clone())
+    }
 }
 
 impl Webhook {
     /// From its settings. The error says what is wrong, without any value.
-    pub(super) fn new(settings: &WebhookSettings, client: Client) -> Result<Self, String> {
+    pub(super) fn new(settings: &WebhookSettings, clients: &mut Clients) -> Result<Self, String> {
         let url = Url::parse(settings.url.expose_secret().trim())
             .map_err(|error| format!("its url cannot be understood: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err("its url must begin with http:// or https:// and name a host".to_owned());
         }
+        let client = clients.for_url(&url).map_err(|error| match error.source() {
+            Some(cause) => format!("TLS cannot be set up on this host: {cause}"),
+            None => "TLS cannot be set up on this host".to_owned(),
+        })?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in &settings.headers {

@@ -212,6 +212,22 @@ impl fmt::Display for Happening {
     }
 }
 
+impl ActionResult {
+    /// The word for how an action ended, for logs, metrics and the store. A closed set.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed(_) => "failed",
+            Self::Outdated(_) => "outdated",
+            Self::Conflict(_) => "conflict",
+            Self::Cancelled(_) => "cancelled",
+            Self::Refused(_) => "refused",
+            Self::Unknown(_) => "unknown",
+            Self::NotRecorded(_) => "not_recorded",
+        }
+    }
+}
+
 impl fmt::Display for ActionResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -178,7 +178,7 @@ impl Incident<'_> {
             "UPDATE intents SET outcome = ?2, outcome_text = ?3, outcome_wall = ?4 WHERE action = ?1",
             params![
                 from_id(action.0),
-                outcome(result),
+                result.kind(),
                 clip(&text),
                 self.wall.as_microsecond()
             ],
@@ -243,20 +243,6 @@ impl Incident<'_> {
 
 fn cause_json(cause: &Cause) -> Result<String, StoreError> {
     serde_json::to_string(cause).map_err(|error| StoreError::Conflict(format!("a cause has no JSON form: {error}")))
-}
-
-/// The word kept for how an action ended. A closed set.
-const fn outcome(result: &ActionResult) -> &'static str {
-    match result {
-        ActionResult::Done => "done",
-        ActionResult::Failed(_) => "failed",
-        ActionResult::Outdated(_) => "outdated",
-        ActionResult::Conflict(_) => "conflict",
-        ActionResult::Cancelled(_) => "cancelled",
-        ActionResult::Refused(_) => "refused",
-        ActionResult::Unknown(_) => "unknown",
-        ActionResult::NotRecorded(_) => "not_recorded",
-    }
 }
 
 #[cfg(test)]

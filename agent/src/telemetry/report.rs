@@ -87,23 +87,9 @@ fn action_started(service: &str, event: &str, incident: Option<u64>, action: &Ac
 
 fn action_ended(service: &str, event: &str, incident: Option<u64>, action: u64, result: &ActionResult) {
     if *result == ActionResult::Done {
-        info!(service, event, incident, result = result_kind(result), action);
+        info!(service, event, incident, result = result.kind(), action);
     } else {
-        warn!(service, event, incident, result = result_kind(result), reason = %result, action);
-    }
-}
-
-/// The word for how an action ended. A closed set.
-const fn result_kind(result: &ActionResult) -> &'static str {
-    match result {
-        ActionResult::Done => "done",
-        ActionResult::Failed(_) => "failed",
-        ActionResult::Outdated(_) => "outdated",
-        ActionResult::Conflict(_) => "conflict",
-        ActionResult::Cancelled(_) => "cancelled",
-        ActionResult::Refused(_) => "refused",
-        ActionResult::Unknown(_) => "unknown",
-        ActionResult::NotRecorded(_) => "not_recorded",
+        warn!(service, event, incident, result = result.kind(), reason = %result, action);
     }
 }
 

@@ -14,6 +14,7 @@ mod host;
 
 mod agent_killed;
 mod delivery;
+mod disk_full;
 mod lab;
 mod many;
 mod receiver;

@@ -5,6 +5,7 @@ use crate::cause::Cause;
 use crate::command::Command;
 use crate::memory::Incident;
 use crate::notification::{Notification, NotificationKind};
+use crate::observation::Intent;
 use crate::policy::Severity;
 use crate::report::{Happening, Resolution};
 use crate::state::State;
@@ -13,8 +14,11 @@ use crate::timers::Timer;
 impl Machine {
     /// Opens an incident, or brings the open one up to date.
     pub(super) fn open_incident(&mut self, cause: Cause, cx: &mut Context<'_>) {
-        let instance = self.instance().cloned();
+        // What may have been a stop is never taken for the failure of an incident, not even of the one it opens.
+        let seen_down = matches!(self.target_down(), Some((intent, _)) if intent != Intent::Unclear);
+        let instance = self.instance().filter(|_| seen_down).cloned();
         if let Some(incident) = &mut self.memory.incident {
+            let instance = instance.or_else(|| incident.instance.clone());
             let another = incident.cause.kind() != cause.kind();
             if another || incident.instance != instance {
                 incident.cause = cause.clone();

@@ -179,6 +179,7 @@ impl Engine {
     }
 
     fn evaluate(&mut self, now: Time, name: &ServiceName) {
+        let in_flight = self.host.in_flight;
         let Some(machine) = self.machines.get(name) else { return };
         let dependency = machine
             .after()
@@ -213,6 +214,9 @@ impl Engine {
             for dependent in self.dependents.get(name).cloned().unwrap_or_default() {
                 self.evaluate(now, &dependent);
             }
+        }
+        if self.host.in_flight < in_flight {
+            self.serve_queue(now);
         }
     }
 

@@ -77,6 +77,16 @@ pub enum ActionResult {
     NotRecorded(String),
 }
 
+impl ActionResult {
+    /// Whether it is certain that nothing was done: then nothing is spent.
+    pub(crate) const fn nothing_done(&self) -> bool {
+        matches!(
+            self,
+            Self::Outdated(_) | Self::Conflict(_) | Self::Refused(_) | Self::NotRecorded(_)
+        )
+    }
+}
+
 /// Why an operator's request cannot be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestError {

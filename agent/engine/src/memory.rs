@@ -50,7 +50,8 @@ pub struct Incident {
     pub cause: Cause,
     /// Attempts made in this incident.
     pub attempts: u32,
-    /// The run that went down; tells, after a restart of the agent, that this is still the same outage.
+    /// The run that was last seen down, and not because somebody stopped it; tells, after a restart of the agent, that
+    /// this is still the same outage.
     pub instance: Option<Instance>,
     /// Whether `fired` or `gave_up` has been sent.
     pub fired: bool,

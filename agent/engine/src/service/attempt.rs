@@ -44,9 +44,8 @@ impl Machine {
 
     /// The adapter answered.
     pub(crate) fn action_finished(&mut self, action: ActionId, result: ActionResult, cx: &mut Context<'_>) {
-        if self.in_flight == Some(action) {
-            self.in_flight = None;
-            cx.host.in_flight = cx.host.in_flight.saturating_sub(1);
+        if self.in_flight() == Some(action) {
+            self.free_slot(cx);
         }
         if self
             .memory
@@ -54,6 +53,9 @@ impl Machine {
             .as_ref()
             .is_none_or(|attempt| attempt.action != action)
         {
+            if self.withdrawn.take_if(|withdrawn| *withdrawn == action).is_some() && result.nothing_done() {
+                self.refund(cx);
+            }
             return;
         }
         self.report(
@@ -67,15 +69,24 @@ impl Machine {
         match result {
             ActionResult::Done | ActionResult::Unknown(_) => self.await_proof(cx.now),
             ActionResult::Failed(reason) => self.fail_attempt(reason, cx),
-            ActionResult::Cancelled(_) => self.memory.attempt = None,
+            ActionResult::Cancelled(_) => {
+                // Somebody else is at it, and will be seen to be.
+                self.memory.attempt = None;
+                self.memory.next_attempt = self.memory.next_attempt.max(Some(cx.now + LOOK_AGAIN));
+            }
             ActionResult::Outdated(_) | ActionResult::Conflict(_) | ActionResult::NotRecorded(_) => {
                 self.take_back(cx);
-                self.memory.next_attempt = Some(cx.now + LOOK_AGAIN);
             }
             ActionResult::Refused(reason) => {
                 self.take_back(cx);
                 self.refused = Some(reason);
             }
+        }
+    }
+
+    pub(super) fn free_slot(&mut self, cx: &mut Context<'_>) {
+        if self.in_flight.take().is_some() {
+            cx.host.in_flight = cx.host.in_flight.saturating_sub(1);
         }
     }
 
@@ -89,19 +100,26 @@ impl Machine {
 
     /// Nothing was done, so nothing was spent.
     fn take_back(&mut self, cx: &mut Context<'_>) {
+        self.memory.next_attempt = Some(cx.now + LOOK_AGAIN);
         let counted = self.memory.attempt.take().is_some_and(|attempt| !attempt.requested);
         if let Some(incident) = self.memory.incident.as_mut().filter(|_| counted) {
-            self.memory.attempts = self.memory.attempts.saturating_sub(1);
             incident.attempts = incident.attempts.saturating_sub(1);
-            self.memory.budget.refund();
-            cx.host.put_token_back();
+            self.refund(cx);
         }
+    }
+
+    fn refund(&mut self, cx: &mut Context<'_>) {
+        self.memory.attempts = self.memory.attempts.saturating_sub(1);
+        self.memory.budget.refund();
+        cx.host.put_token_back();
+        self.unsaved = true;
     }
 
     /// Ends the attempt: it did not help, or something more important happened.
     pub(super) fn fail_attempt(&mut self, reason: String, cx: &mut Context<'_>) {
         if let Some(attempt) = self.memory.attempt.take() {
             self.unsaved = true;
+            self.withdrawn = (attempt.ended_at.is_none() && !attempt.requested).then_some(attempt.action);
             self.report(
                 Happening::ActionUnverified {
                     action: attempt.action,
@@ -112,7 +130,8 @@ impl Machine {
         }
     }
 
-    /// Whether an operator's restart is under way and its new run has not been seen: the stop it undoes is history.
+    /// Whether an operator's restart is under way and its new run has not been seen: until then the stop it undoes is
+    /// history. It is remembered all the same, for when no new run comes.
     pub(super) fn awaits_requested_run(&self) -> bool {
         self.memory
             .attempt
@@ -175,8 +194,12 @@ impl Machine {
         if let Some(grace) = self.grace(cx.now) {
             deadline = deadline.max(grace);
         }
-        if cx.now < deadline || self.is_blind() {
+        if cx.now < deadline {
             self.timers.set(Timer::Verify, deadline);
+            return Some(State::Verifying);
+        }
+        if self.is_blind() {
+            // Time alone changes nothing before the target is seen again.
             return Some(State::Verifying);
         }
         let reason = if fresh {

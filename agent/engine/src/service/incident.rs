@@ -7,6 +7,7 @@ use crate::cause::Cause;
 use crate::command::Command;
 use crate::memory::Incident;
 use crate::notification::{Notification, NotificationKind};
+use crate::observation::Intent;
 use crate::policy::Severity;
 use crate::report::{Happening, Resolution};
 use crate::state::State;
@@ -18,8 +19,11 @@ const SUPPRESSION_MAX: Duration = Duration::from_secs(10 * 60);
 impl Machine {
     /// Opens an incident, or brings the open one up to date.
     pub(super) fn open_incident(&mut self, cause: Cause, cx: &mut Context<'_>) {
-        let instance = self.instance().cloned();
+        // What may have been a stop is never taken for the failure of an incident, not even of the one it opens.
+        let seen_down = matches!(self.target_down(), Some((intent, _)) if intent != Intent::Unclear);
+        let instance = self.instance().filter(|_| seen_down).cloned();
         if let Some(incident) = &mut self.memory.incident {
+            let instance = instance.or_else(|| incident.instance.clone());
             // Within one run only another kind of failure is news; the words of probes vary.
             let same_run = incident.instance == instance;
             let another = incident.cause.kind() != cause.kind() || (!same_run && incident.cause != cause);
@@ -75,6 +79,16 @@ impl Machine {
         self.unsaved = true;
     }
 
+    /// An outage that another alert no longer speaks for is its own from now on.
+    pub(super) fn own(&mut self, cx: &Context<'_>) {
+        let spoken_for = self.is_spoken_for(cx);
+        let released = std::mem::replace(&mut self.spoken_for, spoken_for) && !spoken_for;
+        if let Some(incident) = self.memory.incident.as_mut().filter(|_| released) {
+            incident.own_since = cx.now;
+            self.unsaved = true;
+        }
+    }
+
     /// Tells people of an outage that has lasted `notify_after`.
     pub(super) fn tell(&mut self, cx: &mut Context<'_>) {
         let Some(incident) = self.memory.incident.as_ref().filter(|incident| !incident.fired) else {
@@ -101,7 +115,7 @@ impl Machine {
 
     /// Whether another alert speaks for this service now: that of a dependency, or the host's own.
     pub(super) fn is_spoken_for(&self, cx: &Context<'_>) -> bool {
-        self.state == State::Suppressed || cx.host.storm_speaks_for(&self.service.name)
+        cx.dependency_failed() || cx.host.storm_speaks_for(&self.service.name)
     }
 
     /// Calls a human.

@@ -28,7 +28,7 @@ use crate::health::Health;
 use crate::host::Host;
 use crate::ids::{ActionId, ProbeRound, ServiceName};
 use crate::memory::Memory;
-use crate::observation::{Activity, Intent, Observation};
+use crate::observation::{Activity, Intent, Observation, TargetState};
 use crate::policy::{OnCleanExit, Service};
 use crate::probe::ProbeOutcome;
 use crate::report::{Happening, Report, Resolution};
@@ -63,8 +63,14 @@ pub(crate) struct Machine {
     said_up: Option<bool>,
     /// Why the target cannot be acted on, until it changes.
     refused: Option<String>,
-    /// The action that holds one of the host's slots.
-    in_flight: Option<ActionId>,
+    /// The action that holds one of the host's slots, and since when.
+    in_flight: Option<(ActionId, Time)>,
+    /// A counted attempt that was given up before its answer came.
+    withdrawn: Option<ActionId>,
+    /// Whether those that depend on this service were last let wait for it.
+    blocks_dependents: bool,
+    /// Whether another alert last spoke for this service.
+    spoken_for: bool,
     state: State,
     since: Time,
     hold: Option<Hold>,
@@ -89,7 +95,7 @@ pub(crate) struct DependencyDown {
 }
 
 impl Context<'_> {
-    fn dependency_failed(&self) -> bool {
+    pub(crate) fn dependency_failed(&self) -> bool {
         self.dependency.as_ref().is_some_and(|dependency| dependency.failed)
     }
 }
@@ -112,6 +118,9 @@ impl Machine {
             said_up: None,
             refused: None,
             in_flight: None,
+            withdrawn: None,
+            blocks_dependents: false,
+            spoken_for: false,
             state: State::Unknown,
             since: cx.now,
             hold: None,
@@ -130,8 +139,10 @@ impl Machine {
         let mut hold = None;
         let state = self.judge(cx, &mut hold);
         self.enter(state, hold, cx);
+        self.own(cx);
         self.tell(cx);
         self.schedule_probe(cx);
+        self.blocks_dependents = self.is_away();
         if self.unsaved {
             self.unsaved = false;
             let command = Command::Save {
@@ -156,7 +167,12 @@ impl Machine {
             }
             return self.judge_paused(cx);
         }
+        let requested = self.awaits_requested_run();
         if let Some(state) = self.judge_action(cx) {
+            return state;
+        }
+        // While an operator's restart is under way, the stop it undoes is history. It is not once that has failed.
+        if requested && let Some(state) = self.judge_stopped(cx) {
             return state;
         }
         if let Some(activity) = self.busy() {
@@ -179,9 +195,6 @@ impl Machine {
     /// A deliberate stop ends everything: it is never undone, whoever made it.
     fn judge_stopped(&mut self, cx: &mut Context<'_>) -> Option<State> {
         let (intent, _) = self.target_down()?;
-        if self.awaits_requested_run() {
-            return None;
-        }
         let instance = self.instance().cloned();
         let latched = instance.is_some() && self.memory.stopped == instance;
         let reason = match intent {
@@ -201,6 +214,9 @@ impl Machine {
         if intent != Intent::DependencyStop && self.memory.stopped != instance {
             self.memory.stopped = instance;
             self.unsaved = true;
+        }
+        if self.awaits_requested_run() {
+            return None;
         }
         self.fail_attempt(reason.to_owned(), cx);
         self.close_incident(Resolution::Stopped, cx);
@@ -292,6 +308,18 @@ impl Machine {
         }
     }
 
+    /// Whether it is down, on its way down or up, or not known yet: nothing that needs it can be healed. What is out of
+    /// sight holds nobody up, because it may be out of sight for long.
+    fn is_away(&self) -> bool {
+        let absent = match self.sight.as_ref().map(|sight| &sight.state) {
+            None => self.service.has_target,
+            Some(TargetState::Down { .. } | TargetState::Unusable(_)) => true,
+            Some(TargetState::Busy(activity)) => *activity != Activity::Reloading,
+            Some(TargetState::Running | TargetState::Unknown(_)) => false,
+        };
+        absent || self.memory.incident.is_some() || self.state == State::Restarting
+    }
+
     /// Whether it counts as healthy: it runs, and probes, if any, have passed often enough.
     fn is_healthy(&self) -> bool {
         let runs = !self.service.has_target || self.runs() || self.is_blind();
@@ -307,12 +335,6 @@ impl Machine {
     fn enter(&mut self, state: State, hold: Option<Hold>, cx: &mut Context<'_>) {
         if state != self.state {
             let from = std::mem::replace(&mut self.state, state);
-            if from == State::Suppressed
-                && let Some(incident) = &mut self.memory.incident
-            {
-                incident.own_since = cx.now;
-                self.unsaved = true;
-            }
             self.since = cx.now;
             self.report(Happening::StateChanged { from, to: state }, cx);
         }
@@ -344,7 +366,20 @@ impl Machine {
                 cx,
             );
         }
-        if let Some(since) = self.memory.healthy_since {
+        if let Some((_, since)) = self.in_flight {
+            // Whatever else is going on: one lost answer must not keep the others from being restarted.
+            let limit = since + attempt::ACTION_LIMIT;
+            if limit > cx.now {
+                self.timers.set(Timer::Action, limit);
+            } else {
+                self.free_slot(cx);
+            }
+        }
+        if let Some(since) = self
+            .memory
+            .healthy_since
+            .filter(|_| !self.service.has_target || self.runs())
+        {
             let reset = since + self.service.policy.reset_after;
             if reset > cx.now {
                 if self.memory.attempts > 0 || self.memory.gave_up {
@@ -393,9 +428,9 @@ impl Machine {
         &self.service.after
     }
 
-    /// Whether services after this one should wait for it.
+    /// Whether services after this one should wait for it, as of the last evaluation.
     pub(crate) fn blocks_dependents(&self) -> bool {
-        self.memory.incident.is_some() || matches!(self.state, State::Stopped | State::Settling | State::Restarting)
+        self.blocks_dependents
     }
 
     /// This service as those after it see it, when it is down.
@@ -414,7 +449,7 @@ impl Machine {
 
     /// The action that holds one of the host's slots.
     pub(crate) fn in_flight(&self) -> Option<ActionId> {
-        self.in_flight
+        self.in_flight.map(|(action, _)| action)
     }
 
     /// The service no longer belongs to the agent: its incident ends with it.

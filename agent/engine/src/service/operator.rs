@@ -36,7 +36,6 @@ impl Machine {
         match request {
             OperatorRequest::Restart => {
                 self.forget_attempts();
-                self.memory.stopped = None;
                 self.refused = None;
                 self.begin(None, cx);
             }

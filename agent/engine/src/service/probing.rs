@@ -103,6 +103,9 @@ impl Machine {
             }
             Verdict::Failed(failure) => {
                 self.health.record_failure(failure.clone(), policy.fall, policy.fall_of);
+                if self.health.down().is_some() {
+                    self.interrupt_health();
+                }
                 if self.said_up.is_none() || self.health.down().is_some() {
                     let cause = Cause::Probe(failure.clone());
                     self.went_down(&cause, outcome.status_code, cx);

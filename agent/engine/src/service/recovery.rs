@@ -76,7 +76,7 @@ impl Machine {
             self.timers.set(Timer::Attempt, at);
             return Some((State::Backoff, Hold::Backoff));
         }
-        if !cx.host.slot_free() {
+        if self.in_flight.is_some() || !cx.host.slot_free() {
             return Some((State::Throttled, Hold::InFlight));
         }
         if let Some(at) = cx.host.token_at(cx.now) {
@@ -146,7 +146,7 @@ impl Machine {
         let expected = self.instance().cloned();
         let id = cx.host.new_action();
         cx.host.in_flight += 1;
-        self.in_flight = Some(id);
+        self.in_flight = Some((id, cx.now));
         self.memory.attempt = Some(Attempt {
             action: id,
             verb,

@@ -34,7 +34,9 @@ impl Machine {
             self.instance_since = cx.now.back(observation.age.unwrap_or_default());
         }
         let down = matches!(observation.state, TargetState::Down { .. });
-        self.down_since = if down { self.down_since.or(Some(cx.now)) } else { None };
+        // Another run that went down is left to its supervisor anew.
+        let before = self.down_since.filter(|_| !new_run);
+        self.down_since = down.then(|| before.unwrap_or(cx.now));
         let instance = if blind {
             self.instance().cloned()
         } else {
@@ -46,6 +48,7 @@ impl Machine {
         });
         if new_run || down {
             self.restart_health();
+            self.interrupt_health();
         } else if self.busy().is_some() {
             self.awaited = None;
             self.health.forgive();
@@ -64,6 +67,13 @@ impl Machine {
     pub(super) fn restart_health(&mut self) {
         self.health.reset();
         self.awaited = None;
+    }
+
+    /// Good minutes are counted anew.
+    pub(super) fn interrupt_health(&mut self) {
+        if self.memory.healthy_since.take().is_some() {
+            self.unsaved = true;
+        }
     }
 
     pub(super) fn instance(&self) -> Option<&Instance> {
@@ -101,13 +111,15 @@ impl Machine {
         }
     }
 
-    /// How the target went down. What failed unseen, but is the run an open incident is about, is that same failure.
+    /// How the target went down. What failed unseen, but was seen down in the open incident already, is that same
+    /// failure.
     pub(super) fn target_down(&self) -> Option<(Intent, &Cause)> {
         let TargetState::Down { intent, cause } = &self.sight.as_ref()?.state else {
             return None;
         };
         if *intent == Intent::Unclear
             && let Some(incident) = &self.memory.incident
+            && incident.instance.is_some()
             && incident.instance.as_ref() == self.instance()
         {
             return Some((Intent::Crash, &incident.cause));

@@ -150,8 +150,12 @@ pub struct World {
     pub rounds: BTreeMap<ServiceName, Vec<Time>>,
     /// Answers the next action instead of carrying it out.
     pub next_result: Option<ActionResult>,
+    /// Actions vanish: nothing is done and nothing is answered.
+    pub loses_actions: bool,
     /// Probes of these never end.
     pub hanging: Vec<ServiceName>,
+    /// No watcher looks at these.
+    pub unseen: Vec<ServiceName>,
     blind: bool,
     future: BTreeMap<(Time, u64), Future>,
     order: u64,
@@ -175,7 +179,9 @@ impl World {
             actions: Vec::new(),
             rounds: BTreeMap::new(),
             next_result: None,
+            loses_actions: false,
             hanging: Vec::new(),
+            unseen: Vec::new(),
             blind: false,
             future: BTreeMap::new(),
             order: 0,
@@ -363,7 +369,7 @@ impl World {
             Future::Tell(event) => self.engine.handle_event(self.now, event),
             Future::Look(name) => {
                 let toy = &self.toys[&name];
-                if !toy.service.has_target {
+                if !toy.service.has_target || self.unseen.contains(&name) {
                     return;
                 }
                 let mut observation = toy.observation();
@@ -464,6 +470,7 @@ impl World {
                             };
                             self.later(RESTART, Future::Tell(event));
                         }
+                        None if self.loses_actions => {}
                         None => self.later(RESTART, Future::Carry(action)),
                     }
                 }

@@ -1,0 +1,316 @@
+//! Mistakes that the random lives of `invariants.rs` found, told as small stories.
+
+mod world;
+
+use std::time::Duration;
+
+use sentinel_engine::{
+    ActionResult, Activity, Cause, Event, Hold, HostPolicy, Intent, Observation, OperatorRequest, State, Supervisor,
+    TargetState, Verb,
+};
+use world::{Start, Toy, World};
+
+fn settled(toys: impl IntoIterator<Item = Toy>) -> World {
+    let mut world = World::new(toys);
+    world.run(120);
+    assert!(world.actions.is_empty() && world.messages.is_empty());
+    world
+}
+
+fn failed_unseen() -> TargetState {
+    TargetState::Down {
+        intent: Intent::Unclear,
+        cause: Cause::Exited { code: 1 },
+    }
+}
+
+fn pause(world: &mut World, name: &str) {
+    world.ask(name, OperatorRequest::Pause { duration: None });
+}
+
+#[test]
+fn what_failed_unseen_is_not_restarted_because_its_own_incident_is_open() {
+    let mut world = settled([Toy::new("shop")]);
+    world.set_state("shop", failed_unseen());
+    world.run(3600);
+    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert_eq!(world.snapshot("shop").hold, Some(Hold::Unclear));
+    assert_eq!(world.message_kinds(), ["fired"]);
+}
+
+#[test]
+fn what_hung_and_then_failed_unseen_may_have_been_stopped() {
+    let mut world = settled([Toy::new("shop")]);
+    world.loses_actions = true;
+    world.hang("shop");
+    world.run(60);
+    let before = world.actions.len();
+    world.crash_agent();
+    world.set_state("shop", failed_unseen());
+    world.run(3600);
+    assert_eq!(world.actions.len(), before, "{:#?}", world.transcript());
+    assert_eq!(world.snapshot("shop").hold, Some(Hold::Unclear));
+}
+
+#[test]
+fn what_was_seen_failing_is_restarted_although_it_is_not_seen_failing_again() {
+    let mut world = settled([Toy::new("shop").starting(Start::Refused)]);
+    world.kill("shop");
+    world.run(3);
+    world.crash_agent();
+    world.set_state("shop", failed_unseen());
+    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.run(120);
+    assert_eq!(world.state("shop"), State::Healthy, "{:#?}", world.transcript());
+}
+
+#[test]
+fn operators_restart_that_came_to_nothing_leaves_the_operators_stop() {
+    for result in [
+        ActionResult::Unknown("no reply".into()),
+        ActionResult::Done,
+        ActionResult::Failed("no memory".into()),
+        ActionResult::Outdated("not connected".into()),
+    ] {
+        let mut world = settled([Toy::new("shop")]);
+        world.stop("shop");
+        world.run(60);
+        world.next_result = Some(result.clone());
+        world.ask("shop", OperatorRequest::Restart);
+        world.run(3600);
+        assert_eq!(world.actions.len(), 1, "{result:?}: {:#?}", world.transcript());
+        assert_eq!(world.state("shop"), State::Stopped);
+    }
+}
+
+#[test]
+fn stop_seen_while_an_operators_restart_is_under_way_is_not_forgotten() {
+    let mut world = settled([Toy::new("shop").starting(Start::Refused)]);
+    world.kill("shop");
+    world.run(3);
+    world.next_result = Some(ActionResult::Unknown("no reply".into()));
+    world.ask("shop", OperatorRequest::Restart);
+    world.run(3);
+    world.stop("shop");
+    world.run(3);
+    let before = world.actions.len();
+    world.crash_agent();
+    world.set_state("shop", failed_unseen());
+    world.run(3600);
+    assert_eq!(world.actions.len(), before, "{:#?}", world.transcript());
+    assert_eq!(world.state("shop"), State::Stopped);
+}
+
+#[test]
+fn cancelled_restart_is_not_repeated_on_a_picture_of_the_past() {
+    let mut world = settled([Toy::new("shop").starting(Start::Refused)]);
+    world.kill("shop");
+    world.run(3);
+    world.next_result = Some(ActionResult::Cancelled("stopped meanwhile".into()));
+    world.ask("shop", OperatorRequest::Restart);
+    let before = world.actions.len();
+    world.run(4);
+    assert_eq!(world.actions.len(), before, "{:#?}", world.transcript());
+}
+
+#[test]
+fn lost_sight_does_not_make_the_engine_spin() {
+    let mut world = settled([Toy::new("shop").without_probes()]);
+    world.kill("shop");
+    world.run(1);
+    world.set_blind(true);
+    world.run(600);
+    assert_eq!(world.state("shop"), State::Verifying);
+    let next = world
+        .engine
+        .poll_timeout()
+        .unwrap_or(world.now + Duration::from_secs(1));
+    assert!(
+        next.since(world.now) > Duration::from_millis(10),
+        "{:?}",
+        next - world.now
+    );
+}
+
+#[test]
+fn lost_answer_holds_up_the_others_only_for_a_while() {
+    for paused in [false, true] {
+        let mut world = settled([Toy::new("a"), Toy::new("b").without_probes()]);
+        world.loses_actions = true;
+        world.kill("a");
+        world.run(1);
+        world.loses_actions = false;
+        world.kill("b");
+        if paused {
+            pause(&mut world, "a");
+        }
+        world.run(298);
+        assert_eq!(world.state("b"), State::Throttled);
+        world.run(60);
+        assert_eq!(
+            world.state("b"),
+            State::Healthy,
+            "paused: {paused}, {:#?}",
+            world.transcript()
+        );
+    }
+}
+
+#[test]
+fn actions_on_a_service_never_overlap_even_when_the_host_has_room() {
+    let mut world = World::with_policy(
+        [Toy::new("shop")],
+        HostPolicy {
+            max_in_flight: 2,
+            ..HostPolicy::default()
+        },
+    );
+    world.run(120);
+    world.loses_actions = true;
+    world.kill("shop");
+    world.run(1);
+    world.stop("shop");
+    world.run(1);
+    world.start("shop");
+    world.run(60);
+    world.kill("shop");
+    world.run(60);
+    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.snapshot("shop").hold, Some(Hold::InFlight));
+}
+
+#[test]
+fn attempt_that_a_stop_overtook_is_not_spent_when_nothing_was_done() {
+    let mut world = settled([Toy::new("shop")]);
+    world.next_result = Some(ActionResult::Conflict("a job is pending".into()));
+    world.kill("shop");
+    world.run_for(Duration::from_millis(10));
+    world.stop("shop");
+    world.run(60);
+    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.snapshot("shop").attempts_left, 5);
+}
+
+#[test]
+fn refusal_is_not_repeated_with_every_flicker() {
+    let mut world = settled([Toy::new("shop").with(|policy| policy.backoff = Duration::from_millis(100))]);
+    world.kill("shop");
+    world.next_result = Some(ActionResult::Refused("access denied".into()));
+    world.run(1);
+    let down = TargetState::Down {
+        intent: Intent::Crash,
+        cause: Cause::Exited { code: 1 },
+    };
+    for _ in 0..4 {
+        world.next_result = Some(ActionResult::Refused("access denied".into()));
+        world.set_state("shop", TargetState::Busy(Activity::Job));
+        world.run_for(Duration::from_millis(500));
+        world.set_state("shop", down.clone());
+        world.run_for(Duration::from_millis(500));
+    }
+    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+}
+
+#[test]
+fn minutes_between_crashes_that_a_supervisor_mends_are_not_good_minutes() {
+    let mut world = settled([Toy::new("shop").supervised(2, 100)]);
+    world.hang("shop");
+    world.run(60);
+    assert_eq!(world.snapshot("shop").attempts_left, 4);
+    for _ in 0..8 {
+        world.run(100);
+        world.kill("shop");
+    }
+    world.run(100);
+    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.snapshot("shop").attempts_left, 4);
+    world.run(600);
+    assert_eq!(world.snapshot("shop").attempts_left, 5);
+}
+
+#[test]
+fn frozen_and_failing_minutes_are_not_good_minutes() {
+    for frozen in [false, true] {
+        let mut world = settled([Toy::new("shop")]);
+        world.kill("shop");
+        world.run(60);
+        pause(&mut world, "shop");
+        if frozen {
+            world.set_state("shop", TargetState::Busy(Activity::Frozen));
+        } else {
+            world.hang("shop");
+        }
+        world.run(700);
+        assert_eq!(world.snapshot("shop").attempts_left, 4, "frozen: {frozen}");
+    }
+}
+
+#[test]
+fn every_run_that_dies_is_left_to_its_supervisor_anew() {
+    let mut world = settled([Toy::new("shop")]);
+    world.unseen.push("shop".into());
+    // Its supervisor restarts it after each, and it dies again before anybody looks.
+    for run in ["first", "second", "third"] {
+        world.tell(Event::TargetObserved {
+            service: "shop".into(),
+            observation: Observation {
+                state: TargetState::Down {
+                    intent: Intent::Crash,
+                    cause: Cause::Exited { code: 1 },
+                },
+                instance: Some(run.into()),
+                age: None,
+                supervisor: Supervisor::Active,
+            },
+        });
+        world.run_for(Duration::from_millis(4500));
+    }
+    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    world.run(1);
+    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.actions[0].1.verb, Verb::Start);
+}
+
+#[test]
+fn dependents_wait_for_what_is_down_in_maintenance() {
+    let mut world = settled([Toy::new("db"), Toy::new("web").after(&["db"])]);
+    pause(&mut world, "db");
+    world.kill("db");
+    world.kill("web");
+    world.run(60);
+    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert_eq!(world.state("web"), State::Suppressed);
+    world.start("db");
+    world.run(60);
+    assert_eq!(world.state("web"), State::Healthy);
+}
+
+#[test]
+fn dependents_wait_for_what_its_supervisor_is_restarting() {
+    let mut world = settled([Toy::new("db").supervised(30, 3), Toy::new("web").after(&["db"])]);
+    world.kill("db");
+    world.kill("web");
+    world.run(29);
+    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert_eq!(world.state("web"), State::Suppressed);
+    world.run(60);
+    assert_eq!(world.state("web"), State::Healthy);
+}
+
+#[test]
+fn dependents_wait_until_it_is_known_how_their_dependency_is() {
+    let mut world = settled([Toy::new("db"), Toy::new("web").after(&["db"])]);
+    pause(&mut world, "web");
+    world.kill("web");
+    world.run(60);
+    world.unseen.push("db".into());
+    world.crash_agent();
+    world.ask("web", OperatorRequest::Resume);
+    world.run(60);
+    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert_eq!(world.state("web"), State::Suppressed);
+    world.unseen.clear();
+    world.start("db");
+    world.run(60);
+    assert_eq!(world.state("web"), State::Healthy);
+}

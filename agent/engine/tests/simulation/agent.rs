@@ -1,0 +1,261 @@
+//! The driver's contract: turns, batches, records before deeds, and what a `kill -9` leaves of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use sentinel_engine::{
+    Action, ActionId, ActionResult, Command, Engine, Event, Happening, IncidentId, Memory, OperatorRequest, ServiceName,
+};
+
+use super::host::{Future, Sim};
+use super::tape::Entry;
+
+/// How long the driver leaves a store alone that could not be written.
+const STORE_GAP: Duration = Duration::from_secs(5);
+
+/// Commands that one event may lead to, per service: a report or two, a save, a round, an action, messages.
+const COMMANDS_MAX: usize = 24;
+
+/// Everything that dies with the agent's process.
+pub struct Agent {
+    pub engine: Engine,
+    /// Commands polled and not sorted yet.
+    polled: VecDeque<Command>,
+    /// Commands sorted and not on disk: their numbers may be used again if the agent dies now.
+    unnumbered: Vec<Command>,
+    unrecorded: BTreeMap<ServiceName, Memory>,
+    anything_unrecorded: bool,
+    failing: bool,
+    retry_at: Option<sentinel_engine::Time>,
+}
+
+/// Everything that outlives it.
+#[derive(Default)]
+pub struct Store {
+    pub broken: bool,
+    pub memories: BTreeMap<ServiceName, Memory>,
+    last_incident: u64,
+    last_action: u64,
+}
+
+impl Agent {
+    pub fn next_wake(&self) -> Option<sentinel_engine::Time> {
+        self.engine.poll_timeout().into_iter().chain(self.retry_at).min()
+    }
+}
+
+impl Sim {
+    pub fn start_agent(&mut self) {
+        if self.agent.is_some() {
+            return;
+        }
+        let mut engine = Engine::new(
+            self.policy.clone(),
+            IncidentId(self.store.last_incident + 1),
+            ActionId(self.store.last_action + 1),
+        );
+        self.life += 1;
+        self.tape.push(self.now, Entry::AgentStarted);
+        for service in self.services.clone() {
+            let memory = self.store.memories.get(&service.name).cloned().unwrap_or_default();
+            let json = serde_json::to_string(&memory).expect("memory is plain data");
+            let memory = serde_json::from_str(&json).expect("memory survives the store");
+            engine.add_service(self.now, service, memory);
+        }
+        self.agent = Some(Agent {
+            engine,
+            polled: VecDeque::new(),
+            unnumbered: Vec::new(),
+            unrecorded: BTreeMap::new(),
+            anything_unrecorded: false,
+            failing: false,
+            retry_at: None,
+        });
+        self.poll();
+        self.watcher_starts();
+        self.carry_out();
+        self.show();
+    }
+
+    /// `kill -9`. What was given to adapters goes on where it had already left the process.
+    pub fn kill_agent(&mut self) {
+        if self.agent.take().is_none() {
+            return;
+        }
+        self.tape.push(self.now, Entry::AgentDied);
+        self.mailbox.clear();
+        self.stalled_until = None;
+        for target in self.targets.values_mut() {
+            target.witnessed = false;
+        }
+        let down = if self.rng.permille(100) {
+            self.rng.millis(60_000, 1_200_000)
+        } else {
+            self.rng.millis(50, 20_000)
+        };
+        self.later(down, Future::AgentStarts);
+    }
+
+    /// One turn: everything in the mailbox, the clock, and then what was decided.
+    pub fn turn(&mut self) {
+        if self.agent.is_none() {
+            return;
+        }
+        for event in std::mem::take(&mut self.mailbox) {
+            self.tell_engine(event);
+        }
+        self.tape.push(self.now, Entry::Woken);
+        let now = self.now;
+        let agent = self.agent.as_mut().expect("it runs");
+        agent.engine.handle_timeout(now);
+        agent.retry_at.take_if(|at| *at <= now);
+        assert!(
+            agent.engine.poll_timeout().is_none_or(|at| at > now),
+            "the engine wants to be woken at {:?}, and it is {now:?}",
+            agent.engine.poll_timeout()
+        );
+        self.poll();
+        self.carry_out();
+    }
+
+    /// An operator asks through the agent, which refuses what cannot be done.
+    pub fn ask(&mut self, service: &ServiceName, request: OperatorRequest) {
+        let Some(agent) = &self.agent else { return };
+        if agent.engine.check_request(service.as_str(), &request).is_ok() {
+            let service = service.clone();
+            self.tell_engine(Event::OperatorRequested { service, request });
+            self.turn();
+        }
+    }
+
+    fn tell_engine(&mut self, event: Event) {
+        let now = self.now;
+        let Some(agent) = &mut self.agent else { return };
+        self.tape.push(now, Entry::Told(event.clone()));
+        agent.engine.handle_event(now, event);
+        self.poll();
+    }
+
+    /// Takes what the engine decided, at once, so that the tape tells what led to what.
+    fn poll(&mut self) {
+        let Some(agent) = &mut self.agent else { return };
+        let mut commands = 0;
+        while let Some(command) = agent.engine.poll_command() {
+            commands += 1;
+            self.tape.push(self.now, Entry::Decided(command.clone()));
+            agent.polled.push_back(command);
+        }
+        let bound = COMMANDS_MAX * (1 + self.services.len());
+        assert!(commands <= bound, "{commands} commands after one event");
+    }
+
+    /// Records what was decided and then has it done, until nothing more is decided.
+    fn carry_out(&mut self) {
+        loop {
+            let Some(agent) = &mut self.agent else { return };
+            let polled = std::mem::take(&mut agent.polled);
+            let mut actions = Vec::new();
+            let mut probes = Vec::new();
+            let nothing = polled.is_empty();
+            for command in &polled {
+                match command {
+                    Command::RunProbes { service, round } => probes.push((service.clone(), *round)),
+                    Command::RestartTarget(action) => actions.push(action.clone()),
+                    Command::Save { service, memory } => {
+                        agent.unrecorded.insert(service.clone(), memory.as_ref().clone());
+                    }
+                    Command::SaveHost(_) | Command::Report(_) | Command::Notify(_) => {}
+                }
+                agent.anything_unrecorded |= !matches!(command, Command::RunProbes { .. } | Command::RestartTarget(_));
+            }
+            agent.unnumbered.extend(polled);
+            let record = agent.anything_unrecorded && agent.retry_at.is_none();
+            if nothing && !record {
+                let durable = !agent.anything_unrecorded;
+                self.tape.push(self.now, Entry::Settled { durable });
+                return;
+            }
+            if !actions.is_empty() && self.killed_here() {
+                return;
+            }
+            if record {
+                self.record();
+            }
+            for action in actions {
+                if self.killed_here() {
+                    return;
+                }
+                let failing = self.agent.as_ref().is_some_and(|agent| agent.failing);
+                if failing {
+                    let reason = "the store cannot be written".to_owned();
+                    self.finish(&action, ActionResult::NotRecorded(reason));
+                } else {
+                    self.acts += 1;
+                    self.tape.push(self.now, Entry::Acted(action.clone()));
+                    self.adapter_begins(action);
+                }
+            }
+            for (service, round) in probes {
+                self.probe(service, round);
+            }
+        }
+    }
+
+    fn killed_here(&mut self) -> bool {
+        let killed = self.rng.permille(self.weather.kills) && self.stormy();
+        if killed {
+            self.kill_agent();
+        }
+        killed
+    }
+
+    fn record(&mut self) {
+        let Some(agent) = &mut self.agent else { return };
+        if self.store.broken {
+            agent.retry_at = Some(self.now + STORE_GAP);
+            if !std::mem::replace(&mut agent.failing, true) {
+                self.tell_engine(Event::StoreChanged { writable: false });
+            }
+            return;
+        }
+        self.store.memories.append(&mut agent.unrecorded);
+        agent.anything_unrecorded = false;
+        let was_failing = std::mem::replace(&mut agent.failing, false);
+        self.tape.push(self.now, Entry::Recorded);
+        for command in std::mem::take(&mut agent.unnumbered) {
+            self.store.number(&command);
+        }
+        if was_failing {
+            self.tell_engine(Event::StoreChanged { writable: true });
+        }
+    }
+
+    fn finish(&mut self, action: &Action, result: ActionResult) {
+        self.tell_engine(Event::ActionFinished {
+            action: action.id,
+            service: action.service.clone(),
+            result,
+        });
+    }
+
+    /// Puts the engine's view on the tape.
+    pub fn show(&mut self) {
+        if let Some(agent) = &self.agent {
+            let shown = agent.engine.snapshot(self.now);
+            self.tape.push(self.now, Entry::Shown(shown));
+        }
+    }
+}
+
+impl Store {
+    /// Keeps the highest numbers that are on disk: the next agent goes on from them.
+    fn number(&mut self, command: &Command) {
+        let Command::Report(report) = command else { return };
+        if let Some(incident) = report.incident {
+            self.last_incident = self.last_incident.max(incident.0);
+        }
+        if let Happening::ActionStarted { action } = &report.what {
+            self.last_action = self.last_action.max(action.id.0);
+        }
+    }
+}

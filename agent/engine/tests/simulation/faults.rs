@@ -1,0 +1,285 @@
+//! Everything that goes wrong, and everything people do.
+
+use std::time::Duration;
+
+use sentinel_engine::{Activity, Cause, Event, Intent, OperatorRequest, ServiceName, Supervisor, TargetState};
+
+use super::host::{Future, Sim};
+use super::target::{Change, Fate};
+
+/// One kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A process dies.
+    Crash,
+    /// A process ends by itself and reports success.
+    CleanExit,
+    /// A process lives and no longer answers.
+    Hang,
+    /// A hung process answers again.
+    Recovers,
+    /// It will not start properly from now on.
+    Breaks,
+    /// Somebody mended it.
+    Mended,
+    /// Most services die at once.
+    Correlated,
+    /// An operator stops it behind the agent's back.
+    OperatorStops,
+    /// An operator starts it behind the agent's back.
+    OperatorStarts,
+    /// An operator restarts it behind the agent's back.
+    OperatorRestarts,
+    /// An operator asks the agent for a restart.
+    Asked,
+    /// An operator pauses it.
+    Paused,
+    /// An operator ends the pause.
+    Resumed,
+    /// It reloads its configuration.
+    Reload,
+    /// Somebody else's job is pending.
+    ForeignJob,
+    /// It is frozen for a while.
+    Frozen,
+    /// systemd reloads: everything looks busy for a moment.
+    DaemonReload,
+    /// Something it is bound to took it along.
+    BoundStop,
+    /// Something that conflicts with it was started.
+    ConflictStop,
+    /// It is masked, and unmasked after a while.
+    Masked,
+    /// The bus is gone for a while.
+    BusLost,
+    /// The store cannot be written for a while.
+    StoreLost,
+    /// The agent is killed.
+    Killed,
+    /// The agent does not get to run for a moment.
+    Stalled,
+    /// The host goes down, or almost.
+    Shutdown,
+    /// The end of what lasts a while.
+    BusBack,
+    /// The end of what lasts a while.
+    StoreBack,
+}
+
+impl Fault {
+    pub const ALL: [Self; 31] = [
+        Self::Crash,
+        Self::Crash,
+        Self::Crash,
+        Self::CleanExit,
+        Self::Hang,
+        Self::Hang,
+        Self::Recovers,
+        Self::Breaks,
+        Self::Mended,
+        Self::Mended,
+        Self::Correlated,
+        Self::OperatorStops,
+        Self::OperatorStarts,
+        Self::OperatorStarts,
+        Self::OperatorRestarts,
+        Self::Asked,
+        Self::Paused,
+        Self::Resumed,
+        Self::Resumed,
+        Self::Reload,
+        Self::ForeignJob,
+        Self::Frozen,
+        Self::DaemonReload,
+        Self::BoundStop,
+        Self::ConflictStop,
+        Self::Masked,
+        Self::BusLost,
+        Self::StoreLost,
+        Self::Killed,
+        Self::Stalled,
+        Self::Shutdown,
+    ];
+}
+
+impl Sim {
+    pub fn next_fault(&mut self) {
+        if !self.stormy() {
+            self.calm();
+            return;
+        }
+        let gap = self.rng.millis(1, 2 * self.weather.gap);
+        self.later(gap, Future::Fault);
+        let faults = std::mem::take(&mut self.weather.faults);
+        let fault = self.rng.pick(&faults);
+        self.weather.faults = faults;
+        self.suffer(fault, None);
+    }
+
+    /// The storm is over: what only lasts a while ends, what is broken stays broken.
+    fn calm(&mut self) {
+        self.bus_back();
+        self.store.broken = false;
+        for name in self.names() {
+            self.ask(&name, OperatorRequest::Resume);
+        }
+    }
+
+    fn any(&mut self) -> ServiceName {
+        let names = self.names();
+        let chosen = self.rng.below(names.len() as u64);
+        names[usize::try_from(chosen).expect("a small number")].clone()
+    }
+
+    pub fn suffer(&mut self, fault: Fault, service: Option<ServiceName>) {
+        let name = service.unwrap_or_else(|| self.any());
+        let signal = Cause::Killed {
+            signal: 9,
+            core_dumped: false,
+        };
+        match fault {
+            Fault::Crash if self.targets[&name].runs() => self.die(&name, signal),
+            Fault::CleanExit if self.targets[&name].runs() => self.die(&name, Cause::Exited { code: 0 }),
+            Fault::Hang => self.target(&name).answers_from = None,
+            Fault::Recovers => {
+                let now = self.now;
+                self.target(&name).answers_from = Some(now);
+            }
+            Fault::Breaks => {
+                let dies = self.rng.millis(10, 40_000);
+                let fates = [Fate::Deaf, Fate::Dies(dies), Fate::FailsToStart];
+                self.target(&name).fate = self.rng.pick(&fates);
+            }
+            Fault::Mended => self.target(&name).fate = Fate::Well,
+            Fault::Correlated => self.most_die(),
+            Fault::Asked => self.ask(&name, OperatorRequest::Restart),
+            Fault::Paused => {
+                let minutes = self.rng.pick(&[1, 10, 0]);
+                let duration = (minutes > 0).then(|| Duration::from_secs(60 * minutes));
+                self.ask(&name, OperatorRequest::Pause { duration });
+            }
+            Fault::Resumed => self.ask(&name, OperatorRequest::Resume),
+            Fault::OperatorStops => self.stop(&name, false),
+            Fault::OperatorStarts if self.targets[&name].is_down() => self.begin(&name),
+            Fault::OperatorRestarts => self.stop(&name, true),
+            Fault::Reload if self.targets[&name].runs() => self.busy(&name, Activity::Reloading, 3_000),
+            Fault::ForeignJob => self.busy(&name, Activity::Job, 20_000),
+            Fault::Frozen if self.targets[&name].runs() => self.busy(&name, Activity::Frozen, 120_000),
+            Fault::DaemonReload => {
+                for name in self.names() {
+                    self.busy(&name, Activity::Job, 50);
+                }
+            }
+            Fault::BoundStop => self.taken_along(&name, Intent::DependencyStop),
+            Fault::ConflictStop => self.taken_along(&name, Intent::ConflictStop),
+            Fault::Masked => self.masked(&name),
+            Fault::BusLost if self.bus => {
+                self.bus = false;
+                self.tell_blind();
+                self.ends_later(300_000, Fault::BusBack);
+            }
+            Fault::StoreLost => {
+                self.store.broken = true;
+                self.ends_later(300_000, Fault::StoreBack);
+            }
+            Fault::Killed => self.kill_agent(),
+            Fault::Stalled if self.stalled_until.is_none() && self.agent.is_some() => {
+                let stall = self.rng.millis(1, 2_000);
+                self.stalled_until = Some(self.now + stall);
+                self.later(stall, Future::Unstall);
+            }
+            Fault::Shutdown => self.shutdown(),
+            Fault::BusBack => self.bus_back(),
+            Fault::StoreBack => self.store.broken = false,
+            _ => {}
+        }
+    }
+
+    fn ends_later(&mut self, longest: u64, end: Fault) {
+        let longest = self.rng.pick(&[100, 10_000, longest]);
+        let after = self.rng.millis(0, longest);
+        self.later(after, Future::Suffer(end, None));
+    }
+
+    fn bus_back(&mut self) {
+        if !std::mem::replace(&mut self.bus, true) && self.agent.is_some() {
+            self.watcher_starts();
+        }
+    }
+
+    fn most_die(&mut self) {
+        for name in self.names() {
+            if self.rng.permille(800) && self.targets[&name].runs() {
+                self.die(&name, Cause::OomKilled);
+            }
+        }
+    }
+
+    /// Somebody is busy with a target that is at rest, and then it is as it was.
+    fn busy(&mut self, name: &ServiceName, activity: Activity, longest: u64) {
+        let state = self.targets[name].state.clone();
+        let active = self.targets[name].supervisor == Supervisor::Active;
+        if !matches!(state, TargetState::Running | TargetState::Down { .. }) || active {
+            return;
+        }
+        let takes = self.rng.millis(1, longest);
+        self.set(name, TargetState::Busy(activity));
+        self.change_later(name, takes, Change::Back(state));
+    }
+
+    fn taken_along(&mut self, name: &ServiceName, intent: Intent) {
+        if self.targets[name].runs() {
+            let code = self.rng.pick(&[0, 1]);
+            let cause = Cause::Exited { code };
+            self.set(name, TargetState::Down { intent, cause });
+        }
+    }
+
+    fn masked(&mut self, name: &ServiceName) {
+        if self.targets[name].is_down() && self.targets[name].supervisor != Supervisor::Active {
+            let state = self.targets[name].state.clone();
+            let takes = self.rng.millis(1_000, 600_000);
+            self.set(name, TargetState::Unusable("unit is masked".into()));
+            self.change_later(name, takes, Change::Back(state));
+        }
+    }
+
+    /// The host goes down and comes back up, or it was only scheduled and is called off.
+    fn shutdown(&mut self) {
+        if std::mem::replace(&mut self.going_down, true) {
+            return;
+        }
+        self.tell(Event::HostShutdownChanged { going_down: true });
+        let after = self.rng.millis(100, 60_000);
+        self.later(after, Future::HostUp);
+        if self.rng.permille(500) {
+            for name in self.names() {
+                if self.targets[&name].runs() {
+                    self.taken_along(&name, Intent::Shutdown);
+                }
+            }
+        }
+    }
+
+    pub fn host_up(&mut self) {
+        self.going_down = false;
+        let went_down = self.targets.values().any(|target| {
+            matches!(
+                target.state,
+                TargetState::Down {
+                    intent: Intent::Shutdown,
+                    ..
+                }
+            )
+        });
+        if !went_down {
+            self.tell(Event::HostShutdownChanged { going_down: false });
+            return;
+        }
+        self.kill_agent();
+        for name in self.names() {
+            self.target(&name).job = None;
+            self.begin(&name);
+        }
+    }
+}

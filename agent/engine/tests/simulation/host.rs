@@ -1,0 +1,195 @@
+//! The host: its parts, its time, and who is next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use sentinel_engine::{Action, ActionResult, Event, HostPolicy, Service, ServiceName, Time};
+
+use super::agent::{Agent, Store};
+use super::faults::Fault;
+use super::rng::Rng;
+use super::setup::{self, Weather};
+use super::tape::Tape;
+use super::target::{Change, Target};
+
+/// Something that will happen.
+#[derive(Clone, Debug)]
+pub enum Future {
+    /// The next fault.
+    Fault,
+    /// This fault, to this service, if any is meant.
+    Suffer(Fault, Option<ServiceName>),
+    /// A target changes by itself, if it is still at this epoch.
+    Change(ServiceName, u64, Change),
+    /// The watcher of this life of the agent looks at a target.
+    Look(u64, ServiceName),
+    /// An event reaches this life of the agent.
+    Tell(u64, Event),
+    /// An adapter of this life of the agent asks the supervisor.
+    Call(u64, Action),
+    /// An adapter of this life of the agent gives up waiting for its job.
+    CallTimesOut(u64, Action),
+    /// The agent is started again.
+    AgentStarts,
+    /// The agent gets to run again.
+    Unstall,
+    /// The host has come up again.
+    HostUp,
+    /// Watchers look again at everything, as they do now and then.
+    Resync,
+}
+
+/// A simulated host with its agent.
+pub struct Sim {
+    pub rng: Rng,
+    pub now: Time,
+    pub policy: HostPolicy,
+    pub services: Vec<Service>,
+    pub weather: Weather,
+    pub targets: BTreeMap<ServiceName, Target>,
+    pub agent: Option<Agent>,
+    /// Which life of the agent this is.
+    pub life: u64,
+    pub store: Store,
+    pub mailbox: Vec<Event>,
+    pub stalled_until: Option<Time>,
+    /// Whether the watcher can see.
+    pub bus: bool,
+    pub going_down: bool,
+    pub tape: Tape,
+    /// Actions given to adapters.
+    pub acts: u64,
+    pub wakes: u64,
+    /// No faults after this.
+    storm_ends: Time,
+    /// The watcher tells one thing after the other.
+    pub told_until: Time,
+    /// Jobs whose adapters have stopped waiting.
+    pub abandoned: BTreeSet<u64>,
+    future: BTreeMap<(Time, u64), Future>,
+    order: u64,
+}
+
+impl Sim {
+    pub fn new(seed: u64, storm: Duration) -> Self {
+        let mut rng = Rng::new(seed);
+        let services = setup::services(&mut rng);
+        let mut sim = Self {
+            now: Time::ZERO,
+            policy: setup::host_policy(&mut rng),
+            weather: setup::weather(&mut rng),
+            targets: BTreeMap::new(),
+            agent: None,
+            life: 0,
+            store: Store::default(),
+            mailbox: Vec::new(),
+            stalled_until: None,
+            bus: true,
+            going_down: false,
+            tape: Tape::default(),
+            acts: 0,
+            wakes: 0,
+            storm_ends: Time::ZERO + storm,
+            told_until: Time::ZERO,
+            abandoned: BTreeSet::new(),
+            future: BTreeMap::new(),
+            order: 0,
+            services,
+            rng,
+        };
+        for service in &sim.services {
+            let mut target = Target::new(service.name.clone());
+            target.supervised = sim
+                .rng
+                .permille(350)
+                .then(|| u32::try_from(sim.rng.below(6)).unwrap_or(0));
+            target.tells_age = sim.rng.permille(700);
+            sim.targets.insert(service.name.clone(), target);
+        }
+        sim.later(Duration::ZERO, Future::AgentStarts);
+        sim.later(Duration::from_secs(60), Future::Fault);
+        sim.later(Duration::from_secs(30), Future::Resync);
+        sim
+    }
+
+    /// Whether faults still happen.
+    pub fn stormy(&self) -> bool {
+        self.now < self.storm_ends
+    }
+
+    pub fn names(&self) -> Vec<ServiceName> {
+        self.targets.keys().cloned().collect()
+    }
+
+    pub fn later(&mut self, after: Duration, future: Future) {
+        self.order += 1;
+        self.future.insert((self.now + after, self.order), future);
+    }
+
+    /// Lets the next thing happen; false when there is none before `end`.
+    pub fn step(&mut self, end: Time) -> bool {
+        let wake = self.agent.as_ref().and_then(Agent::next_wake);
+        let wake = wake.map(|at| at.max(self.stalled_until.unwrap_or(at)));
+        let next = self.future.keys().next().map(|(at, _)| *at);
+        let Some(at) = wake.into_iter().chain(next).min().filter(|at| *at <= end) else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        if next.is_some_and(|next| next <= self.now) {
+            if let Some((_, future)) = self.future.pop_first() {
+                self.happen(future);
+            }
+        } else {
+            self.wakes += 1;
+            self.turn();
+        }
+        true
+    }
+
+    fn happen(&mut self, future: Future) {
+        match future {
+            Future::Fault => self.next_fault(),
+            Future::Suffer(fault, service) => self.suffer(fault, service),
+            Future::Change(name, epoch, change) => {
+                if self.targets[&name].epoch == epoch {
+                    self.change(&name, change);
+                }
+            }
+            Future::Look(life, name) => self.watcher_looks(life, &name),
+            Future::Tell(life, event) => {
+                if life == self.life && self.agent.is_some() {
+                    self.mailbox.push(event);
+                    if self.stalled_until.is_none_or(|until| until <= self.now) {
+                        self.turn();
+                    }
+                }
+            }
+            Future::Call(life, action) => {
+                // A call that has not left the process when it is killed is never made.
+                if life == self.life && self.agent.is_some() {
+                    self.adapter_calls(&action);
+                }
+            }
+            Future::CallTimesOut(life, action) => {
+                let waits = self.targets[&action.service]
+                    .job
+                    .as_ref()
+                    .is_some_and(|job| job.action == action.id);
+                if waits {
+                    self.abandoned.insert(action.id.0);
+                    self.answer(life, &action, ActionResult::Unknown("systemd was not done".into()));
+                }
+            }
+            Future::AgentStarts => self.start_agent(),
+            Future::Unstall => {
+                self.stalled_until = None;
+                self.turn();
+            }
+            Future::HostUp => self.host_up(),
+            Future::Resync => {
+                self.look_at_all();
+                self.later(Duration::from_secs(60), Future::Resync);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What targets do by themselves, and what their supervisors and operators do to them.
+
+use std::time::Duration;
+
+use sentinel_engine::{ActionResult, Activity, Cause, Intent, ServiceName, Supervisor, TargetState};
+
+use super::host::{Future, Sim};
+use super::target::{Change, Fate, Target};
+
+impl Sim {
+    pub fn target(&mut self, name: &ServiceName) -> &mut Target {
+        self.targets.get_mut(name).expect("the target exists")
+    }
+
+    /// A target enters another state, and the watcher gets wind of it.
+    pub fn set(&mut self, name: &ServiceName, state: TargetState) {
+        let witnessed = self.bus && self.agent.is_some();
+        let target = self.target(name);
+        target.state = state;
+        target.epoch += 1;
+        target.witnessed = witnessed;
+        self.look(name);
+    }
+
+    pub fn change_later(&mut self, name: &ServiceName, after: Duration, change: Change) {
+        let epoch = self.targets[name].epoch;
+        self.later(after, Future::Change(name.clone(), epoch, change));
+    }
+
+    pub fn change(&mut self, name: &ServiceName, change: Change) {
+        match change {
+            Change::Up => self.up(name),
+            Change::Dies(cause) => self.die(name, cause),
+            Change::SupervisorStarts | Change::StartsAgain => self.begin(name),
+            Change::Stopped => self.stopped(name),
+            Change::Back(state) => self.set(name, state),
+        }
+    }
+
+    /// A new run begins.
+    pub fn begin(&mut self, name: &ServiceName) {
+        let now = self.now;
+        let sick = self.rng.permille(self.weather.sickness) && self.stormy();
+        let (dies, slow) = (self.rng.millis(10, 40_000), self.rng.millis(100, 120_000));
+        let fates = [Fate::Slow(slow), Fate::Deaf, Fate::Dies(dies), Fate::FailsToStart];
+        let fate = sick.then(|| self.rng.pick(&fates));
+        let takes = if self.rng.permille(100) {
+            self.rng.millis(100, 30_000)
+        } else {
+            self.rng.millis(1, 1_000)
+        };
+        let target = self.target(name);
+        target.run += 1;
+        target.began = now;
+        target.answers_from = None;
+        target.supervisor = Supervisor::Passive;
+        target.fate = fate.unwrap_or(target.fate);
+        self.set(name, TargetState::Busy(Activity::Starting));
+        self.change_later(name, takes, Change::Up);
+    }
+
+    pub fn up(&mut self, name: &ServiceName) {
+        let now = self.now;
+        let target = self.target(name);
+        let fate = target.fate;
+        target.began = now;
+        target.answers_from = match fate {
+            Fate::Well | Fate::Dies(_) => Some(now),
+            Fate::Slow(after) => Some(now + after),
+            Fate::Deaf | Fate::FailsToStart => None,
+        };
+        if fate == Fate::FailsToStart {
+            self.die(name, Cause::Exited { code: 203 });
+            return;
+        }
+        self.set(name, TargetState::Running);
+        if let Fate::Dies(after) = fate {
+            self.change_later(name, after, Change::Dies(Cause::Exited { code: 3 }));
+        }
+        self.job_ends(name, ActionResult::Done);
+    }
+
+    /// A run ends by itself.
+    pub fn die(&mut self, name: &ServiceName, cause: Cause) {
+        let clean = cause == (Cause::Exited { code: 0 });
+        let delay = self.rng.millis(100, 8_000);
+        let flash = self.rng.permille(500);
+        let now = self.now;
+        let target = self.target(name);
+        if now.since(target.began) > Duration::from_secs(60) {
+            target.restarted = 0;
+        }
+        let restarts = target.supervised.filter(|_| !clean);
+        let again = restarts.is_some_and(|limit| target.restarted < limit);
+        target.supervisor = match (restarts, again) {
+            (None, _) => Supervisor::Passive,
+            (Some(_), true) => Supervisor::Active,
+            (Some(_), false) => Supervisor::GaveUp,
+        };
+        let intent = if clean { Intent::CleanExit } else { Intent::Crash };
+        let down = TargetState::Down { intent, cause };
+        if again {
+            target.restarted += 1;
+            // Whether watchers get to see the moment between.
+            let state = if flash {
+                down
+            } else {
+                TargetState::Busy(Activity::AutoRestart)
+            };
+            self.set(name, state);
+            self.change_later(name, delay, Change::SupervisorStarts);
+        } else {
+            self.set(name, down);
+            self.job_ends(name, ActionResult::Failed("the job ended as `failed`".into()));
+        }
+    }
+
+    /// Somebody stops a target on purpose.
+    pub fn stop(&mut self, name: &ServiceName, again: bool) {
+        self.job_ends(name, ActionResult::Cancelled("somebody cancelled the job".into()));
+        let takes = self.rng.millis(0, 5_000);
+        if self.targets[name].is_down() && !again {
+            self.stopped(name);
+            return;
+        }
+        self.set(name, TargetState::Busy(Activity::Stopping));
+        let change = if again { Change::StartsAgain } else { Change::Stopped };
+        self.change_later(name, takes, change);
+    }
+
+    pub fn stopped(&mut self, name: &ServiceName) {
+        let code = self.rng.pick(&[0, 1, 143]);
+        let target = self.target(name);
+        target.supervisor = Supervisor::Passive;
+        target.answers_from = None;
+        let cause = Cause::Exited { code };
+        let intent = Intent::OperatorStop;
+        self.set(name, TargetState::Down { intent, cause });
+    }
+}

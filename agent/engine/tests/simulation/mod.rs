@@ -1,0 +1,40 @@
+//! A random life of a host and its agent, for the invariants.
+//!
+//! The stories of `world` are scripts for the engine alone. Here the driver's contract is modelled too (what is
+//! decided is recorded before it is done, and lost when the agent is killed before that), watchers and adapters are
+//! tasks of their own that are late, blind or lie, and everything goes wrong at random, from a seed.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `rng.rs` | chance that replays |
+//! | `setup.rs` | which services there are, and how much goes wrong |
+//! | `host.rs` | the host: its parts, its time, and who is next |
+//! | `target.rs` | a target: states, runs, and what there is to see of it |
+//! | `life.rs` | what targets do by themselves, and what is done to them |
+//! | `watcher.rs` | what the agent gets to see |
+//! | `adapters.rs` | what becomes of its restarts |
+//! | `agent.rs` | the driver's contract around the engine |
+//! | `faults.rs` | everything that goes wrong |
+//! | `tape.rs` | what passed between the agent and its world |
+//! | `ledger.rs`, `known.rs` | what the agent was told and did, counted without the engine |
+//! | `story.rs` | the tape as a transcript |
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part of the simulation"
+)]
+
+pub mod adapters;
+pub mod agent;
+pub mod faults;
+pub mod host;
+pub mod known;
+pub mod ledger;
+pub mod life;
+pub mod rng;
+pub mod setup;
+pub mod story;
+pub mod tape;
+pub mod target;
+pub mod watcher;

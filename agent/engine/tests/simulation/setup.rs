@@ -1,0 +1,110 @@
+//! Which services a seed has, and how much goes wrong.
+
+use std::time::Duration;
+
+use sentinel_engine::{HostPolicy, Mode, OnCleanExit, Policy, Service, Settle};
+
+use super::faults::Fault;
+use super::rng::Rng;
+
+const NAMES: [&str; 6] = ["api", "cache", "db", "job", "mail", "web"];
+
+/// How much goes wrong in a seed, per thousand where nothing else is said.
+#[derive(Clone, Debug)]
+pub struct Weather {
+    /// Milliseconds between two faults, on average.
+    pub gap: u64,
+    /// Restarts that are answered with something else than the truth.
+    pub lies: u64,
+    /// Restarts before which, during which or after which the agent is killed.
+    pub kills: u64,
+    /// Restarts during which an operator stops or restarts the target.
+    pub meddling: u64,
+    /// Starts that do not end well.
+    pub sickness: u64,
+    /// Longest delay of an observation or an answer, in milliseconds.
+    pub delay: u64,
+    /// Faults to choose from; what a seed does not have, it does not suffer.
+    pub faults: Vec<Fault>,
+}
+
+pub fn weather(rng: &mut Rng) -> Weather {
+    // Every seed lacks some kinds of faults, so that rare combinations of the others come up.
+    let mut faults: Vec<Fault> = Fault::ALL.into_iter().filter(|_| rng.permille(700)).collect();
+    faults.push(Fault::Crash);
+    Weather {
+        gap: rng.pick(&[5_000, 15_000, 40_000, 120_000]),
+        lies: rng.pick(&[0, 50, 200]),
+        kills: rng.pick(&[0, 50, 200]),
+        meddling: rng.pick(&[0, 50, 300]),
+        sickness: rng.pick(&[0, 200, 600, 1000]),
+        delay: rng.pick(&[1, 30, 500, 3_000]),
+        faults,
+    }
+}
+
+pub fn host_policy(rng: &mut Rng) -> HostPolicy {
+    HostPolicy {
+        max_in_flight: rng.pick(&[1, 1, 1, 2]),
+        // What single services may do is judged here; limits over all of them would hide most of it.
+        tokens: u32::MAX,
+        storm_services: usize::MAX,
+        boot_grace: Duration::ZERO,
+        ..HostPolicy::default()
+    }
+}
+
+pub fn services(rng: &mut Rng) -> Vec<Service> {
+    let count = rng.pick(&[1, 2, 3, 4, 6]);
+    let mut services: Vec<Service> = Vec::new();
+    for name in &NAMES[..count] {
+        let mut after = Vec::new();
+        if !services.is_empty() && rng.permille(400) {
+            // Only on earlier ones: there are no cycles.
+            let upon = rng.below(services.len() as u64);
+            after.push(services[usize::try_from(upon).expect("a small number")].name.clone());
+        }
+        let has_target = rng.permille(930);
+        services.push(Service {
+            name: (*name).into(),
+            has_target,
+            has_probes: !has_target || rng.permille(850),
+            after,
+            policy: policy(rng),
+        });
+    }
+    services
+}
+
+fn policy(rng: &mut Rng) -> Policy {
+    let seconds = |rng: &mut Rng, from: &[u64]| Duration::from_secs(rng.pick(from));
+    if rng.permille(300) {
+        return Policy {
+            half_open: Duration::ZERO,
+            ..Policy::default()
+        };
+    }
+    Policy {
+        mode: if rng.permille(80) { Mode::Observe } else { Mode::Heal },
+        interval: seconds(rng, &[2, 5, 10, 30]),
+        fall: rng.pick(&[1, 2, 3, 5]),
+        rise: rng.pick(&[1, 2, 3]),
+        start_grace: seconds(rng, &[0, 5, 30, 90]),
+        settle: match rng.below(4) {
+            0 => Settle::Fixed(seconds(rng, &[0, 1, 10])),
+            _ => Settle::Auto,
+        },
+        backoff: seconds(rng, &[1, 10, 30]),
+        backoff_max: seconds(rng, &[30, 300]),
+        jitter: rng.pick(&[0.0, 0.2, 0.5]),
+        burst: rng.pick(&[1, 2, 3, 5, 8]),
+        window: seconds(rng, &[300, 1800]),
+        verify: seconds(rng, &[10, 60]),
+        min_uptime: seconds(rng, &[1, 5, 20]),
+        reset_after: seconds(rng, &[120, 600]),
+        on_clean_exit: rng.pick(&[OnCleanExit::Restart, OnCleanExit::Alert, OnCleanExit::Ignore]),
+        notify_after: seconds(rng, &[0, 30, 120]),
+        half_open: Duration::ZERO,
+        ..Policy::default()
+    }
+}

@@ -1,0 +1,60 @@
+//! The tape as a transcript that people can read.
+
+use sentinel_engine::{Command, Event, Happening, Time};
+
+use super::tape::Entry;
+
+/// A line of the transcript; `None` for what would only be noise in it.
+pub fn line(at: Time, entry: &Entry) -> Option<String> {
+    let text = match entry {
+        Entry::AgentStarted => "--- the agent starts".to_owned(),
+        Entry::AgentDied => "--- the agent is killed".to_owned(),
+        Entry::Told(event) => told(event),
+        Entry::Decided(command) => decided(command)?,
+        Entry::Acted(action) => format!("==> {} {} ({})", action.verb.as_str(), action.service, action.id),
+        Entry::Woken | Entry::Recorded | Entry::Settled { .. } | Entry::Shown(_) => return None,
+    };
+    Some(format!("{:>12.3} {text}", at.since_epoch().as_secs_f64()))
+}
+
+fn told(event: &Event) -> String {
+    match event {
+        Event::ProbeCompleted {
+            service,
+            round,
+            outcome,
+        } => format!("    {service} probe {}: {:?}", round.0, outcome.verdict),
+        Event::TargetObserved { service, observation } => {
+            let run = observation.instance.as_ref().map_or("-", |instance| instance.as_str());
+            format!(
+                "    {service} seen: {:?}, run {run}, {:?}",
+                observation.state, observation.supervisor
+            )
+        }
+        Event::ActionFinished {
+            action,
+            service,
+            result,
+        } => format!("<== {service} ({action}): {result}"),
+        event => format!("    {event:?}"),
+    }
+}
+
+fn decided(command: &Command) -> Option<String> {
+    match command {
+        Command::Report(report) => match &report.what {
+            Happening::StateChanged { to, .. } => Some(format!("  . {} is {}", report.service, to.as_str())),
+            what => Some(format!("  . {} {}: {what}", report.service, what.word())),
+        },
+        Command::RestartTarget(action) => Some(format!(
+            "  > {} {} ({}), attempt {}, expected {:?}",
+            action.verb.as_str(),
+            action.service,
+            action.id,
+            action.attempt,
+            action.expected.as_ref().map(sentinel_engine::Instance::as_str)
+        )),
+        Command::Notify(message) => Some(format!("  ! {} {}", message.service, message.kind.as_str())),
+        Command::RunProbes { .. } | Command::Save { .. } | Command::SaveHost(_) => None,
+    }
+}

@@ -1,0 +1,149 @@
+//! What the agent watches: targets with a mind of their own.
+
+use std::time::Duration;
+
+use sentinel_engine::{
+    ActionId, Activity, Cause, Instance, Intent, Observation, ServiceName, Supervisor, TargetState, Time,
+};
+
+/// What becomes of a target that is started.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fate {
+    /// Runs and answers.
+    Well,
+    /// Runs, and answers only after this long.
+    Slow(Duration),
+    /// Runs and never answers.
+    Deaf,
+    /// Dies this long after it ran.
+    Dies(Duration),
+    /// Does not come up.
+    FailsToStart,
+}
+
+/// The job of the agent that a target is at.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub action: ActionId,
+    /// The life of the agent that asked.
+    pub life: u64,
+    /// What will be answered instead of the truth.
+    pub lie: Option<Lie>,
+}
+
+/// Answers that are not the truth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Lie {
+    /// It is said not to be known.
+    Unknown,
+    /// Nothing is ever said.
+    Silence,
+}
+
+/// What happens to a target by itself after a while.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// It has started.
+    Up,
+    /// It dies.
+    Dies(Cause),
+    /// Its supervisor starts it again.
+    SupervisorStarts,
+    /// It has stopped, as asked.
+    Stopped,
+    /// It has stopped, and starts again.
+    StartsAgain,
+    /// It is back to what it was before somebody was busy with it.
+    Back(TargetState),
+}
+
+/// One target, as it really is.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub name: ServiceName,
+    pub state: TargetState,
+    pub run: u32,
+    pub began: Time,
+    /// Since when it answers; `None` when it does not.
+    pub answers_from: Option<Time>,
+    pub fate: Fate,
+    /// How often its own supervisor restarts it before it gives up.
+    pub supervised: Option<u32>,
+    pub restarted: u32,
+    pub supervisor: Supervisor,
+    /// Counts states; a [`Change`] meant for an earlier one is void.
+    pub epoch: u64,
+    pub job: Option<Job>,
+    /// Whether the watcher saw how it came to this.
+    pub witnessed: bool,
+    /// Whether its supervisor tells how long it has been running.
+    pub tells_age: bool,
+}
+
+impl Target {
+    pub fn new(name: ServiceName) -> Self {
+        Self {
+            name,
+            state: TargetState::Running,
+            run: 1,
+            began: Time::ZERO,
+            answers_from: Some(Time::ZERO),
+            fate: Fate::Well,
+            supervised: None,
+            restarted: 0,
+            supervisor: Supervisor::Passive,
+            epoch: 0,
+            job: None,
+            witnessed: true,
+            tells_age: true,
+        }
+    }
+
+    pub fn instance(&self) -> Instance {
+        Instance::from(format!("{}-{}", self.name, self.run))
+    }
+
+    pub fn runs(&self) -> bool {
+        self.state == TargetState::Running
+    }
+
+    pub fn is_down(&self) -> bool {
+        matches!(self.state, TargetState::Down { .. })
+    }
+
+    pub fn answers(&self, now: Time) -> bool {
+        self.runs() && self.answers_from.is_some_and(|from| from <= now)
+    }
+
+    /// What a watcher says of it. One that did not see it go down cannot always tell why it did.
+    pub fn observation(&self, now: Time) -> Observation {
+        let state = match &self.state {
+            TargetState::Down { intent, cause } if !self.witnessed => TargetState::Down {
+                intent: unwitnessed(*intent, cause),
+                cause: cause.clone(),
+            },
+            state => state.clone(),
+        };
+        Observation {
+            age: (self.runs() && self.tells_age).then(|| now.since(self.began)),
+            supervisor: match state {
+                TargetState::Busy(Activity::AutoRestart) => Supervisor::Active,
+                _ => self.supervisor,
+            },
+            instance: Some(self.instance()),
+            state,
+        }
+    }
+}
+
+/// What is left to see of an end that nobody saw: how the main process ended.
+fn unwitnessed(intent: Intent, cause: &Cause) -> Intent {
+    match (intent, cause) {
+        (Intent::Crash, _) => Intent::Unclear,
+        (Intent::OperatorStop | Intent::ConflictStop | Intent::DependencyStop, Cause::Exited { code: 1 }) => {
+            Intent::Unclear
+        }
+        (Intent::CleanExit | Intent::ConflictStop | Intent::DependencyStop, _) => Intent::OperatorStop,
+        (intent, _) => intent,
+    }
+}

@@ -1,0 +1,119 @@
+//! The watcher and the prober: what the agent gets to see, late, twice, or not at all.
+
+use std::time::Duration;
+
+use sentinel_engine::{
+    Event, Observation, ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, ServiceName, Supervisor, TargetState,
+    Verdict,
+};
+
+use super::host::{Future, Sim};
+
+/// How long a probe waits for an answer.
+const PROBE_LIMIT: Duration = Duration::from_secs(3);
+
+impl Sim {
+    /// Sight begins, of everything and of the host itself first.
+    pub fn watcher_starts(&mut self) {
+        if self.going_down {
+            self.tell(Event::HostShutdownChanged { going_down: true });
+        }
+        if self.bus {
+            self.look_at_all();
+        } else {
+            self.tell_blind();
+        }
+    }
+
+    pub fn look_at_all(&mut self) {
+        for name in self.names() {
+            self.look(&name);
+        }
+    }
+
+    pub fn look(&mut self, name: &ServiceName) {
+        let after = self.rng.millis(0, 5);
+        self.later(after, Future::Look(self.life, name.clone()));
+    }
+
+    pub fn watcher_looks(&mut self, life: u64, name: &ServiceName) {
+        let watches = self
+            .services
+            .iter()
+            .any(|service| service.name == *name && service.has_target);
+        if life != self.life || !self.bus || !watches {
+            return;
+        }
+        let event = Event::TargetObserved {
+            service: name.clone(),
+            observation: self.targets[name].observation(self.now),
+        };
+        if self.rng.permille(20) {
+            self.tell(event.clone());
+        }
+        self.tell(event);
+    }
+
+    pub fn tell_blind(&mut self) {
+        let watched: Vec<_> = self.services.iter().filter(|service| service.has_target).collect();
+        let events: Vec<_> = watched
+            .iter()
+            .map(|service| Event::TargetObserved {
+                service: service.name.clone(),
+                observation: Observation {
+                    state: TargetState::Unknown("the bus is gone".into()),
+                    instance: Some(self.targets[&service.name].instance()),
+                    age: None,
+                    supervisor: Supervisor::Passive,
+                },
+            })
+            .collect();
+        for event in events {
+            self.tell(event);
+        }
+    }
+
+    /// The watcher tells, late perhaps, but one thing after the other.
+    pub fn tell(&mut self, event: Event) {
+        let delay = self.rng.millis(0, self.weather.delay);
+        self.told_until = self.told_until.max(self.now + delay);
+        let after = self.told_until.since(self.now);
+        self.later(after, Future::Tell(self.life, event));
+    }
+
+    /// A service answers when its target does, and everything it depends on.
+    pub fn serves(&self, name: &ServiceName) -> bool {
+        let service = self.services.iter().find(|service| service.name == *name);
+        self.targets[name].answers(self.now)
+            && service.is_some_and(|service| service.after.iter().all(|dependency| self.serves(dependency)))
+    }
+
+    pub fn probe(&mut self, service: ServiceName, round: ProbeRound) {
+        let runs = self.targets[&service].runs();
+        let (verdict, status_code, latency) = if self.rng.permille(3) && self.stormy() {
+            let reason = "too many open files".to_owned();
+            (Verdict::Skipped(reason), None, Duration::from_millis(1))
+        } else if self.serves(&service) {
+            (Verdict::Passed, Some(200), self.rng.millis(1, 50))
+        } else {
+            let (phase, latency) = if runs {
+                (ProbePhase::Timeout, PROBE_LIMIT)
+            } else {
+                (ProbePhase::Connect, Duration::from_millis(1))
+            };
+            let detail = "no answer".to_owned();
+            (Verdict::Failed(ProbeFailure { phase, detail }), None, latency)
+        };
+        let outcome = ProbeOutcome {
+            verdict,
+            status_code,
+            latency,
+        };
+        let event = Event::ProbeCompleted {
+            service,
+            round,
+            outcome,
+        };
+        self.later(latency, Future::Tell(self.life, event));
+    }
+}

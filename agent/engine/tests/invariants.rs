@@ -338,8 +338,8 @@ fn invariant_people_are_told_once(ledger: &Ledger, _: Time, entry: &Entry) -> Ju
     let Entry::Decided(Command::Notify(message)) = entry else {
         return Ok(());
     };
-    let Some(open) = ledger.services[&message.service].keep.incident.as_ref() else {
-        return Err(format!("{:?} outside any incident", message.kind));
+    let Some(open) = ledger.services[&message.service].told_of(message.kind) else {
+        return Err(format!("{:?} outside any incident, or once more", message.kind));
     };
     ensure(message.incident == open.id, || {
         format!("about incident {}, open is {}", message.incident, open.id)
@@ -360,7 +360,7 @@ fn invariant_the_end_is_told_to_whom_the_beginning_was(ledger: &Ledger, _: Time,
     let Entry::Decided(Command::Notify(message)) = entry else {
         return Ok(());
     };
-    let open = ledger.services[&message.service].keep.incident.as_ref();
+    let open = ledger.services[&message.service].told_of(message.kind);
     let fired = open.is_some_and(|open| open.fired);
     match message.kind {
         NotificationKind::Resolved { .. } => ensure(fired, || "resolved, and nobody had been told".into()),

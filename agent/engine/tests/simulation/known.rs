@@ -80,6 +80,8 @@ pub struct Known {
     pub flight: Option<(ActionId, Time)>,
     /// What the agent says it is doing.
     pub state: State,
+    /// The incident that was just closed, until the message that says so.
+    pub closed: Option<Open>,
     /// Since when it could and should be acted on.
     pub due_since: Option<Time>,
     /// Since when people could and should be told.
@@ -109,6 +111,7 @@ impl Known {
             refused: false,
             flight: None,
             state: State::Unknown,
+            closed: None,
             due_since: None,
             untold_since: None,
             fine_since: None,
@@ -170,6 +173,14 @@ impl Known {
             && self.running()
             && !self.was_up
             && now < self.run_began + self.service.policy.start_grace
+    }
+
+    /// The incident that a message is about: the end is told after it.
+    pub fn told_of(&self, kind: NotificationKind) -> Option<&Open> {
+        match kind {
+            NotificationKind::Fired | NotificationKind::GaveUp => self.keep.incident.as_ref(),
+            NotificationKind::Healed { .. } | NotificationKind::Resolved { .. } => self.closed.as_ref(),
+        }
     }
 
     /// Whether probes have found it down, and the last one did as well.
@@ -350,6 +361,7 @@ impl Known {
                 self.note_run_down();
                 self.called_off_at = None;
             }
+            Happening::IncidentClosed { .. } => self.closed = self.keep.incident.take(),
             Happening::StateChanged { to, .. } => self.state = *to,
             _ => {}
         }
@@ -357,6 +369,7 @@ impl Known {
 
     pub fn notified(&mut self, message: &Notification) {
         let Some(incident) = &mut self.keep.incident else {
+            self.closed = None;
             return;
         };
         incident.messages = message.sequence;
@@ -368,7 +381,7 @@ impl Known {
                 self.keep.gave_up = true;
                 self.keep.resigned = true;
             }
-            NotificationKind::Healed { .. } | NotificationKind::Resolved { .. } => self.keep.incident = None,
+            NotificationKind::Healed { .. } | NotificationKind::Resolved { .. } => {}
         }
     }
 }

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sentinel_engine::{
-    Action, ActionId, Activity, Command, Event, Happening, HostPolicy, Intent, Resolution, Service, ServiceName,
-    TargetState, Time,
+    Action, ActionId, Activity, Command, Event, HostPolicy, Intent, Service, ServiceName, TargetState, Time,
 };
 
 use super::known::{Known, Spent};
@@ -187,17 +186,7 @@ impl Ledger {
                     .extend(memory.attempt.as_ref().map(|attempt| attempt.action));
             }
             Command::Report(report) => {
-                let known = self.known(&report.service);
-                known.reported(report);
-                let told_as_well = matches!(
-                    report.what,
-                    Happening::IncidentClosed { resolution, .. }
-                        if known.keep.incident.as_ref().is_some_and(|open| open.fired)
-                            || matches!(resolution, Resolution::Healed | Resolution::Recovered)
-                );
-                if matches!(report.what, Happening::IncidentClosed { .. }) && !told_as_well {
-                    known.keep.incident = None;
-                }
+                self.known(&report.service).reported(report);
             }
             Command::Notify(message) => self.known(&message.service).notified(message),
         }

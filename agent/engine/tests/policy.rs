@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Activity, Cause, Event, Hold, Intent, Mode, NotificationKind, OnCleanExit, OperatorRequest,
-    Resolution, Severity, State, TargetState, Verb,
+    ActionResult, Activity, BlastRadius, Cause, Event, Happening, Hold, Intent, Mode, NotificationKind, OnCleanExit,
+    OperatorRequest, Resolution, Severity, State, TargetState, Verb,
 };
 use world::{Start, Toy, World};
 
@@ -441,6 +441,48 @@ fn refusal_is_told_and_not_repeated_until_something_changes() {
         })
     );
     assert_eq!(world.message_kinds(), ["fired"]);
+}
+
+#[test]
+fn restart_that_would_hurt_others_is_held_and_asked_about_again_later() {
+    let radius = BlastRadius {
+        restarts: vec!["worker.service".into()],
+        ..BlastRadius::default()
+    };
+    let mut world = shop(Toy::new("shop"));
+    world.next_result = Some(ActionResult::TooWide(radius.clone()));
+    world.kill("shop");
+    world.run(9 * 60);
+    assert_eq!(world.actions.len(), 1);
+    let snapshot = world.snapshot("shop");
+    assert_eq!(snapshot.hold, Some(Hold::BlastRadius(radius)));
+    assert_eq!(snapshot.attempts_left, 5, "what was not done is not spent");
+    assert_eq!(world.message_kinds(), ["fired"]);
+    // Whatever stood in the way is gone.
+    world.run(120);
+    assert_eq!(world.actions.len(), 2);
+    assert_eq!(world.state("shop"), State::Healthy);
+    assert_eq!(world.message_kinds(), ["fired", "resolved"]);
+}
+
+#[test]
+fn refusal_leaves_what_probes_have_found() {
+    let mut world = shop(Toy::new("shop"));
+    world.next_result = Some(ActionResult::TooWide(BlastRadius::default()));
+    world.hang("shop");
+    world.run(60);
+    assert_eq!(world.actions.len(), 1);
+    let told = &world.messages[0];
+    assert!(told.doing.contains("may_affect"), "{told:?}");
+    let states: Vec<State> = world
+        .reports
+        .iter()
+        .filter_map(|report| match report.what {
+            Happening::StateChanged { to, .. } => Some(to),
+            _ => None,
+        })
+        .collect();
+    assert!(states.ends_with(&[State::Restarting, State::Held]), "{states:?}");
 }
 
 #[test]

@@ -247,6 +247,7 @@ const fn outcome(result: &ActionResult) -> &'static str {
         ActionResult::Conflict(_) => "conflict",
         ActionResult::Cancelled(_) => "cancelled",
         ActionResult::Refused(_) => "refused",
+        ActionResult::TooWide(_) => "too_wide",
         ActionResult::Unknown(_) => "unknown",
         ActionResult::NotRecorded(_) => "not_recorded",
     }

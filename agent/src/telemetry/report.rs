@@ -102,6 +102,7 @@ const fn result_kind(result: &ActionResult) -> &'static str {
         ActionResult::Conflict(_) => "conflict",
         ActionResult::Cancelled(_) => "cancelled",
         ActionResult::Refused(_) => "refused",
+        ActionResult::TooWide(_) => "too_wide",
         ActionResult::Unknown(_) => "unknown",
         ActionResult::NotRecorded(_) => "not_recorded",
     }

@@ -28,7 +28,7 @@ use crate::health::Health;
 use crate::host::Host;
 use crate::ids::{ActionId, ProbeRound, ServiceName};
 use crate::memory::Memory;
-use crate::observation::{Activity, Intent, Observation, TargetState};
+use crate::observation::{Activity, Intent, Observation};
 use crate::policy::{OnCleanExit, Service};
 use crate::probe::ProbeOutcome;
 use crate::report::{Happening, Report, Resolution};
@@ -60,7 +60,7 @@ pub(crate) struct Machine {
     /// Whether the log last said up or down.
     said_up: Option<bool>,
     /// Why the target cannot be acted on, until it changes.
-    refused: Option<String>,
+    refused: Option<Hold>,
     /// The action that holds one of the host's slots.
     in_flight: Option<ActionId>,
     state: State,
@@ -236,7 +236,7 @@ impl Machine {
     /// Whether the service is down, and for certain.
     fn judge_down(&mut self, cx: &mut Context<'_>) -> Down {
         if let Some(reason) = self.unusable().map(str::to_owned) {
-            self.refused = Some(reason.clone());
+            self.refused = Some(Hold::Refused { reason: reason.clone() });
             let cause = Cause::Unusable { reason };
             self.went_down(&cause, None, cx);
             return Down::Confirmed(cause);

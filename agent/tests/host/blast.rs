@@ -1,4 +1,4 @@
-//! What a restart would do to other units is found out first.
+//! What a restart would do to other units is found out first, and what a fall has broken is mended after it.
 
 use crate::lab::Lab;
 
@@ -111,4 +111,75 @@ fn start_that_would_stop_a_rival_is_held_and_one_that_hurts_nobody_is_not() {
     lab.wait("hub is back", || lab.starts("hub") == 2);
     lab.await_state("hub", "healthy");
     assert_eq!(lab.starts("requires"), 1);
+}
+#[test]
+fn child_that_its_parents_crash_took_down_is_started_once_after_the_parent() {
+    let units = [
+        ("hub", SLEEPER),
+        ("binds", BINDS),
+        ("requires", REQUIRES),
+        ("member", MEMBER),
+    ];
+    let config = "[alerts]\nnotify_after = \"0s\"\n[services.hub]\nunit = \"hub\"\n\
+                  [services.binds]\nunit = \"binds\"\nafter = [\"hub\"]\n\
+                  [services.requires]\nunit = \"requires\"\nafter = [\"hub\"]\n\
+                  [services.member]\nunit = \"member\"\nafter = [\"hub\"]\n";
+    let lab = Lab::new(&units, config);
+    for (unit, _) in units {
+        lab.await_state(unit, "healthy");
+    }
+    lab.kill("hub");
+    lab.wait("the child is back", || lab.starts("binds") == 2);
+    for (unit, _) in units {
+        lab.await_state(unit, "healthy");
+    }
+    assert_eq!(lab.starts("hub"), 2);
+    assert_eq!(lab.starts("binds"), 2);
+    assert_eq!(
+        (lab.starts("requires"), lab.starts("member")),
+        (1, 1),
+        "a crash does not touch these"
+    );
+
+    // What an operator stops stays down, with all that hangs on it, also when the parent is started again.
+    lab.host.sh("systemctl stop hub");
+    for (unit, _) in units {
+        lab.await_state(unit, "stopped");
+    }
+    lab.host.sh("systemctl start hub");
+    lab.await_state("hub", "healthy");
+    // The agent is awake and acts.
+    lab.kill("hub");
+    lab.wait("hub is back", || lab.starts("hub") == 4);
+    lab.await_state("hub", "healthy");
+    for unit in ["binds", "requires", "member"] {
+        assert_eq!(lab.state(unit), "stopped", "{unit}");
+        assert_ne!(
+            lab.host.try_sh(&format!("systemctl is-active {unit}")).status.code(),
+            Some(0),
+            "{unit}"
+        );
+    }
+}
+
+#[test]
+fn child_is_started_also_when_systemd_itself_restarts_the_parent() {
+    let parent = "ExecStart=/bin/sleep infinity\nRestart=always\nRestartSec=200ms";
+    let slow = "ExecStart=/bin/sh -c 'trap \"sleep 1; exit 0\" TERM; while :; do sleep 0.1; done'\n\
+                [Unit]\nBindsTo=hub.service\nAfter=hub.service";
+    let config = "[services.hub]\nunit = \"hub\"\n\
+                  [services.binds]\nunit = \"binds\"\nafter = [\"hub\"]\n\
+                  [services.slow]\nunit = \"slow\"\nafter = [\"hub\"]\n";
+    let lab = Lab::new(&[("hub", parent), ("binds", BINDS), ("slow", slow)], config);
+    for unit in ["hub", "binds", "slow"] {
+        lab.await_state(unit, "healthy");
+    }
+    lab.kill("hub");
+    for unit in ["binds", "slow"] {
+        lab.wait("the child is back", || lab.starts(unit) == 2);
+    }
+    for unit in ["hub", "binds", "slow"] {
+        lab.await_state(unit, "healthy");
+        assert_eq!(lab.starts(unit), 2, "{unit}");
+    }
 }

@@ -7,6 +7,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `sight.rs` | takes in observations; tells runs apart |
+//! | `bound.rs` | what goes down with something else |
 //! | `probing.rs` | when to probe; takes in outcomes |
 //! | `recovery.rs` | down for certain: every reason not to act, then the act |
 //! | `attempt.rs` | from the act to its proof |
@@ -14,6 +15,7 @@
 //! | `operator.rs` | what operators ask for |
 
 mod attempt;
+mod bound;
 mod incident;
 mod operator;
 mod probing;
@@ -21,6 +23,8 @@ mod recovery;
 mod sight;
 
 use std::collections::VecDeque;
+
+use self::bound::Bound;
 
 use crate::cause::Cause;
 use crate::command::Command;
@@ -51,6 +55,10 @@ pub(crate) struct Machine {
     instance_since: Time,
     /// Since when the target has been down.
     down_since: Option<Time>,
+    /// When the last run was seen to end.
+    left: Option<Time>,
+    /// When it last went down by itself, unless it was stopped since.
+    fell: Option<Time>,
     /// Health by probes of the present instance.
     health: Health,
     /// The awaited probe round.
@@ -75,6 +83,8 @@ pub(crate) struct Context<'a> {
     pub(crate) host: &'a mut Host,
     /// The first of `after` that is down.
     pub(crate) dependency: Option<DependencyDown>,
+    /// When those of `after` last went down by themselves.
+    pub(crate) fell: Vec<Time>,
     pub(crate) out: &'a mut VecDeque<Command>,
 }
 
@@ -82,8 +92,10 @@ pub(crate) struct Context<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct DependencyDown {
     pub(crate) name: ServiceName,
-    /// Whether it failed; otherwise somebody stopped it.
+    /// Whether it failed.
     pub(crate) failed: bool,
+    /// Whether somebody stopped it.
+    pub(crate) stopped: bool,
 }
 
 impl Context<'_> {
@@ -102,6 +114,8 @@ impl Machine {
             sight: None,
             instance_since: cx.now,
             down_since: None,
+            left: None,
+            fell: None,
             health: Health::default(),
             awaited: None,
             rounds: 0,
@@ -124,6 +138,7 @@ impl Machine {
     pub(crate) fn evaluate(&mut self, cx: &mut Context<'_>) {
         self.timers.clear_derived();
         self.expire(cx);
+        self.note_fall(cx.now);
         let mut hold = None;
         let state = self.judge(cx, &mut hold);
         self.enter(state, hold, cx);
@@ -185,16 +200,17 @@ impl Machine {
             Intent::OperatorStop => "stopped by an operator",
             Intent::ConflictStop => "stopped because something that conflicts with it was started",
             Intent::NotApplicable => "its start conditions are not met",
-            // When what it was bound to failed, it is part of that outage. Otherwise somebody stopped both.
-            Intent::DependencyStop if self.memory.incident.is_none() && !cx.dependency_failed() => {
-                "stopped together with something it is bound to"
-            }
+            Intent::DependencyStop if !latched => match self.judge_bound(cx) {
+                Bound::Fell => return None,
+                Bound::Unsure => return Some(State::Settling),
+                Bound::Stopped => "stopped together with something it is bound to",
+            },
             Intent::CleanExit if self.service.policy.on_clean_exit == OnCleanExit::Ignore => "ended by itself",
             // The same run that was stopped on purpose may show as failed afterwards.
             _ if latched => "stopped on purpose",
             _ => return None,
         };
-        if intent != Intent::DependencyStop && self.memory.stopped != instance {
+        if !self.start_was_refused() && self.memory.stopped != instance {
             self.memory.stopped = instance;
             self.unsaved = true;
         }
@@ -385,15 +401,19 @@ impl Machine {
 
     /// Whether services after this one should wait for it.
     pub(crate) fn blocks_dependents(&self) -> bool {
-        self.memory.incident.is_some() || matches!(self.state, State::Stopped | State::Settling | State::Restarting)
+        self.memory.incident.is_some()
+            || matches!(
+                self.state,
+                State::Stopped | State::Settling | State::SupervisorBusy | State::Restarting
+            )
     }
 
     /// This service as those after it see it, when it is down.
     pub(crate) fn as_dependency(&self) -> Option<DependencyDown> {
-        let failed = self.memory.incident.is_some();
         self.blocks_dependents().then(|| DependencyDown {
             name: self.service.name.clone(),
-            failed,
+            failed: self.memory.incident.is_some(),
+            stopped: self.state == State::Stopped,
         })
     }
 

@@ -139,6 +139,10 @@ impl Machine {
         } else {
             Verb::Restart
         };
+        if verb == Verb::Restart {
+            // What is bound to it goes down with it.
+            self.fell = Some(cx.now);
+        }
         let expected = self.instance().cloned();
         let id = cx.host.new_action();
         cx.host.in_flight += 1;

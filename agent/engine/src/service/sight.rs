@@ -30,6 +30,7 @@ impl Machine {
         if new_run {
             self.instance_since = cx.now.back(observation.age.unwrap_or_default());
         }
+        let ran = self.runs();
         let down = matches!(observation.state, TargetState::Down { .. });
         self.down_since = if down { self.down_since.or(Some(cx.now)) } else { None };
         let instance = if blind {
@@ -41,6 +42,9 @@ impl Machine {
             instance,
             ..observation
         });
+        if !blind {
+            self.note_end(ran, cx.now);
+        }
         if new_run || down {
             self.restart_health();
         } else if self.busy().is_some() {

@@ -88,6 +88,7 @@ async fn start(settings: Settings, tasks: &mut JoinSet<()>) -> anyhow::Result<(D
             probes: Arc::new(asked),
             target,
             labels: service.labels.clone(),
+            reach: service.reach.clone(),
         };
         services.insert(name, handle);
     }

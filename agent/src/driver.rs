@@ -3,7 +3,7 @@
 //! Everything decided in one turn is one transaction. A restart is only asked for when its intent is on disk; while the
 //! store cannot be written, nothing is restarted, and what could not be recorded is kept in memory and tried again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -17,13 +17,14 @@ use sentinel_engine::{
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
+use crate::config::Reach;
 use crate::history;
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
 use crate::receivers::Message;
 use crate::server::{ControlRequest, StatusView};
 use crate::store::{Batch, Store, StoreErrorKind};
-use crate::systemd::Systemd;
+use crate::systemd::{MayAffect, Systemd};
 use crate::telemetry;
 use crate::watchdog::Watchdog;
 
@@ -65,6 +66,8 @@ pub struct ServiceHandle {
     pub target: Option<TargetHandle>,
     /// Its labels, for messages.
     pub labels: BTreeMap<String, String>,
+    /// Which other units a restart of it may restart or stop.
+    pub reach: Reach,
 }
 
 /// Everything the driver works with.
@@ -297,9 +300,10 @@ impl Driver {
             self.finish(&action, ActionResult::Refused("there is nothing to restart".into()));
             return;
         };
+        let allowed = self.may_affect(&action.service);
         let sender = self.sender.clone();
         tokio::spawn(async move {
-            let restart = AssertUnwindSafe(target.restart(&action)).catch_unwind();
+            let restart = AssertUnwindSafe(target.restart(&action, &allowed)).catch_unwind();
             let result = restart
                 .await
                 .unwrap_or_else(|_| ActionResult::Unknown("the agent failed while doing it".into()));
@@ -311,6 +315,26 @@ impl Driver {
             // Without a driver nobody is left to tell.
             let _ = sender.send(event).await;
         });
+    }
+
+    /// The units that a restart of `service` may restart or stop: what its configuration says, and the units of all
+    /// services that come after it.
+    fn may_affect(&self, service: &ServiceName) -> Vec<String> {
+        let mut allowed = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut next = vec![service];
+        while let Some(name) = next.pop() {
+            let Some(handle) = self.services.get(name) else {
+                continue;
+            };
+            if name == service {
+                allowed.extend(handle.reach.may_affect.iter().cloned());
+            } else if let Some(TargetHandle::Unit(_, unit)) = &handle.target {
+                allowed.push(unit.clone());
+            }
+            next.extend(handle.reach.dependents.iter().filter(|name| seen.insert(*name)));
+        }
+        allowed
     }
 
     fn finish(&mut self, action: &Action, result: ActionResult) {
@@ -398,11 +422,16 @@ impl Unrecorded {
 }
 
 impl TargetHandle {
-    async fn restart(&self, action: &Action) -> ActionResult {
+    async fn restart(&self, action: &Action, may_affect: &[String]) -> ActionResult {
         match self {
             Self::Unit(systemd, unit) => {
+                // An operator who asks for a restart gets what `systemctl restart` does.
+                let may_affect = match action.attempt {
+                    0 => MayAffect::Anything,
+                    _ => MayAffect::Only(may_affect),
+                };
                 systemd
-                    .restart(unit, action.verb, action.expected.as_ref(), JOB_LIMIT)
+                    .restart(unit, action.verb, action.expected.as_ref(), may_affect, JOB_LIMIT)
                     .await
             }
             Self::Process(process) => process.restart(action.verb, action.expected.as_ref()).await,

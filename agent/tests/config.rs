@@ -215,6 +215,10 @@ fn full_example_loads() {
         ["postgresql"]
     );
     assert_eq!(
+        service(&loaded, "postgresql").reach.may_affect,
+        ["pgbouncer.service", "pg-worker-?.service"]
+    );
+    assert_eq!(
         service(&loaded, "postgresql").service.policy.severity,
         Severity::Critical
     );
@@ -440,6 +444,25 @@ fn default_timeout_follows_a_short_interval() {
 fn agent_mode_observe_overrides_services() {
     let loaded = loaded("[agent]\nmode = \"observe\"\n[services.a]\nunit = \"dbus\"\nmode = \"heal\"\n");
     assert_eq!(service(&loaded, "a").service.policy.mode, Mode::Observe);
+}
+
+#[test]
+fn who_may_be_affected_is_said_or_follows_from_after() {
+    let text = "[defaults]\nmay_affect = [\"w-*\"]\n\
+                [services.db]\nunit = \"db\"\nmay_affect = [\"worker\", \"db@?.socket\"]\n\
+                [services.app]\nunit = \"app\"\nafter = [\"db\"]\n\
+                [services.seen]\nunit = \"seen\"\nafter = [\"db\"]\nmode = \"observe\"\n\
+                [services.job]\ncommand = [\"/bin/true\"]\n";
+    let loaded = loaded(text);
+    let reach = |name| service(&loaded, name).reach.clone();
+    assert_eq!(reach("db").may_affect, ["worker.service", "db@?.socket"]);
+    assert_eq!(
+        reach("db").dependents,
+        ["app".into()],
+        "what is only observed is not restarted along"
+    );
+    assert_eq!(reach("app").may_affect, ["w-*"]);
+    assert!(reach("app").dependents.is_empty());
 }
 
 #[test]

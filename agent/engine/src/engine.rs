@@ -65,6 +65,7 @@ impl Engine {
             now,
             host: &mut self.host,
             dependency: None,
+            fell: Vec::new(),
             out: &mut self.commands,
         };
         let machine = Machine::new(service, memory, &mut cx);
@@ -78,6 +79,7 @@ impl Engine {
             now,
             host: &mut self.host,
             dependency: None,
+            fell: Vec::new(),
             out: &mut self.commands,
         };
         Machine::new(service, memory, &mut cx).abandon(&mut cx);
@@ -167,6 +169,7 @@ impl Engine {
             now,
             host: &mut self.host,
             dependency: None,
+            fell: Vec::new(),
             out: &mut self.commands,
         };
         let held_slot = machine.in_flight().is_some();
@@ -185,21 +188,23 @@ impl Engine {
             .after()
             .iter()
             .find_map(|dependency| self.machines.get(dependency).and_then(Machine::as_dependency));
+        let after = machine.after().iter();
+        let fell = after
+            .filter_map(|dependency| self.machines.get(dependency).and_then(Machine::fell))
+            .collect();
         let Some(machine) = self.machines.get_mut(name) else {
             return;
         };
-        let blocked = machine.as_dependency().map(|dependency| dependency.failed);
+        let blocked = Self::seen_by_dependents(machine);
         let mut cx = Context {
             now,
             host: &mut self.host,
             dependency,
+            fell,
             out: &mut self.commands,
         };
         machine.evaluate(&mut cx);
-        let (wake, blocks) = (
-            machine.next_timeout(),
-            machine.as_dependency().map(|dependency| dependency.failed),
-        );
+        let (wake, blocks) = (machine.next_timeout(), Self::seen_by_dependents(machine));
         if machine.waits_for_slot() {
             if !self.queue.contains(name) {
                 self.queue.push_back(name.clone());
@@ -218,6 +223,13 @@ impl Engine {
         if self.host.in_flight < in_flight {
             self.serve_queue(now);
         }
+    }
+
+    /// What decides about those that come after a service.
+    fn seen_by_dependents(machine: &Machine) -> (Option<(bool, bool)>, Option<Time>) {
+        let dependency = machine.as_dependency();
+        let dependency = dependency.map(|dependency| (dependency.failed, dependency.stopped));
+        (dependency, machine.fell())
     }
 
     fn evaluate_all(&mut self, now: Time) {

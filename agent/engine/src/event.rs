@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::blast::BlastRadius;
 use crate::ids::{ActionId, ProbeRound, ServiceName};
 use crate::observation::Observation;
 use crate::probe::ProbeOutcome;
@@ -71,6 +72,9 @@ pub enum ActionResult {
     Cancelled(String),
     /// The agent may not, or cannot ever, do this: permission, configuration. Not tried again until something changes.
     Refused(String),
+    /// Nothing was done because it would restart or stop other units, which nobody has allowed. The attempt is not
+    /// spent.
+    TooWide(BlastRadius),
     /// It may or may not have been carried out: the answer never came. The attempt is spent and never repeated blindly.
     Unknown(String),
     /// The intent could not be recorded, so nothing was done. The attempt is not spent.

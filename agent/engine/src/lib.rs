@@ -5,6 +5,7 @@
 //! [`Engine::poll_timeout`]. The same inputs in the same order always give the same commands.
 
 mod backoff;
+mod blast;
 mod budget;
 mod cause;
 mod command;
@@ -26,6 +27,7 @@ mod time;
 mod timers;
 mod wakes;
 
+pub use blast::BlastRadius;
 pub use budget::Budget;
 pub use cause::Cause;
 pub use command::{Action, Command, Verb};

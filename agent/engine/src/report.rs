@@ -222,6 +222,7 @@ impl ActionResult {
             Self::Conflict(_) => "conflict",
             Self::Cancelled(_) => "cancelled",
             Self::Refused(_) => "refused",
+            Self::TooWide(_) => "too_wide",
             Self::Unknown(_) => "unknown",
             Self::NotRecorded(_) => "not_recorded",
         }
@@ -237,6 +238,7 @@ impl fmt::Display for ActionResult {
             Self::Conflict(why) => write!(f, "called off, somebody else is acting on it: {why}"),
             Self::Cancelled(why) => write!(f, "cancelled by somebody else: {why}"),
             Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::TooWide(radius) => write!(f, "called off, {radius}"),
             Self::Unknown(why) => write!(f, "outcome not known: {why}"),
             Self::NotRecorded(why) => write!(f, "called off, it could not be recorded: {why}"),
         }

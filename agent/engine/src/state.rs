@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::blast::BlastRadius;
 use crate::observation::Activity;
 
 /// What a service is doing, in the order in which the engine asks.
@@ -118,6 +119,8 @@ pub enum Hold {
         /// What the supervisor said.
         reason: String,
     },
+    /// Acting would restart or stop other units, which `may_affect` does not allow.
+    BlastRadius(BlastRadius),
 }
 
 impl Hold {
@@ -141,6 +144,7 @@ impl Hold {
             Self::BootGrace => "boot_grace",
             Self::Store => "store",
             Self::Refused { .. } => "refused",
+            Self::BlastRadius(_) => "blast_radius",
         }
     }
 }
@@ -165,6 +169,7 @@ impl fmt::Display for Hold {
             Self::BootGrace => f.write_str("the host has just booted"),
             Self::Store => f.write_str("the store cannot be written, so nothing is done"),
             Self::Refused { reason } => write!(f, "cannot be restarted: {reason}"),
+            Self::BlastRadius(radius) => write!(f, "not restarted: {radius}; `may_affect` does not allow that"),
         }
     }
 }

@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Activity, Cause, Event, Hold, HostMemory, HostPolicy, Intent, Mode, NotificationKind, OnCleanExit,
-    OperatorRequest, RequestError, Resolution, Severity, State, TargetState, Time, Verb,
+    ActionResult, Activity, BlastRadius, Cause, Event, Happening, Hold, HostMemory, HostPolicy, Intent, Mode,
+    NotificationKind, OnCleanExit, OperatorRequest, RequestError, Resolution, Severity, State, TargetState, Time, Verb,
 };
 use world::{Start, Toy, World};
 
@@ -449,6 +449,48 @@ fn refusal_is_told_and_not_repeated_until_something_changes() {
 }
 
 #[test]
+fn restart_that_would_hurt_others_is_held_and_asked_about_again_later() {
+    let radius = BlastRadius {
+        restarts: vec!["worker.service".into()],
+        ..BlastRadius::default()
+    };
+    let mut world = shop(Toy::new("shop"));
+    world.next_result = Some(ActionResult::TooWide(radius.clone()));
+    world.kill("shop");
+    world.run(9 * 60);
+    assert_eq!(world.actions.len(), 1);
+    let snapshot = world.snapshot("shop");
+    assert_eq!(snapshot.hold, Some(Hold::BlastRadius(radius)));
+    assert_eq!(snapshot.attempts_left, 5, "what was not done is not spent");
+    assert_eq!(world.message_kinds(), ["fired"]);
+    // Whatever stood in the way is gone.
+    world.run(120);
+    assert_eq!(world.actions.len(), 2);
+    assert_eq!(world.state("shop"), State::Healthy);
+    assert_eq!(world.message_kinds(), ["fired", "resolved"]);
+}
+
+#[test]
+fn refusal_leaves_what_probes_have_found() {
+    let mut world = shop(Toy::new("shop"));
+    world.next_result = Some(ActionResult::TooWide(BlastRadius::default()));
+    world.hang("shop");
+    world.run(60);
+    assert_eq!(world.actions.len(), 1);
+    let told = &world.messages[0];
+    assert!(told.doing.contains("may_affect"), "{told:?}");
+    let states: Vec<State> = world
+        .reports
+        .iter()
+        .filter_map(|report| match report.what {
+            Happening::StateChanged { to, .. } => Some(to),
+            _ => None,
+        })
+        .collect();
+    assert!(states.ends_with(&[State::Restarting, State::Held]), "{states:?}");
+}
+
+#[test]
 fn unknown_outcome_is_judged_by_what_is_seen_and_never_repeated_blindly() {
     let mut world = shop(Toy::new("shop"));
     world.next_result = Some(ActionResult::Unknown("no reply".into()));
@@ -586,6 +628,87 @@ fn dependency_speaks_for_its_dependents_but_not_for_ever() {
         1
     );
     assert!(world.actions.iter().all(|(_, action)| action.service.as_str() == "db"));
+}
+
+/// Down because what it is bound to went down.
+fn taken_along() -> TargetState {
+    TargetState::Down {
+        intent: Intent::DependencyStop,
+        cause: Cause::Exited { code: 0 },
+    }
+}
+
+fn actions_on(world: &World, name: &str) -> usize {
+    let on = |action: &&(sentinel_engine::Time, sentinel_engine::Action)| action.1.service.as_str() == name;
+    world.actions.iter().filter(on).count()
+}
+
+#[test]
+fn stop_together_with_a_dependency_is_not_undone_when_that_one_crashes_later() {
+    for agent_killed in [false, true] {
+        let mut world = World::new([Toy::new("db"), Toy::new("web").after(&["db"])]);
+        world.run(120);
+        world.stop("db");
+        world.set_state("web", taken_along());
+        world.run(60);
+        assert_eq!(world.state("web"), State::Stopped);
+        world.start("db");
+        world.run(60);
+        if agent_killed {
+            world.crash_agent();
+        }
+        world.kill("db");
+        world.run(120);
+        assert_eq!(world.state("db"), State::Healthy);
+        assert_eq!(world.state("web"), State::Stopped);
+        assert_eq!((actions_on(&world, "db"), actions_on(&world, "web")), (1, 0));
+        // Until somebody starts it.
+        world.start("web");
+        world.run(60);
+        assert_eq!(world.state("web"), State::Healthy);
+    }
+}
+
+#[test]
+fn stop_together_with_a_dependency_ends_an_outage_of_its_own() {
+    let mut world = World::new([Toy::new("db"), Toy::new("web").after(&["db"]).starting(Start::Deaf)]);
+    world.run(120);
+    world.kill("web");
+    world.run(300);
+    let before = actions_on(&world, "web");
+    assert!(before > 0);
+    // A stop of both: to start the one would start the other as well.
+    world.set_state("web", taken_along());
+    world.stop("db");
+    world.run(3600);
+    assert_eq!((actions_on(&world, "db"), actions_on(&world, "web")), (0, before));
+    assert_eq!(world.state("web"), State::Stopped);
+}
+
+#[test]
+fn what_fell_with_a_dependency_that_its_supervisor_restarts_is_started_once() {
+    // At once, or after the dependency has come back: it may take long to stop.
+    for stops_for in [0, 1, 8] {
+        let mut world = World::new([Toy::new("db").supervised(1, 10), Toy::new("web").after(&["db"])]);
+        world.run(120);
+        world.kill("db");
+        world.set_state("web", TargetState::Busy(Activity::Stopping));
+        world.run(stops_for);
+        world.set_state("web", taken_along());
+        world.run(120);
+        assert_eq!(world.state("db"), State::Healthy, "{stops_for}");
+        assert_eq!(
+            world.state("web"),
+            State::Healthy,
+            "{stops_for}: {:#?}",
+            world.transcript()
+        );
+        assert_eq!(
+            (actions_on(&world, "db"), actions_on(&world, "web")),
+            (0, 1),
+            "{stops_for}"
+        );
+    }
 }
 
 #[test]

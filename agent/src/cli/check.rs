@@ -221,6 +221,7 @@ fn describe_service(service: &ServiceSettings) -> Value {
         "target": target_kind.map(|kind| json!({ "kind": kind, "name": target_name })),
         "probes": service.probes.iter().map(probe).collect::<Vec<_>>(),
         "after": service.service.after,
+        "may_affect": service.reach.may_affect,
         "labels": service.labels,
         "mode": mode(policy.mode),
         "severity": policy.severity,

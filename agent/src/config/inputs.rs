@@ -48,6 +48,7 @@ pub(super) struct ServiceInput {
     pub(super) tcp: Option<String>,
     pub(super) command: Option<Vec<String>>,
     pub(super) after: Vec<String>,
+    pub(super) may_affect: Option<Vec<String>>,
     #[serde(deserialize_with = "mode")]
     pub(super) mode: Option<Mode>,
     pub(super) labels: BTreeMap<String, String>,
@@ -174,6 +175,7 @@ impl ServiceInput {
             start_grace: self.start_grace.or(defaults.start_grace),
             settle: self.settle.or(defaults.settle),
             enabled: self.enabled.or(defaults.enabled),
+            may_affect: self.may_affect.or_else(|| defaults.may_affect.clone()),
             recovery: self.recovery.inherit(&defaults.recovery),
             ..self
         }

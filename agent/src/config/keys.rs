@@ -61,6 +61,10 @@ const COMMAND: Kind = Kind::List {
     of: &ARGUMENT,
     max: MAX_ENTRIES,
 };
+const UNIT_PATTERN: Kind = Kind::Text {
+    what: "the name of a unit, or a pattern",
+    rule: |text| rules::unit_pattern(text).map(drop),
+};
 const MODE: Kind = Kind::Word(&["heal", "observe"]);
 const HEADER: Kind = Kind::Text {
     what: "text",
@@ -319,6 +323,16 @@ const COMMON: &[Key] = &[
         kind: Kind::AutoOrDuration(bounds(Duration::ZERO, HOUR)),
         default: "auto",
         doc: "How long to leave what died to its own supervisor; auto looks at what that will do",
+    },
+    Key {
+        name: "may_affect",
+        kind: Kind::List {
+            of: &UNIT_PATTERN,
+            max: MAX_ENTRIES,
+        },
+        default: "[]",
+        doc: "Other units that a restart may restart or stop (`Requires=`, `BindsTo=`, `PartOf=`, `Conflicts=`), such as \
+              \"worker-*\"; those of services `after` this one always may. When others run, it is not restarted",
     },
     Key {
         name: "enabled",

@@ -34,8 +34,8 @@ pub use keys::{MAX_RECEIVERS, MAX_SERVICES, ROOT};
 pub use problem::{ConfigErrors, Place, Problem};
 pub use schema::{Bounds, Key, Kind, Rule, Section};
 pub use settings::{
-    AgentSettings, AlertSettings, CommandProbe, HttpProbe, LogFormat, ProbeSettings, ProcessTarget, ReceiverKind,
-    ReceiverSettings, ServiceSettings, Settings, Target, TcpProbe, WebhookSettings,
+    AgentSettings, AlertSettings, CommandProbe, HttpProbe, LogFormat, ProbeSettings, ProcessTarget, Reach,
+    ReceiverKind, ReceiverSettings, ServiceSettings, Settings, Target, TcpProbe, WebhookSettings,
 };
 
 /// Where the configuration is read from unless told otherwise.

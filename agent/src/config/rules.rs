@@ -291,6 +291,24 @@ pub(super) fn unit(text: &str) -> Result<String, String> {
     Ok(full)
 }
 
+/// The name of a unit of any kind, or a pattern of such names in which `*` stands for any text and `?` for one character.
+/// Takes `nginx` for `nginx.service`, like [`unit`]; what ends in `*` is left as it is.
+pub(super) fn unit_pattern(text: &str) -> Result<String, String> {
+    let has_kind = text
+        .rsplit_once('.')
+        .is_some_and(|(_, kind)| UNIT_KINDS.contains(&kind));
+    let full = if has_kind || text.ends_with('*') {
+        text.to_owned()
+    } else {
+        format!("{text}.service")
+    };
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@*?".contains(&byte);
+    if text.is_empty() || text.starts_with('.') || !full.bytes().all(legal) || full.len() > 255 {
+        return Err(format!("{} is not the name of a unit, nor a pattern", shown(text)));
+    }
+    Ok(full)
+}
+
 /// Why the agent may not restart `unit`: it would cut off the branch it sits on.
 pub(super) fn protected(unit: &str) -> Option<&'static str> {
     match unit {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use sentinel_engine::{HostPolicy, Mode, Service};
+use sentinel_engine::{HostPolicy, Mode, Service, ServiceName};
 use url::Url;
 
 /// Everything the configuration says.
@@ -66,6 +66,18 @@ pub struct ServiceSettings {
     pub probes: Vec<ProbeSettings>,
     /// Free labels for routing and messages.
     pub labels: BTreeMap<String, String>,
+    /// Which other units a restart of it may restart or stop.
+    pub reach: Reach,
+}
+
+/// Which other units a restart of a service may restart or stop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// `may_affect`: full names of units, or patterns with `*` and `?`.
+    pub may_affect: Vec<String>,
+    /// The healed services that name this one in `after`. Their units, and those of the services after them in turn,
+    /// may be taken along: the configuration says that they depend on this one, and they are watched.
+    pub dependents: Vec<ServiceName>,
 }
 
 /// What runs a service.

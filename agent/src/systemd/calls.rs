@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use zbus::{Connection, Message};
 
-use super::facts::Facts;
 use super::message::CallError;
+use super::peers::Listed;
+use super::requests::View;
 
 /// PID 1 answers in a millisecond, but not while it reloads, which takes seconds on hosts with thousands of units.
 /// Without an answer for this long, sight is lost.
@@ -41,7 +42,9 @@ pub(super) enum Purpose {
         peer: String,
     },
     /// Asked for by a [`super::Systemd`].
-    AskedRead(oneshot::Sender<Result<Facts, CallError>>),
+    AskedRead(oneshot::Sender<Result<View, CallError>>),
+    /// Asked for by a [`super::Systemd`].
+    AskedStates(oneshot::Sender<Result<Vec<Listed>, CallError>>),
     /// Asked for by a [`super::Systemd`].
     AskedReset(oneshot::Sender<Result<(), CallError>>),
     /// Asked for by a [`super::Systemd`].
@@ -74,7 +77,7 @@ impl Calls {
         let serial = message.primary_header().serial_num();
         let asked_for = matches!(
             purpose,
-            Purpose::AskedRead(_) | Purpose::AskedReset(_) | Purpose::AskedJob { .. }
+            Purpose::AskedRead(_) | Purpose::AskedStates(_) | Purpose::AskedReset(_) | Purpose::AskedJob { .. }
         );
         if !asked_for {
             self.deadlines.push_back((Instant::now() + ANSWER_WITHIN, serial));
@@ -111,6 +114,7 @@ impl Calls {
     pub(super) fn forget_abandoned(&mut self) {
         self.pending.retain(|_, purpose| match purpose {
             Purpose::AskedRead(reply) => !reply.is_closed(),
+            Purpose::AskedStates(reply) => !reply.is_closed(),
             Purpose::AskedReset(reply) => !reply.is_closed(),
             Purpose::AskedJob { reply, .. } => !reply.is_closed(),
             _ => true,

@@ -27,7 +27,7 @@ pub(super) enum ActiveState {
 }
 
 impl ActiveState {
-    fn from_word(word: &str) -> Self {
+    pub(super) fn from_word(word: &str) -> Self {
         match word {
             "inactive" => Self::Inactive,
             "failed" => Self::Failed,
@@ -193,7 +193,7 @@ impl Facts {
 }
 
 /// Reads properties of an expected type.
-struct Source<'a, 'm>(&'a Properties<'m>);
+pub(super) struct Source<'a, 'm>(pub(super) &'a Properties<'m>);
 
 impl Source<'_, '_> {
     fn text(&self, name: &str, to: &mut String) {
@@ -237,7 +237,7 @@ impl Source<'_, '_> {
     }
 
     /// The names in all of `lists`, if any of them is there.
-    fn names(&self, lists: &[&str], to: &mut Vec<String>) {
+    pub(super) fn names(&self, lists: &[&str], to: &mut Vec<String>) {
         if !lists.iter().any(|list| self.0.contains_key(list)) {
             return;
         }

@@ -9,6 +9,7 @@
 //! * [`facts`]: what PID 1 says of a unit, taken from its properties
 //! * [`tracker`]: what has to be remembered of a unit between signals, to tell a stop from a crash
 //! * [`classify`]: what it all means; [`cause`], [`supervisor`] and [`attribution`] are parts of that question
+//! * [`relations`]: what a job for one unit does to others
 //! * [`journal`]: what PID 1's journal says of a unit that went down while nobody watched
 //!
 //! With the bus:
@@ -16,9 +17,10 @@
 //! * [`watcher`]: connecting, again and again
 //! * [`session`]: the life of one connection; [`message`], [`calls`] and [`peers`] are what it speaks
 //! * [`units`]: what outlives it
-//! * [`requests`], [`restart`]: the handle, and the verbs
+//! * [`requests`], [`restart`], [`blast`]: the handle, the verbs, and what else they would hurt
 
 mod attribution;
+mod blast;
 mod calls;
 mod cause;
 mod classify;
@@ -27,6 +29,7 @@ mod journal;
 mod message;
 mod names;
 mod peers;
+mod relations;
 mod requests;
 mod restart;
 mod session;
@@ -35,5 +38,6 @@ mod tracker;
 mod units;
 mod watcher;
 
+pub use blast::MayAffect;
 pub use requests::Systemd;
 pub use watcher::{BusAddress, Watched, Watcher};

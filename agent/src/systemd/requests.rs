@@ -2,8 +2,10 @@
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::facts::Facts;
+use super::facts::{Facts, Properties};
 use super::message::{CallError, JobMethod};
+use super::peers::Listed;
+use super::relations::Relations;
 use super::watcher::Watched;
 
 /// Requests that wait for the watcher. The engine has few actions in flight; more than this is a fault, and waits.
@@ -16,14 +18,37 @@ pub struct Systemd {
     units: watch::Sender<Vec<Watched>>,
 }
 
+/// A unit as it was when PID 1 answered.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    pub(super) facts: Facts,
+    pub(super) relations: Relations,
+}
+
+impl View {
+    pub(super) fn of(properties: &Properties<'_>) -> Self {
+        let mut facts = Facts::default();
+        facts.merge(properties);
+        Self {
+            facts,
+            relations: Relations::of(properties),
+        }
+    }
+}
+
 /// What can be asked of the connection.
 #[derive(Debug)]
 pub(super) enum Request {
-    /// The facts about a unit as they are now.
+    /// A unit as it is now.
     Read {
         unit: String,
         interface: &'static str,
-        reply: oneshot::Sender<Result<Facts, CallError>>,
+        reply: oneshot::Sender<Result<View, CallError>>,
+    },
+    /// The states of these units.
+    States {
+        units: Vec<String>,
+        reply: oneshot::Sender<Result<Vec<Listed>, CallError>>,
     },
     /// `ResetFailedUnit`.
     ResetFailed {
@@ -44,6 +69,7 @@ impl Request {
         // Whoever asked may have stopped waiting.
         match self {
             Self::Read { reply, .. } => drop(reply.send(Err(CallError::NotConnected))),
+            Self::States { reply, .. } => drop(reply.send(Err(CallError::NotConnected))),
             Self::ResetFailed { reply, .. } => drop(reply.send(Err(CallError::NotConnected))),
             Self::Job { reply, .. } => drop(reply.send(Err(CallError::NotConnected))),
         }
@@ -70,9 +96,13 @@ impl Systemd {
         self.units.send_replace(units);
     }
 
-    pub(super) async fn read(&self, unit: &str, interface: &'static str) -> Result<Answer<Facts>, CallError> {
+    pub(super) async fn read(&self, unit: &str, interface: &'static str) -> Result<Answer<View>, CallError> {
         let unit = unit.to_owned();
         self.ask(|reply| Request::Read { unit, interface, reply }).await
+    }
+
+    pub(super) async fn states(&self, units: Vec<String>) -> Result<Answer<Vec<Listed>>, CallError> {
+        self.ask(|reply| Request::States { units, reply }).await
     }
 
     pub(super) async fn reset_failed(&self, unit: &str) -> Result<Answer<()>, CallError> {

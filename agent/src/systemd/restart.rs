@@ -7,24 +7,26 @@ use std::time::Duration;
 
 use sentinel_engine::{ActionResult, Activity, Instance, Verb};
 
+use super::blast::MayAffect;
 use super::cause::cause_of;
 use super::facts::{ActiveState, Facts};
 use super::message::{ALL, CallError, JobMethod, UNIT};
-use super::requests::Systemd;
+use super::requests::{Systemd, View};
 
 impl Systemd {
     /// Carries out `verb` on `unit` if it is still at the run `expected`, and waits until systemd is done with it.
     ///
-    /// Never fails otherwise than by the result. After `deadline` the outcome is unknown, and what was asked for goes on.
+    /// Does nothing when that would restart or stop other units that `may_affect` does not allow. Never fails otherwise than by the result. After `deadline` the outcome is unknown, and what was asked for goes on.
     pub async fn restart(
         &self,
         unit: &str,
         verb: Verb,
         expected: Option<&Instance>,
+        may_affect: MayAffect<'_>,
         deadline: Duration,
     ) -> ActionResult {
         let carried_out = async {
-            match self.carry_out(unit, verb, expected).await {
+            match self.carry_out(unit, verb, expected, may_affect).await {
                 Ok(result) | Err(result) => result,
             }
         };
@@ -43,9 +45,12 @@ impl Systemd {
         unit: &str,
         verb: Verb,
         expected: Option<&Instance>,
+        may_affect: MayAffect<'_>,
     ) -> Result<ActionResult, ActionResult> {
-        let before = self.look(unit, UNIT).await.map_err(|error| nothing_done(&error))?;
+        let view = self.view(unit, UNIT).await.map_err(|error| nothing_done(&error))?;
+        let before = view.facts;
         check(verb, &before, expected)?;
+        self.look_around(&view.relations, verb, may_affect).await?;
         let ended = match verb {
             Verb::Start => self.start(unit, &before).await?,
             Verb::Restart => self.try_restart(unit).await?,
@@ -133,6 +138,10 @@ impl Systemd {
     }
 
     async fn look(&self, unit: &str, interface: &'static str) -> Result<Facts, CallError> {
+        Ok(self.view(unit, interface).await?.facts)
+    }
+
+    async fn view(&self, unit: &str, interface: &'static str) -> Result<View, CallError> {
         self.read(unit, interface).await?.get().await
     }
 }

@@ -223,6 +223,11 @@ impl<'w> Session<'w> {
                 self.make(message::properties(&unit, interface), Purpose::AskedRead(reply))
                     .await
             }
+            Request::States { units, reply } => {
+                let names: Vec<&str> = units.iter().map(String::as_str).collect();
+                self.make(message::list_units(&names), Purpose::AskedStates(reply))
+                    .await
+            }
             Request::ResetFailed { unit, reply } => {
                 self.make(message::reset_failed(&unit), Purpose::AskedReset(reply))
                     .await

@@ -114,6 +114,7 @@ impl Watcher {
 mod tests {
     use sentinel_engine::{ActionResult, TargetState, Verb};
 
+    use super::super::blast::MayAffect;
     use super::*;
 
     #[tokio::test]
@@ -137,7 +138,13 @@ mod tests {
             "{observation:?}"
         );
         let result = systemd
-            .restart("a.service", Verb::Start, None, Duration::from_secs(10))
+            .restart(
+                "a.service",
+                Verb::Start,
+                None,
+                MayAffect::Anything,
+                Duration::from_secs(10),
+            )
             .await;
         assert!(matches!(result, ActionResult::Outdated(_)), "{result:?}");
         assert!(!running.is_finished());
@@ -145,7 +152,13 @@ mod tests {
         running.abort();
         let _ = running.await;
         let result = systemd
-            .restart("a.service", Verb::Start, None, Duration::from_secs(10))
+            .restart(
+                "a.service",
+                Verb::Start,
+                None,
+                MayAffect::Anything,
+                Duration::from_secs(10),
+            )
             .await;
         assert!(matches!(result, ActionResult::Outdated(_)), "{result:?}");
     }

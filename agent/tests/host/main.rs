@@ -13,6 +13,7 @@
 mod host;
 
 mod agent_killed;
+mod blast;
 mod delivery;
 mod disk_full;
 mod lab;

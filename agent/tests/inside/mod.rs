@@ -1,5 +1,6 @@
 //! What runs inside a test host, as root.
 
+mod blast;
 mod scenarios;
 mod sight;
 mod verbs;

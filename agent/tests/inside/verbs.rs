@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sentinel::systemd::MayAffect;
 use sentinel_engine::{ActionResult, Instance, Intent, Verb};
 use tokio::time::Instant;
 
@@ -10,7 +11,7 @@ use super::{BOUND, Watch, property, run, sh};
 impl Watch {
     async fn act(&self, unit: &str, verb: Verb, expected: Option<&Instance>) -> ActionResult {
         self.systemd
-            .restart(&format!("{unit}.service"), verb, expected, BOUND)
+            .restart(&format!("{unit}.service"), verb, expected, MayAffect::Only(&[]), BOUND)
             .await
     }
 }
@@ -140,7 +141,13 @@ fn an_operator_wins() {
         // A deadline is no failure.
         let result = watch
             .systemd
-            .restart("slow.service", Verb::Start, None, Duration::from_millis(100))
+            .restart(
+                "slow.service",
+                Verb::Start,
+                None,
+                MayAffect::Only(&[]),
+                Duration::from_millis(100),
+            )
             .await;
         assert!(matches!(result, ActionResult::Unknown(_)), "{result:?}");
 

@@ -7,7 +7,7 @@ use crate::event::ActionResult;
 use crate::ids::ActionId;
 use crate::memory::Attempt;
 use crate::report::{Happening, Resolution};
-use crate::state::State;
+use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -17,6 +17,10 @@ pub(super) const ACTION_LIMIT: Duration = Duration::from_secs(300);
 
 /// When nothing was done for a reason outside the service, the next look comes after this.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// When acting would hurt others, whether they still run is asked again this much later. A human has been told by
+/// then; this is for what needs none, such as a job that happened to run, and each time is an entry in the timeline.
+const LOOK_AROUND_AGAIN: Duration = Duration::from_secs(10 * 60);
 
 impl Machine {
     /// Goes on after a restart of the agent. An attempt that was under way counts as spent and is judged by what is
@@ -66,6 +70,10 @@ impl Machine {
             cx,
         );
         self.unsaved = true;
+        // Unless it is known that nothing will be done, what probes have said is history.
+        if !matches!(result, ActionResult::Refused(_) | ActionResult::TooWide(_)) {
+            self.restart_health();
+        }
         match result {
             ActionResult::Done | ActionResult::Unknown(_) => self.await_proof(cx.now),
             ActionResult::Failed(reason) => self.fail_attempt(reason, cx),
@@ -79,7 +87,12 @@ impl Machine {
             }
             ActionResult::Refused(reason) => {
                 self.take_back(cx);
-                self.refused = Some(reason);
+                self.refused = Some(Hold::Refused { reason });
+            }
+            ActionResult::TooWide(radius) => {
+                self.take_back(cx);
+                self.refused = Some(Hold::BlastRadius(radius));
+                self.memory.next_attempt = Some(cx.now + LOOK_AROUND_AGAIN);
             }
         }
     }
@@ -94,7 +107,6 @@ impl Machine {
         if let Some(attempt) = &mut self.memory.attempt {
             attempt.ended_at = Some(now);
         }
-        self.restart_health();
         self.timers.set(Timer::Probe, now);
     }
 

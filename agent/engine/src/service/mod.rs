@@ -7,6 +7,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `sight.rs` | takes in observations; tells runs apart |
+//! | `bound.rs` | what goes down with something else |
 //! | `probing.rs` | when to probe; takes in outcomes |
 //! | `recovery.rs` | down for certain: every reason not to act, then the act |
 //! | `attempt.rs` | from the act to its proof |
@@ -14,6 +15,7 @@
 //! | `operator.rs` | what operators ask for |
 
 mod attempt;
+mod bound;
 mod incident;
 mod operator;
 mod probing;
@@ -21,6 +23,8 @@ mod recovery;
 mod sight;
 
 use std::collections::VecDeque;
+
+use self::bound::Bound;
 
 use crate::cause::Cause;
 use crate::command::Command;
@@ -53,6 +57,10 @@ pub(crate) struct Machine {
     calm_until: Option<Time>,
     /// Since when the target has been down.
     down_since: Option<Time>,
+    /// When the last run was seen to end.
+    left: Option<Time>,
+    /// When it last went down by itself, unless it was stopped since.
+    fell: Option<Time>,
     /// Health by probes of the present instance.
     health: Health,
     /// The awaited probe round.
@@ -62,7 +70,7 @@ pub(crate) struct Machine {
     /// Whether the log last said up or down.
     said_up: Option<bool>,
     /// Why the target cannot be acted on, until it changes.
-    refused: Option<String>,
+    refused: Option<Hold>,
     /// The action that holds one of the host's slots, and since when.
     in_flight: Option<(ActionId, Time)>,
     /// A counted attempt that was given up before its answer came.
@@ -83,6 +91,8 @@ pub(crate) struct Context<'a> {
     pub(crate) host: &'a mut Host,
     /// The first of `after` that is down.
     pub(crate) dependency: Option<DependencyDown>,
+    /// When those of `after` last went down by themselves.
+    pub(crate) fell: Vec<Time>,
     pub(crate) out: &'a mut VecDeque<Command>,
 }
 
@@ -90,8 +100,10 @@ pub(crate) struct Context<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct DependencyDown {
     pub(crate) name: ServiceName,
-    /// Whether it failed; otherwise somebody stopped it.
+    /// Whether it failed.
     pub(crate) failed: bool,
+    /// Whether somebody stopped it.
+    pub(crate) stopped: bool,
 }
 
 impl Context<'_> {
@@ -111,6 +123,8 @@ impl Machine {
             instance_since: cx.now,
             calm_until: None,
             down_since: None,
+            left: None,
+            fell: None,
             health: Health::default(),
             awaited: None,
             rounds: 0,
@@ -136,6 +150,7 @@ impl Machine {
     pub(crate) fn evaluate(&mut self, cx: &mut Context<'_>) {
         self.timers.clear_derived();
         self.expire(cx);
+        self.note_fall(cx.now);
         let mut hold = None;
         let state = self.judge(cx, &mut hold);
         self.enter(state, hold, cx);
@@ -202,16 +217,17 @@ impl Machine {
             Intent::OperatorStop => "stopped by an operator",
             Intent::ConflictStop => "stopped because something that conflicts with it was started",
             Intent::NotApplicable => "its start conditions are not met",
-            // When what it was bound to failed, it is part of that outage. Otherwise somebody stopped both.
-            Intent::DependencyStop if self.memory.incident.is_none() && !cx.dependency_failed() => {
-                "stopped together with something it is bound to"
-            }
+            Intent::DependencyStop if !latched => match self.judge_bound(cx) {
+                Bound::Fell => return None,
+                Bound::Unsure => return Some(State::Settling),
+                Bound::Stopped => "stopped together with something it is bound to",
+            },
             Intent::CleanExit if self.service.policy.on_clean_exit == OnCleanExit::Ignore => "ended by itself",
             // The same run that was stopped on purpose may show as failed afterwards.
             _ if latched => "stopped on purpose",
             _ => return None,
         };
-        if intent != Intent::DependencyStop && self.memory.stopped != instance {
+        if !self.start_was_refused() && self.memory.stopped != instance {
             self.memory.stopped = instance;
             self.unsaved = true;
         }
@@ -256,7 +272,7 @@ impl Machine {
     /// Whether the service is down, and for certain.
     fn judge_down(&mut self, cx: &mut Context<'_>) -> Down {
         if let Some(reason) = self.unusable().map(str::to_owned) {
-            self.refused = Some(reason.clone());
+            self.refused = Some(Hold::Refused { reason: reason.clone() });
             let cause = Cause::Unusable { reason };
             self.went_down(&cause, None, cx);
             return Down::Confirmed(cause);
@@ -435,10 +451,10 @@ impl Machine {
 
     /// This service as those after it see it, when it is down.
     pub(crate) fn as_dependency(&self) -> Option<DependencyDown> {
-        let failed = self.memory.incident.is_some();
         self.blocks_dependents().then(|| DependencyDown {
             name: self.service.name.clone(),
-            failed,
+            failed: self.memory.incident.is_some(),
+            stopped: self.state == State::Stopped,
         })
     }
 

@@ -31,16 +31,16 @@ impl Machine {
 
     /// The first reason not to act now.
     fn obstacle(&mut self, cx: &mut Context<'_>) -> Option<(State, Hold)> {
-        let policy = &self.service.policy;
         if !self.service.has_target {
             return Some((State::Held, Hold::NoTarget));
         }
         if self.is_blind() {
             return Some((State::Held, Hold::Blind));
         }
-        if let Some(reason) = &self.refused {
-            return Some((State::Held, Hold::Refused { reason: reason.clone() }));
+        if let Some(hold) = self.refusal(cx.now) {
+            return Some((State::Held, hold));
         }
+        let policy = &self.service.policy;
         match self.target_down() {
             Some((Intent::Unclear, _)) => return Some((State::Held, Hold::Unclear)),
             Some((Intent::CleanExit, _)) if policy.on_clean_exit == OnCleanExit::Alert => {
@@ -84,6 +84,17 @@ impl Machine {
             return Some((State::Throttled, Hold::Throttled));
         }
         None
+    }
+
+    /// Why the target cannot be acted on. What a restart would hurt may end by itself, so that is asked again later.
+    fn refusal(&mut self, now: Time) -> Option<Hold> {
+        if let Some(Hold::BlastRadius(_)) = self.refused {
+            match self.memory.next_attempt.filter(|at| *at > now) {
+                Some(at) => self.timers.set(Timer::Attempt, at),
+                None => self.refused = None,
+            }
+        }
+        self.refused.clone()
     }
 
     /// Attempts allowed within the window.
@@ -143,6 +154,10 @@ impl Machine {
         } else {
             Verb::Restart
         };
+        if verb == Verb::Restart {
+            // What is bound to it goes down with it.
+            self.fell = Some(cx.now);
+        }
         let expected = self.instance().cloned();
         let id = cx.host.new_action();
         cx.host.in_flight += 1;
@@ -156,7 +171,8 @@ impl Machine {
             ended_at: None,
         });
         self.unsaved = true;
-        self.restart_health();
+        // What is asked now says nothing of the run to come. What is known stays, should nothing be done.
+        self.awaited = None;
         let incident = self.memory.incident.as_ref().map(|incident| incident.id);
         let attempt = ordinal.unwrap_or(0);
         let action = Action {

@@ -33,6 +33,7 @@ impl Machine {
         if new_run {
             self.instance_since = cx.now.back(observation.age.unwrap_or_default());
         }
+        let ran = self.runs();
         let down = matches!(observation.state, TargetState::Down { .. });
         // Another run that went down is left to its supervisor anew.
         let before = self.down_since.filter(|_| !new_run);
@@ -46,6 +47,9 @@ impl Machine {
             instance,
             ..observation
         });
+        if !blind {
+            self.note_end(ran, cx.now);
+        }
         if new_run || down {
             self.restart_health();
             self.interrupt_health();

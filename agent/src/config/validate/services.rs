@@ -1,15 +1,15 @@
 //! `[services.*]`, with what they inherit from `[defaults]`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use sentinel_engine::{Mode, Policy, Service};
+use sentinel_engine::{Mode, Policy, Service, ServiceName};
 
 use super::{order, probes, target};
 use crate::config::findings::{Findings, join};
 use crate::config::inputs::{RecoveryInput, ServiceInput};
 use crate::config::rules;
-use crate::config::settings::ServiceSettings;
+use crate::config::settings::{Reach, ServiceSettings, Target};
 
 /// A probe's deadline, unless `timeout` says otherwise or `interval` is shorter.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -46,7 +46,26 @@ pub(super) fn settings(
         .iter()
         .filter_map(|service| Some((service.service.name.as_str(), service.target.as_ref()?)));
     target::check_unique(targets, findings);
+    note_dependents(&mut services);
     services
+}
+
+/// Tells each service which others come after it and may be taken along. Those that are only observed may not.
+fn note_dependents(services: &mut [ServiceSettings]) {
+    let mut dependents: HashMap<ServiceName, Vec<ServiceName>> = HashMap::new();
+    for service in services.iter().map(|settings| &settings.service) {
+        if service.policy.mode == Mode::Heal {
+            for dependency in &service.after {
+                dependents
+                    .entry(dependency.clone())
+                    .or_default()
+                    .push(service.name.clone());
+            }
+        }
+    }
+    for settings in services {
+        settings.reach.dependents = dependents.remove(&settings.service.name).unwrap_or_default();
+    }
 }
 
 fn service(
@@ -103,10 +122,27 @@ fn service(
             after: input.after.iter().map(|name| name.as_str().into()).collect(),
             policy,
         },
-        target,
         probes,
         labels: input.labels,
+        reach: Reach {
+            may_affect: may_affect(&path, input.may_affect, target.as_ref(), findings),
+            dependents: Vec::new(),
+        },
+        target,
     }
+}
+
+/// The patterns of `may_affect`, which say something about units only.
+fn may_affect(path: &str, input: Option<Vec<String>>, target: Option<&Target>, findings: &mut Findings) -> Vec<String> {
+    let key = join(path, "may_affect");
+    if !matches!(target, Some(Target::Unit(_))) && findings.has(&key) && !findings.is_bad(path) {
+        findings.wrong(&key, "means nothing without `unit`");
+    }
+    let patterns = input.unwrap_or_default();
+    patterns
+        .iter()
+        .filter_map(|text| rules::unit_pattern(text).ok())
+        .collect()
 }
 
 fn policy(input: &ServiceInput, mode: Mode, notify_after: Duration) -> Policy {

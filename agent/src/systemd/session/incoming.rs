@@ -7,10 +7,11 @@ use zbus::message::Type;
 
 use super::super::attribution::SHUTDOWN_TARGET;
 use super::super::calls::Purpose;
-use super::super::facts::{Facts, JobId, Properties};
+use super::super::facts::{JobId, Properties};
 use super::super::message::{self, BUS, CallError, LOGIND, MANAGER, SYSTEMD, UNIT};
 use super::super::names::{type_interface, unit_path};
 use super::super::peers::listed;
+use super::super::requests::View;
 use super::{ENDED_KEPT, Lost, OWNER_GONE_MAX, RELOAD_MAX, Session};
 
 impl Session<'_> {
@@ -199,7 +200,7 @@ impl Session<'_> {
                 self.gathered(&unit, generation, |gathering| gathering.facts(&peer, properties))
                     .await
             }
-            Purpose::AskedRead(_) | Purpose::AskedReset(_) | Purpose::AskedJob { .. } => {
+            Purpose::AskedRead(_) | Purpose::AskedStates(_) | Purpose::AskedReset(_) | Purpose::AskedJob { .. } => {
                 self.pass_on(purpose, message, error).await
             }
         }
@@ -226,16 +227,16 @@ impl Session<'_> {
     async fn pass_on(&mut self, purpose: Purpose, message: &Message, error: Option<CallError>) -> Result<(), Lost> {
         match purpose {
             Purpose::AskedRead(reply) => {
-                let facts = match (error, message.body().deserialize::<(Properties<'_>,)>()) {
+                let view = match (error, message.body().deserialize::<(Properties<'_>,)>()) {
                     (Some(error), _) => Err(error),
                     (None, Err(_)) => Err(CallError::Unexpected),
-                    (None, Ok((properties,))) => {
-                        let mut facts = Facts::default();
-                        facts.merge(&properties);
-                        Ok(facts)
-                    }
+                    (None, Ok((properties,))) => Ok(View::of(&properties)),
                 };
-                let _ = reply.send(facts);
+                let _ = reply.send(view);
+            }
+            Purpose::AskedStates(reply) => {
+                let rows = error.map_or_else(|| listed(message).ok_or(CallError::Unexpected), Err);
+                let _ = reply.send(rows);
             }
             Purpose::AskedReset(reply) => {
                 let _ = reply.send(error.map_or(Ok(()), Err));

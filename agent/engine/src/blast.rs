@@ -1,0 +1,63 @@
+//! What a recovery action would do to others.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a recovery action of one target would do to other units, and nobody has allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlastRadius {
+    /// Units that run and would be restarted, by name.
+    pub restarts: Vec<String>,
+    /// Units that run and would be stopped, by name.
+    pub stops: Vec<String>,
+    /// At least this many more than are named.
+    pub more: usize,
+}
+
+impl fmt::Display for BlastRadius {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut before = "it would ";
+        for (verb, units) in [("restart", &self.restarts), ("stop", &self.stops)] {
+            for (index, unit) in units.iter().enumerate() {
+                if index == 0 {
+                    write!(f, "{before}{verb} `{unit}`")?;
+                } else {
+                    write!(f, ", `{unit}`")?;
+                }
+                before = ", and ";
+            }
+        }
+        if self.more > 0 {
+            write!(f, ", and {} more", self.more)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_as_a_sentence() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        for (restarts, stops, more, words) in [
+            (&["a.service"][..], &[][..], 0, "it would restart `a.service`"),
+            (
+                &["a", "b"],
+                &["c", "d"],
+                0,
+                "it would restart `a`, `b`, and stop `c`, `d`",
+            ),
+            (&[], &["c"], 2, "it would stop `c`, and 2 more"),
+        ] {
+            let radius = BlastRadius {
+                restarts: names(restarts),
+                stops: names(stops),
+                more,
+            };
+            assert_eq!(radius.to_string(), words);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What goes down together with what it is bound to: part of that one's outage, or stopped by whoever stopped that one.
+//!
+//! systemd takes a unit along (`BindsTo=`, `Requires=`, `PartOf=`) without a word about why, and does not bring it back.
+//! Only the other one's own end tells: when it fell by itself at the same time, this is one outage, and both are brought
+//! back. Otherwise somebody stopped both, and that is remembered for the run that was stopped: what the other one does
+//! later, when it has been started again, is another story.
+
+use std::time::Duration;
+
+use super::{Context, Machine};
+use crate::cause::Cause;
+use crate::observation::{Activity, Intent, TargetState};
+use crate::time::Time;
+use crate::timers::Timer;
+
+/// How far apart two ends may be seen, in either order, to belong together. Jobs of one transaction follow each other
+/// within milliseconds; what takes long to stop began to stop then.
+const TOGETHER: Duration = Duration::from_secs(2);
+
+/// What became of a target that was taken along.
+pub(super) enum Bound {
+    /// It is part of an outage.
+    Fell,
+    /// The news of the other one may still be on its way.
+    Unsure,
+    /// It was stopped on purpose.
+    Stopped,
+}
+
+impl Machine {
+    /// Notes when the target ceased to run; `ran` says whether it did just before.
+    pub(super) fn note_end(&mut self, ran: bool, now: Time) {
+        if self.runs() {
+            self.left = None;
+        } else if ran {
+            self.left = Some(now);
+        }
+    }
+
+    /// Notes when the target last went down by itself. That stays so when it runs again: what was bound to it may take
+    /// longer to go down than it takes to come back.
+    pub(super) fn note_fall(&mut self, now: Time) {
+        let state = self.sight.as_ref().map(|sight| &sight.state);
+        match state {
+            Some(
+                TargetState::Busy(Activity::AutoRestart)
+                | TargetState::Down {
+                    intent: Intent::Crash | Intent::CleanExit | Intent::Unclear,
+                    ..
+                },
+            ) => {
+                let since = self.left.or(self.down_since).or(self.fell);
+                self.fell = since.or(Some(now));
+            }
+            // That one was taken along itself: see `judge_bound`.
+            Some(TargetState::Down {
+                intent: Intent::DependencyStop,
+                ..
+            }) => {}
+            Some(TargetState::Down { .. }) => self.fell = None,
+            _ => {}
+        }
+    }
+
+    /// When it last went down by itself, or was taken down by the agent.
+    pub(crate) fn fell(&self) -> Option<Time> {
+        self.fell
+    }
+
+    /// Whether what took the target along had failed.
+    pub(super) fn judge_bound(&mut self, cx: &Context<'_>) -> Bound {
+        let stopped = cx.dependency.as_ref().is_some_and(|dependency| dependency.stopped);
+        let fell = !stopped
+            && if self.start_was_refused() {
+                self.memory.incident.is_some() || cx.dependency_failed()
+            } else {
+                self.fell_along(cx)
+            };
+        if fell {
+            self.fell = self.left.or(self.fell).or(Some(cx.now));
+            return Bound::Fell;
+        }
+        self.fell = None;
+        let sure = self.down_since.unwrap_or(cx.now) + TOGETHER;
+        if !stopped && !self.service.after.is_empty() && cx.now < sure {
+            self.timers.set(Timer::Settle, sure);
+            return Bound::Unsure;
+        }
+        Bound::Stopped
+    }
+
+    /// Somebody asked for its start, and what it needs could not be started.
+    pub(super) fn start_was_refused(&self) -> bool {
+        matches!(self.target_down(), Some((Intent::DependencyStop, Cause::Dependency)))
+    }
+
+    fn fell_along(&self, cx: &Context<'_>) -> bool {
+        let incident = self.memory.incident.as_ref();
+        if incident.is_some_and(|incident| incident.cause == Cause::Dependency) {
+            return true;
+        }
+        let Some(left) = self.left else {
+            // Nobody saw it go.
+            return cx.dependency_failed();
+        };
+        cx.fell
+            .iter()
+            .any(|fell| fell.since(left).max(left.since(*fell)) <= TOGETHER)
+    }
+}

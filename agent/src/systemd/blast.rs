@@ -1,0 +1,273 @@
+//! The blast radius of an action: which units that run it would restart or stop beside the one it is for.
+//!
+//! It is found out right before the act, from what PID 1 says at that moment, and not when the unit goes down: what
+//! runs changes with every minute of an outage, and a healthy unit costs nothing. What starts to run between the answer
+//! and the job, a millisecond later, is not protected.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use sentinel_engine::{ActionResult, BlastRadius, Verb};
+
+use super::facts::ActiveState;
+use super::message::{CallError, UNIT};
+use super::relations::{Effect, Relations};
+use super::requests::Systemd;
+
+/// Units looked at for one action. Hosts have some 300; a closure that is larger is an isolation, not a restart.
+const UNITS_MAX: usize = 512;
+
+/// Units read at once: PID 1 answers one after the other anyway.
+const READS_AT_ONCE: usize = 16;
+
+/// PID 1 answers in a millisecond, but not while it reloads. Whoever has to wait longer asks again later.
+const FOUND_WITHIN: Duration = Duration::from_secs(5);
+
+/// Units named in a refusal. More would only hide the first.
+const NAMED_MAX: usize = 16;
+
+/// Which other units an action may restart or stop.
+#[derive(Clone, Copy, Debug)]
+pub enum MayAffect<'a> {
+    /// Every one, without looking: an operator asked for it, as with `systemctl restart`.
+    Anything,
+    /// Those whose name matches one of these patterns, in which `*` stands for any text and `?` for one character.
+    Only(&'a [String]),
+}
+
+impl MayAffect<'_> {
+    fn is_anything(self) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Only(patterns) => patterns.iter().any(|pattern| pattern == "*"),
+        }
+    }
+
+    fn allows(self, names: &[String]) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Only(patterns) => {
+                let allowed = |name: &String| patterns.iter().any(|pattern| matches(pattern, name));
+                names.iter().any(allowed)
+            }
+        }
+    }
+}
+
+/// A unit that would be restarted or stopped, by all its names, the canonical one first.
+type Affected = (Effect, Vec<String>);
+
+impl Systemd {
+    /// Answers an error unless `verb` on the unit with these relations leaves alone what `may_affect` does not allow.
+    pub(super) async fn look_around(
+        &self,
+        unit: &Relations,
+        verb: Verb,
+        may_affect: MayAffect<'_>,
+    ) -> Result<(), ActionResult> {
+        if may_affect.is_anything() {
+            return Ok(());
+        }
+        let affected = tokio::time::timeout(FOUND_WITHIN, self.affected(unit, verb));
+        let unknown = "what else would be restarted or stopped could not be found out";
+        match affected.await {
+            Ok(Ok((affected, complete))) => judge(&affected, complete, may_affect),
+            Ok(Err(error)) => Err(ActionResult::Outdated(format!("{unknown}: {error}"))),
+            Err(_elapsed) => Err(ActionResult::Outdated(format!("{unknown} in time"))),
+        }
+    }
+
+    /// The units that `verb` would restart or stop, and whether these are all.
+    async fn affected(&self, unit: &Relations, verb: Verb) -> Result<(Vec<Affected>, bool), CallError> {
+        let effect = match verb {
+            Verb::Start => Effect::Start,
+            Verb::Restart => Effect::Restart,
+        };
+        let mut affected = Vec::new();
+        let mut seen: BTreeSet<(String, Effect)> = BTreeSet::new();
+        let mut next = vec![(effect, unit.clone())];
+        while !next.is_empty() {
+            let mut asked: Vec<(String, Effect)> = Vec::new();
+            for (effect, relations) in &next {
+                for (name, effect) in relations.consequences(*effect) {
+                    let consequence = (name.to_owned(), effect);
+                    if !unit.names.contains(&consequence.0) && seen.insert(consequence.clone()) {
+                        asked.push(consequence);
+                    }
+                }
+            }
+            if seen.len() > UNITS_MAX {
+                return Ok((affected, false));
+            }
+            next = self.reached(asked).await?;
+            for (effect, relations) in &next {
+                if *effect != Effect::Start {
+                    affected.push((*effect, relations.names.clone()));
+                }
+            }
+        }
+        Ok((affected, true))
+    }
+
+    /// Those of these units to which the effect applies, with their relations.
+    async fn reached(&self, asked: Vec<(String, Effect)>) -> Result<Vec<(Effect, Relations)>, CallError> {
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: BTreeSet<&String> = asked.iter().map(|(name, _)| name).collect();
+        let states = self.states(names.into_iter().cloned().collect()).await?.get().await?;
+        let applies = |(name, effect): &(String, Effect)| {
+            let state = states.iter().find(|row| row.id == *name);
+            state.is_some_and(|row| effect.applies(ActiveState::from_word(&row.active_state)))
+        };
+        let asked: Vec<(String, Effect)> = asked.into_iter().filter(applies).collect();
+        let mut reached = Vec::with_capacity(asked.len());
+        for chunk in asked.chunks(READS_AT_ONCE) {
+            let mut answers = Vec::with_capacity(chunk.len());
+            for (name, _) in chunk {
+                answers.push(self.read(name, UNIT).await?);
+            }
+            for ((name, effect), answer) in chunk.iter().zip(answers) {
+                let mut relations = answer.get().await?.relations;
+                relations.names.retain(|other| other != name);
+                relations.names.insert(0, name.clone());
+                reached.push((*effect, relations));
+            }
+        }
+        Ok(reached)
+    }
+}
+
+fn judge(affected: &[Affected], complete: bool, may_affect: MayAffect<'_>) -> Result<(), ActionResult> {
+    let mut radius = BlastRadius::default();
+    let mut others: Vec<&str> = Vec::new();
+    for (effect, names) in affected {
+        let name = names.first().map_or("", String::as_str);
+        if may_affect.allows(names) {
+            others.push(name);
+        } else if radius.restarts.len() + radius.stops.len() == NAMED_MAX {
+            radius.more += 1;
+        } else if *effect == Effect::Stop {
+            radius.stops.push(name.to_owned());
+        } else {
+            radius.restarts.push(name.to_owned());
+        }
+    }
+    if !complete {
+        radius.more += 1;
+    }
+    if radius != BlastRadius::default() {
+        radius.restarts.sort_unstable();
+        radius.stops.sort_unstable();
+        return Err(ActionResult::TooWide(radius));
+    }
+    if !others.is_empty() {
+        let others = others.join(" ");
+        tracing::info!(others, "Other units are restarted or stopped along, as is allowed");
+    }
+    Ok(())
+}
+
+/// Whether `text` is what `pattern` says: `*` is any text, `?` any one character.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut at, mut in_text) = (0, 0);
+    // Where the last star stood, and how much of the text it has taken.
+    let mut star: Option<(usize, usize)> = None;
+    while in_text < text.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, in_text));
+                at += 1;
+            }
+            Some(byte) if *byte == b'?' || *byte == text[in_text] => {
+                at += 1;
+                in_text += 1;
+            }
+            _ => match star {
+                Some((star_at, taken)) => {
+                    star = Some((star_at, taken + 1));
+                    at = star_at + 1;
+                    in_text = taken + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(effect: Effect, names: &[&str]) -> Affected {
+        (effect, names.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn what_is_not_allowed_is_named() {
+        let affected = [
+            unit(Effect::Restart, &["worker-2.service"]),
+            unit(Effect::Restart, &["app.service", "shop.service"]),
+            unit(Effect::Stop, &["rival.service"]),
+        ];
+        for (patterns, words) in [
+            (
+                &[][..],
+                Some("restart `app.service`, `worker-2.service`, and stop `rival.service`"),
+            ),
+            (&["worker-*.service", "r*"], Some("restart `app.service`")),
+            (&["worker-?.service", "shop.service", "rival.service"], None),
+            (&["*"], None),
+        ] {
+            let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+            let judged = judge(&affected, true, MayAffect::Only(&patterns));
+            let told = judged.err().map(|result| match result {
+                ActionResult::TooWide(radius) => radius.to_string(),
+                other => panic!("{other:?}"),
+            });
+            let words = words.map(|words| format!("it would {words}"));
+            assert_eq!(told, words, "{patterns:?}");
+        }
+    }
+
+    #[test]
+    fn a_radius_that_was_not_measured_to_its_end_is_too_wide() {
+        assert!(judge(&[], true, MayAffect::Only(&[])).is_ok());
+        assert!(judge(&[], false, MayAffect::Only(&["a*".to_owned()])).is_err());
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let affected: Vec<Affected> = (0..40)
+            .map(|number| unit(Effect::Stop, &[&number.to_string()]))
+            .collect();
+        let Err(ActionResult::TooWide(radius)) = judge(&affected, true, MayAffect::Only(&[])) else {
+            panic!("too wide");
+        };
+        assert_eq!((radius.stops.len(), radius.more), (NAMED_MAX, 40 - NAMED_MAX));
+    }
+
+    #[test]
+    fn patterns_match_as_in_a_shell() {
+        for (pattern, text, expected) in [
+            ("a.service", "a.service", true),
+            ("a.service", "b.service", false),
+            ("worker-*.service", "worker-1.service", true),
+            ("worker-*.service", "worker-.service", true),
+            ("worker-*.service", "worker.service", false),
+            ("*", "", true),
+            ("*.service", "a.service.service", true),
+            ("*a*b*", "xxaxxbxx", true),
+            ("*a*b*", "xxbxxaxx", false),
+            ("?", "", false),
+            ("??", "ab", true),
+            ("a", "ab", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+        // Grows with the product of the lengths, not with the number of stars.
+        assert!(!matches(&"*a".repeat(100), &"a".repeat(99)));
+    }
+}

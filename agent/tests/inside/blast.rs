@@ -1,0 +1,264 @@
+//! What a job for one unit does to others: foreseen, and as it really is.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sentinel::systemd::MayAffect;
+use sentinel_engine::{ActionResult, BlastRadius, Verb};
+use tokio::time::Instant;
+
+use super::{BOUND, Watch, run, sh};
+
+/// Units around `hub.service`, by what their `[Unit]` section says.
+const UNITS: &[(&str, &str)] = &[
+    ("hub", ""),
+    ("requires", "Requires=hub.service\nAfter=hub.service"),
+    ("requisite", "Requisite=hub.service\nAfter=hub.service"),
+    ("binding", "BindsTo=hub.service\nAfter=hub.service"),
+    ("member", "PartOf=hub.service"),
+    ("grandchild", "PartOf=member.service"),
+    ("along", "StopPropagatedFrom=hub.service"),
+    ("wants", "Wants=hub.service"),
+    ("upholds", "Upholds=hub.service"),
+    ("lonely", ""),
+    ("rival", ""),
+    ("rivals-child", "Requires=rival.service"),
+    ("jealous", "Conflicts=rival.service"),
+    ("needs-jealous", "Requires=jealous.service\nAfter=jealous.service"),
+    ("wants-jealous", "Wants=jealous.service"),
+    ("touchy", "PartOf=hub.service\nConflicts=rival.service"),
+    ("looping", "PartOf=hub.service"),
+];
+
+/// A situation: what runs, what is done to which unit, and what that does to others.
+struct Case {
+    what: &'static str,
+    running: &'static str,
+    then: &'static str,
+    act: (&'static str, Verb),
+    restarts: &'static [&'static str],
+    stops: &'static [&'static str],
+}
+
+const CASES: &[Case] = &[
+    Case {
+        what: "a restart restarts dependents that run, and theirs",
+        running: "hub requires requisite binding member grandchild wants upholds lonely",
+        then: "true",
+        act: ("hub", Verb::Restart),
+        restarts: &["binding", "grandchild", "member", "requires", "requisite"],
+        stops: &[],
+    },
+    Case {
+        what: "dependents that do not run are left alone",
+        running: "hub requires wants",
+        then: "systemctl stop requires",
+        act: ("hub", Verb::Restart),
+        restarts: &[],
+        stops: &[],
+    },
+    Case {
+        what: "what hangs on a dependent that does not run is left alone",
+        running: "hub member grandchild",
+        then: "systemctl kill -s KILL member; sleep 0.1",
+        act: ("hub", Verb::Restart),
+        restarts: &[],
+        stops: &[],
+    },
+    Case {
+        what: "a start after a crash leaves dependents alone",
+        running: "hub requires requisite binding member grandchild along wants",
+        then: "systemctl kill -s KILL hub; sleep 0.1",
+        act: ("hub", Verb::Start),
+        restarts: &[],
+        stops: &[],
+    },
+    Case {
+        what: "a start stops what it conflicts with, and what requires that",
+        running: "rival rivals-child lonely",
+        then: "true",
+        act: ("jealous", Verb::Start),
+        restarts: &[],
+        stops: &["rival", "rivals-child"],
+    },
+    Case {
+        what: "what conflicts from the other side goes on",
+        running: "jealous",
+        then: "true",
+        act: ("rival", Verb::Start),
+        restarts: &[],
+        stops: &[],
+    },
+    Case {
+        what: "what it requires is started, and that stops a rival",
+        running: "rival",
+        then: "true",
+        act: ("needs-jealous", Verb::Start),
+        restarts: &[],
+        stops: &["rival"],
+    },
+    Case {
+        what: "what it only wants stops nothing",
+        running: "rival",
+        then: "true",
+        act: ("wants-jealous", Verb::Start),
+        restarts: &[],
+        stops: &[],
+    },
+    Case {
+        what: "a rival beside a requirement that runs goes on",
+        running: "needs-jealous",
+        then: "systemctl start --job-mode=ignore-dependencies rival; systemctl kill -s KILL needs-jealous; sleep 0.1",
+        act: ("needs-jealous", Verb::Start),
+        restarts: &[],
+        stops: &[],
+    },
+    Case {
+        what: "a restarted dependent stops its rival",
+        running: "hub touchy",
+        then: "systemctl start --job-mode=ignore-dependencies rival",
+        act: ("hub", Verb::Restart),
+        restarts: &["touchy"],
+        stops: &["rival"],
+    },
+    Case {
+        what: "a dependent that waits to be started again is restarted",
+        running: "hub looping",
+        then: "systemctl kill -s KILL looping; sleep 0.1",
+        act: ("hub", Verb::Restart),
+        restarts: &["looping"],
+        stops: &[],
+    },
+];
+
+/// State and run of every unit.
+async fn picture() -> BTreeMap<String, (String, String)> {
+    let mut picture = BTreeMap::new();
+    for (unit, _) in UNITS {
+        let told = sh(&format!("systemctl show -P ActiveState -P InvocationID {unit}")).await;
+        let (state, run) = told.split_once('\n').unwrap_or((&told, ""));
+        picture.insert((*unit).to_owned(), (state.to_owned(), run.to_owned()));
+    }
+    picture
+}
+
+fn services(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| format!("{name}.service")).collect()
+}
+
+impl Watch {
+    async fn act_within(&self, unit: &str, verb: Verb, may_affect: MayAffect<'_>) -> ActionResult {
+        self.systemd
+            .restart(&format!("{unit}.service"), verb, None, may_affect, BOUND)
+            .await
+    }
+}
+
+async fn write_units() {
+    for (name, unit) in UNITS {
+        let restart = match *name {
+            "looping" => "Restart=always\nRestartSec=30",
+            _ => "",
+        };
+        let text =
+            format!("[Unit]\nStartLimitIntervalSec=0\n{unit}\n[Service]\nExecStart=/bin/sleep infinity\n{restart}\n");
+        std::fs::write(format!("/etc/systemd/system/{name}.service"), text).expect("the file can be written");
+    }
+    sh("systemctl daemon-reload").await;
+}
+
+#[test]
+#[ignore = "runs inside a test host"]
+fn what_a_job_does_to_others_is_foreseen() {
+    run(async {
+        write_units().await;
+        let watch = Watch::start(&["lonely"]).await;
+        let all = UNITS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
+        for case in CASES {
+            sh(&format!(
+                "systemctl stop {all}; systemctl reset-failed {all}; systemctl start {}; {}",
+                case.running, case.then
+            ))
+            .await;
+            let before = picture().await;
+            let (unit, verb) = case.act;
+            let foreseen = BlastRadius {
+                restarts: services(case.restarts),
+                stops: services(case.stops),
+                more: 0,
+            };
+            let narrow = foreseen == BlastRadius::default();
+            if !narrow {
+                let refused = watch.act_within(unit, verb, MayAffect::Only(&[])).await;
+                assert_eq!(refused, ActionResult::TooWide(foreseen), "{}", case.what);
+                assert_eq!(
+                    picture().await,
+                    before,
+                    "{}: refused, and so nothing was done",
+                    case.what
+                );
+            }
+            // What really happens, when it is allowed.
+            let allowed = services(&[case.restarts, case.stops].concat());
+            let done = watch.act_within(unit, verb, MayAffect::Only(&allowed)).await;
+            assert_eq!(done, ActionResult::Done, "{}", case.what);
+            let after = picture().await;
+            let ran = |name: &&String| before[*name].0 == "active" || before[*name].0 == "activating";
+            let others = || before.keys().filter(|name| *name != unit).filter(ran);
+            let stopped: Vec<&String> = others().filter(|name| after[*name].0 == "inactive").collect();
+            let restarted: Vec<&String> = others()
+                .filter(|name| after[*name].0 == "active" && after[*name].1 != before[*name].1)
+                .collect();
+            assert_eq!(restarted, case.restarts, "{}", case.what);
+            assert_eq!(stopped, case.stops, "{}", case.what);
+        }
+        // 252 leaves alone what 254 stops; that is never risked.
+        sh(&format!("systemctl stop {all}; systemctl start hub along")).await;
+        let refused = watch.act_within("hub", Verb::Restart, MayAffect::Only(&[])).await;
+        let ActionResult::TooWide(radius) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(radius.stops, ["along.service"]);
+    });
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+#[test]
+#[ignore = "runs inside a test host"]
+fn a_unit_without_dependents_is_looked_around_in_no_time() {
+    const ROUNDS: usize = 100;
+    run(async {
+        write_units().await;
+        sh("systemctl start hub lonely requires requisite binding member grandchild").await;
+        let watch = Watch::start(&["lonely"]).await;
+        let (mut blind, mut looked) = (Vec::new(), Vec::new());
+        // In turn, so that whatever else the machine does slows both.
+        for round in 0..2 * ROUNDS {
+            sh("systemctl kill -s KILL lonely; while systemctl is-active -q lonely; do :; done").await;
+            let (may_affect, times) = match round % 2 {
+                0 => (MayAffect::Anything, &mut blind),
+                _ => (MayAffect::Only(&[]), &mut looked),
+            };
+            let start = Instant::now();
+            let result = watch.act_within("lonely", Verb::Start, may_affect).await;
+            times.push(start.elapsed());
+            assert_eq!(result, ActionResult::Done);
+        }
+        let (blind, looked) = (median(blind), median(looked));
+        println!("started without looking in {blind:?}, with looking in {looked:?}");
+        let mut times = Vec::with_capacity(ROUNDS);
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            let result = watch.act_within("hub", Verb::Restart, MayAffect::Only(&[])).await;
+            times.push(start.elapsed());
+            assert!(matches!(result, ActionResult::TooWide(_)), "{result:?}");
+        }
+        println!("five dependents on two levels: refused in {:?}", median(times));
+        let price = looked.saturating_sub(blind);
+        assert!(price < Duration::from_millis(5), "{price:?}");
+    });
+}

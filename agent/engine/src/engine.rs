@@ -1,18 +1,22 @@
 //! The engine: every service's machine, what they share, and the queue of commands.
 
+mod reload;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::command::Command;
 use crate::event::{Event, OperatorRequest, RequestError};
 use crate::host::{Host, HostPolicy};
-use crate::ids::{ActionId, IncidentId, ServiceName};
+use crate::ids::{ActionId, IncidentId, ProbeRound, ServiceName};
 use crate::memory::Memory;
 use crate::policy::Service;
 use crate::service::{Context, Machine};
 use crate::snapshot::ServiceSnapshot;
 use crate::time::Time;
 use crate::wakes::Wakes;
+
+pub use reload::{Changed, Reload};
 
 /// The engine is never woken for a service more often than this.
 const SHORTEST_WAKE: Duration = Duration::from_millis(1);
@@ -21,6 +25,8 @@ const SHORTEST_WAKE: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub struct Engine {
     machines: BTreeMap<ServiceName, Machine>,
+    /// What must not be forgotten of services that were removed.
+    parked: BTreeMap<ServiceName, Memory>,
     /// Who waits for whom: dependency to dependents.
     dependents: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
     host: Host,
@@ -35,6 +41,7 @@ impl Engine {
     pub fn new(policy: HostPolicy, next_incident: IncidentId, next_action: ActionId) -> Self {
         Self {
             machines: BTreeMap::new(),
+            parked: BTreeMap::new(),
             dependents: BTreeMap::new(),
             host: Host {
                 policy,
@@ -43,6 +50,7 @@ impl Engine {
                 in_flight: 0,
                 next_incident,
                 next_action,
+                next_round: ProbeRound(0),
             },
             queue: VecDeque::new(),
             wakes: Wakes::default(),
@@ -53,13 +61,14 @@ impl Engine {
     /// Begins to watch `service`, going on from what was last saved of it; replaces one of the same name.
     pub fn add_service(&mut self, now: Time, service: Service, memory: Memory) {
         let name = service.name.clone();
+        self.insert_service(now, service, memory);
+        self.evaluate(now, &name);
+    }
+
+    fn insert_service(&mut self, now: Time, service: Service, memory: Memory) {
+        let name = service.name.clone();
         self.drop_machine(&name);
-        for dependency in &service.after {
-            self.dependents
-                .entry(dependency.clone())
-                .or_default()
-                .insert(name.clone());
-        }
+        self.depends_on(&name, &service.after);
         let mut cx = Context {
             now,
             host: &mut self.host,
@@ -67,8 +76,7 @@ impl Engine {
             out: &mut self.commands,
         };
         let machine = Machine::new(service, memory, &mut cx);
-        self.machines.insert(name.clone(), machine);
-        self.evaluate(now, &name);
+        self.machines.insert(name, machine);
     }
 
     /// Ends what was remembered of a service that is no longer configured: its open incident is closed.
@@ -79,7 +87,10 @@ impl Engine {
             dependency: None,
             out: &mut self.commands,
         };
-        Machine::new(service, memory, &mut cx).abandon(&mut cx);
+        let name = service.name.clone();
+        let mut machine = Machine::new(service, memory, &mut cx);
+        machine.abandon(&mut cx);
+        self.parked.insert(name, machine.memory().clone());
     }
 
     /// Takes in something that happened. Events about unknown services say nothing.
@@ -148,7 +159,8 @@ impl Engine {
 
     /// Every service as it stands, by name.
     pub fn snapshot(&self, now: Time) -> Vec<ServiceSnapshot> {
-        self.machines.values().map(|machine| machine.snapshot(now)).collect()
+        let present = self.machines.values().filter(|machine| !machine.is_leaving());
+        present.map(|machine| machine.snapshot(now)).collect()
     }
 
     fn with(&mut self, now: Time, name: &ServiceName, change: impl FnOnce(&mut Machine, &mut Context<'_>)) {
@@ -186,7 +198,23 @@ impl Engine {
             dependency,
             out: &mut self.commands,
         };
+        let held_slot = machine.in_flight().is_some();
         machine.evaluate(&mut cx);
+        let freed_slot = held_slot && machine.in_flight().is_none();
+        if machine.has_left() {
+            self.part_with(name);
+        } else {
+            self.follow_up(now, name, blocked);
+        }
+        if freed_slot {
+            // The answer never came, and is no longer waited for.
+            self.serve_queue(now);
+        }
+    }
+
+    /// Notes when a machine that was judged is next to be woken, what it waits for, and who waits for it.
+    fn follow_up(&mut self, now: Time, name: &ServiceName, blocked: Option<bool>) {
+        let Some(machine) = self.machines.get(name) else { return };
         let (wake, blocks) = (
             machine.next_timeout(),
             machine.as_dependency().map(|dependency| dependency.failed),

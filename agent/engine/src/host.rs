@@ -1,6 +1,6 @@
 //! What all services share: the host's condition, its limits, and the numbers handed out.
 
-use crate::ids::{ActionId, IncidentId};
+use crate::ids::{ActionId, IncidentId, ProbeRound};
 
 /// Limits over all services.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) struct Host {
     pub(crate) in_flight: usize,
     pub(crate) next_incident: IncidentId,
     pub(crate) next_action: ActionId,
+    /// Over all services and their lives, so that an answer to one that was replaced is never taken for another's.
+    pub(crate) next_round: ProbeRound,
 }
 
 impl Host {
@@ -38,6 +40,12 @@ impl Host {
         let id = self.next_action;
         self.next_action = ActionId(id.0 + 1);
         id
+    }
+
+    pub(crate) fn new_round(&mut self) -> ProbeRound {
+        let round = self.next_round;
+        self.next_round = ProbeRound(round.0 + 1);
+        round
     }
 
     pub(crate) fn slot_free(&self) -> bool {

@@ -29,7 +29,7 @@ mod wakes;
 pub use budget::Budget;
 pub use cause::Cause;
 pub use command::{Action, Command, Verb};
-pub use engine::Engine;
+pub use engine::{Changed, Engine, Reload};
 pub use event::{ActionResult, Event, OperatorRequest, RequestError};
 pub use host::HostPolicy;
 pub use ids::{ActionId, IncidentId, Instance, ProbeRound, ServiceName};

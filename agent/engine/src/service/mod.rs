@@ -12,12 +12,14 @@
 //! | `attempt.rs` | from the act to its proof |
 //! | `incident.rs` | opening, closing, and what people are told |
 //! | `operator.rs` | what operators ask for |
+//! | `reload.rs` | another configuration meanwhile |
 
 mod attempt;
 mod incident;
 mod operator;
 mod probing;
 mod recovery;
+mod reload;
 mod sight;
 
 use std::collections::VecDeque;
@@ -28,7 +30,7 @@ use crate::health::Health;
 use crate::host::Host;
 use crate::ids::{ActionId, ProbeRound, ServiceName};
 use crate::memory::Memory;
-use crate::observation::{Activity, Intent, Observation, TargetState};
+use crate::observation::{Activity, Intent, Observation};
 use crate::policy::{OnCleanExit, Service};
 use crate::probe::ProbeOutcome;
 use crate::report::{Happening, Report, Resolution};
@@ -63,6 +65,10 @@ pub(crate) struct Machine {
     refused: Option<String>,
     /// The action that holds one of the host's slots.
     in_flight: Option<ActionId>,
+    /// The action in flight is about a target that is no longer the service's.
+    outlived: bool,
+    /// No longer configured; waits only for the action in flight.
+    leaving: bool,
     state: State,
     since: Time,
     hold: Option<Hold>,
@@ -109,6 +115,8 @@ impl Machine {
             said_up: None,
             refused: None,
             in_flight: None,
+            outlived: false,
+            leaving: false,
             state: State::Unknown,
             since: cx.now,
             hold: None,
@@ -122,21 +130,18 @@ impl Machine {
 
     /// Asks what state the service is in now, acts on it, and sets every timer that could change the answer.
     pub(crate) fn evaluate(&mut self, cx: &mut Context<'_>) {
+        if self.leaving {
+            return self.evaluate_leaving(cx);
+        }
         self.timers.clear_derived();
+        self.close_outlived(cx);
         self.expire(cx);
         let mut hold = None;
         let state = self.judge(cx, &mut hold);
         self.enter(state, hold, cx);
         self.tell(cx);
         self.schedule_probe(cx);
-        if self.unsaved {
-            self.unsaved = false;
-            let command = Command::Save {
-                service: self.service.name.clone(),
-                memory: Box::new(self.memory.clone()),
-            };
-            cx.out.push_back(command);
-        }
+        self.save(cx);
     }
 
     /// The questions, in order. The first that applies decides.
@@ -405,19 +410,6 @@ impl Machine {
     /// The action that holds one of the host's slots.
     pub(crate) fn in_flight(&self) -> Option<ActionId> {
         self.in_flight
-    }
-
-    /// The service no longer belongs to the agent: its incident ends with it.
-    pub(crate) fn abandon(&mut self, cx: &mut Context<'_>) {
-        self.close_incident(Resolution::Unmanaged, cx);
-        if self.unsaved {
-            self.unsaved = false;
-            let command = Command::Save {
-                service: self.service.name.clone(),
-                memory: Box::new(self.memory.clone()),
-            };
-            cx.out.push_back(command);
-        }
     }
 
     /// The service as it stands.

@@ -9,6 +9,7 @@ impl Machine {
     /// Whether `request` can be carried out now.
     pub(crate) fn check_request(&self, request: &OperatorRequest) -> Result<(), RequestError> {
         match request {
+            _ if self.is_leaving() => Err(RequestError::UnknownService),
             OperatorRequest::Restart if !self.service.has_target => Err(RequestError::NoTarget),
             OperatorRequest::Restart if self.is_blind() => Err(RequestError::Blind),
             OperatorRequest::Restart if self.unusable().is_some() => Err(RequestError::Unusable),

@@ -68,7 +68,8 @@ impl Machine {
             self.timers.set(Timer::Attempt, at);
             return Some((State::Backoff, Hold::Backoff));
         }
-        if !cx.host.slot_free() {
+        // An action whose attempt was ended early, by a stop say, may still be under way.
+        if self.in_flight.is_some() || !cx.host.slot_free() {
             return Some((State::Throttled, Hold::InFlight));
         }
         None

@@ -3,6 +3,8 @@
 //! Everything decided in one turn is one transaction. A restart is only asked for when its intent is on disk; while the
 //! store cannot be written, nothing is restarted, and what could not be recorded is kept in memory and tried again.
 
+mod reload;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -21,11 +23,13 @@ use crate::history;
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
 use crate::receivers::Message;
-use crate::server::{ControlRequest, StatusView};
+use crate::server::{ControlRequest, ReloadReply, StatusView};
 use crate::store::{Batch, Store, StoreErrorKind};
 use crate::systemd::Systemd;
 use crate::telemetry;
 use crate::watchdog::Watchdog;
+
+pub use reload::Change;
 
 /// Events that may wait for the driver. Watchers wait when it is full; nothing is dropped.
 const EVENTS: usize = 1024;
@@ -55,6 +59,7 @@ pub enum TargetHandle {
 }
 
 /// What the driver needs to know of a service.
+#[derive(Clone)]
 pub struct ServiceHandle {
     /// Its probes.
     pub probes: Arc<ServiceProbes>,
@@ -88,6 +93,12 @@ pub struct Driver {
     pub events: mpsc::Receiver<Event>,
     /// What operators ask.
     pub control: mpsc::Receiver<ControlRequest>,
+    /// Who reads the configuration anew, for operators who ask for it.
+    pub reloads: mpsc::Sender<ReloadReply>,
+    /// New configurations.
+    pub changes: mpsc::Receiver<Change>,
+    /// The labels of the services that the last reload removed.
+    pub departed: BTreeMap<ServiceName, BTreeMap<String, String>>,
     /// What is decided and not on disk; empty at the start.
     pub unrecorded: Unrecorded,
 }
@@ -136,6 +147,7 @@ impl Driver {
                 () = &mut stop => break,
                 Some(event) = self.events.recv() => self.take(event),
                 Some(request) = self.control.recv() => self.serve(request),
+                Some(change) = self.changes.recv() => self.apply(change).await,
                 () = tokio::time::sleep(sleep) => {}
             }
             let now = self.clock.now();
@@ -250,7 +262,9 @@ impl Driver {
             let labels = self
                 .services
                 .get(&notification.service)
-                .map_or(&labels, |service| &service.labels);
+                .map(|service| &service.labels)
+                .or_else(|| self.departed.get(&notification.service))
+                .unwrap_or(&labels);
             Message::new(notification, &self.host, labels, wall).outgoing(notification, &self.receivers)
         });
         Batch {
@@ -341,6 +355,7 @@ impl Driver {
                 let view = StatusView {
                     now,
                     wall: self.clock.wall(now),
+                    host: self.host.clone(),
                     services: self.engine.snapshot(now),
                 };
                 let _ = reply.send(view);
@@ -357,6 +372,8 @@ impl Driver {
                 }
                 let _ = reply.send(answer);
             }
+            // When too many wait, the client is told to try again.
+            ControlRequest::Reload { reply } => drop(self.reloads.try_send(reply)),
             ControlRequest::Incidents { query, reply } => {
                 let store = self.store.clone();
                 tokio::spawn(async move { reply.send(history::incidents(&store, query).await) });

@@ -84,6 +84,8 @@ pub enum Ask {
         /// The service.
         name: String,
     },
+    /// Read the configuration anew; whatever is wrong with it, the old one stays in force.
+    Reload,
 }
 
 /// `sentinel demo`.

@@ -38,8 +38,7 @@ pub fn check(
             Ok(loaded) => print(loaded, out)?,
             Err(errors) => {
                 writeln!(out, "{errors}")?;
-                let count = errors.problems.len() + errors.omitted;
-                writeln!(out, "\n{}", plural(count, "error"))?;
+                writeln!(out, "\n{}", plural(errors.count(), "error"))?;
             }
         }
     }

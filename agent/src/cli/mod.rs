@@ -10,6 +10,7 @@ mod exit;
 mod incidents;
 mod operator;
 mod paint;
+mod reload;
 mod socket_path;
 mod status;
 mod table;
@@ -80,8 +81,18 @@ fn on_runtime<T>(task: impl Future<Output = T>) -> Result<T, Exit> {
 async fn control(cli: &Cli, ask: &Ask) -> Exit {
     match answer(cli, ask).await {
         Ok(text) => print(&text),
+        Err(ClientError::Refused(why)) if matches!(ask, Ask::Reload) => refuse(&why),
         Err(error) => fail(error.exit(), &error.explain()),
     }
+}
+
+/// Says on stderr what is wrong with a configuration, line by line as `check` does.
+fn refuse(why: &str) -> Exit {
+    let mut stderr = io::stderr().lock();
+    for line in why.lines() {
+        let _ = writeln!(stderr, "{}", crate::telemetry::printable(line));
+    }
+    Exit::No
 }
 
 /// What to write to stdout.
@@ -98,6 +109,7 @@ async fn answer(cli: &Cli, ask: &Ask) -> Result<String, ClientError> {
         Ask::Restart { name } => operator::restart(&client, &view, name).await,
         Ask::Pause { name, duration } => operator::pause(&client, &view, name, *duration).await,
         Ask::Resume { name } => operator::resume(&client, &view, name).await,
+        Ask::Reload => reload::run(&client, &view).await,
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use sentinel_engine::{Mode, Service};
 use url::Url;
 
@@ -54,7 +54,7 @@ pub enum LogFormat {
 }
 
 /// One `[services.NAME]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ServiceSettings {
     /// What the engine needs to know.
     pub service: Service,
@@ -89,7 +89,7 @@ pub struct ProcessTarget {
 }
 
 /// One probe of a service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ProbeSettings {
     /// `http = ...`.
     Http(Box<HttpProbe>),
@@ -100,7 +100,7 @@ pub enum ProbeSettings {
 }
 
 /// `http = URL` or `http = { url = URL, ... }`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HttpProbe {
     /// What to ask; http or https.
     pub url: Url,
@@ -129,7 +129,7 @@ pub struct HttpProbe {
 }
 
 /// `tcp = "HOST:PORT"`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TcpProbe {
     /// Host and port to connect to.
     pub address: String,
@@ -138,7 +138,7 @@ pub struct TcpProbe {
 }
 
 /// `command = ["PROGRAM", "ARG", ...]`: passes when it exits 0.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CommandProbe {
     /// Program and arguments, no shell.
     pub argv: Vec<String>,
@@ -147,7 +147,7 @@ pub struct CommandProbe {
 }
 
 /// One `[receivers.NAME]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ReceiverSettings {
     /// Its name.
     pub name: String,
@@ -156,7 +156,7 @@ pub struct ReceiverSettings {
 }
 
 /// The kinds of receiver.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ReceiverKind {
     /// `webhook = { ... }`.
     Webhook(WebhookSettings),
@@ -171,6 +171,22 @@ pub struct WebhookSettings {
     pub secret: Option<SecretString>,
     /// Sent along; secret, as tokens often stand in them.
     pub headers: BTreeMap<String, SecretString>,
+}
+
+impl PartialEq for WebhookSettings {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |a: &SecretString, b: &SecretString| a.expose_secret() == b.expose_secret();
+        let secrets = match (&self.secret, &other.secret) {
+            (Some(a), Some(b)) => same(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        let headers = self.headers.len() == other.headers.len()
+            && self
+                .headers
+                .iter()
+                .all(|(name, value)| other.headers.get(name).is_some_and(|other| same(value, other)));
+        secrets && headers && same(&self.url, &other.url)
+    }
 }
 
 /// `[alerts]`.

@@ -224,6 +224,21 @@ pub struct OperatorResponse {
     pub request: String,
 }
 
+/// The answer to a reload that was applied: how many services that changed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReloadResponse {
+    /// New ones.
+    pub added: usize,
+    /// Those that are no longer configured.
+    pub removed: usize,
+    /// Those that are configured otherwise.
+    pub changed: usize,
+    /// Those that were not disturbed.
+    pub unchanged: usize,
+    /// What is probably not meant.
+    pub warnings: Vec<String>,
+}
+
 /// Every answer that is not a success.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ErrorResponse {

@@ -13,7 +13,9 @@ use sentinel_engine::{IncidentId, OperatorRequest, RequestError};
 use serde::Deserialize;
 use tracing::info;
 
-use super::api::{IncidentDetail, IncidentsResponse, OperatorResponse, PauseBody, StatusResponse, Version};
+use super::api::{
+    IncidentDetail, IncidentsResponse, OperatorResponse, PauseBody, ReloadResponse, StatusResponse, Version,
+};
 use super::control::{ControlHandle, ControlRequest, IncidentQuery};
 use super::errors::{Refusal, as_json, deadline};
 use super::socket::Peer;
@@ -34,8 +36,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// What the agent says of itself.
 #[derive(Clone, Debug)]
 pub struct ServerInfo {
-    /// The host's name, as in messages.
-    pub host: String,
     /// When the agent started.
     pub since: Timestamp,
 }
@@ -69,7 +69,8 @@ pub fn router(info: ServerInfo, driver: ControlHandle, access: Access) -> Router
         Access::Control => read
             .route("/v1/services/{name}/restart", post(restart))
             .route("/v1/services/{name}/pause", post(pause))
-            .route("/v1/services/{name}/resume", post(resume)),
+            .route("/v1/services/{name}/resume", post(resume))
+            .route("/v1/reload", post(reload)),
     };
     routes
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -105,7 +106,7 @@ async fn show_status(State(shared): State<Shared>, Query(query): Query<StatusQue
     match query.service {
         Some(name) if services.is_empty() => Err(unknown_service(&name)),
         _ => Ok(Json(StatusResponse {
-            host: shared.info.host.clone(),
+            host: view.host,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             since: shared.info.since,
             services,
@@ -165,6 +166,16 @@ async fn pause(state: State<Shared>, asker: Asker, name: Path<String>, body: Byt
 
 async fn resume(state: State<Shared>, asker: Asker, name: Path<String>) -> Result<Accepted, Refusal> {
     operate(state, asker, name, "resume", OperatorRequest::Resume).await
+}
+
+/// Reads the configuration anew. Whatever is wrong with it is in the refusal.
+async fn reload(State(shared): State<Shared>, asker: Asker) -> Answer<ReloadResponse> {
+    let peer = asker.map_or(Peer::default(), |Extension(ConnectInfo(peer))| peer);
+    info!(event = "control", request = "reload", uid = peer.uid, pid = peer.pid);
+    let answer = shared.driver.ask(|reply| ControlRequest::Reload { reply }).await?;
+    answer
+        .map(Json)
+        .map_err(|refused| Refusal(StatusCode::CONFLICT, refused.0))
 }
 
 type Accepted = (StatusCode, Json<OperatorResponse>);

@@ -116,6 +116,9 @@ impl Engine {
             Event::OperatorRequested { service, request } => {
                 self.with(now, &service, |machine, cx| machine.requested(&request, cx));
             }
+            Event::MaintenanceChanged { service, window } => {
+                self.with(now, &service, |machine, cx| machine.window_changed(window, cx));
+            }
             Event::HostShutdownChanged { going_down } => {
                 self.host.going_down = going_down;
                 self.evaluate_all(now);

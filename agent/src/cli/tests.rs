@@ -39,6 +39,7 @@ fn service(name: &str, state: &str) -> ServiceStatus {
         mode: ModeWord::Heal,
         hold: None,
         waiting: vec![],
+        maintenance: vec![],
         target: "running".to_owned(),
         last_probe: None,
         incident: None,

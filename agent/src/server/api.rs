@@ -43,6 +43,9 @@ pub struct ServiceStatus {
     pub hold: Option<HoldStatus>,
     /// What it is waiting for, soonest first.
     pub waiting: Vec<Waiting>,
+    /// Why it is in maintenance; empty when it is not.
+    #[serde(default)]
+    pub maintenance: Vec<MaintenanceStatus>,
     /// What runs it, in a few words.
     pub target: String,
     /// The last round of probes.
@@ -82,6 +85,15 @@ impl ModeWord {
             Self::Observe => "observe",
         }
     }
+}
+
+/// One reason for which a service is left alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MaintenanceStatus {
+    /// For people.
+    pub reason: String,
+    /// When it ends by itself; `null` when somebody has to end it.
+    pub until: Option<Timestamp>,
 }
 
 /// Why nothing is done.

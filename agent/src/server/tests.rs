@@ -142,6 +142,7 @@ fn view() -> StatusView {
         mode: Mode::Heal,
         hold: None,
         waiting: vec![],
+        maintenance: vec![],
         target: "running".to_owned(),
         last_probe: None,
         incident: None,

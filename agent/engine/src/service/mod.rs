@@ -12,10 +12,12 @@
 //! | `attempt.rs` | from the act to its proof |
 //! | `incident.rs` | opening, closing, and what people are told |
 //! | `operator.rs` | what operators ask for |
+//! | `maintenance.rs` | pauses, deploys and windows |
 //! | `reload.rs` | another configuration meanwhile |
 
 mod attempt;
 mod incident;
+mod maintenance;
 mod operator;
 mod probing;
 mod recovery;
@@ -26,6 +28,7 @@ use std::collections::VecDeque;
 
 use crate::cause::Cause;
 use crate::command::Command;
+use crate::event::Window;
 use crate::health::Health;
 use crate::host::Host;
 use crate::ids::{ActionId, ProbeRound, ServiceName};
@@ -69,6 +72,8 @@ pub(crate) struct Machine {
     outlived: bool,
     /// No longer configured; waits only for the action in flight.
     leaving: bool,
+    /// The maintenance window that is open.
+    window: Option<Window>,
     state: State,
     since: Time,
     hold: Option<Hold>,
@@ -117,6 +122,7 @@ impl Machine {
             in_flight: None,
             outlived: false,
             leaving: false,
+            window: None,
             state: State::Unknown,
             since: cx.now,
             hold: None,
@@ -152,10 +158,8 @@ impl Machine {
         if cx.host.going_down || self.target_down().is_some_and(|(intent, _)| intent == Intent::Shutdown) {
             return State::Shutdown;
         }
-        if let Some(pause) = self.memory.pause {
-            if let Some(until) = pause.until {
-                self.timers.set(Timer::Pause, until);
-            }
+        if self.in_maintenance() {
+            self.await_end_of_maintenance();
             return self.judge_paused(cx);
         }
         if let Some(state) = self.judge_action(cx) {
@@ -333,18 +337,7 @@ impl Machine {
 
     /// What time alone changes.
     fn expire(&mut self, cx: &mut Context<'_>) {
-        if let Some(until) = self.memory.pause.and_then(|pause| pause.until)
-            && until <= cx.now
-        {
-            self.memory.pause = None;
-            self.unsaved = true;
-            self.report(
-                Happening::OperatorActed {
-                    request: "the maintenance ended".into(),
-                },
-                cx,
-            );
-        }
+        self.expire_maintenance(cx);
         if let Some(since) = self.memory.healthy_since {
             let reset = since + self.service.policy.reset_after;
             if reset > cx.now {
@@ -422,6 +415,7 @@ impl Machine {
             mode: policy.mode,
             hold: self.hold.clone(),
             waiting: self.timers.waiting(now),
+            maintenance: self.maintenance(),
             target: self.describe_target(),
             last_probe: self.last_probe.clone(),
             incident: self.memory.incident.as_ref().map(|incident| incident.id),

@@ -2,7 +2,6 @@
 
 use super::{Context, Machine};
 use crate::event::{OperatorRequest, RequestError};
-use crate::memory::Pause;
 use crate::report::Happening;
 
 impl Machine {
@@ -32,6 +31,8 @@ impl Machine {
                 duration: Some(duration),
             } => format!("pause for {} s", duration.as_secs()),
             OperatorRequest::Resume => "resume".to_owned(),
+            OperatorRequest::BeginDeploy { duration, .. } => format!("deploy, for at most {} s", duration.as_secs()),
+            OperatorRequest::EndDeploy { .. } => "the deploy ended".to_owned(),
         };
         self.report(Happening::OperatorActed { request: words }, cx);
         match request {
@@ -41,12 +42,10 @@ impl Machine {
                 self.refused = None;
                 self.begin(None, cx);
             }
-            OperatorRequest::Pause { duration } => {
-                self.memory.pause = Some(Pause {
-                    until: duration.map(|duration| cx.now + duration),
-                });
-            }
+            OperatorRequest::Pause { duration } => self.pause(*duration, cx.now),
             OperatorRequest::Resume => self.memory.pause = None,
+            OperatorRequest::BeginDeploy { id, duration } => self.begin_deploy(*id, *duration, cx.now),
+            OperatorRequest::EndDeploy { id } => self.end_deploy(*id),
         }
     }
 }

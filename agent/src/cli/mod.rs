@@ -6,6 +6,7 @@
 mod args;
 mod check;
 mod client;
+mod deploy;
 mod exit;
 mod incidents;
 mod operator;
@@ -18,7 +19,7 @@ mod table;
 mod tests;
 mod words;
 
-pub use args::{Ask, Cli, Command, DemoArgs};
+pub use args::{Ask, Cli, Command, DemoArgs, DeployArgs};
 pub use check::check;
 pub use client::{Client, ClientError};
 pub use exit::Exit;
@@ -39,6 +40,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Run => run_agent(&cli.config),
         Command::Check => run_check(cli),
         Command::Demo(args) => on_runtime(demo::run(args)).unwrap_or_else(|exit| exit),
+        Command::Deploy(args) => on_runtime(deploy(cli, args)).unwrap_or_else(|exit| exit),
         Command::Ask(ask) => on_runtime(control(cli, ask)).unwrap_or_else(|exit| exit),
     }
 }
@@ -74,6 +76,14 @@ fn on_runtime<T>(task: impl Future<Output = T>) -> Result<T, Exit> {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => Ok(runtime.block_on(task)),
         Err(error) => Err(fail(Exit::No, &format!("failed to start: {error}"))),
+    }
+}
+
+/// Runs a command with a service left alone.
+async fn deploy(cli: &Cli, args: &DeployArgs) -> Exit {
+    match Client::new(&control_socket(cli)) {
+        Ok(client) => deploy::run(&client, args).await,
+        Err(error) => fail(error.exit(), &error.explain()),
     }
 }
 

@@ -227,12 +227,23 @@ pub struct PauseBody {
     pub duration_seconds: Option<u64>,
 }
 
+/// The body of `POST /v1/services/NAME/deploy` and of `.../deployed`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeployBody {
+    /// Which deploy, chosen by whoever deploys.
+    pub id: u64,
+    /// How long to wait for its end at most; only for `deploy`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<u64>,
+}
+
 /// The answer to an operator's request: the engine has it. What comes of it is in the status.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OperatorResponse {
     /// The service.
     pub service: String,
-    /// `restart`, `pause` or `resume`.
+    /// `restart`, `pause`, `resume`, `deploy` or `deployed`.
     pub request: String,
 }
 

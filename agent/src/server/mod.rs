@@ -7,6 +7,7 @@
 //! | `GET /v1/incidents[?service=NAME&limit=N]` | [`api::IncidentsResponse`], newest first |
 //! | `GET /v1/incidents/ID` | [`api::IncidentDetail`] |
 //! | `POST /v1/services/NAME/restart`, `/pause`, `/resume` | 202 and [`api::OperatorResponse`] |
+//! | `POST /v1/services/NAME/deploy`, `/deployed` | the same: it is left alone between the two |
 //! | `POST /v1/reload` | [`api::ReloadResponse`], or 409 with everything that is wrong |
 //!
 //! Errors are [`api::ErrorResponse`] with the status that fits. Whoever may open the socket may do all of this: the

@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
 
 mod agent;
+mod deploy;
 mod reload;

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::driver::{self, Driver, Unrecorded};
+use crate::maintenance::Schedule;
 use crate::parts::Parts;
 use crate::probe::{Limits, Prober};
 use crate::reload::{self, Reloader};
@@ -73,6 +74,8 @@ async fn start(
     let (reloads, requests) = reload::requests();
     // One at a time: whoever changes the configuration waits until it is in force.
     let (news, changes) = mpsc::channel(1);
+    let mut maintenance = Schedule::default();
+    maintenance.replace(settings.maintenance.clone(), services.keys().cloned().collect());
     let driver = Driver {
         engine,
         clock,
@@ -88,6 +91,7 @@ async fn start(
         reloads,
         changes,
         departed: BTreeMap::new(),
+        maintenance,
         unrecorded: Unrecorded::default(),
     };
     let reloader = Reloader {

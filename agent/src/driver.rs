@@ -12,14 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use jiff::Timestamp;
 use sentinel_engine::{
     Action, ActionResult, Command, Engine, Event, Notification, ProbeOutcome, ProbeRound, Report, ServiceName, Time,
-    Verdict,
+    Verdict, Window,
 };
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::history;
+use crate::maintenance::{Open, Schedule};
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
 use crate::receivers::Message;
@@ -99,6 +101,8 @@ pub struct Driver {
     pub changes: mpsc::Receiver<Change>,
     /// The labels of the services that the last reload removed.
     pub departed: BTreeMap<ServiceName, BTreeMap<String, String>>,
+    /// The maintenance windows.
+    pub maintenance: Schedule,
     /// What is decided and not on disk; empty at the start.
     pub unrecorded: Unrecorded,
 }
@@ -132,6 +136,7 @@ impl Driver {
     /// Runs until `stop` is done. What was decided by then is on disk.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
+        self.keep_calendar();
         loop {
             self.carry_out().await;
             self.watchdog.progress();
@@ -142,7 +147,10 @@ impl Driver {
                 .into_iter()
                 .chain(self.unrecorded.retry_at)
                 .min();
-            let sleep = wake.map_or(SLEEP_MAX, |at| at.since(now)).min(SLEEP_MAX);
+            let sleep = wake
+                .map_or(SLEEP_MAX, |at| at.since(now))
+                .min(self.until_calendar())
+                .min(SLEEP_MAX);
             tokio::select! {
                 () = &mut stop => break,
                 Some(event) = self.events.recv() => self.take(event),
@@ -153,9 +161,30 @@ impl Driver {
             let now = self.clock.now();
             self.engine.handle_timeout(now);
             self.unrecorded.retry_at.take_if(|at| *at <= now);
+            self.keep_calendar();
         }
         self.carry_out().await;
         self.store.close().await;
+    }
+
+    /// Tells the engine of maintenance windows that opened or ended.
+    fn keep_calendar(&mut self) {
+        let wall = Timestamp::now();
+        for (service, open) in self.maintenance.poll(wall) {
+            let now = self.clock.now();
+            let window = open.map(|Open { reason, end }| Window {
+                reason,
+                until: now + Duration::try_from(end.duration_since(wall)).unwrap_or_default(),
+            });
+            self.engine
+                .handle_event(now, Event::MaintenanceChanged { service, window });
+        }
+    }
+
+    /// How long nothing changes by the calendar.
+    fn until_calendar(&self) -> Duration {
+        let next = self.maintenance.next().map(|at| at.duration_since(Timestamp::now()));
+        next.map_or(SLEEP_MAX, |left| Duration::try_from(left).unwrap_or_default())
     }
 
     /// Takes an event and those that wait behind it.

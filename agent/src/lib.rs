@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod driver;
 pub mod history;
+pub mod maintenance;
 pub mod parts;
 pub mod probe;
 pub mod process;

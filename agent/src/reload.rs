@@ -93,6 +93,7 @@ impl Reloader {
             services: prepared.services(),
             host: new.agent.name.clone(),
             receivers: new.alerts.receivers.clone(),
+            maintenance: new.maintenance.clone(),
             applied,
         };
         self.changes.send(change).await.map_err(|_| Stopping)?;

@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::civil::{Time, Weekday};
+use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret as _, SecretString};
 use sentinel_engine::{Mode, Service};
 use url::Url;
@@ -20,6 +22,8 @@ pub struct Settings {
     pub receivers: Vec<ReceiverSettings>,
     /// `[alerts]`.
     pub alerts: AlertSettings,
+    /// `[maintenance.*]`, by name.
+    pub maintenance: Vec<MaintenanceSettings>,
 }
 
 /// `[agent]`: the agent itself.
@@ -196,4 +200,32 @@ pub struct AlertSettings {
     pub receivers: Vec<String>,
     /// An outage healed within this time is one info message. Default 30 s; copied into each service's policy.
     pub notify_after: Duration,
+}
+
+/// One `[maintenance.NAME]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MaintenanceSettings {
+    /// Its name.
+    pub name: String,
+    /// The services it is about: names, or patterns with `*` and `?`. Default: all.
+    pub services: Vec<String>,
+    /// When it opens, by the clocks of its zone.
+    pub start: Time,
+    /// When it ends.
+    pub end: MaintenanceEnd,
+    /// The days on which it opens; empty for every day.
+    pub days: Vec<Weekday>,
+    /// Whose clocks count. Default: the host's.
+    pub zone: TimeZone,
+    /// Why, for people.
+    pub reason: Option<String>,
+}
+
+/// When a window ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaintenanceEnd {
+    /// When it has lasted this long.
+    After(Duration),
+    /// At this time of day, the next day when that is not after its start.
+    At(Time),
 }

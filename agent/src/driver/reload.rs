@@ -6,6 +6,7 @@ use sentinel_engine::{Reload, ServiceName};
 use tokio::sync::oneshot;
 
 use super::{Driver, ServiceHandle};
+use crate::config::MaintenanceSettings;
 
 /// Everything of a new configuration that the driver works with. Nothing of it can fail any more.
 pub struct Change {
@@ -17,6 +18,8 @@ pub struct Change {
     pub host: String,
     /// Who is told.
     pub receivers: Vec<String>,
+    /// When services are left alone.
+    pub maintenance: Vec<MaintenanceSettings>,
     /// Told when all of it is in force: from then on events of new services are understood.
     pub applied: oneshot::Sender<()>,
 }
@@ -39,6 +42,9 @@ impl Driver {
         }
         self.engine.reload(now, change.engine);
         self.services = change.services;
+        let names = self.services.keys().cloned().collect();
+        self.maintenance.replace(change.maintenance, names);
+        self.keep_calendar();
         self.host = change.host;
         self.receivers = change.receivers;
         self.carry_out().await;

@@ -4,4 +4,5 @@
 
 mod agent;
 mod deploy;
+mod maintenance;
 mod reload;

@@ -72,6 +72,8 @@ impl Machine {
     /// The service is no longer configured. It leaves at once, or when the action in flight has ended.
     pub(crate) fn leave(&mut self, cx: &mut Context<'_>) {
         self.leaving = true;
+        // Should it return, it is told anew.
+        self.window = None;
         self.evaluate_leaving(cx);
     }
 

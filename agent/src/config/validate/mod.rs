@@ -1,5 +1,6 @@
 //! From inputs to settings: defaults filled in, references followed, combinations checked.
 
+mod maintenance;
 mod order;
 mod probes;
 mod receivers;
@@ -11,6 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sentinel_engine::{Mode, Policy};
+
+pub(super) use maintenance::DAYS;
 
 use super::findings::Findings;
 use super::inputs::{AgentInput, Inputs};
@@ -27,6 +30,8 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
     }
     let agent = agent(inputs.agent);
     let (receivers, alerts) = receivers::settings(inputs.receivers, inputs.alerts, findings);
+    let names: Vec<String> = inputs.services.keys().cloned().collect();
+    let maintenance = maintenance::settings(inputs.maintenance, &names, findings);
     let services = services::settings(
         inputs.services,
         &inputs.defaults,
@@ -39,6 +44,7 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
         services,
         receivers,
         alerts,
+        maintenance,
     }
 }
 

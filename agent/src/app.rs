@@ -7,28 +7,30 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use sentinel_engine::{Engine, Event, Memory, Policy, Service, ServiceName};
+use sentinel_engine::{Engine, Memory, Policy, Service, ServiceName};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{self, Settings, Target};
-use crate::driver::{self, Driver, ServiceHandle, TargetHandle, Unrecorded};
+use crate::config::{self, Settings};
+use crate::driver::{self, Driver, Unrecorded};
+use crate::maintenance::Schedule;
+use crate::parts::Parts;
 use crate::probe::{Limits, Prober};
-use crate::process::Process;
-use crate::receivers::{Receiver, RetryPolicy};
-use crate::server::{self, Access, ControlSocket, ServerInfo};
+use crate::reload::{self, Reloader};
+use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
 use crate::store::{self, Opened, Store};
-use crate::systemd::{BusAddress, Systemd, Watched, Watcher};
+use crate::telemetry;
 use crate::watchdog::Watchdog;
-use crate::{receivers, telemetry};
 
 /// How long the last log lines may take to be written.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// Runs the agent as `config` says, until SIGTERM or SIGINT.
+/// Runs the agent as `config` says, until SIGTERM or SIGINT. SIGHUP has it read anew.
 pub async fn run(config: &Path) -> anyhow::Result<()> {
+    // First of all: without a handler SIGHUP would end the agent.
+    let hangup = signal(SignalKind::hangup()).context("failed to listen for signals")?;
     let loaded = config::load(config, config::environment())?;
     let settings = loaded.settings;
     telemetry::init(settings.agent.log, settings.agent.emoji)?;
@@ -37,9 +39,11 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     }
     let stop = stop_signal().context("failed to listen for signals")?;
     let mut tasks = JoinSet::new();
-    let (driver, watchdog) = start(settings, &mut tasks).await?;
+    let (driver, reloader, reloads) = start(config, settings, &mut tasks).await?;
+    let watchdog = Watchdog::from_env();
     tracing::info!(event = "started", "Sentinel monitor started");
     watchdog.ready();
+    tasks.spawn(reloader.run(hangup, reloads));
     driver.run(stop).await;
     watchdog.stopping();
     tracing::info!(event = "stopped", "Sentinel monitor stopped");
@@ -49,16 +53,62 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
 }
 
 /// Opens what must be open, and starts whatever runs beside the driver.
-async fn start(settings: Settings, tasks: &mut JoinSet<()>) -> anyhow::Result<(Driver, Watchdog)> {
+async fn start(
+    config: &Path,
+    settings: Settings,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<(Driver, Reloader, mpsc::Receiver<ReloadReply>)> {
     let opened = Store::open(&settings.agent.state_dir).await?;
     let clock = Clock::start(opened.anchor.as_ref());
     let prober = Arc::new(Prober::new(&Limits::of_process())?);
     let (sender, events) = driver::events();
     let (handle, control) = server::channel();
+    serve(&settings, handle, tasks).await?;
 
+    let engine = engine(&settings, &opened, &clock);
+    let mut parts = Parts::new(Arc::clone(&prober), opened.store.clone(), clock.clone(), sender.clone());
+    let prepared = parts.prepare(None, &settings)?;
+    let services = prepared.services();
+    parts.launch(prepared).await;
+
+    let (reloads, requests) = reload::requests();
+    // One at a time: whoever changes the configuration waits until it is in force.
+    let (news, changes) = mpsc::channel(1);
+    let mut maintenance = Schedule::default();
+    maintenance.replace(settings.maintenance.clone(), services.keys().cloned().collect());
+    let driver = Driver {
+        engine,
+        clock,
+        store: opened.store,
+        prober,
+        services,
+        host: settings.agent.name.clone(),
+        receivers: settings.alerts.receivers.clone(),
+        watchdog: Watchdog::from_env(),
+        sender,
+        events,
+        control,
+        reloads,
+        changes,
+        departed: BTreeMap::new(),
+        maintenance,
+        unrecorded: Unrecorded::default(),
+    };
+    let reloader = Reloader {
+        config: config.to_owned(),
+        settings,
+        parts,
+        unknown: unknown(opened.quarantined.is_some()),
+        changes: news,
+        watchdog: Watchdog::from_env(),
+    };
+    Ok((driver, reloader, requests))
+}
+
+/// Opens the control socket.
+async fn serve(settings: &Settings, handle: ControlHandle, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
     let socket = ControlSocket::bind(&settings.agent.control_socket).await?;
     let info = ServerInfo {
-        host: settings.agent.name.clone(),
         since: Timestamp::now(),
     };
     let router = server::router(info, handle, Access::Control);
@@ -71,57 +121,12 @@ async fn start(settings: Settings, tasks: &mut JoinSet<()>) -> anyhow::Result<(D
             );
         }
     });
+    Ok(())
+}
 
-    let engine = engine(&settings, &opened, &clock);
-    let systemd = watch_units(&settings, &sender, tasks);
-    let mut services = BTreeMap::new();
-    for service in &settings.services {
-        let name = service.service.name.clone();
-        let asked = prober
-            .prepare(&service.probes)
-            .with_context(|| format!("failed to prepare the probes of `{name}`"))?;
-        let target = service.target.as_ref().map(|target| match target {
-            Target::Unit(unit) => TargetHandle::Unit(systemd.clone(), unit.clone()),
-            Target::Process(process) => watch_process(&name, process, &sender, tasks),
-        });
-        let handle = ServiceHandle {
-            probes: Arc::new(asked),
-            target,
-            labels: service.labels.clone(),
-            reach: service.reach.clone(),
-        };
-        services.insert(name, handle);
-    }
-    for receiver in Receiver::all(&settings.receivers)? {
-        tasks.spawn(receivers::run(
-            Arc::new(receiver),
-            opened.store.clone(),
-            clock.clone(),
-            RetryPolicy::default(),
-        ));
-    }
-    let known = settings
-        .receivers
-        .iter()
-        .map(|receiver| receiver.name.clone())
-        .collect();
-    opened.store.keep_receivers(known, Timestamp::now()).await?;
-
-    let driver = Driver {
-        engine,
-        clock,
-        store: opened.store,
-        prober,
-        services,
-        host: settings.agent.name,
-        receivers: settings.alerts.receivers,
-        watchdog: Watchdog::from_env(),
-        sender,
-        events,
-        control,
-        unrecorded: Unrecorded::default(),
-    };
-    Ok((driver, Watchdog::from_env()))
+/// The memory to assume of services that the store does not know: when it was damaged, what they spent is lost.
+fn unknown(quarantined: bool) -> fn() -> Memory {
+    if quarantined { store::spent } else { Memory::default }
 }
 
 /// The engine, going on from what the store remembers. Services that are no longer configured are closed.
@@ -146,14 +151,8 @@ fn engine(settings: &Settings, opened: &Opened, clock: &Clock) -> Engine {
     }
     for service in &settings.services {
         let service = service.service.clone();
-        let forgotten = || {
-            if opened.quarantined.is_some() {
-                store::spent()
-            } else {
-                Memory::default()
-            }
-        };
-        let memory = memories.remove(&service.name).unwrap_or_else(forgotten);
+        let unknown = unknown(opened.quarantined.is_some());
+        let memory = memories.remove(&service.name).unwrap_or_else(unknown);
         engine.add_service(now, service, memory);
     }
     for (name, memory) in memories {
@@ -171,38 +170,6 @@ fn unmanaged(name: ServiceName) -> Service {
         after: Vec::new(),
         policy: Policy::default(),
     }
-}
-
-/// Starts to watch every configured unit.
-fn watch_units(settings: &Settings, sender: &mpsc::Sender<Event>, tasks: &mut JoinSet<()>) -> Systemd {
-    let units = settings.services.iter().filter_map(|service| match &service.target {
-        Some(Target::Unit(unit)) => Some(Watched {
-            service: service.service.name.clone(),
-            unit: unit.clone(),
-        }),
-        _ => None,
-    });
-    let units: Vec<_> = units.collect();
-    let any = !units.is_empty();
-    let (watcher, systemd) = Watcher::new(BusAddress::System, units, sender.clone());
-    // A host without systemd is not asked for its bus in vain.
-    if any {
-        tasks.spawn(watcher.run());
-    }
-    systemd
-}
-
-/// Starts to watch one process.
-fn watch_process(
-    name: &ServiceName,
-    target: &config::ProcessTarget,
-    sender: &mpsc::Sender<Event>,
-    tasks: &mut JoinSet<()>,
-) -> TargetHandle {
-    let process = Arc::new(Process::new(name.clone(), target.clone(), sender.clone()));
-    let watched = Arc::clone(&process);
-    tasks.spawn(async move { watched.watch().await });
-    TargetHandle::Process(process)
 }
 
 /// Done when the agent is asked to stop.

@@ -3,6 +3,8 @@
 //! Everything decided in one turn is one transaction. A restart is only asked for when its intent is on disk; while the
 //! store cannot be written, nothing is restarted, and what could not be recorded is kept in memory and tried again.
 
+mod reload;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -10,23 +12,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use jiff::Timestamp;
 use sentinel_engine::{
     Action, ActionResult, Command, Engine, Event, HostMemory, Memory, Notification, ProbeOutcome, ProbeRound, Report,
-    ServiceName, Time, Verdict,
+    ServiceName, Time, Verdict, Window,
 };
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::config::Reach;
 use crate::history;
+use crate::maintenance::{Open, Schedule};
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
 use crate::receivers::Message;
-use crate::server::{ControlRequest, StatusView};
+use crate::server::{ControlRequest, ReloadReply, StatusView};
 use crate::store::{Batch, Store, StoreErrorKind};
 use crate::systemd::{MayAffect, Systemd};
 use crate::telemetry;
 use crate::watchdog::Watchdog;
+
+pub use reload::Change;
 
 /// Events that may wait for the driver. Watchers wait when it is full; nothing is dropped.
 const EVENTS: usize = 1024;
@@ -59,6 +65,7 @@ pub enum TargetHandle {
 }
 
 /// What the driver needs to know of a service.
+#[derive(Clone)]
 pub struct ServiceHandle {
     /// Its probes.
     pub probes: Arc<ServiceProbes>,
@@ -94,6 +101,14 @@ pub struct Driver {
     pub events: mpsc::Receiver<Event>,
     /// What operators ask.
     pub control: mpsc::Receiver<ControlRequest>,
+    /// Who reads the configuration anew, for operators who ask for it.
+    pub reloads: mpsc::Sender<ReloadReply>,
+    /// New configurations.
+    pub changes: mpsc::Receiver<Change>,
+    /// The labels of the services that the last reload removed.
+    pub departed: BTreeMap<ServiceName, BTreeMap<String, String>>,
+    /// The maintenance windows.
+    pub maintenance: Schedule,
     /// What is decided and not on disk; empty at the start.
     pub unrecorded: Unrecorded,
 }
@@ -129,6 +144,7 @@ impl Driver {
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
         let mut last_turn = self.clock.now();
+        self.keep_calendar();
         loop {
             self.carry_out().await;
             self.watchdog.progress();
@@ -148,19 +164,44 @@ impl Driver {
                 .into_iter()
                 .chain(self.unrecorded.retry_at)
                 .min();
-            let sleep = wake.map_or(SLEEP_MAX, |at| at.since(now)).min(SLEEP_MAX);
+            let sleep = wake
+                .map_or(SLEEP_MAX, |at| at.since(now))
+                .min(self.until_calendar())
+                .min(SLEEP_MAX);
             tokio::select! {
                 () = &mut stop => break,
                 Some(event) = self.events.recv() => self.take(event),
                 Some(request) = self.control.recv() => self.serve(request),
+                Some(change) = self.changes.recv() => self.apply(change).await,
                 () = tokio::time::sleep(sleep) => {}
             }
             let now = self.clock.now();
             self.engine.handle_timeout(now);
             self.unrecorded.retry_at.take_if(|at| *at <= now);
+            self.keep_calendar();
         }
         self.carry_out().await;
         self.store.close().await;
+    }
+
+    /// Tells the engine of maintenance windows that opened or ended.
+    fn keep_calendar(&mut self) {
+        let wall = Timestamp::now();
+        for (service, open) in self.maintenance.poll(wall) {
+            let now = self.clock.now();
+            let window = open.map(|Open { reason, end }| Window {
+                reason,
+                until: now + Duration::try_from(end.duration_since(wall)).unwrap_or_default(),
+            });
+            self.engine
+                .handle_event(now, Event::MaintenanceChanged { service, window });
+        }
+    }
+
+    /// How long nothing changes by the calendar.
+    fn until_calendar(&self) -> Duration {
+        let next = self.maintenance.next().map(|at| at.duration_since(Timestamp::now()));
+        next.map_or(SLEEP_MAX, |left| Duration::try_from(left).unwrap_or_default())
     }
 
     /// Takes an event and those that wait behind it.
@@ -268,7 +309,9 @@ impl Driver {
             let labels = self
                 .services
                 .get(&notification.service)
-                .map_or(&labels, |service| &service.labels);
+                .map(|service| &service.labels)
+                .or_else(|| self.departed.get(&notification.service))
+                .unwrap_or(&labels);
             Message::new(notification, &self.host, labels, wall).outgoing(notification, &self.receivers)
         });
         Batch {
@@ -381,6 +424,7 @@ impl Driver {
                 let view = StatusView {
                     now,
                     wall: self.clock.wall(now),
+                    host: self.host.clone(),
                     services: self.engine.snapshot(now),
                 };
                 let _ = reply.send(view);
@@ -397,6 +441,8 @@ impl Driver {
                 }
                 let _ = reply.send(answer);
             }
+            // When too many wait, the client is told to try again.
+            ControlRequest::Reload { reply } => drop(self.reloads.try_send(reply)),
             ControlRequest::Incidents { query, reply } => {
                 let store = self.store.clone();
                 tokio::spawn(async move { reply.send(history::incidents(&store, query).await) });

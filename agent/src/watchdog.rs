@@ -27,6 +27,14 @@ impl Watchdog {
         notify(&[NotifyState::Ready]);
     }
 
+    /// The configuration is being read anew, until the agent is ready again. `systemctl` tells by the time whether this is
+    /// the reload it asked for.
+    pub fn reloading(&self) {
+        if let Ok(now) = NotifyState::monotonic_usec_now() {
+            notify(&[NotifyState::Reloading, now]);
+        }
+    }
+
     /// The agent is going down.
     pub fn stopping(&self) {
         notify(&[NotifyState::Stopping]);

@@ -1,6 +1,7 @@
 //! The engine: every service's machine, what they share, and the queue of commands.
 
 mod host;
+mod reload;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -16,13 +17,20 @@ use crate::snapshot::ServiceSnapshot;
 use crate::time::Time;
 use crate::wakes::Wakes;
 
+pub use reload::{Changed, Reload};
+
 /// The engine is never woken for a service more often than this.
 const SHORTEST_WAKE: Duration = Duration::from_millis(1);
+
+/// What decides about those that come after a service: whether it is down, failed and stopped, and when it fell.
+type SeenByDependents = (Option<(bool, bool)>, Option<Time>);
 
 /// Decides for all services of a host.
 #[derive(Debug)]
 pub struct Engine {
     machines: BTreeMap<ServiceName, Machine>,
+    /// What must not be forgotten of services that were removed.
+    parked: BTreeMap<ServiceName, Memory>,
     /// Who waits for whom: dependency to dependents.
     dependents: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
     host: Host,
@@ -37,6 +45,7 @@ impl Engine {
     pub fn new(policy: HostPolicy, next_incident: IncidentId, next_action: ActionId) -> Self {
         Self {
             machines: BTreeMap::new(),
+            parked: BTreeMap::new(),
             dependents: BTreeMap::new(),
             host: Host::new(policy, next_incident, next_action),
             queue: VecDeque::new(),
@@ -51,16 +60,22 @@ impl Engine {
         self.host.booted_at = Some(booted_at);
     }
 
+    /// Keeps other limits over the whole host from now on. What was spent stays spent.
+    pub fn set_host_policy(&mut self, policy: HostPolicy) {
+        self.host.policy = policy;
+    }
+
     /// Begins to watch `service`, going on from what was last saved of it; replaces one of the same name.
     pub fn add_service(&mut self, now: Time, service: Service, memory: Memory) {
         let name = service.name.clone();
+        self.insert_service(now, service, memory);
+        self.evaluate(now, &name);
+    }
+
+    fn insert_service(&mut self, now: Time, service: Service, memory: Memory) {
+        let name = service.name.clone();
         self.drop_machine(&name);
-        for dependency in &service.after {
-            self.dependents
-                .entry(dependency.clone())
-                .or_default()
-                .insert(name.clone());
-        }
+        self.depends_on(&name, &service.after);
         let mut cx = Context {
             now,
             host: &mut self.host,
@@ -69,8 +84,7 @@ impl Engine {
             out: &mut self.commands,
         };
         let machine = Machine::new(service, memory, &mut cx);
-        self.machines.insert(name.clone(), machine);
-        self.evaluate(now, &name);
+        self.machines.insert(name, machine);
     }
 
     /// Ends what was remembered of a service that is no longer configured: its open incident is closed.
@@ -82,7 +96,10 @@ impl Engine {
             fell: Vec::new(),
             out: &mut self.commands,
         };
-        Machine::new(service, memory, &mut cx).abandon(&mut cx);
+        let name = service.name.clone();
+        let mut machine = Machine::new(service, memory, &mut cx);
+        machine.abandon(&mut cx);
+        self.parked.insert(name, machine.memory().clone());
     }
 
     /// Takes in something that happened. Events about unknown services say nothing.
@@ -107,6 +124,9 @@ impl Engine {
             }
             Event::OperatorRequested { service, request } => {
                 self.with(now, &service, |machine, cx| machine.requested(&request, cx));
+            }
+            Event::MaintenanceChanged { service, window } => {
+                self.with(now, &service, |machine, cx| machine.window_changed(window, cx));
             }
             Event::HostShutdownChanged { going_down } => {
                 self.host.going_down = going_down;
@@ -158,7 +178,8 @@ impl Engine {
 
     /// Every service as it stands, by name.
     pub fn snapshot(&self, now: Time) -> Vec<ServiceSnapshot> {
-        self.machines.values().map(|machine| machine.snapshot(now)).collect()
+        let present = self.machines.values().filter(|machine| !machine.is_leaving());
+        present.map(|machine| machine.snapshot(now)).collect()
     }
 
     fn with(&mut self, now: Time, name: &ServiceName, change: impl FnOnce(&mut Machine, &mut Context<'_>)) {
@@ -204,6 +225,20 @@ impl Engine {
             out: &mut self.commands,
         };
         machine.evaluate(&mut cx);
+        if machine.has_left() {
+            self.part_with(name);
+        } else {
+            self.follow_up(now, name, blocked);
+        }
+        if self.host.in_flight < in_flight {
+            // The answer came, or never did and is no longer waited for.
+            self.serve_queue(now);
+        }
+    }
+
+    /// Notes when a machine that was judged is next to be woken, what it waits for, and who waits for it.
+    fn follow_up(&mut self, now: Time, name: &ServiceName, blocked: SeenByDependents) {
+        let Some(machine) = self.machines.get(name) else { return };
         let (wake, blocks) = (machine.next_timeout(), Self::seen_by_dependents(machine));
         if machine.waits_for_slot() {
             if !self.queue.contains(name) {
@@ -220,13 +255,10 @@ impl Engine {
                 self.evaluate(now, &dependent);
             }
         }
-        if self.host.in_flight < in_flight {
-            self.serve_queue(now);
-        }
     }
 
     /// What decides about those that come after a service.
-    fn seen_by_dependents(machine: &Machine) -> (Option<(bool, bool)>, Option<Time>) {
+    fn seen_by_dependents(machine: &Machine) -> SeenByDependents {
         let dependency = machine.as_dependency();
         let dependency = dependency.map(|dependency| (dependency.failed, dependency.stopped));
         (dependency, machine.fell())

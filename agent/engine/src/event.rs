@@ -7,6 +7,7 @@ use crate::blast::BlastRadius;
 use crate::ids::{ActionId, ProbeRound, ServiceName};
 use crate::observation::Observation;
 use crate::probe::ProbeOutcome;
+use crate::time::Time;
 
 /// Something that happened. Past tense: it cannot be refused, only judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,13 @@ pub enum Event {
         /// What was asked.
         request: OperatorRequest,
     },
+    /// A maintenance window opened for a service, or became another (`Some`); or none is open any more.
+    MaintenanceChanged {
+        /// The service.
+        service: ServiceName,
+        /// The window that is open.
+        window: Option<Window>,
+    },
     /// The host began to shut down (true), or that was called off (false).
     HostShutdownChanged {
         /// Whether it is going down.
@@ -55,6 +63,15 @@ pub enum Event {
         /// Whether records are durable now.
         writable: bool,
     },
+}
+
+/// An open maintenance window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Why, for people.
+    pub reason: String,
+    /// When it ends, by the wall clock as it stands. For people: the end itself is told.
+    pub until: Time,
 }
 
 /// How a recovery action ended, as far as its adapter can tell. Whether it *helped* is for the engine to verify.
@@ -133,6 +150,18 @@ pub enum OperatorRequest {
         /// How long; `None` until resumed.
         duration: Option<Duration>,
     },
-    /// End the maintenance.
+    /// End that maintenance.
     Resume,
+    /// Leave it alone while a deploy is under way, at most for this long. An operator's pause is another matter.
+    BeginDeploy {
+        /// Which, chosen by whoever deploys.
+        id: u64,
+        /// How long at most, should its end never be told.
+        duration: Duration,
+    },
+    /// The deploy has ended.
+    EndDeploy {
+        /// Which.
+        id: u64,
+    },
 }

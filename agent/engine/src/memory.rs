@@ -33,6 +33,8 @@ pub struct Memory {
     pub stopped: Option<Instance>,
     /// Maintenance asked for by an operator.
     pub pause: Option<Pause>,
+    /// Deploys that are under way.
+    pub deploys: Vec<Deploy>,
     /// How often the service came back after it was found down.
     pub recoveries: u64,
 }
@@ -74,6 +76,15 @@ pub struct Attempt {
     pub started_at: Time,
     /// When its adapter answered; `None` while it is being carried out.
     pub ended_at: Option<Time>,
+}
+
+/// A deploy of one service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deploy {
+    /// Which, chosen by whoever deploys.
+    pub id: u64,
+    /// When it is no longer waited for.
+    pub until: Time,
 }
 
 /// Maintenance of one service.

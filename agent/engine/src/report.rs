@@ -109,6 +109,11 @@ pub enum Happening {
         /// What, in words.
         request: String,
     },
+    /// A maintenance window opened, or became another, or the last one ended.
+    MaintenanceChanged {
+        /// Why it is in maintenance; `None` when it no longer is.
+        reason: Option<String>,
+    },
     /// An operator, or whoever stopped it, wants it down.
     StoppedOnPurpose {
         /// Why it is believed to be on purpose.
@@ -169,6 +174,7 @@ impl Happening {
             Self::GaveUp { .. } => "gave_up",
             Self::IncidentClosed { .. } => "incident_closed",
             Self::OperatorActed { .. } => "operator",
+            Self::MaintenanceChanged { .. } => "maintenance",
             Self::StoppedOnPurpose { .. } => "stopped",
         }
     }
@@ -207,6 +213,8 @@ impl fmt::Display for Happening {
                 write!(f, "{} after {:.1} s", resolution.as_str(), duration.as_secs_f64())
             }
             Self::OperatorActed { request } => write!(f, "operator: {request}"),
+            Self::MaintenanceChanged { reason: Some(reason) } => write!(f, "maintenance: {reason}"),
+            Self::MaintenanceChanged { reason: None } => f.write_str("the maintenance window ended"),
             Self::StoppedOnPurpose { reason } => f.write_str(reason),
         }
     }

@@ -8,6 +8,15 @@ use crate::probe::ProbeOutcome;
 use crate::state::{Hold, State};
 use crate::time::Time;
 
+/// One reason for which a service is in maintenance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Maintenance {
+    /// Why, for people.
+    pub reason: String,
+    /// When it ends by itself.
+    pub until: Option<Time>,
+}
+
 /// One service as the engine sees it now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceSnapshot {
@@ -23,6 +32,8 @@ pub struct ServiceSnapshot {
     pub hold: Option<Hold>,
     /// What it is waiting for and how long still, soonest first: `next probe`, `next attempt`, `verification ends`.
     pub waiting: Vec<(&'static str, Duration)>,
+    /// Why it is in maintenance; empty when it is not.
+    pub maintenance: Vec<Maintenance>,
     /// The target in a few words: `running`, `down: killed by signal KILL`.
     pub target: String,
     /// The last probe round and when it ended.

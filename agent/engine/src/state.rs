@@ -43,7 +43,7 @@ pub enum State {
     GaveUp,
     /// It is down and is not acted on: observed only, in maintenance, or impossible to restart. See the hold.
     Held,
-    /// An operator paused it.
+    /// An operator paused it, a deploy is under way, or a maintenance window is open.
     Maintenance,
 }
 

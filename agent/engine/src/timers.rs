@@ -25,7 +25,7 @@ pub(crate) enum Timer {
     Notify,
     /// Attempts and budget are forgotten.
     Reset,
-    /// The maintenance ends.
+    /// A pause or a deploy has had its time.
     Pause,
 }
 
@@ -55,7 +55,7 @@ impl Timer {
             Self::Verify => "verification ends",
             Self::Notify => "notification",
             Self::Reset => "attempts are forgotten",
-            Self::Pause => "maintenance ends",
+            Self::Pause => "pause ends",
         }
     }
 }

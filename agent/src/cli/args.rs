@@ -42,6 +42,8 @@ pub enum Command {
     Check,
     /// Show the whole story on this machine: fail a service in several ways, and heal it.
     Demo(DemoArgs),
+    /// Run a command during which a service is left alone; ends with the command's exit code.
+    Deploy(DeployArgs),
     /// Ask a running agent.
     #[command(flatten)]
     Ask(Ask),
@@ -84,6 +86,24 @@ pub enum Ask {
         /// The service.
         name: String,
     },
+    /// Read the configuration anew; whatever is wrong with it, the old one stays in force.
+    Reload,
+}
+
+/// `sentinel deploy`.
+#[derive(Clone, Debug, Args)]
+pub struct DeployArgs {
+    /// The service.
+    pub name: String,
+    /// How long the agent waits at most for the end, should this command die.
+    #[arg(long = "for", value_name = "DURATION", value_parser = pause_duration, default_value = "15m")]
+    pub duration: Duration,
+    /// Run the command although the agent cannot be reached.
+    #[arg(long)]
+    pub anyway: bool,
+    /// The command, after `--`.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<std::ffi::OsString>,
 }
 
 /// `sentinel demo`.
@@ -154,6 +174,8 @@ mod tests {
             "sentinel incidents x",
             "sentinel incidents --limit 0",
             "sentinel restart",
+            "sentinel deploy web",
+            "sentinel deploy web true",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

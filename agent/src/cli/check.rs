@@ -5,11 +5,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use humantime::format_duration;
+use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use sentinel_engine::{Mode, Settle};
 use serde_json::{Value, json};
 
-use crate::config::{self, Loaded, ProbeSettings, Problem, ReceiverKind, ReceiverSettings, ServiceSettings, Target};
+use crate::config::{
+    self, Loaded, MaintenanceSettings, ProbeSettings, Problem, ReceiverKind, ReceiverSettings, ServiceSettings,
+    Settings, Target,
+};
+use crate::maintenance;
+
+/// How many of the next times that a maintenance window is open are shown.
+const OCCURRENCES: usize = 3;
 
 /// Checks the configuration at `path` together with `env` and writes the result to `out`: the problems, or what would be
 /// watched and any warnings. Nothing is started.
@@ -38,8 +46,7 @@ pub fn check(
             Ok(loaded) => print(loaded, out)?,
             Err(errors) => {
                 writeln!(out, "{errors}")?;
-                let count = errors.problems.len() + errors.omitted;
-                writeln!(out, "\n{}", plural(count, "error"))?;
+                writeln!(out, "\n{}", plural(errors.count(), "error"))?;
             }
         }
     }
@@ -74,6 +81,7 @@ fn print(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
         print_table(&rows, out)?;
         writeln!(out)?;
     }
+    print_maintenance(settings, out)?;
     for warning in &loaded.warnings {
         writeln!(out, "warning: {warning}")?;
     }
@@ -85,6 +93,32 @@ fn print(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
         "{files} read: {services}, {receivers}, {}",
         plural(loaded.warnings.len(), "warning")
     )
+}
+
+/// Each maintenance window, how many services it is about, and when it is open next, by its own clocks.
+fn print_maintenance(settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
+    if settings.maintenance.is_empty() {
+        return Ok(());
+    }
+    let mut rows = vec![["MAINTENANCE", "SERVICES", "NEXT"].map(str::to_owned).to_vec()];
+    for window in &settings.maintenance {
+        let mut first = [window.name.clone(), covered(window, settings).len().to_string()];
+        for occurrence in maintenance::upcoming(window, Timestamp::now(), OCCURRENCES) {
+            let show = |at: Timestamp, format: &str| at.to_zoned(window.zone.clone()).strftime(format).to_string();
+            let start = show(occurrence.start, "%a %Y-%m-%d %H:%M %:z");
+            let end = show(occurrence.end, "%a %Y-%m-%d %H:%M %:z");
+            let [name, services] = std::mem::take(&mut first);
+            rows.push(vec![name, services, format!("{start} to {end}")]);
+        }
+    }
+    print_table(&rows, out)?;
+    writeln!(out)
+}
+
+/// The services that a window is about.
+fn covered<'a>(window: &MaintenanceSettings, settings: &'a Settings) -> Vec<&'a str> {
+    let names = settings.services.iter().map(|service| service.service.name.as_str());
+    names.filter(|name| window.covers(name)).collect()
 }
 
 fn service_row(service: &ServiceSettings) -> Vec<String> {
@@ -204,6 +238,17 @@ fn describe(loaded: &Loaded) -> Value {
             let (kind, host) = destination(&receiver.kind);
             let alerts = settings.alerts.receivers.contains(&receiver.name);
             json!({ "name": receiver.name, "kind": kind, "host": host, "alerts": alerts })
+        }).collect::<Vec<_>>(),
+        "maintenance": settings.maintenance.iter().map(|window| {
+            let next = maintenance::upcoming(window, Timestamp::now(), OCCURRENCES);
+            json!({
+                "name": window.name,
+                "reason": window.reason(),
+                "services": covered(window, settings),
+                "next": next.iter().map(|occurrence| {
+                    json!({ "start": occurrence.start, "end": occurrence.end })
+                }).collect::<Vec<_>>(),
+            })
         }).collect::<Vec<_>>(),
         "warnings": loaded.warnings.iter().collect::<Vec<&Problem>>(),
     })

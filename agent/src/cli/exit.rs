@@ -4,22 +4,29 @@ use std::process::ExitCode;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Exit {
     /// 0: done, or the answer is yes.
-    Ok = 0,
+    Ok,
     /// 1: the answer is no. The configuration is wrong, there is no such service, a fault was not healed.
-    No = 1,
+    No,
     /// 2: the command line is wrong.
-    Usage = 2,
+    Usage,
     /// 3: no agent answers: it does not run, may not be asked, or stands still.
-    Unreachable = 3,
+    Unreachable,
+    /// That of a command that was run: by `sentinel deploy`.
+    Command(u8),
 }
 
 impl Exit {
     /// The number.
     pub const fn code(self) -> u8 {
-        self as u8
+        match self {
+            Self::Ok => 0,
+            Self::No => 1,
+            Self::Usage => 2,
+            Self::Unreachable => 3,
+            Self::Command(code) => code,
+        }
     }
 }
 

@@ -6,10 +6,12 @@
 mod args;
 mod check;
 mod client;
+mod deploy;
 mod exit;
 mod incidents;
 mod operator;
 pub(crate) mod paint;
+mod reload;
 mod socket_path;
 mod status;
 pub(crate) mod table;
@@ -17,7 +19,7 @@ pub(crate) mod table;
 mod tests;
 pub(crate) mod words;
 
-pub use args::{Ask, Cli, Command, DemoArgs};
+pub use args::{Ask, Cli, Command, DemoArgs, DeployArgs};
 pub use check::check;
 pub use client::{Client, ClientError};
 pub use exit::Exit;
@@ -38,6 +40,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Run => run_agent(&cli.config),
         Command::Check => run_check(cli),
         Command::Demo(args) => on_runtime(demo::run(args)).unwrap_or_else(|exit| exit),
+        Command::Deploy(args) => on_runtime(deploy(cli, args)).unwrap_or_else(|exit| exit),
         Command::Ask(ask) => on_runtime(control(cli, ask)).unwrap_or_else(|exit| exit),
     }
 }
@@ -76,12 +79,30 @@ fn on_runtime<T>(task: impl Future<Output = T>) -> Result<T, Exit> {
     }
 }
 
+/// Runs a command with a service left alone.
+async fn deploy(cli: &Cli, args: &DeployArgs) -> Exit {
+    match Client::new(&control_socket(cli)) {
+        Ok(client) => deploy::run(&client, args).await,
+        Err(error) => fail(error.exit(), &error.explain()),
+    }
+}
+
 /// Asks a running agent, and writes its answer to stdout, or why there is none to stderr.
 async fn control(cli: &Cli, ask: &Ask) -> Exit {
     match answer(cli, ask).await {
         Ok(text) => print(&text),
+        Err(ClientError::Refused(why)) if matches!(ask, Ask::Reload) => refuse(&why),
         Err(error) => fail(error.exit(), &error.explain()),
     }
+}
+
+/// Says on stderr what is wrong with a configuration, line by line as `check` does.
+fn refuse(why: &str) -> Exit {
+    let mut stderr = io::stderr().lock();
+    for line in why.lines() {
+        let _ = writeln!(stderr, "{}", crate::telemetry::printable(line));
+    }
+    Exit::No
 }
 
 /// What to write to stdout.
@@ -98,6 +119,7 @@ async fn answer(cli: &Cli, ask: &Ask) -> Result<String, ClientError> {
         Ask::Restart { name } => operator::restart(&client, &view, name).await,
         Ask::Pause { name, duration } => operator::pause(&client, &view, name, *duration).await,
         Ask::Resume { name } => operator::resume(&client, &view, name).await,
+        Ask::Reload => reload::run(&client, &view).await,
     }
 }
 

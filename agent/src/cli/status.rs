@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 
-use crate::server::api::{ModeWord, ProbeStatus, ServiceStatus, StatusResponse, Waiting};
+use crate::server::api::{MaintenanceStatus, ModeWord, ProbeStatus, ServiceStatus, StatusResponse, Waiting};
 
 use super::View;
 use super::client::{Client, Result, parse};
@@ -79,6 +79,15 @@ pub(super) fn one(service: &ServiceStatus, paint: Paint, zone: &TimeZone) -> Str
     if let Some(hold) = &service.hold {
         row("held", (Tone::Warn, hold.text.clone()));
     }
+    for maintenance in &service.maintenance {
+        let until = maintenance
+            .until
+            .map(|until| format!(", until {}", moment(until, zone)));
+        row(
+            "maintenance",
+            (Tone::Plain, maintenance.reason.clone() + &until.unwrap_or_default()),
+        );
+    }
     for waiting in &service.waiting {
         row("waiting for", (Tone::Plain, wait(waiting)));
     }
@@ -123,6 +132,7 @@ fn verdict(probe: &ProbeStatus) -> String {
 fn awaited(service: &ServiceStatus) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(service.hold.as_ref().map(|hold| hold.text.clone()));
+    parts.extend(service.maintenance.iter().map(|maintenance| left(maintenance, service)));
     parts.extend(service.waiting.first().map(wait));
     parts.extend(service.incident.map(|incident| format!("incident {incident}")));
     if service.mode == ModeWord::Observe && service.hold.as_ref().is_none_or(|hold| hold.kind != "observe") {
@@ -132,6 +142,18 @@ fn awaited(service: &ServiceStatus) -> String {
         "-".to_owned()
     } else {
         parts.join("; ")
+    }
+}
+
+/// Why it is left alone, and how long still by the agent's clock.
+fn left(maintenance: &MaintenanceStatus, service: &ServiceStatus) -> String {
+    let reason = &maintenance.reason;
+    match maintenance.until {
+        Some(until) => {
+            let left = between(service.since, until) - service.since_seconds;
+            format!("{reason}, for {}", span(left))
+        }
+        None => reason.clone(),
     }
 }
 

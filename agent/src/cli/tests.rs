@@ -10,13 +10,13 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::server::api::{
-    ActionEntry, HoldStatus, IncidentDetail, IncidentSummary, MessageEntry, ModeWord, ProbeStatus, ServiceStatus,
-    StatusResponse, TimelineEntry, Waiting,
+    ActionEntry, HoldStatus, IncidentDetail, IncidentSummary, MessageEntry, ModeWord, ProbeStatus, ReloadResponse,
+    ServiceStatus, StatusResponse, TimelineEntry, Waiting,
 };
 use crate::server::{self, Access, ControlRequest, ControlSocket, ServerInfo};
 
 use super::paint::Paint;
-use super::{ClientError, Exit, View, incidents, operator, status};
+use super::{ClientError, Exit, View, incidents, operator, reload, status};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -39,6 +39,7 @@ fn service(name: &str, state: &str) -> ServiceStatus {
         mode: ModeWord::Heal,
         hold: None,
         waiting: vec![],
+        maintenance: vec![],
         target: "running".to_owned(),
         last_probe: None,
         incident: None,
@@ -294,7 +295,6 @@ async fn serve(socket: &Path) -> mpsc::UnboundedReceiver<OperatorRequest> {
     let (handle, mut requests) = server::channel();
     let (asked, operators) = mpsc::unbounded_channel();
     let info = ServerInfo {
-        host: "web-1".to_owned(),
         since: Timestamp::UNIX_EPOCH,
     };
     let bound = ControlSocket::bind(socket).await.unwrap();
@@ -316,6 +316,15 @@ async fn serve(socket: &Path) -> mpsc::UnboundedReceiver<OperatorRequest> {
                     } else {
                         Err(RequestError::UnknownService)
                     });
+                }
+                ControlRequest::Reload { reply } => {
+                    let response = ReloadResponse {
+                        added: 1,
+                        unchanged: 2,
+                        warnings: vec!["odd".to_owned()],
+                        ..ReloadResponse::default()
+                    };
+                    drop(reply.send(Ok(response)));
                 }
                 ControlRequest::Incidents { query, reply } => {
                     let wanted = query.service.as_deref() == Some("a&b") && query.limit == 7;
@@ -360,6 +369,12 @@ async fn commands_reach_the_agent_and_bring_its_answer() {
     let json = operator::restart(&client, &view(true), "a b/ü?").await.unwrap();
     assert_eq!(json, r#"{"service":"a b/ü?","request":"restart"}"#);
     assert_eq!(operators.recv().await, Some(OperatorRequest::Restart));
+
+    let text = reload::run(&client, &view(false)).await.unwrap();
+    assert_eq!(
+        text,
+        "warning: odd\nreloaded; services: 1 added, 0 removed, 0 changed, 2 unchanged\n"
+    );
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ pub(super) struct Inputs {
     pub(super) receivers: BTreeMap<String, ReceiverInput>,
     pub(super) alerts: AlertsInput,
     pub(super) recovery: HostInput,
+    pub(super) maintenance: BTreeMap<String, MaintenanceInput>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -156,6 +157,19 @@ pub(super) struct AlertsInput {
     pub(super) receivers: Option<Vec<String>>,
     #[serde(deserialize_with = "duration")]
     pub(super) notify_after: Option<Duration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct MaintenanceInput {
+    pub(super) services: Option<Vec<String>>,
+    pub(super) start: Option<String>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) duration: Option<Duration>,
+    pub(super) end: Option<String>,
+    pub(super) days: Option<Vec<String>>,
+    pub(super) zone: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 impl ServiceInput {

@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use super::rules;
 use super::schema::{Bounds, Key, Kind, Section};
+use super::validate::DAYS;
 
 /// At most this many services: what one host is measured to carry.
 pub const MAX_SERVICES: usize = 10_000;
 /// At most this many receivers; each has a queue of its own.
 pub const MAX_RECEIVERS: usize = 100;
+/// At most this many maintenance windows: each is looked up in the calendar.
+const MAX_WINDOWS: usize = 100;
 /// At most this many entries in a list or small table: more is a mistake.
 const MAX_ENTRIES: usize = 256;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const TENTH: Duration = Duration::from_millis(100);
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -27,7 +31,7 @@ const fn bounds(min: Duration, max: Duration) -> Bounds {
 
 /// Keys that a later version brings. They are real, so a guess at the nearest word would mislead.
 const NOT_YET: &[(&str, &[&str])] = &[
-    ("", &["maintenance", "heartbeat"]),
+    ("", &["heartbeat"]),
     ("agent", &["listen", "public"]),
     ("services.NAME", &["container", "compose"]),
     ("receivers.NAME", &["slack", "email", "alertmanager", "command"]),
@@ -134,6 +138,15 @@ pub static ROOT: Section = Section {
             },
             default: "",
             doc: "Who is told, and when",
+        },
+        Key {
+            name: "maintenance",
+            kind: Kind::Named {
+                section: &MAINTENANCE,
+                max: MAX_WINDOWS,
+            },
+            default: "",
+            doc: "When services are left alone",
         },
     ]],
 };
@@ -653,6 +666,75 @@ static ALERTS: Section = Section {
             kind: Kind::Duration(bounds(Duration::ZERO, DAY)),
             default: "30s",
             doc: "An outage healed within this time is told once, as information",
+        },
+    ]],
+};
+
+const TIME_OF_DAY: Kind = Kind::Text {
+    what: "a time of day such as \"02:00\"",
+    rule: |text| rules::time_of_day(text).map(drop),
+};
+
+static MAINTENANCE: Section = Section {
+    path: "maintenance.NAME",
+    doc: "A window in which services are watched and otherwise left alone, as by `sentinel pause`",
+    keys: &[&[
+        Key {
+            name: "services",
+            kind: Kind::List {
+                of: &Kind::Text {
+                    what: "a name, or a pattern such as \"db-*\"",
+                    rule: rules::pattern,
+                },
+                max: MAX_ENTRIES,
+            },
+            default: "[\"*\"]",
+            doc: "Names of services; `*` stands for any characters, `?` for one",
+        },
+        Key {
+            name: "start",
+            kind: TIME_OF_DAY,
+            default: "",
+            doc: "When it opens. One that does not exist on a day is the first moment after; one that occurs twice, the first. Required",
+        },
+        Key {
+            name: "duration",
+            kind: Kind::Duration(bounds(MINUTE, WEEK)),
+            default: "",
+            doc: "How long it stays open. Either this or `end` is required",
+        },
+        Key {
+            name: "end",
+            kind: TIME_OF_DAY,
+            default: "",
+            doc: "When it ends, the next day when that is not after `start`",
+        },
+        Key {
+            name: "days",
+            kind: Kind::List {
+                of: &Kind::Word(&DAYS),
+                max: DAYS.len(),
+            },
+            default: "every day",
+            doc: "The days on which it opens",
+        },
+        Key {
+            name: "zone",
+            kind: Kind::Text {
+                what: "a time zone such as \"Europe/Berlin\"",
+                rule: |text| rules::zone(text).map(drop),
+            },
+            default: "the host's",
+            doc: "Whose clocks count",
+        },
+        Key {
+            name: "reason",
+            kind: Kind::Text {
+                what: "text",
+                rule: rules::label_value,
+            },
+            default: "",
+            doc: "Why; shown by `sentinel status`",
         },
     ]],
 };

@@ -13,6 +13,7 @@ mod inputs;
 mod keys;
 mod layer;
 mod lines;
+mod pattern;
 mod problem;
 mod rules;
 mod scalar;
@@ -31,11 +32,13 @@ use self::layer::Layer;
 
 pub use environment::environment;
 pub use keys::{MAX_RECEIVERS, MAX_SERVICES, ROOT};
+pub use pattern::matches;
 pub use problem::{ConfigErrors, Place, Problem};
 pub use schema::{Bounds, Key, Kind, Rule, Section};
 pub use settings::{
-    AgentSettings, AlertSettings, CommandProbe, HttpProbe, LogFormat, ProbeSettings, ProcessTarget, Reach,
-    ReceiverKind, ReceiverSettings, ServiceSettings, Settings, Target, TcpProbe, WebhookSettings,
+    AgentSettings, AlertSettings, CommandProbe, HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings,
+    ProbeSettings, ProcessTarget, Reach, ReceiverKind, ReceiverSettings, ServiceSettings, Settings, Target, TcpProbe,
+    WebhookSettings,
 };
 
 /// Where the configuration is read from unless told otherwise.

@@ -129,6 +129,11 @@ impl ConfigErrors {
     /// Nobody reads more at once, and a mangled file must not fill the journal.
     pub const MAX_PROBLEMS: usize = 200;
 
+    /// How many problems there are, those that are not listed included.
+    pub fn count(&self) -> usize {
+        self.problems.len() + self.omitted
+    }
+
     /// For a path that no input reaches: settings missing without a problem found.
     pub(super) fn unexplained() -> Self {
         let place = Place::source(0, "configuration");

@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use humantime::format_duration;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use reqwest::header::{HeaderName, HeaderValue};
 use url::{Host, Url};
 
@@ -39,6 +41,35 @@ pub(super) fn name(text: &str) -> Result<(), String> {
         "{} is not a name: up to 64 of `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or digit",
         shown(text)
     ))
+}
+
+/// The name of a service, or a pattern with `*` and `?`.
+pub(super) fn pattern(text: &str) -> Result<(), String> {
+    let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-*?".contains(&byte);
+    if !text.is_empty() && text.len() <= 64 && text.bytes().all(known) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is neither the name of a service nor a pattern such as \"db-*\"",
+        shown(text)
+    ))
+}
+
+/// A time of day, `02:00` or `02:00:30`.
+pub(super) fn time_of_day(text: &str) -> Result<Time, String> {
+    Time::strptime("%H:%M", text)
+        .or_else(|_| Time::strptime("%H:%M:%S", text))
+        .map_err(|_| format!("{} is not a time of day from \"00:00\" to \"23:59\"", shown(text)))
+}
+
+/// A time zone by its IANA name.
+pub(super) fn zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| {
+        format!(
+            "this host knows no time zone {}; names are such as \"Europe/Berlin\", and come with the package tzdata",
+            shown(text)
+        )
+    })
 }
 
 /// The name of a label, as Prometheus has them but in lower case.

@@ -5,7 +5,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use jiff::civil::{Time, Weekday};
+use jiff::tz::TimeZone;
+use secrecy::{ExposeSecret as _, SecretString};
 use sentinel_engine::{HostPolicy, Mode, Service, ServiceName};
 use url::Url;
 
@@ -22,6 +24,8 @@ pub struct Settings {
     pub receivers: Vec<ReceiverSettings>,
     /// `[alerts]`.
     pub alerts: AlertSettings,
+    /// `[maintenance.*]`, by name.
+    pub maintenance: Vec<MaintenanceSettings>,
 }
 
 /// `[agent]`: the agent itself.
@@ -56,7 +60,7 @@ pub enum LogFormat {
 }
 
 /// One `[services.NAME]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ServiceSettings {
     /// What the engine needs to know.
     pub service: Service,
@@ -103,7 +107,7 @@ pub struct ProcessTarget {
 }
 
 /// One probe of a service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ProbeSettings {
     /// `http = ...`.
     Http(Box<HttpProbe>),
@@ -114,7 +118,7 @@ pub enum ProbeSettings {
 }
 
 /// `http = URL` or `http = { url = URL, ... }`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HttpProbe {
     /// What to ask; http or https.
     pub url: Url,
@@ -143,7 +147,7 @@ pub struct HttpProbe {
 }
 
 /// `tcp = "HOST:PORT"`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TcpProbe {
     /// Host and port to connect to.
     pub address: String,
@@ -152,7 +156,7 @@ pub struct TcpProbe {
 }
 
 /// `command = ["PROGRAM", "ARG", ...]`: passes when it exits 0.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CommandProbe {
     /// Program and arguments, no shell.
     pub argv: Vec<String>,
@@ -161,7 +165,7 @@ pub struct CommandProbe {
 }
 
 /// One `[receivers.NAME]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ReceiverSettings {
     /// Its name.
     pub name: String,
@@ -170,7 +174,7 @@ pub struct ReceiverSettings {
 }
 
 /// The kinds of receiver.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ReceiverKind {
     /// `webhook = { ... }`.
     Webhook(WebhookSettings),
@@ -187,6 +191,22 @@ pub struct WebhookSettings {
     pub headers: BTreeMap<String, SecretString>,
 }
 
+impl PartialEq for WebhookSettings {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |a: &SecretString, b: &SecretString| a.expose_secret() == b.expose_secret();
+        let secrets = match (&self.secret, &other.secret) {
+            (Some(a), Some(b)) => same(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        let headers = self.headers.len() == other.headers.len()
+            && self
+                .headers
+                .iter()
+                .all(|(name, value)| other.headers.get(name).is_some_and(|other| same(value, other)));
+        secrets && headers && same(&self.url, &other.url)
+    }
+}
+
 /// `[alerts]`.
 #[derive(Clone, Debug)]
 pub struct AlertSettings {
@@ -194,4 +214,32 @@ pub struct AlertSettings {
     pub receivers: Vec<String>,
     /// An outage healed within this time is one info message. Default 30 s; copied into each service's policy.
     pub notify_after: Duration,
+}
+
+/// One `[maintenance.NAME]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MaintenanceSettings {
+    /// Its name.
+    pub name: String,
+    /// The services it is about: names, or patterns with `*` and `?`. Default: all.
+    pub services: Vec<String>,
+    /// When it opens, by the clocks of its zone.
+    pub start: Time,
+    /// When it ends.
+    pub end: MaintenanceEnd,
+    /// The days on which it opens; empty for every day.
+    pub days: Vec<Weekday>,
+    /// Whose clocks count. Default: the host's.
+    pub zone: TimeZone,
+    /// Why, for people.
+    pub reason: Option<String>,
+}
+
+/// When a window ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaintenanceEnd {
+    /// When it has lasted this long.
+    After(Duration),
+    /// At this time of day, the next day when that is not after its start.
+    At(Time),
 }

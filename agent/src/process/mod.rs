@@ -43,6 +43,8 @@ mod start;
 mod verdict;
 mod watcher;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use sentinel_engine::{ActionResult, Event, Instance, ServiceName, Verb};
 use tokio::sync::{Mutex, Notify, mpsc};
 
@@ -59,6 +61,8 @@ pub struct Process {
     memory: Mutex<Memory>,
     /// An action has ended: look again.
     acted: Notify,
+    /// Nobody wants to know any more.
+    retired: AtomicBool,
 }
 
 impl Process {
@@ -70,12 +74,18 @@ impl Process {
             events,
             memory: Mutex::default(),
             acted: Notify::new(),
+            retired: AtomicBool::new(false),
         }
     }
 
     /// Watches until nobody receives the events any more. Sends what it sees first, then every change.
     pub async fn watch(&self) {
         watcher::watch(self).await;
+    }
+
+    /// Tells nothing more of it, also not of an action that is under way and will be finished.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
     }
 
     /// Carries out `verb`, unless the target is no longer at the run that was judged. Takes at most the target's timeout

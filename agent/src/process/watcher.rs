@@ -1,6 +1,7 @@
 //! What is seen of a process target, and when to look.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sentinel_engine::{Cause, Event, Instance, Intent, Observation, Supervisor, TargetState};
@@ -193,7 +194,7 @@ impl Memory {
     /// Sends the observation, unless it says what was said before. False when nobody listens any more.
     async fn report(&mut self, process: &Process, observation: Observation) -> bool {
         let said = (observation.state.clone(), observation.instance.clone());
-        if self.reported.as_ref() == Some(&said) {
+        if self.reported.as_ref() == Some(&said) || process.retired.load(Ordering::Relaxed) {
             return true;
         }
         self.reported = Some(said);

@@ -43,6 +43,9 @@ pub struct ServiceStatus {
     pub hold: Option<HoldStatus>,
     /// What it is waiting for, soonest first.
     pub waiting: Vec<Waiting>,
+    /// Why it is in maintenance; empty when it is not.
+    #[serde(default)]
+    pub maintenance: Vec<MaintenanceStatus>,
     /// What runs it, in a few words.
     pub target: String,
     /// The last round of probes.
@@ -82,6 +85,15 @@ impl ModeWord {
             Self::Observe => "observe",
         }
     }
+}
+
+/// One reason for which a service is left alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MaintenanceStatus {
+    /// For people.
+    pub reason: String,
+    /// When it ends by itself; `null` when somebody has to end it.
+    pub until: Option<Timestamp>,
 }
 
 /// Why nothing is done.
@@ -215,13 +227,39 @@ pub struct PauseBody {
     pub duration_seconds: Option<u64>,
 }
 
+/// The body of `POST /v1/services/NAME/deploy` and of `.../deployed`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeployBody {
+    /// Which deploy, chosen by whoever deploys.
+    pub id: u64,
+    /// How long to wait for its end at most; only for `deploy`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<u64>,
+}
+
 /// The answer to an operator's request: the engine has it. What comes of it is in the status.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OperatorResponse {
     /// The service.
     pub service: String,
-    /// `restart`, `pause` or `resume`.
+    /// `restart`, `pause`, `resume`, `deploy` or `deployed`.
     pub request: String,
+}
+
+/// The answer to a reload that was applied: how many services that changed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReloadResponse {
+    /// New ones.
+    pub added: usize,
+    /// Those that are no longer configured.
+    pub removed: usize,
+    /// Those that are configured otherwise.
+    pub changed: usize,
+    /// Those that were not disturbed.
+    pub unchanged: usize,
+    /// What is probably not meant.
+    pub warnings: Vec<String>,
 }
 
 /// Every answer that is not a success.

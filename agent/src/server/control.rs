@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError, ServiceName, ServiceSnapshot, Time};
 use tokio::sync::{mpsc, oneshot};
 
-use super::api::{IncidentDetail, IncidentSummary};
+use super::api::{IncidentDetail, IncidentSummary, ReloadResponse};
 
 /// Requests that may wait for the driver. More than the connections that can ask at once, so that it is full only when
 /// the driver stands still.
@@ -27,6 +27,11 @@ pub enum ControlRequest {
         /// The way back: whether the engine has it.
         reply: oneshot::Sender<Result<(), RequestError>>,
     },
+    /// The configuration is to be read anew.
+    Reload {
+        /// The way back.
+        reply: ReloadReply,
+    },
     /// The newest incidents.
     Incidents {
         /// Which.
@@ -43,6 +48,14 @@ pub enum ControlRequest {
     },
 }
 
+/// The way back to whoever asked for a reload.
+pub type ReloadReply = oneshot::Sender<Result<ReloadResponse, ReloadRefused>>;
+
+/// Why a configuration was refused: everything that is wrong with it, in lines for people. The old one stays in force.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ReloadRefused(pub String);
+
 /// What the engine sees, and the clock to read it by.
 #[derive(Clone, Debug)]
 pub struct StatusView {
@@ -50,6 +63,8 @@ pub struct StatusView {
     pub now: Time,
     /// The same moment on the wall.
     pub wall: Timestamp,
+    /// The host's name, as in messages.
+    pub host: String,
     /// Every service.
     pub services: Vec<ServiceSnapshot>,
 }

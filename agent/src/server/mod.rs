@@ -7,6 +7,8 @@
 //! | `GET /v1/incidents[?service=NAME&limit=N]` | [`api::IncidentsResponse`], newest first |
 //! | `GET /v1/incidents/ID` | [`api::IncidentDetail`] |
 //! | `POST /v1/services/NAME/restart`, `/pause`, `/resume` | 202 and [`api::OperatorResponse`] |
+//! | `POST /v1/services/NAME/deploy`, `/deployed` | the same: it is left alone between the two |
+//! | `POST /v1/reload` | [`api::ReloadResponse`], or 409 with everything that is wrong |
 //!
 //! Errors are [`api::ErrorResponse`] with the status that fits. Whoever may open the socket may do all of this: the
 //! socket's mode and group are the permission. [`control`] is the way to the driver, which alone knows and decides.
@@ -21,6 +23,8 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use control::{ControlHandle, ControlRequest, HistoryError, IncidentQuery, StatusView, channel};
+pub use control::{
+    ControlHandle, ControlRequest, HistoryError, IncidentQuery, ReloadRefused, ReloadReply, StatusView, channel,
+};
 pub use routes::{Access, ServerInfo, router};
 pub use socket::{ControlSocket, ServerError};

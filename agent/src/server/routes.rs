@@ -11,9 +11,12 @@ use axum::{Extension, Json, Router, middleware};
 use jiff::Timestamp;
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tracing::info;
 
-use super::api::{IncidentDetail, IncidentsResponse, OperatorResponse, PauseBody, StatusResponse, Version};
+use super::api::{
+    DeployBody, IncidentDetail, IncidentsResponse, OperatorResponse, PauseBody, ReloadResponse, StatusResponse, Version,
+};
 use super::control::{ControlHandle, ControlRequest, IncidentQuery};
 use super::errors::{Refusal, as_json, deadline};
 use super::socket::Peer;
@@ -34,8 +37,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// What the agent says of itself.
 #[derive(Clone, Debug)]
 pub struct ServerInfo {
-    /// The host's name, as in messages.
-    pub host: String,
     /// When the agent started.
     pub since: Timestamp,
 }
@@ -69,7 +70,10 @@ pub fn router(info: ServerInfo, driver: ControlHandle, access: Access) -> Router
         Access::Control => read
             .route("/v1/services/{name}/restart", post(restart))
             .route("/v1/services/{name}/pause", post(pause))
-            .route("/v1/services/{name}/resume", post(resume)),
+            .route("/v1/services/{name}/resume", post(resume))
+            .route("/v1/services/{name}/deploy", post(deploy))
+            .route("/v1/services/{name}/deployed", post(deployed))
+            .route("/v1/reload", post(reload)),
     };
     routes
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -105,7 +109,7 @@ async fn show_status(State(shared): State<Shared>, Query(query): Query<StatusQue
     match query.service {
         Some(name) if services.is_empty() => Err(unknown_service(&name)),
         _ => Ok(Json(StatusResponse {
-            host: shared.info.host.clone(),
+            host: view.host,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             since: shared.info.since,
             services,
@@ -167,6 +171,35 @@ async fn resume(state: State<Shared>, asker: Asker, name: Path<String>) -> Resul
     operate(state, asker, name, "resume", OperatorRequest::Resume).await
 }
 
+async fn deploy(state: State<Shared>, asker: Asker, name: Path<String>, body: Bytes) -> Result<Accepted, Refusal> {
+    let DeployBody { id, duration_seconds } = body_of(&body)?;
+    let missing = || bad_request("`duration_seconds` is missing".to_owned());
+    let duration = checked(duration_seconds)?.ok_or_else(missing)?;
+    operate(
+        state,
+        asker,
+        name,
+        "deploy",
+        OperatorRequest::BeginDeploy { id, duration },
+    )
+    .await
+}
+
+async fn deployed(state: State<Shared>, asker: Asker, name: Path<String>, body: Bytes) -> Result<Accepted, Refusal> {
+    let DeployBody { id, .. } = body_of(&body)?;
+    operate(state, asker, name, "deployed", OperatorRequest::EndDeploy { id }).await
+}
+
+/// Reads the configuration anew. Whatever is wrong with it is in the refusal.
+async fn reload(State(shared): State<Shared>, asker: Asker) -> Answer<ReloadResponse> {
+    let peer = asker.map_or(Peer::default(), |Extension(ConnectInfo(peer))| peer);
+    info!(event = "control", request = "reload", uid = peer.uid, pid = peer.pid);
+    let answer = shared.driver.ask(|reply| ControlRequest::Reload { reply }).await?;
+    answer
+        .map(Json)
+        .map_err(|refused| Refusal(StatusCode::CONFLICT, refused.0))
+}
+
 type Accepted = (StatusCode, Json<OperatorResponse>);
 
 async fn operate(
@@ -207,9 +240,17 @@ fn pause_duration(body: &[u8]) -> Result<Option<Duration>, Refusal> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    let body: PauseBody =
-        serde_json::from_slice(body).map_err(|error| bad_request(format!("the body is not as documented: {error}")))?;
-    match body.duration_seconds.map(Duration::from_secs) {
+    let body: PauseBody = body_of(body)?;
+    checked(body.duration_seconds)
+}
+
+fn body_of<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| bad_request(format!("the body is not as documented: {error}")))
+}
+
+/// A duration within its bounds.
+fn checked(seconds: Option<u64>) -> Result<Option<Duration>, Refusal> {
+    match seconds.map(Duration::from_secs) {
         Some(duration) if duration.is_zero() || duration > PAUSE_MAX => Err(bad_request(format!(
             "`duration_seconds` must be between 1 and {}",
             PAUSE_MAX.as_secs()

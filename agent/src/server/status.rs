@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use sentinel_engine::{ProbeOutcome, ServiceSnapshot, Time, Verdict};
 
-use super::api::{HoldStatus, ProbeStatus, ServiceStatus, Waiting};
+use super::api::{HoldStatus, MaintenanceStatus, ProbeStatus, ServiceStatus, Waiting};
 use super::control::StatusView;
 
 /// One service of `view`.
@@ -24,6 +24,14 @@ pub(super) fn service(view: &StatusView, service: &ServiceSnapshot) -> ServiceSt
             .waiting
             .iter()
             .map(|(what, left)| waiting(what, *left))
+            .collect(),
+        maintenance: service
+            .maintenance
+            .iter()
+            .map(|maintenance| MaintenanceStatus {
+                reason: maintenance.reason.clone(),
+                until: maintenance.until.map(|until| ahead(view, until)),
+            })
             .collect(),
         target: service.target.clone(),
         last_probe: service
@@ -62,6 +70,12 @@ fn probe(at: Timestamp, outcome: &ProbeOutcome) -> ProbeStatus {
 fn wall(view: &StatusView, at: Time) -> Timestamp {
     let ago = SignedDuration::try_from(view.now.since(at)).unwrap_or(SignedDuration::ZERO);
     view.wall.checked_sub(ago).unwrap_or(view.wall)
+}
+
+/// A moment to come, on the wall.
+fn ahead(view: &StatusView, at: Time) -> Timestamp {
+    let left = SignedDuration::try_from(at.since(view.now)).unwrap_or(SignedDuration::MAX);
+    view.wall.checked_add(left).unwrap_or(Timestamp::MAX)
 }
 
 /// To the millisecond: nobody reads more, and a JSON number stays short.

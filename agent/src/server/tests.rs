@@ -21,8 +21,8 @@ use tokio::time::timeout;
 use super::api::{IncidentDetail, IncidentSummary};
 use super::bounded::Bounded;
 use super::{
-    Access, ControlHandle, ControlRequest, ControlSocket, HistoryError, ServerError, ServerInfo, StatusView, channel,
-    router,
+    Access, ControlHandle, ControlRequest, ControlSocket, HistoryError, ReloadRefused, ServerError, ServerInfo,
+    StatusView, channel, router,
 };
 
 /// Longer than anything here takes.
@@ -38,7 +38,6 @@ struct Running {
 
 fn info() -> ServerInfo {
     ServerInfo {
-        host: "web-1".to_owned(),
         since: "2026-01-01T00:00:00Z".parse().unwrap(),
     }
 }
@@ -128,6 +127,7 @@ async fn drive(mut requests: mpsc::Receiver<ControlRequest>, asked: mpsc::Unboun
                 Some("web") => Ok(vec![]),
                 _ => Ok(vec![summary(); usize::try_from(query.limit).unwrap().min(2)]),
             })),
+            ControlRequest::Reload { reply } => drop(reply.send(Err(ReloadRefused("line 1\nline 2".to_owned())))),
             ControlRequest::Incident { id, reply } => drop(reply.send(Ok((id == IncidentId(3)).then(detail)))),
         }
     }
@@ -142,6 +142,7 @@ fn view() -> StatusView {
         mode: Mode::Heal,
         hold: None,
         waiting: vec![],
+        maintenance: vec![],
         target: "running".to_owned(),
         last_probe: None,
         incident: None,
@@ -168,6 +169,7 @@ fn view() -> StatusView {
     StatusView {
         now: at(1_000),
         wall: "2026-03-01T12:00:00Z".parse().unwrap(),
+        host: "web-1".to_owned(),
         services: vec![shop, snapshot("web", State::Healthy)],
     }
 }
@@ -196,6 +198,15 @@ fn detail() -> IncidentDetail {
 }
 
 #[tokio::test]
+async fn a_refused_reload_says_everything_that_is_wrong() {
+    let running = Running::start(Access::Control).await;
+    let (status, body) = running.ask("POST /v1/reload", "").await;
+    assert_eq!((status, &body), (409, &json!({ "error": "line 1\nline 2" })));
+    let running = Running::start(Access::Read).await;
+    assert_eq!(running.ask("POST /v1/reload", "").await.0, 404);
+}
+
+#[tokio::test]
 async fn status_tells_everything_about_every_service() {
     let running = Running::start(Access::Control).await;
     let (status, body) = running.ask("GET /v1/status", "").await;
@@ -211,7 +222,7 @@ async fn status_tells_everything_about_every_service() {
                 "state": "suppressed",
                 "since": "2026-03-01T11:58:20Z",
                 "since_seconds": 100.0,
-                "mode": "heal",
+                "mode": "heal", "maintenance": [],
                 "hold": {"kind": "dependency", "text": "waits for `db`, which is down"},
                 "waiting": [{"what": "next probe", "seconds": 2.5}],
                 "target": "running",
@@ -230,7 +241,7 @@ async fn status_tells_everything_about_every_service() {
                 "state": "healthy",
                 "since": "2026-03-01T11:58:20Z",
                 "since_seconds": 100.0,
-                "mode": "heal",
+                "mode": "heal", "maintenance": [],
                 "hold": null,
                 "waiting": [],
                 "target": "running",

@@ -96,6 +96,7 @@ fn record(connection: &Connection, state: &mut State, report: &Report, wall: Tim
         | Happening::BecameHealthy { .. }
         | Happening::ActionHeld { .. }
         | Happening::OperatorActed { .. }
+        | Happening::MaintenanceChanged { .. }
         | Happening::StoppedOnPurpose { .. } => Ok(()),
     }?;
     incident.tell(&report.what)

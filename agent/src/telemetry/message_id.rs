@@ -4,10 +4,11 @@
 //! numbers are random, fixed for ever, and never used for anything else; see `journalctl --new-id128`.
 
 /// `event=` word and number, in the order of an incident's life.
-const MESSAGE_IDS: [(&str, &str); 20] = [
+const MESSAGE_IDS: [(&str, &str); 22] = [
     ("started", "1f8065232c6f4215a52581831329a05a"),
     ("stopping", "a818bc77d267410093bb236499df154b"),
     ("reloaded", "12124070c8e447dc871abaf219dc339f"),
+    ("reload_failed", "7c1d2f4be0a94a6f8e35b1c60d9274fa"),
     ("state", "ee7f5f253f7b4370898ecfaf652be24b"),
     ("unreachable", "41a1cb6cf8834c538778c186f285f195"),
     ("unhealthy", "c74a021da55f468883a2df18a33a6c8e"),
@@ -23,6 +24,7 @@ const MESSAGE_IDS: [(&str, &str); 20] = [
     ("gave_up", "2b3e4ad25be5462c9a274457ddb98739"),
     ("incident_closed", "62ceff65fba44683b247b4536112c8d1"),
     ("operator", "8fec9d51a9d04bbbb38a3b19320263a1"),
+    ("maintenance", "0be4d2a7719f4c5f9a4d83e17f26c95b"),
     ("stopped", "38252d8c3fe8469984b98862e8d861e2"),
     ("log_lines_lost", "fa26d041ad8a49b7a89d3399379d3f88"),
 ];

@@ -74,6 +74,7 @@ pub fn report(report: &Report) {
             );
         }
         Happening::OperatorActed { request } => info!(service, event, request, incident),
+        Happening::MaintenanceChanged { reason } => info!(service, event, reason, open = reason.is_some(), incident),
         Happening::StoppedOnPurpose { reason } => info!(service, event, reason, incident),
     }
 }

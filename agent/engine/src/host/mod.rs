@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ActionId, IncidentId, ServiceName};
+use crate::ids::{ActionId, IncidentId, ProbeRound, ServiceName};
 use crate::time::Time;
 
 use bucket::Bucket;
@@ -70,6 +70,8 @@ pub(crate) struct Host {
     pub(crate) in_flight: usize,
     pub(crate) next_incident: IncidentId,
     pub(crate) next_action: ActionId,
+    /// Over all services and their lives, so that an answer to one that was replaced is never taken for another's.
+    next_round: ProbeRound,
     /// When the host booted, if that is known.
     pub(crate) booted_at: Option<Time>,
     memory: HostMemory,
@@ -87,6 +89,7 @@ impl Host {
             in_flight: 0,
             next_incident,
             next_action,
+            next_round: ProbeRound(0),
             booted_at: None,
             memory: HostMemory::default(),
             unsaved: false,
@@ -114,6 +117,12 @@ impl Host {
         let id = self.next_action;
         self.next_action = ActionId(id.0 + 1);
         id
+    }
+
+    pub(crate) fn new_round(&mut self) -> ProbeRound {
+        let round = self.next_round;
+        self.next_round = ProbeRound(round.0 + 1);
+        round
     }
 
     pub(crate) fn slot_free(&self) -> bool {

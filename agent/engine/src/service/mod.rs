@@ -13,13 +13,17 @@
 //! | `attempt.rs` | from the act to its proof |
 //! | `incident.rs` | opening, closing, and what people are told |
 //! | `operator.rs` | what operators ask for |
+//! | `maintenance.rs` | pauses, deploys and windows |
+//! | `reload.rs` | another configuration meanwhile |
 
 mod attempt;
 mod bound;
 mod incident;
+mod maintenance;
 mod operator;
 mod probing;
 mod recovery;
+mod reload;
 mod sight;
 
 use std::collections::VecDeque;
@@ -28,6 +32,7 @@ use self::bound::Bound;
 
 use crate::cause::Cause;
 use crate::command::Command;
+use crate::event::Window;
 use crate::health::Health;
 use crate::host::Host;
 use crate::ids::{ActionId, ProbeRound, ServiceName};
@@ -43,6 +48,10 @@ use crate::timers::{Timer, Timers};
 
 /// One service: what was asked for, what is remembered, what is seen, and what follows from it.
 #[derive(Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own; the state is `state`"
+)]
 pub(crate) struct Machine {
     service: Service,
     /// What outlives the agent.
@@ -75,6 +84,12 @@ pub(crate) struct Machine {
     in_flight: Option<(ActionId, Time)>,
     /// A counted attempt that was given up before its answer came.
     withdrawn: Option<ActionId>,
+    /// The action in flight is about a target that is no longer the service's.
+    outlived: bool,
+    /// No longer configured; waits only for the action in flight.
+    leaving: bool,
+    /// The maintenance window that is open.
+    window: Option<Window>,
     /// Whether those that depend on this service were last let wait for it.
     blocks_dependents: bool,
     /// Whether another alert last spoke for this service.
@@ -135,6 +150,9 @@ impl Machine {
             withdrawn: None,
             blocks_dependents: false,
             spoken_for: false,
+            outlived: false,
+            leaving: false,
+            window: None,
             state: State::Unknown,
             since: cx.now,
             hold: None,
@@ -148,7 +166,11 @@ impl Machine {
 
     /// Asks what state the service is in now, acts on it, and sets every timer that could change the answer.
     pub(crate) fn evaluate(&mut self, cx: &mut Context<'_>) {
+        if self.leaving {
+            return self.evaluate_leaving(cx);
+        }
         self.timers.clear_derived();
+        self.close_outlived(cx);
         self.expire(cx);
         self.note_fall(cx.now);
         let mut hold = None;
@@ -158,14 +180,7 @@ impl Machine {
         self.tell(cx);
         self.schedule_probe(cx);
         self.blocks_dependents = self.is_away();
-        if self.unsaved {
-            self.unsaved = false;
-            let command = Command::Save {
-                service: self.service.name.clone(),
-                memory: Box::new(self.memory.clone()),
-            };
-            cx.out.push_back(command);
-        }
+        self.save(cx);
     }
 
     /// The questions, in order. The first that applies decides.
@@ -176,10 +191,8 @@ impl Machine {
         if cx.host.going_down || self.target_down().is_some_and(|(intent, _)| intent == Intent::Shutdown) {
             return State::Shutdown;
         }
-        if let Some(pause) = self.memory.pause {
-            if let Some(until) = pause.until {
-                self.timers.set(Timer::Pause, until);
-            }
+        if self.in_maintenance() {
+            self.await_end_of_maintenance();
             return self.judge_paused(cx);
         }
         let requested = self.awaits_requested_run();
@@ -370,18 +383,7 @@ impl Machine {
 
     /// What time alone changes.
     fn expire(&mut self, cx: &mut Context<'_>) {
-        if let Some(until) = self.memory.pause.and_then(|pause| pause.until)
-            && until <= cx.now
-        {
-            self.memory.pause = None;
-            self.unsaved = true;
-            self.report(
-                Happening::OperatorActed {
-                    request: "the maintenance ended".into(),
-                },
-                cx,
-            );
-        }
+        self.expire_maintenance(cx);
         if let Some((_, since)) = self.in_flight {
             // Whatever else is going on: one lost answer must not keep the others from being restarted.
             let limit = since + attempt::ACTION_LIMIT;
@@ -468,19 +470,6 @@ impl Machine {
         self.in_flight.map(|(action, _)| action)
     }
 
-    /// The service no longer belongs to the agent: its incident ends with it.
-    pub(crate) fn abandon(&mut self, cx: &mut Context<'_>) {
-        self.close_incident(Resolution::Unmanaged, cx);
-        if self.unsaved {
-            self.unsaved = false;
-            let command = Command::Save {
-                service: self.service.name.clone(),
-                memory: Box::new(self.memory.clone()),
-            };
-            cx.out.push_back(command);
-        }
-    }
-
     /// The service as it stands.
     pub(crate) fn snapshot(&self, now: Time) -> ServiceSnapshot {
         let policy = &self.service.policy;
@@ -491,6 +480,7 @@ impl Machine {
             mode: policy.mode,
             hold: self.hold.clone(),
             waiting: self.timers.waiting(now),
+            maintenance: self.maintenance(),
             target: self.describe_target(),
             last_probe: self.last_probe.clone(),
             incident: self.memory.incident.as_ref().map(|incident| incident.id),

@@ -2,13 +2,13 @@
 
 use super::{Context, Machine};
 use crate::event::{OperatorRequest, RequestError};
-use crate::memory::Pause;
 use crate::report::Happening;
 
 impl Machine {
     /// Whether `request` can be carried out now.
     pub(crate) fn check_request(&self, request: &OperatorRequest) -> Result<(), RequestError> {
         match request {
+            _ if self.is_leaving() => Err(RequestError::UnknownService),
             OperatorRequest::Restart if !self.service.has_target => Err(RequestError::NoTarget),
             OperatorRequest::Restart if self.is_blind() => Err(RequestError::Blind),
             OperatorRequest::Restart if self.unusable().is_some() => Err(RequestError::Unusable),
@@ -31,6 +31,8 @@ impl Machine {
                 duration: Some(duration),
             } => format!("pause for {} s", duration.as_secs()),
             OperatorRequest::Resume => "resume".to_owned(),
+            OperatorRequest::BeginDeploy { duration, .. } => format!("deploy, for at most {} s", duration.as_secs()),
+            OperatorRequest::EndDeploy { .. } => "the deploy ended".to_owned(),
         };
         self.report(Happening::OperatorActed { request: words }, cx);
         match request {
@@ -39,12 +41,10 @@ impl Machine {
                 self.refused = None;
                 self.begin(None, cx);
             }
-            OperatorRequest::Pause { duration } => {
-                self.memory.pause = Some(Pause {
-                    until: duration.map(|duration| cx.now + duration),
-                });
-            }
+            OperatorRequest::Pause { duration } => self.pause(*duration, cx.now),
             OperatorRequest::Resume => self.memory.pause = None,
+            OperatorRequest::BeginDeploy { id, duration } => self.begin_deploy(*id, *duration, cx.now),
+            OperatorRequest::EndDeploy { id } => self.end_deploy(*id),
         }
     }
 }

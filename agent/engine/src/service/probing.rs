@@ -45,7 +45,7 @@ impl Machine {
         }
         if self.awaited.is_none() {
             self.rounds += 1;
-            let round = ProbeRound(self.rounds);
+            let round = cx.host.new_round();
             self.awaited = Some(round);
             cx.out.push_back(Command::RunProbes {
                 service: self.service.name.clone(),

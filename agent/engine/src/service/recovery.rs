@@ -76,6 +76,7 @@ impl Machine {
             self.timers.set(Timer::Attempt, at);
             return Some((State::Backoff, Hold::Backoff));
         }
+        // An action whose attempt was ended early, by a stop say, may still be under way.
         if self.in_flight.is_some() || !cx.host.slot_free() {
             return Some((State::Throttled, Hold::InFlight));
         }

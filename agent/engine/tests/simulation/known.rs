@@ -344,6 +344,8 @@ impl Known {
                 self.keep.pause = Some(Pause { until });
             }
             OperatorRequest::Resume => self.keep.pause = None,
+            // No operator of the simulation deploys.
+            OperatorRequest::BeginDeploy { .. } | OperatorRequest::EndDeploy { .. } => {}
         }
     }
 

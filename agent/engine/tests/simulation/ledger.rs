@@ -145,7 +145,8 @@ impl Ledger {
     fn told(&mut self, now: Time, event: &Event) {
         match event {
             Event::HostShutdownChanged { going_down } => self.going_down = *going_down,
-            Event::HostResumed => {}
+            // Neither happens in the simulation.
+            Event::HostResumed | Event::MaintenanceChanged { .. } => {}
             Event::StoreChanged { writable } => self.store_writable = *writable,
             Event::TargetObserved { service, observation } => self.known(service).observed(now, observation),
             Event::ProbeCompleted {

@@ -14,8 +14,8 @@ use std::time::Duration;
 use sentinel_engine::{
     Action, ActionId, ActionResult, Activity, Cause, Command, Engine, Event, Happening, HostMemory, HostPolicy,
     IncidentId, Instance, Intent, Memory, Notification, Observation, OperatorRequest, Policy, ProbeFailure,
-    ProbeOutcome, ProbePhase, ProbeRound, Report, Service, ServiceName, State, Supervisor, TargetState, Time, Verb,
-    Verdict,
+    ProbeOutcome, ProbePhase, ProbeRound, Reload, Report, Service, ServiceName, State, Supervisor, TargetState, Time,
+    Verb, Verdict,
 };
 
 /// How long a simulated probe takes.
@@ -148,6 +148,8 @@ pub struct World {
     pub actions: Vec<(Time, Action)>,
     /// Rounds asked for, by service.
     pub rounds: BTreeMap<ServiceName, Vec<Time>>,
+    /// Their numbers.
+    pub asked: BTreeMap<ServiceName, Vec<ProbeRound>>,
     /// Answers the next action instead of carrying it out.
     pub next_result: Option<ActionResult>,
     /// Actions vanish: nothing is done and nothing is answered.
@@ -178,6 +180,7 @@ impl World {
             messages: Vec::new(),
             actions: Vec::new(),
             rounds: BTreeMap::new(),
+            asked: BTreeMap::new(),
             next_result: None,
             loses_actions: false,
             hanging: Vec::new(),
@@ -289,6 +292,31 @@ impl World {
         for name in self.toys.keys().cloned().collect::<Vec<_>>() {
             self.look(&name);
         }
+    }
+
+    /// Answers on their way to the engine are lost.
+    pub fn lose_answers(&mut self) {
+        self.future.retain(|_, future| !matches!(future, Future::Tell(_)));
+    }
+
+    /// The configuration changes. The world behind it does not: what is removed goes on running, unseen.
+    pub fn reload(&mut self, reload: Reload) {
+        let named = |name: &ServiceName| (name.clone(), self.toys.contains_key(name));
+        let looked: Vec<_> = reload
+            .added
+            .iter()
+            .map(|(service, _)| named(&service.name))
+            .chain(reload.changed.iter().map(|(service, _)| named(&service.name)))
+            .collect();
+        for (service, _) in &reload.changed {
+            self.toys.get_mut(&service.name).expect("the toy exists").service = service.clone();
+        }
+        self.engine.reload(self.now, reload);
+        for (name, exists) in looked {
+            assert!(exists, "{name} has no toy");
+            self.look(&name);
+        }
+        self.carry_out();
     }
 
     /// The agent is killed and started again from what was saved. What the world was doing goes on.
@@ -486,6 +514,7 @@ impl World {
 
     fn probe(&mut self, service: ServiceName, round: ProbeRound) {
         self.rounds.entry(service.clone()).or_default().push(self.now);
+        self.asked.entry(service.clone()).or_default().push(round);
         let toy = &self.toys[&service];
         let answers = toy.answers_from.is_some_and(|from| from <= self.now);
         let (verdict, status_code, latency) = if answers {

@@ -1,5 +1,6 @@
 //! From inputs to settings: defaults filled in, references followed, combinations checked.
 
+mod maintenance;
 mod order;
 mod probes;
 mod receivers;
@@ -11,6 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sentinel_engine::{HostPolicy, Mode, Policy};
+
+pub(super) use maintenance::DAYS;
 
 use super::findings::Findings;
 use super::inputs::{AgentInput, HostInput, Inputs};
@@ -28,6 +31,8 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
     let agent = agent(inputs.agent);
     let recovery = host(&inputs.recovery);
     let (receivers, alerts) = receivers::settings(inputs.receivers, inputs.alerts, findings);
+    let names: Vec<String> = inputs.services.keys().cloned().collect();
+    let maintenance = maintenance::settings(inputs.maintenance, &names, findings);
     let services = services::settings(
         inputs.services,
         &inputs.defaults,
@@ -41,6 +46,7 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
         services,
         receivers,
         alerts,
+        maintenance,
     }
 }
 

@@ -1,0 +1,57 @@
+//! A new configuration, taken on between two turns.
+
+use std::collections::BTreeMap;
+
+use sentinel_engine::{HostPolicy, Reload, ServiceName};
+use tokio::sync::oneshot;
+
+use super::{Driver, ServiceHandle};
+use crate::config::MaintenanceSettings;
+
+/// Everything of a new configuration that the driver works with. Nothing of it can fail any more.
+pub struct Change {
+    /// What changes for the engine.
+    pub engine: Reload,
+    /// The limits over the whole host.
+    pub recovery: HostPolicy,
+    /// Every service there is now.
+    pub services: BTreeMap<ServiceName, ServiceHandle>,
+    /// The host's name in messages.
+    pub host: String,
+    /// Who is told.
+    pub receivers: Vec<String>,
+    /// When services are left alone.
+    pub maintenance: Vec<MaintenanceSettings>,
+    /// Told when all of it is in force: from then on events of new services are understood.
+    pub applied: oneshot::Sender<()>,
+}
+
+impl Driver {
+    /// Goes on with another configuration.
+    pub(super) async fn apply(&mut self, change: Change) {
+        // What was seen and decided so far is about the old one.
+        while let Ok(event) = self.events.try_recv() {
+            self.engine.handle_event(self.clock.now(), event);
+        }
+        self.carry_out().await;
+        let now = self.clock.now();
+        // The last words about a service still carry its labels.
+        self.departed.clear();
+        for name in &change.engine.removed {
+            if let Some(handle) = self.services.remove(name) {
+                self.departed.insert(name.clone(), handle.labels);
+            }
+        }
+        self.engine.set_host_policy(change.recovery);
+        self.engine.reload(now, change.engine);
+        self.services = change.services;
+        let names = self.services.keys().cloned().collect();
+        self.maintenance.replace(change.maintenance, names);
+        self.keep_calendar();
+        self.host = change.host;
+        self.receivers = change.receivers;
+        self.carry_out().await;
+        // Whoever asked for it is gone when the agent is stopping.
+        let _ = change.applied.send(());
+    }
+}

@@ -1,0 +1,239 @@
+//! What runs beside the driver and follows the configuration: watchers of targets and workers of receivers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use sentinel_engine::{Event, ServiceName};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::clock::Clock;
+use crate::config::{ProbeSettings, ReceiverSettings, ServiceSettings, Settings, Target};
+use crate::driver::{ServiceHandle, TargetHandle};
+use crate::probe::{Prober, ServiceProbes};
+use crate::process::Process;
+use crate::receivers::{self, Receiver, RetryPolicy};
+use crate::store::Store;
+use crate::systemd::{BusAddress, Systemd, Watched, Watcher};
+
+/// The parts as they run now. Dropping it ends them.
+pub struct Parts {
+    prober: Arc<Prober>,
+    store: Store,
+    clock: Clock,
+    events: mpsc::Sender<Event>,
+    systemd: Systemd,
+    /// Not yet running: a host without units is not asked for its bus in vain.
+    watcher: Option<Watcher>,
+    services: BTreeMap<ServiceName, ServiceHandle>,
+    processes: BTreeMap<ServiceName, AbortHandle>,
+    workers: BTreeMap<String, AbortHandle>,
+    tasks: JoinSet<()>,
+}
+
+/// Whatever could fail has not, and nothing has been touched yet.
+pub struct Prepared {
+    services: BTreeMap<ServiceName, ServiceHandle>,
+    units: Vec<Watched>,
+    /// Receivers that are new or another than before.
+    receivers: Vec<Receiver>,
+    /// The names of all.
+    names: Vec<String>,
+}
+
+impl Prepared {
+    /// The services, as the driver needs them.
+    pub fn services(&self) -> BTreeMap<ServiceName, ServiceHandle> {
+        self.services.clone()
+    }
+}
+
+impl Parts {
+    /// No parts yet. What they see goes to `events`.
+    pub fn new(prober: Arc<Prober>, store: Store, clock: Clock, events: mpsc::Sender<Event>) -> Self {
+        let (watcher, systemd) = Watcher::new(BusAddress::System, Vec::new(), events.clone());
+        Self {
+            prober,
+            store,
+            clock,
+            events,
+            systemd,
+            watcher: Some(watcher),
+            services: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Makes what `new` needs and is not there. `old` is what runs now.
+    pub fn prepare(&self, old: Option<&Settings>, new: &Settings) -> anyhow::Result<Prepared> {
+        let before = |name: &ServiceName| service(old?, name);
+        let mut services = BTreeMap::new();
+        for settings in &new.services {
+            let name = &settings.service.name;
+            let handle = self.handle(before(name), settings)?;
+            services.insert(name.clone(), handle);
+        }
+        let changed: Vec<ReceiverSettings> = new
+            .receivers
+            .iter()
+            .filter(|receiver| old.is_none_or(|old| !old.receivers.contains(receiver)))
+            .cloned()
+            .collect();
+        // An HTTP client costs the reading of the host's certificates.
+        let receivers = if changed.is_empty() {
+            Vec::new()
+        } else {
+            Receiver::all(&changed)?
+        };
+        Ok(Prepared {
+            services,
+            units: new.services.iter().filter_map(unit).collect(),
+            receivers,
+            names: new.receivers.iter().map(|receiver| receiver.name.clone()).collect(),
+        })
+    }
+
+    /// The handle of one service; what did not change is the same as before.
+    fn handle(&self, before: Option<&ServiceSettings>, settings: &ServiceSettings) -> anyhow::Result<ServiceHandle> {
+        let name = &settings.service.name;
+        let running = self.services.get(name).zip(before);
+        let probes = match running {
+            Some((handle, before)) if before.probes == settings.probes && !reads_files(&settings.probes) => {
+                Arc::clone(&handle.probes)
+            }
+            _ => self.probes(settings)?,
+        };
+        let target = match (running, &settings.target) {
+            (_, None) => None,
+            (Some((handle, before)), now) if before.target == *now => handle.target.clone(),
+            (_, Some(Target::Unit(unit))) => Some(TargetHandle::Unit(self.systemd.clone(), unit.clone())),
+            (_, Some(Target::Process(process))) => {
+                let process = Process::new(name.clone(), process.clone(), self.events.clone());
+                Some(TargetHandle::Process(Arc::new(process)))
+            }
+        };
+        Ok(ServiceHandle {
+            probes,
+            target,
+            labels: settings.labels.clone(),
+            reach: settings.reach.clone(),
+        })
+    }
+
+    fn probes(&self, settings: &ServiceSettings) -> anyhow::Result<Arc<ServiceProbes>> {
+        let name = &settings.service.name;
+        let probes = self.prober.prepare(&settings.probes);
+        probes
+            .map(Arc::new)
+            .with_context(|| format!("failed to prepare the probes of `{name}`"))
+    }
+
+    /// Silences the watchers of processes that are no longer, or no longer so, configured. To be done before the driver
+    /// goes on with the new services: what is still seen of the old target is not news of the new one.
+    pub fn retire(&mut self, prepared: &Prepared) {
+        for (name, handle) in &self.services {
+            let Some(TargetHandle::Process(process)) = &handle.target else {
+                continue;
+            };
+            if !process_of(prepared.services.get(name)).is_some_and(|new| Arc::ptr_eq(new, process)) {
+                process.retire();
+                if let Some(task) = self.processes.remove(name) {
+                    task.abort();
+                }
+            }
+        }
+    }
+
+    /// Starts what is new and ends what is no longer wanted. To be done when the driver knows the new services: it does
+    /// not understand events of others.
+    pub async fn launch(&mut self, prepared: Prepared) {
+        self.services = prepared.services;
+        self.watch_processes();
+        self.watch_units(prepared.units);
+        self.run_workers(prepared.receivers, &prepared.names);
+        if let Err(error) = self.store.keep_receivers(prepared.names, Timestamp::now()).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(
+                event = "store_failed",
+                error,
+                "failed to give up messages to receivers that are gone"
+            );
+        }
+        // Those that were ended are not kept account of.
+        while self.tasks.try_join_next().is_some() {}
+    }
+
+    fn watch_processes(&mut self) {
+        for (name, handle) in &self.services {
+            if let Some(TargetHandle::Process(process)) = &handle.target
+                && !self.processes.contains_key(name)
+            {
+                let process = Arc::clone(process);
+                let task = self.tasks.spawn(async move { process.watch().await });
+                self.processes.insert(name.clone(), task);
+            }
+        }
+    }
+
+    fn watch_units(&mut self, units: Vec<Watched>) {
+        let any = !units.is_empty();
+        self.systemd.watch(units);
+        if any && let Some(watcher) = self.watcher.take() {
+            self.tasks.spawn(watcher.run());
+        }
+    }
+
+    /// A worker may be ended at any time: what it was sending is sent again, under the same key, by the next.
+    fn run_workers(&mut self, receivers: Vec<Receiver>, names: &[String]) {
+        self.workers.retain(|name, worker| {
+            let stays = names.contains(name) && receivers.iter().all(|receiver| receiver.name() != name);
+            if !stays {
+                worker.abort();
+            }
+            stays
+        });
+        for receiver in receivers {
+            let name = receiver.name().to_owned();
+            let (store, clock) = (self.store.clone(), self.clock.clone());
+            let worker = receivers::run(Arc::new(receiver), store, clock, RetryPolicy::default());
+            self.workers.insert(name, self.tasks.spawn(worker));
+        }
+    }
+}
+
+/// The settings of one service.
+pub fn service<'a>(settings: &'a Settings, name: &ServiceName) -> Option<&'a ServiceSettings> {
+    // They are sorted by name.
+    let found = settings
+        .services
+        .binary_search_by(|service| service.service.name.cmp(name));
+    found.ok().and_then(|index| settings.services.get(index))
+}
+
+fn unit(settings: &ServiceSettings) -> Option<Watched> {
+    match &settings.target {
+        Some(Target::Unit(unit)) => Some(Watched {
+            service: settings.service.name.clone(),
+            unit: unit.clone(),
+        }),
+        _ => None,
+    }
+}
+
+fn process_of(handle: Option<&ServiceHandle>) -> Option<&Arc<Process>> {
+    match handle?.target.as_ref()? {
+        TargetHandle::Process(process) => Some(process),
+        TargetHandle::Unit(..) => None,
+    }
+}
+
+/// Whether the probes were made from a file, which may be another by now although its name is the same.
+fn reads_files(probes: &[ProbeSettings]) -> bool {
+    probes
+        .iter()
+        .any(|probe| matches!(probe, ProbeSettings::Http(http) if http.ca_file.is_some()))
+}

@@ -1,0 +1,8 @@
+//! The binary itself, with real processes, signals, sockets and files; no Docker, no root.
+
+#![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
+
+mod agent;
+mod deploy;
+mod maintenance;
+mod reload;

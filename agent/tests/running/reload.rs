@@ -1,0 +1,243 @@
+//! The configuration changes while the agent runs.
+
+use std::os::unix::net::UnixDatagram;
+
+use crate::agent::{BOUND, Hook, Place, wait};
+
+#[test]
+fn services_come_and_go_and_the_others_are_not_disturbed() {
+    let mut place = Place::new();
+    place.begin("shop");
+    place.begin("mail");
+    place.configure(&place.service("shop", ""));
+    place.start();
+    place.kill_and_see_healed("shop");
+    let attempts = place.status("shop")["attempts_left"].clone();
+
+    place.configure(&(place.service("shop", "") + &place.service("mail", "")));
+    let line = place.hang_up();
+    assert!(
+        line.contains("event=reloaded added=1 removed=0 changed=0 unchanged=1"),
+        "{line}"
+    );
+    place.wait_for_state("mail", "healthy");
+    assert_eq!(place.status("shop")["attempts_left"], attempts);
+    assert_eq!(place.status("shop")["state"], "healthy");
+    place.kill_and_see_healed("mail");
+    place.kill_and_see_healed("shop");
+
+    // Another process behind the same name.
+    place.begin("other");
+    let other = place
+        .service("other", "")
+        .replace("[services.other]", "[services.mail]");
+    place.configure(&other);
+    let line = place.hang_up();
+    assert!(line.contains("added=0 removed=1 changed=1 unchanged=0"), "{line}");
+    place.wait_for_state("mail", "healthy");
+    let seen = place.lines().len();
+    place.kill("shop");
+    place.kill("mail");
+    place.kill("other");
+    place.line_after(seen, &["service=mail", "event=verified"]);
+    assert!(place.runs("other"));
+    assert!(!place.runs("shop"), "what is no longer configured is left alone");
+    assert!(!place.runs("mail"), "and so is what another target was");
+    assert!(place.lines()[seen..].iter().all(|line| !line.contains("service=shop")));
+    assert_eq!(place.status("shop"), serde_json::Value::Null);
+}
+
+#[test]
+fn wrong_configuration_is_refused_and_the_old_one_goes_on() {
+    let mut place = Place::new();
+    place.begin("shop");
+    place.configure(&place.service("shop", ""));
+    place.start();
+    place.configure(&(place.service("shop", "intervall = \"5s\"") + "[alerts]\nreceivers = [\"nobody\"]\n"));
+    let line = place.hang_up();
+    assert!(line.contains("event=reload_failed"), "{line}");
+    assert!(
+        line.contains("did you mean `interval`?") && line.contains("errors=2"),
+        "{line}"
+    );
+
+    let asked = place.ask(&["reload"]);
+    let checked = place.ask(&["check"]);
+    assert_eq!((asked.status.code(), checked.status.code()), (Some(1), Some(1)));
+    let (asked, checked) = (
+        String::from_utf8_lossy(&asked.stderr),
+        String::from_utf8_lossy(&checked.stderr),
+    );
+    let problems = |text: &str| text.lines().take(2).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(problems(&asked), problems(&checked));
+    assert!(
+        asked.ends_with("\n\n2 errors; the old configuration stays in force\n"),
+        "{asked}"
+    );
+    place.kill_and_see_healed("shop");
+
+    place.configure("[services.shop\n");
+    assert!(place.hang_up().contains("reload_failed"));
+    std::fs::remove_file(place.path("sentinel.toml")).unwrap();
+    assert!(place.hang_up().contains("reload_failed"));
+    place.configure(&place.service("shop", ""));
+    assert!(place.hang_up().contains("unchanged=1"));
+    place.kill_and_see_healed("shop");
+}
+
+#[test]
+fn what_needs_a_restart_is_refused_by_name() {
+    let mut place = Place::new();
+    place.begin("shop");
+    place.configure(&place.service("shop", ""));
+    place.start();
+    place.configure(&place.service("shop", "fall = 7"));
+    let text = std::fs::read_to_string(place.path("sentinel.toml")).unwrap();
+    let text = text.replace("/state\"", "/elsewhere\"").replace("logfmt", "json");
+    std::fs::write(place.path("sentinel.toml"), text).unwrap();
+    let asked = place.ask(&["reload"]);
+    assert_eq!(asked.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8_lossy(&asked.stderr),
+        "agent.state_dir: cannot be changed by a reload; restart the agent\n\
+         agent.log: cannot be changed by a reload; restart the agent\n\n\
+         2 errors; the old configuration stays in force\n"
+    );
+    assert!(!place.path("elsewhere").exists());
+}
+
+#[test]
+fn reload_by_command_says_what_changed_and_what_is_odd() {
+    let mut place = Place::new();
+    place.begin("shop");
+    place.configure(&place.service("shop", ""));
+    place.start();
+    place.configure("");
+    let asked = place.ask(&["reload"]);
+    assert_eq!(asked.status.code(), Some(0));
+    let text = String::from_utf8_lossy(&asked.stdout);
+    assert!(text.contains("no services: nothing is watched"), "{text}");
+    assert!(
+        text.ends_with("reloaded; services: 0 added, 1 removed, 0 changed, 0 unchanged\n"),
+        "{text}"
+    );
+    place.line_after(0, &["event=config_warning", "no services"]);
+    // Nothing is watched, so nothing is done; and it may all come back.
+    place.configure(&place.service("shop", ""));
+    assert_eq!(place.ask(&["reload"]).status.code(), Some(0));
+    place.wait_for_state("shop", "healthy");
+    place.kill_and_see_healed("shop");
+
+    place.kill_agent();
+    assert_eq!(place.ask(&["reload"]).status.code(), Some(3));
+}
+
+#[test]
+fn no_reload_grants_a_budget() {
+    let mut place = Place::new();
+    place.begin("shop");
+    place.configure(&place.service("shop", "recovery.burst = 1\nrecovery.reset_after = \"1h\""));
+    place.start();
+    place.kill_and_see_healed("shop");
+    place.kill("shop");
+    place.wait_for_state("shop", "gave_up");
+
+    let generous = place.service("shop", "recovery.burst = 100\nrecovery.window = \"1s\"");
+    place.configure(&generous);
+    assert!(place.hang_up().contains("changed=1"));
+    assert_eq!(place.status("shop")["state"], "gave_up");
+    place.configure("");
+    assert!(place.hang_up().contains("removed=1"));
+    place.configure(&generous);
+    assert!(place.hang_up().contains("added=1"));
+    place.wait_for_state("shop", "gave_up");
+    assert_eq!(place.status("shop")["attempts_left"], 0);
+    // Nor does a reload while the agent is down.
+    place.configure("");
+    place.kill_agent();
+    place.start();
+    place.configure(&generous);
+    assert!(place.hang_up().contains("added=1"));
+    place.wait_for_state("shop", "gave_up");
+    assert!(!place.runs("shop"));
+}
+
+#[test]
+fn receivers_are_exchanged_and_who_was_told_hears_the_end() {
+    let mut place = Place::new();
+    let (first, second) = (Hook::start(), Hook::start());
+    place.begin("shop");
+    let shop = place.service("shop", "");
+    place.configure(&(shop.clone() + &first.receiver("first")));
+    place.start();
+    place.kill_and_see_healed("shop");
+    first.wait_for(&["shop healed"]);
+
+    let observed = place.service("shop", "mode = \"observe\"") + "[alerts]\nnotify_after = \"0s\"\n";
+    place.configure(&(observed + &second.receiver("second")));
+    assert!(place.hang_up().contains("changed=1"));
+    place.kill("shop");
+    second.wait_for(&["shop fired"]);
+    place.configure(&second.receiver("second"));
+    assert!(place.hang_up().contains("removed=1"));
+    second.wait_for(&["shop fired", "shop resolved"]);
+    place.line_after(0, &["service=shop", "event=incident_closed", "resolution=unmanaged"]);
+    assert_eq!(first.messages(), ["shop healed"]);
+
+    // The same name, elsewhere.
+    place.configure(&(shop + &first.receiver("second")));
+    assert!(place.hang_up().contains("added=1"));
+    first.wait_for(&["shop healed", "shop healed"]);
+}
+
+#[test]
+fn action_in_flight_is_finished_although_its_service_was_removed() {
+    let mut place = Place::new();
+    place.begin("shop");
+    let gate = place.path("gate");
+    let slow = place.service("shop", "").replace(
+        "echo $$",
+        &format!("until [ -e {} ]; do sleep 0.05; done; echo $$", gate.display()),
+    );
+    place.configure(&slow);
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    place.kill("shop");
+    place.line_after(0, &["service=shop", "event=restart "]);
+    place.configure("");
+    assert!(place.hang_up().contains("removed=1"));
+    std::fs::write(gate, "").unwrap();
+    place.line_after(0, &["service=shop", "event=restart_ended", "result=done"]);
+    place.line_after(0, &["service=shop", "event=incident_closed", "resolution=unmanaged"]);
+    assert!(place.runs("shop"));
+}
+
+#[test]
+fn service_manager_is_told_of_every_reload() {
+    let mut place = Place::new();
+    let path = place.path("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(BOUND)).unwrap();
+    place
+        .variables
+        .push(("NOTIFY_SOCKET".to_owned(), path.display().to_string()));
+    place.configure("");
+    place.start();
+    let next = || {
+        let mut buffer = [0; 1024];
+        let length = socket.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    assert_eq!(next().trim(), "READY=1");
+    for text in ["", "wrong"] {
+        place.configure(text);
+        place.hang_up();
+        let told = next();
+        assert!(told.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{told}");
+        assert_eq!(next().trim(), "READY=1");
+    }
+    place.configure("");
+    wait("the agent is still there", || {
+        place.ask(&["status"]).status.success().then_some(())
+    });
+}

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use sentinel_engine::{HostPolicy, Mode, Service};
+use sentinel_engine::{HostPolicy, Mode, Policy, Service};
 use url::Url;
 
 /// Everything the configuration says.
@@ -16,6 +16,8 @@ pub struct Settings {
     pub agent: AgentSettings,
     /// `[recovery]`: limits over the whole host.
     pub recovery: HostPolicy,
+    /// `[defaults]`, as a service that says nothing itself would have it.
+    pub defaults: Policy,
     /// `[services.*]`, by name.
     pub services: Vec<ServiceSettings>,
     /// `[receivers.*]`, by name.

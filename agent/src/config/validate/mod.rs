@@ -28,6 +28,7 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
     let agent = agent(inputs.agent);
     let recovery = host(&inputs.recovery);
     let (receivers, alerts) = receivers::settings(inputs.receivers, inputs.alerts, findings);
+    let defaults = services::default_policy(&inputs.defaults, agent.mode, alerts.notify_after);
     let services = services::settings(
         inputs.services,
         &inputs.defaults,
@@ -38,6 +39,7 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
     Settings {
         agent,
         recovery,
+        defaults,
         services,
         receivers,
         alerts,

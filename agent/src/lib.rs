@@ -14,6 +14,7 @@ pub mod probe;
 pub mod process;
 pub mod receivers;
 pub mod server;
+pub mod simulate;
 pub mod store;
 pub mod systemd;
 pub mod telemetry;

@@ -10,6 +10,7 @@ mod exit;
 mod incidents;
 mod operator;
 pub(crate) mod paint;
+mod simulate;
 mod socket_path;
 mod status;
 pub(crate) mod table;
@@ -17,7 +18,7 @@ pub(crate) mod table;
 mod tests;
 pub(crate) mod words;
 
-pub use args::{Ask, Cli, Command, DemoArgs};
+pub use args::{Ask, Cli, Command, DemoArgs, SimulateArgs};
 pub use check::check;
 pub use client::{Client, ClientError};
 pub use exit::Exit;
@@ -38,6 +39,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Run => run_agent(&cli.config),
         Command::Check => run_check(cli),
         Command::Demo(args) => on_runtime(demo::run(args)).unwrap_or_else(|exit| exit),
+        Command::Simulate(args) => simulate::run(args, cli.json),
         Command::Ask(ask) => on_runtime(control(cli, ask)).unwrap_or_else(|exit| exit),
     }
 }

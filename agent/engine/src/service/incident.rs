@@ -56,6 +56,8 @@ impl Machine {
         let Some(incident) = &self.memory.incident else { return };
         let duration = cx.now.since(incident.opened_at);
         let fired = incident.fired;
+        // It came back soon after what it depends on, whose alert spoke for it.
+        let waited = incident.own_since > incident.opened_at && incident.attempts == 0;
         self.report(Happening::IncidentClosed { resolution, duration }, cx);
         if fired {
             self.notify(
@@ -63,7 +65,8 @@ impl Machine {
                 "nothing; it is over",
                 cx,
             );
-        } else if matches!(resolution, Resolution::Healed | Resolution::Recovered) && !self.is_spoken_for(cx) {
+        } else if matches!(resolution, Resolution::Healed | Resolution::Recovered) && !waited && !self.is_spoken_for(cx)
+        {
             self.notify(
                 NotificationKind::Healed { resolution, duration },
                 "nothing; it is over",

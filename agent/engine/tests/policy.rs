@@ -737,3 +737,18 @@ fn dependent_that_comes_back_with_what_it_depends_on_is_not_told_of() {
     assert_eq!(world.message_kinds(), ["fired", "resolved"], "{told:?}");
     assert_eq!(told, ["db", "db"]);
 }
+
+#[test]
+fn nobody_is_told_of_an_outage_before_the_restarted_agent_has_looked() {
+    let mut world = shop(Toy::new("shop").starting(Start::Refused));
+    world.kill("shop");
+    world.run(25);
+    // The next agent would tell at once, but meanwhile an operator has stopped it for good.
+    let toy = world.toys.get_mut("shop").expect("it is there");
+    toy.service.policy.notify_after = Duration::from_secs(20);
+    world.stop("shop");
+    world.crash_agent();
+    world.run(3600);
+    assert_eq!(world.state("shop"), State::Stopped);
+    assert!(world.messages.is_empty(), "{:?}", world.message_kinds());
+}

@@ -1,5 +1,6 @@
 //! `sentinel simulate`: shows what the agent would do in a scripted world.
 
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::args::SimulateArgs;
@@ -26,7 +27,15 @@ pub(super) fn run(args: &SimulateArgs, json: bool) -> Exit {
             Exit::Ok => Exit::No,
             exit => exit,
         },
-        Err(why) => fail(Exit::Usage, &why),
+        Err(why) => {
+            // Of several problems each has a line of its own.
+            let mut lines = why.lines();
+            let exit = fail(Exit::Usage, lines.next().unwrap_or_default());
+            for line in lines {
+                let _ = writeln!(io::stderr(), "{}", crate::telemetry::printable(line));
+            }
+            exit
+        }
     }
 }
 
@@ -74,13 +83,11 @@ fn source(name: &str) -> Result<(String, String), String> {
             .map(|text| (name.to_owned(), text))
             .map_err(|reason| format!("{name}: {reason}"));
     }
-    let meant = nearest(name, SHIPPED.iter().map(|shipped| shipped.name));
-    let meant = meant
-        .map(|meant| format!("; did you mean `{meant}`?"))
-        .unwrap_or_default();
-    Err(format!(
-        "there is no scenario `{name}`{meant} `--list` shows those that there are; a file of your own needs its ending, `{name}.toml`"
-    ))
+    let meant = match nearest(name, SHIPPED.iter().map(|shipped| shipped.name)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("`sentinel simulate --list` shows them; a file is named with its ending, `{name}.toml`"),
+    };
+    Err(format!("there is no scenario `{name}`; {meant}"))
 }
 
 /// What a configuration says. The environment is left out: the same files give the same answer everywhere.

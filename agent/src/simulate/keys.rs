@@ -12,8 +12,8 @@ const MAX_EVENTS: usize = 1000;
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// A month of one service takes a second or two to simulate.
-const LONGEST: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+/// Four weeks of one service take a few seconds to simulate.
+const LONGEST: Duration = Duration::from_secs(28 * 24 * 60 * 60);
 
 const MOMENT: Kind = Kind::Duration(Bounds {
     min: Duration::ZERO,

@@ -134,12 +134,12 @@ impl Reader<'_> {
             let mut next = Some(at);
             let mut left = if every.is_some() { times.unwrap_or(u32::MAX) } else { 1 };
             while let Some(at) = next.filter(|at| *at <= duration && left > 0) {
-                script.extend(deeds.iter().map(|deed| (at, deed.clone())));
-                if script.len() > MAX_DEEDS {
+                if script.len() + deeds.len() > MAX_DEEDS {
                     let message = format!("more than {MAX_DEEDS} things happen by now");
                     self.findings.wrong(&path, message);
-                    return Vec::new();
+                    break;
                 }
+                script.extend(deeds.iter().map(|deed| (at, deed.clone())));
                 left -= 1;
                 next = every.and_then(|every| at.checked_add(every));
             }

@@ -104,13 +104,13 @@ impl Summary {
 
 impl Check {
     fn render(&self, paint: Paint) -> String {
-        let (tone, word) = if self.holds {
-            (Tone::Good, "as expected")
+        let Self { expected, found, holds } = self;
+        let (tone, text) = if *holds {
+            (Tone::Good, format!("✓ {expected}: {found}"))
         } else {
-            (Tone::Bad, "NOT AS EXPECTED")
+            (Tone::Bad, format!("✗ {expected}: {found}, not as expected"))
         };
-        let Self { expected, found, .. } = self;
-        format!("{}: {expected}: {found}\n", paint.text(tone, word))
+        paint.text(tone, &text) + "\n"
     }
 }
 

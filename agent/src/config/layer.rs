@@ -145,8 +145,9 @@ impl Checker<'_> {
 
     fn value(&mut self, kind: &'static Kind, at: &str, value: &Spanned<DeValue<'_>>) -> Option<Value> {
         match (kind, value.get_ref()) {
-            (Kind::List { of, max }, DeValue::Array(items)) => self.list(of, *max, at, value.span(), items),
-            (Kind::OneOrMore { of, max }, DeValue::Array(items)) => self.list(of, *max, at, value.span(), items),
+            (Kind::List { of, max } | Kind::OneOrMore { of, max }, DeValue::Array(items)) => {
+                self.list(of, *max, at, value.span(), items)
+            }
             (Kind::OneOrMore { of, .. }, _) => self.value(of, at, value).map(|value| vec![value].into()),
             (Kind::Map { key, of, max }, DeValue::Table(table)) => {
                 self.named(*max, at, value.span(), table)?;

@@ -155,8 +155,9 @@ impl Section {
     /// The path of the section at or below this one that knows `name`, when that is not this one.
     pub fn home_of(&'static self, name: &str) -> Option<&'static str> {
         let below = self.all().filter_map(|key| match &key.kind {
-            Kind::Table { section, .. } | Kind::Named { section, .. } => Some(*section),
-            Kind::List {
+            Kind::Table { section, .. }
+            | Kind::Named { section, .. }
+            | Kind::List {
                 of: Kind::Table { section, .. },
                 ..
             } => Some(*section),

@@ -24,9 +24,12 @@ pub(super) fn circle<'a>(services: impl Iterator<Item = (&'a ServiceName, &'a [S
 mod tests {
     use super::*;
 
+    /// A service and what it comes after.
+    type Edges<'a> = (&'a str, &'a [&'a str]);
+
     #[test]
     fn circles_are_found_and_chains_are_none() {
-        let table: [(&[(&str, &[&str])], Option<&str>); 4] = [
+        let table: [(&[Edges<'_>], Option<&str>); 4] = [
             (&[("a", &["b"]), ("b", &["c"]), ("c", &[])], None),
             (&[("a", &["nobody"])], None),
             (&[("a", &["a"])], Some("a")),

@@ -1,5 +1,6 @@
 //! A simulation for people, and as JSON.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use humantime::format_duration;
@@ -27,7 +28,7 @@ impl Outcome {
         }
         out.push_str(&story.render(paint));
         if self.story.omitted > 0 {
-            out.push_str(&format!("and {} lines more\n", self.story.omitted));
+            let _ = writeln!(out, "and {} lines more", self.story.omitted);
         }
         if !self.story.lines.is_empty() {
             out.push('\n');

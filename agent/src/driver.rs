@@ -50,7 +50,7 @@ const JOB_LIMIT: Duration = Duration::from_secs(200);
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 
 /// A turn that took longer than this: the host was suspended, or the agent was stopped. It never sleeps as long.
-const STANDSTILL: Duration = Duration::from_secs(15);
+pub(crate) const STANDSTILL: Duration = Duration::from_secs(15);
 
 /// Reports, and messages, that may wait in memory for a store that cannot be written. What exceeds it is in the log.
 const UNRECORDED_MAX: usize = 10_000;

@@ -17,6 +17,7 @@ pub mod process;
 pub mod receivers;
 pub mod reload;
 pub mod server;
+pub mod simulate;
 pub mod store;
 pub mod systemd;
 pub mod telemetry;

@@ -841,3 +841,37 @@ fn given_up_service_is_tried_once_an_hour_and_people_are_not_told_again() {
     assert_eq!(world.message_kinds(), ["fired", "gave_up", "resolved"]);
     assert_eq!(world.state("shop"), State::Healthy);
 }
+
+#[test]
+fn dependent_that_comes_back_with_what_it_depends_on_is_not_told_of() {
+    let mut world = World::new([Toy::new("db"), Toy::new("shop").after(&["db"])]);
+    world.run(120);
+    world.next_result = Some(ActionResult::Failed("not yet".into()));
+    world.kill("db");
+    world.run(1);
+    world.hang("shop");
+    world.run(20);
+    assert_eq!(world.state("shop"), State::Suppressed);
+    world.start("db");
+    world.unhang("shop");
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy);
+    let told: Vec<_> = world.messages.iter().map(|message| message.service.as_str()).collect();
+    assert_eq!(world.message_kinds(), ["fired", "resolved"], "{told:?}");
+    assert_eq!(told, ["db", "db"]);
+}
+
+#[test]
+fn nobody_is_told_of_an_outage_before_the_restarted_agent_has_looked() {
+    let mut world = shop(Toy::new("shop").starting(Start::Refused));
+    world.kill("shop");
+    world.run(25);
+    // The next agent would tell at once, but meanwhile an operator has stopped it for good.
+    let toy = world.toys.get_mut("shop").expect("it is there");
+    toy.service.policy.notify_after = Duration::from_secs(20);
+    world.stop("shop");
+    world.crash_agent();
+    world.run(3600);
+    assert_eq!(world.state("shop"), State::Stopped);
+    assert!(world.messages.is_empty(), "{:?}", world.message_kinds());
+}

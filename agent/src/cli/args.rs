@@ -44,6 +44,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run a command during which a service is left alone; ends with the command's exit code.
     Deploy(DeployArgs),
+    /// Play a scenario on a virtual clock, and show what the agent would do.
+    Simulate(SimulateArgs),
     /// Ask a running agent.
     #[command(flatten)]
     Ask(Ask),
@@ -112,6 +114,23 @@ pub struct DemoArgs {
     /// Stay up afterwards.
     #[arg(long)]
     pub keep: bool,
+}
+
+/// `sentinel simulate`.
+#[derive(Clone, Debug, Args)]
+pub struct SimulateArgs {
+    /// A scenario that comes with the agent (see `--list`), or a TOML file.
+    #[arg(required_unless_present = "list")]
+    pub scenario: Option<String>,
+    /// The configuration whose policy is tried; without one, the documented defaults.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// List the scenarios that come with the agent.
+    #[arg(long, conflicts_with_all = ["scenario", "policy", "print"])]
+    pub list: bool,
+    /// Print the scenario itself, to begin one's own with.
+    #[arg(long, conflicts_with = "policy")]
+    pub print: bool,
 }
 
 /// A duration of at least a second; what is beyond whole seconds is dropped.

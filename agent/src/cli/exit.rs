@@ -9,7 +9,7 @@ pub enum Exit {
     Ok,
     /// 1: the answer is no. The configuration is wrong, there is no such service, a fault was not healed.
     No,
-    /// 2: the command line is wrong.
+    /// 2: the command line is wrong, or the scenario that it names.
     Usage,
     /// 3: no agent answers: it does not run, may not be asked, or stands still.
     Unreachable,

@@ -12,6 +12,7 @@ mod incidents;
 mod operator;
 pub(crate) mod paint;
 mod reload;
+mod simulate;
 mod socket_path;
 mod status;
 pub(crate) mod table;
@@ -19,7 +20,7 @@ pub(crate) mod table;
 mod tests;
 pub(crate) mod words;
 
-pub use args::{Ask, Cli, Command, DemoArgs, DeployArgs};
+pub use args::{Ask, Cli, Command, DemoArgs, DeployArgs, SimulateArgs};
 pub use check::check;
 pub use client::{Client, ClientError};
 pub use exit::Exit;
@@ -41,6 +42,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Check => run_check(cli),
         Command::Demo(args) => on_runtime(demo::run(args)).unwrap_or_else(|exit| exit),
         Command::Deploy(args) => on_runtime(deploy(cli, args)).unwrap_or_else(|exit| exit),
+        Command::Simulate(args) => simulate::run(args, cli.json),
         Command::Ask(ask) => on_runtime(control(cli, ask)).unwrap_or_else(|exit| exit),
     }
 }

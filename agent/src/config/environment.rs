@@ -112,8 +112,8 @@ fn parse<'a>(kind: Option<&Kind>, text: &'a str) -> DeValue<'a> {
     let toml = || DeValue::parse(text).ok().map(Spanned::into_inner);
     let parsed = match kind {
         Some(Kind::Bool | Kind::Integer { .. } | Kind::Share { .. } | Kind::Json) => toml(),
-        Some(Kind::List { .. }) if text.trim_start().starts_with('[') => toml(),
-        Some(Kind::List { .. }) => {
+        Some(Kind::List { .. } | Kind::OneOrMore { .. }) if text.trim_start().starts_with('[') => toml(),
+        Some(Kind::List { .. } | Kind::OneOrMore { .. }) => {
             let mut items = DeArray::new();
             for item in text.split(',') {
                 items.push(spanned(DeValue::String(Cow::Borrowed(item.trim()))));

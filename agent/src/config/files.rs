@@ -69,7 +69,8 @@ fn list(directory: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
+/// The text of one file, or why there is none.
+pub(crate) fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(read_limited(path, MAX_FILE)?).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         format!("is not UTF-8 text (line {})", good.split(|byte| *byte == b'\n').count())

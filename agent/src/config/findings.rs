@@ -7,7 +7,7 @@ use super::schema::is_bare;
 
 /// Collects places, problems and warnings on the way from text to settings.
 #[derive(Debug)]
-pub(super) struct Findings {
+pub(crate) struct Findings {
     /// The main file, where what is missing altogether is reported.
     main: Place,
     /// Where each key stands, by its full path.
@@ -43,12 +43,12 @@ impl Findings {
     }
 
     /// Whether any source has this key.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.places.contains_key(key)
     }
 
     /// Where `key` stands, or else the table around it.
-    pub(super) fn place_of(&self, key: &str) -> Place {
+    pub(crate) fn place_of(&self, key: &str) -> Place {
         let mut path = key;
         loop {
             if let Some(place) = self.places.get(path) {
@@ -67,7 +67,7 @@ impl Findings {
     }
 
     /// Whether `key`, or something below it, could not be used.
-    pub(super) fn is_bad(&self, key: &str) -> bool {
+    pub(crate) fn is_bad(&self, key: &str) -> bool {
         let below = format!("{key}.");
         let element = format!("{key}[");
         self.bad.contains(key)
@@ -80,7 +80,7 @@ impl Findings {
     }
 
     /// Reports that the value of `key` at `place` is wrong.
-    pub(super) fn wrong_at(&mut self, place: Place, key: &str, message: impl Into<String>, suggestion: Option<String>) {
+    pub(crate) fn wrong_at(&mut self, place: Place, key: &str, message: impl Into<String>, suggestion: Option<String>) {
         self.mark_bad(key);
         self.problems.insert(Problem {
             place,
@@ -92,7 +92,7 @@ impl Findings {
     }
 
     /// Reports that `key`, which was read before, is wrong.
-    pub(super) fn wrong(&mut self, key: &str, message: impl Into<String>) {
+    pub(crate) fn wrong(&mut self, key: &str, message: impl Into<String>) {
         self.wrong_at(self.place_of(key), key, message, None);
     }
 
@@ -134,7 +134,7 @@ impl Findings {
 }
 
 /// The full path of `name` within the table `path`, quoted as TOML would have it.
-pub(super) fn join(path: &str, name: &str) -> String {
+pub(crate) fn join(path: &str, name: &str) -> String {
     let dot = if path.is_empty() { "" } else { "." };
     if is_bare(name) {
         format!("{path}{dot}{name}")

@@ -11,7 +11,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::files::Fragment;
 use super::findings::{Findings, join};
-use super::keys::{self, ROOT};
+use super::keys;
 use super::lines::Lines;
 use super::problem::Place;
 use super::rules::{self, shown};
@@ -37,17 +37,18 @@ impl Source for Layer {
 
 impl Layer {
     /// Parses and checks a file.
-    pub(super) fn from_file(fragment: &Fragment, findings: &mut Findings) -> Option<Self> {
+    pub(super) fn from_file(root: &'static Section, fragment: &Fragment, findings: &mut Findings) -> Option<Self> {
         let lines = Lines::of(&fragment.text);
         let (document, errors) = DeTable::parse_recoverable(&fragment.text);
         if errors.is_empty() {
             let place = |span: Range<usize>| fragment.place.at(lines.position(span.start));
             return Some(Self(
                 Checker {
+                    root,
                     findings,
                     place: &place,
                 }
-                .section(&ROOT, "", document.get_ref()),
+                .section(root, "", document.get_ref()),
             ));
         }
         for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
@@ -63,16 +64,18 @@ impl Layer {
     pub(super) fn from_variable(table: &DeTable<'_>, place: &Place, findings: &mut Findings) -> Self {
         Self(
             Checker {
+                root: &keys::ROOT,
                 findings,
                 place: &|_| place.clone(),
             }
-            .section(&ROOT, "", table),
+            .section(&keys::ROOT, "", table),
         )
     }
 }
 
 /// Walks a document beside the table of keys.
 struct Checker<'a> {
+    root: &'static Section,
     findings: &'a mut Findings,
     place: &'a dyn Fn(Range<usize>) -> Place,
 }
@@ -130,7 +133,7 @@ impl Checker<'_> {
                 .findings
                 .wrong_at(place, &at, "unknown key", Some(meant.to_owned()));
         }
-        let message = match section.home_of(name).or_else(|| ROOT.home_of(name)) {
+        let message = match section.home_of(name).or_else(|| self.root.home_of(name)) {
             Some(home) => format!("unknown key; it belongs in [{home}]"),
             None => format!(
                 "unknown key; known here: {}",
@@ -142,7 +145,10 @@ impl Checker<'_> {
 
     fn value(&mut self, kind: &'static Kind, at: &str, value: &Spanned<DeValue<'_>>) -> Option<Value> {
         match (kind, value.get_ref()) {
-            (Kind::List { of, max }, DeValue::Array(items)) => self.list(of, *max, at, value.span(), items),
+            (Kind::List { of, max } | Kind::OneOrMore { of, max }, DeValue::Array(items)) => {
+                self.list(of, *max, at, value.span(), items)
+            }
+            (Kind::OneOrMore { of, .. }, _) => self.value(of, at, value).map(|value| vec![value].into()),
             (Kind::Map { key, of, max }, DeValue::Table(table)) => {
                 self.named(*max, at, value.span(), table)?;
                 let mut values = Map::new();

@@ -6,6 +6,7 @@
 //! read into `inputs`, and `validate` turns those into [`Settings`]. Problems are collected all the way, and reported
 //! together.
 
+mod document;
 mod environment;
 mod files;
 mod findings;
@@ -26,14 +27,19 @@ use std::path::{Path, PathBuf};
 
 use ::config::builder::DefaultState;
 
-use self::findings::Findings;
+use serde::de::DeserializeOwned;
+
 use self::inputs::Inputs;
 use self::layer::Layer;
 
+pub(crate) use document::{document, read_text};
 pub use environment::environment;
+pub(crate) use findings::{Findings, join};
 pub use keys::{MAX_RECEIVERS, MAX_SERVICES, ROOT};
 pub use pattern::matches;
 pub use problem::{ConfigErrors, Place, Problem};
+pub(crate) use rules::{name, parse_duration};
+pub(crate) use schema::nearest;
 pub use schema::{Bounds, Key, Kind, Rule, Section};
 pub use settings::{
     AgentSettings, AlertSettings, CommandProbe, HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings,
@@ -64,10 +70,10 @@ pub fn load(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Res
     let fragments = files::read_all(path, &mut findings);
     let mut layers: Vec<Layer> = fragments
         .iter()
-        .filter_map(|fragment| Layer::from_file(fragment, &mut findings))
+        .filter_map(|fragment| Layer::from_file(&ROOT, fragment, &mut findings))
         .collect();
     layers.extend(environment::layers(env, &mut findings));
-    let settings = merge(layers, &mut findings).map(|inputs| validate::settings(inputs, &mut findings));
+    let settings = merge(layers, &mut findings).map(|inputs: Inputs| validate::settings(inputs, &mut findings));
     let warnings = findings.finish()?;
     let files = fragments.into_iter().map(|fragment| fragment.path).collect();
     // Without settings there was a problem, and `finish` has answered it.
@@ -81,7 +87,7 @@ pub fn load(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Res
 }
 
 /// Merges the layers. When a source could not be read there is nothing to merge: what it says would seem missing.
-fn merge(layers: Vec<Layer>, findings: &mut Findings) -> Option<Inputs> {
+fn merge<T: DeserializeOwned>(layers: Vec<Layer>, findings: &mut Findings) -> Option<T> {
     if findings.incomplete {
         return None;
     }

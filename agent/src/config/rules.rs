@@ -28,7 +28,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// The name of a service or receiver. Lower case only, since variables of the environment are lower-cased.
-pub(super) fn name(text: &str) -> Result<(), String> {
+pub(crate) fn name(text: &str) -> Result<(), String> {
     let mut bytes = text.bytes();
     let first = bytes
         .next()
@@ -165,7 +165,7 @@ pub(super) fn duration(text: &str, bounds: Bounds) -> Result<Duration, String> {
 }
 
 /// Parses a duration of any length.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| format!("{} is not a duration such as \"10s\" or \"1h 30m\"", shown(text)))
 }

@@ -73,6 +73,13 @@ pub enum Kind {
         /// At most this many.
         max: usize,
     },
+    /// One of these, or a list of them.
+    OneOrMore {
+        /// Of these.
+        of: &'static Kind,
+        /// At most this many.
+        max: usize,
+    },
     /// A table with free keys.
     Map {
         /// The rule for its keys.
@@ -126,6 +133,7 @@ impl fmt::Display for Kind {
             Self::Status(_) => f.write_str("a status or a range such as \"200-299\""),
             Self::Json => f.write_str("a JSON value"),
             Self::List { .. } => f.write_str("a list"),
+            Self::OneOrMore { of, .. } => write!(f, "{of}, or a list"),
             Self::Map { .. } | Self::Table { short: None, .. } => f.write_str("a table"),
             Self::Table { short: Some(key), .. } => write!(f, "text (the `{key}`) or a table"),
             Self::Named { .. } => f.write_str("a table of named tables"),
@@ -147,7 +155,12 @@ impl Section {
     /// The path of the section at or below this one that knows `name`, when that is not this one.
     pub fn home_of(&'static self, name: &str) -> Option<&'static str> {
         let below = self.all().filter_map(|key| match &key.kind {
-            Kind::Table { section, .. } | Kind::Named { section, .. } => Some(*section),
+            Kind::Table { section, .. }
+            | Kind::Named { section, .. }
+            | Kind::List {
+                of: Kind::Table { section, .. },
+                ..
+            } => Some(*section),
             _ => None,
         });
         for section in below {
@@ -168,7 +181,7 @@ pub(super) fn quoted_list<'a>(words: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// The candidate that was probably meant by `word`: at most a third of its letters differ, or it was cut short.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     /// No word we know is longer; comparing is quadratic.
     const MAX_LEN: usize = 64;
     if word.len() > MAX_LEN {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret as _, SecretString};
-use sentinel_engine::{HostPolicy, Mode, Service, ServiceName};
+use sentinel_engine::{HostPolicy, Mode, Policy, Service, ServiceName};
 use url::Url;
 
 /// Everything the configuration says.
@@ -18,6 +18,8 @@ pub struct Settings {
     pub agent: AgentSettings,
     /// `[recovery]`: limits over the whole host.
     pub recovery: HostPolicy,
+    /// `[defaults]`, as a service that says nothing itself would have it.
+    pub defaults: Policy,
     /// `[services.*]`, by name.
     pub services: Vec<ServiceSettings>,
     /// `[receivers.*]`, by name.

@@ -150,7 +150,7 @@ impl Message {
 }
 
 /// What is said of the service.
-fn predicate(kind: NotificationKind, cause: &str) -> String {
+pub(crate) fn predicate(kind: NotificationKind, cause: &str) -> String {
     match kind {
         NotificationKind::Fired => format!("is down: {cause}"),
         NotificationKind::GaveUp => format!("is down and restarting does not help: {cause}"),

@@ -19,6 +19,7 @@ use thiserror::Error;
 
 pub use dispatch::run;
 pub use error::{DeliveryError, DeliveryErrorKind};
+pub(crate) use message::predicate;
 pub use message::{Message, MessageCause, MessageData, PAYLOAD_MAX};
 pub use retry::{Retry, RetryPolicy};
 pub use webhook::Webhook;

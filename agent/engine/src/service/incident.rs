@@ -38,7 +38,10 @@ impl Machine {
             return;
         }
         let id = cx.host.new_incident();
-        cx.host.record_outage(&self.service.name, cx.now);
+        // What a dependency explains does not make a storm.
+        if !cx.dependency_failed() {
+            cx.host.record_outage(&self.service.name, cx.now);
+        }
         self.memory.incident = Some(Incident {
             id,
             opened_at: cx.now,
@@ -60,6 +63,8 @@ impl Machine {
         let Some(incident) = &self.memory.incident else { return };
         let duration = cx.now.since(incident.opened_at);
         let fired = incident.fired;
+        // It came back soon after what it depends on, whose alert spoke for it.
+        let waited = incident.own_since > incident.opened_at && incident.attempts == 0;
         self.report(Happening::IncidentClosed { resolution, duration }, cx);
         if fired {
             self.notify(
@@ -67,7 +72,8 @@ impl Machine {
                 "nothing; it is over",
                 cx,
             );
-        } else if matches!(resolution, Resolution::Healed | Resolution::Recovered) && !self.is_spoken_for(cx) {
+        } else if matches!(resolution, Resolution::Healed | Resolution::Recovered) && !waited && !self.is_spoken_for(cx)
+        {
             self.notify(
                 NotificationKind::Healed { resolution, duration },
                 "nothing; it is over",
@@ -94,7 +100,7 @@ impl Machine {
         let Some(incident) = self.memory.incident.as_ref().filter(|incident| !incident.fired) else {
             return;
         };
-        if matches!(self.state, State::Maintenance | State::Shutdown) {
+        if matches!(self.state, State::Maintenance | State::Shutdown) || self.is_unseen() {
             return;
         }
         let due = match self.state {

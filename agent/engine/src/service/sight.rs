@@ -161,6 +161,15 @@ impl Machine {
         start_grace.into_iter().chain(calm).max().filter(|until| *until > now)
     }
 
+    /// Whether the agent has just started and nothing has been seen of the service since: what was may be over.
+    pub(super) fn is_unseen(&self) -> bool {
+        if self.service.has_target {
+            self.sight.is_none()
+        } else {
+            self.last_probe.is_none()
+        }
+    }
+
     pub(super) fn describe_target(&self) -> String {
         let Some(sight) = &self.sight else {
             return if self.service.has_target {

@@ -33,6 +33,7 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
     let (receivers, alerts) = receivers::settings(inputs.receivers, inputs.alerts, findings);
     let names: Vec<String> = inputs.services.keys().cloned().collect();
     let maintenance = maintenance::settings(inputs.maintenance, &names, findings);
+    let defaults = services::default_policy(&inputs.defaults, agent.mode, alerts.notify_after);
     let services = services::settings(
         inputs.services,
         &inputs.defaults,
@@ -43,6 +44,7 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
     Settings {
         agent,
         recovery,
+        defaults,
         services,
         receivers,
         alerts,

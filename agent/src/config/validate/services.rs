@@ -76,10 +76,7 @@ fn service(
     findings: &mut Findings,
 ) -> ServiceSettings {
     let path = join("services", name);
-    let mode = match agent_mode {
-        Mode::Observe => Mode::Observe,
-        Mode::Heal => input.mode.unwrap_or_default(),
-    };
+    let mode = mode(&input, agent_mode);
     let policy = policy(&input, mode, notify_after);
     check_recovery(&path, &input.recovery, &policy, findings);
     if policy.fall_of != 0 && policy.fall_of < policy.fall {
@@ -143,6 +140,18 @@ fn may_affect(path: &str, input: Option<Vec<String>>, target: Option<&Target>, f
         .iter()
         .filter_map(|text| rules::unit_pattern(text).ok())
         .collect()
+}
+
+/// The policy of a service that says nothing itself.
+pub(super) fn default_policy(defaults: &ServiceInput, agent_mode: Mode, notify_after: Duration) -> Policy {
+    policy(defaults, mode(defaults, agent_mode), notify_after)
+}
+
+fn mode(input: &ServiceInput, agent_mode: Mode) -> Mode {
+    match agent_mode {
+        Mode::Observe => Mode::Observe,
+        Mode::Heal => input.mode.unwrap_or_default(),
+    }
 }
 
 fn policy(input: &ServiceInput, mode: Mode, notify_after: Duration) -> Policy {

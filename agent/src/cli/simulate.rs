@@ -1,0 +1,119 @@
+//! `sentinel simulate`: shows what the agent would do in a scripted world.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use super::args::SimulateArgs;
+use super::paint::{Paint, Tone};
+use super::table::Table;
+use super::{Exit, fail, print};
+use crate::config::{self, nearest};
+use crate::simulate::{self, Policies, SHIPPED, Scenario, Shipped};
+
+/// A simulation that is over.
+pub(crate) struct Answer {
+    /// What to write to stdout.
+    pub(crate) text: String,
+    /// Whether everything is as the scenario expects.
+    pub(crate) is_as_expected: bool,
+}
+
+/// Carries out the command. A wrong scenario or policy is wrong usage.
+pub(super) fn run(args: &SimulateArgs, json: bool) -> Exit {
+    let paint = Paint::for_stdout();
+    match answer(args, json, paint) {
+        Ok(answer) if answer.is_as_expected => print(&answer.text),
+        Ok(answer) => match print(&answer.text) {
+            Exit::Ok => Exit::No,
+            exit => exit,
+        },
+        Err(why) => {
+            // Of several problems each has a line of its own.
+            let mut lines = why.lines();
+            let exit = fail(Exit::Usage, lines.next().unwrap_or_default());
+            for line in lines {
+                let _ = writeln!(io::stderr(), "{}", crate::telemetry::printable(line));
+            }
+            exit
+        }
+    }
+}
+
+/// Plays the scenario that is asked for, or lists or prints what there is; or says what is wrong.
+pub(crate) fn answer(args: &SimulateArgs, json: bool, paint: Paint) -> Result<Answer, String> {
+    if args.list {
+        return Ok(plain(list(json, paint)?));
+    }
+    let name = args.scenario.as_deref().unwrap_or_default();
+    let (shown, text) = source(name)?;
+    if args.print {
+        return Ok(plain(text));
+    }
+    let scenario = Scenario::read(&shown, &text).map_err(|errors| format!("wrong scenario\n{errors}"))?;
+    let policies = match &args.policy {
+        Some(path) => policies(path)?,
+        None => Policies::default(),
+    };
+    let outcome = simulate::run(&scenario, &policies).map_err(|error| error.to_string())?;
+    let text = if json {
+        format!("{:#}", outcome.json(name, &scenario))
+    } else {
+        outcome.render(&scenario, paint)
+    };
+    Ok(Answer {
+        text,
+        is_as_expected: outcome.summary.is_as_expected(),
+    })
+}
+
+fn plain(text: String) -> Answer {
+    Answer {
+        text,
+        is_as_expected: true,
+    }
+}
+
+/// The scenario's name in messages, and its text. What has a dot or a slash is a file.
+fn source(name: &str) -> Result<(String, String), String> {
+    if let Some(shipped) = simulate::find(name) {
+        return Ok((format!("{name}.toml"), shipped.text.to_owned()));
+    }
+    if name.contains(['.', '/']) {
+        return config::read_text(Path::new(name))
+            .map(|text| (name.to_owned(), text))
+            .map_err(|reason| format!("{name}: {reason}"));
+    }
+    let meant = match nearest(name, SHIPPED.iter().map(|shipped| shipped.name)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("`sentinel simulate --list` shows them; a file is named with its ending, `{name}.toml`"),
+    };
+    Err(format!("there is no scenario `{name}`; {meant}"))
+}
+
+/// What a configuration says. The environment is left out: the same files give the same answer everywhere.
+fn policies(path: &Path) -> Result<Policies, String> {
+    config::read_text(path).map_err(|reason| format!("{}: {reason}", path.display()))?;
+    let loaded = config::load(path, []).map_err(|errors| format!("wrong policy\n{errors}"))?;
+    Ok(Policies::from(&loaded.settings))
+}
+
+/// Every scenario that comes with the agent.
+fn list(json: bool, paint: Paint) -> Result<String, String> {
+    let about = |shipped: &Shipped| {
+        Scenario::read(shipped.name, shipped.text)
+            .map(|scenario| scenario.about)
+            .map_err(|errors| errors.to_string())
+    };
+    let mut table = Table::indented("");
+    let mut entries = Vec::new();
+    for shipped in SHIPPED {
+        let about = about(shipped)?;
+        entries.push(serde_json::json!({ "name": shipped.name, "about": about }));
+        table.row([(Tone::Strong, shipped.name.to_owned()), (Tone::Plain, about)]);
+    }
+    Ok(if json {
+        format!("{:#}", serde_json::Value::Array(entries))
+    } else {
+        table.render(paint)
+    })
+}

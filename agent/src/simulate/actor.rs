@@ -1,0 +1,187 @@
+//! One simulated service as the host sees it: its process, and the supervisor that it may have.
+
+use std::time::Duration;
+
+use humantime::format_duration;
+use sentinel_engine::{
+    Activity, Cause, Instance, Intent, Observation, ProbeFailure, ProbePhase, ServiceName, Supervisor, TargetState,
+    Time,
+};
+
+use super::scenario::{Start, Toy};
+
+/// A run that lasted this long begins the supervisor's row anew (systemd's `StartLimitIntervalSec=`).
+const ROW: Duration = Duration::from_secs(10);
+
+/// What systemd reports when a program cannot be executed (systemd.exec(5)).
+const CANNOT_EXECUTE: i32 = 203;
+
+/// What a running process answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// As it should.
+    Well,
+    /// Nothing: its port is not open yet.
+    NotYet,
+    /// Nothing: it hangs.
+    Silent,
+    /// With this status.
+    Wrongly(u16),
+}
+
+/// A service of the simulated host.
+#[derive(Clone, Debug)]
+pub(super) struct Actor {
+    pub(super) toy: Toy,
+    /// Which run it is; every start is another.
+    pub(super) run: u32,
+    pub(super) state: TargetState,
+    manner: Manner,
+    started: Time,
+    supervisor: Supervisor,
+    /// Restarts that its supervisor has left in this row.
+    left: u32,
+    /// Whether somebody stopped it on purpose: then being down is no downtime.
+    pub(super) is_unwanted: bool,
+    /// Restarts by the agent that were carried out.
+    pub(super) restarts: usize,
+    /// How long it did not answer.
+    pub(super) downtime: Duration,
+}
+
+/// What follows from a start, in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sequel {
+    /// It begins to answer.
+    Answers,
+    /// It dies.
+    Dies,
+}
+
+impl Actor {
+    /// One that has run well since `started`.
+    pub(super) fn new(toy: Toy, started: Time) -> Self {
+        Self {
+            left: toy.supervision.map_or(0, |supervision| supervision.restarts),
+            toy,
+            run: 1,
+            state: TargetState::Running,
+            manner: Manner::Well,
+            started,
+            supervisor: Supervisor::Passive,
+            is_unwanted: false,
+            restarts: 0,
+            downtime: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn runs(&self) -> bool {
+        self.state == TargetState::Running
+    }
+
+    pub(super) fn instance(&self, name: &ServiceName) -> Instance {
+        Instance::from(format!("{name}-{}", self.run))
+    }
+
+    /// What a watcher sees of it.
+    pub(super) fn observation(&self, name: &ServiceName, now: Time) -> Observation {
+        Observation {
+            state: self.state.clone(),
+            instance: Some(self.instance(name)),
+            age: self.runs().then(|| now.since(self.started)),
+            supervisor: self.supervisor,
+        }
+    }
+
+    /// What a probe finds by itself, whatever it depends on: `Ok`, or why not and the HTTP status.
+    pub(super) fn answer(&self, limit: Duration) -> Result<(), (ProbeFailure, Option<u16>)> {
+        let failure = |phase, detail: String| ProbeFailure { phase, detail };
+        match self.manner {
+            Manner::Well if self.runs() => Ok(()),
+            Manner::Wrongly(status) if self.runs() => {
+                Err((failure(ProbePhase::Status, format!("status {status}")), Some(status)))
+            }
+            Manner::Silent if self.runs() => {
+                let detail = format!("no answer within {}", format_duration(limit));
+                Err((failure(ProbePhase::Timeout, detail), None))
+            }
+            _ => Err((failure(ProbePhase::Connect, "connection refused".to_owned()), None)),
+        }
+    }
+
+    /// From now on, while it runs, it answers like this.
+    pub(super) fn behave(&mut self, manner: Manner) {
+        self.manner = manner;
+    }
+
+    /// Starts another run. Answers what follows, and when; nothing follows a start that fails.
+    pub(super) fn start(&mut self, now: Time) -> Option<(Duration, Sequel)> {
+        self.run += 1;
+        self.started = now;
+        self.state = TargetState::Running;
+        self.supervisor = Supervisor::Passive;
+        self.is_unwanted = false;
+        let (manner, sequel) = match self.toy.start {
+            Start::Well => (Manner::Well, None),
+            Start::Slowly(span) => (Manner::NotYet, Some((span, Sequel::Answers))),
+            Start::DiesAfter(span) => (Manner::Well, Some((span, Sequel::Dies))),
+            Start::Deaf => (Manner::Silent, None),
+            Start::Refused => (Manner::NotYet, None),
+        };
+        self.manner = manner;
+        sequel
+    }
+
+    /// Why the run that has just been started is over already, if it is.
+    pub(super) fn refusal(&self) -> Option<Cause> {
+        (self.toy.start == Start::Refused).then_some(Cause::Exited { code: CANNOT_EXECUTE })
+    }
+
+    /// Somebody other than its supervisor starts it: the supervisor counts anew.
+    pub(super) fn begin_row(&mut self) {
+        self.left = self.toy.supervision.map_or(0, |supervision| supervision.restarts);
+    }
+
+    /// The run ends by itself. Answers when its supervisor starts it again, if it will.
+    pub(super) fn end(&mut self, cause: Cause, now: Time) -> Option<Duration> {
+        if now.since(self.started) >= ROW {
+            self.begin_row();
+        }
+        let clean = cause == Cause::Exited { code: 0 };
+        let intent = if clean { Intent::CleanExit } else { Intent::Crash };
+        self.state = TargetState::Down { intent, cause };
+        // Like `Restart=on-failure`.
+        let supervision = self.toy.supervision.filter(|_| !clean)?;
+        if self.left == 0 {
+            self.supervisor = Supervisor::GaveUp;
+            return None;
+        }
+        self.left -= 1;
+        self.state = TargetState::Busy(Activity::AutoRestart);
+        Some(supervision.delay)
+    }
+
+    /// Whether its supervisor gave up on it just now.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.supervisor == Supervisor::GaveUp && !self.runs()
+    }
+
+    /// An operator stops it.
+    pub(super) fn stop(&mut self) {
+        self.state = TargetState::Down {
+            intent: Intent::OperatorStop,
+            cause: Cause::Exited { code: 0 },
+        };
+        self.supervisor = Supervisor::Passive;
+        self.is_unwanted = true;
+    }
+
+    /// The host goes down with it.
+    pub(super) fn shut_down(&mut self) {
+        self.state = TargetState::Down {
+            intent: Intent::Shutdown,
+            cause: Cause::Exited { code: 0 },
+        };
+        self.is_unwanted = true;
+    }
+}

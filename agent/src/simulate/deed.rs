@@ -1,0 +1,107 @@
+//! What can happen to the simulated host, in the words of the transcript.
+
+use std::fmt;
+use std::time::Duration;
+
+use humantime::format_duration;
+use sentinel_engine::{OperatorRequest, ServiceName};
+
+/// Something that the script lets happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// To one service.
+    Service(ServiceName, ServiceDeed),
+    /// The agent cannot see any target for this long.
+    LoseSight(Duration),
+    /// The agent is killed and starts again after this long.
+    KillAgent(Duration),
+    /// The host goes down and is off for this long.
+    Reboot(Duration),
+    /// The host sleeps for this long.
+    Suspend(Duration),
+}
+
+/// Something that happens to one service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceDeed {
+    /// Its process is killed.
+    Kill,
+    /// Its process ends by itself with this code.
+    Exit(i32),
+    /// It does not answer any more.
+    Hang,
+    /// It answers with this status.
+    Fail(u16),
+    /// It answers again.
+    Answer,
+    /// From now on it starts well.
+    Mend,
+    /// An operator stops it with its supervisor's own command.
+    Stop,
+    /// An operator starts it with its supervisor's own command.
+    Start,
+    /// An operator asks the agent.
+    Ask(OperatorRequest),
+}
+
+impl Deed {
+    /// The word of the scenario for it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Service(_, deed) => match deed {
+                ServiceDeed::Kill => "kill",
+                ServiceDeed::Exit(_) => "exit",
+                ServiceDeed::Hang => "hang",
+                ServiceDeed::Fail(_) => "fail",
+                ServiceDeed::Answer => "answer",
+                ServiceDeed::Mend => "mend",
+                ServiceDeed::Stop => "stop",
+                ServiceDeed::Start => "start",
+                ServiceDeed::Ask(OperatorRequest::Restart) => "restart",
+                ServiceDeed::Ask(OperatorRequest::Pause { .. }) => "pause",
+                ServiceDeed::Ask(OperatorRequest::Resume) => "resume",
+                ServiceDeed::Ask(OperatorRequest::BeginDeploy { .. }) => "begin_deploy",
+                ServiceDeed::Ask(OperatorRequest::EndDeploy { .. }) => "end_deploy",
+            },
+            Self::LoseSight(_) => "lose_sight",
+            Self::KillAgent(_) => "kill_agent",
+            Self::Reboot(_) => "reboot",
+            Self::Suspend(_) => "suspend",
+        }
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(_, deed) => write!(f, "{deed}"),
+            Self::LoseSight(span) => write!(f, "no target can be seen for {}", format_duration(*span)),
+            Self::KillAgent(span) => write!(f, "the agent is killed; it starts again in {}", format_duration(*span)),
+            Self::Reboot(span) => write!(f, "the host reboots; it is off for {}", format_duration(*span)),
+            Self::Suspend(span) => write!(f, "the host sleeps for {}", format_duration(*span)),
+        }
+    }
+}
+
+impl fmt::Display for ServiceDeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kill => f.write_str("its process is killed"),
+            Self::Exit(code) => write!(f, "its process exits with code {code}"),
+            Self::Hang => f.write_str("it runs, but does not answer any more"),
+            Self::Fail(status) => write!(f, "it answers with status {status} from now on"),
+            Self::Answer => f.write_str("it answers again"),
+            Self::Mend => f.write_str("somebody mends it: the next start is a good one"),
+            Self::Stop => f.write_str("an operator stops it"),
+            Self::Start => f.write_str("an operator starts it"),
+            Self::Ask(OperatorRequest::Restart) => f.write_str("an operator asks the agent to restart it"),
+            Self::Ask(OperatorRequest::Pause { duration: None }) => f.write_str("an operator pauses it"),
+            Self::Ask(OperatorRequest::Pause {
+                duration: Some(duration),
+            }) => write!(f, "an operator pauses it for {}", format_duration(*duration)),
+            Self::Ask(OperatorRequest::Resume) => f.write_str("an operator ends the pause"),
+            Self::Ask(OperatorRequest::BeginDeploy { .. }) => f.write_str("a deploy of it begins"),
+            Self::Ask(OperatorRequest::EndDeploy { .. }) => f.write_str("its deploy ends"),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `sentinel simulate`: the engine on a virtual clock, in a scripted world.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `scenario.rs`, `deed.rs` | what can be scripted |
+//! | `keys.rs`, `inputs.rs`, `read.rs`, `order.rs` | from TOML to a scenario |
+//! | `shipped.rs`, `scenarios/` | the scenarios that come with the agent |
+//! | `policies.rs` | what the agent knows of the scripted services |
+//! | `actor.rs` | one simulated service |
+//! | `world.rs`, `play.rs` | the simulated host, and what the script does to it |
+//! | `story.rs`, `summary.rs` | what happened, and what it comes to |
+//! | `transcript.rs` | both for people, and as JSON |
+//!
+//! Everything is pure: the same scenario under the same policy gives the same transcript, byte for byte.
+
+mod actor;
+mod deed;
+mod inputs;
+mod keys;
+mod order;
+mod play;
+mod policies;
+mod read;
+mod scenario;
+mod shipped;
+mod story;
+mod summary;
+mod transcript;
+mod world;
+
+pub use policies::{CircleError, Policies};
+pub use scenario::Scenario;
+pub use shipped::{SHIPPED, Shipped, find};
+pub use story::{Line, Story, Who};
+pub use summary::{Row, Summary};
+
+/// What a simulation came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What happened.
+    pub story: Story,
+    /// What it comes to.
+    pub summary: Summary,
+}
+
+/// Plays a scenario.
+///
+/// # Errors
+///
+/// When the scenario and the policy do not fit together.
+pub fn run(scenario: &Scenario, policies: &Policies) -> Result<Outcome, CircleError> {
+    let services = policies.services(scenario)?;
+    let mut world = world::World::new(scenario, policies, services);
+    world.run();
+    let summary = Summary::of(&world);
+    Ok(Outcome {
+        story: world.story,
+        summary,
+    })
+}

@@ -1,0 +1,82 @@
+//! What the agent knows of the scenario's services: the documented defaults, or a configuration.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sentinel_engine::{HostPolicy, Policy, Service, ServiceName};
+
+use super::order;
+use super::scenario::{Scenario, Toy};
+use crate::config::Settings;
+
+/// A probe's deadline, unless the interval is shorter.
+const PROBE_LIMIT: Duration = Duration::from_secs(3);
+
+/// The policy that a simulation runs under. The default is the documented one.
+#[derive(Clone, Debug, Default)]
+pub struct Policies {
+    host: HostPolicy,
+    defaults: Policy,
+    services: BTreeMap<ServiceName, Service>,
+}
+
+/// The configuration's `after` and the scenario's together go in a circle.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` comes after itself, by the configuration and the scenario together")]
+pub struct CircleError(ServiceName);
+
+impl From<&Settings> for Policies {
+    fn from(settings: &Settings) -> Self {
+        let services = settings.services.iter().map(|service| &service.service);
+        Self {
+            host: settings.recovery.clone(),
+            defaults: settings.defaults.clone(),
+            services: services
+                .map(|service| (service.name.clone(), service.clone()))
+                .collect(),
+        }
+    }
+}
+
+impl Policies {
+    /// The limits over all services.
+    pub(super) fn host(&self) -> &HostPolicy {
+        &self.host
+    }
+
+    /// The scenario's services as the agent knows them. What the configuration says of a service wins over what the
+    /// scenario says, whose other services have the policy of `[defaults]`.
+    pub(super) fn services(&self, scenario: &Scenario) -> Result<Vec<Service>, CircleError> {
+        let services: Vec<Service> = scenario
+            .toys
+            .iter()
+            .map(|(name, toy)| self.service(name, toy, scenario))
+            .collect();
+        let edges = services.iter().map(|service| (&service.name, service.after.as_slice()));
+        match order::circle(edges) {
+            Some(name) => Err(CircleError(name)),
+            None => Ok(services),
+        }
+    }
+
+    fn service(&self, name: &ServiceName, toy: &Toy, scenario: &Scenario) -> Service {
+        let Some(known) = self.services.get(name) else {
+            return Service {
+                name: name.clone(),
+                has_target: toy.has_target,
+                has_probes: toy.has_probes,
+                after: toy.after.clone(),
+                policy: self.defaults.clone(),
+            };
+        };
+        let mut service = known.clone();
+        // What the scenario does not have would never be seen up.
+        service.after.retain(|other| scenario.toys.contains_key(other));
+        service
+    }
+}
+
+/// How long a probe of this service waits for an answer.
+pub(super) fn probe_limit(service: &Service) -> Duration {
+    PROBE_LIMIT.min(service.policy.interval)
+}

@@ -1,0 +1,75 @@
+//! A scenario: what runs on the host, what happens to it, and what must hold at the end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sentinel_engine::ServiceName;
+
+use super::deed::Deed;
+
+/// How a start of a service goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// It runs and answers.
+    Well,
+    /// It runs, and answers only after this long.
+    Slowly(Duration),
+    /// It runs, and exits with code 1 after this long.
+    DiesAfter(Duration),
+    /// It runs and never answers.
+    Deaf,
+    /// It does not start.
+    Refused,
+}
+
+/// A service's own supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Supervision {
+    /// So many restarts in a row, and then it gives up.
+    pub restarts: u32,
+    /// From the end of a run to the next start.
+    pub delay: Duration,
+}
+
+/// One service of the simulated host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toy {
+    /// What it needs in order to answer.
+    pub after: Vec<ServiceName>,
+    /// How it starts.
+    pub start: Start,
+    /// What restarts it besides the agent.
+    pub supervision: Option<Supervision>,
+    /// Whether it is probed.
+    pub has_probes: bool,
+    /// Whether the agent can restart it.
+    pub has_target: bool,
+}
+
+/// What must hold at the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expect {
+    /// At most so many restarts by the agent.
+    pub max_restarts: Option<usize>,
+    /// At most so many messages.
+    pub max_messages: Option<usize>,
+    /// No service is down for longer than this.
+    pub max_downtime: Option<Duration>,
+    /// The states of services at the end.
+    pub end: BTreeMap<ServiceName, String>,
+}
+
+/// A scenario, free of errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// What it shows.
+    pub about: String,
+    /// How long it takes.
+    pub duration: Duration,
+    /// What runs, by name. Its `after` has no circles.
+    pub toys: BTreeMap<ServiceName, Toy>,
+    /// What happens, in order of time.
+    pub script: Vec<(Duration, Deed)>,
+    /// What must hold at the end.
+    pub expect: Expect,
+}

@@ -1,0 +1,130 @@
+//! What a simulation tells: a line per happening.
+
+use sentinel_engine::{Happening, Notification, NotificationKind, Report, Resolution, ServiceName, Severity, Time};
+
+use crate::cli::paint::Tone;
+use crate::receivers;
+
+/// Lines kept of one simulation; what exceeds it is only counted.
+const MAX_LINES: usize = 100_000;
+
+/// Who does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Who {
+    /// The scenario lets it happen.
+    Script,
+    /// It follows from that, without the agent.
+    World,
+    /// The agent decides or does it.
+    Agent,
+    /// The agent tells people.
+    Message,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When.
+    pub at: Time,
+    /// Whose doing it is.
+    pub who: Who,
+    /// Which service it is about, or `(host)`, or `(agent)`.
+    pub about: ServiceName,
+    /// The incident it belongs to.
+    pub incident: Option<u64>,
+    /// The word for its kind: `event=` of the log, or the key of the scenario.
+    pub word: &'static str,
+    /// The sentence.
+    pub text: String,
+    /// What it means to the reader.
+    pub(super) tone: Tone,
+}
+
+/// The lines of a simulation, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Story {
+    /// The lines, at most 100,000.
+    pub lines: Vec<Line>,
+    /// How many more there were.
+    pub omitted: usize,
+}
+
+impl Story {
+    fn add(&mut self, line: Line) {
+        if self.lines.len() < MAX_LINES {
+            self.lines.push(line);
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// The scenario, or the world, does something.
+    pub(super) fn tell(&mut self, at: Time, who: Who, about: ServiceName, word: &'static str, text: String) {
+        let tone = if who == Who::Script { Tone::Strong } else { Tone::Plain };
+        self.add(Line {
+            at,
+            who,
+            about,
+            incident: None,
+            word,
+            text,
+            tone,
+        });
+    }
+
+    /// The agent reports something.
+    pub(super) fn report(&mut self, report: &Report) {
+        self.add(Line {
+            at: report.at,
+            who: Who::Agent,
+            about: report.service.clone(),
+            incident: report.incident.map(|incident| incident.0),
+            word: report.what.word(),
+            text: report.what.to_string(),
+            tone: tone(&report.what),
+        });
+    }
+
+    /// The agent sends a message.
+    pub(super) fn notify(&mut self, message: &Notification) {
+        let cause = message.cause.to_string();
+        let mut text = format!(
+            "{}: {} {}",
+            message.severity.as_str(),
+            message.service,
+            receivers::predicate(message.kind, &cause)
+        );
+        if matches!(message.kind, NotificationKind::Fired | NotificationKind::GaveUp) {
+            text.push_str("; ");
+            text.push_str(&message.doing);
+        }
+        self.add(Line {
+            at: message.at,
+            who: Who::Message,
+            about: message.service.clone(),
+            incident: Some(message.incident.0),
+            word: message.kind.as_str(),
+            text,
+            tone: match message.severity {
+                Severity::Info => Tone::Good,
+                Severity::Warning => Tone::Warn,
+                Severity::Critical => Tone::Bad,
+            },
+        });
+    }
+}
+
+fn tone(what: &Happening) -> Tone {
+    match what {
+        Happening::StateChanged { .. } | Happening::ActionHeld { .. } => Tone::Faint,
+        Happening::WentDown { .. } | Happening::GaveUp { .. } | Happening::ActionUnverified { .. } => Tone::Bad,
+        Happening::BecameHealthy { .. } | Happening::ActionVerified { .. } => Tone::Good,
+        Happening::IncidentClosed { resolution, .. } => match resolution {
+            Resolution::Healed | Resolution::Recovered => Tone::Good,
+            Resolution::Stopped | Resolution::Unmanaged => Tone::Plain,
+        },
+        Happening::ActionStarted { .. } => Tone::Warn,
+        _ => Tone::Plain,
+    }
+}

@@ -20,12 +20,15 @@ pub const ACTIVE: &str = "status 500 until active again";
 const CONFIG: &str = "[alerts]\nnotify_after = \"0s\"\n\
                       [services.ours]\nunit = \"ours.service\"\nhttp = \"http://127.0.0.1:8081/health\"\n";
 
-/// Two of them: Monit either restarts or runs a command.
+/// Two of them: Monit either restarts or runs a command. It leaves a service alone for as long as its start may take,
+/// 30 s unless told otherwise.
 const CHECKS: &str = "check process theirs with pidfile /run/theirs.pid\n  \
-      start program = \"/bin/systemctl start theirs\"\n  stop program = \"/bin/systemctl stop theirs\"\n  \
-      restart program = \"/bin/systemctl restart theirs\"\n  \
+      start program = \"/bin/systemctl start theirs\" with timeout 1 seconds\n  \
+      stop program = \"/bin/systemctl stop theirs\" with timeout 1 seconds\n  \
+      restart program = \"/bin/systemctl restart theirs\" with timeout 1 seconds\n  \
       if failed host 127.0.0.1 port 8082 protocol http request \"/health\" then restart\n\
     check process told with pidfile /run/told.pid\n  \
+      start program = \"/bin/systemctl start told\" with timeout 1 seconds\n  \
       if failed host 127.0.0.1 port 8083 protocol http request \"/health\" \
       then exec \"/usr/bin/curl -s http://127.0.0.1:9100/told\"\n";
 

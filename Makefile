@@ -1,7 +1,11 @@
-# Measures the agent beside systemd, Monit and the blackbox exporter on a real host: agent/BENCHMARKS.md.
-# PARTS chooses, as in `make bench PARTS='heal load'`. The agent is built as users get it; the program that measures
-# is not part of what is measured, and shares its build with the tests.
+# Where cargo puts what it builds.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
 .PHONY: bench
-bench:
-	cargo build --release --package sentinel
-	cargo bench --profile dev --package sentinel --bench host -- $(PARTS)
+
+bench: ## Measure the agent beside systemd, monit and blackbox exporter, in ten minutes (PARTS="heal alert probe load" chooses)
+	packaging/test-host/requirements >&2
+	cargo build --release --locked --package sentinel
+	@# The program that measures is no part of what is measured, and shares its build with the tests.
+	SENTINEL_BENCH_AGENT=$(abspath $(TARGET))/release/sentinel \
+	    cargo bench --profile dev --locked --package sentinel --bench host -- $(PARTS)

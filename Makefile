@@ -1,13 +1,16 @@
 # What developers and CI run. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt clippy docs unit host deny
+.PHONY: help demo test fmt clippy docs unit host simulate bench deny
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # Tests of the real host each boot a container; more at once only wait for the same cores.
 HOST_THREADS ?= 3
+
+# Random lives of a host that `make simulate` lives through, an hour and a half each.
+SEEDS ?= 20000
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +42,16 @@ host: ## The agent on a real host with systemd as PID 1; needs a Docker Engine, 
 	    echo "SUITE host CANNOT RUN: $$(tail -n 1 target/requirements.log)" >&2; \
 	    test -z "$$CI"; \
 	fi
+
+simulate: ## Random faults against the engine's invariants, SEEDS=20000 lives of a host
+	SENTINEL_SIM_SEEDS=$(SEEDS) cargo test --release --locked -p sentinel-engine --test invariants -- --nocapture
+
+bench: ## Measure the agent beside systemd, monit and blackbox exporter, in ten minutes (PARTS="heal alert probe load" chooses)
+	packaging/test-host/requirements >&2
+	cargo build --release --locked --package sentinel
+	@# The program that measures is no part of what is measured, and shares its build with the tests.
+	SENTINEL_BENCH_AGENT=$(abspath $(TARGET))/release/sentinel \
+	    cargo bench --profile dev --locked --package sentinel --bench host -- $(PARTS)
 
 deny: ## Licences, sources and duplicates of the dependencies; needs cargo-deny
 	cargo deny --locked check licenses bans sources

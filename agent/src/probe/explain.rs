@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use rustls::CertificateError;
 use sentinel_engine::{ProbePhase, Verdict};
 
+use super::http::AskError;
 use super::resolver::LookupError;
 use super::stage::Stage;
 use super::{failed, span};
@@ -25,10 +26,11 @@ const LOOKUP_PREFIX: &str = "failed to lookup address information: ";
 /// What `getaddrinfo` says of a name that does not exist, and of one without an address.
 const NO_SUCH_NAME: [&str; 2] = ["Name or service not known", "No address associated with hostname"];
 
-/// The verdict on an error of the HTTP client.
-pub(super) fn http_error(error: &reqwest::Error, timeout: Duration) -> Verdict {
-    let mut last: &(dyn Error + 'static) = error;
-    for cause in chain(error) {
+/// The verdict on a request that got no answer.
+pub(super) fn http_error(error: &AskError, timeout: Duration) -> Verdict {
+    let AskError { connecting, source } = error;
+    let mut last: &(dyn Error + 'static) = source.as_ref();
+    for cause in chain(source.as_ref()) {
         if let Some(lookup) = cause.downcast_ref::<LookupError>() {
             return lookup_error(lookup);
         }
@@ -36,7 +38,8 @@ pub(super) fn http_error(error: &reqwest::Error, timeout: Duration) -> Verdict {
             return failed(ProbePhase::Tls, tls_words(tls));
         }
         if let Some(http) = cause.downcast_ref::<hyper::Error>() {
-            if http.is_incomplete_message() {
+            // The latter: closed before it had been asked.
+            if http.is_incomplete_message() || http.is_canceled() {
                 return failed(ProbePhase::Connect, "connection closed without an answer");
             }
             if http.is_parse() {
@@ -48,7 +51,7 @@ pub(super) fn http_error(error: &reqwest::Error, timeout: Duration) -> Verdict {
             .downcast_ref::<io::Error>()
             .filter(|io| io.get_ref().is_none_or(is_leaf))
         {
-            let handshake = error.is_connect() && io.raw_os_error().is_none() && io.kind() == ErrorKind::UnexpectedEof;
+            let handshake = *connecting && io.raw_os_error().is_none() && io.kind() == ErrorKind::UnexpectedEof;
             return if handshake {
                 failed(ProbePhase::Tls, "connection closed during the TLS handshake")
             } else {
@@ -57,7 +60,7 @@ pub(super) fn http_error(error: &reqwest::Error, timeout: Duration) -> Verdict {
         }
         last = cause;
     }
-    let phase = if error.is_connect() {
+    let phase = if *connecting {
         ProbePhase::Connect
     } else {
         ProbePhase::Body
@@ -65,8 +68,8 @@ pub(super) fn http_error(error: &reqwest::Error, timeout: Duration) -> Verdict {
     failed(phase, one_line(last.to_string().as_bytes()))
 }
 
-/// The verdict on an error of the HTTP client after the head of the answer: whatever it was, the answer is not whole.
-pub(super) fn body_error(error: &reqwest::Error, timeout: Duration) -> Verdict {
+/// The verdict on an error after the head of the answer: whatever it was, the answer is not whole.
+pub(super) fn body_error(error: &AskError, timeout: Duration) -> Verdict {
     match http_error(error, timeout) {
         Verdict::Failed(failure) => failed(ProbePhase::Body, format!("answer broken off: {failure}")),
         other => other,

@@ -3,12 +3,14 @@
 mod answer;
 mod clients;
 mod connector;
+mod direct;
+mod reply;
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
-use reqwest::{Client, Method, Request, Response, Url};
+use reqwest::{Client, Method, Request, Url};
 use sentinel_engine::{ProbeOutcome, ProbePhase, Verdict};
 use tokio::time::{Instant, timeout_at};
 
@@ -19,17 +21,20 @@ use crate::config::HttpProbe;
 use answer::{Body, Expectation};
 pub(super) use clients::Clients;
 use clients::Trust;
+pub(super) use reply::AskError;
+use reply::Reply;
 
 /// An HTTP probe, ready to run.
 #[derive(Debug)]
 pub(super) struct HttpCheck {
-    /// Copied for every round.
+    /// What every round begins with.
     request: Request,
     /// For http URLs: needs no certificates, so a host without any can still be probed.
     plain: Client,
     /// For https URLs; `None` when none can come up.
     secure: Option<Client>,
     follow: u8,
+    keep_alive: bool,
     expectation: Expectation,
     timeout: Duration,
 }
@@ -66,6 +71,7 @@ impl HttpCheck {
             plain,
             secure,
             follow: settings.follow,
+            keep_alive: settings.keep_alive,
             expectation: Expectation::of(settings),
             timeout: settings.timeout,
         })
@@ -90,7 +96,7 @@ impl HttpCheck {
             Ok(Err(exchange)) => return exchange,
             Err(_) => return (None, overdue(STAGE.with(Cell::get))),
         };
-        let status = response.status().as_u16();
+        let status = response.status();
         if let Some(failure) = self.expectation.status_failure(status) {
             return (Some(status), failure);
         }
@@ -107,28 +113,41 @@ impl HttpCheck {
 
     /// Sends the request, and follows redirects as far as that is wanted. Done here and not by the client: the count is
     /// per probe, the client is shared.
-    async fn ask(&self) -> Result<Response, Exchange> {
-        let mut request = copy(&self.request);
+    async fn ask(&self) -> Result<Reply, Exchange> {
+        let mut redirect_to: Option<Request> = None;
         let mut hops = 0;
         loop {
-            let sent = request.url().clone();
-            let client = self.client_for(&sent).ok_or_else(no_certificates)?;
-            let again = (self.follow > 0).then(|| copy(&request));
-            let response = client
-                .execute(request)
-                .await
+            let request = redirect_to.as_ref().unwrap_or(&self.request);
+            let reply = self
+                .send(request)
+                .await?
                 .map_err(|error| (None, explain::http_error(&error, self.timeout)))?;
-            let (Some(again), Some(next)) = (again, redirect(&response, &sent)) else {
-                return Ok(response);
+            let Some(next) = redirect(&reply, request.url()).filter(|_| self.follow > 0) else {
+                return Ok(reply);
             };
-            let refused = |why: String| (Some(response.status().as_u16()), failed(ProbePhase::Status, why));
+            let refused = |why: String| (Some(reply.status()), failed(ProbePhase::Status, why));
             if hops == self.follow {
                 return Err(refused(format!("more than {} redirects", self.follow)));
             }
             let next = next.map_err(|why| refused(why.to_owned()))?;
             hops += 1;
-            request = redirected(again, response.status().as_u16(), next);
+            redirect_to = Some(redirected(copy(request), reply.status(), next));
         }
+    }
+
+    /// Sends one request, by the client unless there is no need for one.
+    async fn send(&self, request: &Request) -> Result<Result<Reply, AskError>, Exchange> {
+        if !self.keep_alive
+            && let Some(address) = direct::address(request.url())
+        {
+            return Ok(direct::send(request, address).await.map(Reply::Direct));
+        }
+        let client = self.client_for(request.url()).ok_or_else(no_certificates)?;
+        Ok(client
+            .execute(copy(request))
+            .await
+            .map(Reply::Pooled)
+            .map_err(AskError::from))
     }
 
     fn client_for(&self, url: &Url) -> Option<&Client> {
@@ -141,8 +160,8 @@ impl HttpCheck {
 }
 
 /// Where the response leads, when it is a redirect.
-fn redirect(response: &Response, from: &Url) -> Option<Result<Url, &'static str>> {
-    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+fn redirect(response: &Reply, from: &Url) -> Option<Result<Url, &'static str>> {
+    if !matches!(response.status(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
     let location = response.headers().get(LOCATION)?;

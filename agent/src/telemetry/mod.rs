@@ -23,9 +23,11 @@ use std::env;
 use std::io;
 use std::time::Duration;
 
+use tracing::Level;
 use tracing::subscriber::set_global_default;
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::config::LogFormat;
 
@@ -38,7 +40,7 @@ use layer::RecordLayer;
 use sink::{LineStyle, Output, Sink};
 
 /// What is logged when nobody says otherwise.
-const DEFAULT_FILTER: &str = "warn,sentinel=info,sentinel_engine=info";
+const DEFAULT_FILTER: [(&str, Level); 2] = [("sentinel", Level::INFO), ("sentinel_engine", Level::INFO)];
 
 /// Where the filter is looked for, in this order.
 const FILTER_VARIABLES: [&str; 2] = ["SENTINEL_LOG", "RUST_LOG"];
@@ -104,16 +106,17 @@ fn output(format: LogFormat, emoji: bool) -> Result<Output, TelemetryError> {
 }
 
 /// The filter from the environment, or the default.
-fn filter() -> Result<EnvFilter, TelemetryError> {
+fn filter() -> Result<Targets, TelemetryError> {
     for variable in FILTER_VARIABLES {
         match env::var(variable) {
             Ok(text) if text.trim().is_empty() => {}
             Ok(text) => {
-                return EnvFilter::try_new(text).map_err(|source| TelemetryError::Filter { variable, source });
+                let parsed = text.parse::<Targets>();
+                return parsed.map_err(|source| TelemetryError::Filter { variable, source });
             }
             Err(env::VarError::NotPresent) => {}
             Err(env::VarError::NotUnicode(_)) => return Err(TelemetryError::FilterEncoding { variable }),
         }
     }
-    Ok(EnvFilter::new(DEFAULT_FILTER))
+    Ok(Targets::new().with_default(Level::WARN).with_targets(DEFAULT_FILTER))
 }

@@ -146,6 +146,37 @@ async fn broken_answers_say_how_they_are_broken() {
 }
 
 #[tokio::test]
+async fn an_address_and_a_name_are_told_the_same() {
+    // Probes of a plain address connect by themselves, the others through a client.
+    let server = Server::start().await;
+    for path in [
+        "/ok",
+        "/500",
+        "/json",
+        "/closes",
+        "/garbage",
+        "/short",
+        "/silent",
+        "/hangs-after-head",
+        "/redirect/0",
+    ] {
+        let by_address = ask_http(short(&server.url(path))).await;
+        let port = server.address.port();
+        let by_name = ask_http(short(&format!("http://localhost:{port}{path}"))).await;
+        assert_eq!(by_address.verdict, by_name.verdict, "{path}");
+        assert_eq!(by_address.status_code, by_name.status_code, "{path}");
+    }
+    let lines = |head: &String| {
+        let lines = head.lines().filter(|line| !line.starts_with("host: "));
+        let mut lines: Vec<String> = lines.map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let heads = server.requests();
+    assert_eq!(lines(&heads[0]), lines(&heads[1]), "the server is asked the same");
+}
+
+#[tokio::test]
 async fn redirect_is_an_answer_unless_it_is_followed() {
     let server = Server::start().await;
     let follow = |path: &str, follow| HttpProbe {
@@ -257,4 +288,21 @@ async fn unusable_settings_are_refused_without_showing_secrets() {
     assert!(matches!(prepare(bad_method), ProbeError::Method(_)));
     let bad_scheme = prepare(http("ftp://user:secret@localhost/?token=secret"));
     assert_eq!(bad_scheme.to_string(), "`ftp://localhost` is not an http or https URL");
+}
+
+#[tokio::test]
+async fn server_that_hangs_up_at_once_is_a_connect_failure() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    for host in ["127.0.0.1", "localhost"] {
+        for _ in 0..20 {
+            let outcome = ask_http(short(&format!("http://{host}:{port}/"))).await;
+            // Either end may notice first.
+            let Verdict::Failed(failure) = &outcome.verdict else {
+                panic!("{outcome:?}");
+            };
+            assert_eq!(failure.phase, ProbePhase::Connect, "{host}: {failure}");
+        }
+    }
 }

@@ -21,8 +21,19 @@ impl Host {
     ///
     /// With what the script said, when there is no Docker Engine, no image, or no boot.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with options for `docker create`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    pub fn start_with(options: &[&str]) -> Self {
         let run = scripts().join("run");
         let output = Command::new(&run)
+            .arg("--")
+            .args(options)
             .stderr(Stdio::inherit())
             .output()
             .unwrap_or_else(|error| panic!("cannot run {}: {error}", run.display()));

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use reqwest::Response;
 use sentinel_engine::{ProbePhase, Verdict};
 use serde_json::Value;
 
+use super::reply::{AskError, Reply};
 use crate::children::one_line;
 use crate::config::HttpProbe;
 use crate::probe::{failed, span};
@@ -36,7 +36,7 @@ pub(super) struct Body {
 
 impl Body {
     /// Reads up to the cap; keeps the bytes only if they are wanted.
-    pub(super) async fn read(response: &mut Response, keep: bool) -> reqwest::Result<Self> {
+    pub(super) async fn read(response: &mut Reply, keep: bool) -> Result<Self, AskError> {
         let mut body = Self::default();
         let mut seen = 0;
         while let Some(chunk) = response.chunk().await? {

@@ -14,7 +14,7 @@ use crate::probe::error::ProbeError;
 use crate::probe::resolver::Resolver;
 
 /// What services see in their logs.
-const USER_AGENT: &str = concat!("sentinel/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("sentinel/", env!("CARGO_PKG_VERSION"));
 
 /// Idle connections kept per host and port with `keep_alive`: as many as there may be probes of one server at once,
 /// within reason.
@@ -103,6 +103,11 @@ impl Clients {
             .retry(reqwest::retry::never())
             // One request per connection gains nothing from HTTP/2.
             .http1_only()
+            // Every probe has its own deadline, and watches its own connection: no need for the kernel to do so too.
+            .tcp_keepalive(None)
+            .tcp_keepalive_interval(None)
+            .tcp_keepalive_retries(None)
+            .tcp_user_timeout(None)
             .dns_resolver(self.resolver.clone())
             .connector_layer(Observed)
             .pool_max_idle_per_host(if keep_alive { IDLE_PER_HOST } else { 0 })

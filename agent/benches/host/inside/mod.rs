@@ -1,0 +1,47 @@
+//! What runs within the host: makes things fail, and notes when they work again.
+//!
+//! * `heal`, `alert`, `probe`, `load`: the parts; each prints its figures, a line of JSON each
+//! * `agent`, `rivals`: the contestants; `units`: what systemd says of units
+//! * `target`, `receiver`: what is probed, and who is told; `http`: just enough of it for both
+//! * `clock`: the one clock, which systemd stamps states with; `usage`: memory and CPU of processes
+
+pub mod agent;
+pub mod alert;
+pub mod clock;
+pub mod driven;
+pub mod heal;
+pub mod http;
+pub mod load;
+pub mod probe;
+pub mod receiver;
+pub mod rivals;
+pub mod target;
+pub mod units;
+pub mod usage;
+
+use anyhow::{Context as _, bail};
+
+/// The parts, in the order of measuring.
+pub const PARTS: [&str; 4] = ["heal", "alert", "probe", "load"];
+
+/// The agent, as a contestant.
+pub const SENTINEL: &str = "Sentinel";
+
+/// Monit, as a contestant.
+pub const MONIT: &str = "monit, every 1 s";
+
+/// Carries out `heal|alert|probe|load SAMPLES`, or serves as `target PORT`.
+pub fn run(arguments: &[String]) -> anyhow::Result<()> {
+    let [role, number] = arguments else {
+        bail!("usage: inside PART SAMPLES");
+    };
+    let count = || number.parse().context("the number of samples is a number");
+    match role.as_str() {
+        "heal" => heal::measure(count()?),
+        "alert" => alert::measure(count()?),
+        "probe" => probe::measure(count()?),
+        "load" => load::measure(),
+        "target" => target::serve(number.parse().context("a port is a number")?),
+        other => bail!("there is no part `{other}`"),
+    }
+}

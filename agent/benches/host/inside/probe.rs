@@ -1,0 +1,77 @@
+//! A process lives and answers 500, probed every second, the first failure counts: how long until somebody has been
+//! told, and until it has been restarted?
+//!
+//! The fault begins at a point of the gap between two probes, and the points are spread evenly over it. So the medians
+//! hold half an interval of mere waiting, no more and no less.
+
+use super::agent::{Agent, QUICK};
+use super::receiver::Inbox;
+use super::rivals::Rival;
+use super::units::{self, look};
+use super::{MONIT, SENTINEL, clock, target};
+use crate::figures::Figure;
+
+/// What is measured until somebody is told.
+pub const HAS_IT: &str = "status 500 until the webhook has it";
+
+/// What is measured until the service is restarted.
+pub const ACTIVE: &str = "status 500 until active again";
+
+const CONFIG: &str = "[alerts]\nnotify_after = \"0s\"\n\
+                      [services.ours]\nunit = \"ours.service\"\nhttp = \"http://127.0.0.1:8081/health\"\n";
+
+/// Two of them: Monit either restarts or runs a command. It leaves a service alone for as long as its start may take,
+/// 30 s unless told otherwise.
+const CHECKS: &str = "check process theirs with pidfile /run/theirs.pid\n  \
+      start program = \"/bin/systemctl start theirs\" with timeout 1 seconds\n  \
+      stop program = \"/bin/systemctl stop theirs\" with timeout 1 seconds\n  \
+      restart program = \"/bin/systemctl restart theirs\" with timeout 1 seconds\n  \
+      if failed host 127.0.0.1 port 8082 protocol http request \"/health\" then restart\n\
+    check process told with pidfile /run/told.pid\n  \
+      start program = \"/bin/systemctl start told\" with timeout 1 seconds\n  \
+      if failed host 127.0.0.1 port 8083 protocol http request \"/health\" \
+      then exec \"/usr/bin/curl -s http://127.0.0.1:9100/told\"\n";
+
+/// Measures `samples` faults of each contestant's service, in turn.
+pub fn measure(samples: usize) -> anyhow::Result<()> {
+    let targets = [("ours", 8081), ("theirs", 8082), ("told", 8083)];
+    for (unit, port) in targets {
+        let command = format!("{} inside target {port}", crate::INSIDE);
+        units::write(unit, &command, "Restart=no")?;
+    }
+    units::start(&targets.map(|(unit, _)| unit))?;
+    for (_, port) in targets {
+        target::await_answer(port)?;
+    }
+    let inbox = Inbox::open();
+    let agent = Agent::start(&format!("{QUICK}{CONFIG}"))?;
+    let _monit = Rival::monit(1, CHECKS)?;
+
+    let mut told = [Vec::new(), Vec::new()];
+    let mut active = [Vec::new(), Vec::new()];
+    for nth in 0..samples {
+        agent.await_healthy()?;
+        inbox.clear();
+        let share = clock::share(nth);
+        let before = look("ours")?;
+        let failed = target::fail(8081, share)?;
+        told[0].push(clock::millis(failed, inbox.await_message("ours")?));
+        active[0].push(clock::millis(failed, before.next("ours")?.active_since));
+
+        let before = look("theirs")?;
+        let failed = target::fail(8082, share)?;
+        active[1].push(clock::millis(failed, before.next("theirs")?.active_since));
+
+        let failed = target::fail(8083, share)?;
+        told[1].push(clock::millis(failed, inbox.await_message("told")?));
+        target::mend(8083)?;
+    }
+    agent.await_healthy()?;
+    agent.expect_incidents(samples)?;
+    for (what, values) in [(HAS_IT, told), (ACTIVE, active)] {
+        for (who, values) in [SENTINEL, MONIT].into_iter().zip(values) {
+            Figure::emit(what, who, "ms", values)?;
+        }
+    }
+    Ok(())
+}

@@ -20,6 +20,12 @@ fall = 1
 rise = 1
 recovery = { backoff = "1ms", backoff_max = "1ms", jitter = 0.0, burst = 100, window = "1s", verify = "10s", min_uptime = "0s", reset_after = "1s" }
 
+# Measuring restarts more than a host should.
+[recovery]
+tokens = 10000
+storm_services = 10000
+boot_grace = "0s"
+
 [receivers.hook]
 webhook = { url = "http://127.0.0.1:9100/" }
 "#;

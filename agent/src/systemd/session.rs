@@ -23,8 +23,8 @@ use super::requests::Request;
 use super::units::Units;
 use super::watcher::Watched;
 
-/// Messages queued between the socket and this session. A reload of a big host sends thousands in a burst; while the queue
-/// is full nothing is lost, but waits at the bus.
+/// Messages queued between the socket and the session that takes them. A reload of a big host sends thousands in a burst;
+/// while the queue is full nothing is lost, but waits at the bus.
 const QUEUE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
 /// Units with a rule of their own. The bus takes 512 rules of one connection.

@@ -6,6 +6,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
+//! | `judge.rs` | the questions, in order |
 //! | `sight.rs` | takes in observations; tells runs apart |
 //! | `bound.rs` | what goes down with something else |
 //! | `probing.rs` | when to probe; takes in outcomes |
@@ -18,30 +19,28 @@
 
 mod attempt;
 mod bound;
+mod context;
 mod incident;
+mod judge;
 mod maintenance;
 mod operator;
 mod probing;
 mod recovery;
 mod reload;
 mod sight;
+mod view;
 
-use std::collections::VecDeque;
+pub(crate) use self::context::Context;
 
-use self::bound::Bound;
-
-use crate::cause::Cause;
 use crate::command::Command;
 use crate::event::Window;
 use crate::health::Health;
-use crate::host::Host;
-use crate::ids::{ActionId, ProbeRound, ServiceName};
+use crate::ids::{ActionId, ProbeRound};
 use crate::memory::Memory;
-use crate::observation::{Activity, Intent, Observation, TargetState};
-use crate::policy::{OnCleanExit, Service};
+use crate::observation::Observation;
+use crate::policy::Service;
 use crate::probe::ProbeOutcome;
-use crate::report::{Happening, Report, Resolution};
-use crate::snapshot::ServiceSnapshot;
+use crate::report::{Happening, Report};
 use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::timers::{Timer, Timers};
@@ -100,33 +99,6 @@ pub(crate) struct Machine {
     timers: Timers,
 }
 
-/// What an evaluation may read and write besides the machine itself.
-pub(crate) struct Context<'a> {
-    pub(crate) now: Time,
-    pub(crate) host: &'a mut Host,
-    /// The first of `after` that is down.
-    pub(crate) dependency: Option<DependencyDown>,
-    /// When those of `after` last went down by themselves.
-    pub(crate) fell: Vec<Time>,
-    pub(crate) out: &'a mut VecDeque<Command>,
-}
-
-/// A dependency that is down.
-#[derive(Clone, Debug)]
-pub(crate) struct DependencyDown {
-    pub(crate) name: ServiceName,
-    /// Whether it failed.
-    pub(crate) failed: bool,
-    /// Whether somebody stopped it.
-    pub(crate) stopped: bool,
-}
-
-impl Context<'_> {
-    pub(crate) fn dependency_failed(&self) -> bool {
-        self.dependency.as_ref().is_some_and(|dependency| dependency.failed)
-    }
-}
-
 impl Machine {
     /// A machine for `service`, going on from `memory`.
     pub(crate) fn new(service: Service, memory: Memory, cx: &mut Context<'_>) -> Self {
@@ -181,183 +153,6 @@ impl Machine {
         self.schedule_probe(cx);
         self.blocks_dependents = self.is_away();
         self.save(cx);
-    }
-
-    /// The questions, in order. The first that applies decides.
-    fn judge(&mut self, cx: &mut Context<'_>, hold: &mut Option<Hold>) -> State {
-        if let Some(state) = self.judge_stopped(cx) {
-            return state;
-        }
-        if cx.host.going_down || self.target_down().is_some_and(|(intent, _)| intent == Intent::Shutdown) {
-            return State::Shutdown;
-        }
-        if self.in_maintenance() {
-            self.await_end_of_maintenance();
-            return self.judge_paused(cx);
-        }
-        let requested = self.awaits_requested_run();
-        if let Some(state) = self.judge_action(cx) {
-            return state;
-        }
-        // While an operator's restart is under way, the stop it undoes is history. It is not once that has failed.
-        if requested && let Some(state) = self.judge_stopped(cx) {
-            return state;
-        }
-        if let Some(activity) = self.busy() {
-            return self.judge_busy(activity, hold);
-        }
-        match self.judge_down(cx) {
-            Down::No => self.judge_running(cx),
-            Down::Settling => {
-                *hold = Some(Hold::Settling);
-                State::Settling
-            }
-            Down::Confirmed(cause) => {
-                let (state, reason) = self.recover(cause, cx);
-                *hold = reason;
-                state
-            }
-        }
-    }
-
-    /// A deliberate stop ends everything: it is never undone, whoever made it.
-    fn judge_stopped(&mut self, cx: &mut Context<'_>) -> Option<State> {
-        let (intent, _) = self.target_down()?;
-        let instance = self.instance().cloned();
-        let latched = instance.is_some() && self.memory.stopped == instance;
-        let reason = match intent {
-            Intent::OperatorStop if self.state == State::Unknown => "not running when first seen, so left alone",
-            Intent::OperatorStop => "stopped by an operator",
-            Intent::ConflictStop => "stopped because something that conflicts with it was started",
-            Intent::NotApplicable => "its start conditions are not met",
-            Intent::DependencyStop if !latched => match self.judge_bound(cx) {
-                Bound::Fell => return None,
-                Bound::Unsure => return Some(State::Settling),
-                Bound::Stopped => "stopped together with something it is bound to",
-            },
-            Intent::CleanExit if self.service.policy.on_clean_exit == OnCleanExit::Ignore => "ended by itself",
-            // The same run that was stopped on purpose may show as failed afterwards.
-            _ if latched => "stopped on purpose",
-            _ => return None,
-        };
-        if !self.start_was_refused() && self.memory.stopped != instance {
-            self.memory.stopped = instance;
-            self.unsaved = true;
-        }
-        if self.awaits_requested_run() {
-            return None;
-        }
-        self.fail_attempt(reason.to_owned(), cx);
-        self.close_incident(Resolution::Stopped, cx);
-        if self.memory.healthy_since.take().is_some() {
-            self.unsaved = true;
-        }
-        if self.state != State::Stopped {
-            self.report(Happening::StoppedOnPurpose { reason: reason.into() }, cx);
-        }
-        self.said_up = None;
-        Some(State::Stopped)
-    }
-
-    /// In maintenance nothing is opened and nothing is done, but coming back is still noticed.
-    fn judge_paused(&mut self, cx: &mut Context<'_>) -> State {
-        if self.is_healthy() {
-            self.became_healthy(Resolution::Recovered, cx);
-        }
-        State::Maintenance
-    }
-
-    /// Somebody else is busy with the target; its probes say nothing now.
-    fn judge_busy(&mut self, activity: Activity, hold: &mut Option<Hold>) -> State {
-        if self.memory.attempt.is_some() {
-            return State::Restarting;
-        }
-        if self.memory.incident.is_some() || activity == Activity::AutoRestart {
-            *hold = Some(Hold::Busy { activity });
-        }
-        if activity == Activity::Starting {
-            State::Starting
-        } else {
-            State::SupervisorBusy
-        }
-    }
-
-    /// Whether the service is down, and for certain.
-    fn judge_down(&mut self, cx: &mut Context<'_>) -> Down {
-        if let Some(reason) = self.unusable().map(str::to_owned) {
-            self.refused = Some(Hold::Refused { reason: reason.clone() });
-            let cause = Cause::Unusable { reason };
-            self.went_down(&cause, None, cx);
-            return Down::Confirmed(cause);
-        }
-        if let Some((intent, cause)) = self.target_down() {
-            let cause = if intent == Intent::DependencyStop {
-                Cause::Dependency
-            } else {
-                cause.clone()
-            };
-            self.went_down(&cause, None, cx);
-            let settled = self.down_since.unwrap_or(cx.now) + self.settle();
-            if cx.now < settled {
-                self.timers.set(Timer::Settle, settled);
-                return Down::Settling;
-            }
-            return Down::Confirmed(cause);
-        }
-        if self.grace(cx.now).is_some() {
-            return Down::No;
-        }
-        match self.health.down().cloned() {
-            Some(failure) => Down::Confirmed(Cause::Probe(failure)),
-            None => Down::No,
-        }
-    }
-
-    /// The target runs, or there is none, and probes have not found the service down.
-    fn judge_running(&mut self, cx: &mut Context<'_>) -> State {
-        if self.is_blind() && !self.health.is_up() {
-            return State::Unknown;
-        }
-        if self.is_healthy() {
-            self.became_healthy(Resolution::Recovered, cx);
-            return if self.is_blind() {
-                State::Unknown
-            } else {
-                State::Healthy
-            };
-        }
-        if let Some(until) = self.grace(cx.now) {
-            self.timers.set(Timer::Grace, until);
-            return State::Starting;
-        }
-        if self.health.is_suspect() {
-            State::Suspect
-        } else {
-            State::Starting
-        }
-    }
-
-    /// Whether it is down, on its way down or up, or not known yet: nothing that needs it can be healed. What is out of
-    /// sight holds nobody up, because it may be out of sight for long.
-    fn is_away(&self) -> bool {
-        let absent = match self.sight.as_ref().map(|sight| &sight.state) {
-            None => self.service.has_target,
-            Some(TargetState::Down { .. } | TargetState::Unusable(_)) => true,
-            Some(TargetState::Busy(activity)) => *activity != Activity::Reloading,
-            Some(TargetState::Running | TargetState::Unknown(_)) => false,
-        };
-        absent || self.memory.incident.is_some() || self.state == State::Restarting
-    }
-
-    /// Whether it counts as healthy: it runs, and probes, if any, have passed often enough.
-    fn is_healthy(&self) -> bool {
-        let runs = !self.service.has_target || self.runs() || self.is_blind();
-        let proved = if self.service.has_probes {
-            self.health.is_up() && !self.health.is_suspect()
-        } else {
-            self.runs()
-        };
-        runs && proved
     }
 
     /// Enters `state` and says so when it is another.
@@ -430,76 +225,4 @@ impl Machine {
             what,
         }));
     }
-
-    /// When this service next needs [`Machine::evaluate`] without an event.
-    pub(crate) fn next_timeout(&self) -> Option<Time> {
-        self.timers.next()
-    }
-
-    /// Why it is down, while an incident is open.
-    pub(crate) fn incident_cause(&self) -> Option<&Cause> {
-        self.memory.incident.as_ref().map(|incident| &incident.cause)
-    }
-
-    /// What it depends on.
-    pub(crate) fn after(&self) -> &[ServiceName] {
-        &self.service.after
-    }
-
-    /// Whether services after this one should wait for it, as of the last evaluation.
-    pub(crate) fn blocks_dependents(&self) -> bool {
-        self.blocks_dependents
-    }
-
-    /// This service as those after it see it, when it is down.
-    pub(crate) fn as_dependency(&self) -> Option<DependencyDown> {
-        self.blocks_dependents().then(|| DependencyDown {
-            name: self.service.name.clone(),
-            failed: self.memory.incident.is_some(),
-            stopped: self.state == State::Stopped,
-        })
-    }
-
-    /// Whether it waits only for a free slot.
-    pub(crate) fn waits_for_slot(&self) -> bool {
-        self.hold == Some(Hold::InFlight)
-    }
-
-    /// The action that holds one of the host's slots.
-    pub(crate) fn in_flight(&self) -> Option<ActionId> {
-        self.in_flight.map(|(action, _)| action)
-    }
-
-    /// The service as it stands.
-    pub(crate) fn snapshot(&self, now: Time) -> ServiceSnapshot {
-        let policy = &self.service.policy;
-        ServiceSnapshot {
-            name: self.service.name.clone(),
-            state: self.state,
-            since: self.since,
-            mode: policy.mode,
-            hold: self.hold.clone(),
-            waiting: self.timers.waiting(now),
-            maintenance: self.maintenance(),
-            target: self.describe_target(),
-            last_probe: self.last_probe.clone(),
-            incident: self.memory.incident.as_ref().map(|incident| incident.id),
-            attempts_left: if self.memory.gave_up {
-                0
-            } else {
-                self.memory.budget.left(policy.burst, policy.window, now)
-            },
-            recoveries: self.memory.recoveries,
-        }
-    }
-}
-
-/// Whether a service is down.
-enum Down {
-    /// It is not, as far as can be told.
-    No,
-    /// It is, and its supervisor gets time to act first.
-    Settling,
-    /// It is, for certain.
-    Confirmed(Cause),
 }

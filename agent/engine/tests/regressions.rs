@@ -308,3 +308,28 @@ fn dependents_wait_until_it_is_known_how_their_dependency_is() {
     world.run(60);
     assert_eq!(world.state("web"), State::Healthy);
 }
+
+#[test]
+fn run_that_was_taken_for_stopped_and_still_runs_is_restarted_when_it_dies() {
+    let mut world = settled([Toy::new("shop")]);
+    world.stop("shop");
+    world.run(60);
+    world.set_state("shop", TargetState::Running);
+    world.run(60);
+    world.kill("shop");
+    world.run(60);
+    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+}
+
+#[test]
+fn new_agent_does_not_wait_for_an_answer_that_the_old_one_was_to_get() {
+    let mut world = settled([Toy::new("shop")]);
+    world.loses_actions = true;
+    world.kill("shop");
+    world.run(1);
+    world.crash_agent();
+    world.start("shop");
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy, "{:#?}", world.transcript());
+    assert_eq!(world.actions.len(), 1);
+}

@@ -208,6 +208,7 @@ impl Ledger {
                 && known.keep.incident.as_ref().is_some_and(|open| !open.fired);
             let fine = self.agent_up
                 && !self.going_down
+                && known.flight.is_none()
                 && known.well()
                 && known.fails == 0
                 && (known.passes >= known.service.policy.rise || !known.service.has_probes)

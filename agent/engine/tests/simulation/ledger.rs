@@ -167,6 +167,7 @@ impl Ledger {
             Command::RestartTarget(action) => {
                 let known = self.known(&action.service);
                 known.flight = Some((action.id, now));
+                known.replaced.clone_from(&action.expected);
                 known.forget_probes();
                 known.due_since = None;
                 if action.attempt > 0 {

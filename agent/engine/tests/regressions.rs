@@ -333,3 +333,25 @@ fn new_agent_does_not_wait_for_an_answer_that_the_old_one_was_to_get() {
     assert_eq!(world.state("shop"), State::Healthy, "{:#?}", world.transcript());
     assert_eq!(world.actions.len(), 1);
 }
+
+#[test]
+fn incident_of_a_service_that_is_no_longer_configured_is_closed_and_its_end_told() {
+    let mut world = settled([Toy::new("shop").starting(Start::Refused)]);
+    world.kill("shop");
+    world.run(60);
+    assert_eq!(world.message_kinds(), ["fired"]);
+    let memory = world.saved["shop"].clone();
+    assert!(memory.incident.is_some());
+    let mut left = World::new([Toy::new("other")]);
+    left.engine
+        .forget_service(left.now, world.toys["shop"].service.clone(), memory);
+    left.run(60);
+    assert_eq!(left.message_kinds(), ["resolved"]);
+    assert!(left.saved["shop"].incident.is_none());
+    assert!(
+        left.engine
+            .snapshot(left.now)
+            .iter()
+            .all(|service| service.name.as_str() == "other")
+    );
+}

@@ -355,3 +355,16 @@ fn incident_of_a_service_that_is_no_longer_configured_is_closed_and_its_end_told
             .all(|service| service.name.as_str() == "other")
     );
 }
+
+#[test]
+fn dependents_are_woken_at_once_by_a_dependency_of_which_nothing_more_is_heard() {
+    let mut world = settled([
+        Toy::new("db").without_probes(),
+        Toy::new("web").after(&["db"]).without_probes(),
+    ]);
+    world.kill("db");
+    world.kill("web");
+    world.run(30);
+    let acted: Vec<_> = world.actions.iter().map(|(at, _)| at.since_epoch().as_secs()).collect();
+    assert_eq!(acted, [120, 140], "db at once, web when db has lived for min_uptime");
+}

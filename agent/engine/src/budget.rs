@@ -37,3 +37,20 @@ impl Budget {
         self.spent.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_counts_until_it_is_as_old_as_the_window() {
+        let at = |seconds| Time::from_epoch(Duration::from_secs(seconds));
+        let window = Duration::from_secs(60);
+        let mut budget = Budget::default();
+        budget.spend(window, at(0));
+        assert_eq!(budget.left(2, window, at(59)), 1);
+        assert_eq!(budget.left(2, window, at(60)), 2);
+        budget.spend(window, at(60));
+        assert_eq!(budget.spent, [at(60)], "what left the window is not kept");
+    }
+}

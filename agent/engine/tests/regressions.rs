@@ -314,3 +314,63 @@ fn dependents_wait_until_it_is_known_how_their_dependency_is() {
     world.run(60);
     assert_eq!(world.state("web"), State::Healthy);
 }
+
+#[test]
+fn run_that_was_taken_for_stopped_and_still_runs_is_restarted_when_it_dies() {
+    let mut world = settled([Toy::new("shop")]);
+    world.stop("shop");
+    world.run(60);
+    world.set_state("shop", TargetState::Running);
+    world.run(60);
+    world.kill("shop");
+    world.run(60);
+    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+}
+
+#[test]
+fn new_agent_does_not_wait_for_an_answer_that_the_old_one_was_to_get() {
+    let mut world = settled([Toy::new("shop")]);
+    world.loses_actions = true;
+    world.kill("shop");
+    world.run(1);
+    world.crash_agent();
+    world.start("shop");
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy, "{:#?}", world.transcript());
+    assert_eq!(world.actions.len(), 1);
+}
+
+#[test]
+fn incident_of_a_service_that_is_no_longer_configured_is_closed_and_its_end_told() {
+    let mut world = settled([Toy::new("shop").starting(Start::Refused)]);
+    world.kill("shop");
+    world.run(60);
+    assert_eq!(world.message_kinds(), ["fired"]);
+    let memory = world.saved["shop"].clone();
+    assert!(memory.incident.is_some());
+    let mut left = World::new([Toy::new("other")]);
+    left.engine
+        .forget_service(left.now, world.toys["shop"].service.clone(), memory);
+    left.run(60);
+    assert_eq!(left.message_kinds(), ["resolved"]);
+    assert!(left.saved["shop"].incident.is_none());
+    assert!(
+        left.engine
+            .snapshot(left.now)
+            .iter()
+            .all(|service| service.name.as_str() == "other")
+    );
+}
+
+#[test]
+fn dependents_are_woken_at_once_by_a_dependency_of_which_nothing_more_is_heard() {
+    let mut world = settled([
+        Toy::new("db").without_probes(),
+        Toy::new("web").after(&["db"]).without_probes(),
+    ]);
+    world.kill("db");
+    world.kill("web");
+    world.run(30);
+    let acted: Vec<_> = world.actions.iter().map(|(at, _)| at.since_epoch().as_secs()).collect();
+    assert_eq!(acted, [120, 140], "db at once, web when db has lived for min_uptime");
+}

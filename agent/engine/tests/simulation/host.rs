@@ -108,7 +108,9 @@ impl Sim {
         }
         sim.later(Duration::ZERO, Future::AgentStarts);
         sim.later(Duration::from_secs(60), Future::Fault);
-        sim.later(Duration::from_secs(30), Future::Resync);
+        if sim.weather.resyncs {
+            sim.later(Duration::from_secs(30), Future::Resync);
+        }
         sim
     }
 

@@ -50,6 +50,8 @@ pub struct Open {
     pub fired: bool,
     pub gave_up: bool,
     pub messages: u32,
+    /// Whether its supervisor had given up when it opened.
+    pub after_supervisor: bool,
     /// The run that was last seen down in it, and certainly not because it was stopped.
     pub run: Option<Instance>,
 }
@@ -78,6 +80,8 @@ pub struct Known {
     pub refused: bool,
     /// The action on its way.
     pub flight: Option<(ActionId, Time)>,
+    /// The run that the last restart was to replace.
+    pub replaced: Option<Instance>,
     /// What the agent says it is doing.
     pub state: State,
     /// The incident that was just closed, until the message that says so.
@@ -110,6 +114,7 @@ impl Known {
             called_off_at: None,
             refused: false,
             flight: None,
+            replaced: None,
             state: State::Unknown,
             closed: None,
             due_since: None,
@@ -358,6 +363,7 @@ impl Known {
                     fired: false,
                     gave_up: false,
                     messages: 0,
+                    after_supervisor: self.supervisor() == Supervisor::GaveUp,
                     run: None,
                 });
                 self.note_run_down();

@@ -169,6 +169,7 @@ impl Ledger {
             Command::RestartTarget(action) => {
                 let known = self.known(&action.service);
                 known.flight = Some((action.id, now));
+                known.replaced.clone_from(&action.expected);
                 known.forget_probes();
                 known.due_since = None;
                 if action.attempt > 0 {
@@ -211,6 +212,7 @@ impl Ledger {
                 && known.keep.incident.as_ref().is_some_and(|open| !open.fired);
             let fine = self.agent_up
                 && !self.going_down
+                && known.flight.is_none()
                 && known.well()
                 && known.fails == 0
                 && (known.passes >= known.service.policy.rise || !known.service.has_probes)

@@ -24,6 +24,8 @@ pub struct Weather {
     pub sickness: u64,
     /// Longest delay of an observation or an answer, in milliseconds.
     pub delay: u64,
+    /// Whether watchers look again at everything now and then. Where they do not, nothing may depend on it.
+    pub resyncs: bool,
     /// Faults to choose from; what a seed does not have, it does not suffer.
     pub faults: Vec<Fault>,
 }
@@ -39,6 +41,7 @@ pub fn weather(rng: &mut Rng) -> Weather {
         meddling: rng.pick(&[0, 50, 300]),
         sickness: rng.pick(&[0, 200, 600, 1000]),
         delay: rng.pick(&[1, 30, 500, 3_000]),
+        resyncs: rng.permille(500),
         faults,
     }
 }

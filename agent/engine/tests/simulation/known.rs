@@ -311,6 +311,10 @@ impl Known {
     pub fn answered(&mut self, now: Time, action: ActionId, result: &ActionResult) {
         if self.flight.is_some_and(|(flying, _)| flying == action) {
             self.flight = None;
+            // What was refused left everything as it was, and what probes said of it with it.
+            if !matches!(result, ActionResult::Refused(_)) {
+                self.forget_probes();
+            }
         }
         let not_done = matches!(
             result,

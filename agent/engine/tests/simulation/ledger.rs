@@ -170,7 +170,8 @@ impl Ledger {
                 let known = self.known(&action.service);
                 known.flight = Some((action.id, now));
                 known.replaced.clone_from(&action.expected);
-                known.forget_probes();
+                // What was asked before the restart is no answer about what comes of it.
+                known.asked = None;
                 known.due_since = None;
                 if action.attempt > 0 {
                     known.keep.ever.push((now, action.id));

@@ -1,6 +1,5 @@
 //! The plainest case, and the commonest on a host: no name to look up, no TLS, no connection to be kept. The connection
-//! then belongs to the probe, and nothing of what a client does for many users of many connections is needed: that is a
-//! third of the CPU of a request, and more of its memory.
+//! then belongs to the probe, and nothing of what a client does for many users of many connections is paid for.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

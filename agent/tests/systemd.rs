@@ -83,11 +83,6 @@ fn what_a_job_does_to_others_is_foreseen() {
     in_host("blast::what_a_job_does_to_others_is_foreseen");
 }
 
-#[test]
-fn a_unit_without_dependents_is_looked_around_in_no_time() {
-    in_host("blast::a_unit_without_dependents_is_looked_around_in_no_time");
-}
-
 /// The agent's own user may do to some units what a polkit rule says, and reads no journal.
 #[test]
 fn an_unprivileged_agent_does_what_it_may() {

@@ -374,3 +374,26 @@ fn dependents_are_woken_at_once_by_a_dependency_of_which_nothing_more_is_heard()
     let acted: Vec<_> = world.actions.iter().map(|(at, _)| at.since_epoch().as_secs()).collect();
     assert_eq!(acted, [120, 140], "db at once, web when db has lived for min_uptime");
 }
+
+#[test]
+fn nobody_is_alarmed_in_maintenance_by_what_is_taken_along() {
+    let shop = Toy::new("shop").after(&["db"]).starting(Start::Deaf);
+    let mut world = settled([
+        Toy::new("db"),
+        shop.with(|policy| policy.notify_after = Duration::from_secs(60)),
+    ]);
+    world.hang("shop");
+    world.run(60);
+    assert!(world.snapshot("shop").incident.is_some() && world.messages.is_empty());
+    pause(&mut world, "shop");
+    world.run(120);
+    world.set_state(
+        "shop",
+        TargetState::Down {
+            intent: Intent::DependencyStop,
+            cause: Cause::Exited { code: 0 },
+        },
+    );
+    world.run(60);
+    assert!(!world.message_kinds().contains(&"fired"), "{:#?}", world.transcript());
+}

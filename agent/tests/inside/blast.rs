@@ -1,11 +1,9 @@
 //! What a job for one unit does to others: foreseen, and as it really is.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use sentinel::systemd::MayAffect;
 use sentinel_engine::{ActionResult, BlastRadius, Verb};
-use tokio::time::Instant;
 
 use super::{BOUND, Watch, run, sh};
 
@@ -219,46 +217,5 @@ fn what_a_job_does_to_others_is_foreseen() {
             panic!("{refused:?}");
         };
         assert_eq!(radius.stops, ["along.service"]);
-    });
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-#[test]
-#[ignore = "runs inside a test host"]
-fn a_unit_without_dependents_is_looked_around_in_no_time() {
-    const ROUNDS: usize = 100;
-    run(async {
-        write_units().await;
-        sh("systemctl start hub lonely requires requisite binding member grandchild").await;
-        let watch = Watch::start(&["lonely"]).await;
-        let (mut blind, mut looked) = (Vec::new(), Vec::new());
-        // In turn, so that whatever else the machine does slows both.
-        for round in 0..2 * ROUNDS {
-            sh("systemctl kill -s KILL lonely; while systemctl is-active -q lonely; do :; done").await;
-            let (may_affect, times) = match round % 2 {
-                0 => (MayAffect::Anything, &mut blind),
-                _ => (MayAffect::Only(&[]), &mut looked),
-            };
-            let start = Instant::now();
-            let result = watch.act_within("lonely", Verb::Start, may_affect).await;
-            times.push(start.elapsed());
-            assert_eq!(result, ActionResult::Done);
-        }
-        let (blind, looked) = (median(blind), median(looked));
-        println!("started without looking in {blind:?}, with looking in {looked:?}");
-        let mut times = Vec::with_capacity(ROUNDS);
-        for _ in 0..ROUNDS {
-            let start = Instant::now();
-            let result = watch.act_within("hub", Verb::Restart, MayAffect::Only(&[])).await;
-            times.push(start.elapsed());
-            assert!(matches!(result, ActionResult::TooWide(_)), "{result:?}");
-        }
-        println!("five dependents on two levels: refused in {:?}", median(times));
-        let price = looked.saturating_sub(blind);
-        assert!(price < Duration::from_millis(5), "{price:?}");
     });
 }

@@ -100,7 +100,7 @@ impl Machine {
         let Some(incident) = self.memory.incident.as_ref().filter(|incident| !incident.fired) else {
             return;
         };
-        if matches!(self.state, State::Maintenance | State::Shutdown) || self.is_unseen() {
+        if self.in_maintenance() || cx.host.going_down || self.state == State::Shutdown || self.is_unseen() {
             return;
         }
         let due = match self.state {

@@ -56,11 +56,9 @@ fn between_intent_and_call_nothing_is_done_twice() {
     assert_eq!(lab.incidents().len(), 1);
     let timeline = lab.timeline(1);
     let restarts = timeline.iter().filter(|kind| *kind == "restart").count();
-    assert_eq!(
-        lab.starts("shop"),
-        1 + restarts.min(lab.starts("shop") - 1),
-        "{timeline:?}"
-    );
+    let starts = lab.starts("shop");
+    // The call may have been lost with the agent; what it asked for is never carried out twice.
+    assert!((2..=1 + restarts).contains(&starts), "{starts} starts: {timeline:?}");
     assert!(
         restarts <= 2,
         "an attempt of unknown outcome is judged before another: {timeline:?}"

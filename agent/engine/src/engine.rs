@@ -76,26 +76,14 @@ impl Engine {
         let name = service.name.clone();
         self.drop_machine(&name);
         self.depends_on(&name, &service.after);
-        let mut cx = Context {
-            now,
-            host: &mut self.host,
-            dependency: None,
-            fell: Vec::new(),
-            out: &mut self.commands,
-        };
+        let mut cx = Context::new(now, &mut self.host, &mut self.commands);
         let machine = Machine::new(service, memory, &mut cx);
         self.machines.insert(name, machine);
     }
 
     /// Ends what was remembered of a service that is no longer configured: its open incident is closed.
     pub fn forget_service(&mut self, now: Time, service: Service, memory: Memory) {
-        let mut cx = Context {
-            now,
-            host: &mut self.host,
-            dependency: None,
-            fell: Vec::new(),
-            out: &mut self.commands,
-        };
+        let mut cx = Context::new(now, &mut self.host, &mut self.commands);
         let name = service.name.clone();
         let mut machine = Machine::new(service, memory, &mut cx);
         machine.abandon(&mut cx);
@@ -186,13 +174,7 @@ impl Engine {
         let Some(machine) = self.machines.get_mut(name) else {
             return;
         };
-        let mut cx = Context {
-            now,
-            host: &mut self.host,
-            dependency: None,
-            fell: Vec::new(),
-            out: &mut self.commands,
-        };
+        let mut cx = Context::new(now, &mut self.host, &mut self.commands);
         let held_slot = machine.in_flight().is_some();
         change(machine, &mut cx);
         let freed_slot = held_slot && machine.in_flight().is_none();

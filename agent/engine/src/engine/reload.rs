@@ -61,13 +61,7 @@ impl Engine {
         let Some(machine) = self.machines.get_mut(name) else {
             return;
         };
-        let mut cx = Context {
-            now,
-            host: &mut self.host,
-            dependency: None,
-            fell: Vec::new(),
-            out: &mut self.commands,
-        };
+        let mut cx = Context::new(now, &mut self.host, &mut self.commands);
         machine.leave(&mut cx);
         self.part_with(name);
     }
@@ -78,13 +72,7 @@ impl Engine {
             return;
         };
         let after = service.after.clone();
-        let mut cx = Context {
-            now,
-            host: &mut self.host,
-            dependency: None,
-            fell: Vec::new(),
-            out: &mut self.commands,
-        };
+        let mut cx = Context::new(now, &mut self.host, &mut self.commands);
         machine.change(service, changed, &mut cx);
         self.depends_on(&name, &after);
     }

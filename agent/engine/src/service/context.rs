@@ -28,7 +28,18 @@ pub(crate) struct DependencyDown {
     pub(crate) stopped: bool,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// A context in which nothing is known of dependencies; only a judgement asks for them.
+    pub(crate) fn new(now: Time, host: &'a mut Host, out: &'a mut VecDeque<Command>) -> Self {
+        Self {
+            now,
+            host,
+            dependency: None,
+            fell: Vec::new(),
+            out,
+        }
+    }
+
     pub(crate) fn dependency_failed(&self) -> bool {
         self.dependency.as_ref().is_some_and(|dependency| dependency.failed)
     }

@@ -1,7 +1,7 @@
 # What developers and CI run. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt clippy docs unit host simulate bench deny
+.PHONY: help demo compose-demo test fmt clippy docs unit host simulate mutants bench deny
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -9,15 +9,19 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Tests of the real host each boot a container; more at once only wait for the same cores.
 HOST_THREADS ?= 3
 
-# Random lives of a host that `make simulate` lives through, an hour and a half each.
+# Random lives of a host that `make simulate` lives through, over three hours each on average.
 SEEDS ?= 20000
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Fail a service in several ways and see it healed, on this machine (KEEP=1 stays up)
 	@cargo build --locked --package sentinel --package demo-service
 	@$(TARGET)/debug/sentinel demo $(if $(KEEP),--keep)
+
+compose-demo: ## The same with Docker Compose, every fault once; needs a Docker Engine, installs it where it can
+	packaging/test-host/requirements >&2
+	deploy/demo
 
 test: fmt clippy docs unit host ## Everything that must pass: format, lints, docs, unit, simulation, real parts, real host
 
@@ -26,6 +30,8 @@ fmt: ## Check the format
 
 clippy: ## Lints; every warning is an error
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@# What `make host` runs is no part of `--all-targets`, as it cannot run everywhere.
+	cargo clippy -p sentinel --test systemd --test host --test docker --test compose --test telling --locked -- -D warnings
 
 docs: ## The documentation of the code builds without a warning
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items --locked --quiet
@@ -37,14 +43,17 @@ host: ## The agent on a real host with systemd as PID 1; needs a Docker Engine, 
 	cargo build --workspace --locked
 	@mkdir -p target
 	@if packaging/test-host/requirements >target/requirements.log 2>&1; then \
-	    cargo test -p sentinel --locked --test systemd --test host --no-fail-fast -- --test-threads=$(HOST_THREADS); \
+	    cargo test -p sentinel --locked --test systemd --test host --test docker --test compose --test telling --no-fail-fast -- --test-threads=$(HOST_THREADS); \
 	else \
 	    echo "SUITE host CANNOT RUN: $$(tail -n 1 target/requirements.log)" >&2; \
 	    test -z "$$CI"; \
 	fi
 
 simulate: ## Random faults against the engine's invariants, SEEDS=20000 lives of a host
-	SENTINEL_SIM_SEEDS=$(SEEDS) cargo test --release --locked -p sentinel-engine --test invariants -- --nocapture
+	SENTINEL_SIM_SEEDS=$(SEEDS) cargo test --profile simulation --locked -p sentinel-engine --test invariants invariants_hold -- --nocapture
+
+mutants: ## Whether the engine's tests notice each guard that is missing; half an hour, WORDS="budget storm" chooses
+	agent/engine/mutants/run $(WORDS)
 
 bench: ## Measure the agent beside systemd, monit and blackbox exporter, in ten minutes (PARTS="heal alert probe load" chooses)
 	packaging/test-host/requirements >&2

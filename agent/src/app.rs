@@ -9,15 +9,18 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use sentinel_engine::{Engine, Memory, Policy, Service, ServiceName};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::driver::{self, Driver, Unrecorded};
+use crate::history;
 use crate::maintenance::Schedule;
 use crate::parts::Parts;
 use crate::probe::{Limits, Prober};
+use crate::receivers::Direct;
+use crate::receivers::heartbeat::{self, Heartbeat, Pulse};
 use crate::reload::{self, Reloader};
 use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
 use crate::store::{self, Opened, Store};
@@ -43,9 +46,12 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let watchdog = Watchdog::from_env();
     tracing::info!(event = "started", "Sentinel monitor started");
     watchdog.ready();
+    let heartbeat = reloader.heartbeat.subscribe();
     tasks.spawn(reloader.run(hangup, reloads));
     driver.run(stop).await;
     watchdog.stopping();
+    let settings = heartbeat.borrow().clone();
+    heartbeat::last(settings.as_ref()).await;
     tracing::info!(event = "stopped", "Sentinel monitor stopped");
     tasks.shutdown().await;
     telemetry::flush(FLUSH);
@@ -66,6 +72,11 @@ async fn start(
     serve(&settings, handle, tasks).await?;
 
     let engine = engine(&settings, &opened, &clock);
+    let rules = settings.alerts.rules.clone();
+    let alerts = driver::alerting(clock.now(), rules, opened.remembered.alerts.clone(), &engine);
+    let remembered = opened.remembered.services.values();
+    let open = remembered.filter_map(|memory| memory.incident.as_ref().map(|incident| incident.id));
+    let stories = history::stories(&opened.store, &clock, open).await;
     let mut parts = Parts::new(Arc::clone(&prober), opened.store.clone(), clock.clone(), sender.clone());
     let prepared = parts.prepare(None, &settings)?;
     let services = prepared.services();
@@ -76,6 +87,15 @@ async fn start(
     let (news, changes) = mpsc::channel(1);
     let mut maintenance = Schedule::default();
     maintenance.replace(settings.maintenance.clone(), services.keys().cloned().collect());
+    let direct = Direct::new(parts.directory(), opened.store.clone(), clock.clone());
+    let (pulse, heartbeat) = (Pulse::default(), watch::Sender::new(settings.heartbeat.clone()));
+    let beats = Heartbeat {
+        settings: heartbeat.subscribe(),
+        pulse: pulse.clone(),
+        store: opened.store.clone(),
+        clock: clock.clone(),
+    };
+    tasks.spawn(beats.run());
     let driver = Driver {
         engine,
         clock,
@@ -83,7 +103,7 @@ async fn start(
         prober,
         services,
         host: settings.agent.name.clone(),
-        receivers: settings.alerts.receivers.clone(),
+        alerts,
         watchdog: Watchdog::from_env(),
         sender,
         events,
@@ -91,7 +111,10 @@ async fn start(
         reloads,
         changes,
         departed: BTreeMap::new(),
+        pulse,
+        stories,
         maintenance,
+        direct,
         unrecorded: Unrecorded::default(),
     };
     let reloader = Reloader {
@@ -100,6 +123,7 @@ async fn start(
         parts,
         unknown: unknown(opened.quarantined.is_some()),
         changes: news,
+        heartbeat,
         watchdog: Watchdog::from_env(),
     };
     Ok((driver, reloader, requests))

@@ -85,6 +85,8 @@ impl Drop for Group {
 pub(crate) struct Tail {
     kept: Vec<u8>,
     limit: usize,
+    /// Whether there was more before what was kept.
+    cut: bool,
 }
 
 impl Tail {
@@ -93,6 +95,7 @@ impl Tail {
         Self {
             kept: Vec::new(),
             limit,
+            cut: false,
         }
     }
 
@@ -107,7 +110,13 @@ impl Tail {
     fn push(&mut self, bytes: &[u8]) {
         self.kept.extend_from_slice(bytes);
         let surplus = self.kept.len().saturating_sub(self.limit);
+        self.cut |= surplus > 0;
         self.kept.drain(..surplus);
+    }
+
+    /// Whether there was more before what was kept.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// What was kept, as one printable line.

@@ -3,6 +3,8 @@
 //! Everything decided in one turn is one transaction. A restart is only asked for when its intent is on disk; while the
 //! store cannot be written, nothing is restarted, and what could not be recorded is kept in memory and tried again.
 
+mod alerts;
+mod batch;
 mod reload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,25 +15,29 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
+use sentinel_engine::alerting::Alerting;
 use sentinel_engine::{
-    Action, ActionResult, Command, Engine, Event, HostMemory, Memory, Notification, ProbeOutcome, ProbeRound, Report,
-    ServiceName, Time, Verdict, Window,
+    Action, ActionResult, Command, Engine, Event, ProbeOutcome, ProbeRound, Report, ServiceName, Time, Verdict, Window,
 };
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::config::Reach;
+use crate::config::{ContainerTarget, Reach};
+use crate::docker::Docker;
 use crate::history;
 use crate::maintenance::{Open, Schedule};
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
-use crate::receivers::Message;
+use crate::receivers::heartbeat::Pulse;
+use crate::receivers::{Direct, Stories};
 use crate::server::{ControlRequest, ReloadReply, StatusView};
-use crate::store::{Batch, Store, StoreErrorKind};
+use crate::store::{Store, StoreErrorKind};
 use crate::systemd::{MayAffect, Systemd};
 use crate::telemetry;
 use crate::watchdog::Watchdog;
 
+pub use alerts::alerting;
+pub use batch::Unrecorded;
 pub use reload::Change;
 
 /// Events that may wait for the driver. Watchers wait when it is full; nothing is dropped.
@@ -43,7 +49,7 @@ const TURN: usize = 256;
 /// How long to leave a store alone that could not be written.
 const STORE_GAP: Duration = Duration::from_secs(5);
 
-/// How long systemd may take for a restart: its own default limits for a stop and a start, and a little more.
+/// How long systemd or Docker may take for a restart: systemd's default limits for a stop and a start, and a little more.
 const JOB_LIMIT: Duration = Duration::from_secs(200);
 
 /// Longest sleep. The runtime's timers stand still while the host is suspended; the engine's time does not.
@@ -62,6 +68,8 @@ pub enum TargetHandle {
     Unit(Systemd, String),
     /// A process, by its pid file.
     Process(Arc<Process>),
+    /// A container, through Docker.
+    Container(Docker, ContainerTarget),
 }
 
 /// What the driver needs to know of a service.
@@ -91,8 +99,8 @@ pub struct Driver {
     pub services: BTreeMap<ServiceName, ServiceHandle>,
     /// The host's name in messages.
     pub host: String,
-    /// Who is told.
-    pub receivers: Vec<String>,
+    /// Decides who is told.
+    pub alerts: Alerting,
     /// Tells systemd that the agent makes progress.
     pub watchdog: Watchdog,
     /// Where events go, for those who make them.
@@ -107,8 +115,14 @@ pub struct Driver {
     pub changes: mpsc::Receiver<Change>,
     /// The labels of the services that the last reload removed.
     pub departed: BTreeMap<ServiceName, BTreeMap<String, String>>,
+    /// How it is, for the heartbeat.
+    pub pulse: Pulse,
+    /// What happened so far in each incident, for messages.
+    pub stories: Stories,
     /// The maintenance windows.
     pub maintenance: Schedule,
+    /// Tells what cannot be recorded.
+    pub direct: Direct,
     /// What is decided and not on disk; empty at the start.
     pub unrecorded: Unrecorded,
 }
@@ -116,19 +130,6 @@ pub struct Driver {
 /// A queue of events.
 pub fn events() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
     mpsc::channel(EVENTS)
-}
-
-/// What was decided and is not on disk.
-#[derive(Default)]
-pub struct Unrecorded {
-    saves: BTreeMap<ServiceName, Memory>,
-    host: Option<HostMemory>,
-    reports: Vec<Report>,
-    messages: Vec<Notification>,
-    /// Whether the last commit failed.
-    failing: bool,
-    /// When to try again.
-    retry_at: Option<Time>,
 }
 
 /// What is to be done once a turn is recorded.
@@ -148,20 +149,13 @@ impl Driver {
         loop {
             self.carry_out().await;
             self.watchdog.progress();
-            let now = self.clock.now();
-            if now.since(last_turn) > STANDSTILL {
-                tracing::warn!(
-                    event = "resumed",
-                    seconds = now.since(last_turn).as_secs(),
-                    "the host or the agent stood still"
-                );
-                self.engine.handle_event(now, Event::HostResumed);
-            }
-            last_turn = now;
+            self.pulse.turned(self.unrecorded.failing);
+            let now = self.notice_standstill(&mut last_turn);
             let wake = self
                 .engine
                 .poll_timeout()
                 .into_iter()
+                .chain(self.alerts.next_wake())
                 .chain(self.unrecorded.retry_at)
                 .min();
             let sleep = wake
@@ -170,18 +164,43 @@ impl Driver {
                 .min(SLEEP_MAX);
             tokio::select! {
                 () = &mut stop => break,
-                Some(event) = self.events.recv() => self.take(event),
-                Some(request) = self.control.recv() => self.serve(request),
-                Some(change) = self.changes.recv() => self.apply(change).await,
+                Some(event) = self.events.recv() => {
+                    self.notice_standstill(&mut last_turn);
+                    self.take(event);
+                }
+                Some(request) = self.control.recv() => {
+                    self.notice_standstill(&mut last_turn);
+                    self.serve(request);
+                }
+                Some(change) = self.changes.recv() => {
+                    self.notice_standstill(&mut last_turn);
+                    self.apply(change).await;
+                }
                 () = tokio::time::sleep(sleep) => {}
             }
-            let now = self.clock.now();
+            let now = self.notice_standstill(&mut last_turn);
             self.engine.handle_timeout(now);
             self.unrecorded.retry_at.take_if(|at| *at <= now);
             self.keep_calendar();
         }
         self.carry_out().await;
         self.store.close().await;
+    }
+
+    /// Tells the engine when nothing was done for long: before anything that was seen, or is due, in that time. What was
+    /// asked before a suspend and answered after it would count as a failure otherwise.
+    fn notice_standstill(&mut self, last_turn: &mut Time) -> Time {
+        let now = self.clock.now();
+        if now.since(*last_turn) > STANDSTILL {
+            tracing::warn!(
+                event = "resumed",
+                seconds = now.since(*last_turn).as_secs(),
+                "the host or the agent stood still"
+            );
+            self.engine.handle_event(now, Event::HostResumed);
+        }
+        *last_turn = now;
+        now
     }
 
     /// Tells the engine of maintenance windows that opened or ended.
@@ -206,9 +225,11 @@ impl Driver {
 
     /// Takes an event and those that wait behind it.
     fn take(&mut self, event: Event) {
+        self.pulse.saw(&event);
         self.engine.handle_event(self.clock.now(), event);
         for _ in 1..TURN {
             let Ok(event) = self.events.try_recv() else { break };
+            self.pulse.saw(&event);
             self.engine.handle_event(self.clock.now(), event);
         }
     }
@@ -251,46 +272,43 @@ impl Driver {
                 }
                 Command::SaveHost(memory) => self.unrecorded.host = Some(*memory),
                 Command::Report(report) => {
-                    if history::is_recorded(&report) && self.unrecorded.reports.len() < UNRECORDED_MAX {
-                        self.unrecorded.reports.push(report.clone());
-                    }
-                    deeds.reports.push(report);
+                    self.alerts.handle_report(&report);
+                    self.note(report, &mut deeds);
                 }
-                Command::Notify(message) if self.unrecorded.messages.len() < UNRECORDED_MAX => {
-                    self.unrecorded.messages.push(*message);
-                }
-                Command::Notify(message) => {
-                    let (service, kind) = (message.service.as_str(), message.kind.as_str());
-                    tracing::error!(
-                        event = "message_dropped",
-                        service,
-                        kind,
-                        "too many messages wait for the store"
-                    );
-                }
+                Command::Notify(message) => self.alert(*message),
             }
         }
+        self.collect_alerts(&mut deeds);
         deeds
     }
 
     /// Commits everything decided, or keeps it for later.
     async fn record(&mut self) {
         let Err(error) = self.store.commit(self.batch()).await else {
-            let recorded = std::mem::take(&mut self.unrecorded);
+            let mut recorded = std::mem::take(&mut self.unrecorded);
+            recorded.answer(true);
             if recorded.failing {
                 tracing::info!(event = "store_writable", "the store can be written again");
+                self.direct.store_writable(&self.host);
                 self.engine
                     .handle_event(self.clock.now(), Event::StoreChanged { writable: true });
             }
             return;
         };
+        self.unrecorded.answer(false);
         let was_failing = std::mem::replace(&mut self.unrecorded.failing, true);
         self.unrecorded.retry_at = Some(self.clock.now() + STORE_GAP);
         if error.kind() == StoreErrorKind::Conflict {
             // The story contradicts what is stored and never will be accepted; the rest must not wait for it for ever.
             self.unrecorded.reports.clear();
         }
-        if !was_failing {
+        if was_failing {
+            // Not at the first failure: one that passes needs nobody.
+            let messages = self.batch().messages;
+            let error = error.kind().as_str();
+            let names = self.alerts.default_receivers();
+            self.direct.store_failed(&self.host, names, error, messages);
+        } else {
             let error: &dyn std::error::Error = &error;
             tracing::error!(
                 event = "store_failed",
@@ -299,37 +317,6 @@ impl Driver {
             );
             self.engine
                 .handle_event(self.clock.now(), Event::StoreChanged { writable: false });
-        }
-    }
-
-    fn batch(&self) -> Batch {
-        let wall = |at| self.clock.wall(at);
-        let labels = BTreeMap::new();
-        let messages = self.unrecorded.messages.iter().flat_map(|notification| {
-            let labels = self
-                .services
-                .get(&notification.service)
-                .map(|service| &service.labels)
-                .or_else(|| self.departed.get(&notification.service))
-                .unwrap_or(&labels);
-            Message::new(notification, &self.host, labels, wall).outgoing(notification, &self.receivers)
-        });
-        Batch {
-            anchor: self.clock.anchor(),
-            host: self.unrecorded.host.clone(),
-            saves: self
-                .unrecorded
-                .saves
-                .iter()
-                .map(|(name, memory)| (name.clone(), memory.clone()))
-                .collect(),
-            reports: self
-                .unrecorded
-                .reports
-                .iter()
-                .map(|report| (report.clone(), wall(report.at)))
-                .collect(),
-            messages: messages.collect(),
         }
     }
 
@@ -441,11 +428,16 @@ impl Driver {
                 }
                 let _ = reply.send(answer);
             }
+            ControlRequest::Alerts(request) => self.serve_alerts(request),
             // When too many wait, the client is told to try again.
             ControlRequest::Reload { reply } => drop(self.reloads.try_send(reply)),
             ControlRequest::Incidents { query, reply } => {
                 let store = self.store.clone();
                 tokio::spawn(async move { reply.send(history::incidents(&store, query).await) });
+            }
+            ControlRequest::Queue { limit, reply } => {
+                let store = self.store.clone();
+                tokio::spawn(async move { reply.send(history::queue(&store, now, limit).await) });
             }
             ControlRequest::Incident { id, reply } => {
                 let store = self.store.clone();
@@ -458,12 +450,6 @@ impl Driver {
 impl Deeds {
     fn is_empty(&self) -> bool {
         self.probes.is_empty() && self.actions.is_empty() && self.reports.is_empty()
-    }
-}
-
-impl Unrecorded {
-    fn is_empty(&self) -> bool {
-        self.saves.is_empty() && self.host.is_none() && self.reports.is_empty() && self.messages.is_empty()
     }
 }
 
@@ -481,6 +467,11 @@ impl TargetHandle {
                     .await
             }
             Self::Process(process) => process.restart(action.verb, action.expected.as_ref()).await,
+            Self::Container(docker, container) => {
+                docker
+                    .restart(container, action.verb, action.expected.as_ref(), JOB_LIMIT)
+                    .await
+            }
         }
     }
 }

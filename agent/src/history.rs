@@ -1,22 +1,58 @@
 //! What the store remembers, in the words of the API.
 
 use jiff::Timestamp;
-use sentinel_engine::{Happening, IncidentId, Report, ServiceName};
+use sentinel_engine::{Happening, IncidentId, Report, ServiceName, Time};
 
-use crate::server::api::{ActionEntry, IncidentDetail, IncidentSummary, MessageEntry, TimelineEntry};
+use crate::clock::Clock;
+use crate::receivers::Stories;
+use crate::server::api::{
+    ActionEntry, IncidentDetail, IncidentSummary, MessageEntry, QueueResponse, QueuedMessage, ReceiverStatus,
+    TimelineEntry,
+};
 use crate::server::{HistoryError, IncidentQuery};
-use crate::store::{AttemptRow, IncidentFilter, IncidentRow, MessageRow, Store, StoreError};
+use crate::store::{AttemptRow, IncidentFilter, IncidentRow, MessageRow, ReceiverQueue, Store, StoreError};
 
 /// Whether a report becomes part of the history. Changes of state are for the log: the timeline tells their reasons.
 pub fn is_recorded(report: &Report) -> bool {
     match report.what {
-        Happening::StateChanged { .. } => false,
+        // Who was told what is in the incident's messages.
+        Happening::StateChanged { .. } | Happening::PeopleTold { .. } => false,
         Happening::ActionStarted { .. }
         | Happening::ActionEnded { .. }
         | Happening::ActionVerified { .. }
-        | Happening::ActionUnverified { .. } => true,
+        | Happening::ActionUnverified { .. }
+        | Happening::ActionCutShort { .. } => true,
         _ => report.incident.is_some(),
     }
+}
+
+/// What messages tell of incidents that began before the agent did: the stories of those in `open`, and how many there
+/// were of each service. Without it messages say less; nothing else depends on it.
+pub async fn stories(store: &Store, clock: &Clock, open: impl IntoIterator<Item = IncidentId>) -> Stories {
+    /// As many as the store lists at a time.
+    const COUNTED: u32 = 1000;
+    /// More would only delay the start.
+    const TOLD: usize = 100;
+    let (now, wall) = (clock.now(), Timestamp::now());
+    let time = |at: Timestamp| now.back(wall.duration_since(at).unsigned_abs());
+    let mut stories = Stories::default();
+    let filter = IncidentFilter {
+        limit: COUNTED,
+        ..IncidentFilter::default()
+    };
+    let rows = store.incidents(filter).await.unwrap_or_default();
+    for row in rows.into_iter().rev().filter(|row| row.opened <= wall) {
+        stories.count(&ServiceName::from(row.service.as_str()), time(row.opened));
+    }
+    for id in open.into_iter().take(TOLD) {
+        let Ok(Some(detail)) = store.incident(id).await else {
+            continue;
+        };
+        for line in detail.timeline.into_iter().filter(|line| line.at <= wall) {
+            stories.add(id, time(line.at), &line.text);
+        }
+    }
+    stories
 }
 
 /// The newest incidents.
@@ -42,11 +78,54 @@ pub async fn incident(store: &Store, id: IncidentId) -> Result<Option<IncidentDe
         text: entry.text,
     };
     Ok(Some(IncidentDetail {
+        cause_facts: detail.incident.cause.clone(),
         summary: summary(detail.incident),
         timeline: detail.timeline.into_iter().map(line).collect(),
         actions: detail.actions.into_iter().map(action).collect(),
         messages: detail.messages.into_iter().map(message).collect(),
     }))
+}
+
+/// What waits to be told at `now`, with at most `limit` messages.
+pub async fn queue(store: &Store, now: Time, limit: u32) -> Result<QueueResponse, HistoryError> {
+    let queue = store.queue(now, limit).await.map_err(|error| unreadable(&error))?;
+    Ok(QueueResponse {
+        receivers: queue.receivers.into_iter().map(|row| receiver(row, now)).collect(),
+        messages: queue.messages.into_iter().map(|row| queued(row, now)).collect(),
+    })
+}
+
+fn receiver(row: ReceiverQueue, now: Time) -> ReceiverStatus {
+    ReceiverStatus {
+        name: row.name,
+        waiting: row.waiting,
+        oldest_seconds: row.oldest.map(|at| now.since(at).as_secs_f64()),
+        breaker: row.breaker.as_str().to_owned(),
+        failures: row.health.failures,
+        failing_seconds: row.health.failing_since.map(|at| now.since(at).as_secs_f64()),
+        next_seconds: row.gate.map(|(until, _)| until.since(now).as_secs_f64()),
+        next_reason: row.gate.map(|(_, why)| why.as_str().to_owned()),
+        last_error: row.last_error,
+        last_error_at: row.error_at,
+        undelivered: row.undelivered,
+    }
+}
+
+fn queued(row: crate::store::QueuedMessage, now: Time) -> QueuedMessage {
+    QueuedMessage {
+        id: row.event,
+        receiver: row.receiver,
+        incident: row.incident.0,
+        service: row.service,
+        kind: row.kind,
+        severity: row.severity,
+        state: row.state,
+        age_seconds: now.since(row.created).as_secs_f64(),
+        next_seconds: row.not_before.since(now).as_secs_f64(),
+        attempts: row.attempts,
+        ambiguous: row.ambiguous,
+        last_error: row.last_error,
+    }
 }
 
 fn unreadable(error: &StoreError) -> HistoryError {
@@ -78,8 +157,10 @@ fn action(row: AttemptRow) -> ActionEntry {
         result: match (row.verified, row.verdict_text) {
             (Some(true), _) => Some("helped".into()),
             (Some(false), Some(reason)) => Some(format!("did not help: {reason}")),
+            (None, Some(reason)) => Some(format!("cut short: {reason}")),
             _ => row.outcome_text,
         },
+        helped: row.verified,
     }
 }
 
@@ -88,6 +169,7 @@ fn message(row: MessageRow) -> MessageEntry {
         id: row.event,
         receiver: row.receiver,
         kind: row.kind,
+        severity: row.severity,
         state: row.state,
         attempts: row.attempts,
         last_error: row.last_error,

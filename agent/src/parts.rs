@@ -10,12 +10,13 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
-use crate::config::{ProbeSettings, ReceiverSettings, ServiceSettings, Settings, Target};
+use crate::config::{DockerAddress, ProbeSettings, ReceiverSettings, ServiceSettings, Settings, Target};
+use crate::docker::{self, Docker};
 use crate::driver::{ServiceHandle, TargetHandle};
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
-use crate::receivers::{self, Receiver, RetryPolicy};
-use crate::store::Store;
+use crate::receivers::{self, Directory, Receiver, RetryPolicy};
+use crate::store::{OutboxSettings, Store};
 use crate::systemd::{BusAddress, Systemd, Watched, Watcher};
 
 /// The parts as they run now. Dropping it ends them.
@@ -27,9 +28,13 @@ pub struct Parts {
     systemd: Systemd,
     /// Not yet running: a host without units is not asked for its bus in vain.
     watcher: Option<Watcher>,
+    docker: Docker,
+    /// The same: not yet running.
+    docker_watcher: Option<docker::Watcher>,
     services: BTreeMap<ServiceName, ServiceHandle>,
     processes: BTreeMap<ServiceName, AbortHandle>,
     workers: BTreeMap<String, AbortHandle>,
+    directory: Directory,
     tasks: JoinSet<()>,
 }
 
@@ -37,10 +42,14 @@ pub struct Parts {
 pub struct Prepared {
     services: BTreeMap<ServiceName, ServiceHandle>,
     units: Vec<Watched>,
+    containers: Vec<docker::Watched>,
+    docker: DockerAddress,
     /// Receivers that are new or another than before.
     receivers: Vec<Receiver>,
     /// The names of all.
     names: Vec<String>,
+    /// What the outbox works with.
+    outbox: OutboxSettings,
 }
 
 impl Prepared {
@@ -54,6 +63,7 @@ impl Parts {
     /// No parts yet. What they see goes to `events`.
     pub fn new(prober: Arc<Prober>, store: Store, clock: Clock, events: mpsc::Sender<Event>) -> Self {
         let (watcher, systemd) = Watcher::new(BusAddress::System, Vec::new(), events.clone());
+        let (docker_watcher, docker) = docker::Watcher::new(events.clone());
         Self {
             prober,
             store,
@@ -61,11 +71,19 @@ impl Parts {
             events,
             systemd,
             watcher: Some(watcher),
+            docker,
+            docker_watcher: Some(docker_watcher),
             services: BTreeMap::new(),
             processes: BTreeMap::new(),
             workers: BTreeMap::new(),
+            directory: Directory::default(),
             tasks: JoinSet::new(),
         }
+    }
+
+    /// The receivers as they are, also later.
+    pub fn directory(&self) -> Directory {
+        self.directory.clone()
     }
 
     /// Makes what `new` needs and is not there. `old` is what runs now.
@@ -92,8 +110,14 @@ impl Parts {
         Ok(Prepared {
             services,
             units: new.services.iter().filter_map(unit).collect(),
+            containers: new.services.iter().filter_map(container).collect(),
+            docker: new.agent.docker.clone(),
             receivers,
             names: new.receivers.iter().map(|receiver| receiver.name.clone()).collect(),
+            outbox: OutboxSettings {
+                host: new.agent.name.clone(),
+                ..OutboxSettings::default()
+            },
         })
     }
 
@@ -114,6 +138,9 @@ impl Parts {
             (_, Some(Target::Process(process))) => {
                 let process = Process::new(name.clone(), process.clone(), self.events.clone());
                 Some(TargetHandle::Process(Arc::new(process)))
+            }
+            (_, Some(Target::Container(container))) => {
+                Some(TargetHandle::Container(self.docker.clone(), container.clone()))
             }
         };
         Ok(ServiceHandle {
@@ -154,6 +181,9 @@ impl Parts {
         self.services = prepared.services;
         self.watch_processes();
         self.watch_units(prepared.units);
+        self.watch_containers(prepared.docker, prepared.containers);
+        // In memory only: it fails when the store is closed, and then nobody is told anything.
+        let _ = self.store.configure_outbox(prepared.outbox).await;
         self.run_workers(prepared.receivers, &prepared.names);
         if let Err(error) = self.store.keep_receivers(prepared.names, Timestamp::now()).await {
             let error: &dyn std::error::Error = &error;
@@ -187,6 +217,14 @@ impl Parts {
         }
     }
 
+    fn watch_containers(&mut self, address: DockerAddress, containers: Vec<docker::Watched>) {
+        let any = !containers.is_empty();
+        self.docker.watch(address, containers);
+        if any && let Some(watcher) = self.docker_watcher.take() {
+            self.tasks.spawn(watcher.run());
+        }
+    }
+
     /// A worker may be ended at any time: what it was sending is sent again, under the same key, by the next.
     fn run_workers(&mut self, receivers: Vec<Receiver>, names: &[String]) {
         self.workers.retain(|name, worker| {
@@ -196,10 +234,13 @@ impl Parts {
             }
             stays
         });
+        self.directory.keep(names);
         for receiver in receivers {
             let name = receiver.name().to_owned();
             let (store, clock) = (self.store.clone(), self.clock.clone());
-            let worker = receivers::run(Arc::new(receiver), store, clock, RetryPolicy::default());
+            let receiver = Arc::new(receiver);
+            self.directory.insert(Arc::clone(&receiver));
+            let worker = receivers::run(receiver, store, clock, RetryPolicy::default());
             self.workers.insert(name, self.tasks.spawn(worker));
         }
     }
@@ -224,10 +265,21 @@ fn unit(settings: &ServiceSettings) -> Option<Watched> {
     }
 }
 
+fn container(settings: &ServiceSettings) -> Option<docker::Watched> {
+    match &settings.target {
+        Some(Target::Container(container)) => Some(docker::Watched {
+            service: settings.service.name.clone(),
+            target: container.clone(),
+            probed: settings.service.has_probes,
+        }),
+        _ => None,
+    }
+}
+
 fn process_of(handle: Option<&ServiceHandle>) -> Option<&Arc<Process>> {
     match handle?.target.as_ref()? {
         TargetHandle::Process(process) => Some(process),
-        TargetHandle::Unit(..) => None,
+        TargetHandle::Unit(..) | TargetHandle::Container(..) => None,
     }
 }
 

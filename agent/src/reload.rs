@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use sentinel_engine::{Changed, Memory, Reload};
 use tokio::signal::unix::Signal;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::config::{self, AgentSettings, ConfigErrors, Loaded, ServiceSettings, Settings};
+use crate::config::{self, AgentSettings, ConfigErrors, HeartbeatSettings, Loaded, ServiceSettings, Settings};
 use crate::driver::Change;
 use crate::parts::{Parts, service};
 use crate::server::{ReloadRefused, ReloadReply, api::ReloadResponse};
@@ -35,6 +35,8 @@ pub struct Reloader {
     pub unknown: fn() -> Memory,
     /// The way to the driver.
     pub changes: mpsc::Sender<Change>,
+    /// The way to the heartbeat.
+    pub heartbeat: watch::Sender<Option<HeartbeatSettings>>,
     /// Tells the service manager.
     pub watchdog: Watchdog,
 }
@@ -93,13 +95,18 @@ impl Reloader {
             recovery: new.recovery.clone(),
             services: prepared.services(),
             host: new.agent.name.clone(),
-            receivers: new.alerts.receivers.clone(),
+            alerts: new.alerts.rules.clone(),
             maintenance: new.maintenance.clone(),
             applied,
         };
         self.changes.send(change).await.map_err(|_| Stopping)?;
         done.await.map_err(|_| Stopping)?;
         self.parts.launch(prepared).await;
+        self.heartbeat.send_if_modified(|heartbeat| {
+            let changed = *heartbeat != new.heartbeat;
+            heartbeat.clone_from(&new.heartbeat);
+            changed
+        });
         self.settings = new;
         for warning in &loaded.warnings {
             tracing::warn!(event = "config_warning", "{warning}");

@@ -17,8 +17,8 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use sentinel::cli::check;
 use sentinel::config::{
-    self, ConfigErrors, HttpProbe, Kind, Loaded, LogFormat, ProbeSettings, ReceiverKind, Section, ServiceSettings,
-    Target,
+    self, ConfigErrors, ContainerTarget, HttpLogin, HttpProbe, Kind, Loaded, LogFormat, MailSecurity, ProbeSettings,
+    ReceiverKind, Section, ServiceSettings, Target,
 };
 use sentinel_engine::{Mode, OnCleanExit, Policy, Settle, Severity};
 use tempfile::TempDir;
@@ -44,6 +44,14 @@ impl Place {
             b"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
         );
         place.file("signing-secret", b"whsec_c2VudGluZWwgdGVzdHMsIG5vdCBhIHNlY3JldA==\n");
+        place.file("slack-token", b"xoxb-not-a-token\n");
+        place.file("message.j2", b"{{ title }}\n{{ body }}\n");
+        place.file(
+            "signing-secrets",
+            b"whsec_c2VudGluZWwgdGVzdHMsIG5vdCBhIHNlY3JldA==\nwhsec_c2hvcnQ=\n",
+        );
+        place.file("password", b"sesame\n");
+        place.file("token", b"tok-123456\n");
         place.file("webhook-url", b"https://hooks.example.com/night?token=1\n");
         place
     }
@@ -200,13 +208,34 @@ fn five_lines_make_a_watched_service() {
 }
 
 #[test]
+fn containers_come_after_the_docker_daemon_when_it_is_watched() {
+    let container = |after: &str| format!("container = \"shop\"\nafter = [{after}]\nhttp = \"http://127.0.0.1/\"\n");
+    let after = |text: &str, name: &str| {
+        let after = service(&loaded(text), name).service.after.clone();
+        after.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let daemon = "[services.engine]\nunit = \"docker\"\ntcp = \"127.0.0.1:1\"\n";
+    let text = format!("[services.shop]\n{}{daemon}", container(""));
+    assert_eq!(after(&text, "shop"), ["engine"]);
+    assert!(after(&text, "engine").is_empty());
+    // Not without it, not twice, and not when the daemon comes after the container.
+    assert!(after(&format!("[services.shop]\n{}", container("")), "shop").is_empty());
+    assert_eq!(
+        after(&format!("[services.shop]\n{}{daemon}", container("\"engine\"")), "shop"),
+        ["engine"]
+    );
+    let circle = format!("[services.shop]\n{}{daemon}after = [\"shop\"]\n", container(""));
+    assert!(after(&circle, "shop").is_empty());
+}
+
+#[test]
 fn full_example_loads() {
     let loaded = loaded(&fs::read_to_string(fixtures().join("good/full.toml")).unwrap());
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     let settings = &loaded.settings;
     assert_eq!(settings.agent.name, "web-1");
     assert_eq!(settings.agent.log, LogFormat::Auto);
-    assert_eq!(settings.services.len(), 5);
+    assert_eq!(settings.services.len(), 7);
 
     let shop = service(&loaded, "shop");
     assert_eq!(shop.service.policy, Policy::default(), "the example shows the defaults");
@@ -222,6 +251,13 @@ fn full_example_loads() {
         service(&loaded, "postgresql").service.policy.severity,
         Severity::Critical
     );
+
+    let worker = ContainerTarget::Compose {
+        project: "shop".into(),
+        service: "worker".into(),
+        number: None,
+    };
+    assert_eq!(service(&loaded, "worker").target, Some(Target::Container(worker)));
 
     let legacy = service(&loaded, "legacy");
     let Some(Target::Process(process)) = &legacy.target else {
@@ -243,11 +279,42 @@ fn full_example_loads() {
     assert_eq!(service(&loaded, "staging").service.policy.mode, Mode::Observe);
 
     assert_eq!(settings.alerts.receivers, ["night", "team"]);
-    let ReceiverKind::Webhook(night) = &settings.receivers[0].kind;
+    let receiver = |name: &str| {
+        settings
+            .receivers
+            .iter()
+            .find(|receiver| receiver.name == name)
+            .unwrap()
+    };
+    let ReceiverKind::Webhook(night) = &receiver("night").kind else {
+        panic!("another kind");
+    };
     assert_eq!(night.url.expose_secret(), "https://hooks.example.com/night?token=1");
-    let ReceiverKind::Webhook(team) = &settings.receivers[1].kind;
+    let ReceiverKind::Webhook(team) = &receiver("team").kind else {
+        panic!("another kind");
+    };
+    let ReceiverKind::Alertmanager(cluster) = &receiver("cluster").kind else {
+        panic!("another kind");
+    };
+    assert_eq!(cluster.urls.len(), 2);
+    assert!(matches!(&cluster.login, Some(HttpLogin::Bearer(token)) if token.expose_secret() == "tok-123456"));
+    let ReceiverKind::Alertmanager(lone) = &receiver("lone").kind else {
+        panic!("another kind");
+    };
+    assert!(matches!(&lone.login, Some(HttpLogin::Basic { user, .. }) if user == "sentinel"));
+    let (ReceiverKind::Email(mail), ReceiverKind::Email(relay)) = (&receiver("mail").kind, &receiver("relay").kind)
+    else {
+        panic!("another kind");
+    };
     assert_eq!(
-        team.secret.as_ref().unwrap().expose_secret(),
+        (mail.server.host.as_str(), mail.server.port, mail.server.security),
+        ("mail.example.com", 587, MailSecurity::StartTls)
+    );
+    assert_eq!(mail.login.as_ref().unwrap().password.expose_secret(), "sesame");
+    assert_eq!(mail.to.len(), 2);
+    assert_eq!(relay.server.security, MailSecurity::Off);
+    assert_eq!(
+        team.secrets[0].expose_secret(),
         "whsec_c2VudGluZWwgdGVzdHMsIG5vdCBhIHNlY3JldA=="
     );
 }
@@ -258,7 +325,9 @@ fn paths(section: &Section, found: &mut BTreeSet<String>) {
         assert!(!key.doc.is_empty(), "{} has no text", key.name);
         found.insert(format!("{}.{}", section.path, key.name));
         match &key.kind {
-            Kind::Table { section, .. } | Kind::Named { section, .. } => paths(section, found),
+            Kind::Table { section, .. } | Kind::Named { section, .. } | Kind::Tables { section, .. } => {
+                paths(section, found);
+            }
             _ => {}
         }
     }
@@ -279,6 +348,11 @@ fn used(section: &Section, table: &toml::Table, found: &mut BTreeSet<String>) {
                     .values()
                     .for_each(|table| used(section, table.as_table().unwrap(), found));
             }
+            (Some(Kind::Tables { section, .. }), toml::Value::Array(tables)) => {
+                for table in tables {
+                    used(section, table.as_table().unwrap(), found);
+                }
+            }
             _ => {}
         }
     }
@@ -292,6 +366,9 @@ fn full_example_shows_every_key() {
     let text = fs::read_to_string(fixtures().join("good/full.toml")).unwrap();
     let mut shown = BTreeSet::new();
     used(&config::ROOT, &text.parse().unwrap(), &mut shown);
+    // There is one heartbeat, and it cannot have both.
+    assert!(text.contains("# or: url = "));
+    shown.insert("heartbeat.url".to_owned());
     let missing: Vec<_> = keys.difference(&shown).collect();
     assert!(missing.is_empty(), "missing in full.toml: {missing:?}");
 }
@@ -506,6 +583,78 @@ fn empty_configuration_is_valid_with_a_warning() {
         .map(|warning| place.plain(&warning.to_string()))
         .collect();
     assert_eq!(warnings, ["sentinel.toml: no services: nothing is watched"]);
+}
+
+#[test]
+fn routes_of_several_files_add_up_in_order() {
+    let place = Place::new();
+    let route = |receiver: &str| {
+        format!("[[alerts.routes]]\nmatch.kind = \"fired\"\nreceivers = [\"{receiver}\"]\ncontinue = true\n")
+    };
+    let receivers = "[receivers.a.webhook]\nurl = \"http://a/\"\n[receivers.b.webhook]\nurl = \"http://b/\"\n";
+    let main = format!(
+        "[services.x]\ntcp = \"127.0.0.1:1\"\n{receivers}{}{}",
+        route("a"),
+        route("b")
+    );
+    place
+        .write("sentinel.toml", &main)
+        .write("conf.d/10-b.toml", &route("b"))
+        .write(
+            "conf.d/20-a.toml",
+            &(route("a") + "[[alerts.escalations]]\nafter = \"1m\"\nreceivers = [\"b\"]\n"),
+        );
+    let env = [
+        ("SENTINEL__ALERTS__ROUTES", "[{ receivers = [] }]"),
+        ("SENTINEL__ALERTS__REPEAT_INTERVAL", "off"),
+    ];
+    let loaded = place.load(&env).unwrap();
+    let rules = &loaded.settings.alerts.rules;
+    let receivers: Vec<_> = rules.routes.iter().map(|route| route.receivers.join(" ")).collect();
+    assert_eq!(receivers, ["a", "b", "b", "a", ""]);
+    assert_eq!((rules.escalations.len(), rules.repeat_interval), (1, None));
+    assert_eq!(rules.group_wait, Duration::from_secs(10));
+    let error = place
+        .write("conf.d/20-a.toml", &route("c"))
+        .load(&env)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        place
+            .plain(&error)
+            .starts_with("conf.d/20-a.toml:3:14: alerts.routes[3].receivers[0]: there is no [receivers.c]"),
+        "{error}"
+    );
+}
+
+#[test]
+fn routes_that_no_message_reaches_are_warned_of() {
+    let loaded = loaded(
+        "[services.shop]\ntcp = \"127.0.0.1:1\"\nlabels = { team = \"web\" }\n\
+         [services.off]\ntcp = \"127.0.0.1:1\"\nenabled = false\n\
+         [receivers.a.webhook]\nurl = \"http://127.0.0.1/\"\n[alerts]\nreceivers = []\n\
+         [[alerts.routes]]\nmatch.label = { team = \"data\" }\nreceivers = [\"a\"]\n\
+         [[alerts.routes]]\nmatch.kind = \"gave_up\"\nmatch.severity = \"warning\"\nreceivers = [\"a\"]\n\
+         [[alerts.routes]]\nmatch.service = \"off\"\nreceivers = [\"a\"]\n\
+         [[alerts.routes]]\nmatch.service = [\"sh*\", \"(host)\"]\nreceivers = [\"a\"]\n\
+         [[alerts.routes]]\nmatch.label = { team = \"web\" }\nreceivers = [\"a\"]\n",
+    );
+    let warnings: Vec<_> = loaded
+        .warnings
+        .iter()
+        .map(|warning| (warning.key.as_str(), warning.message.as_str()))
+        .collect();
+    let unfit = "fits no message of any service";
+    let shadowed = "is never asked: the routes before it take every message that it fits";
+    assert_eq!(
+        warnings,
+        [
+            ("alerts.routes[0]", unfit),
+            ("alerts.routes[1]", unfit),
+            ("alerts.routes[2]", unfit),
+            ("alerts.routes[4]", shadowed),
+        ]
+    );
 }
 
 #[test]

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::uri::Authority;
 use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::healthcheck::HealthUrl;
+use crate::inject::Injection;
 use crate::start_fault::StartFault;
 
 /// A small web service for demos and tests that can be told to fail.
@@ -22,7 +24,7 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Faults (--fault, or POST /chaos/NAME?PARAMETER=VALUE while it runs; both need --chaos):
+Faults (--fault, or `demo-service inject` or POST /chaos/NAME?PARAMETER=VALUE while it runs; all need --chaos):
   crash=CODE       exit with this code (0 to 255)               ?code=3
   abort            die of SIGABRT
   hang             accept connections, never answer / and /health
@@ -42,6 +44,10 @@ pub(crate) enum Command {
     Serve(ServeOptions),
     /// Ask a running service for its health: exit 0 when well, 1 when not.
     Healthcheck(HealthcheckOptions),
+    /// Break a running service: exit 0 when it has taken the fault, 1 when not.
+    Inject(InjectOptions),
+    /// Take webhooks, and write what they say to the log.
+    Receive(ReceiveOptions),
 }
 
 /// How to serve.
@@ -78,6 +84,25 @@ pub(crate) struct HealthcheckOptions {
     /// How long the whole check may take.
     #[arg(long, default_value = "2s", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Duration,
+}
+
+/// What to break.
+#[derive(Args)]
+pub(crate) struct InjectOptions {
+    /// The fault, as below, or `reset`.
+    pub(crate) fault: Injection,
+
+    /// Where the service listens.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) to: Authority,
+}
+
+/// Where to take webhooks.
+#[derive(Args)]
+pub(crate) struct ReceiveOptions {
+    /// Address to listen on.
+    #[arg(long, value_name = "ADDR", env = "DEMO_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
 }
 
 /// Reads the command line; ends the process with a message when it is wrong.

@@ -50,7 +50,7 @@ pub(crate) enum HealthcheckError {
 
 /// Asks once; healthy is any 2xx status within the deadline.
 pub(crate) async fn run(options: &HealthcheckOptions) -> Result<(), HealthcheckError> {
-    match timeout(options.timeout, request_status(&options.url)).await {
+    match timeout(options.timeout, request_status("GET", &options.url)).await {
         Ok(Ok(200..=299)) => Ok(()),
         Ok(Ok(status)) => Err(HealthcheckError::Status(status)),
         Ok(Err(error)) => Err(error),
@@ -58,14 +58,15 @@ pub(crate) async fn run(options: &HealthcheckOptions) -> Result<(), HealthcheckE
     }
 }
 
-async fn request_status(url: &HealthUrl) -> Result<u16, HealthcheckError> {
+/// Sends a request without a body, and answers the status that came back.
+pub(crate) async fn request_status(method: &str, url: &HealthUrl) -> Result<u16, HealthcheckError> {
     let host = url.authority.host().trim_start_matches('[').trim_end_matches(']');
     let port = url.authority.port_u16().unwrap_or(80);
     let mut stream = TcpStream::connect((host, port))
         .await
         .map_err(HealthcheckError::Connect)?;
     let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: demo-service-healthcheck\r\nConnection: close\r\n\r\n",
+        "{method} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: demo-service\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
         url.path, url.authority,
     );
     stream

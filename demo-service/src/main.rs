@@ -13,6 +13,8 @@
 //! | [`server`] | from binding to shutdown |
 //! | [`pid_file`], [`log`] | what they say |
 //! | [`healthcheck`] | the client for a container's `HEALTHCHECK` |
+//! | [`inject`] | the client that breaks a service |
+//! | [`receive`] | takes webhooks |
 
 mod ballast;
 mod chaos;
@@ -22,9 +24,11 @@ mod connection;
 mod deadlock;
 mod fault;
 mod healthcheck;
+mod inject;
 mod log;
 mod pages;
 mod pid_file;
+mod receive;
 mod server;
 mod start_fault;
 
@@ -51,6 +55,14 @@ fn main() -> ExitCode {
         Command::Healthcheck(options) => match runtime.block_on(healthcheck::run(&options)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&format!("unhealthy: {}", options.url), &error),
+        },
+        Command::Inject(options) => match runtime.block_on(inject::run(&options)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&format!("failed to break {}", options.to), &error),
+        },
+        Command::Receive(options) => match runtime.block_on(receive::run(&options)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail("failed to receive", &error),
         },
     };
     // A name lookup that is still stuck in a blocking thread must not hold up

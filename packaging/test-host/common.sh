@@ -1,10 +1,11 @@
-# Shared by the scripts in this folder, which source it. It does not determine the image, so it is not
-# part of the image's content hash; keep it that way.
+# Shared by the scripts in this folder, which source it. Only the label is part of the image, and of its content hash;
+# keep it that way.
 # shellcheck shell=bash
 
 # Every container and image made here carries this label, so that cleaning never touches anything else.
+# Not below `sentinel.`, which are the labels that the agent itself reads.
 # shellcheck disable=SC2034  # Used by the scripts that source this file.
-label='sentinel.test-host=1'
+label='sentinel-test-host=1'
 
 # The distribution's client is preferred because it matches the distribution's engine; another client
 # earlier on PATH may be newer than the engine or print warnings of its own.

@@ -1,4 +1,20 @@
 //! How many attempts a window allows.
+//!
+//! The budget is spent by *recoveries that did not last*, not by calls: 5 in 30 min, sliding, forgotten after
+//! ten good minutes. So:
+//!
+//! * An attempt counts when it is decided on, before anybody knows whether it will help: only so does a crash of the agent
+//!   in the middle of it refill nothing.
+//! * What was not carried out (another run, somebody else's job, refused, not recorded) is given back at once.
+//! * What lasted is given back when the service was healthy for `reset_after` (10 min), as then the whole budget is.
+//! * What was verified, and relapsed before that, stays counted. It helped for a moment, and that is what a crash loop looks
+//!   like from here: a service that dies two minutes after each start passes every verification (20 s), and is to be
+//!   given up all the same. Counting it by half was tried on paper: with the backoff at its cap such a service dies every
+//!   seven minutes, four times within the window, so half of that never reaches five; it would be restarted for ever,
+//!   and never be a human's business.
+//!
+//! What a service can be restarted for ever is therefore once every `window / burst` (6 min) on average, or whenever it
+//! was well for ten minutes in between.
 
 use std::time::Duration;
 
@@ -17,8 +33,13 @@ pub struct Budget {
 impl Budget {
     /// Attempts left of `burst` within `window` before `now`.
     pub fn left(&self, burst: u32, window: Duration, now: Time) -> u32 {
+        burst.saturating_sub(self.spent(window, now))
+    }
+
+    /// Attempts spent within `window` before `now`.
+    pub fn spent(&self, window: Duration, now: Time) -> u32 {
         let spent = self.spent.iter().filter(|at| now.since(**at) < window).count();
-        burst.saturating_sub(u32::try_from(spent).unwrap_or(u32::MAX))
+        u32::try_from(spent).unwrap_or(u32::MAX)
     }
 
     /// Spends one attempt and forgets those that left the window.

@@ -1,10 +1,12 @@
 //! Why a service is down: one of a closed set, with a sentence for people.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::probe::{ProbeFailure, ProbePhase};
+use crate::words::span;
 
 /// Why a service is down, as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,11 @@ pub enum Cause {
     Dependency,
     /// It runs, and a probe of it fails.
     Probe(ProbeFailure),
+    /// It runs, and its supervisor's own check of it fails.
+    Unhealthy {
+        /// What that check said.
+        output: String,
+    },
     /// It cannot be started as it is: not found, masked, a broken file.
     Unusable {
         /// Why, in the supervisor's words.
@@ -43,6 +50,13 @@ pub enum Cause {
     Other {
         /// The supervisor's own words.
         result: String,
+    },
+    /// Its supervisor restarts it over and over, and it never becomes well.
+    CrashLoop {
+        /// Restarts by the supervisor.
+        restarts: usize,
+        /// In how long.
+        within: Duration,
     },
     /// Several services went down at once.
     HostWide {
@@ -76,8 +90,10 @@ impl Cause {
                 ProbePhase::Latency => "slow",
                 ProbePhase::Command => "probe_command",
             },
+            Self::Unhealthy { .. } => "unhealthy",
             Self::Unusable { .. } => "unusable",
             Self::Other { .. } => "other",
+            Self::CrashLoop { .. } => "crash_loop",
             Self::HostWide { .. } => "host_wide",
             Self::Unknown => "unknown",
         }
@@ -105,8 +121,17 @@ impl fmt::Display for Cause {
                 write!(f, "runs but does not answer: {failure}")
             }
             Self::Probe(failure) => write!(f, "probe failed: {failure}"),
+            Self::Unhealthy { output } if output.is_empty() => f.write_str("its health check fails"),
+            Self::Unhealthy { output } => write!(f, "its health check fails: {output}"),
             Self::Unusable { reason } => write!(f, "cannot run: {reason}"),
             Self::Other { result } => write!(f, "its supervisor reports `{result}`"),
+            Self::CrashLoop { restarts, within } => {
+                write!(
+                    f,
+                    "its supervisor restarted it {restarts} times within {}",
+                    span(*within)
+                )
+            }
             Self::HostWide { services, likely } => write!(f, "{services} services went down at once: {likely}"),
             Self::Unknown => f.write_str("cause not known"),
         }

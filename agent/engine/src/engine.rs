@@ -1,5 +1,6 @@
 //! The engine: every service's machine, what they share, and the queue of commands.
 
+mod alerts;
 mod host;
 mod reload;
 
@@ -12,7 +13,7 @@ use crate::host::{Host, HostMemory, HostPolicy};
 use crate::ids::{ActionId, IncidentId, ServiceName};
 use crate::memory::Memory;
 use crate::policy::Service;
-use crate::service::{Context, Machine};
+use crate::service::{Context, DependencyDown, Machine};
 use crate::snapshot::ServiceSnapshot;
 use crate::time::Time;
 use crate::wakes::Wakes;
@@ -22,8 +23,8 @@ pub use reload::{Changed, Reload};
 /// The engine is never woken for a service more often than this.
 const SHORTEST_WAKE: Duration = Duration::from_millis(1);
 
-/// What decides about those that come after a service: whether it is down, failed and stopped, and when it fell.
-type SeenByDependents = (Option<(bool, bool)>, Option<Time>);
+/// What decides about those that come after a service: what they wait for, and when it fell.
+type SeenByDependents = (Option<DependencyDown>, Option<Time>);
 
 /// Decides for all services of a host.
 #[derive(Debug)]
@@ -187,10 +188,7 @@ impl Engine {
     fn evaluate(&mut self, now: Time, name: &ServiceName) {
         let in_flight = self.host.in_flight;
         let Some(machine) = self.machines.get(name) else { return };
-        let dependency = machine
-            .after()
-            .iter()
-            .find_map(|dependency| self.machines.get(dependency).and_then(Machine::as_dependency));
+        let dependency = self.dependency_of(machine, now);
         let after = machine.after().iter();
         let fell = after
             .filter_map(|dependency| self.machines.get(dependency).and_then(Machine::fell))
@@ -210,7 +208,7 @@ impl Engine {
         if machine.has_left() {
             self.part_with(name);
         } else {
-            self.follow_up(now, name, blocked);
+            self.follow_up(now, name, &blocked);
         }
         if self.host.in_flight < in_flight {
             // The answer came, or never did and is no longer waited for.
@@ -219,7 +217,7 @@ impl Engine {
     }
 
     /// Notes when a machine that was judged is next to be woken, what it waits for, and who waits for it.
-    fn follow_up(&mut self, now: Time, name: &ServiceName, blocked: SeenByDependents) {
+    fn follow_up(&mut self, now: Time, name: &ServiceName, blocked: &SeenByDependents) {
         let Some(machine) = self.machines.get(name) else { return };
         let (wake, blocks) = (machine.next_timeout(), Self::seen_by_dependents(machine));
         if machine.waits_for_slot() {
@@ -231,7 +229,7 @@ impl Engine {
         }
         // Whatever was due by now has just been judged; asking again at the same instant would go on forever.
         self.wakes.set(name, wake.map(|at| at.max(now + SHORTEST_WAKE)));
-        if blocked != blocks {
+        if *blocked != blocks {
             // Dependencies have no cycles, so this ends.
             for dependent in self.dependents.get(name).cloned().unwrap_or_default() {
                 self.evaluate(now, &dependent);
@@ -241,9 +239,17 @@ impl Engine {
 
     /// What decides about those that come after a service.
     fn seen_by_dependents(machine: &Machine) -> SeenByDependents {
-        let dependency = machine.as_dependency();
-        let dependency = dependency.map(|dependency| (dependency.failed, dependency.stopped));
-        (dependency, machine.fell())
+        (machine.as_dependency().cloned(), machine.fell())
+    }
+
+    /// What `machine` has to wait for: the first of its dependencies that is down, else the first that may be.
+    fn dependency_of(&self, machine: &Machine, now: Time) -> Option<DependencyDown> {
+        let dependencies = machine.after().iter().filter_map(|name| self.machines.get(name));
+        let waited_for = dependencies
+            .filter_map(Machine::as_dependency)
+            .filter(|dependency| dependency.holds(now));
+        let (suspects, down): (Vec<_>, Vec<_>) = waited_for.partition(|dependency| dependency.suspect);
+        down.into_iter().chain(suspects).next().cloned()
     }
 
     fn evaluate_all(&mut self, now: Time) {

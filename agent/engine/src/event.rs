@@ -103,7 +103,7 @@ impl ActionResult {
     pub(crate) const fn nothing_done(&self) -> bool {
         matches!(
             self,
-            Self::Outdated(_) | Self::Conflict(_) | Self::Refused(_) | Self::NotRecorded(_)
+            Self::Outdated(_) | Self::Conflict(_) | Self::Refused(_) | Self::NotRecorded(_) | Self::TooWide(_)
         )
     }
 }

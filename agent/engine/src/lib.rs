@@ -4,19 +4,23 @@
 //! with the current [`Time`], then polls [`Engine::poll_command`] until it is empty and sleeps until
 //! [`Engine::poll_timeout`]. The same inputs in the same order always give the same commands.
 
+pub mod alerting;
 mod backoff;
 mod blast;
 mod budget;
 mod cause;
 mod command;
+mod crash_loop;
 mod engine;
 mod event;
+mod flapping;
 mod health;
 mod host;
 mod ids;
 mod memory;
 mod notification;
 mod observation;
+mod pattern;
 mod policy;
 mod probe;
 mod report;
@@ -26,6 +30,7 @@ mod state;
 mod time;
 mod timers;
 mod wakes;
+mod words;
 
 pub use blast::BlastRadius;
 pub use budget::Budget;
@@ -33,14 +38,17 @@ pub use cause::Cause;
 pub use command::{Action, Command, Verb};
 pub use engine::{Changed, Engine, Reload};
 pub use event::{ActionResult, Event, OperatorRequest, RequestError, Window};
+pub use flapping::Flapping;
 pub use host::{HOST, HostMemory, HostPolicy};
 pub use ids::{ActionId, IncidentId, Instance, ProbeRound, ServiceName};
-pub use memory::{Attempt, Deploy, Incident, Memory, Pause};
-pub use notification::{Notification, NotificationKind};
+pub use memory::{Attempt, Deploy, GivenUp, Incident, Memory, Observed, Pause, Trial};
+pub use notification::{News, Notification, NotificationKind};
 pub use observation::{Activity, Intent, Observation, Supervisor, TargetState};
+pub use pattern::matches;
 pub use policy::{Mode, OnCleanExit, Policy, Service, Settle, Severity};
 pub use probe::{ProbeFailure, ProbeOutcome, ProbePhase, Verdict};
 pub use report::{Happening, Report, Resolution};
-pub use snapshot::{Maintenance, ServiceSnapshot};
+pub use snapshot::{FlappingSnapshot, Maintenance, ServiceSnapshot};
 pub use state::{Hold, State};
 pub use time::Time;
+pub use words::span;

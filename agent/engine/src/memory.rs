@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::budget::Budget;
 use crate::cause::Cause;
 use crate::command::Verb;
+use crate::flapping::Flapping;
 use crate::ids::{ActionId, IncidentId, Instance};
 use crate::time::Time;
 
@@ -25,6 +26,8 @@ pub struct Memory {
     pub next_attempt: Option<Time>,
     /// Whether the budget was spent and a human called.
     pub gave_up: bool,
+    /// When its supervisor last gave up, if it has since the service was last healthy for `reset_after`.
+    pub supervisor_gave_up: Option<GivenUp>,
     /// When, after giving up, one more attempt is due.
     pub half_open_at: Option<Time>,
     /// Since when it has been healthy without a break.
@@ -37,6 +40,31 @@ pub struct Memory {
     pub deploys: Vec<Deploy>,
     /// How often the service came back after it was found down.
     pub recoveries: u64,
+    /// What would have been done in `mode = "observe"`.
+    pub observed: Observed,
+    /// Its incidents of late, and whether they are too many to be told one by one.
+    pub flapping: Flapping,
+}
+
+/// What would have been done in `mode = "observe"`, and how often that would have been right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Observed {
+    /// Incidents in which it would have been restarted.
+    pub would_restart: u64,
+    /// How many of these did not come to a good end by themselves.
+    pub right: u64,
+    /// The one that is not judged yet.
+    pub trial: Option<Trial>,
+}
+
+/// A restart that was not made, until it is known whether it would have been right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// When it would have been made.
+    pub began: Time,
+    /// Until when it would have had to prove itself.
+    pub until: Time,
 }
 
 /// An open incident.
@@ -55,10 +83,25 @@ pub struct Incident {
     /// The run that was last seen down, and not because somebody stopped it; tells, after a restart of the agent, that
     /// this is still the same outage.
     pub instance: Option<Instance>,
+    /// Whether the run that is there now was begun by somebody else than the agent and its supervisor.
+    #[serde(default)]
+    pub started: bool,
+    /// Whether a restart was counted that `mode = "observe"` forbade.
+    #[serde(default)]
+    pub observed: bool,
     /// Whether `fired` or `gave_up` has been sent.
     pub fired: bool,
     /// Messages sent so far.
     pub messages: u32,
+}
+
+/// A target whose supervisor has restarted it as often as it may.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// When that was seen.
+    pub at: Time,
+    /// The run that was the last.
+    pub instance: Option<Instance>,
 }
 
 /// A recovery attempt that has begun.

@@ -50,6 +50,18 @@ pub enum NotificationKind {
         /// How long it was down.
         duration: Duration,
     },
+    /// Something new about an incident that was told and is not over; sent to whoever was told.
+    Update {
+        /// What.
+        news: News,
+        /// How long it has been down.
+        duration: Duration,
+    },
+    /// It is down and nobody has acknowledged it; sent to those whom an escalation calls.
+    Escalated {
+        /// How long it has been down.
+        duration: Duration,
+    },
     /// It is over; sent to whoever was told that it was down.
     Resolved {
         /// How it ended.
@@ -57,6 +69,32 @@ pub enum NotificationKind {
         /// How long it was down.
         duration: Duration,
     },
+    /// It goes down too often to be told each time. Until [`NotificationKind::FlappingEnded`] its only other message is
+    /// that the agent gave up, and the end of what was given up.
+    Flapping {
+        /// How often it went down.
+        incidents: u32,
+        /// In how long.
+        within: Duration,
+    },
+    /// It has been stable for a while, up or down; part of the conversation in which [`NotificationKind::Flapping`] was
+    /// told. An outage that lasts is told next.
+    FlappingEnded {
+        /// How often it went down in all.
+        incidents: u32,
+        /// In how long, from the first incident until now.
+        duration: Duration,
+    },
+}
+
+/// What an update tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum News {
+    /// It is still down.
+    StillDown,
+    /// Somebody takes care of it.
+    Acknowledged,
 }
 
 impl NotificationKind {
@@ -66,7 +104,11 @@ impl NotificationKind {
             Self::Fired => "fired",
             Self::GaveUp => "gave_up",
             Self::Healed { .. } => "healed",
+            Self::Update { .. } => "update",
+            Self::Escalated { .. } => "escalated",
             Self::Resolved { .. } => "resolved",
+            Self::Flapping { .. } => "flapping",
+            Self::FlappingEnded { .. } => "flapping_ended",
         }
     }
 }

@@ -29,6 +29,8 @@ pub enum TargetState {
     Unusable(String),
     /// It runs.
     Running,
+    /// It runs, and its supervisor's own check of it fails (a Docker health check). Holds what that check said.
+    Unhealthy(String),
     /// Somebody else is busy with it; whatever it looks like now is about to change.
     Busy(Activity),
     /// It does not run, and nothing is being done about it.

@@ -1,16 +1,19 @@
 //! What happened, for the log, the incident's timeline and the metrics: one value for all three.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alerting::Reason;
 use crate::cause::Cause;
 use crate::command::Action;
 use crate::event::ActionResult;
 use crate::ids::{ActionId, IncidentId, ServiceName};
 use crate::state::{Hold, State};
 use crate::time::Time;
+use crate::words::span;
 
 /// One thing that happened to a service.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,12 +93,28 @@ pub enum Happening {
         /// What is wrong now.
         reason: String,
     },
+    /// An attempt was ended before it could prove anything.
+    ActionCutShort {
+        /// Which action.
+        action: ActionId,
+        /// By what.
+        reason: String,
+    },
+    /// It is known whether a restart would have been right that `mode = "observe"` forbade.
+    ObservationJudged {
+        /// Whether it would have been.
+        right: bool,
+        /// How long after it would have been made.
+        after: Duration,
+    },
     /// The budget is spent.
     GaveUp {
         /// Attempts made within the window.
         attempts: u32,
         /// The window.
         window: Duration,
+        /// Whether the budget was halved, because its supervisor had given up before.
+        halved: bool,
     },
     /// The incident ended.
     IncidentClosed {
@@ -114,6 +133,41 @@ pub enum Happening {
         /// Why it is in maintenance; `None` when it no longer is.
         reason: Option<String>,
     },
+    /// A message is on its way to these receivers.
+    PeopleTold {
+        /// What kind of message.
+        kind: &'static str,
+        /// To whom, and why to them.
+        receivers: BTreeMap<String, Reason>,
+    },
+    /// A message was not sent.
+    MessageWithheld {
+        /// What kind of message.
+        kind: &'static str,
+        /// Why not.
+        reason: Reason,
+    },
+    /// Somebody takes care of the incident.
+    Acknowledged {
+        /// Who.
+        by: String,
+        /// What they say.
+        text: String,
+    },
+    /// It went down too often to tell people each time.
+    FlappingBegan {
+        /// How often.
+        incidents: u32,
+        /// In how long.
+        within: Duration,
+    },
+    /// It has been stable for a while.
+    FlappingEnded {
+        /// How often it went down in all.
+        incidents: u32,
+        /// From the first incident until now.
+        duration: Duration,
+    },
     /// An operator, or whoever stopped it, wants it down.
     StoppedOnPurpose {
         /// Why it is believed to be on purpose.
@@ -127,8 +181,10 @@ pub enum Happening {
 pub enum Resolution {
     /// An action of the agent healed it.
     Healed,
-    /// It came back without the agent: by itself, its supervisor or an operator.
+    /// It came back without the agent: by itself, or restarted by its supervisor.
     Recovered,
+    /// Somebody else started it: an operator, as neither the agent nor its supervisor did.
+    Started,
     /// Somebody stopped the service on purpose.
     Stopped,
     /// The service is no longer configured.
@@ -141,6 +197,7 @@ impl Resolution {
         match self {
             Self::Healed => "healed",
             Self::Recovered => "recovered",
+            Self::Started => "started",
             Self::Stopped => "stopped",
             Self::Unmanaged => "unmanaged",
         }
@@ -162,6 +219,14 @@ impl Happening {
                 | crate::probe::ProbePhase::Timeout => "unreachable",
                 _ => "unhealthy",
             },
+            Self::WentDown {
+                cause: Cause::Unhealthy { .. },
+                ..
+            } => "unhealthy",
+            Self::WentDown {
+                cause: Cause::CrashLoop { .. },
+                ..
+            } => "crash_looping",
             Self::WentDown { .. } => "died",
             Self::BecameHealthy { .. } => "healthy",
             Self::IncidentOpened { .. } => "incident_opened",
@@ -171,10 +236,17 @@ impl Happening {
             Self::ActionEnded { .. } => "restart_ended",
             Self::ActionVerified { .. } => "verified",
             Self::ActionUnverified { .. } => "not_verified",
+            Self::ActionCutShort { .. } => "cut_short",
+            Self::ObservationJudged { .. } => "observed",
             Self::GaveUp { .. } => "gave_up",
             Self::IncidentClosed { .. } => "incident_closed",
             Self::OperatorActed { .. } => "operator",
             Self::MaintenanceChanged { .. } => "maintenance",
+            Self::PeopleTold { .. } => "told",
+            Self::MessageWithheld { .. } => "not_told",
+            Self::Acknowledged { .. } => "acknowledged",
+            Self::FlappingBegan { .. } => "flapping",
+            Self::FlappingEnded { .. } => "flapping_ended",
             Self::StoppedOnPurpose { .. } => "stopped",
         }
     }
@@ -188,6 +260,9 @@ impl fmt::Display for Happening {
                 write!(f, "{cause}")
             }
             Self::BecameHealthy { .. } => f.write_str("healthy"),
+            Self::ActionHeld {
+                hold: Hold::Observe, ..
+            } => write!(f, "{}", Hold::Observe),
             Self::ActionHeld { hold, remaining: None } => write!(f, "not restarted: {hold}"),
             Self::ActionHeld {
                 hold,
@@ -202,19 +277,62 @@ impl fmt::Display for Happening {
             Self::ActionEnded { result, .. } => write!(f, "{result}"),
             Self::ActionVerified { .. } => f.write_str("the restart helped"),
             Self::ActionUnverified { reason, .. } => write!(f, "the restart did not help: {reason}"),
-            Self::GaveUp { attempts, window } => {
-                write!(
-                    f,
-                    "gave up after {attempts} attempts within {} s; a human is needed",
-                    window.as_secs()
-                )
+            Self::ObservationJudged { right: true, after } => write!(
+                f,
+                "a restart would have been right: it did not come back by itself within {}",
+                span(*after)
+            ),
+            Self::ObservationJudged { right: false, after } => write!(
+                f,
+                "a restart would not have been needed: it came back by itself after {}",
+                span(*after)
+            ),
+            Self::ActionCutShort { reason, .. } => write!(f, "the attempt was cut short: {reason}"),
+            Self::GaveUp {
+                attempts,
+                window,
+                halved,
+            } => {
+                let times = if *attempts == 1 { "attempt" } else { "attempts" };
+                write!(f, "gave up after {attempts} {times} within {}", span(*window))?;
+                if *halved {
+                    f.write_str(" (half the budget, because its supervisor had given up before)")?;
+                }
+                f.write_str("; a human is needed")
             }
             Self::IncidentClosed { resolution, duration } => {
-                write!(f, "{} after {:.1} s", resolution.as_str(), duration.as_secs_f64())
+                let how = match resolution {
+                    Resolution::Started => "started by an operator",
+                    other => other.as_str(),
+                };
+                write!(f, "{how} after {:.1} s", duration.as_secs_f64())
             }
             Self::OperatorActed { request } => write!(f, "operator: {request}"),
             Self::MaintenanceChanged { reason: Some(reason) } => write!(f, "maintenance: {reason}"),
             Self::MaintenanceChanged { reason: None } => f.write_str("the maintenance window ended"),
+            Self::PeopleTold { kind, receivers } => {
+                write!(f, "{kind} to ")?;
+                for (place, (name, reason)) in receivers.iter().enumerate() {
+                    let comma = if place > 0 { ", " } else { "" };
+                    write!(f, "{comma}{name} ({reason})")?;
+                }
+                Ok(())
+            }
+            Self::MessageWithheld { kind, reason } => write!(f, "{kind} not told: {reason}"),
+            Self::Acknowledged { by, text } if text.is_empty() => write!(f, "acknowledged by {by}"),
+            Self::Acknowledged { by, text } => write!(f, "acknowledged by {by}: {text}"),
+            Self::FlappingBegan { incidents, within } => write!(
+                f,
+                "flapping: went down {incidents} times within {}; people are told when that is over",
+                span(*within)
+            ),
+            Self::FlappingEnded { incidents, duration } => {
+                write!(
+                    f,
+                    "no longer flapping; went down {incidents} times in {}",
+                    span(*duration)
+                )
+            }
             Self::StoppedOnPurpose { reason } => f.write_str(reason),
         }
     }

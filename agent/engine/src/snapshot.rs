@@ -17,6 +17,17 @@ pub struct Maintenance {
     pub until: Option<Time>,
 }
 
+/// A service that goes down too often to be told each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlappingSnapshot {
+    /// When the first of its incidents opened.
+    pub since: Time,
+    /// Incidents since then.
+    pub incidents: u32,
+    /// Messages are withheld until it has been stable for so long.
+    pub stable: Duration,
+}
+
 /// One service as the engine sees it now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceSnapshot {
@@ -44,4 +55,9 @@ pub struct ServiceSnapshot {
     pub attempts_left: u32,
     /// How often it came back.
     pub recoveries: u64,
+    /// Incidents in which it would have been restarted but for `mode = "observe"`, and in how many of these that would
+    /// have been right.
+    pub observed: (u64, u64),
+    /// Set while it flaps: its messages are withheld then.
+    pub flapping: Option<FlappingSnapshot>,
 }

@@ -25,11 +25,12 @@ pub enum State {
     Suspect,
     /// It went down a moment ago; its own supervisor gets time to act first.
     Settling,
-    /// Somebody else is busy with it.
+    /// Somebody else is busy with it: whoever asked for a start, stop or reload, or its supervisor, also in the pauses of a
+    /// crash loop.
     SupervisorBusy,
     /// It is down and nothing has been decided yet.
     Down,
-    /// It is down because something it depends on is; that one is recovered first.
+    /// It is down, and something it depends on is, or may be; that one is recovered first.
     Suppressed,
     /// It is down and the next attempt waits for its time.
     Backoff,
@@ -76,7 +77,7 @@ impl State {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Hold {
-    /// `mode = "observe"`: it would have been restarted.
+    /// `mode = "observe"`: nothing else stands in the way of the first attempt.
     Observe,
     /// An operator paused it.
     Maintenance,
@@ -91,6 +92,8 @@ pub enum Hold {
         /// With what.
         activity: Activity,
     },
+    /// Its supervisor restarts it over and over, and has not given up.
+    CrashLoop,
     /// It failed while nobody looked, and that may have been a stop.
     Unclear,
     /// It ended by itself and `on_clean_exit` says to leave it.
@@ -100,8 +103,15 @@ pub enum Hold {
         /// The first one found down.
         name: String,
     },
+    /// A dependency may be going down: a probe of it failed, and whether it is down is not decided yet.
+    DependencySuspect {
+        /// Which.
+        name: String,
+    },
     /// The next attempt is not due yet.
     Backoff,
+    /// Its supervisor has just restarted it until its own limit and given up; it gets a rest first.
+    AfterSupervisor,
     /// The budget is spent.
     GaveUp,
     /// As many actions are under way on this host as are allowed.
@@ -133,10 +143,13 @@ impl Hold {
             Self::Blind => "blind",
             Self::Settling => "settling",
             Self::Busy { .. } => "busy",
+            Self::CrashLoop => "crash_loop",
             Self::Unclear => "unclear",
             Self::CleanExit => "clean_exit",
             Self::Dependency { .. } => "dependency",
+            Self::DependencySuspect { .. } => "dependency_suspect",
             Self::Backoff => "backoff",
+            Self::AfterSupervisor => "after_supervisor",
             Self::GaveUp => "gave_up",
             Self::InFlight => "in_flight",
             Self::Throttled => "throttled",
@@ -152,16 +165,23 @@ impl Hold {
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Observe => f.write_str("observing only; would have restarted it"),
+            Self::Observe => f.write_str("would restart it now (attempt 1), but mode = observe"),
             Self::Maintenance => f.write_str("paused by an operator"),
             Self::NoTarget => f.write_str("only probed; there is nothing to restart"),
             Self::Blind => f.write_str("its target cannot be seen"),
             Self::Settling => f.write_str("its supervisor goes first"),
             Self::Busy { activity } => write!(f, "left alone: {}", activity.as_str()),
+            Self::CrashLoop => f.write_str("left to its supervisor, which restarts it over and over"),
             Self::Unclear => f.write_str("it failed while nobody watched; that may have been a stop"),
             Self::CleanExit => f.write_str("it ended by itself without an error; on_clean_exit leaves it"),
             Self::Dependency { name } => write!(f, "waits for `{name}`, which is down"),
+            Self::DependencySuspect { name } => {
+                write!(f, "waits to see whether `{name}`, which it needs, is going down")
+            }
             Self::Backoff => f.write_str("the next attempt is not due yet"),
+            Self::AfterSupervisor => {
+                f.write_str("its supervisor restarted it as often as it may and gave up, so it gets a rest first")
+            }
             Self::GaveUp => f.write_str("gave up; a human is needed"),
             Self::InFlight => f.write_str("waits for another restart on this host to finish"),
             Self::Throttled => f.write_str("the host has seen enough restarts for now"),

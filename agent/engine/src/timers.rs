@@ -27,10 +27,16 @@ pub(crate) enum Timer {
     Reset,
     /// A pause or a deploy has had its time.
     Pause,
+    /// A restart that was not made is judged.
+    Trial,
+    /// It has been stable for long enough after flapping.
+    Stable,
+    /// Its supervisor has not had to restart it for long enough after a crash loop.
+    Quiet,
 }
 
 impl Timer {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::Probe,
         Self::Settle,
         Self::Grace,
@@ -41,6 +47,9 @@ impl Timer {
         Self::Notify,
         Self::Reset,
         Self::Pause,
+        Self::Trial,
+        Self::Stable,
+        Self::Quiet,
     ];
 
     /// What is waited for, in the words of `sentinel status`.
@@ -56,6 +65,9 @@ impl Timer {
             Self::Notify => "notification",
             Self::Reset => "attempts are forgotten",
             Self::Pause => "pause ends",
+            Self::Trial => "what a restart would have done is judged",
+            Self::Stable => "flapping ends",
+            Self::Quiet => "crash loop is over",
         }
     }
 }

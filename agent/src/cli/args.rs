@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
+use sentinel_engine::Severity;
 
 /// Where the configuration is, unless said otherwise.
 const CONFIG: &str = "/etc/sentinel/sentinel.toml";
@@ -11,6 +12,10 @@ const CONFIG: &str = "/etc/sentinel/sentinel.toml";
 /// Exit codes, as every `--help` ends.
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 the answer is no (wrong configuration, unknown service, not healed); \
                           2 wrong usage; 3 the agent cannot be reached.";
+
+/// Those of `sentinel health`: a health check of Docker or Kubernetes knows no others.
+const HEALTH_CODES: &str = "Exit codes: 0 the agent works; 1 it does not: it cannot be reached, or stands still; \
+                            2 wrong usage. How its services are doing is no matter here.";
 
 /// Keeps the services of this host up, and tells people only what they need to know.
 #[derive(Clone, Debug, Parser)]
@@ -37,15 +42,25 @@ pub struct Cli {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Run the agent.
-    Run,
+    Run(RunArgs),
     /// Check the configuration, and show what would be watched.
     Check,
+    /// Propose a configuration for what runs: systemd services and containers; TOML, ready to be looked over and used.
+    Discover(DiscoverArgs),
     /// Show the whole story on this machine: fail a service in several ways, and heal it.
     Demo(DemoArgs),
     /// Run a command during which a service is left alone; ends with the command's exit code.
     Deploy(DeployArgs),
+    /// Ask the agent whether it works, as the health check of a container does.
+    #[command(after_help = HEALTH_CODES)]
+    Health(HealthArgs),
     /// Play a scenario on a virtual clock, and show what the agent would do.
     Simulate(SimulateArgs),
+    /// Explain and try out how people are told.
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
+    /// Play what led to an incident again, under another policy.
+    Replay(ReplayArgs),
     /// Ask a running agent.
     #[command(flatten)]
     Ask(Ask),
@@ -88,8 +103,108 @@ pub enum Ask {
         /// The service.
         name: String,
     },
+    /// Mute notifications for a while; what happens goes on being recorded and acted on.
+    Silence {
+        /// What to do.
+        #[command(subcommand)]
+        command: SilenceCommand,
+    },
+    /// Take care of an incident: it is not repeated and not escalated, and whoever was told hears so.
+    Ack {
+        /// The incident.
+        id: u64,
+        /// What is being done about it.
+        #[arg(default_value = "")]
+        text: String,
+    },
     /// Read the configuration anew; whatever is wrong with it, the old one stays in force.
     Reload,
+}
+
+/// `sentinel alerts`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AlertsCommand {
+    /// Explain who would get a message, and why.
+    Route(RouteArgs),
+    /// Send a test message through every receiver, or one, without the agent; exit code 1 when any fails.
+    Test {
+        /// Only this receiver.
+        receiver: Option<String>,
+    },
+    /// Show every receiver and how it answers, and the messages that wait.
+    Queue {
+        /// At most this many messages.
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+}
+
+/// `sentinel alerts route`.
+#[derive(Clone, Debug, Args)]
+pub struct RouteArgs {
+    /// The service; `(host)` for the host itself.
+    #[arg(long, value_name = "NAME")]
+    pub service: String,
+    /// The severity; by default that of the service for this kind of message.
+    #[arg(long, value_parser = severity)]
+    pub severity: Option<Severity>,
+    /// The kind of message.
+    #[arg(long, default_value = "fired", value_parser = ["fired", "gave_up", "healed", "flapping"])]
+    pub kind: String,
+    /// A label besides, or instead of, those that the service has.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
+    pub label: Vec<(String, String)>,
+}
+
+/// `sentinel silence`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum SilenceCommand {
+    /// Mute some notifications; what still burns at the end is told then.
+    Add(SilenceAdd),
+    /// Show what is muted, by whom and until when.
+    List,
+    /// End a silence now.
+    Expire {
+        /// The silence.
+        id: u64,
+    },
+}
+
+/// `sentinel silence add`.
+#[derive(Clone, Debug, Args)]
+#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["service", "label", "severity"])))]
+pub struct SilenceAdd {
+    /// A service, or a pattern such as `db-*`; may be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    pub service: Vec<String>,
+    /// A label the service must have; its value may be a pattern. May be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
+    pub label: Vec<(String, String)>,
+    /// Only this severity; may be repeated.
+    #[arg(long, value_parser = severity)]
+    pub severity: Vec<Severity>,
+    /// For how long, such as `30m` or `2h`.
+    #[arg(long = "for", value_name = "DURATION", value_parser = pause_duration)]
+    pub duration: Duration,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub comment: String,
+}
+
+/// `sentinel run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// Run as root in a container although the host's bus is there. Whoever gets into the container then owns the host.
+    #[arg(long)]
+    pub root_on_host_bus: bool,
+}
+
+/// `sentinel health`.
+#[derive(Clone, Debug, Args)]
+pub struct HealthArgs {
+    /// How long the answer may take.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "5s")]
+    pub timeout: Duration,
 }
 
 /// `sentinel deploy`.
@@ -116,6 +231,15 @@ pub struct DemoArgs {
     pub keep: bool,
 }
 
+/// `sentinel discover`.
+#[derive(Clone, Debug, Args)]
+pub struct DiscoverArgs {
+    /// Connect to the ports found on this host's loopback, and ask them for `/health`, `/healthz` and `/` over HTTP, one
+    /// second each. Without it nothing is sent to any service.
+    #[arg(long)]
+    pub probe: bool,
+}
+
 /// `sentinel simulate`.
 #[derive(Clone, Debug, Args)]
 pub struct SimulateArgs {
@@ -131,6 +255,45 @@ pub struct SimulateArgs {
     /// Print the scenario itself, to begin one's own with.
     #[arg(long, conflicts_with = "policy")]
     pub print: bool,
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    let all = [Severity::Info, Severity::Warning, Severity::Critical];
+    let found = all.into_iter().find(|severity| severity.as_str() == text);
+    found.ok_or_else(|| "must be info, warning or critical".to_owned())
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// `sentinel replay`.
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    /// The incident.
+    pub id: u64,
+    /// The configuration whose policy is tried; without one, the one in force.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Take in the incidents that were this near to it, of any service: a storm, or one service again and again.
+    #[arg(long, value_name = "DURATION", value_parser = replay_duration, default_value = "15m")]
+    pub around: Duration,
+    /// Tell the whole story, not only what it comes to.
+    #[arg(long)]
+    pub story: bool,
+    /// Print the scenario, to change it and play it with `sentinel simulate`.
+    #[arg(long, conflicts_with_all = ["policy", "story"])]
+    pub print: bool,
+}
+
+/// As much as a scenario can be long.
+fn replay_duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration > Duration::from_secs(7 * 24 * 60 * 60) {
+        return Err("must be at most 7 days".to_owned());
+    }
+    Ok(duration)
 }
 
 /// A duration of at least a second; what is beyond whole seconds is dropped.
@@ -195,6 +358,15 @@ mod tests {
             "sentinel restart",
             "sentinel deploy web",
             "sentinel deploy web true",
+            "sentinel silence add --for 1h --comment why",
+            "sentinel silence add --service db --comment why",
+            "sentinel silence add --service db --for 1h",
+            "sentinel silence add --service db --for 1h --comment why --severity bad",
+            "sentinel silence expire",
+            "sentinel ack",
+            "sentinel alerts route",
+            "sentinel alerts route --service web --kind resolved",
+            "sentinel alerts route --service web --label team",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use humantime::format_duration;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
+use sentinel_engine::alerting::Rules;
 use sentinel_engine::{Mode, Settle};
 use serde_json::{Value, json};
 
 use crate::config::{
-    self, Loaded, MaintenanceSettings, ProbeSettings, Problem, ReceiverKind, ReceiverSettings, ServiceSettings,
-    Settings, Target,
+    self, ContainerTarget, Loaded, MaintenanceSettings, ProbeSettings, Problem, ReceiverKind, ReceiverSettings, Secret,
+    ServiceSettings, Settings, SlackSettings, Target,
 };
 use crate::maintenance;
 
@@ -76,7 +77,7 @@ fn print(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
             settings
                 .receivers
                 .iter()
-                .map(|receiver| receiver_row(receiver, &settings.alerts.receivers)),
+                .map(|receiver| receiver_row(receiver, &settings.alerts.rules)),
         );
         print_table(&rows, out)?;
         writeln!(out)?;
@@ -146,19 +147,44 @@ fn service_row(service: &ServiceSettings) -> Vec<String> {
     ]
 }
 
-fn receiver_row(receiver: &ReceiverSettings, alerted: &[String]) -> Vec<String> {
+fn receiver_row(receiver: &ReceiverSettings, rules: &Rules) -> Vec<String> {
     let (kind, to) = destination(&receiver.kind);
-    let alerts = if alerted.contains(&receiver.name) { "yes" } else { "no" };
+    let alerts = reached(&receiver.name, rules).unwrap_or("no");
     vec![receiver.name.clone(), kind.to_owned(), to, alerts.to_owned()]
+}
+
+/// By which way messages get to a receiver, if any do.
+fn reached(name: &str, rules: &Rules) -> Option<&'static str> {
+    let is_in = |receivers: &[String]| receivers.iter().any(|receiver| receiver == name);
+    if is_in(&rules.default) {
+        Some("yes")
+    } else if rules.routes.iter().any(|route| is_in(&route.receivers)) {
+        Some("by route")
+    } else if rules.escalations.iter().any(|escalation| is_in(&escalation.receivers)) {
+        Some("escalated")
+    } else {
+        None
+    }
 }
 
 /// Kind and host of a receiver; the rest of its address is secret.
 fn destination(kind: &ReceiverKind) -> (&'static str, String) {
+    let host = |url: &Secret| {
+        let url = url::Url::parse(url.expose_secret()).ok();
+        url.as_ref().and_then(url::Url::host_str).unwrap_or_default().to_owned()
+    };
     match kind {
-        ReceiverKind::Webhook(webhook) => {
-            let url = url::Url::parse(webhook.url.expose_secret()).ok();
-            let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default();
-            ("webhook", host.to_owned())
+        ReceiverKind::Slack(SlackSettings::Webhook { url }) => ("slack", host(url)),
+        ReceiverKind::Slack(SlackSettings::Bot { channel, .. }) => ("slack", channel.clone()),
+        ReceiverKind::Webhook(webhook) => ("webhook", host(&webhook.url)),
+        ReceiverKind::Command(command) => ("command", command.argv.first().cloned().unwrap_or_default()),
+        ReceiverKind::Email(email) => {
+            let to: Vec<String> = email.to.iter().map(|to| to.email.to_string()).collect();
+            ("email", to.join(", "))
+        }
+        ReceiverKind::Alertmanager(manager) => {
+            let hosts: Vec<&str> = manager.urls.iter().filter_map(url::Url::host_str).collect();
+            ("alertmanager", hosts.join(", "))
         }
     }
 }
@@ -173,6 +199,8 @@ fn target(target: &Target) -> String {
     match target {
         Target::Unit(unit) => unit.clone(),
         Target::Process(process) => format!("process {}", process.pid_file.display()),
+        Target::Container(container @ ContainerTarget::Named(_)) => format!("container {container}"),
+        Target::Container(container) => format!("compose {container}"),
     }
 }
 
@@ -236,7 +264,7 @@ fn describe(loaded: &Loaded) -> Value {
         "services": settings.services.iter().map(describe_service).collect::<Vec<_>>(),
         "receivers": settings.receivers.iter().map(|receiver| {
             let (kind, host) = destination(&receiver.kind);
-            let alerts = settings.alerts.receivers.contains(&receiver.name);
+            let alerts = reached(&receiver.name, &settings.alerts.rules).is_some();
             json!({ "name": receiver.name, "kind": kind, "host": host, "alerts": alerts })
         }).collect::<Vec<_>>(),
         "maintenance": settings.maintenance.iter().map(|window| {
@@ -260,6 +288,10 @@ fn describe_service(service: &ServiceSettings) -> Value {
         None => (None, None),
         Some(Target::Unit(unit)) => (Some("unit"), Some(unit.clone())),
         Some(Target::Process(process)) => (Some("process"), Some(process.pid_file.display().to_string())),
+        Some(Target::Container(container @ ContainerTarget::Named(_))) => {
+            (Some("container"), Some(container.to_string()))
+        }
+        Some(Target::Container(container)) => (Some("compose"), Some(container.to_string())),
     };
     json!({
         "name": service.service.name,

@@ -121,7 +121,7 @@ fn headline(summary: &IncidentSummary, paint: Paint) -> String {
 fn outcome(incident: &IncidentSummary) -> (Tone, String) {
     match (&incident.resolution, incident.closed_at) {
         (Some(resolution), _) => {
-            let good = matches!(resolution.as_str(), "healed" | "recovered");
+            let good = matches!(resolution.as_str(), "healed" | "recovered" | "started");
             (if good { Tone::Good } else { Tone::Faint }, resolution.clone())
         }
         (None, Some(_)) => (Tone::Faint, "closed".to_owned()),

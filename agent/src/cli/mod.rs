@@ -3,15 +3,22 @@
 //! `args` says what can be typed; each command that talks to a running agent is a file of its own, made of a request
 //! and a pure function from the answer to text.
 
+mod alerts;
 mod args;
 mod check;
 mod client;
 mod deploy;
+mod discover;
 mod exit;
+mod health;
 mod incidents;
 mod operator;
 pub(crate) mod paint;
+mod queue;
 mod reload;
+mod replay;
+mod route;
+mod silence;
 mod simulate;
 mod socket_path;
 mod status;
@@ -20,7 +27,10 @@ pub(crate) mod table;
 mod tests;
 pub(crate) mod words;
 
-pub use args::{Ask, Cli, Command, DemoArgs, DeployArgs, SimulateArgs};
+pub use args::{
+    AlertsCommand, Ask, Cli, Command, DemoArgs, DeployArgs, DiscoverArgs, HealthArgs, ReplayArgs, RunArgs,
+    SilenceCommand, SimulateArgs,
+};
 pub use check::check;
 pub use client::{Client, ClientError};
 pub use exit::Exit;
@@ -32,23 +42,38 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 
-use crate::{app, config, demo};
+use crate::{app, config, demo, host_bus};
 use paint::Paint;
 
 /// Carries out a command.
 pub fn run(cli: &Cli) -> Exit {
     match &cli.command {
-        Command::Run => run_agent(&cli.config),
+        Command::Run(args) => run_agent(&cli.config, args),
         Command::Check => run_check(cli),
         Command::Demo(args) => on_runtime(demo::run(args)).unwrap_or_else(|exit| exit),
         Command::Deploy(args) => on_runtime(deploy(cli, args)).unwrap_or_else(|exit| exit),
+        Command::Discover(args) => on_runtime(discover::run(cli, args)).unwrap_or_else(|exit| exit),
+        Command::Health(args) => on_runtime(ask_health(cli, args)).unwrap_or_else(|exit| exit),
         Command::Simulate(args) => simulate::run(args, cli.json),
+        Command::Alerts(AlertsCommand::Route(args)) => route::run(&cli.config, args, cli.json),
+        Command::Alerts(AlertsCommand::Test { receiver }) => {
+            on_runtime(alerts::run(cli, receiver.as_deref())).unwrap_or_else(|exit| exit)
+        }
+        Command::Alerts(AlertsCommand::Queue { limit }) => {
+            on_runtime(show_queue(cli, *limit)).unwrap_or_else(|exit| exit)
+        }
+        Command::Replay(args) => on_runtime(replay::run(cli, args)).unwrap_or_else(|exit| exit),
         Command::Ask(ask) => on_runtime(control(cli, ask)).unwrap_or_else(|exit| exit),
     }
 }
 
 /// Runs the agent until it is told to stop.
-fn run_agent(config: &Path) -> Exit {
+fn run_agent(config: &Path, args: &RunArgs) -> Exit {
+    if !args.root_on_host_bus
+        && let Err(error) = host_bus::check()
+    {
+        return fail(Exit::No, &error.to_string());
+    }
     match on_runtime(app::run(config)) {
         Ok(Ok(())) => Exit::Ok,
         Ok(Err(error)) => fail(Exit::No, &format!("{error:#}")),
@@ -89,6 +114,18 @@ async fn deploy(cli: &Cli, args: &DeployArgs) -> Exit {
     }
 }
 
+/// Asks whether the agent works.
+async fn ask_health(cli: &Cli, args: &HealthArgs) -> Exit {
+    let asked = match Client::new(&control_socket(cli)) {
+        Ok(client) => health::run(&client, &view(cli), args.timeout).await,
+        Err(error) => Err(error.explain()),
+    };
+    match asked {
+        Ok(text) => print(&text),
+        Err(why) => fail(Exit::No, &why),
+    }
+}
+
 /// Asks a running agent, and writes its answer to stdout, or why there is none to stderr.
 async fn control(cli: &Cli, ask: &Ask) -> Exit {
     match answer(cli, ask).await {
@@ -107,21 +144,39 @@ fn refuse(why: &str) -> Exit {
     Exit::No
 }
 
+/// Shows what waits to be told.
+async fn show_queue(cli: &Cli, limit: u32) -> Exit {
+    let answer = async {
+        let client = Client::new(&control_socket(cli))?;
+        queue::run(&client, &view(cli), limit).await
+    };
+    match answer.await {
+        Ok(text) => print(&text),
+        Err(error) => fail(error.exit(), &error.explain()),
+    }
+}
+
 /// What to write to stdout.
 async fn answer(cli: &Cli, ask: &Ask) -> Result<String, ClientError> {
     let client = Client::new(&control_socket(cli))?;
-    let view = View {
-        json: cli.json,
-        paint: Paint::for_stdout(),
-        zone: TimeZone::system(),
-    };
+    let view = view(cli);
     match ask {
         Ask::Status { name } => status::run(&client, &view, name.as_deref()).await,
         Ask::Incidents { id, service, limit } => incidents::run(&client, &view, *id, service.as_deref(), *limit).await,
         Ask::Restart { name } => operator::restart(&client, &view, name).await,
         Ask::Pause { name, duration } => operator::pause(&client, &view, name, *duration).await,
         Ask::Resume { name } => operator::resume(&client, &view, name).await,
+        Ask::Silence { command } => silence::run(&client, &view, command).await,
+        Ask::Ack { id, text } => silence::acknowledge(&client, &view, *id, text).await,
         Ask::Reload => reload::run(&client, &view).await,
+    }
+}
+
+fn view(cli: &Cli) -> View {
+    View {
+        json: cli.json,
+        paint: Paint::for_stdout(),
+        zone: TimeZone::system(),
     }
 }
 

@@ -27,16 +27,18 @@ pub(super) fn run(args: &SimulateArgs, json: bool) -> Exit {
             Exit::Ok => Exit::No,
             exit => exit,
         },
-        Err(why) => {
-            // Of several problems each has a line of its own.
-            let mut lines = why.lines();
-            let exit = fail(Exit::Usage, lines.next().unwrap_or_default());
-            for line in lines {
-                let _ = writeln!(io::stderr(), "{}", crate::telemetry::printable(line));
-            }
-            exit
-        }
+        Err(why) => wrong_usage(&why),
     }
+}
+
+/// Says what is wrong; of several problems each has a line of its own.
+pub(super) fn wrong_usage(why: &str) -> Exit {
+    let mut lines = why.lines();
+    let exit = fail(Exit::Usage, lines.next().unwrap_or_default());
+    for line in lines {
+        let _ = writeln!(io::stderr(), "{}", crate::telemetry::printable(line));
+    }
+    exit
 }
 
 /// Plays the scenario that is asked for, or lists or prints what there is; or says what is wrong.
@@ -91,7 +93,7 @@ fn source(name: &str) -> Result<(String, String), String> {
 }
 
 /// What a configuration says. The environment is left out: the same files give the same answer everywhere.
-fn policies(path: &Path) -> Result<Policies, String> {
+pub(super) fn policies(path: &Path) -> Result<Policies, String> {
     config::read_text(path).map_err(|reason| format!("{}: {reason}", path.display()))?;
     let loaded = config::load(path, []).map_err(|errors| format!("wrong policy\n{errors}"))?;
     Ok(Policies::from(&loaded.settings))

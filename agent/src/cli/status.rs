@@ -79,6 +79,15 @@ pub(super) fn one(service: &ServiceStatus, paint: Paint, zone: &TimeZone) -> Str
     if let Some(hold) = &service.hold {
         row("held", (Tone::Warn, hold.text.clone()));
     }
+    if let Some(flapping) = &service.flapping {
+        let text = format!(
+            "went down {} times since {}; messages wait until it has been stable for {}",
+            flapping.incidents,
+            moment(flapping.since, zone),
+            span(flapping.stable_seconds),
+        );
+        row("flapping", (Tone::Warn, text));
+    }
     for maintenance in &service.maintenance {
         let until = maintenance
             .until
@@ -100,8 +109,24 @@ pub(super) fn one(service: &ServiceStatus, paint: Paint, zone: &TimeZone) -> Str
     row("attempts left", (Tone::Plain, service.attempts_left.to_string()));
     row("recoveries", (Tone::Plain, service.recoveries_total.to_string()));
     row("mode", (Tone::Plain, service.mode.as_str().to_owned()));
+    if let Some(observed) = &service.observed {
+        let text = format!(
+            "would have restarted {}, right {}",
+            times(observed.would_have_restarted),
+            times(observed.right)
+        );
+        row("observed", (Tone::Plain, text));
+    }
     out.push_str(&table.render(paint));
     out
+}
+
+/// `3 times`.
+fn times(count: u64) -> String {
+    match count {
+        1 => "1 time".to_owned(),
+        count => format!("{count} times"),
+    }
 }
 
 /// What the last probe found, and how long ago.
@@ -132,6 +157,7 @@ fn verdict(probe: &ProbeStatus) -> String {
 fn awaited(service: &ServiceStatus) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(service.hold.as_ref().map(|hold| hold.text.clone()));
+    parts.extend(service.flapping.as_ref().map(|_| "flapping".to_owned()));
     parts.extend(service.maintenance.iter().map(|maintenance| left(maintenance, service)));
     parts.extend(service.waiting.first().map(wait));
     parts.extend(service.incident.map(|incident| format!("incident {incident}")));

@@ -10,13 +10,13 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::server::api::{
-    ActionEntry, HoldStatus, IncidentDetail, IncidentSummary, MessageEntry, ModeWord, ProbeStatus, ReloadResponse,
-    ServiceStatus, StatusResponse, TimelineEntry, Waiting,
+    ActionEntry, FlappingStatus, HoldStatus, IncidentDetail, IncidentSummary, MessageEntry, ModeWord, ObservedStatus,
+    ProbeStatus, ReloadResponse, ServiceStatus, StatusResponse, TimelineEntry, Waiting,
 };
-use crate::server::{self, Access, ControlRequest, ControlSocket, ServerInfo};
+use crate::server::{self, Access, ControlRequest, ControlSocket, ServerInfo, api};
 
 use super::paint::Paint;
-use super::{ClientError, Exit, View, incidents, operator, reload, status};
+use super::{ClientError, Exit, View, health, incidents, operator, reload, status};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -45,6 +45,8 @@ fn service(name: &str, state: &str) -> ServiceStatus {
         incident: None,
         attempts_left: 5,
         recoveries_total: 0,
+        observed: None,
+        flapping: None,
     }
 }
 
@@ -124,11 +126,13 @@ fn detail() -> IncidentDetail {
         id: format!("msg_3_1_{receiver}"),
         receiver: receiver.to_owned(),
         kind: "healed".to_owned(),
+        severity: "info".to_owned(),
         state: state.to_owned(),
         attempts,
         last_error: last_error.map(str::to_owned),
     };
     IncidentDetail {
+        cause_facts: serde_json::Value::Null,
         summary: summary(),
         timeline: vec![
             entry("2026-03-01T11:58:20.123Z", "died", "killed by signal KILL"),
@@ -142,6 +146,7 @@ fn detail() -> IncidentDetail {
             started_at: at("2026-03-01T11:58:20.125Z"),
             ended_at: Some(at("2026-03-01T11:58:20.425Z")),
             result: Some("carried out".to_owned()),
+            helped: None,
         }],
         messages: vec![
             message("team", "delivered", 1, None),
@@ -189,6 +194,38 @@ fn status_tells_one_service_in_full() {
          \x20 attempts left  2\n\
          \x20 recoveries     7\n\
          \x20 mode           heal\n"
+    );
+}
+
+#[test]
+fn status_says_that_messages_are_withheld() {
+    let flapping = ServiceStatus {
+        flapping: Some(FlappingStatus {
+            since: at("2026-03-01T11:58:20Z"),
+            incidents: 7,
+            stable_seconds: 600.0,
+        }),
+        ..service("shop", "healthy")
+    };
+    let text = status::one(&flapping, plain(), &zone());
+    let line = "  flapping       went down 7 times since 2026-03-01 12:58:20 +01:00; messages wait until it has been stable for 10m";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
+fn status_tells_what_would_have_been_done() {
+    let observed = ServiceStatus {
+        mode: ModeWord::Observe,
+        observed: Some(ObservedStatus {
+            would_have_restarted: 3,
+            right: 1,
+        }),
+        ..service("shop", "healthy")
+    };
+    let text = status::one(&observed, plain(), &zone());
+    assert!(
+        text.ends_with("  observed       would have restarted 3 times, right 1 time\n"),
+        "{text}"
     );
 }
 
@@ -271,6 +308,7 @@ fn an_incident_is_told_from_beginning_to_end() {
 #[test]
 fn an_open_incident_has_no_empty_sections() {
     let open = IncidentDetail {
+        cause_facts: serde_json::Value::Null,
         summary: IncidentSummary {
             closed_at: None,
             resolution: None,
@@ -303,7 +341,7 @@ async fn serve(socket: &Path) -> mpsc::UnboundedReceiver<OperatorRequest> {
         while let Some(request) = requests.recv().await {
             match request {
                 // Dropping the reply is an answer too.
-                ControlRequest::Status { .. } => {}
+                ControlRequest::Status { .. } | ControlRequest::Alerts(_) => {}
                 ControlRequest::Operator {
                     service,
                     request,
@@ -329,6 +367,10 @@ async fn serve(socket: &Path) -> mpsc::UnboundedReceiver<OperatorRequest> {
                 ControlRequest::Incidents { query, reply } => {
                     let wanted = query.service.as_deref() == Some("a&b") && query.limit == 7;
                     drop(reply.send(Ok(if wanted { vec![summary()] } else { vec![] })));
+                }
+                ControlRequest::Queue { reply, .. } => {
+                    let (receivers, messages) = (vec![], vec![]);
+                    drop(reply.send(Ok(api::QueueResponse { receivers, messages })));
                 }
                 ControlRequest::Incident { id, reply } => drop(reply.send(Ok((id == IncidentId(3)).then(detail)))),
             }
@@ -417,4 +459,24 @@ async fn without_an_agent_the_reader_is_told_how_to_start_one() {
             format!("no agent is listening on `{place}`; start it with `systemctl start sentinel` or `sentinel run`")
         );
     }
+}
+
+#[tokio::test]
+async fn an_agent_that_stands_still_is_not_healthy() {
+    let directory = tempfile::tempdir().unwrap();
+    let limit = Duration::from_millis(50);
+    let asked = async |socket: &Path| {
+        let client = super::Client::new(socket).unwrap();
+        health::run(&client, &view(false), limit).await.unwrap_err()
+    };
+    // Its loop does not take requests any more.
+    let ending = directory.path().join("ending.sock");
+    let _operators = serve(&ending).await;
+    assert_eq!(asked(&ending).await, "the agent is stopping");
+    // Not even its server does.
+    let silent = directory.path().join("silent.sock");
+    let _listener = tokio::net::UnixListener::bind(&silent).unwrap();
+    assert_eq!(asked(&silent).await, "the agent did not answer within 50ms");
+    let missing = directory.path().join("missing.sock");
+    assert!(asked(&missing).await.starts_with("no agent is listening on"));
 }

@@ -93,7 +93,7 @@ fn variables(env: impl IntoIterator<Item = (String, String)>, findings: &mut Fin
 }
 
 /// What the value at `path` may be; `None` when there is no such key.
-fn kind_at(path: &[&str]) -> Option<&'static Kind> {
+pub(super) fn kind_at(path: &[&str]) -> Option<&'static Kind> {
     let mut names = path.iter();
     let mut kind = &ROOT.key(names.next()?)?.kind;
     while let Some(name) = names.next() {
@@ -108,11 +108,15 @@ fn kind_at(path: &[&str]) -> Option<&'static Kind> {
 }
 
 /// Reads text as what `kind` wants. What cannot be read so stays text, and the check says what is wrong with that.
-fn parse<'a>(kind: Option<&Kind>, text: &'a str) -> DeValue<'a> {
+pub(super) fn parse<'a>(kind: Option<&Kind>, text: &'a str) -> DeValue<'a> {
     let toml = || DeValue::parse(text).ok().map(Spanned::into_inner);
     let parsed = match kind {
         Some(Kind::Bool | Kind::Integer { .. } | Kind::Share { .. } | Kind::Json) => toml(),
-        Some(Kind::List { .. } | Kind::OneOrMore { .. }) if text.trim_start().starts_with('[') => toml(),
+        Some(Kind::List { .. } | Kind::OneOrMore { .. } | Kind::Tables { .. })
+            if text.trim_start().starts_with('[') =>
+        {
+            toml()
+        }
         Some(Kind::List { .. } | Kind::OneOrMore { .. }) => {
             let mut items = DeArray::new();
             for item in text.split(',') {

@@ -12,6 +12,8 @@ pub(crate) struct Findings {
     main: Place,
     /// Where each key stands, by its full path.
     places: HashMap<String, Place>,
+    /// How many tables of each list of tables there are so far.
+    listed: HashMap<String, usize>,
     /// Keys whose value could not be used. What follows from their absence is not worth reporting.
     bad: BTreeSet<String>,
     problems: BTreeSet<Problem>,
@@ -25,6 +27,7 @@ impl Findings {
         Self {
             main,
             places: HashMap::new(),
+            listed: HashMap::new(),
             bad: BTreeSet::new(),
             problems: BTreeSet::new(),
             warnings: BTreeSet::new(),
@@ -35,6 +38,13 @@ impl Findings {
     /// Notes where a value stands. A later source overrides an earlier one.
     pub(super) fn value_stands(&mut self, key: &str, place: Place) {
         self.places.insert(key.to_owned(), place);
+    }
+
+    /// The place, from 0, of one more table of the list `key` among those of all sources.
+    pub(super) fn next_of(&mut self, key: &str) -> usize {
+        let listed = self.listed.entry(key.to_owned()).or_default();
+        *listed += 1;
+        *listed - 1
     }
 
     /// Notes where a table begins. Several sources add to one table; it is known by the first.

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use sentinel_engine::{Mode, OnCleanExit, Settle, Severity};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use super::alertmanager::AlertmanagerInput;
+use super::email::EmailInput;
 use super::rules;
+use super::secret::Secret;
 use super::settings::LogFormat;
 
 #[derive(Debug, Default, Deserialize)]
@@ -24,6 +26,7 @@ pub(super) struct Inputs {
     pub(super) alerts: AlertsInput,
     pub(super) recovery: HostInput,
     pub(super) maintenance: BTreeMap<String, MaintenanceInput>,
+    pub(super) heartbeat: Option<HeartbeatInput>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -32,6 +35,7 @@ pub(super) struct AgentInput {
     pub(super) name: Option<String>,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) control_socket: Option<PathBuf>,
+    pub(super) docker: Option<String>,
     #[serde(deserialize_with = "log_format")]
     pub(super) log: LogFormat,
     pub(super) emoji: bool,
@@ -44,6 +48,8 @@ pub(super) struct AgentInput {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ServiceInput {
     pub(super) unit: Option<String>,
+    pub(super) container: Option<String>,
+    pub(super) compose: Option<String>,
     pub(super) process: Option<ProcessInput>,
     pub(super) http: Option<HttpInput>,
     pub(super) tcp: Option<String>,
@@ -138,17 +144,53 @@ pub(super) struct HttpInput {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ReceiverInput {
+    pub(super) slack: Option<SlackInput>,
     pub(super) webhook: Option<WebhookInput>,
+    pub(super) command: Option<CommandInput>,
+    pub(super) email: Option<EmailInput>,
+    pub(super) alertmanager: Option<AlertmanagerInput>,
+    pub(super) template: Option<String>,
+    pub(super) template_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct SlackInput {
+    pub(super) webhook_url: Option<Secret>,
+    pub(super) webhook_url_file: Option<PathBuf>,
+    pub(super) token: Option<Secret>,
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) channel: Option<String>,
+    pub(super) api_url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CommandInput {
+    pub(super) argv: Option<Vec<String>>,
+    pub(super) env: BTreeMap<String, Secret>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct HeartbeatInput {
+    pub(super) url: Option<Secret>,
+    pub(super) url_file: Option<PathBuf>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) interval: Option<Duration>,
+    pub(super) fail_url: Option<Secret>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct WebhookInput {
-    pub(super) url: Option<SecretString>,
+    pub(super) url: Option<Secret>,
     pub(super) url_file: Option<PathBuf>,
-    pub(super) secret: Option<SecretString>,
+    pub(super) secret: Vec<Secret>,
     pub(super) secret_file: Option<PathBuf>,
-    pub(super) headers: BTreeMap<String, SecretString>,
+    pub(super) headers: BTreeMap<String, Secret>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -157,6 +199,46 @@ pub(super) struct AlertsInput {
     pub(super) receivers: Option<Vec<String>>,
     #[serde(deserialize_with = "duration")]
     pub(super) notify_after: Option<Duration>,
+    pub(super) time_zone: Option<String>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) group_wait: Option<Duration>,
+    pub(super) repeat_interval: Option<Repeat>,
+    /// By their place among all sources.
+    pub(super) routes: BTreeMap<String, RouteInput>,
+    pub(super) escalations: BTreeMap<String, EscalationInput>,
+}
+
+/// `"off"` or a duration.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Repeat(pub(super) Option<Duration>);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RouteInput {
+    #[serde(rename = "match")]
+    pub(super) matches: MatchInput,
+    pub(super) receivers: Option<Vec<String>>,
+    #[serde(rename = "continue")]
+    pub(super) go_on: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct EscalationInput {
+    #[serde(rename = "match")]
+    pub(super) matches: MatchInput,
+    #[serde(deserialize_with = "duration")]
+    pub(super) after: Option<Duration>,
+    pub(super) receivers: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct MatchInput {
+    pub(super) service: Option<Vec<String>>,
+    pub(super) severity: Option<Vec<Severity>>,
+    pub(super) kind: Option<Vec<String>>,
+    pub(super) label: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -213,9 +295,20 @@ impl RecoveryInput {
     }
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
     rules::parse_duration(&text).map(Some).map_err(D::Error::custom)
+}
+
+impl<'de> Deserialize<'de> for Repeat {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "off" => Ok(Self(None)),
+            text => rules::parse_duration(text)
+                .map(|duration| Self(Some(duration)))
+                .map_err(D::Error::custom),
+        }
+    }
 }
 
 fn settle<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Settle>, D::Error> {

@@ -2,11 +2,18 @@
 //!
 //! What is not here is an unknown key. Checks, suggestions and the documentation of the keys come from this table.
 
+mod alertmanager;
+mod email;
+
 use std::time::Duration;
 
 use super::rules;
 use super::schema::{Bounds, Key, Kind, Section};
 use super::validate::DAYS;
+
+mod alerts;
+
+use alerts::ALERTS;
 
 /// At most this many services: what one host is measured to carry.
 pub const MAX_SERVICES: usize = 10_000;
@@ -16,6 +23,9 @@ pub const MAX_RECEIVERS: usize = 100;
 const MAX_WINDOWS: usize = 100;
 /// At most this many entries in a list or small table: more is a mistake.
 const MAX_ENTRIES: usize = 256;
+
+/// At most this many signing secrets: the old one and the new one, and some to spare.
+const MAX_SIGNING: usize = 8;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const TENTH: Duration = Duration::from_millis(100);
@@ -30,13 +40,7 @@ const fn bounds(min: Duration, max: Duration) -> Bounds {
 }
 
 /// Keys that a later version brings. They are real, so a guess at the nearest word would mislead.
-const NOT_YET: &[(&str, &[&str])] = &[
-    ("", &["heartbeat"]),
-    ("agent", &["listen", "public"]),
-    ("services.NAME", &["container", "compose"]),
-    ("receivers.NAME", &["slack", "email", "alertmanager", "command"]),
-    ("alerts", &["group_wait", "repeat_interval", "routes"]),
-];
+const NOT_YET: &[(&str, &[&str])] = &[("agent", &["listen", "public"])];
 
 /// Whether a later version brings this key.
 pub(super) fn is_not_yet(section: &Section, name: &str) -> bool {
@@ -48,6 +52,14 @@ pub(super) fn is_not_yet(section: &Section, name: &str) -> bool {
 const PATH: Kind = Kind::Text {
     what: "an absolute path",
     rule: rules::absolute_path,
+};
+const SECRET_FILE: Kind = Kind::Text {
+    what: "an absolute path, or \"credential:NAME\"",
+    rule: rules::secret_file,
+};
+const SECRET: Kind = Kind::Text {
+    what: "text",
+    rule: rules::secret,
 };
 const URL: Kind = Kind::Text {
     what: "a URL",
@@ -68,6 +80,10 @@ const COMMAND: Kind = Kind::List {
 const UNIT_PATTERN: Kind = Kind::Text {
     what: "the name of a unit, or a pattern",
     rule: |text| rules::unit_pattern(text).map(drop),
+};
+const ZONE: Kind = Kind::Text {
+    what: "a time zone such as \"Europe/Berlin\"",
+    rule: |text| rules::zone(text).map(drop),
 };
 const MODE: Kind = Kind::Word(&["heal", "observe"]);
 const HEADER: Kind = Kind::Text {
@@ -140,6 +156,15 @@ pub static ROOT: Section = Section {
             doc: "Who is told, and when",
         },
         Key {
+            name: "heartbeat",
+            kind: Kind::Table {
+                section: &HEARTBEAT,
+                short: Some("url"),
+            },
+            default: "",
+            doc: "Who is to notice when this agent is gone",
+        },
+        Key {
             name: "maintenance",
             kind: Kind::Named {
                 section: &MAINTENANCE,
@@ -178,6 +203,15 @@ static AGENT: Section = Section {
             },
             default: "/run/sentinel/control.sock",
             doc: "The socket through which commands reach the agent",
+        },
+        Key {
+            name: "docker",
+            kind: Kind::Text {
+                what: "an address",
+                rule: |text| rules::docker(text).map(drop),
+            },
+            default: "unix:///var/run/docker.sock",
+            doc: "The Docker Engine, as `unix:///PATH` or `tcp://HOST:PORT` (a filtering proxy)",
         },
         Key {
             name: "log",
@@ -223,6 +257,24 @@ const OWN: &[Key] = &[
         },
         default: "",
         doc: "The systemd service that runs it; `.service` may be left out",
+    },
+    Key {
+        name: "container",
+        kind: Kind::Text {
+            what: "the name of a container",
+            rule: rules::container,
+        },
+        default: "",
+        doc: "The Docker container that runs it",
+    },
+    Key {
+        name: "compose",
+        kind: Kind::Text {
+            what: "text such as \"shop/web\"",
+            rule: |text| rules::compose(text).map(drop),
+        },
+        default: "",
+        doc: "The Compose service that runs it, as PROJECT/SERVICE; all of its containers, or one with PROJECT/SERVICE/NUMBER",
     },
     Key {
         name: "process",
@@ -597,15 +649,143 @@ static HTTP: Section = Section {
 static RECEIVER: Section = Section {
     path: "receivers.NAME",
     doc: "Where messages go",
-    keys: &[&[Key {
-        name: "webhook",
-        kind: Kind::Table {
-            section: &WEBHOOK,
-            short: None,
+    keys: &[&[
+        Key {
+            name: "slack",
+            kind: Kind::Table {
+                section: &SLACK,
+                short: None,
+            },
+            default: "",
+            doc: "Slack: an incoming webhook, or a bot that keeps each incident in one thread",
         },
-        default: "",
-        doc: "POST a JSON document, signed as in Standard Webhooks when there is a secret",
-    }]],
+        Key {
+            name: "webhook",
+            kind: Kind::Table {
+                section: &WEBHOOK,
+                short: None,
+            },
+            default: "",
+            doc: "POST a JSON document, signed as in Standard Webhooks when there is a secret",
+        },
+        Key {
+            name: "email",
+            kind: Kind::Table {
+                section: &email::EMAIL,
+                short: None,
+            },
+            default: "",
+            doc: "Send mail through a server",
+        },
+        Key {
+            name: "alertmanager",
+            kind: Kind::Table {
+                section: &alertmanager::ALERTMANAGER,
+                short: None,
+            },
+            default: "",
+            doc: "Tell the replicas of a Prometheus Alertmanager what fires",
+        },
+        Key {
+            name: "command",
+            kind: Kind::Table {
+                section: &COMMAND_RECEIVER,
+                short: None,
+            },
+            default: "",
+            doc: "Run a program with the message as JSON on stdin and `SENTINEL_*` in its environment",
+        },
+        Key {
+            name: "template",
+            kind: Kind::Text {
+                what: "text",
+                rule: rules::template,
+            },
+            default: "the built-in text",
+            doc: "Other words, as a Jinja template: its first line is the title, the rest the body; of a webhook all of it",
+        },
+        Key {
+            name: "template_file",
+            kind: PATH,
+            default: "",
+            doc: "A file that holds the template",
+        },
+    ]],
+};
+
+static SLACK: Section = Section {
+    path: "receivers.NAME.slack",
+    doc: "Either `webhook_url`, or `token` and `channel`",
+    keys: &[&[
+        Key {
+            name: "webhook_url",
+            kind: URL,
+            default: "",
+            doc: "The URL of an incoming webhook",
+        },
+        Key {
+            name: "webhook_url_file",
+            kind: SECRET_FILE,
+            default: "",
+            doc: "A file that holds the URL",
+        },
+        Key {
+            name: "token",
+            kind: SECRET,
+            default: "",
+            doc: "The token of a bot with the scope `chat:write`",
+        },
+        Key {
+            name: "token_file",
+            kind: SECRET_FILE,
+            default: "",
+            doc: "A file that holds the token",
+        },
+        Key {
+            name: "channel",
+            kind: Kind::Text {
+                what: "text",
+                rule: rules::label_value,
+            },
+            default: "",
+            doc: "Where the bot writes: the channel's ID, or its name; the bot must be a member",
+        },
+        Key {
+            name: "api_url",
+            kind: URL,
+            default: "https://slack.com/api/",
+            doc: "Where the bot finds Slack, such as https://slack-gov.com/api/",
+        },
+    ]],
+};
+
+static COMMAND_RECEIVER: Section = Section {
+    path: "receivers.NAME.command",
+    doc: "A program that takes the message on",
+    keys: &[&[
+        Key {
+            name: "argv",
+            kind: COMMAND,
+            default: "",
+            doc: "The program, given by its absolute path, with arguments and no shell. Required",
+        },
+        Key {
+            name: "env",
+            kind: Kind::Map {
+                key: rules::variable_name,
+                of: &ARGUMENT,
+                max: MAX_ENTRIES,
+            },
+            default: "{}",
+            doc: "Variables for its environment; their values are never shown, unlike arguments, which everybody may read",
+        },
+        Key {
+            name: "timeout",
+            kind: Kind::Duration(bounds(TENTH, Duration::from_secs(30))),
+            default: "15s",
+            doc: "Killed, with its children, after this",
+        },
+    ]],
 };
 
 static WEBHOOK: Section = Section {
@@ -620,24 +800,24 @@ static WEBHOOK: Section = Section {
         },
         Key {
             name: "url_file",
-            kind: PATH,
+            kind: SECRET_FILE,
             default: "",
             doc: "A file that holds the URL",
         },
         Key {
             name: "secret",
-            kind: Kind::Text {
-                what: "text",
-                rule: rules::secret,
+            kind: Kind::OneOrMore {
+                of: &SECRET,
+                max: MAX_SIGNING,
             },
             default: "",
-            doc: "Signs messages: `whsec_` and base64 of 24 to 64 bytes, or any text",
+            doc: "Signs messages: `whsec_` and base64 of 24 to 64 bytes, or any text; of several each signs, so that they can be rotated",
         },
         Key {
             name: "secret_file",
-            kind: PATH,
+            kind: SECRET_FILE,
             default: "",
-            doc: "A file that holds the secret",
+            doc: "A file that holds the secret, or several, a line each",
         },
         Key {
             name: "headers",
@@ -648,24 +828,33 @@ static WEBHOOK: Section = Section {
     ]],
 };
 
-static ALERTS: Section = Section {
-    path: "alerts",
-    doc: "Who is told, and when",
+static HEARTBEAT: Section = Section {
+    path: "heartbeat",
+    doc: "A dead man's switch: whoever is asked here raises the alarm when nobody asks any more",
     keys: &[&[
         Key {
-            name: "receivers",
-            kind: Kind::List {
-                of: &NAME,
-                max: MAX_RECEIVERS,
-            },
-            default: "all",
-            doc: "Receivers of every message",
+            name: "url",
+            kind: URL,
+            default: "",
+            doc: "Asked by GET while all is well. Either this or `url_file` is required",
         },
         Key {
-            name: "notify_after",
-            kind: Kind::Duration(bounds(Duration::ZERO, DAY)),
-            default: "30s",
-            doc: "An outage healed within this time is told once, as information",
+            name: "url_file",
+            kind: SECRET_FILE,
+            default: "",
+            doc: "A file that holds the URL",
+        },
+        Key {
+            name: "interval",
+            kind: Kind::Duration(bounds(SECOND, DAY)),
+            default: "60s",
+            doc: "How often; let the other side wait for three times as long",
+        },
+        Key {
+            name: "fail_url",
+            kind: URL,
+            default: "`url` with /fail",
+            doc: "Asked instead while the agent is not well: it sees no units, its store cannot be written, or messages wait",
         },
     ]],
 };
@@ -720,10 +909,7 @@ static MAINTENANCE: Section = Section {
         },
         Key {
             name: "zone",
-            kind: Kind::Text {
-                what: "a time zone such as \"Europe/Berlin\"",
-                rule: |text| rules::zone(text).map(drop),
-            },
+            kind: ZONE,
             default: "the host's",
             doc: "Whose clocks count",
         },

@@ -181,6 +181,9 @@ impl Checker<'_> {
                 );
                 Some(values.into())
             }
+            (Kind::Tables { section, max }, DeValue::Array(items)) => {
+                self.list_of_tables(section, *max, at, value.span(), items)
+            }
             (Kind::Named { section, max }, DeValue::Table(table)) => {
                 self.named(*max, at, value.span(), table)?;
                 Some(self.tables(section, at, table).into())
@@ -214,6 +217,37 @@ impl Checker<'_> {
             let at = format!("{at}[{index}]");
             self.findings.value_stands(&at, (self.place)(item.span()));
             values.extend(self.value(of, &at, item));
+        }
+        Some(values.into())
+    }
+
+    /// `[[alerts.routes]]` and the like. Merging would let a later list replace an earlier one; tables that are named by
+    /// their place among all sources stay beside one another.
+    fn list_of_tables(
+        &mut self,
+        section: &'static Section,
+        max: usize,
+        at: &str,
+        span: Range<usize>,
+        items: &DeArray<'_>,
+    ) -> Option<Value> {
+        let mut values: Map<String, Value> = Map::new();
+        for item in items {
+            let place = (self.place)(item.span());
+            let number = self.findings.next_of(at);
+            if number >= max {
+                self.findings
+                    .wrong_at((self.place)(span), at, format!("holds more than {max} entries"), None);
+                return None;
+            }
+            let at = format!("{at}[{number}]");
+            self.findings.value_stands(&at, place.clone());
+            let Some(table) = item.get_ref().as_table() else {
+                let message = format!("expected a table [[{}]], found {}", section.path, spell(item.get_ref()));
+                self.findings.wrong_at(place, &at, message, None);
+                continue;
+            };
+            values.insert(format!("{number:06}"), self.section(section, &at, table).into());
         }
         Some(values.into())
     }

@@ -6,12 +6,15 @@
 //! read into `inputs`, and `validate` turns those into [`Settings`]. Problems are collected all the way, and reported
 //! together.
 
+mod alertmanager;
 mod document;
+mod email;
 mod environment;
 mod files;
 mod findings;
 mod inputs;
 mod keys;
+mod labels;
 mod layer;
 mod lines;
 mod pattern;
@@ -32,19 +35,24 @@ use serde::de::DeserializeOwned;
 use self::inputs::Inputs;
 use self::layer::Layer;
 
+pub use alertmanager::{AlertmanagerSettings, HttpLogin};
 pub(crate) use document::{document, read_text};
+pub use email::{EmailSettings, MailLogin, MailSecurity, MailServer};
 pub use environment::environment;
 pub(crate) use findings::{Findings, join};
 pub use keys::{MAX_RECEIVERS, MAX_SERVICES, ROOT};
+pub use labels::LabelProblem;
+pub(crate) use labels::{quote, service_keys};
 pub use pattern::matches;
 pub use problem::{ConfigErrors, Place, Problem};
-pub(crate) use rules::{name, parse_duration};
+pub(crate) use rules::{alert_pattern, compose, container, label_name, label_value, name, parse_duration, unit};
 pub(crate) use schema::nearest;
 pub use schema::{Bounds, Key, Kind, Rule, Section};
+pub use secret::Secret;
 pub use settings::{
-    AgentSettings, AlertSettings, CommandProbe, HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings,
-    ProbeSettings, ProcessTarget, Reach, ReceiverKind, ReceiverSettings, ServiceSettings, Settings, Target, TcpProbe,
-    WebhookSettings,
+    AgentSettings, AlertSettings, CommandProbe, CommandSettings, ContainerTarget, DockerAddress, HeartbeatSettings,
+    HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings, ProbeSettings, ProcessTarget, Reach, ReceiverKind,
+    ReceiverSettings, ServiceSettings, Settings, SlackSettings, Target, TcpProbe, WebhookSettings,
 };
 
 /// Where the configuration is read from unless told otherwise.

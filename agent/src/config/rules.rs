@@ -8,13 +8,18 @@ use std::time::Duration;
 use humantime::format_duration;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
+use lettre::message::Mailbox;
 use reqwest::header::{HeaderName, HeaderValue};
 use url::{Host, Url};
 
 use super::schema::Bounds;
+use super::settings::{ContainerTarget, DockerAddress};
 
 /// The longest text that is ever meant: addresses, arguments, header values.
 const MAX_TEXT: usize = 4096;
+
+/// The longest template, in bytes. What it makes is bounded where it is used.
+const MAX_TEMPLATE: usize = 16 * 1024;
 
 /// `text` in backticks, fit for one line of a terminal.
 pub(super) fn shown(text: &str) -> String {
@@ -55,6 +60,14 @@ pub(super) fn pattern(text: &str) -> Result<(), String> {
     ))
 }
 
+/// The name of a service, a pattern with `*` and `?`, or the host itself.
+pub(crate) fn alert_pattern(text: &str) -> Result<(), String> {
+    if text == sentinel_engine::HOST {
+        return Ok(());
+    }
+    pattern(text)
+}
+
 /// A time of day, `02:00` or `02:00:30`.
 pub(super) fn time_of_day(text: &str) -> Result<Time, String> {
     Time::strptime("%H:%M", text)
@@ -73,7 +86,7 @@ pub(super) fn zone(text: &str) -> Result<TimeZone, String> {
 }
 
 /// The name of a label, as Prometheus has them but in lower case.
-pub(super) fn label_name(text: &str) -> Result<(), String> {
+pub(crate) fn label_name(text: &str) -> Result<(), String> {
     let mut bytes = text.bytes();
     let first = bytes
         .next()
@@ -108,7 +121,7 @@ pub(super) fn agent_name(text: &str) -> Result<(), String> {
 }
 
 /// The value of a label.
-pub(super) fn label_value(text: &str) -> Result<(), String> {
+pub(crate) fn label_value(text: &str) -> Result<(), String> {
     line(text, 256)
 }
 
@@ -198,6 +211,51 @@ pub(super) fn http_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// A mail server, `smtp://HOST:PORT` or `smtps://HOST:PORT`: its name or address, its port, and whether it is encrypted
+/// from the first byte. The text is not repeated: somebody may have put a password into it.
+pub(super) fn mail_server(text: &str) -> Result<(String, u16, bool), String> {
+    let url = Url::parse(text).map_err(|_| "is not `smtp://HOST:PORT` or `smtps://HOST:PORT`".to_owned())?;
+    let (is_implicit, default) = match url.scheme() {
+        "smtp" => (false, 587),
+        "smtps" => (true, 465),
+        _ => return Err("must begin with `smtp://` or `smtps://`".to_owned()),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("user and password do not belong in it; use `user` and `password_file`".to_owned());
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err("names more than a server".to_owned());
+    }
+    // Only for schemes it knows does the parser look at what the host is.
+    let host = Host::parse(url.host_str().unwrap_or_default()).map_err(|_| "names no possible host".to_owned())?;
+    let host = match host {
+        Host::Domain(name) => name,
+        Host::Ipv4(address) => address.to_string(),
+        Host::Ipv6(address) => address.to_string(),
+    };
+    match url.port() {
+        Some(0) => Err("the port must be 1 to 65535".to_owned()),
+        port => Ok((host, port.unwrap_or(default), is_implicit)),
+    }
+}
+
+/// An address for mail, with or without a name: `ops@example.com`, `Name <ops@example.com>`.
+pub(super) fn mailbox(text: &str) -> Result<Mailbox, String> {
+    let wrong = || {
+        format!(
+            "{} is not an address such as \"ops@example.com\" or \"Name <ops@example.com>\"",
+            shown(text)
+        )
+    };
+    line(text, 320).map_err(|_| wrong())?;
+    let mailbox: Mailbox = text.parse().map_err(|_| wrong())?;
+    // Few servers take others, and none of those that do knows whether the next one does.
+    if !mailbox.email.to_string().is_ascii() {
+        return Err(format!("{} has letters other than ASCII in its address", shown(text)));
+    }
+    Ok(mailbox)
+}
+
 /// `HOST:PORT`, with IPv6 addresses in brackets.
 pub(super) fn host_port(text: &str) -> Result<(), String> {
     let wrong = |reason: &str| Err(format!("{} is not `HOST:PORT`: {reason}", shown(text)));
@@ -272,6 +330,40 @@ pub(super) fn secret(text: &str) -> Result<(), String> {
     argument(text)
 }
 
+/// A file that holds a secret: its path, or `credential:NAME` for one that systemd hands over.
+pub(super) fn secret_file(text: &str) -> Result<(), String> {
+    let Some(name) = text.strip_prefix("credential:") else {
+        return absolute_path(text);
+    };
+    // systemd.exec(5): a credential's name is a file name.
+    let is_name = !name.is_empty() && name.len() <= 255 && !name.contains('/') && !name.starts_with('.');
+    if is_name && !name.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(format!("{} is not the name of a credential", shown(name)))
+}
+
+/// The name of a variable of the environment.
+pub(super) fn variable_name(text: &str) -> Result<(), String> {
+    let mut bytes = text.bytes();
+    let first = bytes
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if first && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && text.len() <= 128 {
+        return Ok(());
+    }
+    Err(format!("{} is not the name of a variable", shown(text)))
+}
+
+/// The text of a template; whether it is one is checked where it stands.
+pub(super) fn template(text: &str) -> Result<(), String> {
+    match text.len() {
+        0 => Err("is empty".to_owned()),
+        1..=MAX_TEMPLATE => Ok(()),
+        _ => Err(format!("is longer than {MAX_TEMPLATE} bytes")),
+    }
+}
+
 /// The kinds of unit systemd knows (systemd.unit(5)).
 const UNIT_KINDS: [&str; 11] = [
     "service",
@@ -288,7 +380,7 @@ const UNIT_KINDS: [&str; 11] = [
 ];
 
 /// The full name of a service unit. Like `systemctl`, takes `nginx` for `nginx.service`.
-pub(super) fn unit(text: &str) -> Result<String, String> {
+pub(crate) fn unit(text: &str) -> Result<String, String> {
     let kind = text
         .rsplit_once('.')
         .map(|(_, kind)| kind)
@@ -338,6 +430,69 @@ pub(super) fn unit_pattern(text: &str) -> Result<String, String> {
         return Err(format!("{} is not the name of a unit, nor a pattern", shown(text)));
     }
     Ok(full)
+}
+
+/// The name of a container, as Docker allows it. Without the slash under which the API lists it.
+pub(crate) fn container(text: &str) -> Result<(), String> {
+    let mut bytes = text.bytes();
+    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let rest = bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    if first && rest && (2..=255).contains(&text.len()) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is not the name of a container: at least two of letters, digits, `_`, `.` and `-`, the first a letter or digit",
+        shown(text)
+    ))
+}
+
+/// A Compose service, or one container of it: `PROJECT/SERVICE`, `PROJECT/SERVICE/NUMBER`.
+pub(crate) fn compose(text: &str) -> Result<ContainerTarget, String> {
+    let legal = |part: &str, first: fn(&u8) -> bool| {
+        let rest = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        part.as_bytes().first().is_some_and(first) && part.bytes().all(rest) && part.len() <= 128
+    };
+    let parts: Vec<&str> = text.split('/').collect();
+    let (project, service, number) = match parts.as_slice() {
+        [project, service] => (*project, *service, None),
+        [project, service, number] => match number.parse::<u32>() {
+            Ok(parsed) if parsed > 0 && !number.starts_with('+') => (*project, *service, Some(parsed)),
+            _ => return Err(format!("{} does not end in the number of a container", shown(text))),
+        },
+        _ => return Err(format!("{} is not `PROJECT/SERVICE`", shown(text))),
+    };
+    // Compose lowers the case of projects, and takes services as they are.
+    if project.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(format!(
+            "{} names no project: Compose writes them in lower case",
+            shown(text)
+        ));
+    }
+    if !legal(project, u8::is_ascii_alphanumeric)
+        || !legal(service, |byte| byte.is_ascii_alphanumeric() || b"_.-".contains(byte))
+    {
+        return Err(format!("{} is not `PROJECT/SERVICE`", shown(text)));
+    }
+    Ok(ContainerTarget::Compose {
+        project: project.to_owned(),
+        service: service.to_owned(),
+        number,
+    })
+}
+
+/// Where a Docker Engine listens.
+pub(super) fn docker(text: &str) -> Result<DockerAddress, String> {
+    if let Some(path) = text.strip_prefix("unix://") {
+        return socket_path(path).map(|()| DockerAddress::Unix(path.into()));
+    }
+    if let Some(address) = text.strip_prefix("tcp://") {
+        let address = address.strip_suffix('/').unwrap_or(address);
+        return host_port(address).map(|()| DockerAddress::Tcp(address.to_owned()));
+    }
+    Err(format!(
+        "{} is neither `unix:///PATH` nor `tcp://HOST:PORT`",
+        shown(text)
+    ))
 }
 
 /// Why the agent may not restart `unit`: it would cut off the branch it sits on.

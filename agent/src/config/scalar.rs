@@ -36,20 +36,24 @@ pub(super) fn scalar(kind: &Kind, value: &DeValue<'_>) -> Result<ValueKind, Wron
             _ => Err(format!("expected {kind}").into()),
         },
         (Kind::AutoOrDuration(_), DeValue::String(text)) if text == "auto" => Ok("auto".into()),
+        (Kind::OffOrDuration(_), DeValue::String(text)) if text == "off" => Ok("off".into()),
         // The commonest slip: a number without unit, meant as seconds.
-        (Kind::Duration(bounds) | Kind::AutoOrDuration(bounds), DeValue::String(text)) => {
-            match rules::duration(text, *bounds) {
-                Ok(_) => Ok(text.as_ref().into()),
-                Err(message) => {
-                    let suggestion = text.parse::<u32>().is_ok().then(|| format!("{text}s"));
-                    Err(Wrong { message, suggestion })
-                }
+        (
+            Kind::Duration(bounds) | Kind::AutoOrDuration(bounds) | Kind::OffOrDuration(bounds),
+            DeValue::String(text),
+        ) => match rules::duration(text, *bounds) {
+            Ok(_) => Ok(text.as_ref().into()),
+            Err(message) => {
+                let suggestion = text.parse::<u32>().is_ok().then(|| format!("{text}s"));
+                Err(Wrong { message, suggestion })
             }
+        },
+        (Kind::Duration(_) | Kind::AutoOrDuration(_) | Kind::OffOrDuration(_), DeValue::Integer(number)) => {
+            Err(Wrong {
+                suggestion: Some(format!("\"{number}s\"")),
+                ..unexpected()
+            })
         }
-        (Kind::Duration(_) | Kind::AutoOrDuration(_), DeValue::Integer(number)) => Err(Wrong {
-            suggestion: Some(format!("\"{number}s\"")),
-            ..unexpected()
-        }),
         (Kind::Word(words), DeValue::String(text)) => {
             if words.contains(&text.as_ref()) {
                 return Ok(text.as_ref().into());

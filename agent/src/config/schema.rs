@@ -53,6 +53,8 @@ pub enum Kind {
     Duration(Bounds),
     /// `"auto"` or a duration within these bounds.
     AutoOrDuration(Bounds),
+    /// `"off"` or a duration within these bounds.
+    OffOrDuration(Bounds),
     /// One of these words.
     Word(&'static [&'static str]),
     /// Text that follows a rule.
@@ -96,6 +98,13 @@ pub enum Kind {
         /// Text alone stands for a table with just this key.
         short: Option<&'static str>,
     },
+    /// A list of tables, `[[...]]`. Those of a later source come after those of the earlier ones.
+    Tables {
+        /// The keys of each.
+        section: &'static Section,
+        /// At most this many.
+        max: usize,
+    },
     /// A table per name.
     Named {
         /// The keys of each.
@@ -128,6 +137,7 @@ impl fmt::Display for Kind {
             Self::Share { max } => write!(f, "a number from 0 to {max}"),
             Self::Duration(_) => f.write_str("a duration such as \"10s\""),
             Self::AutoOrDuration(_) => f.write_str("\"auto\" or a duration such as \"10s\""),
+            Self::OffOrDuration(_) => f.write_str("\"off\" or a duration such as \"4h\""),
             Self::Word(words) => write!(f, "one of {}", quoted_list(words.iter().copied())),
             Self::Text { what, .. } => f.write_str(what),
             Self::Status(_) => f.write_str("a status or a range such as \"200-299\""),
@@ -136,6 +146,7 @@ impl fmt::Display for Kind {
             Self::OneOrMore { of, .. } => write!(f, "{of}, or a list"),
             Self::Map { .. } | Self::Table { short: None, .. } => f.write_str("a table"),
             Self::Table { short: Some(key), .. } => write!(f, "text (the `{key}`) or a table"),
+            Self::Tables { .. } => f.write_str("a list of tables"),
             Self::Named { .. } => f.write_str("a table of named tables"),
         }
     }
@@ -157,6 +168,7 @@ impl Section {
         let below = self.all().filter_map(|key| match &key.kind {
             Kind::Table { section, .. }
             | Kind::Named { section, .. }
+            | Kind::Tables { section, .. }
             | Kind::List {
                 of: Kind::Table { section, .. },
                 ..

@@ -1,20 +1,77 @@
-//! Secrets that stand in files of their own.
+//! Secrets: values that are never shown, and the files they stand in.
 
+use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 
 use super::files::read_limited;
 
 /// Keys and tokens are short; what is larger is the wrong file.
 const MAX_SECRET: u64 = 64 << 10;
 
+/// A value that is never shown. Unlike `SecretString` it can be compared, so that a reload finds what changed.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(SecretString);
+
+impl ExposeSecret<str> for Secret {
+    fn expose_secret(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose_secret() == other.expose_secret()
+    }
+}
+
+impl Eq for Secret {}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Where systemd keeps the credentials of the agent while it runs. Lets `sentinel check`, asked by root, see them too.
+const CREDENTIALS: &str = "/run/credentials/sentinel.service";
+
+/// The file that `*_file` means: a path, or `credential:NAME` for what systemd hands over (`LoadCredential=`,
+/// `LoadCredentialEncrypted=`).
+pub(super) fn resolve(file: &Path) -> Result<PathBuf, String> {
+    let Some(name) = file.to_str().and_then(|file| file.strip_prefix("credential:")) else {
+        return Ok(file.to_owned());
+    };
+    match std::env::var_os("CREDENTIALS_DIRECTORY") {
+        Some(directory) => Ok(Path::new(&directory).join(name)),
+        None if Path::new(CREDENTIALS).is_dir() => Ok(Path::new(CREDENTIALS).join(name)),
+        None => Err(format!(
+            "the credential `{name}` is only there while systemd runs the agent, with `LoadCredential={name}:PATH` in its unit"
+        )),
+    }
+}
+
 /// Reads a secret, without the white space around it.
-pub(super) fn read(path: &Path) -> Result<SecretString, String> {
+pub(super) fn read(path: &Path) -> Result<Secret, String> {
     let shown = path.display();
     let bytes = read_limited(path, MAX_SECRET).map_err(|reason| format!("`{shown}` {reason}"))?;
     let text = str::from_utf8(&bytes)

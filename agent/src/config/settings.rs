@@ -1,15 +1,20 @@
 //! The settings every other part works from: complete, checked, and free of how they were written.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
-use secrecy::{ExposeSecret as _, SecretString};
+use sentinel_engine::alerting::Rules;
 use sentinel_engine::{HostPolicy, Mode, Policy, Service, ServiceName};
 use url::Url;
+
+use super::alertmanager::AlertmanagerSettings;
+use super::email::EmailSettings;
+use super::secret::Secret;
 
 /// Everything the configuration says.
 #[derive(Clone, Debug)]
@@ -28,6 +33,8 @@ pub struct Settings {
     pub alerts: AlertSettings,
     /// `[maintenance.*]`, by name.
     pub maintenance: Vec<MaintenanceSettings>,
+    /// `[heartbeat]`.
+    pub heartbeat: Option<HeartbeatSettings>,
 }
 
 /// `[agent]`: the agent itself.
@@ -39,12 +46,29 @@ pub struct AgentSettings {
     pub state_dir: PathBuf,
     /// The socket of the control commands. Default `/run/sentinel/control.sock`.
     pub control_socket: PathBuf,
+    /// Where the Docker Engine listens. Default `unix:///var/run/docker.sock`.
+    pub docker: DockerAddress,
     /// How to log. Default `auto`.
     pub log: LogFormat,
     /// Write the first words of a line as pictures.
     pub emoji: bool,
     /// `observe` overrides every service.
     pub mode: Mode,
+}
+
+/// Where a Docker Engine listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DockerAddress {
+    /// `unix:///PATH`: its socket.
+    Unix(PathBuf),
+    /// `tcp://HOST:PORT`: a proxy that lets through what the agent needs. Not encrypted, so for a private network.
+    Tcp(String),
+}
+
+impl Default for DockerAddress {
+    fn default() -> Self {
+        Self::Unix(PathBuf::from("/var/run/docker.sock"))
+    }
 }
 
 /// How to log.
@@ -93,6 +117,42 @@ pub enum Target {
     Unit(String),
     /// A process known by its pid file.
     Process(ProcessTarget),
+    /// A Docker container, or those of a Compose service.
+    Container(ContainerTarget),
+}
+
+/// `container = "NAME"` or `compose = "PROJECT/SERVICE"`. Containers come and go under such a name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ContainerTarget {
+    /// The container of this name.
+    Named(String),
+    /// What Compose made for a service: its labels outlive the containers.
+    Compose {
+        /// `com.docker.compose.project`.
+        project: String,
+        /// `com.docker.compose.service`.
+        service: String,
+        /// `com.docker.compose.container-number`; `None` is every one there is.
+        number: Option<u32>,
+    },
+}
+
+impl fmt::Display for ContainerTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::Compose {
+                project,
+                service,
+                number: None,
+            } => write!(f, "{project}/{service}"),
+            Self::Compose {
+                project,
+                service,
+                number: Some(number),
+            } => write!(f, "{project}/{service}/{number}"),
+        }
+    }
 }
 
 /// `process = { ... }`.
@@ -173,47 +233,99 @@ pub struct ReceiverSettings {
     pub name: String,
     /// Where its messages go.
     pub kind: ReceiverKind,
+    /// Whose clocks the times in its messages go by: `[alerts] time_zone`. Default: the host's.
+    pub zone: TimeZone,
+    /// `template`, `template_file`: other words than the built-in ones.
+    pub template: Option<String>,
 }
 
 /// The kinds of receiver.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReceiverKind {
+    /// `slack = { ... }`.
+    Slack(SlackSettings),
+    /// `command = { ... }`.
+    Command(CommandSettings),
     /// `webhook = { ... }`.
     Webhook(WebhookSettings),
+    /// `email = { ... }`.
+    Email(Box<EmailSettings>),
+    /// `alertmanager = { ... }`.
+    Alertmanager(AlertmanagerSettings),
+}
+
+impl ReceiverKind {
+    /// Its key in the configuration.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Slack(_) => "slack",
+            Self::Command(_) => "command",
+            Self::Webhook(_) => "webhook",
+            Self::Email(_) => "email",
+            Self::Alertmanager(_) => "alertmanager",
+        }
+    }
+}
+
+/// `slack = { webhook_url }` or `slack = { token, channel }`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SlackSettings {
+    /// An incoming webhook: each message stands by itself.
+    Webhook {
+        /// Its URL, which is all that it takes to post.
+        url: Secret,
+    },
+    /// A bot: one message per incident, brought up to date, with a thread.
+    Bot {
+        /// Its token.
+        token: Secret,
+        /// Where it writes: a channel's ID or name.
+        channel: String,
+        /// Where its methods are. Default `https://slack.com/api/`.
+        api_url: Url,
+    },
+}
+
+/// `command = { argv, env, timeout }`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommandSettings {
+    /// Program and arguments, no shell.
+    pub argv: Vec<String>,
+    /// For its environment.
+    pub env: BTreeMap<String, Secret>,
+    /// Killed, with its children, after this. Default 15 s.
+    pub timeout: Duration,
+}
+
+/// `[heartbeat]`: who notices when the agent is gone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeartbeatSettings {
+    /// Asked while all is well. Secret, as whoever knows it can keep the alarm silent.
+    pub url: Secret,
+    /// Asked instead while it is not.
+    pub fail_url: Secret,
+    /// How often. Default 60 s.
+    pub interval: Duration,
 }
 
 /// `webhook = { url | url_file, secret | secret_file, headers }`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WebhookSettings {
     /// Where to POST. Secret, as tokens often stand in it.
-    pub url: SecretString,
-    /// Signs messages as in Standard Webhooks; `whsec_` and base64, or raw text.
-    pub secret: Option<SecretString>,
+    pub url: Secret,
+    /// Each signs messages as in Standard Webhooks; `whsec_` and base64, or raw text.
+    pub secrets: Vec<Secret>,
     /// Sent along; secret, as tokens often stand in them.
-    pub headers: BTreeMap<String, SecretString>,
-}
-
-impl PartialEq for WebhookSettings {
-    fn eq(&self, other: &Self) -> bool {
-        let same = |a: &SecretString, b: &SecretString| a.expose_secret() == b.expose_secret();
-        let secrets = match (&self.secret, &other.secret) {
-            (Some(a), Some(b)) => same(a, b),
-            (a, b) => a.is_none() && b.is_none(),
-        };
-        let headers = self.headers.len() == other.headers.len()
-            && self
-                .headers
-                .iter()
-                .all(|(name, value)| other.headers.get(name).is_some_and(|other| same(value, other)));
-        secrets && headers && same(&self.url, &other.url)
-    }
+    pub headers: BTreeMap<String, Secret>,
 }
 
 /// `[alerts]`.
 #[derive(Clone, Debug)]
 pub struct AlertSettings {
-    /// Receivers of every message, by name. Default: all.
+    /// Receivers of every message that no route fits, by name. Default: all.
     pub receivers: Vec<String>,
+    /// Who is told what, `receivers` included.
+    pub rules: Rules,
     /// An outage healed within this time is one info message. Default 30 s; copied into each service's policy.
     pub notify_after: Duration,
 }

@@ -30,7 +30,7 @@ enum Table {
 /// Everything that makes the story take seconds. It is written to the configuration and shown to the reader, so that
 /// nobody takes the demo's times for those of the defaults.
 #[rustfmt::skip] // It is a table.
-pub(super) const QUICK: [Quick; 8] = [
+pub(super) const QUICK: [Quick; 9] = [
     // The hang is found after up to one interval and `fall` timeouts.
     Quick { table: Table::Service, key: "interval", value: "1s", default: "10s" },
     Quick { table: Table::Service, key: "timeout", value: "500ms", default: "3s" },
@@ -45,6 +45,8 @@ pub(super) const QUICK: [Quick; 8] = [
     Quick { table: Table::Host, key: "boot_grace", value: "0s", default: "1m" },
     // Else what is healed within half a minute is one message: `fired` would never be seen.
     Quick { table: Table::Alerts, key: "notify_after", value: "0s", default: "30s" },
+    // One service fails at a time: there is nothing to be told together.
+    Quick { table: Table::Alerts, key: "group_wait", value: "0s", default: "10s" },
 ];
 
 /// What the configuration names.
@@ -197,6 +199,7 @@ webhook = { url = \"http://127.0.0.1:5000/\", secret_file = \"/tmp/x/secret\" }
 
 [alerts]
 notify_after = \"0s\" # by default 30s
+group_wait = \"0s\" # by default 10s
 "
         );
     }

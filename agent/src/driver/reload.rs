@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sentinel_engine::alerting::Rules;
 use sentinel_engine::{HostPolicy, Reload, ServiceName};
 use tokio::sync::oneshot;
 
@@ -18,8 +19,8 @@ pub struct Change {
     pub services: BTreeMap<ServiceName, ServiceHandle>,
     /// The host's name in messages.
     pub host: String,
-    /// Who is told.
-    pub receivers: Vec<String>,
+    /// Who is told what.
+    pub alerts: Rules,
     /// When services are left alone.
     pub maintenance: Vec<MaintenanceSettings>,
     /// Told when all of it is in force: from then on events of new services are understood.
@@ -43,13 +44,15 @@ impl Driver {
             }
         }
         self.engine.set_host_policy(change.recovery);
+        self.replace_rules(change.alerts);
         self.engine.reload(now, change.engine);
         self.services = change.services;
+        self.pulse.keep(|service| self.services.contains_key(service));
+        self.stories.keep(|service| self.services.contains_key(service));
         let names = self.services.keys().cloned().collect();
         self.maintenance.replace(change.maintenance, names);
         self.keep_calendar();
         self.host = change.host;
-        self.receivers = change.receivers;
         self.carry_out().await;
         // Whoever asked for it is gone when the agent is stopping.
         let _ = change.applied.send(());

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
+use super::combined::{self, Trouble};
 use super::error::DeliveryError;
 use super::retry::{Retry, RetryPolicy};
-use super::{Delivered, Receiver};
+use super::{Delivered, Message, Receiver};
 use crate::clock::Clock;
-use crate::store::{Delivery, Next, Store, StoreError, StoreErrorKind};
+use crate::store::{Changed, Combination, Delivery, Next, Notice, Outcome, Store, StoreError, StoreErrorKind};
 
 /// Longest sleep at a time. The runtime's timers stand still while the host is suspended; the engine's time does not.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
@@ -22,124 +24,204 @@ const STORE_GAP: Duration = Duration::from_secs(5);
 ///
 /// Run one of these per receiver, so that a slow or dead one delays nobody else. The receiver is shared with whoever has
 /// to tell that the store itself cannot be written.
-pub async fn run(receiver: Arc<Receiver>, store: Store, clock: Clock, policy: RetryPolicy) {
-    let mut changes = store.outbox_changes();
-    loop {
-        // Seen before looking, so that a message added meanwhile is not missed.
-        changes.mark_unchanged();
-        match store.next_message(receiver.name(), clock.now(), Timestamp::now()).await {
-            Ok(Next::Send(delivery)) => {
-                let result = receiver.deliver(&delivery, Timestamp::now()).await;
-                if record(&receiver, &store, &clock, policy, &delivery, result)
-                    .await
-                    .is_err()
-                {
-                    return;
+pub(super) async fn run(receiver: Arc<Receiver>, store: Store, clock: Clock, policy: RetryPolicy) {
+    let changes = store.outbox_changes();
+    let worker = Worker {
+        receiver,
+        store,
+        clock,
+        policy,
+    };
+    worker.run(changes).await;
+}
+
+struct Worker {
+    receiver: Arc<Receiver>,
+    store: Store,
+    clock: Clock,
+    policy: RetryPolicy,
+}
+
+impl Worker {
+    async fn run(&self, mut changes: watch::Receiver<u64>) {
+        let mut enrolled = false;
+        loop {
+            if !enrolled {
+                enrolled = self.store.enroll(self.receiver.name()).await.is_ok();
+            }
+            // Seen before looking, so that a message added meanwhile is not missed.
+            changes.mark_unchanged();
+            match self.turn().await {
+                Ok(None) => {}
+                Ok(Some(sleep)) => {
+                    tokio::select! {
+                        () = tokio::time::sleep(sleep.min(SLEEP_MAX)) => {}
+                        // Cannot fail: the worker holds a store.
+                        _ = changes.changed() => {}
+                    }
+                }
+                Err(error) if error.kind() == StoreErrorKind::Closed => return,
+                Err(error) => {
+                    tracing::warn!(
+                        receiver = self.receiver.name(),
+                        error = &error as &dyn std::error::Error,
+                        "failed to work on the outbox"
+                    );
+                    tokio::time::sleep(STORE_GAP).await;
                 }
             }
-            // What is added meanwhile waits behind the one that waits.
-            Ok(Next::Wait(until)) => tokio::time::sleep(until.since(clock.now()).min(SLEEP_MAX)).await,
-            // Cannot fail: this function holds a store.
-            Ok(Next::Idle) => drop(changes.changed().await),
-            Err(error) if error.kind() == StoreErrorKind::Closed => return,
+        }
+    }
+
+    /// Does what is next. Answers how long nothing is; `None` to look again at once.
+    async fn turn(&self) -> Result<Option<Duration>, StoreError> {
+        let name = self.receiver.name();
+        match self
+            .store
+            .next_message(name, self.clock.now(), Timestamp::now())
+            .await?
+        {
+            Next::Send(delivery) => self.send(&delivery).await.map(|()| None),
+            Next::Combine(combination) => self.combine(*combination).await.map(|()| None),
+            Next::Wait(until) => Ok(Some(until.since(self.clock.now()))),
+            Next::Idle => Ok(Some(SLEEP_MAX)),
+        }
+    }
+
+    async fn combine(&self, combination: Combination) -> Result<(), StoreError> {
+        let wall = Timestamp::now();
+        let message = combined::compose(&combination, wall);
+        let (kind, messages) = (message.kind.as_str(), combination.parts.len());
+        tracing::debug!(receiver = self.receiver.name(), kind, messages, "messages are combined");
+        let (payload, severity) = (message.payload(), message.data.severity);
+        let now = self.clock.now();
+        self.store.combine(combination, payload, severity, now, wall).await
+    }
+
+    async fn send(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        let result = self.receiver.deliver(delivery, Timestamp::now()).await;
+        let outcome = self.judge(delivery, result);
+        let changed = self.record(delivery, &outcome).await?;
+        let error = match &outcome {
+            Outcome::Delivered(_) => "",
+            Outcome::Postponed { error, .. } | Outcome::Dead(error) => error,
+        };
+        self.say(&changed, error);
+        self.tell_others(&changed, error).await
+    }
+
+    /// Decides what an attempt means, and says so in the log.
+    fn judge(&self, delivery: &Delivery, result: Result<Delivered, DeliveryError>) -> Outcome {
+        // Not `message`: that is the line itself.
+        let (receiver, id, attempt) = (self.receiver.name(), delivery.event.as_str(), delivery.attempt);
+        let incident = delivery.incident.0;
+        match result {
+            Ok(delivered) => {
+                tracing::debug!(receiver, id, incident, attempt, "message delivered");
+                Outcome::Delivered(delivered.reference)
+            }
+            Err(error) if error.retry() == Retry::Never => {
+                tracing::error!(receiver, id, incident, attempt, %error, "message refused for good");
+                Outcome::Dead(error.to_string())
+            }
             Err(error) => {
-                tracing::warn!(
-                    receiver = receiver.name(),
-                    error = &error as &dyn std::error::Error,
-                    "failed to read the outbox"
-                );
-                tokio::time::sleep(STORE_GAP).await;
+                let age = self.clock.now().since(delivery.created);
+                let gap = self.policy.gap(attempt, age, id, error.retry_after());
+                // Said once per message: a receiver that is down for a day must not fill the log.
+                if attempt == 1 {
+                    tracing::warn!(receiver, id, incident, %error, "message not delivered; trying again");
+                } else {
+                    tracing::debug!(receiver, id, incident, attempt, %error, gap_s = gap.as_secs_f64(), "message not delivered");
+                }
+                Outcome::Postponed {
+                    error: error.to_string(),
+                    ambiguous: error.is_ambiguous(),
+                    gap,
+                    wish: error.retry_after(),
+                }
             }
         }
     }
-}
 
-/// Records what became of a message. While the store cannot be written this waits, for sending the message again would
-/// be worse than sending the next one later. Fails only when the store is closed.
-async fn record(
-    receiver: &Receiver,
-    store: &Store,
-    clock: &Clock,
-    policy: RetryPolicy,
-    delivery: &Delivery,
-    result: Result<Delivered, DeliveryError>,
-) -> Result<(), StoreError> {
-    let outcome = judge(receiver, clock, policy, delivery, result);
-    loop {
-        match write(store, delivery.row, &outcome).await {
-            Ok(()) => return Ok(()),
-            Err(error) if error.kind() == StoreErrorKind::Closed => return Err(error),
-            Err(error) => {
-                tracing::warn!(
-                    receiver = receiver.name(),
-                    message = delivery.event,
-                    error = &error as &dyn std::error::Error,
-                    "failed to record what became of a message"
-                );
-                tokio::time::sleep(STORE_GAP).await;
+    /// Records what became of a message. While the store cannot be written this waits, for sending the message again
+    /// would be worse than sending the next one later. Fails only when the store is closed.
+    async fn record(&self, delivery: &Delivery, outcome: &Outcome) -> Result<Changed, StoreError> {
+        loop {
+            let (now, wall) = (self.clock.now(), Timestamp::now());
+            match self.store.attempted(delivery.row, outcome.clone(), now, wall).await {
+                Err(error) if error.kind() != StoreErrorKind::Closed => {
+                    tracing::warn!(
+                        receiver = self.receiver.name(),
+                        id = delivery.event,
+                        error = &error as &dyn std::error::Error,
+                        "failed to record what became of a message"
+                    );
+                    tokio::time::sleep(STORE_GAP).await;
+                }
+                result => return result,
             }
         }
     }
-}
 
-/// What an attempt means for its message.
-enum Outcome {
-    Delivered(Delivered),
-    Postponed {
-        error: DeliveryError,
-        not_before: sentinel_engine::Time,
-    },
-    Dead(DeliveryError),
-}
+    /// Says in the log, once, that the receiver fails or works again.
+    fn say(&self, changed: &Changed, error: &str) {
+        let (receiver, waiting) = (self.receiver.name(), changed.waiting);
+        let since = changed.failing_since.unwrap_or_default();
+        let failing_s = self.clock.now().since(since).as_secs();
+        if changed.news.opened {
+            tracing::error!(
+                event = "receiver_failing",
+                receiver,
+                waiting,
+                reason = error,
+                "nothing reaches the receiver; trying with one message from time to time"
+            );
+        }
+        if changed.news.closed {
+            tracing::info!(
+                event = "receiver_works",
+                receiver,
+                waiting,
+                failing_s,
+                "messages reach the receiver again"
+            );
+        }
+    }
 
-/// Decides what an attempt means, and says so in the log.
-fn judge(
-    receiver: &Receiver,
-    clock: &Clock,
-    policy: RetryPolicy,
-    delivery: &Delivery,
-    result: Result<Delivered, DeliveryError>,
-) -> Outcome {
-    let (receiver, message, attempt) = (receiver.name(), delivery.event.as_str(), delivery.attempt);
-    let incident = delivery.incident.0;
-    match result {
-        Ok(delivered) => {
-            tracing::debug!(receiver, message, incident, attempt, "message delivered");
-            Outcome::Delivered(delivered)
-        }
-        Err(error) if error.retry() == Retry::Never => {
-            tracing::error!(receiver, message, incident, attempt, %error, "message refused for good");
-            Outcome::Dead(error)
-        }
-        Err(error) => {
-            let now = clock.now();
-            let gap = policy.gap(attempt, now.since(delivery.created), message, error.retry_after());
-            // Said once per message: a receiver that is down for a day must not fill the log.
-            if attempt == 1 {
-                tracing::warn!(receiver, message, incident, %error, "message not delivered; trying again");
-            } else {
-                tracing::debug!(receiver, message, incident, attempt, %error, gap_s = gap.as_secs_f64(), "message not delivered");
-            }
-            Outcome::Postponed {
+    /// Tells the other receivers what they should know of this one. What cannot be recorded now is told at the next
+    /// occasion.
+    async fn tell_others(&self, changed: &Changed, error: &str) -> Result<(), StoreError> {
+        let news = changed.news;
+        let notices = [
+            (news.stuck, Notice::Stuck),
+            (news.refused, Notice::Refused),
+            (news.works, Notice::Works),
+        ];
+        for notice in notices.into_iter().filter_map(|(is, notice)| is.then_some(notice)) {
+            let wall = Timestamp::now();
+            let trouble = Trouble {
+                since: changed.failing_since.map(|since| self.clock.wall(since)),
+                waiting: changed.waiting,
                 error,
-                not_before: now + gap,
-            }
+            };
+            let receiver = self.receiver.name();
+            let host = self.store.host().await?;
+            let message = Message::about_receiver(notice, &host, receiver, &trouble, wall);
+            let (payload, severity) = (message.payload(), message.data.severity);
+            let now = self.clock.now();
+            let told = self
+                .store
+                .tell_others(receiver, notice, payload, severity, now, wall)
+                .await?;
+            let about = notice.as_str();
+            tracing::warn!(
+                event = "receivers_told",
+                receiver,
+                about,
+                told,
+                "the other receivers are told"
+            );
         }
-    }
-}
-
-async fn write(store: &Store, row: i64, outcome: &Outcome) -> Result<(), StoreError> {
-    match outcome {
-        Outcome::Delivered(delivered) => {
-            store
-                .delivered(row, delivered.reference.clone(), Timestamp::now())
-                .await
-        }
-        Outcome::Postponed { error, not_before } => {
-            store
-                .postponed(row, error.to_string(), error.is_ambiguous(), *not_before)
-                .await
-        }
-        Outcome::Dead(error) => store.dead(row, error.to_string(), Timestamp::now()).await,
+        Ok(())
     }
 }

@@ -26,8 +26,12 @@ pub enum DeliveryErrorKind {
     Timeout,
     /// The connection broke after the message was sent, or the answer was no HTTP.
     Broken,
-    /// An answer other than success.
+    /// An answer other than success, by its HTTP status.
     Status(u16),
+    /// A refusal in the receiver's own words, for good: a word of Slack's, 5yz of SMTP, an exit status.
+    Refused,
+    /// Another failure in the receiver's own words, which may pass. The message did not arrive.
+    Unavailable,
 }
 
 impl DeliveryErrorKind {
@@ -40,7 +44,8 @@ impl DeliveryErrorKind {
             Self::Status(300..=399) => "redirect",
             Self::Status(429) => "throttled",
             Self::Status(500..) => "server_error",
-            Self::Status(_) => "refused",
+            Self::Status(_) | Self::Refused => "refused",
+            Self::Unavailable => "unavailable",
         }
     }
 }
@@ -49,7 +54,10 @@ impl DeliveryError {
     /// An error with its text, which must have been redacted.
     pub(super) const fn new(kind: DeliveryErrorKind, text: String) -> Self {
         let ambiguous = match kind {
-            DeliveryErrorKind::Connect | DeliveryErrorKind::Status(300..=499) => false,
+            DeliveryErrorKind::Connect
+            | DeliveryErrorKind::Status(300..=499)
+            | DeliveryErrorKind::Refused
+            | DeliveryErrorKind::Unavailable => false,
             // Whoever answers 5xx may have done half of it.
             DeliveryErrorKind::Timeout | DeliveryErrorKind::Broken | DeliveryErrorKind::Status(_) => true,
         };
@@ -65,6 +73,14 @@ impl DeliveryError {
     #[must_use]
     pub(super) const fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
+        self
+    }
+
+    /// The same, but the receiver may have got the message.
+    #[must_use]
+    #[allow(dead_code, reason = "for receivers that cannot tell by the kind of failure")]
+    pub(super) const fn ambiguous(mut self) -> Self {
+        self.ambiguous = true;
         self
     }
 

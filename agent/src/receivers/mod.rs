@@ -1,43 +1,101 @@
 //! Where messages go, and their delivery from the outbox.
 //!
-//! * `message`: what receivers are told, in words and as JSON
-//! * `webhook`: a receiver; `signature`: how its messages are signed. A new kind of receiver is a file like it, an arm of
-//!   [`Kind`] and a settings struct
+//! * `message`: what receivers are told, as the outbox keeps it; `compose`: how an incident becomes one; `story`: what
+//!   happened so far in it; `text`: a message in words, for every kind of receiver; `mask`, `words`: foreign text made fit
+//! * `slack`, `email`, `webhook`, `alertmanager`, `command`: receivers; `http`: what those share that are reached over HTTP;
+//!   `signature`: how webhooks are signed. A new kind of receiver is a file like them, an arm of [`Kind`] and a settings
+//!   struct
+//! * `letter`: a message with its forms, on its way to one receiver; the place where templates of the operator come in
 //! * `dispatch`: one worker per receiver that takes messages from the outbox, one at a time
 //! * `retry`: what a failure means, and when to try again; `error`, `redact`: what may be said about it
+//!
+//! Each kind keeps the same contract. `new(settings)` says what is wrong without any value. `deliver(letter)` ends within
+//! half a minute, says the same on every attempt for the same letter, and answers a [`DeliveryError`] that was classified
+//! (may it pass? may it have arrived?) and went through its `Redactor`. `Debug` shows nothing secret.
 
+mod alertmanager;
+mod combined;
+mod command;
+mod compose;
+mod direct;
 mod dispatch;
+mod email;
 mod error;
+pub mod heartbeat;
+mod http;
+mod letter;
+mod mask;
 mod message;
 mod redact;
 mod retry;
 mod signature;
+mod slack;
+mod story;
+mod text;
 mod webhook;
+mod words;
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use thiserror::Error;
 
-pub use dispatch::run;
+pub use crate::moment::moment;
+pub use alertmanager::Alertmanager;
+pub use combined::Trouble;
+pub use command::Command;
+pub(crate) use compose::sentence;
+pub use direct::{Direct, Directory};
+pub use email::Email;
 pub use error::{DeliveryError, DeliveryErrorKind};
-pub(crate) use message::predicate;
-pub use message::{Message, MessageCause, MessageData, PAYLOAD_MAX};
+use http::Clients;
+use letter::Letter;
+pub use message::{
+    EVIDENCE_MAX, Evidence, MEMBERS_MAX, Member, Message, MessageCause, MessageData, PAYLOAD_MAX, TIMELINE_MAX,
+    TimelineLine,
+};
 pub use retry::{Retry, RetryPolicy};
+pub use slack::Slack;
+pub use story::{Stories, Story};
+pub use text::Text;
 pub use webhook::Webhook;
 
+use crate::clock::Clock;
 use crate::config::{ReceiverKind, ReceiverSettings};
-use crate::store::Delivery;
+use crate::store::{Delivery, Store};
+use crate::template::Template;
+
+/// Runs a receiver until the store is closed: delivers what the outbox has for it, and does what it does besides. May be
+/// dropped at any time; see [`dispatch::run`].
+pub async fn run(receiver: Arc<Receiver>, store: Store, clock: Clock, policy: RetryPolicy) {
+    let beside = Arc::clone(&receiver);
+    let shared = store.clone();
+    tokio::select! {
+        () = dispatch::run(receiver, store, clock, policy) => {}
+        () = beside.accompany(&shared) => {}
+    }
+}
 
 /// Somebody to tell.
 #[derive(Debug)]
 pub struct Receiver {
     name: String,
     kind: Kind,
+    /// Whose clocks the times in its messages go by.
+    zone: TimeZone,
+    /// Other words than the built-in ones.
+    template: Option<Template>,
 }
 
 /// The kinds of receiver.
 #[derive(Debug)]
 enum Kind {
+    Slack(Slack),
     Webhook(Webhook),
+    Command(Command),
+    Email(Email),
+    Alertmanager(Alertmanager),
 }
 
 /// What a receiver said when it took a message.
@@ -63,20 +121,35 @@ pub enum ReceiverError {
 impl Receiver {
     /// Makes the configured receivers.
     pub fn all(settings: &[ReceiverSettings]) -> Result<Vec<Self>, ReceiverError> {
-        let mut clients = webhook::Clients::default();
+        let mut clients = Clients::default();
         settings
             .iter()
             .map(|settings| Self::new(settings, &mut clients))
             .collect()
     }
 
-    fn new(settings: &ReceiverSettings, clients: &mut webhook::Clients) -> Result<Self, ReceiverError> {
+    fn new(settings: &ReceiverSettings, clients: &mut Clients) -> Result<Self, ReceiverError> {
         let kind = match &settings.kind {
+            ReceiverKind::Slack(slack) => Slack::new(slack, clients).map(Kind::Slack),
             ReceiverKind::Webhook(webhook) => Webhook::new(webhook, clients).map(Kind::Webhook),
+            ReceiverKind::Command(command) => Command::new(command).map(Kind::Command),
+            ReceiverKind::Email(email) => Ok(Kind::Email(Email::new(email))),
+            ReceiverKind::Alertmanager(manager) => {
+                Alertmanager::new(&settings.name, manager, &settings.zone).map(Kind::Alertmanager)
+            }
         };
-        kind.map(|kind| Self {
-            name: settings.name.clone(),
-            kind,
+        let template = settings.template.as_ref();
+        let template = template.map(|text| {
+            Template::new(text, &settings.zone).map_err(|problem| format!("its template cannot be used: {problem}"))
+        });
+        let template = template.transpose();
+        kind.and_then(|kind| {
+            Ok(Self {
+                name: settings.name.clone(),
+                kind,
+                zone: settings.zone.clone(),
+                template: template?,
+            })
         })
         .map_err(|problem| ReceiverError::Settings {
             receiver: settings.name.clone(),
@@ -91,8 +164,21 @@ impl Receiver {
 
     /// Sends one message, at `wall`. Ends within half a minute, whatever the other side does.
     pub async fn deliver(&self, delivery: &Delivery, wall: Timestamp) -> Result<Delivered, DeliveryError> {
+        let letter = Letter::new(delivery, wall, &self.zone, self.template.as_ref());
         match &self.kind {
-            Kind::Webhook(webhook) => webhook.deliver(delivery, wall).await,
+            Kind::Slack(slack) => slack.deliver(&letter).await,
+            Kind::Webhook(webhook) => webhook.deliver(&letter).await,
+            Kind::Command(command) => command.deliver(&letter).await,
+            Kind::Email(email) => email.deliver(&letter).await,
+            Kind::Alertmanager(manager) => manager.deliver(&letter).await,
+        }
+    }
+
+    /// What a receiver does besides, for as long as its messages are delivered.
+    async fn accompany(&self, store: &Store) {
+        match &self.kind {
+            Kind::Alertmanager(manager) => manager.resend(store).await,
+            Kind::Slack(_) | Kind::Webhook(_) | Kind::Email(_) | Kind::Command(_) => std::future::pending().await,
         }
     }
 }

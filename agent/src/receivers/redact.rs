@@ -5,6 +5,8 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::config::Secret;
+
 /// Shown in place of a secret.
 const REDACTED: &str = "[redacted]";
 
@@ -19,39 +21,37 @@ pub(super) struct Redactor {
 }
 
 impl Redactor {
+    /// For a receiver whose address is no secret, and that has these `secrets`.
+    pub(super) fn of(secrets: &[SecretString]) -> Self {
+        let mut secrets = secrets.to_vec();
+        secrets.retain(|secret| !secret.expose_secret().is_empty());
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
+        Self { secrets }
+    }
+
     /// For a receiver at `url`, of which only scheme, host and port may be shown, with these other `secrets`.
-    pub(super) fn new<'a>(url: &Url, secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
-        let mut found: Vec<String> = Vec::new();
-        let mut whole = |text: &str| {
-            if !text.trim_matches('/').is_empty() {
-                found.push(text.to_owned());
-            }
-        };
-        whole(url.as_str());
-        whole(&url[url::Position::BeforePath..]);
-        whole(url.path());
-        whole(url.query().unwrap_or_default());
-        whole(url.fragment().unwrap_or_default());
-        whole(url.username());
-        whole(url.password().unwrap_or_default());
-        let mut parts: Vec<String> = url.path().split('/').map(str::to_owned).collect();
-        for (key, value) in url.query_pairs() {
-            parts.extend([key.into_owned(), value.into_owned()]);
-        }
-        parts.extend(url.query().unwrap_or_default().split(['&', '=']).map(str::to_owned));
-        for secret in secrets {
-            let secret = secret.expose_secret();
-            whole(secret);
-            // `Bearer TOKEN`: the token alone is what matters; and `whsec_` is no part of the key.
-            parts.extend(secret.split_whitespace().map(str::to_owned));
-            parts.extend(secret.strip_prefix("whsec_").map(str::to_owned));
-        }
-        found.extend(parts.into_iter().filter(|part| part.len() >= PART_MIN));
-        found.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        found.dedup();
-        Self {
-            secrets: found.into_iter().map(SecretString::from).collect(),
-        }
+    pub(super) fn new<'a>(url: &Url, secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let mut found = Found::default();
+        found.address(url);
+        secrets.into_iter().for_each(|secret| found.secret(secret));
+        found.finish()
+    }
+
+    /// For a receiver whose address is no secret.
+    pub(super) fn without_address<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let mut found = Found::default();
+        secrets.into_iter().for_each(|secret| found.secret(secret));
+        found.finish()
+    }
+
+    /// As [`Self::redact`], for the end of a longer text: also without the end of a secret at its beginning.
+    pub(super) fn redact_tail(&self, text: &str) -> String {
+        let head = self
+            .secrets
+            .iter()
+            .filter_map(|secret| overlap_at_start(text, secret.expose_secret()))
+            .max();
+        self.redact(&text[head.unwrap_or(0)..], false)
     }
 
     /// `text` without secrets and control characters. When it was `cut` short, also without the beginning of a secret at
@@ -72,6 +72,67 @@ impl Redactor {
         text.chars()
             .map(|letter| if letter.is_control() { ' ' } else { letter })
             .collect()
+    }
+}
+
+/// Length of the longest beginning of `text` that is an end of `secret`.
+fn overlap_at_start(text: &str, secret: &str) -> Option<usize> {
+    (1..=secret.len().min(text.len())).rev().find(|length| {
+        secret.is_char_boundary(secret.len() - length) && text.starts_with(&secret[secret.len() - length..])
+    })
+}
+
+/// Secrets while they are looked for.
+#[derive(Default)]
+struct Found {
+    whole: Vec<String>,
+    parts: Vec<String>,
+}
+
+impl Found {
+    fn address(&mut self, url: &Url) {
+        for text in [
+            url.as_str(),
+            &url[url::Position::BeforePath..],
+            url.path(),
+            url.query().unwrap_or_default(),
+            url.fragment().unwrap_or_default(),
+            url.username(),
+            url.password().unwrap_or_default(),
+        ] {
+            self.whole(text);
+        }
+        self.parts.extend(url.path().split('/').map(str::to_owned));
+        for (key, value) in url.query_pairs() {
+            self.parts.extend([key.into_owned(), value.into_owned()]);
+        }
+        let query = url.query().unwrap_or_default();
+        self.parts.extend(query.split(['&', '=']).map(str::to_owned));
+    }
+
+    fn secret(&mut self, secret: &Secret) {
+        let secret = secret.expose_secret();
+        self.whole(secret);
+        // `Bearer TOKEN`: the token alone is what matters; of `xoxb-NUMBER-TOKEN` too; and `whsec_` is no part of the key.
+        self.parts.extend(secret.split_whitespace().map(str::to_owned));
+        self.parts.extend(secret.split([' ', '-']).map(str::to_owned));
+        self.parts.extend(secret.strip_prefix("whsec_").map(str::to_owned));
+    }
+
+    fn whole(&mut self, text: &str) {
+        if !text.trim_matches('/').is_empty() {
+            self.whole.push(text.to_owned());
+        }
+    }
+
+    fn finish(self) -> Redactor {
+        let mut found = self.whole;
+        found.extend(self.parts.into_iter().filter(|part| part.len() >= PART_MIN));
+        found.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        found.dedup();
+        Redactor {
+            secrets: found.into_iter().map(SecretString::from).collect(),
+        }
     }
 }
 
@@ -97,10 +158,7 @@ mod tests {
             .unwrap();
         Redactor::new(
             &url,
-            [
-                &SecretString::from("Bearer tok-123456"),
-                &SecretString::from("whsec_c2VjcmV0"),
-            ],
+            [&Secret::from("Bearer tok-123456"), &Secret::from("whsec_c2VjcmV0")],
         )
     }
 

@@ -64,9 +64,10 @@ impl RetryPolicy {
 pub(super) const fn judge(kind: DeliveryErrorKind) -> Retry {
     match kind {
         DeliveryErrorKind::Status(408 | 425 | 429) => Retry::Later,
-        DeliveryErrorKind::Status(400..=499) => Retry::Never,
+        DeliveryErrorKind::Status(400..=499) | DeliveryErrorKind::Refused => Retry::Never,
         DeliveryErrorKind::Status(_)
         | DeliveryErrorKind::Connect
+        | DeliveryErrorKind::Unavailable
         | DeliveryErrorKind::Timeout
         | DeliveryErrorKind::Broken => Retry::Later,
     }
@@ -181,13 +182,14 @@ mod tests {
 
     #[test]
     fn failures_are_judged() {
-        use DeliveryErrorKind::{Broken, Connect, Status, Timeout};
-        for kind in [Connect, Timeout, Broken] {
+        use DeliveryErrorKind::{Broken, Connect, Refused, Status, Timeout, Unavailable};
+        for kind in [Connect, Timeout, Broken, Unavailable] {
             assert_eq!(judge(kind), Retry::Later, "{kind:?} may pass");
         }
         for status in [301, 302, 307, 308, 408, 425, 429, 500, 502, 503, 504, 599] {
             assert_eq!(judge(Status(status)), Retry::Later, "{status} may pass");
         }
+        assert_eq!(judge(Refused), Retry::Never);
         for status in [400, 401, 403, 404, 405, 410, 413, 422, 499] {
             assert_eq!(judge(Status(status)), Retry::Never, "{status} will not pass");
         }

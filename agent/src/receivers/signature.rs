@@ -4,9 +4,11 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
+use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
+
+use crate::config::Secret;
 
 /// Some tools print keys without padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -19,7 +21,7 @@ pub(super) struct Key(Zeroizing<Vec<u8>>);
 
 impl Key {
     /// From a secret: `whsec_` and base64, or raw text. The error says what is wrong, not what it is.
-    pub(super) fn new(secret: &SecretString) -> Result<Self, String> {
+    pub(super) fn new(secret: &Secret) -> Result<Self, String> {
         let secret = secret.expose_secret().trim();
         let key = match secret.strip_prefix("whsec_") {
             Some(encoded) => LENIENT
@@ -48,7 +50,7 @@ mod tests {
     use super::*;
 
     fn key(secret: &str) -> Result<Key, String> {
-        Key::new(&SecretString::from(secret))
+        Key::new(&Secret::from(secret))
     }
 
     #[test]

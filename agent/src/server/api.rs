@@ -2,8 +2,10 @@
 //!
 //! Fields are only ever added. Readers ignore what they do not know; moments are RFC 3339 in UTC; spans are seconds.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
-use sentinel_engine::Mode;
+use sentinel_engine::{Mode, Severity};
 use serde::{Deserialize, Serialize};
 
 /// `GET /v1/version`.
@@ -11,6 +13,15 @@ use serde::{Deserialize, Serialize};
 pub struct Version {
     /// The agent's version.
     pub version: String,
+}
+
+/// `GET /v1/health`: that it answers says that the agent's loop turns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HealthResponse {
+    /// When the agent started.
+    pub since: Timestamp,
+    /// How many services it watches.
+    pub services: usize,
 }
 
 /// `GET /v1/status`.
@@ -56,6 +67,33 @@ pub struct ServiceStatus {
     pub attempts_left: u32,
     /// How often it came back since it was first watched.
     pub recoveries_total: u64,
+    /// What would have been done but for `mode = "observe"`; `null` where there is nothing to tell.
+    #[serde(default)]
+    pub observed: Option<ObservedStatus>,
+    /// Set while it goes down too often to tell people each time.
+    #[serde(default)]
+    pub flapping: Option<FlappingStatus>,
+}
+
+/// What would have been done but for `mode = "observe"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedStatus {
+    /// Incidents in which the service would have been restarted.
+    pub would_have_restarted: u64,
+    /// How many of these would have been right: it did not come back by itself in the time that a restart would have had
+    /// to prove itself.
+    pub right: u64,
+}
+
+/// A service that flaps: its messages are withheld until it has been stable for a while.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FlappingStatus {
+    /// When the first of its incidents opened.
+    pub since: Timestamp,
+    /// Incidents since then.
+    pub incidents: u32,
+    /// How long it must have been stable for its messages to go out again.
+    pub stable_seconds: f64,
 }
 
 /// Whether the agent acts.
@@ -153,7 +191,7 @@ pub struct IncidentSummary {
     pub closed_at: Option<Timestamp>,
     /// From opening to closing, or until now.
     pub duration_seconds: f64,
-    /// How it ended (`healed`, `recovered`, `stopped`, `unmanaged`); `null` while it is open.
+    /// How it ended (`healed`, `recovered`, `started`, `stopped`, `unmanaged`); `null` while it is open.
     pub resolution: Option<String>,
     /// Restarts attempted.
     pub attempts: u32,
@@ -165,6 +203,9 @@ pub struct IncidentDetail {
     /// What the list shows.
     #[serde(flatten)]
     pub summary: IncidentSummary,
+    /// The cause with its facts (exit code, signal, phase of the probe, ...); `null` when another version wrote it.
+    #[serde(default)]
+    pub cause_facts: serde_json::Value,
     /// What happened, oldest first.
     pub timeline: Vec<TimelineEntry>,
     /// What was done, oldest first.
@@ -199,6 +240,9 @@ pub struct ActionEntry {
     pub ended_at: Option<Timestamp>,
     /// How it ended, for people.
     pub result: Option<String>,
+    /// Whether it helped; `null` while that is not known, and when it was cut short.
+    #[serde(default)]
+    pub helped: Option<bool>,
 }
 
 /// One message to one receiver.
@@ -208,12 +252,81 @@ pub struct MessageEntry {
     pub id: String,
     /// The receiver's name.
     pub receiver: String,
-    /// `fired`, `gave_up`, `healed` or `resolved`.
+    /// `fired`, `gave_up`, `update`, `escalated`, `healed`, `resolved`, `flapping` or `flapping_ended`.
     pub kind: String,
-    /// `pending`, `delivered` or `failed`.
+    /// `info`, `warning` or `critical`.
+    #[serde(default)]
+    pub severity: String,
+    /// `pending`, `inflight`, `merged` (part of another), `delivered`, `dead` (refused for good), `expired`, or
+    /// `superseded` (another says it).
     pub state: String,
     /// Deliveries tried.
     pub attempts: u32,
+    /// Why the last one failed.
+    pub last_error: Option<String>,
+}
+
+/// `GET /v1/alerts/queue`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QueueResponse {
+    /// Every receiver that takes messages from the queue, by name.
+    pub receivers: Vec<ReceiverStatus>,
+    /// The messages that wait, by receiver and in the order in which they are looked at; the first ones of many.
+    pub messages: Vec<QueuedMessage>,
+}
+
+/// One receiver, and how it has answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReceiverStatus {
+    /// Its name.
+    pub name: String,
+    /// Messages that wait for it.
+    pub waiting: u64,
+    /// Age of the oldest of them.
+    pub oldest_seconds: Option<f64>,
+    /// `closed`: messages go; `open`: nothing is sent until the next try; `half_open`: it is time for a try.
+    pub breaker: String,
+    /// Failures in a row.
+    pub failures: u32,
+    /// For how long it has failed.
+    pub failing_seconds: Option<f64>,
+    /// In how many seconds something is sent to it again, when it is left alone now.
+    pub next_seconds: Option<f64>,
+    /// Why it is left alone: `asked`, `breaker`, `pace` or `rest`.
+    pub next_reason: Option<String>,
+    /// The last failure, also when it is over.
+    pub last_error: Option<String>,
+    /// When that was.
+    pub last_error_at: Option<Timestamp>,
+    /// Messages it was never told, of which the next digest tells.
+    pub undelivered: u64,
+}
+
+/// One message that waits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QueuedMessage {
+    /// Its idempotency key, as the receiver sees it.
+    pub id: String,
+    /// The receiver's name.
+    pub receiver: String,
+    /// The incident; 0 when it is about none, or several.
+    pub incident: u64,
+    /// The incident's service.
+    pub service: String,
+    /// `fired`, `resolved`, `group`, ...
+    pub kind: String,
+    /// `info`, `warning` or `critical`.
+    pub severity: String,
+    /// `pending`, `inflight` (being sent) or `merged` (part of another that waits).
+    pub state: String,
+    /// How long ago it was decided.
+    pub age_seconds: f64,
+    /// In how many seconds its own time has come; 0 when it has.
+    pub next_seconds: f64,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Whether one of them may have reached the receiver.
+    pub ambiguous: bool,
     /// Why the last one failed.
     pub last_error: Option<String>,
 }
@@ -236,6 +349,73 @@ pub struct DeployBody {
     /// How long to wait for its end at most; only for `deploy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<u64>,
+}
+
+/// The body of `POST /v1/silences`. At least one of services, severities and labels must be there; each that is must fit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SilenceBody {
+    /// Names of services, or patterns.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// Severities, each exactly.
+    #[serde(default)]
+    pub severities: Vec<Severity>,
+    /// Labels with values or patterns of values.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// For how long.
+    pub duration_seconds: u64,
+    /// Why; one line.
+    pub comment: String,
+}
+
+/// `GET /v1/silences`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SilencesResponse {
+    /// Those in force, oldest first.
+    pub silences: Vec<SilenceEntry>,
+}
+
+/// One silence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SilenceEntry {
+    /// Its number.
+    pub id: u64,
+    /// Names of services, or patterns; empty for all.
+    pub services: Vec<String>,
+    /// Severities; empty for all.
+    pub severities: Vec<Severity>,
+    /// Labels with values or patterns of values.
+    pub labels: BTreeMap<String, String>,
+    /// Who asked for it.
+    pub by: String,
+    /// Why.
+    pub comment: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it ends by itself.
+    pub until: Timestamp,
+}
+
+/// The body of `POST /v1/incidents/ID/ack`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AckBody {
+    /// What is being done about it; one line, or nothing.
+    #[serde(default)]
+    pub text: String,
+}
+
+/// The answer to an acknowledgement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AckResponse {
+    /// The incident.
+    pub incident: u64,
+    /// Its service.
+    pub service: String,
+    /// Who acknowledged it, as the kernel says.
+    pub by: String,
 }
 
 /// The answer to an operator's request: the engine has it. What comes of it is in the status.

@@ -1,10 +1,13 @@
 //! The way from the server to the driver: a queue of requests, each with its own way back.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use sentinel_engine::alerting::{AckError, Match, SilenceError};
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError, ServiceName, ServiceSnapshot, Time};
 use tokio::sync::{mpsc, oneshot};
 
-use super::api::{IncidentDetail, IncidentSummary, ReloadResponse};
+use super::api::{AckResponse, IncidentDetail, IncidentSummary, QueueResponse, ReloadResponse, SilenceEntry};
 
 /// Requests that may wait for the driver. More than the connections that can ask at once, so that it is full only when
 /// the driver stands still.
@@ -27,6 +30,8 @@ pub enum ControlRequest {
         /// The way back: whether the engine has it.
         reply: oneshot::Sender<Result<(), RequestError>>,
     },
+    /// Something about alerts.
+    Alerts(AlertRequest),
     /// The configuration is to be read anew.
     Reload {
         /// The way back.
@@ -39,6 +44,13 @@ pub enum ControlRequest {
         /// The way back; newest first.
         reply: oneshot::Sender<Result<Vec<IncidentSummary>, HistoryError>>,
     },
+    /// What waits to be told.
+    Queue {
+        /// Messages at most; between 1 and 1000.
+        limit: u32,
+        /// The way back.
+        reply: oneshot::Sender<Result<QueueResponse, HistoryError>>,
+    },
     /// One incident with its story.
     Incident {
         /// Which.
@@ -46,6 +58,63 @@ pub enum ControlRequest {
         /// The way back; `None` when there is no such incident.
         reply: oneshot::Sender<Result<Option<IncidentDetail>, HistoryError>>,
     },
+}
+
+/// Something asked about alerts.
+#[derive(Debug)]
+pub enum AlertRequest {
+    /// The silences in force.
+    Silences {
+        /// The way back.
+        reply: oneshot::Sender<Vec<SilenceEntry>>,
+    },
+    /// Mute some messages for a while.
+    AddSilence {
+        /// Which.
+        matches: Match,
+        /// For how long.
+        duration: Duration,
+        /// Who asks.
+        by: String,
+        /// Why.
+        comment: String,
+        /// The way back, once it survives the agent.
+        reply: oneshot::Sender<Result<SilenceEntry, AlertRefusal>>,
+    },
+    /// End a silence.
+    ExpireSilence {
+        /// Which.
+        id: u64,
+        /// Who asks.
+        by: String,
+        /// The way back, once it survives the agent.
+        reply: oneshot::Sender<Result<SilenceEntry, AlertRefusal>>,
+    },
+    /// Somebody takes care of an incident.
+    Acknowledge {
+        /// Which.
+        incident: IncidentId,
+        /// Who.
+        by: String,
+        /// What they say.
+        text: String,
+        /// The way back, once it survives the agent.
+        reply: oneshot::Sender<Result<AckResponse, AlertRefusal>>,
+    },
+}
+
+/// Why something about alerts was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AlertRefusal {
+    /// A silence that cannot be.
+    #[error("{0}")]
+    Silence(SilenceError),
+    /// An acknowledgement that cannot be.
+    #[error("{0}")]
+    Acknowledgement(AckError),
+    /// It is done and not on disk.
+    #[error("it is in force, but the store cannot be written: a restart of the agent could undo it")]
+    NotRecorded,
 }
 
 /// The way back to whoever asked for a reload.

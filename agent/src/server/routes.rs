@@ -15,12 +15,13 @@ use serde::de::DeserializeOwned;
 use tracing::info;
 
 use super::api::{
-    DeployBody, IncidentDetail, IncidentsResponse, OperatorResponse, PauseBody, ReloadResponse, StatusResponse, Version,
+    DeployBody, HealthResponse, IncidentDetail, IncidentsResponse, OperatorResponse, PauseBody, QueueResponse,
+    ReloadResponse, StatusResponse, Version,
 };
 use super::control::{ControlHandle, ControlRequest, IncidentQuery};
 use super::errors::{Refusal, as_json, deadline};
 use super::socket::Peer;
-use super::status;
+use super::{alerts, status};
 
 /// Nothing that is asked here is longer.
 const BODY_MAX: usize = 16 * 1024;
@@ -51,20 +52,23 @@ pub enum Access {
 }
 
 #[derive(Clone)]
-struct Shared {
+pub(super) struct Shared {
     info: Arc<ServerInfo>,
-    driver: ControlHandle,
+    pub(super) driver: ControlHandle,
 }
 
-type Answer<T> = Result<Json<T>, Refusal>;
+pub(super) type Answer<T> = Result<Json<T>, Refusal>;
 
 /// The routes, with limits and errors in place.
 pub fn router(info: ServerInfo, driver: ControlHandle, access: Access) -> Router {
     let read = Router::new()
         .route("/v1/version", get(version))
+        .route("/v1/health", get(health))
         .route("/v1/status", get(show_status))
         .route("/v1/incidents", get(list_incidents))
-        .route("/v1/incidents/{id}", get(show_incident));
+        .route("/v1/incidents/{id}", get(show_incident))
+        .route("/v1/alerts/queue", get(show_queue))
+        .route("/v1/silences", get(alerts::list));
     let routes = match access {
         Access::Read => read,
         Access::Control => read
@@ -73,6 +77,9 @@ pub fn router(info: ServerInfo, driver: ControlHandle, access: Access) -> Router
             .route("/v1/services/{name}/resume", post(resume))
             .route("/v1/services/{name}/deploy", post(deploy))
             .route("/v1/services/{name}/deployed", post(deployed))
+            .route("/v1/silences", post(alerts::add))
+            .route("/v1/silences/{id}/expire", post(alerts::expire))
+            .route("/v1/incidents/{id}/ack", post(alerts::acknowledge))
             .route("/v1/reload", post(reload)),
     };
     routes
@@ -89,6 +96,15 @@ async fn version() -> Json<Version> {
     Json(Version {
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
+}
+
+/// Answered by way of the loop, which is what can stand still.
+async fn health(State(shared): State<Shared>) -> Answer<HealthResponse> {
+    let view = shared.driver.ask(|reply| ControlRequest::Status { reply }).await?;
+    Ok(Json(HealthResponse {
+        since: shared.info.since,
+        services: view.services.len(),
+    }))
 }
 
 #[derive(Deserialize)]
@@ -128,10 +144,7 @@ async fn list_incidents(
     State(shared): State<Shared>,
     Query(query): Query<IncidentsQuery>,
 ) -> Answer<IncidentsResponse> {
-    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(bad_request(format!("`limit` must be between 1 and {LIMIT_MAX}")));
-    }
+    let limit = checked_limit(query.limit)?;
     let query = IncidentQuery {
         service: query.service,
         limit,
@@ -141,6 +154,31 @@ async fn list_incidents(
         .ask(|reply| ControlRequest::Incidents { query, reply })
         .await??;
     Ok(Json(IncidentsResponse { incidents }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QueueQuery {
+    limit: Option<u32>,
+}
+
+async fn show_queue(State(shared): State<Shared>, Query(query): Query<QueueQuery>) -> Answer<QueueResponse> {
+    let limit = checked_limit(query.limit)?;
+    let queue = shared
+        .driver
+        .ask(|reply| ControlRequest::Queue { limit, reply })
+        .await??;
+    Ok(Json(queue))
+}
+
+/// How long a list may be.
+fn checked_limit(limit: Option<u32>) -> Result<u32, Refusal> {
+    let limit = limit.unwrap_or(LIMIT_DEFAULT);
+    if (1..=LIMIT_MAX).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(bad_request(format!("`limit` must be between 1 and {LIMIT_MAX}")))
+    }
 }
 
 async fn show_incident(State(shared): State<Shared>, Path(id): Path<u64>) -> Answer<IncidentDetail> {
@@ -156,7 +194,7 @@ async fn show_incident(State(shared): State<Shared>, Path(id): Path<u64>) -> Ans
 }
 
 /// Who asked, where the listener can tell.
-type Asker = Option<Extension<ConnectInfo<Peer>>>;
+pub(super) type Asker = Option<Extension<ConnectInfo<Peer>>>;
 
 async fn restart(state: State<Shared>, asker: Asker, name: Path<String>) -> Result<Accepted, Refusal> {
     operate(state, asker, name, "restart", OperatorRequest::Restart).await
@@ -244,7 +282,7 @@ fn pause_duration(body: &[u8]) -> Result<Option<Duration>, Refusal> {
     checked(body.duration_seconds)
 }
 
-fn body_of<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+pub(super) fn body_of<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| bad_request(format!("the body is not as documented: {error}")))
 }
 
@@ -259,7 +297,7 @@ fn checked(seconds: Option<u64>) -> Result<Option<Duration>, Refusal> {
     }
 }
 
-fn bad_request(why: String) -> Refusal {
+pub(super) fn bad_request(why: String) -> Refusal {
     Refusal(StatusCode::BAD_REQUEST, why)
 }
 

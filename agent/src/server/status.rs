@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use sentinel_engine::{ProbeOutcome, ServiceSnapshot, Time, Verdict};
+use sentinel_engine::{Mode, ProbeOutcome, ServiceSnapshot, Time, Verdict};
 
-use super::api::{HoldStatus, MaintenanceStatus, ProbeStatus, ServiceStatus, Waiting};
+use super::api::{FlappingStatus, HoldStatus, MaintenanceStatus, ObservedStatus, ProbeStatus, ServiceStatus, Waiting};
 use super::control::StatusView;
 
 /// One service of `view`.
@@ -41,7 +41,22 @@ pub(super) fn service(view: &StatusView, service: &ServiceSnapshot) -> ServiceSt
         incident: service.incident.map(|incident| incident.0),
         attempts_left: service.attempts_left,
         recoveries_total: service.recoveries,
+        observed: observed(service),
+        flapping: service.flapping.map(|flapping| FlappingStatus {
+            since: wall(view, flapping.since),
+            incidents: flapping.incidents,
+            stable_seconds: seconds(flapping.stable),
+        }),
     }
+}
+
+/// Of a service that is healed, and always was, there is nothing to tell.
+fn observed(service: &ServiceSnapshot) -> Option<ObservedStatus> {
+    let (would_have_restarted, right) = service.observed;
+    (service.mode == Mode::Observe || would_have_restarted > 0).then_some(ObservedStatus {
+        would_have_restarted,
+        right,
+    })
 }
 
 fn waiting(what: &str, left: Duration) -> Waiting {

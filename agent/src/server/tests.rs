@@ -6,6 +6,8 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use sentinel_engine::alerting::{AckError, Match, SilenceError};
 use sentinel_engine::{
     Hold, IncidentId, Mode, OperatorRequest, ProbeFailure, ProbeOutcome, ProbePhase, RequestError, ServiceSnapshot,
     State, Time, Verdict,
@@ -18,11 +20,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::api::{IncidentDetail, IncidentSummary};
+use super::api::{self, AckResponse, IncidentDetail, IncidentSummary, SilenceEntry};
 use super::bounded::Bounded;
 use super::{
-    Access, ControlHandle, ControlRequest, ControlSocket, HistoryError, ReloadRefused, ServerError, ServerInfo,
-    StatusView, channel, router,
+    Access, AlertRefusal, AlertRequest, ControlHandle, ControlRequest, ControlSocket, HistoryError, ReloadRefused,
+    ServerError, ServerInfo, StatusView, channel, router,
 };
 
 /// Longer than anything here takes.
@@ -127,8 +129,63 @@ async fn drive(mut requests: mpsc::Receiver<ControlRequest>, asked: mpsc::Unboun
                 Some("web") => Ok(vec![]),
                 _ => Ok(vec![summary(); usize::try_from(query.limit).unwrap().min(2)]),
             })),
+            ControlRequest::Alerts(request) => alert(request),
             ControlRequest::Reload { reply } => drop(reply.send(Err(ReloadRefused("line 1\nline 2".to_owned())))),
+            ControlRequest::Queue { reply, .. } => {
+                let (receivers, messages) = (vec![], vec![]);
+                drop(reply.send(Ok(api::QueueResponse { receivers, messages })));
+            }
             ControlRequest::Incident { id, reply } => drop(reply.send(Ok((id == IncidentId(3)).then(detail)))),
+        }
+    }
+}
+
+/// Knows silence 1 and incident 3.
+fn alert(request: AlertRequest) {
+    let entry = |matches: Match, by, comment, duration| SilenceEntry {
+        id: 1,
+        services: matches.services,
+        severities: matches.severities,
+        labels: matches.labels,
+        by,
+        comment,
+        since: Timestamp::UNIX_EPOCH,
+        until: Timestamp::UNIX_EPOCH + duration,
+    };
+    let minute = Duration::from_secs(60);
+    match request {
+        AlertRequest::Silences { reply } => {
+            let entry = entry(Match::default(), "root".to_owned(), "why".to_owned(), minute);
+            let _ = reply.send(vec![entry]);
+        }
+        AlertRequest::AddSilence {
+            matches,
+            duration,
+            by,
+            comment,
+            reply,
+        } => drop(reply.send(Ok(entry(matches, by, comment, duration)))),
+        AlertRequest::ExpireSilence { id: 1, by, reply } => {
+            let _ = reply.send(Ok(entry(Match::default(), by, String::new(), minute)));
+        }
+        AlertRequest::ExpireSilence { reply, .. } => {
+            let _ = reply.send(Err(AlertRefusal::Silence(SilenceError::Unknown)));
+        }
+        AlertRequest::Acknowledge {
+            incident: IncidentId(3),
+            by,
+            reply,
+            ..
+        } => {
+            let service = "shop".to_owned();
+            let _ = reply.send(Ok(AckResponse {
+                incident: 3,
+                service,
+                by,
+            }));
+        }
+        AlertRequest::Acknowledge { reply, .. } => {
+            let _ = reply.send(Err(AlertRefusal::Acknowledgement(AckError::NotOpen)));
         }
     }
 }
@@ -148,6 +205,8 @@ fn view() -> StatusView {
         incident: None,
         attempts_left: 5,
         recoveries: 0,
+        observed: (0, 0),
+        flapping: None,
     };
     let refused = ProbeOutcome {
         verdict: Verdict::Failed(ProbeFailure {
@@ -190,6 +249,7 @@ fn summary() -> IncidentSummary {
 
 fn detail() -> IncidentDetail {
     IncidentDetail {
+        cause_facts: serde_json::Value::Null,
         summary: summary(),
         timeline: vec![],
         actions: vec![],
@@ -236,6 +296,7 @@ async fn status_tells_everything_about_every_service() {
                 "incident": 3,
                 "attempts_left": 2,
                 "recoveries_total": 7,
+                "observed": null, "flapping": null,
             }, {
                 "name": "web",
                 "state": "healthy",
@@ -249,6 +310,7 @@ async fn status_tells_everything_about_every_service() {
                 "incident": null,
                 "attempts_left": 5,
                 "recoveries_total": 0,
+                "observed": null, "flapping": null,
             }],
         })
     );
@@ -482,4 +544,87 @@ async fn silent_clients_are_put_out_and_make_room() {
         let read = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.unwrap();
         assert!(matches!(read, Ok(0)) || read.is_err());
     }
+}
+
+#[tokio::test]
+async fn silences_and_acknowledgements_are_checked_and_carry_their_author() {
+    let server = Running::start(Access::Control).await;
+    let good = r#"{"services": ["db-*", "(host)"], "severities": ["warning"], "labels": {"team": "web"}, "duration_seconds": 60, "comment": " deploy "}"#;
+    let (status, answer) = server.ask("POST /v1/silences", good).await;
+    assert_eq!((status, &answer["comment"]), (201, &Value::from("deploy")));
+    assert_eq!(answer["by"], author_here(), "whom the kernel names");
+    assert_eq!(answer["until"], "1970-01-01T00:01:00Z");
+    let (status, answer) = server.ask("GET /v1/silences", "").await;
+    assert_eq!((status, answer["silences"].as_array().unwrap().len()), (200, 1));
+    assert_eq!(server.ask("POST /v1/silences/1/expire", "").await.0, 200);
+    assert_eq!(server.ask("POST /v1/silences/2/expire", "").await.0, 404);
+    let (status, answer) = server.ask("POST /v1/incidents/3/ack", r#"{"text": "on it"}"#).await;
+    assert_eq!((status, &answer["by"]), (200, &Value::from(author_here())));
+    let (status, answer) = server.ask("POST /v1/incidents/4/ack", "{}").await;
+    assert_eq!(status, 409);
+    assert!(answer["error"].as_str().unwrap().contains("incident 4 is not open"));
+
+    let long = "x".repeat(501);
+    for (body, words) in [
+        (
+            r#"{"duration_seconds": 60, "comment": "why"}"#.to_owned(),
+            "say what to silence",
+        ),
+        (
+            r#"{"services": ["DB"], "duration_seconds": 60, "comment": "why"}"#.to_owned(),
+            "`DB` is neither",
+        ),
+        (
+            r#"{"services": ["*"], "duration_seconds": 0, "comment": "why"}"#.to_owned(),
+            "between 1 and",
+        ),
+        (
+            r#"{"services": ["*"], "duration_seconds": 60, "comment": " "}"#.to_owned(),
+            "`comment` must be one line",
+        ),
+        (
+            r#"{"services": ["*"], "duration_seconds": 60, "comment": "a\nb"}"#.to_owned(),
+            "`comment` must be one line",
+        ),
+        (
+            format!(r#"{{"services": ["*"], "duration_seconds": 60, "comment": "{long}"}}"#),
+            "`comment` must be one line",
+        ),
+        (
+            r#"{"labels": {"Team": "x"}, "duration_seconds": 60, "comment": "why"}"#.to_owned(),
+            "not the name of a label",
+        ),
+        (
+            r#"{"severities": ["bad"], "duration_seconds": 60, "comment": "why"}"#.to_owned(),
+            "not as documented",
+        ),
+    ] {
+        let (status, answer) = server.ask("POST /v1/silences", &body).await;
+        assert_eq!(status, 400, "{body}");
+        assert!(answer["error"].as_str().unwrap().contains(words), "{answer}");
+    }
+    let (status, _) = server
+        .ask("POST /v1/incidents/3/ack", &format!(r#"{{"text": "{long}"}}"#))
+        .await;
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn readers_may_see_silences_and_not_make_them() {
+    let server = Running::start(Access::Read).await;
+    assert_eq!(server.ask("GET /v1/silences", "").await.0, 200);
+    for route in [
+        "POST /v1/silences",
+        "POST /v1/silences/1/expire",
+        "POST /v1/incidents/3/ack",
+    ] {
+        let status = server.ask(route, "{}").await.0;
+        assert!(status == 404 || status == 405, "{route} {status}");
+    }
+}
+
+/// The name of the user that runs this test.
+fn author_here() -> String {
+    let output = std::process::Command::new("id").arg("-un").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

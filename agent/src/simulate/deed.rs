@@ -6,6 +6,8 @@ use std::time::Duration;
 use humantime::format_duration;
 use sentinel_engine::{OperatorRequest, ServiceName};
 
+use super::scenario::Start;
+
 /// Something that the script lets happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
@@ -36,6 +38,8 @@ pub enum ServiceDeed {
     Answer,
     /// From now on it starts well.
     Mend,
+    /// From now on its starts go like this.
+    Starts(Start),
     /// An operator stops it with its supervisor's own command.
     Stop,
     /// An operator starts it with its supervisor's own command.
@@ -55,6 +59,7 @@ impl Deed {
                 ServiceDeed::Fail(_) => "fail",
                 ServiceDeed::Answer => "answer",
                 ServiceDeed::Mend => "mend",
+                ServiceDeed::Starts(_) => "starts",
                 ServiceDeed::Stop => "stop",
                 ServiceDeed::Start => "start",
                 ServiceDeed::Ask(OperatorRequest::Restart) => "restart",
@@ -92,6 +97,7 @@ impl fmt::Display for ServiceDeed {
             Self::Fail(status) => write!(f, "it answers with status {status} from now on"),
             Self::Answer => f.write_str("it answers again"),
             Self::Mend => f.write_str("somebody mends it: the next start is a good one"),
+            Self::Starts(start) => write!(f, "from now on, when it is started, {start}"),
             Self::Stop => f.write_str("an operator stops it"),
             Self::Start => f.write_str("an operator starts it"),
             Self::Ask(OperatorRequest::Restart) => f.write_str("an operator asks the agent to restart it"),

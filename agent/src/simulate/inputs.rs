@@ -40,7 +40,7 @@ pub(super) struct ServiceInput {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub(super) struct StartsInput {
     pub(super) how: Option<String>,
     pub(super) slowly: Option<Span>,
@@ -66,6 +66,7 @@ pub(super) struct EventInput {
     pub(super) fail: Option<FailInput>,
     pub(super) answer: Option<Vec<String>>,
     pub(super) mend: Option<Vec<String>>,
+    pub(super) starts: Option<ServiceStartsInput>,
     pub(super) stop: Option<Vec<String>>,
     pub(super) start: Option<Vec<String>>,
     pub(super) restart: Option<Vec<String>>,
@@ -89,6 +90,14 @@ pub(super) struct ExitInput {
 pub(super) struct FailInput {
     pub(super) service: Option<String>,
     pub(super) status: Option<u16>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ServiceStartsInput {
+    pub(super) service: Option<String>,
+    #[serde(flatten)]
+    pub(super) starts: StartsInput,
 }
 
 #[derive(Debug, Default, Deserialize)]

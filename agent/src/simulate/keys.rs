@@ -133,16 +133,25 @@ static SERVICE: Section = Section {
 static STARTS: Section = Section {
     path: "services.NAME.starts",
     doc: "What becomes of a start",
-    keys: &[&[
-        key(
-            "how",
-            Kind::Word(&["well", "deaf", "refused"]),
-            "well",
-            "`deaf` runs and never answers; `refused` does not even start",
-        ),
-        key("slowly", SPAN, "", "It answers only after this long"),
-        key("dies_after", SPAN, "", "It exits with code 1 after this long"),
-    ]],
+    keys: &[WAYS],
+};
+
+/// How a start goes: one of these.
+const WAYS: &[Key] = &[
+    key(
+        "how",
+        Kind::Word(&["well", "deaf", "refused"]),
+        "well",
+        "`deaf` runs and never answers; `refused` does not even start",
+    ),
+    key("slowly", SPAN, "", "It answers only after this long"),
+    key("dies_after", SPAN, "", "It exits with code 1 after this long"),
+];
+
+static LATER_STARTS: Section = Section {
+    path: "events.starts",
+    doc: "Later starts go another way",
+    keys: &[&[key("service", NAME, "", "Whose. Required")], WAYS],
 };
 
 static SUPERVISOR: Section = Section {
@@ -219,6 +228,15 @@ pub(super) const DEEDS: &[Key] = &[
         NAMES,
         "",
         "A human mends what was wrong: from now on it starts well",
+    ),
+    key(
+        "starts",
+        Kind::Table {
+            section: &LATER_STARTS,
+            short: None,
+        },
+        "",
+        "From now on its starts go like this",
     ),
     key("stop", NAMES, "", "An operator stops it (`systemctl stop`)"),
     key("start", NAMES, "", "An operator starts it (`systemctl start`)"),

@@ -8,6 +8,7 @@
 //! | `policies.rs` | what the agent knows of the scripted services |
 //! | `actor.rs` | one simulated service |
 //! | `world.rs`, `play.rs` | the simulated host, and what the script does to it |
+//! | `replay.rs` | from incidents of the past to a scenario |
 //! | `story.rs`, `summary.rs` | what happened, and what it comes to |
 //! | `transcript.rs` | both for people, and as JSON |
 //!
@@ -21,6 +22,7 @@ mod order;
 mod play;
 mod policies;
 mod read;
+mod replay;
 mod scenario;
 mod shipped;
 mod story;
@@ -29,6 +31,7 @@ mod transcript;
 mod world;
 
 pub use policies::{CircleError, Policies};
+pub use replay::{Past, PastEnd, scenario as scenario_of};
 pub use scenario::Scenario;
 pub use shipped::{SHIPPED, Shipped, find};
 pub use story::{Line, Story, Who};
@@ -41,6 +44,13 @@ pub struct Outcome {
     pub story: Story,
     /// What it comes to.
     pub summary: Summary,
+}
+
+impl Outcome {
+    /// How long incidents of services were open, all together, up to the end.
+    pub fn open_for(&self) -> std::time::Duration {
+        self.summary.rows.iter().map(|row| row.open).sum()
+    }
 }
 
 /// Plays a scenario.

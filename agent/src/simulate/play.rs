@@ -94,6 +94,7 @@ impl World<'_> {
             ServiceDeed::Fail(status) => actor.behave(Manner::Wrongly(*status)),
             ServiceDeed::Answer => actor.behave(Manner::Well),
             ServiceDeed::Mend => actor.toy.start = Start::Well,
+            ServiceDeed::Starts(start) => actor.toy.start = *start,
             ServiceDeed::Stop => {
                 actor.stop();
                 self.look(name);

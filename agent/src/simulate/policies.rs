@@ -44,6 +44,13 @@ impl Policies {
         &self.host
     }
 
+    /// The policy of a service.
+    pub(super) fn policy(&self, name: &ServiceName) -> &Policy {
+        self.services
+            .get(name)
+            .map_or(&self.defaults, |service| &service.policy)
+    }
+
     /// The scenario's services as the agent knows them. What the configuration says of a service wins over what the
     /// scenario says, whose other services have the policy of `[defaults]`.
     pub(super) fn services(&self, scenario: &Scenario) -> Result<Vec<Service>, CircleError> {

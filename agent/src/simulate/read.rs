@@ -6,7 +6,7 @@ use std::time::Duration;
 use sentinel_engine::{OperatorRequest, ServiceName};
 
 use super::deed::{Deed, ServiceDeed};
-use super::inputs::{EventInput, ExpectInput, ScenarioInput, ServiceInput};
+use super::inputs::{EventInput, ExpectInput, ScenarioInput, ServiceInput, StartsInput};
 use super::keys::{DEEDS, ROOT};
 use super::order;
 use super::scenario::{Expect, Scenario, Start, Supervision, Toy};
@@ -76,22 +76,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn toy(&mut self, name: &str, input: &ServiceInput) -> Toy {
         let path = join("services", name);
-        let starts = &input.starts;
-        let ways = [
-            starts.how.as_deref().map(|how| match how {
-                "deaf" => Start::Deaf,
-                "refused" => Start::Refused,
-                _ => Start::Well,
-            }),
-            starts.slowly.map(|span| Start::Slowly(span.0)),
-            starts.dies_after.map(|span| Start::DiesAfter(span.0)),
-        ];
-        let mut ways = ways.into_iter().flatten();
-        let start = ways.next().unwrap_or(Start::Well);
-        if ways.next().is_some() {
-            let message = "says more than one of `how`, `slowly` and `dies_after`";
-            self.findings.wrong(&join(&path, "starts"), message);
-        }
+        let start = self.start(&join(&path, "starts"), &input.starts);
         let (has_probes, has_target) = (input.probes.unwrap_or(true), input.target.unwrap_or(true));
         if !has_probes && !has_target {
             self.findings
@@ -107,6 +92,26 @@ impl Reader<'_> {
             has_probes,
             has_target,
         }
+    }
+
+    /// How a start goes, as the table at `path` says.
+    fn start(&mut self, path: &str, starts: &StartsInput) -> Start {
+        let ways = [
+            starts.how.as_deref().map(|how| match how {
+                "deaf" => Start::Deaf,
+                "refused" => Start::Refused,
+                _ => Start::Well,
+            }),
+            starts.slowly.map(|span| Start::Slowly(span.0)),
+            starts.dies_after.map(|span| Start::DiesAfter(span.0)),
+        ];
+        let mut ways = ways.into_iter().flatten();
+        let start = ways.next().unwrap_or(Start::Well);
+        if ways.next().is_some() {
+            let message = "says more than one of `how`, `slowly` and `dies_after`";
+            self.findings.wrong(path, message);
+        }
+        start
     }
 
     /// What happens, in order of time.
@@ -181,7 +186,11 @@ impl Reader<'_> {
             let deed = ServiceDeed::Ask(OperatorRequest::Pause { duration });
             ("pause", pause.service, deed)
         });
-        for (word, name, deed) in [exit, fail, pause].into_iter().flatten() {
+        let starts = event.starts.map(|input| {
+            let deed = ServiceDeed::Starts(self.start(&join(path, "starts"), &input.starts));
+            ("starts", input.service, deed)
+        });
+        for (word, name, deed) in [exit, fail, pause, starts].into_iter().flatten() {
             let at = join(path, word);
             let name = self.required(&at, "service", name);
             let deed = name.map(|name| self.on(&at, "service", &name, deed, toys));

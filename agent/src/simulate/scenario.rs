@@ -1,8 +1,10 @@
 //! A scenario: what runs on the host, what happens to it, and what must hold at the end.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
+use humantime::format_duration;
 use sentinel_engine::ServiceName;
 
 use super::deed::Deed;
@@ -20,6 +22,18 @@ pub enum Start {
     Deaf,
     /// It does not start.
     Refused,
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Well => f.write_str("it runs well"),
+            Self::Slowly(span) => write!(f, "it answers after {}", format_duration(*span)),
+            Self::DiesAfter(span) => write!(f, "it dies after {}", format_duration(*span)),
+            Self::Deaf => f.write_str("it never answers"),
+            Self::Refused => f.write_str("it cannot be executed"),
+        }
+    }
 }
 
 /// A service's own supervisor.

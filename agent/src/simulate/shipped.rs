@@ -29,6 +29,7 @@ shipped![
     "maintenance",
     "dependency",
     "storm",
+    "relapse",
     "flapping",
     "reboot",
     "agent-killed",

@@ -90,12 +90,14 @@ impl Story {
     pub(super) fn notify(&mut self, message: &Notification) {
         let cause = message.cause.to_string();
         let mut text = format!(
-            "{}: {} {}",
+            "{}: {}",
             message.severity.as_str(),
-            message.service,
-            receivers::predicate(message.kind, &cause)
+            receivers::sentence(message, message.service.as_str(), &cause)
         );
-        if matches!(message.kind, NotificationKind::Fired | NotificationKind::GaveUp) {
+        if matches!(
+            message.kind,
+            NotificationKind::Fired | NotificationKind::GaveUp | NotificationKind::Flapping { .. }
+        ) {
             text.push_str("; ");
             text.push_str(&message.doing);
         }
@@ -121,10 +123,10 @@ fn tone(what: &Happening) -> Tone {
         Happening::WentDown { .. } | Happening::GaveUp { .. } | Happening::ActionUnverified { .. } => Tone::Bad,
         Happening::BecameHealthy { .. } | Happening::ActionVerified { .. } => Tone::Good,
         Happening::IncidentClosed { resolution, .. } => match resolution {
-            Resolution::Healed | Resolution::Recovered => Tone::Good,
+            Resolution::Healed | Resolution::Recovered | Resolution::Started => Tone::Good,
             Resolution::Stopped | Resolution::Unmanaged => Tone::Plain,
         },
-        Happening::ActionStarted { .. } => Tone::Warn,
+        Happening::ActionStarted { .. } | Happening::FlappingBegan { .. } => Tone::Warn,
         _ => Tone::Plain,
     }
 }

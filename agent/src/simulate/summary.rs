@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use humantime::format_duration;
-use sentinel_engine::{HOST, ServiceName};
+use sentinel_engine::{HOST, ServiceName, Time};
 
 use super::story::{Line, Who};
 use super::world::World;
 
 /// The word of the report that opens an incident.
 const OPENED: &str = "incident_opened";
+/// The word of the report that closes it.
+const CLOSED: &str = "incident_closed";
 
 /// What became of one service, or of the host as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Row {
     pub downtime: Duration,
     /// Incidents opened.
     pub incidents: usize,
+    /// How long one was open, up to the end; not counted for the host.
+    pub open: Duration,
     /// Restarts by the agent, also those that did not help.
     pub restarts: usize,
     /// The kinds of the messages sent, in order.
@@ -61,6 +65,7 @@ impl Summary {
             let state = snapshot.iter().find(|service| service.name == *name);
             rows.push(Row {
                 downtime: actor.downtime,
+                open: open(name, lines, world.now),
                 restarts: actor.restarts,
                 state: state.map(|service| service.state.as_str()),
                 ..Row::of(name.clone(), lines)
@@ -141,11 +146,29 @@ impl Row {
                 .map(|line| line.word)
                 .collect(),
             downtime: Duration::ZERO,
+            open: Duration::ZERO,
             restarts: 0,
             state: None,
             name,
         }
     }
+}
+
+/// How long `name` had an incident, up to `end`.
+fn open(name: &ServiceName, lines: &[Line], end: Time) -> Duration {
+    let mut since = None;
+    let mut sum = Duration::ZERO;
+    for line in lines
+        .iter()
+        .filter(|line| line.about == *name && line.who == Who::Agent)
+    {
+        match line.word {
+            OPENED => since = Some(line.at),
+            CLOSED => sum += since.take().map_or(Duration::ZERO, |since| line.at.since(since)),
+            _ => {}
+        }
+    }
+    sum + since.map_or(Duration::ZERO, |since| end.since(since))
 }
 
 /// To the millisecond: what is finer is an artefact of the simulation.

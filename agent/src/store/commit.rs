@@ -6,12 +6,13 @@ use sentinel_engine::{
     Action, ActionId, ActionResult, Cause, HOST, Happening, HostMemory, IncidentId, Memory, Report, ServiceName,
 };
 
+use super::alerts::AlertChanges;
 use super::error::StoreError;
 use super::open::Database;
 use super::outbox::{self, OutgoingMessage};
 use super::state::State;
 use super::value::{clip, from_id, from_time};
-use super::{memory, value};
+use super::{alerts, memory, value};
 use crate::clock::Anchor;
 
 /// Entries of a timeline that are kept from its beginning; how it began matters most.
@@ -33,6 +34,8 @@ pub struct Batch {
     pub reports: Vec<(Report, Timestamp)>,
     /// What receivers are to be told.
     pub messages: Vec<OutgoingMessage>,
+    /// What is to be kept of who was told, and of silences.
+    pub alerts: AlertChanges,
 }
 
 /// Records `batch` in one transaction.
@@ -54,9 +57,12 @@ pub(super) fn commit(database: &mut Database, batch: &Batch) -> Result<(), Store
     if let Some(host) = &batch.host {
         memory::save(&transaction, HOST, host, batch.anchor.wall)?;
     }
-    outbox::insert_all(&transaction, &state.installation, &batch.messages)?;
+    alerts::save(&transaction, &batch.alerts, batch.anchor.wall)?;
+    let (now, installation) = (batch.anchor.last, &state.installation);
+    outbox::insert_all(&transaction, installation, &batch.messages, now, &database.ledger)?;
     state.write(&transaction)?;
     transaction.commit().map_err(&doing)?;
+    database.ledger.recorded(&state.installation, &batch.messages);
     database.state = state;
     Ok(())
 }
@@ -80,8 +86,9 @@ fn record(connection: &Connection, state: &mut State, report: &Report, wall: Tim
             incident.start(action, report)
         }
         Happening::ActionEnded { action, result } => incident.end(*action, result),
-        Happening::ActionVerified { action } => incident.verify(*action, true, None),
-        Happening::ActionUnverified { action, reason } => incident.verify(*action, false, Some(reason)),
+        Happening::ActionVerified { action } => incident.verify(*action, Some(true), None),
+        Happening::ActionUnverified { action, reason } => incident.verify(*action, Some(false), Some(reason)),
+        Happening::ActionCutShort { action, reason } => incident.verify(*action, None, Some(reason)),
         Happening::GaveUp { .. } => incident.update("UPDATE incidents SET gave_up = 1 WHERE id = ?1", []),
         Happening::IncidentClosed { resolution, .. } => incident.update(
             "UPDATE incidents SET closed_wall = ?2, closed_at = ?3, resolution = ?4 WHERE id = ?1",
@@ -95,8 +102,14 @@ fn record(connection: &Connection, state: &mut State, report: &Report, wall: Tim
         | Happening::WentDown { .. }
         | Happening::BecameHealthy { .. }
         | Happening::ActionHeld { .. }
+        | Happening::ObservationJudged { .. }
         | Happening::OperatorActed { .. }
         | Happening::MaintenanceChanged { .. }
+        | Happening::PeopleTold { .. }
+        | Happening::MessageWithheld { .. }
+        | Happening::Acknowledged { .. }
+        | Happening::FlappingBegan { .. }
+        | Happening::FlappingEnded { .. }
         | Happening::StoppedOnPurpose { .. } => Ok(()),
     }?;
     incident.tell(&report.what)
@@ -186,7 +199,7 @@ impl Incident<'_> {
         )
     }
 
-    fn verify(&self, action: ActionId, verified: bool, text: Option<&str>) -> Result<(), StoreError> {
+    fn verify(&self, action: ActionId, verified: Option<bool>, text: Option<&str>) -> Result<(), StoreError> {
         self.execute(
             "UPDATE intents SET verified = ?2, verdict_text = ?3, verdict_wall = ?4 WHERE action = ?1",
             params![
@@ -278,6 +291,7 @@ mod tests {
             host: None,
             reports: vec![(report, Timestamp::UNIX_EPOCH); times],
             messages: Vec::new(),
+            alerts: AlertChanges::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use sentinel_engine::{HOST, HostMemory, Memory, ServiceName};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::alerts::AlertMemory;
 use super::error::StoreError;
 use super::value::text;
 
@@ -29,6 +30,8 @@ pub struct Remembered {
     pub unreadable: Vec<ServiceName>,
     /// What is kept of the host as a whole.
     pub host: HostMemory,
+    /// What is kept of who was told, and silences.
+    pub alerts: AlertMemory,
 }
 
 /// Reads everything that is remembered.

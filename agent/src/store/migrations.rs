@@ -9,7 +9,12 @@ use super::state::State;
 pub(super) const APPLICATION_ID: i32 = 0x536e_746c;
 
 /// The steps from nothing to the schema of today, with the version each makes. Released steps never change.
-const MIGRATIONS: [(i64, &str); 1] = [(1, include_str!("schema/0001.sql"))];
+const MIGRATIONS: [(i64, &str); 4] = [
+    (1, include_str!("schema/0001.sql")),
+    (2, include_str!("schema/0002.sql")),
+    (3, include_str!("schema/0003.sql")),
+    (4, include_str!("schema/0004.sql")),
+];
 
 /// The newest schema known here.
 pub(super) const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;

@@ -8,10 +8,13 @@
 //! * `thread`: the thread and its queue; `error`: what can go wrong
 //! * `commit`: a batch and the rows it makes; `memory` and `state`: what is kept for the engine; `retention`: what is
 //!   forgotten
-//! * `incidents`: history for people; `outbox`: messages on their way; `room`: how many of them
+//! * `alerts`: who was told, and silences; `incidents`: history for people; `outbox`: messages on their way; `room`: how many
+//!   of them; `firing`: what receivers are told over and over
 
+mod alerts;
 mod commit;
 mod error;
+mod firing;
 mod incidents;
 mod memory;
 mod migrations;
@@ -23,11 +26,17 @@ mod room;
 mod state;
 mod thread;
 mod value;
+mod waiting;
 
+pub use alerts::{AlertChanges, AlertMemory};
 pub use commit::Batch;
 pub use error::{StoreError, StoreErrorKind};
+pub use firing::{Firing, Waiting};
 pub use incidents::{AttemptRow, IncidentDetail, IncidentFilter, IncidentRow, MessageRow, TimelineEntry};
 pub use memory::{Remembered, spent};
 pub use open::Opened;
-pub use outbox::{Delivery, Next, OutgoingMessage};
+pub use outbox::{
+    Changed, Combination, Combine, Delivery, First, FromMemory, Next, Notice, OutboxSettings, Outcome, OutgoingMessage,
+    Part, Queue, QueuedMessage, ReceiverQueue, Undelivered,
+};
 pub use thread::Store;

@@ -6,13 +6,15 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use rustix::fs::{FlockOperation, flock};
 use sentinel_engine::{ActionId, IncidentId};
 
+use super::alerts;
 use super::error::{StoreError, StoreErrorKind};
 use super::memory::{self, Remembered};
 use super::migrations::{APPLICATION_ID, NEWEST, migrate, schema_of};
+use super::outbox::{Ledger, OutboxSettings};
 use super::quarantine::quarantine;
 use super::state::State;
 use super::thread::Store;
@@ -55,6 +57,10 @@ pub(super) struct Database {
     pub(super) connection: Connection,
     /// The state row as it is stored.
     pub(super) state: State,
+    /// What the outbox works with.
+    pub(super) outbox: OutboxSettings,
+    /// What was sent from memory.
+    pub(super) ledger: Ledger,
     /// Dropped last, after the connection.
     _lock: Lock,
 }
@@ -98,6 +104,8 @@ impl Database {
         let database = Self {
             connection,
             state,
+            outbox: OutboxSettings::default(),
+            ledger: Ledger::default(),
             _lock: lock,
         };
         let found = Found {
@@ -160,7 +168,8 @@ fn open_file(path: &Path) -> Result<OpenFile, StoreError> {
     }
     migrate(&mut connection, version)?;
     let state = State::read_checked(&connection)?;
-    let remembered = memory::load(&connection)?;
+    let mut remembered = memory::load(&connection)?;
+    remembered.alerts = alerts::load(&connection)?;
     Ok((connection, state, remembered))
 }
 
@@ -179,7 +188,7 @@ fn identify(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
             [],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
-        .map_err(&doing)?;
+        .map_err(|error| damage_or(error, &doing))?;
     if tables == 0 && application == 0 && version == 0 {
         return Ok(0);
     }
@@ -215,12 +224,23 @@ fn settle(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES, |_| Ok(()))
 }
 
+/// What SQLite says when its question makes no sense is damage where the question is always the same: the header names a
+/// file format that there is none of, or the statement that made an index does not parse.
+fn damage_or(error: rusqlite::Error, doing: impl Fn(rusqlite::Error) -> StoreError) -> StoreError {
+    let is_input = matches!(error, rusqlite::Error::SqlInputError { .. });
+    if is_input || error.sqlite_error_code() == Some(ErrorCode::Unknown) {
+        StoreError::Damaged(error.to_string())
+    } else {
+        doing(error)
+    }
+}
+
 /// Looks for damage. Reads the whole file, which retention keeps small.
 fn check(connection: &Connection, version: i64) -> Result<(), StoreError> {
     let doing = StoreError::doing("check the store");
     let verdict = connection
         .pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0))
-        .map_err(&doing)?;
+        .map_err(|error| damage_or(error, &doing))?;
     if verdict != "ok" {
         return Err(StoreError::Damaged(verdict));
     }

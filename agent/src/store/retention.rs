@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, params};
 
 use super::open::Database;
+use super::outbox::WAITING;
 use super::value::from_time;
 
 /// Time between looks at what is old.
@@ -70,7 +71,7 @@ fn step(connection: &mut Connection, oldest: i64, count_max: i64, bytes_max: i64
     let values = params![STEP, oldest, too_many.max(too_large)];
     // A message that is still on its way is delivered or expires first; its row does not need the incident's.
     transaction.execute(
-        &format!("DELETE FROM outbox WHERE state NOT IN ('pending', 'inflight') AND incident IN ({doomed})"),
+        &format!("DELETE FROM outbox WHERE state NOT IN {WAITING} AND incident IN ({doomed})"),
         values,
     )?;
     let forgotten = transaction.execute(&format!("DELETE FROM incidents WHERE id IN ({doomed})"), values)?;
@@ -78,6 +79,14 @@ fn step(connection: &mut Connection, oldest: i64, count_max: i64, bytes_max: i64
     transaction.execute(
         "DELETE FROM intents WHERE action IN (SELECT action FROM intents WHERE incident IS NULL AND recorded_at < ?2 \
          LIMIT ?1)",
+        params![STEP, oldest],
+    )?;
+    // Nor does a message about several, or about receivers.
+    transaction.execute(
+        &format!(
+            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE incident = 0 AND state NOT IN {WAITING} \
+             AND created_at < ?2 LIMIT ?1)"
+        ),
         params![STEP, oldest],
     )?;
     transaction.commit()?;

@@ -1,10 +1,10 @@
 //! Room in the outbox, which is bounded: a receiver that is gone for good must not fill the disk.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::error::StoreError;
-use super::outbox::{OutgoingMessage, execute_counted};
+use super::outbox::{OutgoingMessage, WAITING, expire_where};
 
 /// How much the outbox may hold, finished messages included.
 #[derive(Clone, Copy)]
@@ -18,6 +18,9 @@ const BOUNDS: Bounds = Bounds {
     rows: 10_000,
     bytes: 32 * 1024 * 1024,
 };
+
+/// Why a message was given up, for people.
+const FULL: &str = "the outbox was full";
 
 /// Makes room for `added`, in the caller's transaction.
 pub(super) fn make(connection: &Connection, added: &[OutgoingMessage]) -> Result<(), StoreError> {
@@ -36,23 +39,25 @@ fn make_within(connection: &Connection, bounds: Bounds, added: &[OutgoingMessage
         if rows.saturating_add(added.len()) <= bounds.rows && bytes.saturating_add(bytes_added) <= bounds.bytes {
             return Ok(());
         }
-        let removed = execute_counted(
-            connection,
-            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox \
-             WHERE state NOT IN ('pending', 'inflight') ORDER BY id LIMIT 100)",
-            params![],
-        )?;
+        let removed = connection
+            .prepare_cached(&format!(
+                "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state NOT IN {WAITING} ORDER BY id LIMIT 100)"
+            ))
+            .and_then(|mut statement| statement.execute([]))
+            .map_err(StoreError::doing("make room in the outbox"))?;
         if removed > 0 {
             continue;
         }
-        // Half a conversation would mislead, so it goes as a whole, and first one of which nobody heard yet.
-        let given_up = execute_counted(
-            connection,
-            "UPDATE outbox SET state = 'expired', last_error = 'the outbox was full', finished_wall = ?1 \
-             WHERE state = 'pending' AND (receiver, incident) = (SELECT receiver, incident FROM outbox \
-             GROUP BY receiver, incident HAVING max(state = 'pending') ORDER BY max(attempts > 0), min(id) LIMIT 1)",
-            params![wall.as_microsecond()],
-        )?;
+        // Half a conversation would mislead, so it goes as a whole, and first one of which nobody heard yet. One that a
+        // combined message began goes only with that, which is the last that goes.
+        let conversation = "state = 'pending' AND (receiver, incident) = (SELECT receiver, incident FROM outbox \
+             WHERE incident > 0 GROUP BY receiver, incident HAVING max(state = 'pending') AND NOT max(state = 'merged') \
+             ORDER BY max(attempts > 0), min(id) LIMIT 1)";
+        let combined = "id = (SELECT min(id) FROM outbox WHERE incident = 0 AND state = 'pending')";
+        let mut given_up = expire_where(connection, conversation, &[], FULL, wall)?;
+        if given_up == 0 {
+            given_up = expire_where(connection, combined, &[], FULL, wall)?;
+        }
         if given_up == 0 {
             return Ok(());
         }
@@ -84,7 +89,7 @@ mod tests {
     use sentinel_engine::{IncidentId, Severity, Time};
 
     use super::super::migrations::migrate;
-    use super::super::outbox::insert_all;
+    use super::super::outbox::{Ledger, insert_all};
     use super::*;
 
     fn message(incident: u64, sequence: u32) -> OutgoingMessage {
@@ -97,6 +102,7 @@ mod tests {
             payload: vec![b'x'; 100],
             created: Time::ZERO,
             created_wall: Timestamp::UNIX_EPOCH,
+            not_before: Time::ZERO,
         }
     }
 
@@ -105,7 +111,8 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, 0).unwrap();
         for incident in 1..=incidents {
-            insert_all(&connection, &[0; 16], &[message(incident, 1), message(incident, 2)]).unwrap();
+            let messages = [message(incident, 1), message(incident, 2)];
+            insert_all(&connection, &[0; 16], &messages, Time::ZERO, &Ledger::default()).unwrap();
         }
         connection
     }
@@ -142,7 +149,15 @@ mod tests {
         make_within(&connection, bytes, &[message(4, 1), message(4, 2)]).unwrap();
         assert_eq!(
             rows(&connection),
-            ["1/1 pending", "1/2 pending", "3/1 pending", "3/2 pending"]
+            [
+                "1/1 pending",
+                "1/2 pending",
+                "2/1 expired",
+                "2/2 expired",
+                "3/1 pending",
+                "3/2 pending"
+            ],
+            "what is given up holds no bytes any more"
         );
         let rows_max = Bounds { rows: 4, bytes: 10_000 };
         make_within(&connection, rows_max, &[message(4, 1)]).unwrap();

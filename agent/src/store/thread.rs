@@ -80,9 +80,14 @@ impl Store {
         let has_messages = !batch.messages.is_empty();
         self.call(move |database| commit::commit(database, &batch)).await?;
         if has_messages {
-            self.outbox.send_modify(|count| *count += 1);
+            self.outbox_changed();
         }
         Ok(())
+    }
+
+    /// Wakes whoever delivers.
+    pub(super) fn outbox_changed(&self) {
+        self.outbox.send_modify(|count| *count += 1);
     }
 
     /// Changes whenever messages were added to the outbox.

@@ -14,8 +14,8 @@ pub(super) const LOGIND: &str = "org.freedesktop.login1";
 pub(super) const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 pub(super) const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const BUS_PATH: &str = "/org/freedesktop/DBus";
-const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
-const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+pub(super) const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
+pub(super) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// All interfaces of an object at once, so that the answer is of one moment.
 pub(super) const ALL: &str = "";
 

@@ -18,6 +18,7 @@
 //! * [`session`]: the life of one connection; [`message`], [`calls`] and [`peers`] are what it speaks
 //! * [`units`]: what outlives it
 //! * [`requests`], [`restart`], [`blast`]: the handle, the verbs, and what else they would hurt
+//! * [`inventory`]: what runs, asked for once, without watching
 
 mod attribution;
 mod blast;
@@ -25,6 +26,7 @@ mod calls;
 mod cause;
 mod classify;
 mod facts;
+mod inventory;
 mod journal;
 mod message;
 mod names;
@@ -39,5 +41,6 @@ mod units;
 mod watcher;
 
 pub use blast::MayAffect;
+pub use inventory::{RunningUnit, running_units};
 pub use requests::Systemd;
 pub use watcher::{BusAddress, Watched, Watcher};

@@ -28,6 +28,21 @@ pub enum BusAddress {
     At(String),
 }
 
+impl BusAddress {
+    /// Connects, or says why not.
+    pub(super) async fn connect(&self) -> Result<Connection, String> {
+        let builder = match self {
+            Self::System => zbus::connection::Builder::system(),
+            Self::At(address) => zbus::connection::Builder::address(address.as_str()),
+        };
+        match tokio::time::timeout(CONNECT_WITHIN, builder.build()).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(format!("cannot connect to the system bus: {error}")),
+            Err(_elapsed) => Err("the system bus accepts connections but does not answer".to_owned()),
+        }
+    }
+}
+
 /// A unit to watch for a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watched {
@@ -66,7 +81,7 @@ impl Watcher {
         let mut units = Units::new(self.events.clone());
         let mut backoff = BACKOFF_MIN;
         loop {
-            let reason = match self.connect().await {
+            let reason = match self.address.connect().await {
                 Ok(connection) => {
                     let mut session = Session::new(connection, &mut units, &mut self.units, &mut self.requests);
                     let reason = session.run().await;
@@ -82,18 +97,6 @@ impl Watcher {
             units.lose_sight(&reason);
             self.wait(&mut units, backoff).await;
             backoff = (backoff * 2).min(BACKOFF_MAX);
-        }
-    }
-
-    async fn connect(&self) -> Result<Connection, String> {
-        let builder = match &self.address {
-            BusAddress::System => zbus::connection::Builder::system(),
-            BusAddress::At(address) => zbus::connection::Builder::address(address.as_str()),
-        };
-        match tokio::time::timeout(CONNECT_WITHIN, builder.build()).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(format!("cannot connect to the system bus: {error}")),
-            Err(_elapsed) => Err("the system bus accepts connections but does not answer".to_owned()),
         }
     }
 

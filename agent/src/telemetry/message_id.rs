@@ -4,7 +4,7 @@
 //! numbers are random, fixed for ever, and never used for anything else; see `journalctl --new-id128`.
 
 /// `event=` word and number, in the order of an incident's life.
-const MESSAGE_IDS: [(&str, &str); 22] = [
+const MESSAGE_IDS: [(&str, &str); 30] = [
     ("started", "1f8065232c6f4215a52581831329a05a"),
     ("stopping", "a818bc77d267410093bb236499df154b"),
     ("reloaded", "12124070c8e447dc871abaf219dc339f"),
@@ -13,6 +13,7 @@ const MESSAGE_IDS: [(&str, &str); 22] = [
     ("unreachable", "41a1cb6cf8834c538778c186f285f195"),
     ("unhealthy", "c74a021da55f468883a2df18a33a6c8e"),
     ("died", "acc78dff547348d0b84697e58707ab44"),
+    ("crash_looping", "8f6b257b59142ecbb65442c9ebf28a84"),
     ("healthy", "2df85929243e4468844980addc331eb1"),
     ("incident_opened", "05914b9ee8084a6e959b860978bad0cd"),
     ("cause_changed", "ed6a76c3f0f74edfa9271d008f4b2f77"),
@@ -21,7 +22,14 @@ const MESSAGE_IDS: [(&str, &str); 22] = [
     ("restart_ended", "b29edbd7ddb941b2a12408c44e898970"),
     ("verified", "bb533707a85f421695df4b0c8a436d37"),
     ("not_verified", "f5012a50f2204fc5a808aa605ddc288f"),
+    ("cut_short", "745add2855148c741804b1cea1415a16"),
+    ("observed", "b9d0c49a0e214bde76027d917f8dbb00"),
     ("gave_up", "2b3e4ad25be5462c9a274457ddb98739"),
+    ("told", "5f0c3c6d2b8e4d0aa1b6e7f4930d52c8"),
+    ("not_told", "c96be2a07d814f7c8a35d1be64f02997"),
+    ("acknowledged", "08d7f5b1e93c4a62b0cf7a98d246e13b"),
+    ("flapping", "5727608688e12def281910ed26f1e90d"),
+    ("flapping_ended", "2744eedb79bc54d875c2f8773174be14"),
     ("incident_closed", "62ceff65fba44683b247b4536112c8d1"),
     ("operator", "8fec9d51a9d04bbbb38a3b19320263a1"),
     ("maintenance", "0be4d2a7719f4c5f9a4d83e17f26c95b"),

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use sentinel_engine::alerting::Reason;
 use sentinel_engine::{Action, ActionResult, Cause, Happening, Report};
 use tracing::{Value, debug, error, info, warn};
 
@@ -54,7 +55,11 @@ pub fn report(report: &Report) {
         Happening::ActionUnverified { action, reason } => {
             warn!(service, event, incident, reason, action = action.0);
         }
-        Happening::GaveUp { attempts, window } => {
+        Happening::ObservationJudged { right, after } => {
+            info!(service, event, incident, right, after = seconds(*after));
+        }
+        Happening::ActionCutShort { action, reason } => info!(service, event, incident, reason, action = action.0),
+        Happening::GaveUp { attempts, window, .. } => {
             error!(
                 service,
                 status = "down",
@@ -75,6 +80,22 @@ pub fn report(report: &Report) {
         }
         Happening::OperatorActed { request } => info!(service, event, request, incident),
         Happening::MaintenanceChanged { reason } => info!(service, event, reason, open = reason.is_some(), incident),
+        Happening::PeopleTold { kind, receivers } => {
+            let names: Vec<&str> = receivers.keys().map(String::as_str).collect();
+            let reasons: std::collections::BTreeSet<&str> = receivers.values().map(Reason::kind).collect();
+            let (names, reasons) = (names.join(","), reasons.into_iter().collect::<Vec<_>>().join(","));
+            info!(service, event, incident, kind, receivers = names, reasons);
+        }
+        Happening::MessageWithheld { kind, reason } => {
+            info!(service, event, incident, kind, reason = %reason, why = reason.kind());
+        }
+        Happening::Acknowledged { by, text } => info!(service, event, incident, by, text),
+        Happening::FlappingBegan { incidents, within } => {
+            warn!(service, event, incident, incidents, within = seconds(*within));
+        }
+        Happening::FlappingEnded { incidents, duration } => {
+            info!(service, event, incident, incidents, duration = seconds(*duration));
+        }
         Happening::StoppedOnPurpose { reason } => info!(service, event, reason, incident),
     }
 }

@@ -132,6 +132,7 @@ fn what_happens() -> Vec<(Report, &'static str)> {
             of(Happening::GaveUp {
                 attempts: 5,
                 window: Duration::from_secs(1800),
+                halved: false,
             }),
             "status=down event=gave_up incident=3 attempts=5 window=1800 level=error",
         ),

@@ -10,7 +10,7 @@ const MEMBER: &str = "ExecStart=/bin/sleep infinity\n[Unit]\nPartOf=hub.service"
 
 fn hub(more: &str) -> String {
     format!(
-        "[alerts]\nnotify_after = \"1s\"\n[services.hub]\nunit = \"hub\"\nhttp = \"http://127.0.0.1:8080/health\"\n{more}\n"
+        "[alerts]\nnotify_after = \"1s\"\ngroup_wait = \"0s\"\n[services.hub]\nunit = \"hub\"\nhttp = \"http://127.0.0.1:8080/health\"\n{more}\n"
     )
 }
 
@@ -120,7 +120,7 @@ fn child_that_its_parents_crash_took_down_is_started_once_after_the_parent() {
         ("requires", REQUIRES),
         ("member", MEMBER),
     ];
-    let config = "[alerts]\nnotify_after = \"0s\"\n[services.hub]\nunit = \"hub\"\n\
+    let config = "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n[services.hub]\nunit = \"hub\"\n\
                   [services.binds]\nunit = \"binds\"\nafter = [\"hub\"]\n\
                   [services.requires]\nunit = \"requires\"\nafter = [\"hub\"]\n\
                   [services.member]\nunit = \"member\"\nafter = [\"hub\"]\n";

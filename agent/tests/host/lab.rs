@@ -89,6 +89,15 @@ impl Lab {
             .expect("docker exec can be run")
     }
 
+    /// Powers the host off in order, and on again.
+    pub fn reboot(&mut self) {
+        self.host.reboot();
+        if let Some(mut receiver) = self.receiver.take() {
+            receiver.wait().expect("it can be waited for");
+        }
+        self.start_receiver();
+    }
+
     pub fn stop_receiver(&mut self) {
         self.host.sh("kill -9 $(pidof sentinel-test)");
         if let Some(mut receiver) = self.receiver.take() {

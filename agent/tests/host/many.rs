@@ -38,7 +38,7 @@ fn serve_counts() {
             .expect("the address is free");
         let router = Router::new()
             .route("/s/{name}", get(count))
-            .route("/hang/{name}", get(|| std::future::pending::<()>()))
+            .route("/hang/{name}", get(std::future::pending::<()>))
             .route("/counts", get(counted))
             .with_state(Counts::default());
         axum::serve(listener, router).await.expect("it serves");

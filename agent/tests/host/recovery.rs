@@ -16,7 +16,7 @@ http = "http://127.0.0.1:8080/health"
 fn killed_unit_is_restarted_proved_and_told_with_its_cause() {
     let lab = Lab::new(
         &[("shop", SLEEPER)],
-        "[alerts]\nnotify_after = \"0s\"\n[services.shop]\nunit = \"shop\"\n",
+        "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n[services.shop]\nunit = \"shop\"\n",
     );
     lab.await_state("shop", "healthy");
     lab.kill("shop");
@@ -104,6 +104,7 @@ fn unit_that_never_comes_back_is_given_up_with_one_critical_alert() {
     let config = r#"
 [alerts]
 notify_after = "0s"
+group_wait = "0s"
 [services.shop]
 unit = "shop"
 recovery = { burst = 3 }

@@ -41,6 +41,7 @@ fn stop_during_backoff_restart_or_verification_wins() {
     let config = r#"
 [alerts]
 notify_after = "0s"
+group_wait = "0s"
 [services.backoff]
 unit = "backoff"
 recovery = { backoff = "1h", backoff_max = "1h" }

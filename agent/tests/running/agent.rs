@@ -146,6 +146,8 @@ impl Place {
             .args(["--config", self.path("sentinel.toml").to_str().unwrap()])
             .args(arguments)
             .env("NO_COLOR", "1")
+            // Nothing here is told in company.
+            .env("SENTINEL__ALERTS__GROUP_WAIT", "0s")
             .env_remove("JOURNAL_STREAM")
             .envs(self.variables.iter().cloned())
             .stdin(Stdio::null());
@@ -264,6 +266,11 @@ impl Hook {
 
     pub(crate) fn receiver(&self, name: &str) -> String {
         format!("[receivers.{name}]\nwebhook.url = \"http://{}/\"\n", self.address)
+    }
+
+    /// Every message.
+    pub(crate) fn bodies(&self) -> Vec<Value> {
+        self.received.lock().unwrap().clone()
     }
 
     /// `SERVICE KIND` of each message.

@@ -3,6 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
 
 mod agent;
+mod alerts;
 mod deploy;
+mod health;
+mod killed;
 mod maintenance;
+mod outbox;
 mod reload;
+mod replay;

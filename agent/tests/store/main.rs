@@ -19,7 +19,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sentinel::clock::{Anchor, Clock};
-use sentinel::store::{Batch, IncidentFilter, Next, Opened, OutgoingMessage, Store, StoreError, StoreErrorKind};
+use sentinel::store::{
+    AlertChanges, Batch, IncidentFilter, Next, Opened, Outcome, OutgoingMessage, Store, StoreError, StoreErrorKind,
+};
 use sentinel_engine::{
     Action, ActionId, ActionResult, Cause, Happening, Hold, IncidentId, Memory, Report, Resolution, ServiceName,
     Severity, State, Time, Verb,
@@ -49,6 +51,7 @@ fn batch() -> Batch {
         host: None,
         reports: Vec::new(),
         messages: Vec::new(),
+        alerts: AlertChanges::default(),
     }
 }
 
@@ -97,6 +100,7 @@ fn message(incident: u64, sequence: u32, receiver: &str) -> OutgoingMessage {
         payload: format!("message {incident}/{sequence}").into_bytes(),
         created: now(),
         created_wall: wall(),
+        not_before: Time::ZERO,
     }
 }
 
@@ -115,6 +119,7 @@ fn full_batch(n: u64) -> Batch {
         host: None,
         reports: vec![opened(n), started(n, n)],
         messages: vec![message(n, 1, "team")],
+        alerts: AlertChanges::default(),
     }
 }
 

@@ -2,6 +2,16 @@
 
 use super::*;
 
+/// A failure that may pass.
+fn postponed(gap: Duration) -> Outcome {
+    Outcome::Postponed {
+        error: "busy".to_owned(),
+        ambiguous: false,
+        gap,
+        wish: None,
+    }
+}
+
 #[tokio::test]
 async fn a_message_is_sent_once_in_order_and_again_after_a_crash() {
     let dir = tempfile::tempdir().unwrap();
@@ -32,11 +42,14 @@ async fn a_message_is_sent_once_in_order_and_again_after_a_crash() {
 
     let later = now() + Duration::from_secs(60);
     store
-        .postponed(again.row, "busy".to_owned(), false, later)
+        .attempted(again.row, postponed(Duration::from_secs(60)), now(), wall())
         .await
         .unwrap();
     assert_eq!(
-        store.next_message("team", now(), wall()).await.unwrap(),
+        store
+            .next_message("team", later.back(Duration::from_millis(1)), wall())
+            .await
+            .unwrap(),
         Next::Wait(later),
         "the second one waits too"
     );
@@ -44,13 +57,27 @@ async fn a_message_is_sent_once_in_order_and_again_after_a_crash() {
         panic!()
     };
     assert_eq!((third.sequence, third.attempt, third.ambiguous), (1, 3, true));
-    store.delivered(third.row, None, wall()).await.unwrap();
+    assert_eq!(third.first, None, "nothing goes before it");
+    store
+        .attempted(third.row, Outcome::Delivered(Some("17.3".to_owned())), later, wall())
+        .await
+        .unwrap();
     let Next::Send(second) = store.next_message("team", later, wall()).await.unwrap() else {
         panic!()
     };
     assert_eq!(second.sequence, 2);
-    store.dead(second.row, "gone".to_owned(), wall()).await.unwrap();
-    assert_eq!(store.next_message("team", later, wall()).await.unwrap(), Next::Idle);
+    let first = second.first.expect("the conversation that it goes on with");
+    assert_eq!(
+        (first.event, first.reference.as_deref()),
+        (third.event.clone(), Some("17.3"))
+    );
+    store
+        .attempted(second.row, Outcome::Dead("gone".to_owned()), later, wall())
+        .await
+        .unwrap();
+    let Next::Wait(_) = store.next_message("team", later, wall()).await.unwrap() else {
+        panic!("a receiver that refuses rests for a moment, and nothing else waits")
+    };
 
     let detail = store.incident(IncidentId(1)).await.unwrap().unwrap();
     let states: Vec<_> = detail
@@ -75,19 +102,21 @@ async fn old_news_expires_but_not_the_end_of_what_was_told() {
         kind: "resolved",
         ..message(incident, sequence, "team")
     };
-    let messages = vec![
-        message(1, 1, "team"),
-        resolved(1, 2),
-        message(2, 1, "team"),
-        resolved(2, 2),
-    ];
+    let messages = vec![message(1, 1, "team"), message(2, 1, "team")];
     store.commit(Batch { messages, ..batch() }).await.unwrap();
     let Next::Send(told) = store.next_message("team", now(), wall()).await.unwrap() else {
         panic!()
     };
-    store.delivered(told.row, None, wall()).await.unwrap();
+    store
+        .attempted(told.row, Outcome::Delivered(None), now(), wall())
+        .await
+        .unwrap();
+    let messages = vec![resolved(1, 2), resolved(2, 2)];
+    store.commit(Batch { messages, ..batch() }).await.unwrap();
 
     let hours = |hours: u64| now() + Duration::from_secs(hours * 3600);
+    let told = digest(&store, hours(25)).await;
+    assert_eq!(told, [("fired".to_owned(), 1), ("resolved".to_owned(), 1)]);
     let Next::Send(end) = store.next_message("team", hours(25), wall()).await.unwrap() else {
         panic!()
     };
@@ -96,12 +125,62 @@ async fn old_news_expires_but_not_the_end_of_what_was_told() {
         (IncidentId(1), 2),
         "its beginning was told"
     );
-    store.postponed(end.row, "down".to_owned(), false, now()).await.unwrap();
+    store
+        .attempted(end.row, postponed(Duration::ZERO), hours(25), wall())
+        .await
+        .unwrap();
+    let later = hours(24 * 8);
     assert_eq!(
-        store.next_message("team", hours(24 * 8), wall()).await.unwrap(),
+        store.next_message("team", later, wall()).await.unwrap(),
         Next::Idle,
-        "a week is enough"
+        "a week is enough, and while it fails no digest is tried"
     );
+    // Something arrives, and then what was never told is told, once.
+    let news = OutgoingMessage {
+        created: later,
+        ..message(3, 1, "team")
+    };
+    store
+        .commit(Batch {
+            messages: vec![news],
+            ..batch()
+        })
+        .await
+        .unwrap();
+    let Next::Send(news) = store.next_message("team", later, wall()).await.unwrap() else {
+        panic!()
+    };
+    store
+        .attempted(news.row, Outcome::Delivered(None), later, wall())
+        .await
+        .unwrap();
+    assert_eq!(digest(&store, later).await, [("resolved".to_owned(), 1)]);
+    assert_eq!(store.next_message("team", later, wall()).await.unwrap(), Next::Idle);
+}
+
+/// The digest whose turn it is, delivered: what it counts, by kind.
+async fn digest(store: &Store, now: Time) -> Vec<(String, u64)> {
+    let Next::Combine(digest) = store.next_message("team", now, wall()).await.unwrap() else {
+        panic!("a digest")
+    };
+    let counts = digest.undelivered.iter();
+    let counts = counts.map(|count| (count.kind.clone(), count.messages)).collect();
+    store
+        .combine(*digest, b"digest".to_vec(), Severity::Warning, now, wall())
+        .await
+        .unwrap();
+    let Next::Send(digest) = store.next_message("team", now, wall()).await.unwrap() else {
+        panic!("the digest is next")
+    };
+    assert_eq!(
+        (digest.kind.as_str(), digest.payload.as_slice()),
+        ("digest", &b"digest"[..])
+    );
+    store
+        .attempted(digest.row, Outcome::Delivered(None), now, wall())
+        .await
+        .unwrap();
+    counts
 }
 
 #[tokio::test]

@@ -49,7 +49,14 @@ fn a_sad_story(id: u64) -> Vec<(Report, Timestamp)> {
             },
         ),
         report(id, Happening::ActionHeld { hold, remaining }),
-        report(id, Happening::GaveUp { attempts, window }),
+        report(
+            id,
+            Happening::GaveUp {
+                attempts,
+                window,
+                halved: false,
+            },
+        ),
     ]
 }
 

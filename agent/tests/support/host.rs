@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// Where the running test binary is put in the host. Not below `/tmp` or `/run`, which are file systems of their own.
 const TEST_BINARY: &str = "/usr/local/bin/sentinel-test";
 
+/// Longest boot on a busy machine.
+const BOOT: Duration = Duration::from_secs(60);
+
 /// A running test host. Removed on drop, also when the test panics.
 pub struct Host {
     id: String,
@@ -30,8 +33,22 @@ impl Host {
     ///
     /// As [`Self::start`].
     pub fn start_with(options: &[&str]) -> Self {
+        Self::run(&[], options)
+    }
+
+    /// The same, of a variant that has more packages: a folder of `packaging/test-host/variants`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    pub fn start_variant(variant: &str, options: &[&str]) -> Self {
+        Self::run(&["--variant", variant], options)
+    }
+
+    fn run(arguments: &[&str], options: &[&str]) -> Self {
         let run = scripts().join("run");
         let output = Command::new(&run)
+            .args(arguments)
             .arg("--")
             .args(options)
             .stderr(Stdio::inherit())
@@ -79,6 +96,27 @@ impl Host {
             text(&output.stderr)
         );
         text(&output.stdout)
+    }
+
+    /// Powers the host off by its own systemd, and on again: all file systems but `/run` and `/tmp` stay. The kernel, and with
+    /// it the boot id and the clock, is the outer machine's and goes on.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come up again.
+    pub fn reboot(&self) {
+        // The connection may break off before the command ends.
+        let _ = self.try_sh("systemctl poweroff");
+        let docker = |arguments: &[&str]| {
+            let output = Command::new(&self.docker).args(arguments).arg(&self.id).output();
+            output.expect("docker can be run")
+        };
+        assert!(docker(&["wait"]).status.success(), "the host can be waited for");
+        assert!(docker(&["start"]).status.success(), "the host can be started");
+        wait_until("the host has booted", BOOT, || {
+            let state = self.try_sh("systemctl is-system-running");
+            matches!(text(&state.stdout).as_str(), "running" | "degraded")
+        });
     }
 
     /// Writes a file in the host, with its folders.

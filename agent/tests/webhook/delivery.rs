@@ -7,10 +7,10 @@ async fn a_message_arrives_signed_and_under_its_key() {
     let peer = Peer::start(ok).await;
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let webhook = WebhookSettings {
-        secret: Some(SecretString::from(secret)),
+        secrets: vec![Secret::from(secret)],
         headers: BTreeMap::from([
-            ("X-Token".to_owned(), SecretString::from("abc")),
-            ("webhook-id".to_owned(), SecretString::from("forged")),
+            ("X-Token".to_owned(), Secret::from("abc")),
+            ("webhook-id".to_owned(), Secret::from("forged")),
         ]),
         ..settings("team", &peer.url()).1
     };
@@ -156,6 +156,8 @@ fn settings_that_cannot_work_are_refused_without_their_values() {
         let settings = ReceiverSettings {
             name: "team".to_owned(),
             kind: ReceiverKind::Webhook(webhook),
+            zone: TimeZone::UTC,
+            template: None,
         };
         Receiver::all(&[settings]).unwrap_err().to_string()
     };
@@ -163,8 +165,8 @@ fn settings_that_cannot_work_are_refused_without_their_values() {
     let table: [(&str, Change); 6] = [
         ("receiver `team`: its url cannot be understood: relative URL without a base", |webhook| webhook.url = "T0K3N".into()),
         ("receiver `team`: its url must begin with http:// or https:// and name a host", |webhook| webhook.url = "ftp://T0K3N/".into()),
-        ("receiver `team`: what follows `whsec_` in the secret is not base64", |webhook| webhook.secret = Some("whsec_T0K3N!".into())),
-        ("receiver `team`: the secret is empty", |webhook| webhook.secret = Some("".into())),
+        ("receiver `team`: what follows `whsec_` in the secret is not base64", |webhook| webhook.secrets = vec!["whsec_T0K3N!".into()]),
+        ("receiver `team`: the secret is empty", |webhook| webhook.secrets = vec!["".into()]),
         ("receiver `team`: `a b` is not the name of a header", |webhook| drop(webhook.headers.insert("a b".into(), "T0K3N".into()))),
         ("receiver `team`: the value of header `x` has characters that no header can hold", |webhook| drop(webhook.headers.insert("x".into(), "T0K3N\n".into()))),
     ];

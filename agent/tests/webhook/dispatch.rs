@@ -41,23 +41,45 @@ async fn messages_wait_for_a_receiver_that_is_down_and_arrive_in_order() {
     });
     tell(&store, &clock, [(6, 1, "team")]).await;
     until("the last message", async || state(&store, 6).await == "delivered").await;
-    let texts: Vec<String> = peer.received().iter().skip(3).map(Request::text).collect();
+    for incident in 1..=5 {
+        until("every message", async || {
+            detail(&store, incident)
+                .await
+                .messages
+                .iter()
+                .all(|message| message.state == "delivered")
+        })
+        .await;
+    }
+    let mut texts: Vec<String> = peer.received().iter().map(Request::text).collect();
+    assert_eq!(texts.len(), 11 + 3, "three were answered with 503 and sent again");
+    texts.sort();
+    texts.dedup();
     assert_eq!(
         texts,
         [
             "1/1", "1/2", "2/1", "2/2", "3/1", "3/2", "4/1", "4/2", "5/1", "5/2", "6/1"
         ]
     );
-    let first: Vec<_> = peer
-        .received()
-        .iter()
-        .take(4)
-        .map(|request| request.header("webhook-id").to_owned())
-        .collect();
-    assert!(
-        first.iter().all(|id| *id == store.event_id(IncidentId(1), 1, "team")),
-        "retries keep their key"
-    );
+    for incident in 1..=5 {
+        let own: Vec<String> = peer
+            .received()
+            .iter()
+            .map(Request::text)
+            .filter(|text| text.starts_with(&format!("{incident}/")))
+            .collect();
+        assert!(own.is_sorted(), "in the order of its incident: {own:?}");
+    }
+    for request in peer.received() {
+        let text = request.text();
+        let (incident, sequence) = text.split_once('/').unwrap();
+        let (incident, sequence) = (incident.parse().unwrap(), sequence.parse().unwrap());
+        assert_eq!(
+            request.header("webhook-id"),
+            store.event_id(IncidentId(incident), sequence, "team"),
+            "retries keep their key"
+        );
+    }
     assert!(
         detail(&store, 1).await.messages[0].ambiguous,
         "a 503 may have done half of it"
@@ -87,7 +109,53 @@ async fn a_receiver_that_is_gone_gets_no_second_try_and_the_next_message_goes_on
         Some(&*format!("http://{} answered 410", peer.address))
     );
     assert_eq!(messages[1].state, "delivered");
-    assert_eq!(peer.received().len(), 3);
+    until("a digest that says so", async || peer.received().len() == 4).await;
+    let is_digest = |request: &Request| {
+        let text = request.text();
+        text.contains("alerts.digest") && text.contains("1 alert undeliverable")
+    };
+    assert_eq!(peer.received().iter().filter(|request| is_digest(request)).count(), 1);
+}
+
+#[tokio::test]
+async fn the_others_hear_of_a_receiver_that_refuses_or_is_stuck_and_that_it_works_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, clock) = open(dir.path()).await;
+    let answer = Arc::new(Mutex::new(StatusCode::UNAUTHORIZED));
+    let answers = Arc::clone(&answer);
+    let team = Peer::start(move |_| (*answers.lock().unwrap()).into_response()).await;
+    let boss = Peer::start(ok).await;
+    let heard = || -> Vec<String> {
+        let kind = |request: &Request| {
+            let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+            let summary = body["data"]["summary"].as_str().unwrap();
+            assert!(
+                summary.starts_with("web1: ") && summary.contains("the receiver team"),
+                "{summary}"
+            );
+            body["type"].as_str().unwrap().to_owned()
+        };
+        boss.received().iter().map(kind).collect()
+    };
+    start(receiver("boss", &boss.url()), &store, &clock);
+    until("the other is enrolled", async || {
+        store.queue(clock.now(), 1).await.unwrap().receivers.len() == 1
+    })
+    .await;
+    start(receiver("team", &team.url()), &store, &clock);
+    tell(&store, &clock, [(1, 1, "team"), (2, 1, "team")]).await;
+    until("two refusals", async || state(&store, 2).await == "dead").await;
+    until("word of it", async || heard().len() == 1).await;
+    *answer.lock().unwrap() = StatusCode::INTERNAL_SERVER_ERROR;
+    tell(&store, &clock, [(3, 1, "team")]).await;
+    until("word of more", async || heard().len() == 2).await;
+    *answer.lock().unwrap() = StatusCode::OK;
+    until("word that it works", async || heard().len() == 3).await;
+    assert_eq!(
+        heard(),
+        ["alerts.stuck", "alerts.stuck", "alerts.works"],
+        "one for two refusals within an hour, one for the outage, one for its end"
+    );
 }
 
 #[tokio::test]
@@ -96,8 +164,8 @@ async fn a_receiver_that_asks_for_time_gets_it_for_all_its_messages() {
     let (store, clock) = open(dir.path()).await;
     let peer = Peer::start(|_| (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1800")]).into_response()).await;
     start(receiver("team", &peer.url()), &store, &clock);
-    tell(&store, &clock, [(1, 1, "team"), (2, 1, "team")]).await;
     let begin = clock.now();
+    tell(&store, &clock, [(1, 1, "team"), (2, 1, "team")]).await;
     until("the answer", async || {
         detail(&store, 1).await.messages[0].last_error.is_some()
     })

@@ -23,11 +23,12 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
-use secrecy::SecretString;
+use jiff::tz::TimeZone;
 use sentinel::clock::Clock;
-use sentinel::config::{ReceiverKind, ReceiverSettings, WebhookSettings};
+use sentinel::config::{ReceiverKind, ReceiverSettings, Secret, WebhookSettings};
 use sentinel::receivers::{self, DeliveryErrorKind, Receiver, Retry, RetryPolicy};
-use sentinel::store::{Batch, Delivery, IncidentDetail, Next, OutgoingMessage, Store};
+use sentinel::store::{AlertChanges, Batch, Delivery, IncidentDetail, Next, OutboxSettings, OutgoingMessage, Store};
+use sentinel_engine::alerting::dispatch::DispatchPolicy;
 use sentinel_engine::{IncidentId, Report, Severity, Time};
 use tokio::net::TcpListener;
 
@@ -42,6 +43,18 @@ const HASTY: RetryPolicy = RetryPolicy {
     late_cap: Duration::from_millis(20),
     wish_cap: Duration::from_secs(3600),
 };
+
+/// The same for a receiver as a whole.
+fn hasty() -> DispatchPolicy {
+    DispatchPolicy {
+        rest: Duration::from_millis(1),
+        rest_max: Duration::from_millis(5),
+        probe_every: Duration::from_millis(20),
+        pace: Duration::from_millis(1),
+        stuck_after: Duration::from_millis(200),
+        ..DispatchPolicy::default()
+    }
+}
 
 /// One request as it arrived.
 #[derive(Clone)]
@@ -106,13 +119,15 @@ fn ok(_: &Request) -> Response {
 
 fn settings(name: &str, url: &str) -> (ReceiverSettings, WebhookSettings) {
     let webhook = WebhookSettings {
-        url: SecretString::from(url),
-        secret: None,
+        url: Secret::from(url),
+        secrets: Vec::new(),
         headers: BTreeMap::new(),
     };
     let receiver = ReceiverSettings {
         name: name.to_owned(),
         kind: ReceiverKind::Webhook(webhook.clone()),
+        zone: TimeZone::UTC,
+        template: None,
     };
     (receiver, webhook)
 }
@@ -123,6 +138,8 @@ fn receiver_with(name: &str, webhook: WebhookSettings) -> Receiver {
     let settings = ReceiverSettings {
         name: name.to_owned(),
         kind: ReceiverKind::Webhook(webhook),
+        zone: TimeZone::UTC,
+        template: None,
     };
     Receiver::all(&[settings]).unwrap().remove(0)
 }
@@ -142,6 +159,7 @@ fn delivery(payload: &str) -> Delivery {
         created: Time::ZERO,
         attempt: 1,
         ambiguous: false,
+        first: None,
     }
 }
 
@@ -149,6 +167,11 @@ fn delivery(payload: &str) -> Delivery {
 async fn open(dir: &Path) -> (Store, Clock) {
     let opened = Store::open(dir).await.unwrap();
     let clock = Clock::start(opened.anchor.as_ref());
+    let settings = OutboxSettings {
+        host: "web1".to_owned(),
+        dispatch: hasty(),
+    };
+    opened.store.configure_outbox(settings).await.unwrap();
     (opened.store, clock)
 }
 
@@ -165,6 +188,7 @@ async fn tell(store: &Store, clock: &Clock, messages: impl IntoIterator<Item = (
             payload: format!("{incident}/{sequence}").into_bytes(),
             created: clock.now(),
             created_wall: Timestamp::now(),
+            not_before: Time::ZERO,
         })
         .collect();
     let reports = messages
@@ -185,6 +209,7 @@ async fn tell(store: &Store, clock: &Clock, messages: impl IntoIterator<Item = (
         host: None,
         reports,
         messages,
+        alerts: AlertChanges::default(),
     };
     store.commit(batch).await.unwrap();
 }

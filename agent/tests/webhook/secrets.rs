@@ -108,9 +108,9 @@ async fn no_secret_is_ever_shown() {
     for (peer, incident) in hostile_peers().iter().zip(1..) {
         let peer = peer.replace("USER", "T0K3NinUSER:T0K3NinPASSWORD");
         let webhook = WebhookSettings {
-            url: SecretString::from(format!("{peer}/services/T0K3NinPATH/x?key=T0K3NinQUERY")),
-            secret: Some(SecretString::from("T0K3NinSECRET")),
-            headers: BTreeMap::from([("authorization".to_owned(), SecretString::from("Bearer T0K3NinHEADER"))]),
+            url: Secret::from(format!("{peer}/services/T0K3NinPATH/x?key=T0K3NinQUERY")),
+            secrets: vec![Secret::from("T0K3NinSECRET")],
+            headers: BTreeMap::from([("authorization".to_owned(), Secret::from("Bearer T0K3NinHEADER"))]),
         };
         shown.push(format!("{webhook:?}"));
         let name = format!("r{incident}");

@@ -52,6 +52,13 @@ impl Service {
         Self::start(&["--chaos"])
     }
 
+    /// Starts a receiver of webhooks on a free port, and waits until it listens.
+    pub(crate) fn start_receiver() -> Self {
+        let mut receiver = Self::launch(&["receive"], "127.0.0.1:0");
+        receiver.address = field(&receiver.line(), "addr").parse().unwrap();
+        receiver
+    }
+
     /// Starts a service without waiting for anything.
     pub(crate) fn launch(arguments: &[&str], listen: &str) -> Self {
         let mut command = binary(arguments);

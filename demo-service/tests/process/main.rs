@@ -9,4 +9,5 @@ mod faults;
 mod flags;
 mod harness;
 mod healthcheck;
+mod inject;
 mod lifecycle;

@@ -10,7 +10,7 @@ use crate::figures::Figure;
 /// What is measured.
 pub const HAS_IT: &str = "kill -9 until the webhook has it";
 
-const CONFIG: &str = "[alerts]\nnotify_after = \"0s\"\n[services.ours]\nunit = \"ours.service\"\n";
+const CONFIG: &str = "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n[services.ours]\nunit = \"ours.service\"\n";
 
 /// Monit has no webhook; this is the quickest it can be made to tell.
 const CHECKS: &str = "check process theirs with pidfile /run/theirs.pid\n  \

@@ -17,7 +17,7 @@ pub const HAS_IT: &str = "status 500 until the webhook has it";
 /// What is measured until the service is restarted.
 pub const ACTIVE: &str = "status 500 until active again";
 
-const CONFIG: &str = "[alerts]\nnotify_after = \"0s\"\n\
+const CONFIG: &str = "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n\
                       [services.ours]\nunit = \"ours.service\"\nhttp = \"http://127.0.0.1:8081/health\"\n";
 
 /// Two of them: Monit either restarts or runs a command. It leaves a service alone for as long as its start may take,

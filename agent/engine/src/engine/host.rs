@@ -12,6 +12,7 @@ use crate::policy::Severity;
 use crate::report::{Happening, Report, Resolution};
 use crate::service::Machine;
 use crate::time::Time;
+use crate::words::span;
 
 impl Engine {
     /// After every event: begins or ends a storm, and saves what changed of the host.
@@ -56,10 +57,8 @@ impl Engine {
             messages: 1,
         };
         self.report_host(&storm, Happening::IncidentOpened { cause }, now);
-        let doing = format!(
-            "nothing for {} s: no service is restarted",
-            self.host.policy.storm_hold.as_secs()
-        );
+        let hold = span(self.host.policy.storm_hold);
+        let doing = format!("no service is restarted for {hold}, then one after the other");
         self.notify_host(&storm, NotificationKind::Fired, Severity::Critical, doing, now);
         self.host.set_storm(Some(storm));
     }

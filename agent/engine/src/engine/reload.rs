@@ -54,6 +54,8 @@ impl Engine {
             }
         }
         self.evaluate_all(now);
+        // What that led to is saved, and told, together with it.
+        self.attend_host(now);
     }
 
     /// Stops watching a service. An action that is in flight is waited for, and keeps its slot until it has ended.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Context, Machine};
+use crate::cause::Cause;
 use crate::event::ActionResult;
 use crate::ids::ActionId;
 use crate::memory::Attempt;
@@ -26,9 +27,15 @@ impl Machine {
     /// Goes on after a restart of the agent. An attempt that was under way counts as spent and is judged by what is
     /// seen; it is never issued again.
     pub(super) fn resume(&mut self, cx: &mut Context<'_>) {
-        if self.memory.incident.is_some() {
+        if let Some(incident) = &self.memory.incident {
             self.said_up = Some(false);
+            if matches!(incident.cause, Cause::CrashLoop { .. }) {
+                self.crash_loop.resume(cx.now);
+            }
         }
+        // What was assumed because memory was lost must not be forgotten at the next start.
+        self.unsaved |= self.memory.gave_up;
+        self.resume_trial(cx.now);
         // Nobody watched meanwhile: good minutes are counted anew.
         self.memory.healthy_since = None;
         let Some(attempt) = self
@@ -50,6 +57,9 @@ impl Machine {
     pub(crate) fn action_finished(&mut self, action: ActionId, result: ActionResult, cx: &mut Context<'_>) {
         if self.in_flight() == Some(action) {
             self.free_slot(cx);
+        }
+        if !matches!(result, ActionResult::Done | ActionResult::Unknown(_)) {
+            self.acted_on = None;
         }
         if self
             .memory
@@ -127,19 +137,25 @@ impl Machine {
         self.unsaved = true;
     }
 
-    /// Ends the attempt: it did not help, or something more important happened.
+    /// Ends the attempt: it did not help.
     pub(super) fn fail_attempt(&mut self, reason: String, cx: &mut Context<'_>) {
-        if let Some(attempt) = self.memory.attempt.take() {
-            self.unsaved = true;
-            self.withdrawn = (attempt.ended_at.is_none() && !attempt.requested).then_some(attempt.action);
-            self.report(
-                Happening::ActionUnverified {
-                    action: attempt.action,
-                    reason,
-                },
-                cx,
-            );
+        if let Some(action) = self.end_attempt() {
+            self.report(Happening::ActionUnverified { action, reason }, cx);
         }
+    }
+
+    /// Ends the attempt, which proves nothing: something more important happened.
+    pub(super) fn cut_short(&mut self, reason: String, cx: &mut Context<'_>) {
+        if let Some(action) = self.end_attempt() {
+            self.report(Happening::ActionCutShort { action, reason }, cx);
+        }
+    }
+
+    fn end_attempt(&mut self) -> Option<ActionId> {
+        let attempt = self.memory.attempt.take()?;
+        self.unsaved = true;
+        self.withdrawn = (attempt.ended_at.is_none() && !attempt.requested).then_some(attempt.action);
+        Some(attempt.action)
     }
 
     /// Whether an operator's restart is under way and its new run has not been seen: until then the stop it undoes is
@@ -180,6 +196,13 @@ impl Machine {
                 self.fail_attempt(reason, cx);
                 return None;
             }
+            if let Some(output) = self.unhealthy() {
+                let cause = Cause::Unhealthy {
+                    output: output.to_owned(),
+                };
+                self.fail_attempt(cause.to_string(), cx);
+                return None;
+            }
             if self.grace(cx.now).is_none()
                 && let Some(failure) = self.health.down()
             {
@@ -187,7 +210,7 @@ impl Machine {
                 self.fail_attempt(reason, cx);
                 return None;
             }
-            if self.is_healthy() && !self.is_blind() {
+            if self.is_healthy(cx.now) && !self.is_blind() {
                 let lived = self.instance_since + self.service.policy.min_uptime;
                 if lived <= cx.now {
                     self.prove(cx);

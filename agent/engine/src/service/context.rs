@@ -11,21 +11,34 @@ use crate::time::Time;
 pub(crate) struct Context<'a> {
     pub(crate) now: Time,
     pub(crate) host: &'a mut Host,
-    /// The first of `after` that is down.
+    /// The first of `after` to be waited for: one that is down, else one that may be.
     pub(crate) dependency: Option<DependencyDown>,
     /// When those of `after` last went down by themselves.
     pub(crate) fell: Vec<Time>,
     pub(crate) out: &'a mut VecDeque<Command>,
 }
 
-/// A dependency that is down.
-#[derive(Clone, Debug)]
+/// A dependency that is down, or may be: of the service itself, or of one that it depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DependencyDown {
     pub(crate) name: ServiceName,
     /// Whether it failed.
     pub(crate) failed: bool,
     /// Whether somebody stopped it.
     pub(crate) stopped: bool,
+    /// Whether it is only suspected: a probe failed, but not often enough to call it down.
+    pub(crate) suspect: bool,
+    /// Since when.
+    pub(crate) since: Time,
+    /// When it is no longer waited for, whatever becomes of it.
+    pub(crate) until: Option<Time>,
+}
+
+impl DependencyDown {
+    /// Whether it is waited for at `now`.
+    pub(crate) fn holds(&self, now: Time) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
 }
 
 impl<'a> Context<'a> {

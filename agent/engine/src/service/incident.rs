@@ -49,6 +49,8 @@ impl Machine {
             cause: cause.clone(),
             attempts: 0,
             instance,
+            started: false,
+            observed: false,
             fired: false,
             messages: 0,
         });
@@ -56,15 +58,21 @@ impl Machine {
         self.memory.healthy_since = None;
         self.unsaved = true;
         self.report(Happening::IncidentOpened { cause }, cx);
+        self.count_incident(cx);
     }
 
     /// Ends the open incident, if any, and tells those who were told that it began.
     pub(super) fn close_incident(&mut self, resolution: Resolution, cx: &mut Context<'_>) {
         let Some(incident) = &self.memory.incident else { return };
         let duration = cx.now.since(incident.opened_at);
+        let resolution = match resolution {
+            Resolution::Recovered if incident.started => Resolution::Started,
+            other => other,
+        };
         let fired = incident.fired;
         // It came back soon after what it depends on, whose alert spoke for it.
         let waited = incident.own_since > incident.opened_at && incident.attempts == 0;
+        self.end_trial(resolution, cx);
         self.report(Happening::IncidentClosed { resolution, duration }, cx);
         if fired {
             self.notify(
@@ -72,7 +80,12 @@ impl Machine {
                 "nothing; it is over",
                 cx,
             );
-        } else if matches!(resolution, Resolution::Healed | Resolution::Recovered) && !waited && !self.is_spoken_for(cx)
+        } else if matches!(
+            resolution,
+            Resolution::Healed | Resolution::Recovered | Resolution::Started
+        ) && !waited
+            && !self.is_spoken_for(cx)
+            && !self.is_flapping()
         {
             self.notify(
                 NotificationKind::Healed { resolution, duration },
@@ -80,6 +93,7 @@ impl Machine {
                 cx,
             );
         }
+        self.leave_flapping_conversation();
         self.memory.incident = None;
         self.memory.attempt = None;
         self.unsaved = true;
@@ -100,7 +114,7 @@ impl Machine {
         let Some(incident) = self.memory.incident.as_ref().filter(|incident| !incident.fired) else {
             return;
         };
-        if self.in_maintenance() || cx.host.going_down || self.state == State::Shutdown || self.is_unseen() {
+        if self.in_peace(cx) || self.is_flapping() {
             return;
         }
         let due = match self.state {
@@ -119,6 +133,12 @@ impl Machine {
         self.notify(NotificationKind::Fired, &doing, cx);
     }
 
+    /// Whether nobody is to be told of anything now: in maintenance, while the host goes down, and before anything has
+    /// been seen.
+    pub(super) fn in_peace(&self, cx: &Context<'_>) -> bool {
+        self.in_maintenance() || cx.host.going_down || self.state == State::Shutdown || self.is_unseen()
+    }
+
     /// Whether another alert speaks for this service now: that of a dependency, or the host's own.
     pub(super) fn is_spoken_for(&self, cx: &Context<'_>) -> bool {
         cx.dependency_failed() || cx.host.storm_speaks_for(&self.service.name)
@@ -129,11 +149,12 @@ impl Machine {
         self.notify(NotificationKind::GaveUp, "nothing more; it needs a human", cx);
     }
 
-    fn notify(&mut self, kind: NotificationKind, doing: &str, cx: &mut Context<'_>) {
+    pub(super) fn notify(&mut self, kind: NotificationKind, doing: &str, cx: &mut Context<'_>) {
         let severity = match kind {
             NotificationKind::GaveUp => Severity::Critical,
             NotificationKind::Fired => self.service.policy.severity,
-            NotificationKind::Healed { .. } | NotificationKind::Resolved { .. } => Severity::Info,
+            NotificationKind::Flapping { .. } => Severity::Warning,
+            _ => Severity::Info,
         };
         let Some(incident) = &mut self.memory.incident else {
             return;

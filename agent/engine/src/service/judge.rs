@@ -3,10 +3,12 @@
 use super::bound::Bound;
 use super::{Context, Machine};
 use crate::cause::Cause;
+use crate::crash_loop;
 use crate::observation::{Activity, Intent, TargetState};
 use crate::policy::OnCleanExit;
 use crate::report::{Happening, Resolution};
 use crate::state::{Hold, State};
+use crate::time::Time;
 use crate::timers::Timer;
 
 impl Machine {
@@ -29,6 +31,10 @@ impl Machine {
         // While an operator's restart is under way, the stop it undoes is history. It is not once that has failed.
         if requested && let Some(state) = self.judge_stopped(cx) {
             return state;
+        }
+        if let Some(until) = self.crash_loops(cx.now) {
+            *hold = Some(Hold::CrashLoop);
+            return self.judge_crash_loop(until, cx);
         }
         if let Some(activity) = self.busy() {
             return self.judge_busy(activity, hold);
@@ -74,7 +80,8 @@ impl Machine {
         if self.awaits_requested_run() {
             return None;
         }
-        self.fail_attempt(reason.to_owned(), cx);
+        self.crash_loop.clear();
+        self.cut_short(reason.to_owned(), cx);
         self.close_incident(Resolution::Stopped, cx);
         if self.memory.healthy_since.take().is_some() {
             self.unsaved = true;
@@ -88,10 +95,23 @@ impl Machine {
 
     /// In maintenance nothing is opened and nothing is done, but coming back is still noticed.
     fn judge_paused(&mut self, cx: &mut Context<'_>) -> State {
-        if self.is_healthy() {
+        if self.is_healthy(cx.now) {
             self.became_healthy(Resolution::Recovered, cx);
         }
         State::Maintenance
+    }
+
+    /// Its supervisor restarts it over and over: told, and left to it. What probes say in the pauses between crashes is
+    /// neither health nor a reason to act.
+    fn judge_crash_loop(&mut self, until: Time, cx: &mut Context<'_>) -> State {
+        let cause = Cause::CrashLoop {
+            restarts: crash_loop::RESTARTS,
+            within: crash_loop::WINDOW,
+        };
+        self.went_down(&cause, None, cx);
+        self.open_incident(cause, cx);
+        self.timers.set(Timer::Quiet, until);
+        State::SupervisorBusy
     }
 
     /// Somebody else is busy with the target; its probes say nothing now.
@@ -131,6 +151,17 @@ impl Machine {
             }
             return Down::Confirmed(cause);
         }
+        // The supervisor has a start grace of its own, and says nothing before that is over.
+        if let Some(output) = self.unhealthy().map(str::to_owned) {
+            // A host that was suspended a moment ago makes such checks fail too.
+            if let Some(until) = self.calm_until.filter(|until| *until > cx.now) {
+                self.timers.set(Timer::Grace, until);
+                return Down::No;
+            }
+            let cause = Cause::Unhealthy { output };
+            self.went_down(&cause, None, cx);
+            return Down::Confirmed(cause);
+        }
         if self.grace(cx.now).is_some() {
             return Down::No;
         }
@@ -145,7 +176,7 @@ impl Machine {
         if self.is_blind() && !self.health.is_up() {
             return State::Unknown;
         }
-        if self.is_healthy() {
+        if self.is_healthy(cx.now) {
             self.became_healthy(Resolution::Recovered, cx);
             return if self.is_blind() {
                 State::Unknown
@@ -169,7 +200,7 @@ impl Machine {
     pub(super) fn is_away(&self) -> bool {
         let absent = match self.sight.as_ref().map(|sight| &sight.state) {
             None => self.service.has_target,
-            Some(TargetState::Down { .. } | TargetState::Unusable(_)) => true,
+            Some(TargetState::Down { .. } | TargetState::Unusable(_) | TargetState::Unhealthy(_)) => true,
             Some(TargetState::Busy(activity)) => *activity != Activity::Reloading,
             Some(TargetState::Running | TargetState::Unknown(_)) => false,
         };
@@ -177,14 +208,20 @@ impl Machine {
     }
 
     /// Whether it counts as healthy: it runs, and probes, if any, have passed often enough.
-    pub(super) fn is_healthy(&self) -> bool {
-        let runs = !self.service.has_target || self.runs() || self.is_blind();
+    pub(super) fn is_healthy(&self, now: Time) -> bool {
+        let runs = !self.service.has_target || (self.runs() && self.unhealthy().is_none()) || self.is_blind();
         let proved = if self.service.has_probes {
             self.health.is_up() && !self.health.is_suspect()
         } else {
             self.runs()
         };
-        runs && proved
+        runs && proved && self.crash_loops(now).is_none()
+    }
+
+    /// When the crash loop under its supervisor is over, if there is one and the supervisor has not given up.
+    fn crash_loops(&self, now: Time) -> Option<Time> {
+        let turns = self.runs() || matches!(self.busy(), Some(Activity::AutoRestart | Activity::Starting));
+        self.crash_loop.until(now).filter(|_| turns)
     }
 }
 

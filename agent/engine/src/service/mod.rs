@@ -8,11 +8,15 @@
 //! | --- | --- |
 //! | `judge.rs` | the questions, in order |
 //! | `sight.rs` | takes in observations; tells runs apart |
+//! | `dependency.rs` | what others have to wait for |
 //! | `bound.rs` | what goes down with something else |
 //! | `probing.rs` | when to probe; takes in outcomes |
 //! | `recovery.rs` | down for certain: every reason not to act, then the act |
 //! | `attempt.rs` | from the act to its proof |
 //! | `incident.rs` | opening, closing, and what people are told |
+//! | `inhibition.rs` | why nothing more should be said of it now |
+//! | `flapping.rs` | what they are told of a service that goes down over and over |
+//! | `observe.rs` | what would have been done |
 //! | `operator.rs` | what operators ask for |
 //! | `maintenance.rs` | pauses, deploys and windows |
 //! | `reload.rs` | another configuration meanwhile |
@@ -20,9 +24,13 @@
 mod attempt;
 mod bound;
 mod context;
+mod dependency;
+mod flapping;
 mod incident;
+mod inhibition;
 mod judge;
 mod maintenance;
+mod observe;
 mod operator;
 mod probing;
 mod recovery;
@@ -30,12 +38,13 @@ mod reload;
 mod sight;
 mod view;
 
-pub(crate) use self::context::Context;
+pub(crate) use self::context::{Context, DependencyDown};
 
 use crate::command::Command;
+use crate::crash_loop::CrashLoop;
 use crate::event::Window;
 use crate::health::Health;
-use crate::ids::{ActionId, ProbeRound};
+use crate::ids::{ActionId, Instance, ProbeRound};
 use crate::memory::Memory;
 use crate::observation::Observation;
 use crate::policy::Service;
@@ -69,6 +78,12 @@ pub(crate) struct Machine {
     left: Option<Time>,
     /// When it last went down by itself, unless it was stopped since.
     fell: Option<Time>,
+    /// The run that the agent last acted on: what follows it is the agent's doing.
+    acted_on: Option<Instance>,
+    /// Whether the end of the last run was left to the target's supervisor.
+    left_to_supervisor: bool,
+    /// Restarts by the target's supervisor.
+    crash_loop: CrashLoop,
     /// Health by probes of the present instance.
     health: Health,
     /// The awaited probe round.
@@ -89,8 +104,8 @@ pub(crate) struct Machine {
     leaving: bool,
     /// The maintenance window that is open.
     window: Option<Window>,
-    /// Whether those that depend on this service were last let wait for it.
-    blocks_dependents: bool,
+    /// What those that depend on this service were last let wait for.
+    as_dependency: Option<DependencyDown>,
     /// Whether another alert last spoke for this service.
     spoken_for: bool,
     state: State,
@@ -112,6 +127,9 @@ impl Machine {
             down_since: None,
             left: None,
             fell: None,
+            acted_on: None,
+            left_to_supervisor: false,
+            crash_loop: CrashLoop::default(),
             health: Health::default(),
             awaited: None,
             rounds: 0,
@@ -120,7 +138,7 @@ impl Machine {
             refused: None,
             in_flight: None,
             withdrawn: None,
-            blocks_dependents: false,
+            as_dependency: None,
             spoken_for: false,
             outlived: false,
             leaving: false,
@@ -147,11 +165,14 @@ impl Machine {
         self.note_fall(cx.now);
         let mut hold = None;
         let state = self.judge(cx, &mut hold);
+        self.await_reset();
         self.enter(state, hold, cx);
         self.own(cx);
+        self.judge_trial(cx);
+        self.end_flapping(cx);
         self.tell(cx);
         self.schedule_probe(cx);
-        self.blocks_dependents = self.is_away();
+        self.as_dependency = self.blocks(cx);
         self.save(cx);
     }
 
@@ -166,7 +187,9 @@ impl Machine {
             self.hold.clone_from(&hold);
             if let Some(hold) = hold {
                 let remaining = match hold {
-                    Hold::Backoff | Hold::Throttled | Hold::Storm | Hold::BootGrace => self.timers.get(Timer::Attempt),
+                    Hold::Backoff | Hold::AfterSupervisor | Hold::Throttled | Hold::Storm | Hold::BootGrace => {
+                        self.timers.get(Timer::Attempt)
+                    }
                     Hold::Settling => self.timers.get(Timer::Settle),
                     _ => None,
                 };
@@ -188,27 +211,38 @@ impl Machine {
                 self.free_slot(cx);
             }
         }
-        if let Some(since) = self
-            .memory
-            .healthy_since
-            .filter(|_| !self.service.has_target || self.runs())
-        {
-            let reset = since + self.service.policy.reset_after;
-            if reset > cx.now {
-                if self.memory.attempts > 0 || self.memory.gave_up {
-                    self.timers.set(Timer::Reset, reset);
-                }
-            } else {
-                self.forget_attempts();
-            }
+        if self.reset_at().is_some_and(|reset| reset <= cx.now) {
+            self.forget_attempts();
         }
+    }
+
+    /// When attempts are forgotten, if it stays healthy.
+    fn reset_at(&self) -> Option<Time> {
+        let healthy = self.memory.healthy_since;
+        let since = healthy.filter(|_| !self.service.has_target || self.runs())?;
+        Some(since + self.service.policy.reset_after)
+    }
+
+    /// Sets the timer for that: what has no probes is not looked at again otherwise.
+    fn await_reset(&mut self) {
+        if self.has_slate()
+            && let Some(at) = self.reset_at()
+        {
+            self.timers.set(Timer::Reset, at);
+        }
+    }
+
+    /// Whether there is anything to be forgotten when it has been healthy for long enough.
+    fn has_slate(&self) -> bool {
+        self.memory.attempts > 0 || self.memory.gave_up || self.memory.supervisor_gave_up.is_some()
     }
 
     /// A clean slate: long enough healthy, or an operator took over.
     fn forget_attempts(&mut self) {
-        if self.memory.attempts > 0 || self.memory.gave_up {
+        if self.has_slate() {
             self.memory.attempts = 0;
             self.memory.gave_up = false;
+            self.memory.supervisor_gave_up = None;
             self.memory.half_open_at = None;
             self.memory.next_attempt = None;
             self.memory.budget.clear();

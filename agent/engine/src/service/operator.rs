@@ -3,6 +3,7 @@
 use super::{Context, Machine};
 use crate::event::{OperatorRequest, RequestError};
 use crate::report::Happening;
+use crate::words::span;
 
 impl Machine {
     /// Whether `request` can be carried out now.
@@ -29,9 +30,9 @@ impl Machine {
             OperatorRequest::Pause { duration: None } => "pause".to_owned(),
             OperatorRequest::Pause {
                 duration: Some(duration),
-            } => format!("pause for {} s", duration.as_secs()),
+            } => format!("pause for {}", span(*duration)),
             OperatorRequest::Resume => "resume".to_owned(),
-            OperatorRequest::BeginDeploy { duration, .. } => format!("deploy, for at most {} s", duration.as_secs()),
+            OperatorRequest::BeginDeploy { duration, .. } => format!("deploy, for at most {}", span(*duration)),
             OperatorRequest::EndDeploy { .. } => "the deploy ended".to_owned(),
         };
         self.report(Happening::OperatorActed { request: words }, cx);

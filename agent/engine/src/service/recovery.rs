@@ -6,22 +6,24 @@ use super::{Context, Machine};
 use crate::backoff;
 use crate::cause::Cause;
 use crate::command::{Action, Command, Verb};
-use crate::memory::Attempt;
-use crate::observation::{Intent, Supervisor};
+use crate::memory::{Attempt, GivenUp};
+use crate::observation::{Intent, Observation, Supervisor};
 use crate::policy::{Mode, OnCleanExit};
 use crate::report::Happening;
 use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::timers::Timer;
 
-/// When a supervisor has already restarted a target until its own limit, the first attempt comes this late and the
-/// budget is halved: it is known not to be healed by one more restart.
+/// When a supervisor has restarted a target until its own limit, it is known not to be healed by one more restart. So no
+/// attempt is made for this long each time the supervisor gives up, be it before the first attempt or after a later one,
+/// and `burst` is halved until the service was healthy for `reset_after`. Where `backoff_max` is shorter, that.
 const AFTER_SUPERVISOR: Duration = Duration::from_secs(60);
 
 impl Machine {
     /// The service is down for `cause`: opens an incident, then acts or says why not.
     pub(super) fn recover(&mut self, cause: Cause, cx: &mut Context<'_>) -> (State, Option<Hold>) {
         self.open_incident(cause, cx);
+        self.note_supervisor(cx.now);
         if let Some((state, hold)) = self.obstacle(cx) {
             return (state, Some(hold));
         }
@@ -35,7 +37,8 @@ impl Machine {
             return Some((State::Held, Hold::NoTarget));
         }
         if self.is_blind() {
-            return Some((State::Held, Hold::Blind));
+            // What is out of sight together with what it depends on waits for that, like everything else that does.
+            return self.wait_for_dependency(cx).or(Some((State::Held, Hold::Blind)));
         }
         if let Some(hold) = self.refusal(cx.now) {
             return Some((State::Held, hold));
@@ -48,9 +51,6 @@ impl Machine {
             }
             _ => {}
         }
-        if policy.mode == Mode::Observe {
-            return Some((State::Held, Hold::Observe));
-        }
         if let Some(until) = cx.host.storm_until(cx.now) {
             self.timers.set(Timer::Attempt, until);
             return Some((State::Throttled, Hold::Storm));
@@ -59,11 +59,11 @@ impl Machine {
             self.timers.set(Timer::Attempt, until);
             return Some((State::Throttled, Hold::BootGrace));
         }
-        if let Some(dependency) = &cx.dependency {
-            let name = dependency.name.to_string();
-            return Some((State::Suppressed, Hold::Dependency { name }));
+        if let Some(suppressed) = self.wait_for_dependency(cx) {
+            return Some(suppressed);
         }
-        if !self.memory.gave_up && self.memory.budget.left(self.burst(), policy.window, cx.now) == 0 {
+        let window = self.service.policy.window;
+        if !self.memory.gave_up && self.memory.budget.left(self.burst(), window, cx.now) == 0 {
             self.give_up(cx);
         }
         if self.memory.gave_up && !self.half_open(cx) {
@@ -72,9 +72,17 @@ impl Machine {
         if !cx.host.store_writable {
             return Some((State::Held, Hold::Store));
         }
+        if let Some(at) = self.rested_at().filter(|at| *at > cx.now) {
+            self.timers.set(Timer::Attempt, at);
+            return Some((State::Backoff, Hold::AfterSupervisor));
+        }
         if let Some(at) = self.memory.next_attempt.filter(|at| *at > cx.now) {
             self.timers.set(Timer::Attempt, at);
             return Some((State::Backoff, Hold::Backoff));
+        }
+        if self.service.policy.mode == Mode::Observe {
+            self.would_restart(cx.now);
+            return Some((State::Held, Hold::Observe));
         }
         // An action whose attempt was ended early, by a stop say, may still be under way.
         if self.in_flight.is_some() || !cx.host.slot_free() {
@@ -85,6 +93,21 @@ impl Machine {
             return Some((State::Throttled, Hold::Throttled));
         }
         None
+    }
+
+    /// Waits for what it comes after, if that is down.
+    fn wait_for_dependency(&mut self, cx: &Context<'_>) -> Option<(State, Hold)> {
+        let dependency = cx.dependency.as_ref()?;
+        let name = dependency.name.to_string();
+        if let Some(until) = dependency.until {
+            self.timers.set(Timer::Attempt, until);
+        }
+        let hold = if dependency.suspect {
+            Hold::DependencySuspect { name }
+        } else {
+            Hold::Dependency { name }
+        };
+        Some((State::Suppressed, hold))
     }
 
     /// Why the target cannot be acted on. What a restart would hurt may end by itself, so that is asked again later.
@@ -99,30 +122,40 @@ impl Machine {
     }
 
     /// Attempts allowed within the window.
-    fn burst(&self) -> u32 {
+    pub(super) fn burst(&self) -> u32 {
         let burst = self.service.policy.burst;
-        if self.supervisor_gave_up() {
+        if self.memory.supervisor_gave_up.is_some() {
             burst.div_ceil(2)
         } else {
             burst
         }
     }
 
-    fn supervisor_gave_up(&self) -> bool {
-        self.sight
+    /// Notes, once for each run, that the target's supervisor has given up.
+    fn note_supervisor(&mut self, now: Time) {
+        let gave_up = |sight: &Observation| sight.supervisor == Supervisor::GaveUp;
+        let seen = self.target_down().is_some() && self.sight.as_ref().is_some_and(gave_up);
+        let known = self
+            .memory
+            .supervisor_gave_up
             .as_ref()
-            .is_some_and(|sight| sight.supervisor == Supervisor::GaveUp)
+            .map(|known| known.instance.as_ref());
+        if seen && known != Some(self.instance()) {
+            let instance = self.instance().cloned();
+            self.memory.supervisor_gave_up = Some(GivenUp { at: now, instance });
+            self.unsaved = true;
+        }
+    }
+
+    /// When a target whose supervisor has given up has rested.
+    fn rested_at(&self) -> Option<Time> {
+        let since = self.memory.supervisor_gave_up.as_ref()?.at;
+        Some(since + AFTER_SUPERVISOR.min(self.service.policy.backoff_max))
     }
 
     /// When the first attempt of a new incident is due.
     pub(super) fn first_attempt(&self, cx: &Context<'_>) -> Time {
-        let gap = self.gap();
-        cx.now
-            + if self.supervisor_gave_up() {
-                gap.max(AFTER_SUPERVISOR.min(self.service.policy.backoff_max))
-            } else {
-                gap
-            }
+        cx.now + self.gap()
     }
 
     /// The gap before the next attempt.
@@ -159,7 +192,9 @@ impl Machine {
             // What is bound to it goes down with it.
             self.fell = Some(cx.now);
         }
+        self.crash_loop.clear();
         let expected = self.instance().cloned();
+        self.acted_on.clone_from(&expected);
         let id = cx.host.new_action();
         cx.host.in_flight += 1;
         self.in_flight = Some((id, cx.now));
@@ -208,10 +243,17 @@ impl Machine {
     fn give_up(&mut self, cx: &mut Context<'_>) {
         self.memory.gave_up = true;
         self.unsaved = true;
-        let policy = &self.service.policy;
-        let attempts = policy.burst - self.memory.budget.left(policy.burst, policy.window, cx.now);
-        let window = policy.window;
-        self.report(Happening::GaveUp { attempts, window }, cx);
+        let window = self.service.policy.window;
+        let attempts = self.memory.budget.spent(window, cx.now);
+        let halved = self.burst() < self.service.policy.burst;
+        self.report(
+            Happening::GaveUp {
+                attempts,
+                window,
+                halved,
+            },
+            cx,
+        );
         self.call_human(cx);
     }
 }

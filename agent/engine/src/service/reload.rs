@@ -25,6 +25,7 @@ impl Machine {
             self.count_health_anew(cx);
         }
         if changed.target {
+            self.crash_loop.clear();
             self.sight = None;
             self.down_since = None;
             self.instance_since = cx.now;
@@ -50,7 +51,7 @@ impl Machine {
         if self.in_flight.is_some() {
             self.outlived = true;
         } else {
-            self.fail_attempt(REPLACED.to_owned(), cx);
+            self.cut_short(REPLACED.to_owned(), cx);
         }
     }
 
@@ -58,11 +59,12 @@ impl Machine {
     pub(super) fn close_outlived(&mut self, cx: &mut Context<'_>) {
         if self.in_flight.is_none() && std::mem::take(&mut self.outlived) {
             self.refused = None;
-            self.fail_attempt(REPLACED.to_owned(), cx);
+            self.cut_short(REPLACED.to_owned(), cx);
         }
     }
 
-    fn count_health_anew(&mut self, cx: &Context<'_>) {
+    /// Good minutes begin now.
+    pub(super) fn count_health_anew(&mut self, cx: &Context<'_>) {
         if self.memory.healthy_since.is_some() {
             self.memory.healthy_since = Some(cx.now);
             self.unsaved = true;
@@ -110,6 +112,7 @@ impl Machine {
     /// The service no longer belongs to the agent: its incident ends with it.
     pub(crate) fn abandon(&mut self, cx: &mut Context<'_>) {
         self.close_incident(Resolution::Unmanaged, cx);
+        self.tell_flapping_ended(cx);
         if self.memory.attempt.take().is_some() || self.memory.healthy_since.take().is_some() {
             self.unsaved = true;
         }

@@ -7,6 +7,7 @@ use crate::cause::Cause;
 use crate::ids::Instance;
 use crate::observation::{Activity, Intent, Observation, Supervisor, TargetState};
 use crate::policy::Settle;
+use crate::state::Hold;
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -34,6 +35,7 @@ impl Machine {
             self.instance_since = cx.now.back(observation.age.unwrap_or_default());
         }
         let ran = self.runs();
+        let before_it = previous.map(|previous| previous.instance.clone());
         let down = matches!(observation.state, TargetState::Down { .. });
         // Another run that went down is left to its supervisor anew.
         let before = self.down_since.filter(|_| !new_run);
@@ -50,6 +52,7 @@ impl Machine {
         if !blind {
             self.note_end(ran, cx.now);
         }
+        self.note_who_started(before_it.filter(|_| new_run).as_ref(), cx.now);
         if new_run || down {
             self.restart_health();
             self.interrupt_health();
@@ -64,6 +67,40 @@ impl Machine {
             if new_run {
                 self.timers.set(Timer::Probe, cx.now);
             }
+        }
+    }
+
+    /// Notes on whose account the target runs again, in an incident. Nobody but an operator is left when it was neither
+    /// the agent, nor the supervisor, nor what the target is bound to: that is restarted together with it.
+    /// `before` is the run before this one, when another was seen.
+    fn note_who_started(&mut self, before: Option<&Option<Instance>>, now: Time) {
+        let Some(sight) = &self.sight else { return };
+        let (down, supervisor) = match sight.state {
+            TargetState::Busy(Activity::AutoRestart) => (true, true),
+            TargetState::Down { .. } => (true, sight.supervisor == Supervisor::Active),
+            _ => (false, false),
+        };
+        if supervisor && !self.in_maintenance() {
+            // In maintenance crashes are expected.
+            self.crash_loop.record(
+                self.sight.as_ref().and_then(|sight| sight.instance.as_ref()),
+                self.left_to_supervisor,
+                now,
+            );
+        }
+        let own = self.memory.attempt.is_some()
+            || self.in_flight.is_some()
+            || before.is_some_and(|before| before.is_some() && *before == self.acted_on);
+        let bound = matches!(self.hold, Some(Hold::Dependency { .. }));
+        let somebody = before.is_some() && self.runs() && !own && !bound && !self.left_to_supervisor;
+        if down {
+            self.left_to_supervisor = supervisor;
+        } else if self.runs() {
+            self.left_to_supervisor = false;
+        }
+        if let Some(incident) = self.memory.incident.as_mut().filter(|_| down || somebody) {
+            incident.started = somebody;
+            self.unsaved = true;
         }
     }
 
@@ -87,8 +124,16 @@ impl Machine {
     pub(super) fn runs(&self) -> bool {
         matches!(
             self.sight.as_ref().map(|sight| &sight.state),
-            Some(TargetState::Running)
+            Some(TargetState::Running | TargetState::Unhealthy(_))
         )
+    }
+
+    /// What the supervisor's own check of a running target says, if it fails.
+    pub(super) fn unhealthy(&self) -> Option<&str> {
+        match &self.sight.as_ref()?.state {
+            TargetState::Unhealthy(output) => Some(output),
+            _ => None,
+        }
     }
 
     /// Whether there is a target that cannot be seen.
@@ -149,6 +194,8 @@ impl Machine {
     /// The host was suspended: what probes said before, and what was asked meanwhile, says nothing now.
     pub(crate) fn resumed(&mut self, cx: &mut Context<'_>) {
         self.restart_health();
+        // Nobody watched meanwhile.
+        self.count_health_anew(cx);
         self.calm_until = Some(cx.now + AFTER_RESUME);
     }
 
@@ -182,6 +229,8 @@ impl Machine {
             TargetState::Unknown(why) => format!("not seen: {why}"),
             TargetState::Unusable(why) => format!("cannot run: {why}"),
             TargetState::Running => "running".into(),
+            TargetState::Unhealthy(output) if output.is_empty() => "unhealthy".into(),
+            TargetState::Unhealthy(output) => format!("unhealthy: {output}"),
             TargetState::Busy(activity) => activity.as_str().into(),
             TargetState::Down {
                 intent: Intent::Crash,

@@ -1,11 +1,11 @@
 //! A machine as the engine and its users see it.
 
 use super::Machine;
-use super::context::DependencyDown;
 use crate::cause::Cause;
+use crate::flapping;
 use crate::ids::{ActionId, ServiceName};
-use crate::snapshot::ServiceSnapshot;
-use crate::state::{Hold, State};
+use crate::snapshot::{FlappingSnapshot, ServiceSnapshot};
+use crate::state::Hold;
 use crate::time::Time;
 
 impl Machine {
@@ -22,20 +22,6 @@ impl Machine {
     /// What it depends on.
     pub(crate) fn after(&self) -> &[ServiceName] {
         &self.service.after
-    }
-
-    /// Whether services after this one should wait for it, as of the last evaluation.
-    pub(crate) fn blocks_dependents(&self) -> bool {
-        self.blocks_dependents
-    }
-
-    /// This service as those after it see it, when it is down.
-    pub(crate) fn as_dependency(&self) -> Option<DependencyDown> {
-        self.blocks_dependents().then(|| DependencyDown {
-            name: self.service.name.clone(),
-            failed: self.memory.incident.is_some(),
-            stopped: self.state == State::Stopped,
-        })
     }
 
     /// Whether it waits only for a free slot.
@@ -65,9 +51,15 @@ impl Machine {
             attempts_left: if self.memory.gave_up {
                 0
             } else {
-                self.memory.budget.left(policy.burst, policy.window, now)
+                self.memory.budget.left(self.burst(), policy.window, now)
             },
             recoveries: self.memory.recoveries,
+            observed: (self.memory.observed.would_restart, self.memory.observed.right),
+            flapping: self.memory.flapping.bout().map(|bout| FlappingSnapshot {
+                since: bout.since,
+                incidents: bout.incidents,
+                stable: flapping::STABLE,
+            }),
         }
     }
 }

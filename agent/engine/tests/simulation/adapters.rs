@@ -31,7 +31,7 @@ impl Sim {
 
     pub fn adapter_calls(&mut self, action: &Action) {
         let life = self.life;
-        if !self.bus {
+        if !self.bus || !self.targets.contains_key(&action.service) {
             self.answer(life, action, ActionResult::Outdated("not connected".into()));
             return;
         }
@@ -54,6 +54,7 @@ impl Sim {
         self.target(name).restarted = 0;
         let job = Job {
             action: action.id,
+            service: name.clone(),
             life,
             lie: twist,
         };
@@ -89,7 +90,7 @@ impl Sim {
             {
                 Some(ActionResult::Outdated("it has been started again since".into()))
             }
-            _ => None,
+            _ => target.wide.clone().map(ActionResult::TooWide),
         }
     }
 
@@ -109,10 +110,21 @@ impl Sim {
         let delay = self.rng.millis(0, self.weather.delay);
         let event = Event::ActionFinished {
             action: job.action,
-            service: name.clone(),
+            service: job.service,
             result,
         };
         self.later(delay, Future::Tell(job.life, event));
+        if self.rng.permille(self.weather.meddling) && self.stormy() {
+            // Just when the restart seems to have worked.
+            let fault = self.rng.pick(&[
+                Fault::OperatorStops,
+                Fault::OperatorRestarts,
+                Fault::Crash,
+                Fault::Killed,
+            ]);
+            let after = self.rng.millis(0, 4_000);
+            self.later(after, Future::Suffer(fault, Some(name.clone())));
+        }
     }
 
     pub fn answer(&mut self, life: u64, action: &Action, result: ActionResult) {

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Command, Engine, Event, Happening, IncidentId, Memory, OperatorRequest, ServiceName,
+    Action, ActionId, ActionResult, Command, Engine, Event, Happening, HostMemory, IncidentId, Memory, OperatorRequest,
+    Policy, Service, ServiceName, Time,
 };
 
 use super::host::{Future, Sim};
-use super::tape::Entry;
+use super::tape::{Entry, Start};
 
 /// How long the driver leaves a store alone that could not be written.
 const STORE_GAP: Duration = Duration::from_secs(5);
@@ -24,22 +25,26 @@ pub struct Agent {
     /// Commands sorted and not on disk: their numbers may be used again if the agent dies now.
     unnumbered: Vec<Command>,
     unrecorded: BTreeMap<ServiceName, Memory>,
+    unrecorded_host: Option<HostMemory>,
     anything_unrecorded: bool,
     failing: bool,
-    retry_at: Option<sentinel_engine::Time>,
+    retry_at: Option<Time>,
 }
 
 /// Everything that outlives it.
 #[derive(Default)]
 pub struct Store {
     pub broken: bool,
+    /// It was damaged since the agent last read it.
+    pub lost: bool,
     pub memories: BTreeMap<ServiceName, Memory>,
+    pub host: HostMemory,
     last_incident: u64,
     last_action: u64,
 }
 
 impl Agent {
-    pub fn next_wake(&self) -> Option<sentinel_engine::Time> {
+    pub fn next_wake(&self) -> Option<Time> {
         self.engine.poll_timeout().into_iter().chain(self.retry_at).min()
     }
 }
@@ -49,32 +54,51 @@ impl Sim {
         if self.agent.is_some() {
             return;
         }
+        let store_lost = self.store.lost;
+        if store_lost {
+            self.store = Store::default();
+        }
         let mut engine = Engine::new(
             self.policy.clone(),
             IncidentId(self.store.last_incident + 1),
             ActionId(self.store.last_action + 1),
         );
         self.life += 1;
-        self.tape.push(self.now, Entry::AgentStarted);
+        let start = Start {
+            booted_at: self.booted_at,
+            policy: self.policy.clone(),
+            services: self.services.clone(),
+            store_lost,
+        };
+        self.tape.push(self.now, Entry::AgentStarted(Box::new(start)));
+        engine.resume_host(through_json(&self.store.host), self.booted_at);
+        let mut memories = self.store.memories.clone();
+        self.unknown = if store_lost { spent() } else { Memory::default() };
         for service in self.services.clone() {
-            let memory = self.store.memories.get(&service.name).cloned().unwrap_or_default();
-            let json = serde_json::to_string(&memory).expect("memory is plain data");
-            let memory = serde_json::from_str(&json).expect("memory survives the store");
-            engine.add_service(self.now, service, memory);
+            let memory = memories.remove(&service.name).unwrap_or_else(|| self.unknown.clone());
+            engine.add_service(self.now, service, through_json(&memory));
+        }
+        for (name, memory) in memories {
+            engine.forget_service(self.now, unmanaged(name), memory);
         }
         self.agent = Some(Agent {
             engine,
             polled: VecDeque::new(),
             unnumbered: Vec::new(),
             unrecorded: BTreeMap::new(),
+            unrecorded_host: None,
             anything_unrecorded: false,
             failing: false,
             retry_at: None,
         });
         self.poll();
+        for name in self.windows.clone() {
+            self.tell_window(&name, true);
+        }
         self.watcher_starts();
         self.carry_out();
         self.show();
+        self.turn();
     }
 
     /// `kill -9`. What was given to adapters goes on where it had already left the process.
@@ -85,6 +109,7 @@ impl Sim {
         self.tape.push(self.now, Entry::AgentDied);
         self.mailbox.clear();
         self.stalled_until = None;
+        self.stood_still = false;
         for target in self.targets.values_mut() {
             target.witnessed = false;
         }
@@ -100,6 +125,10 @@ impl Sim {
     pub fn turn(&mut self) {
         if self.agent.is_none() {
             return;
+        }
+        self.stalled_until = None;
+        if std::mem::take(&mut self.stood_still) {
+            self.tell_engine(Event::HostResumed);
         }
         for event in std::mem::take(&mut self.mailbox) {
             self.tell_engine(event);
@@ -128,7 +157,7 @@ impl Sim {
         }
     }
 
-    fn tell_engine(&mut self, event: Event) {
+    pub fn tell_engine(&mut self, event: Event) {
         let now = self.now;
         let Some(agent) = &mut self.agent else { return };
         self.tape.push(now, Entry::Told(event.clone()));
@@ -137,7 +166,7 @@ impl Sim {
     }
 
     /// Takes what the engine decided, at once, so that the tape tells what led to what.
-    fn poll(&mut self) {
+    pub fn poll(&mut self) {
         let Some(agent) = &mut self.agent else { return };
         let mut commands = 0;
         while let Some(command) = agent.engine.poll_command() {
@@ -145,12 +174,12 @@ impl Sim {
             self.tape.push(self.now, Entry::Decided(command.clone()));
             agent.polled.push_back(command);
         }
-        let bound = COMMANDS_MAX * (1 + self.services.len());
+        let bound = COMMANDS_MAX * (1 + self.services.len() + self.targets.len());
         assert!(commands <= bound, "{commands} commands after one event");
     }
 
     /// Records what was decided and then has it done, until nothing more is decided.
-    fn carry_out(&mut self) {
+    pub fn carry_out(&mut self) {
         loop {
             let Some(agent) = &mut self.agent else { return };
             let polled = std::mem::take(&mut agent.polled);
@@ -164,7 +193,8 @@ impl Sim {
                     Command::Save { service, memory } => {
                         agent.unrecorded.insert(service.clone(), memory.as_ref().clone());
                     }
-                    Command::SaveHost(_) | Command::Report(_) | Command::Notify(_) => {}
+                    Command::SaveHost(memory) => agent.unrecorded_host = Some(memory.as_ref().clone()),
+                    Command::Report(_) | Command::Notify(_) => {}
                 }
                 agent.anything_unrecorded |= !matches!(command, Command::RunProbes { .. } | Command::RestartTarget(_));
             }
@@ -219,6 +249,9 @@ impl Sim {
             return;
         }
         self.store.memories.append(&mut agent.unrecorded);
+        if let Some(host) = agent.unrecorded_host.take() {
+            self.store.host = host;
+        }
         agent.anything_unrecorded = false;
         let was_failing = std::mem::replace(&mut agent.failing, false);
         self.tape.push(self.now, Entry::Recorded);
@@ -244,6 +277,31 @@ impl Sim {
             let shown = agent.engine.snapshot(self.now);
             self.tape.push(self.now, Entry::Shown(shown));
         }
+    }
+}
+
+/// What the store gives back of what it was given.
+fn through_json<T: serde::Serialize + serde::de::DeserializeOwned>(memory: &T) -> T {
+    let json = serde_json::to_string(memory).expect("memory is plain data");
+    serde_json::from_str(&json).expect("memory survives the store")
+}
+
+/// The memory to assume where what was stored is lost.
+fn spent() -> Memory {
+    Memory {
+        gave_up: true,
+        ..Memory::default()
+    }
+}
+
+/// A stand-in for a service that is remembered and no longer configured.
+fn unmanaged(name: ServiceName) -> Service {
+    Service {
+        name,
+        has_target: false,
+        has_probes: false,
+        after: Vec::new(),
+        policy: Policy::default(),
     }
 }
 

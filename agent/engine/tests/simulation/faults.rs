@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Activity, Cause, Event, Intent, OperatorRequest, ServiceName, Supervisor, TargetState};
+use sentinel_engine::{
+    Activity, BlastRadius, Cause, Event, Intent, OperatorRequest, ServiceName, Supervisor, TargetState,
+};
 
 use super::host::{Future, Sim};
 use super::target::{Change, Fate};
@@ -46,7 +48,7 @@ pub enum Fault {
     DaemonReload,
     /// Something it is bound to took it along.
     BoundStop,
-    /// Something that conflicts with it was started.
+    /// Something that conflicts with it was started, or there is nothing to run any more.
     ConflictStop,
     /// It is masked, and unmasked after a while.
     Masked,
@@ -60,6 +62,24 @@ pub enum Fault {
     Stalled,
     /// The host goes down, or almost.
     Shutdown,
+    /// The host is suspended.
+    Suspended,
+    /// The agent does not get to run for so long that it notices.
+    StandsStill,
+    /// The agent is killed, and its store is damaged before it starts again.
+    StoreDamaged,
+    /// A maintenance window opens.
+    WindowOpens,
+    /// A maintenance window ends.
+    WindowEnds,
+    /// The wall clock jumps.
+    WallJumps,
+    /// A deploy begins; its end may never be told.
+    Deployed,
+    /// For a while a restart would take others along.
+    Widens,
+    /// Another configuration.
+    Reconfigured,
     /// The end of what lasts a while.
     BusBack,
     /// The end of what lasts a while.
@@ -67,7 +87,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 42] = [
         Self::Crash,
         Self::Crash,
         Self::Crash,
@@ -99,13 +119,23 @@ impl Fault {
         Self::Killed,
         Self::Stalled,
         Self::Shutdown,
+        Self::Suspended,
+        Self::StandsStill,
+        Self::StoreDamaged,
+        Self::WindowOpens,
+        Self::WindowEnds,
+        Self::WallJumps,
+        Self::Deployed,
+        Self::Widens,
+        Self::Reconfigured,
+        Self::Reconfigured,
+        Self::Reconfigured,
     ];
 }
 
 impl Sim {
     pub fn next_fault(&mut self) {
         if !self.stormy() {
-            self.calm();
             return;
         }
         let gap = self.rng.millis(1, 2 * self.weather.gap);
@@ -117,9 +147,13 @@ impl Sim {
     }
 
     /// The storm is over: what only lasts a while ends, what is broken stays broken.
-    fn calm(&mut self) {
+    pub fn calm(&mut self) {
         self.bus_back();
         self.store.broken = false;
+        self.everybody_returns();
+        for name in self.windows.clone() {
+            self.set_window(&name, false);
+        }
         for name in self.names() {
             self.ask(&name, OperatorRequest::Resume);
         }
@@ -132,7 +166,8 @@ impl Sim {
     }
 
     pub fn suffer(&mut self, fault: Fault, service: Option<ServiceName>) {
-        let name = service.unwrap_or_else(|| self.any());
+        let name = service.filter(|name| self.targets.contains_key(name));
+        let name = name.unwrap_or_else(|| self.any());
         let signal = Cause::Killed {
             signal: 9,
             core_dumped: false,
@@ -171,7 +206,10 @@ impl Sim {
                 }
             }
             Fault::BoundStop => self.taken_along(&name, Intent::DependencyStop),
-            Fault::ConflictStop => self.taken_along(&name, Intent::ConflictStop),
+            Fault::ConflictStop => {
+                let intent = self.rng.pick(&[Intent::ConflictStop, Intent::NotApplicable]);
+                self.taken_along(&name, intent);
+            }
             Fault::Masked => self.masked(&name),
             Fault::BusLost if self.bus => {
                 self.bus = false;
@@ -189,6 +227,39 @@ impl Sim {
                 self.later(stall, Future::Unstall);
             }
             Fault::Shutdown => self.shutdown(),
+            Fault::Suspended => {
+                let span = self.rng.pick(&[20_000, 600_000, 36_000_000]);
+                let span = self.rng.millis(16_000, span);
+                self.suspend(span);
+                self.turn();
+            }
+            Fault::StandsStill if self.stalled_until.is_none() && self.agent.is_some() => {
+                let stall = self.rng.millis(16_000, 60_000);
+                self.stalled_until = Some(self.now + stall);
+                self.stood_still = true;
+                self.later(stall, Future::Unstall);
+            }
+            Fault::StoreDamaged => {
+                self.store.lost = self.agent.is_some();
+                self.kill_agent();
+            }
+            Fault::WindowOpens => {
+                self.set_window(&name, true);
+                let after = self.rng.millis(1_000, 900_000);
+                self.later(after, Future::Suffer(Fault::WindowEnds, Some(name)));
+            }
+            Fault::WindowEnds => self.set_window(&name, false),
+            Fault::WallJumps => self.wall_jumps(),
+            Fault::Deployed => self.deploy(&name),
+            Fault::Widens => {
+                let radius = BlastRadius {
+                    stops: vec!["other.service".to_owned()],
+                    ..BlastRadius::default()
+                };
+                let narrow = self.targets[&name].wide.is_some();
+                self.target(&name).wide = (!narrow).then_some(radius);
+            }
+            Fault::Reconfigured => self.reconfigure(),
             Fault::BusBack => self.bus_back(),
             Fault::StoreBack => self.store.broken = false,
             _ => {}
@@ -277,6 +348,7 @@ impl Sim {
             return;
         }
         self.kill_agent();
+        self.booted_at = self.now;
         for name in self.names() {
             self.target(&name).job = None;
             self.begin(&name);

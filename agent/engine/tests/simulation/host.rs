@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use sentinel_engine::{Action, ActionResult, Event, HostPolicy, Service, ServiceName, Time};
+use sentinel_engine::{Action, ActionResult, Event, HostPolicy, Memory, OperatorRequest, Service, ServiceName, Time};
 
 use super::agent::{Agent, Store};
 use super::faults::Fault;
@@ -17,6 +17,10 @@ use super::target::{Change, Target};
 pub enum Future {
     /// The next fault.
     Fault,
+    /// Nothing goes wrong any more.
+    Calm,
+    /// The end of a deploy is told.
+    DeployEnds(ServiceName, u64),
     /// This fault, to this service, if any is meant.
     Suffer(Fault, Option<ServiceName>),
     /// A target changes by itself, if it is still at this epoch.
@@ -44,7 +48,17 @@ pub struct Sim {
     pub rng: Rng,
     pub now: Time,
     pub policy: HostPolicy,
+    /// What is configured.
     pub services: Vec<Service>,
+    /// What was configured once, and may be again.
+    pub absent: Vec<Service>,
+    /// The memory that this life of the agent assumes of a service that nothing is remembered of.
+    pub unknown: Memory,
+    /// Services whose maintenance window is open.
+    pub windows: BTreeSet<ServiceName>,
+    /// Deploys that were begun.
+    pub deploys: u64,
+    pub booted_at: Time,
     pub weather: Weather,
     pub targets: BTreeMap<ServiceName, Target>,
     pub agent: Option<Agent>,
@@ -53,6 +67,12 @@ pub struct Sim {
     pub store: Store,
     pub mailbox: Vec<Event>,
     pub stalled_until: Option<Time>,
+    /// The host was suspended, or the agent did not run for long.
+    pub stood_still: bool,
+    /// How long the host was suspended.
+    pub slept: Duration,
+    /// What the wall clock shows: anything. Nothing may depend on it.
+    pub wall: Time,
     /// Whether the watcher can see.
     pub bus: bool,
     pub going_down: bool,
@@ -62,6 +82,8 @@ pub struct Sim {
     pub wakes: u64,
     /// No faults after this.
     storm_ends: Time,
+    /// When this life ends.
+    pub end: Time,
     /// The watcher tells one thing after the other.
     pub told_until: Time,
     /// Jobs whose adapters have stopped waiting.
@@ -71,13 +93,26 @@ pub struct Sim {
 }
 
 impl Sim {
-    pub fn new(seed: u64, storm: Duration) -> Self {
+    /// The life that `seed` tells, from `epoch` on.
+    pub fn new(seed: u64, epoch: Time) -> Self {
         let mut rng = Rng::new(seed);
         let services = setup::services(&mut rng);
+        let policy = setup::host_policy(&mut rng);
+        let weather = setup::weather(&mut rng);
+        let storm_ends = epoch + weather.storm;
         let mut sim = Self {
-            now: Time::ZERO,
-            policy: setup::host_policy(&mut rng),
-            weather: setup::weather(&mut rng),
+            now: epoch,
+            policy,
+            absent: Vec::new(),
+            unknown: Memory::default(),
+            windows: BTreeSet::new(),
+            deploys: 0,
+            booted_at: epoch,
+            stood_still: false,
+            slept: Duration::ZERO,
+            wall: epoch,
+            end: storm_ends + weather.calm,
+            weather,
             targets: BTreeMap::new(),
             agent: None,
             life: 0,
@@ -89,8 +124,8 @@ impl Sim {
             tape: Tape::default(),
             acts: 0,
             wakes: 0,
-            storm_ends: Time::ZERO + storm,
-            told_until: Time::ZERO,
+            storm_ends,
+            told_until: epoch,
             abandoned: BTreeSet::new(),
             future: BTreeMap::new(),
             order: 0,
@@ -98,7 +133,7 @@ impl Sim {
             rng,
         };
         for service in &sim.services {
-            let mut target = Target::new(service.name.clone());
+            let mut target = Target::new(service.name.to_string(), epoch);
             target.supervised = sim
                 .rng
                 .permille(350)
@@ -108,6 +143,7 @@ impl Sim {
         }
         sim.later(Duration::ZERO, Future::AgentStarts);
         sim.later(Duration::from_secs(60), Future::Fault);
+        sim.later(storm_ends.since(epoch), Future::Calm);
         if sim.weather.resyncs {
             sim.later(Duration::from_secs(30), Future::Resync);
         }
@@ -128,8 +164,36 @@ impl Sim {
         self.future.insert((self.now + after, self.order), future);
     }
 
-    /// Lets the next thing happen; false when there is none before `end`.
-    pub fn step(&mut self, end: Time) -> bool {
+    /// The host is suspended for so long: nothing happens, and all clocks but one stand still.
+    pub fn suspend(&mut self, span: Duration) {
+        let future = std::mem::take(&mut self.future);
+        self.future = future
+            .into_iter()
+            .map(|((at, order), what)| ((at + span, order), what))
+            .collect();
+        self.now = self.now + span;
+        self.slept += span;
+        self.storm_ends = self.storm_ends + span;
+        self.end = self.end + span;
+        self.stalled_until = self.stalled_until.map(|until| until + span);
+        self.stood_still = self.agent.is_some();
+    }
+
+    /// What is to happen to a target goes on under its new name.
+    pub fn rename_future(&mut self, from: &ServiceName, to: &ServiceName) {
+        for what in self.future.values_mut() {
+            match what {
+                Future::Change(name, ..) | Future::Look(_, name) | Future::Suffer(_, Some(name)) if name == from => {
+                    name.clone_from(to);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Lets the next thing happen; false when there is none before the end.
+    pub fn step(&mut self) -> bool {
+        let end = self.end;
         let wake = self.agent.as_ref().and_then(Agent::next_wake);
         let wake = wake.map(|at| at.max(self.stalled_until.unwrap_or(at)));
         let next = self.future.keys().next().map(|(at, _)| *at);
@@ -151,9 +215,11 @@ impl Sim {
     fn happen(&mut self, future: Future) {
         match future {
             Future::Fault => self.next_fault(),
+            Future::Calm => self.calm(),
+            Future::DeployEnds(name, id) => self.ask(&name, OperatorRequest::EndDeploy { id }),
             Future::Suffer(fault, service) => self.suffer(fault, service),
             Future::Change(name, epoch, change) => {
-                if self.targets[&name].epoch == epoch {
+                if self.targets.get(&name).is_some_and(|target| target.epoch == epoch) {
                     self.change(&name, change);
                 }
             }
@@ -173,10 +239,8 @@ impl Sim {
                 }
             }
             Future::CallTimesOut(life, action) => {
-                let waits = self.targets[&action.service]
-                    .job
-                    .as_ref()
-                    .is_some_and(|job| job.action == action.id);
+                let mut jobs = self.targets.values().filter_map(|target| target.job.as_ref());
+                let waits = jobs.any(|job| job.action == action.id && job.life == life);
                 if waits {
                     self.abandoned.insert(action.id.0);
                     self.answer(life, &action, ActionResult::Unknown("systemd was not done".into()));
@@ -184,8 +248,9 @@ impl Sim {
             }
             Future::AgentStarts => self.start_agent(),
             Future::Unstall => {
-                self.stalled_until = None;
-                self.turn();
+                if self.stalled_until.take().is_some() {
+                    self.turn();
+                }
             }
             Future::HostUp => self.host_up(),
             Future::Resync => {

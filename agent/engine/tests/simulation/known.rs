@@ -3,63 +3,38 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, ActionResult, Activity, Happening, IncidentId, Instance, Intent, Mode, Notification, NotificationKind,
-    Observation, OnCleanExit, OperatorRequest, Pause, ProbeRound, Report, Service, Settle, State, Supervisor,
-    TargetState, Time, Verdict,
+    ActionId, Activity, Instance, Intent, Mode, Notification, NotificationKind, Observation, OnCleanExit, Policy,
+    ProbeRound, Service, Settle, State, Supervisor, TargetState, Time,
 };
+
+use super::kept::{Kept, Left, Open};
 
 /// How long a target with a supervisor is left to it under `settle = "auto"`.
 const SETTLE_AUTO: Duration = Duration::from_secs(5);
 
-/// What must survive the agent.
-#[derive(Clone, Debug, Default)]
-pub struct Kept {
-    /// The run that somebody stopped on purpose.
-    pub stopped: Option<Instance>,
-    /// An operator paused it.
-    pub pause: Option<Pause>,
-    /// A human was called.
-    pub gave_up: bool,
-    /// A human was called, and it is not certain that this must be forgotten by now.
-    pub resigned: bool,
-    /// Attempts since the last clean slate.
-    pub attempts: Vec<Spent>,
-    /// All attempts, whatever was forgotten since.
-    pub ever: Vec<(Time, ActionId)>,
-    /// Since when an operator took over last.
-    pub operator_took_over: Option<Time>,
-    /// The open incident.
-    pub incident: Option<Open>,
-}
-
-/// An attempt that was decided on. Once its intent is recorded it is spent, whatever becomes of it.
-#[derive(Clone, Debug)]
-pub struct Spent {
-    pub at: Time,
-    pub action: ActionId,
-    pub incident: Option<IncidentId>,
-    pub ordinal: u32,
-}
-
-/// An incident that was reported open.
-#[derive(Clone, Debug)]
-pub struct Open {
-    pub id: IncidentId,
-    pub at: Time,
-    /// Whether people were told.
-    pub fired: bool,
-    pub gave_up: bool,
-    pub messages: u32,
-    /// Whether its supervisor had given up when it opened.
-    pub after_supervisor: bool,
-    /// The run that was last seen down in it, and certainly not because it was stopped.
-    pub run: Option<Instance>,
-}
-
 /// What is known of one service.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Known {
     pub service: Service,
+    /// Whether the configuration names it now.
+    pub configured: bool,
+    /// Whether it was configured in this life of the agent.
+    pub met: bool,
+    /// By what it was judged before, and until when.
+    pub before: Vec<(Time, Policy)>,
+    /// A maintenance window is open.
+    pub window: bool,
+    /// Failed probes do not count before this.
+    pub calm_until: Time,
+    /// The last results that counted, true for a failure; the newest at the end.
+    pub recent: Vec<bool>,
+    /// What would hurt others is not asked for before this.
+    pub too_wide_until: Option<Time>,
+    /// What the engine said it had left when last asked.
+    pub shown: Option<Left>,
+    /// A reload has changed it since.
+    pub reloaded: bool,
     pub sight: Option<Observation>,
     /// The run last seen.
     pub run: Option<Instance>,
@@ -101,6 +76,15 @@ impl Known {
     pub fn new(service: Service) -> Self {
         Self {
             service,
+            configured: true,
+            met: false,
+            before: Vec::new(),
+            window: false,
+            calm_until: Time::ZERO,
+            recent: Vec::new(),
+            too_wide_until: None,
+            shown: None,
+            reloaded: false,
             sight: None,
             run: None,
             run_began: Time::ZERO,
@@ -151,10 +135,14 @@ impl Known {
         }
     }
 
-    pub fn paused(&self, now: Time) -> bool {
-        self.keep
-            .pause
-            .is_some_and(|pause| pause.until.is_none_or(|until| until > now))
+    /// Whether it is left alone: by a pause, a deploy or a window.
+    pub fn in_maintenance(&self, now: Time) -> bool {
+        self.window || self.is_paused(now) || self.keep.deploys.iter().any(|(_, until)| *until > now)
+    }
+
+    pub fn is_paused(&self, now: Time) -> bool {
+        let pause = self.keep.pause;
+        pause.is_some_and(|pause| pause.until.is_none_or(|until| until > now))
     }
 
     pub fn supervisor(&self) -> Supervisor {
@@ -172,20 +160,37 @@ impl Known {
         }
     }
 
-    /// Whether failed probes do not count yet.
+    /// Whether failed probes do not count yet: its run is young, or the host was suspended a moment ago.
     pub fn in_grace(&self, now: Time) -> bool {
-        self.service.has_target
-            && self.running()
-            && !self.was_up
-            && now < self.run_began + self.service.policy.start_grace
+        let starts =
+            self.service.has_target && self.running() && now < self.run_began + self.service.policy.start_grace;
+        !self.was_up && (starts || now < self.calm_until)
+    }
+
+    /// Whether one more attempt is due although a human was called.
+    pub fn half_open(&self, now: Time) -> bool {
+        // Stored moments are whole microseconds.
+        let waited = now.since(self.keep.gave_up_at) + Duration::from_micros(1);
+        !self.service.policy.half_open.is_zero() && waited >= self.keep.half_open
     }
 
     /// The incident that a message is about: the end is told after it.
     pub fn told_of(&self, kind: NotificationKind) -> Option<&Open> {
         match kind {
-            NotificationKind::Fired | NotificationKind::GaveUp => self.keep.incident.as_ref(),
+            NotificationKind::Fired
+            | NotificationKind::GaveUp
+            | NotificationKind::Flapping { .. }
+            | NotificationKind::FlappingEnded { .. } => self.keep.incident.as_ref(),
             NotificationKind::Healed { .. } | NotificationKind::Resolved { .. } => self.closed.as_ref(),
+            // What alerting says by itself.
+            NotificationKind::Update { .. } | NotificationKind::Escalated { .. } => None,
         }
+    }
+
+    /// Whether a message is the end of flapping, told in the conversation of an incident that is long over.
+    pub fn is_late_end(&self, message: &Notification) -> bool {
+        let about = self.keep.incident.as_ref().map(|open| open.id);
+        matches!(message.kind, NotificationKind::FlappingEnded { .. }) && about != Some(message.incident)
     }
 
     /// Whether probes have found it down, and the last one did as well.
@@ -199,8 +204,18 @@ impl Known {
         self.keep
             .attempts
             .iter()
-            .filter(|spent| now.since(spent.at) < window)
+            .filter(|spent| spent.counts(now, window))
             .count()
+    }
+
+    /// What it may have left after a reload: what it had, and as much as the rule became kinder or time has forgiven.
+    pub fn may_have_left(&self, before: Left, now: Time) -> u32 {
+        let policy = &self.service.policy;
+        let forgiven = self.keep.ever.iter().filter(|(at, _)| {
+            before.at.since(*at) < before.window && now.since(*at) + Duration::from_micros(1) >= policy.window
+        });
+        let forgiven = u32::try_from(forgiven.count()).unwrap_or(u32::MAX);
+        before.attempts + policy.burst.saturating_sub(before.burst) + forgiven
     }
 
     /// Whether it is certainly well, as far as was told.
@@ -223,177 +238,9 @@ impl Known {
             && down
             && !stopped
             && policy.mode == Mode::Heal
-            && !self.paused(now)
-            && !self.keep.resigned
+            && !self.in_maintenance(now)
+            && !(self.keep.resigned && policy.half_open.is_zero())
             && !self.refused
-    }
-
-    pub fn observed(&mut self, now: Time, observation: &Observation) {
-        let blind = matches!(observation.state, TargetState::Unknown(_));
-        let new_run = !blind && (self.sight.is_none() || self.run != observation.instance);
-        if self.sight.as_ref().is_none_or(|sight| sight.state != observation.state) || new_run {
-            self.refused = false;
-        }
-        if new_run {
-            self.run.clone_from(&observation.instance);
-            self.run_began = now.back(observation.age.unwrap_or_default());
-            self.down_at = None;
-            self.forget_probes();
-            self.bad_at = now;
-            self.called_off_at = None;
-        }
-        match &observation.state {
-            TargetState::Down { intent, .. } => {
-                self.down_at.get_or_insert(now);
-                self.forget_probes();
-                self.bad_at = now;
-                let deliberate = matches!(
-                    intent,
-                    Intent::OperatorStop | Intent::ConflictStop | Intent::NotApplicable
-                );
-                if deliberate {
-                    self.keep.stopped.clone_from(&self.run);
-                }
-            }
-            state => {
-                self.down_at = None;
-                match state {
-                    TargetState::Running => self.keep.stopped = None,
-                    TargetState::Busy(_) => {
-                        self.asked = None;
-                        (self.fails, self.fell) = (0, false);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        self.sight = Some(observation.clone());
-        self.note_run_down();
-    }
-
-    pub fn note_run_down(&mut self) {
-        if self.down().is_some_and(|intent| intent != Intent::Unclear)
-            && let Some(open) = &mut self.keep.incident
-        {
-            open.run.clone_from(&self.run);
-        }
-    }
-
-    pub fn forget_probes(&mut self) {
-        self.fell = false;
-        (self.passes, self.fails, self.was_up, self.asked) = (0, 0, false, None);
-    }
-
-    pub fn probed(&mut self, now: Time, round: ProbeRound, verdict: &Verdict) {
-        if self.asked != Some(round) {
-            return;
-        }
-        self.asked = None;
-        match verdict {
-            Verdict::Passed => {
-                self.fails = 0;
-                self.passes += 1;
-                if self.passes >= self.service.policy.rise {
-                    (self.was_up, self.fell) = (true, false);
-                }
-            }
-            Verdict::Failed(_) => {
-                self.passes = 0;
-                if !self.in_grace(now) {
-                    self.fails += 1;
-                    self.fell |= self.fails >= self.service.policy.fall;
-                }
-            }
-            Verdict::Skipped(_) => {}
-        }
-    }
-
-    pub fn answered(&mut self, now: Time, action: ActionId, result: &ActionResult) {
-        if self.flight.is_some_and(|(flying, _)| flying == action) {
-            self.flight = None;
-            // What was refused left everything as it was, and what probes said of it with it.
-            if !matches!(result, ActionResult::Refused(_)) {
-                self.forget_probes();
-            }
-        }
-        let not_done = matches!(
-            result,
-            ActionResult::Outdated(_)
-                | ActionResult::Conflict(_)
-                | ActionResult::NotRecorded(_)
-                | ActionResult::Refused(_)
-        );
-        let before = self.keep.attempts.len();
-        if not_done {
-            self.keep.attempts.retain(|spent| spent.action != action);
-            self.keep.ever.retain(|(_, made)| *made != action);
-        }
-        if self.keep.attempts.len() < before {
-            self.called_off_at = Some(now);
-        }
-        self.refused |= matches!(result, ActionResult::Refused(_));
-    }
-
-    pub fn requested(&mut self, now: Time, request: &OperatorRequest) {
-        match request {
-            OperatorRequest::Restart => {
-                self.keep.attempts.clear();
-                self.keep.gave_up = false;
-                self.keep.resigned = false;
-                // A human who took over is called again when that did not help either.
-                if let Some(open) = &mut self.keep.incident {
-                    open.gave_up = false;
-                }
-                self.keep.operator_took_over = Some(now);
-                self.refused = false;
-                self.called_off_at = None;
-            }
-            OperatorRequest::Pause { duration } => {
-                let until = duration.map(|duration| now + duration);
-                self.keep.pause = Some(Pause { until });
-            }
-            OperatorRequest::Resume => self.keep.pause = None,
-            // No operator of the simulation deploys.
-            OperatorRequest::BeginDeploy { .. } | OperatorRequest::EndDeploy { .. } => {}
-        }
-    }
-
-    pub fn reported(&mut self, report: &Report) {
-        match &report.what {
-            Happening::IncidentOpened { .. } => {
-                self.keep.incident = report.incident.map(|id| Open {
-                    id,
-                    at: report.at,
-                    fired: false,
-                    gave_up: false,
-                    messages: 0,
-                    after_supervisor: self.supervisor() == Supervisor::GaveUp,
-                    run: None,
-                });
-                self.note_run_down();
-                self.called_off_at = None;
-            }
-            Happening::IncidentClosed { .. } => self.closed = self.keep.incident.take(),
-            Happening::StateChanged { to, .. } => self.state = *to,
-            _ => {}
-        }
-    }
-
-    pub fn notified(&mut self, message: &Notification) {
-        let Some(incident) = &mut self.keep.incident else {
-            self.closed = None;
-            return;
-        };
-        incident.messages = message.sequence;
-        match message.kind {
-            NotificationKind::Fired => incident.fired = true,
-            NotificationKind::GaveUp => {
-                incident.fired = true;
-                incident.gave_up = true;
-                self.keep.gave_up = true;
-                self.keep.resigned = true;
-            }
-            NotificationKind::Healed { .. } | NotificationKind::Resolved { .. } => {}
-        }
+            && self.too_wide_until.is_none_or(|until| now >= until)
     }
 }

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sentinel_engine::{
-    Action, ActionId, Activity, Command, Event, HostPolicy, Intent, Service, ServiceName, TargetState, Time,
+    Action, ActionId, ActionResult, Activity, Command, Event, HOST, Happening, HostPolicy, Intent, Policy, Service,
+    ServiceName, ServiceSnapshot, TargetState, Time,
 };
 
-use super::known::{Known, Spent};
+use super::kept::{Left, Spent};
+use super::known::Known;
+use super::shared::Shared;
 use super::tape::Entry;
 
 /// An adapter that has not answered for so long is not waited for.
@@ -16,12 +19,16 @@ pub const ANSWER_MAX: Duration = Duration::from_secs(300);
 pub const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Everything known.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Ledger {
-    pub host: HostPolicy,
+    pub host: Shared,
+    /// Every service that was ever configured, and the host itself.
     pub services: BTreeMap<ServiceName, Known>,
     pub going_down: bool,
     pub store_writable: bool,
     pub agent_up: bool,
+    /// Whether this life of the agent began without a memory: then it assumes the worst of what it does not know.
+    pub(super) store_lost: bool,
     /// Intents on disk.
     pub intents: BTreeSet<ActionId>,
     undecided_intents: BTreeSet<ActionId>,
@@ -31,19 +38,28 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub fn new(host: HostPolicy, services: &[Service]) -> Self {
-        let known = |service: &Service| (service.name.clone(), Known::new(service.clone()));
-        Self {
-            host,
-            services: services.iter().map(known).collect(),
+    pub fn new(host: HostPolicy) -> Self {
+        let mut ledger = Self {
+            host: Shared::new(host),
+            services: BTreeMap::new(),
             going_down: false,
             store_writable: true,
             agent_up: false,
+            store_lost: false,
             intents: BTreeSet::new(),
             undecided_intents: BTreeSet::new(),
             acted: BTreeSet::new(),
             woken: Vec::new(),
-        }
+        };
+        let mut itself = Known::new(host_itself());
+        itself.configured = false;
+        ledger.services.insert(HOST.into(), itself);
+        ledger
+    }
+
+    /// Those that the configuration names.
+    pub fn configured(&self) -> impl Iterator<Item = &Known> {
+        self.services.values().filter(|known| known.configured)
     }
 
     /// Actions on their way.
@@ -54,9 +70,10 @@ impl Ledger {
     /// The first dependency of `known` that is down, as far as was told.
     pub fn dependency_down(&self, known: &Known) -> Option<&Known> {
         let dependencies = known.service.after.iter().filter_map(|name| self.services.get(name));
-        dependencies.into_iter().find(|dependency| {
+        let mut dependencies = dependencies.filter(|dependency| dependency.configured);
+        dependencies.find(|dependency| {
             let absent = match dependency.seen() {
-                Some(TargetState::Down { .. } | TargetState::Unusable(_)) => true,
+                Some(TargetState::Down { .. } | TargetState::Unusable(_) | TargetState::Unhealthy(_)) => true,
                 Some(TargetState::Busy(activity)) => *activity != Activity::Reloading,
                 Some(TargetState::Running | TargetState::Unknown(_)) => false,
                 None => dependency.service.has_target,
@@ -65,11 +82,21 @@ impl Ledger {
         })
     }
 
+    /// Whether anything that `known` depends on, directly or not, is down.
+    fn is_explained(&self, known: &Known) -> bool {
+        let below = known.service.after.iter().filter_map(|name| self.services.get(name));
+        self.dependency_down(known).is_some() || below.into_iter().any(|dependency| self.is_explained(dependency))
+    }
+
     /// Takes in what passed.
     pub fn apply(&mut self, now: Time, entry: &Entry) {
-        self.pass_time(now);
+        if !matches!(entry, Entry::Told(Event::HostResumed)) {
+            // Of time that nobody watched, nothing is known.
+            self.pass_time(now);
+        }
         match entry {
-            Entry::AgentStarted => self.agent_up = true,
+            Entry::AgentStarted(start) => self.agent_started(now, start),
+            Entry::Reloaded(policy, services, changed) => self.reloaded(now, policy, services, changed),
             Entry::AgentDied => self.agent_died(now),
             Entry::Told(event) => self.told(now, event),
             Entry::Decided(command) => self.decided(now, command),
@@ -89,7 +116,21 @@ impl Ledger {
                 self.woken.retain(|at| now.since(*at) < Duration::from_secs(10));
                 self.woken.push(now);
             }
-            Entry::Shown(_) => {}
+            Entry::Shown(services) => self.shown(now, services),
+        }
+    }
+
+    fn shown(&mut self, now: Time, services: &[ServiceSnapshot]) {
+        for shown in services {
+            let known = self.known(&shown.name);
+            let policy = &known.service.policy;
+            known.shown = Some(Left {
+                at: now,
+                attempts: shown.attempts_left,
+                burst: policy.burst,
+                window: policy.window,
+            });
+            known.reloaded = false;
         }
     }
 
@@ -97,6 +138,7 @@ impl Ledger {
         for known in self.services.values_mut() {
             known.kept = known.keep.clone();
         }
+        self.host.kept = self.host.keep.clone();
     }
 
     fn pass_time(&mut self, now: Time) {
@@ -104,12 +146,10 @@ impl Ledger {
             if known.flight.is_some_and(|(_, since)| now.since(since) >= ANSWER_MAX) {
                 known.flight = None;
             }
-            if known.keep.pause.is_some() && !known.paused(now) {
-                known.keep.pause = None;
-            }
+            known.expire_maintenance(now);
             let unwell = known.fell || known.down().is_some();
             let policy = &known.service.policy;
-            if unwell || !self.agent_up {
+            if unwell || !self.agent_up || !known.configured {
                 known.bad_at = now;
             } else if known.well() && now.since(known.bad_at) >= policy.reset_after {
                 known.keep.attempts.clear();
@@ -129,24 +169,27 @@ impl Ledger {
         self.store_writable = true;
         self.undecided_intents.clear();
         self.woken.clear();
+        self.host.agent_died();
         for known in self.services.values_mut() {
-            let fresh = Known::new(known.service.clone());
-            let kept = std::mem::take(&mut known.kept);
-            *known = Known {
-                keep: kept.clone(),
-                kept,
-                bad_at: now,
-                run_began: now,
-                ..fresh
-            };
+            *known = known.unwatched(now, known.kept.clone());
+            (known.flight, known.shown) = (None, None);
         }
     }
 
     fn told(&mut self, now: Time, event: &Event) {
         match event {
             Event::HostShutdownChanged { going_down } => self.going_down = *going_down,
-            // Neither happens in the simulation.
-            Event::HostResumed | Event::MaintenanceChanged { .. } => {}
+            Event::HostResumed => {
+                for known in self.services.values_mut() {
+                    known.resumed(now);
+                }
+            }
+            Event::MaintenanceChanged { service, window } => {
+                // What never was configured has no window either.
+                if let Some(known) = self.services.get_mut(service) {
+                    known.window = window.is_some() && known.configured;
+                }
+            }
             Event::StoreChanged { writable } => self.store_writable = *writable,
             Event::TargetObserved { service, observation } => self.known(service).observed(now, observation),
             Event::ProbeCompleted {
@@ -158,7 +201,12 @@ impl Ledger {
                 action,
                 service,
                 result,
-            } => self.known(service).answered(now, *action, result),
+            } => {
+                self.known(service).answered(now, *action, result);
+                if is_called_off(result) {
+                    self.host.called_off(*action);
+                }
+            }
             Event::OperatorRequested { service, request } => self.known(service).requested(now, request),
         }
     }
@@ -174,6 +222,9 @@ impl Ledger {
                 known.asked = None;
                 known.due_since = None;
                 if action.attempt > 0 {
+                    if known.keep.gave_up {
+                        known.waits_for_half_open(now);
+                    }
                     known.keep.ever.push((now, action.id));
                     known.keep.attempts.push(Spent {
                         at: now,
@@ -181,15 +232,23 @@ impl Ledger {
                         incident: action.incident,
                         ordinal: action.attempt,
                     });
+                    self.host.acted(now, action.id);
                 }
             }
-            Command::SaveHost(_) => {}
+            Command::SaveHost(_) => self.host.unsaved.clear(),
             Command::Save { memory, .. } => {
                 self.undecided_intents
                     .extend(memory.attempt.as_ref().map(|attempt| attempt.action));
             }
             Command::Report(report) => {
                 self.known(&report.service).reported(report);
+                if matches!(report.what, Happening::IncidentClosed { .. }) && report.service.as_str() == HOST {
+                    self.host.storm_ended();
+                }
+                if matches!(report.what, Happening::IncidentOpened { .. }) && report.service.as_str() != HOST {
+                    let explained = self.is_explained(&self.services[&report.service]);
+                    self.host.went_down(&report.service, explained, now);
+                }
             }
             Command::Notify(message) => self.known(&message.service).notified(message),
         }
@@ -201,14 +260,25 @@ impl Ledger {
 
     /// Notes since when something that must happen has been due.
     fn judge(&mut self, now: Time) {
-        let names: Vec<_> = self.services.keys().cloned().collect();
+        let others = || {
+            self.services
+                .values()
+                .filter(|known| known.service.name.as_str() != HOST)
+        };
+        // What is removed while an action is on its way ends with it.
+        let quiet = self.agent_up && others().all(|known| known.keep.incident.is_none());
+        let host = self.known(&HOST.into());
+        let over = quiet && host.keep.incident.is_some();
+        host.fine_since = over.then(|| host.fine_since.unwrap_or(now));
+        let names: Vec<_> = self.configured().map(|known| known.service.name.clone()).collect();
         for name in names {
             let known = &self.services[&name];
             let free = self.agent_up && !self.going_down && self.store_writable;
-            let due = free && known.should_be_acted_on(now) && self.dependency_down(known).is_none();
+            let free = free && self.host.is_free(now);
+            let due = free && known.should_be_acted_on(now) && !self.is_explained(known);
             let untold = self.agent_up
                 && !self.going_down
-                && !known.paused(now)
+                && !known.in_maintenance(now)
                 && known.down() != Some(Intent::Shutdown)
                 && known.keep.incident.as_ref().is_some_and(|open| !open.fired);
             let fine = self.agent_up
@@ -217,7 +287,8 @@ impl Ledger {
                 && known.well()
                 && known.fails == 0
                 && (known.passes >= known.service.policy.rise || !known.service.has_probes)
-                && known.keep.incident.is_some();
+                && known.keep.incident.is_some()
+                && !known.keep.crash_loop;
             let known = self.known(&name);
             let since = |before: Option<Time>, holds: bool| holds.then(|| before.unwrap_or(now));
             known.due_since = since(known.due_since, due);
@@ -226,7 +297,30 @@ impl Ledger {
         }
     }
 
-    fn known(&mut self, name: &ServiceName) -> &mut Known {
+    pub(super) fn known(&mut self, name: &ServiceName) -> &mut Known {
         self.services.get_mut(name).expect("the service is known")
     }
+}
+
+/// The host's own incidents are those of a service that nobody configured.
+fn host_itself() -> Service {
+    Service {
+        name: HOST.into(),
+        has_target: false,
+        has_probes: false,
+        after: Vec::new(),
+        policy: Policy::default(),
+    }
+}
+
+/// Whether an answer says for certain that nothing was done.
+pub fn is_called_off(result: &ActionResult) -> bool {
+    matches!(
+        result,
+        ActionResult::Outdated(_)
+            | ActionResult::Conflict(_)
+            | ActionResult::NotRecorded(_)
+            | ActionResult::Refused(_)
+            | ActionResult::TooWide(_)
+    )
 }

@@ -15,8 +15,11 @@
 //! | `adapters.rs` | what becomes of its restarts |
 //! | `agent.rs` | the driver's contract around the engine |
 //! | `faults.rs` | everything that goes wrong |
+//! | `config.rs` | other configurations meanwhile |
 //! | `tape.rs` | what passed between the agent and its world |
-//! | `ledger.rs`, `known.rs` | what the agent was told and did, counted without the engine |
+//! | `ledger.rs`, `configured.rs`, `known.rs`, `hearing.rs`, `kept.rs`, `shared.rs` | what the agent was told and did, counted without the engine |
+//! | `invariants/` | what must hold, one function each |
+//! | `lives.rs` | lives a seed, and asks every invariant about everything in it |
 //! | `story.rs` | the tape as a transcript |
 
 #![allow(
@@ -27,13 +30,20 @@
 
 pub mod adapters;
 pub mod agent;
+pub mod config;
+pub mod configured;
 pub mod faults;
+pub mod hearing;
 pub mod host;
+pub mod invariants;
+pub mod kept;
 pub mod known;
 pub mod ledger;
 pub mod life;
+pub mod lives;
 pub mod rng;
 pub mod setup;
+pub mod shared;
 pub mod story;
 pub mod tape;
 pub mod target;

@@ -7,11 +7,15 @@ use sentinel_engine::{HostPolicy, Mode, OnCleanExit, Policy, Service, Settle};
 use super::faults::Fault;
 use super::rng::Rng;
 
-const NAMES: [&str; 6] = ["api", "cache", "db", "job", "mail", "web"];
+pub const NAMES: [&str; 6] = ["api", "cache", "db", "job", "mail", "web"];
 
 /// How much goes wrong in a seed, per thousand where nothing else is said.
 #[derive(Clone, Debug)]
 pub struct Weather {
+    /// How long things go wrong.
+    pub storm: Duration,
+    /// How long nothing goes wrong after that: everything that must happen has to have happened by then.
+    pub calm: Duration,
     /// Milliseconds between two faults, on average.
     pub gap: u64,
     /// Restarts that are answered with something else than the truth.
@@ -34,8 +38,13 @@ pub fn weather(rng: &mut Rng) -> Weather {
     // Every seed lacks some kinds of faults, so that rare combinations of the others come up.
     let mut faults: Vec<Fault> = Fault::ALL.into_iter().filter(|_| rng.permille(700)).collect();
     faults.push(Fault::Crash);
+    let gap = rng.pick(&[5_000, 15_000, 40_000, 120_000, 600_000]);
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     Weather {
-        gap: rng.pick(&[5_000, 15_000, 40_000, 120_000]),
+        // Where little goes wrong it takes longer until something comes of it.
+        storm: minutes(if gap > 100_000 { 240 } else { 45 }),
+        calm: minutes(rng.pick(&[45, 45, 45, 150])),
+        gap,
         lies: rng.pick(&[0, 50, 200]),
         kills: rng.pick(&[0, 50, 200]),
         meddling: rng.pick(&[0, 50, 300]),
@@ -48,12 +57,22 @@ pub fn weather(rng: &mut Rng) -> Weather {
 
 pub fn host_policy(rng: &mut Rng) -> HostPolicy {
     HostPolicy {
-        max_in_flight: rng.pick(&[1, 1, 1, 2]),
-        // What single services may do is judged here; limits over all of them would hide most of it.
-        tokens: u32::MAX,
-        storm_services: usize::MAX,
-        boot_grace: Duration::ZERO,
-        ..HostPolicy::default()
+        max_in_flight: rng.pick(&[1, 1, 1, 2, 4]),
+        // Limits over all services hide much of what single ones may do, so half the seeds have none.
+        tokens: if rng.permille(500) {
+            rng.pick(&[1, 2, 3, 5])
+        } else {
+            u32::MAX
+        },
+        refill: Duration::from_secs(rng.pick(&[2, 20, 60, 120])),
+        storm_services: if rng.permille(500) {
+            rng.pick(&[2, 3, 4])
+        } else {
+            usize::MAX
+        },
+        storm_window: Duration::from_secs(rng.pick(&[10, 60])),
+        storm_hold: Duration::from_secs(rng.pick(&[30, 120])),
+        boot_grace: Duration::from_secs(rng.pick(&[0, 0, 60, 300])),
     }
 }
 
@@ -79,18 +98,16 @@ pub fn services(rng: &mut Rng) -> Vec<Service> {
     services
 }
 
-fn policy(rng: &mut Rng) -> Policy {
+pub fn policy(rng: &mut Rng) -> Policy {
     let seconds = |rng: &mut Rng, from: &[u64]| Duration::from_secs(rng.pick(from));
     if rng.permille(300) {
-        return Policy {
-            half_open: Duration::ZERO,
-            ..Policy::default()
-        };
+        return Policy::default();
     }
     Policy {
         mode: if rng.permille(80) { Mode::Observe } else { Mode::Heal },
         interval: seconds(rng, &[2, 5, 10, 30]),
         fall: rng.pick(&[1, 2, 3, 5]),
+        fall_of: rng.pick(&[0, 0, 6, 10, 64]),
         rise: rng.pick(&[1, 2, 3]),
         start_grace: seconds(rng, &[0, 5, 30, 90]),
         settle: match rng.below(4) {
@@ -107,7 +124,7 @@ fn policy(rng: &mut Rng) -> Policy {
         reset_after: seconds(rng, &[120, 600]),
         on_clean_exit: rng.pick(&[OnCleanExit::Restart, OnCleanExit::Alert, OnCleanExit::Ignore]),
         notify_after: seconds(rng, &[0, 30, 120]),
-        half_open: Duration::ZERO,
+        half_open: seconds(rng, &[0, 300, 900, 3600]),
         ..Policy::default()
     }
 }

@@ -7,7 +7,12 @@ use super::tape::Entry;
 /// A line of the transcript; `None` for what would only be noise in it.
 pub fn line(at: Time, entry: &Entry) -> Option<String> {
     let text = match entry {
-        Entry::AgentStarted => "--- the agent starts".to_owned(),
+        Entry::AgentStarted(start) if start.store_lost => "--- the agent starts, its store was lost".to_owned(),
+        Entry::AgentStarted(_) => "--- the agent starts".to_owned(),
+        Entry::Reloaded(policy, services, changed) => {
+            let names: Vec<_> = services.iter().map(|service| service.name.as_str()).collect();
+            format!("--- reload: {names:?}, changed {changed:?}, {policy:?}")
+        }
         Entry::AgentDied => "--- the agent is killed".to_owned(),
         Entry::Told(event) => told(event),
         Entry::Decided(command) => decided(command)?,

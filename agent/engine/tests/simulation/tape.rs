@@ -1,14 +1,31 @@
 //! What passes between the agent and its world, in order: all that the invariants are judged by.
 
-use sentinel_engine::{Action, Command, Event, ServiceSnapshot, Time};
+use std::collections::BTreeMap;
+
+use sentinel_engine::{Action, Changed, Command, Event, HostPolicy, Service, ServiceName, ServiceSnapshot, Time};
+
+/// What a life of the agent begins with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    pub booted_at: Time,
+    /// The limits over the host.
+    pub policy: HostPolicy,
+    /// What is configured.
+    pub services: Vec<Service>,
+    /// Whether the store was damaged, and a new one is begun.
+    pub store_lost: bool,
+}
 
 /// One thing that passed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// The agent was started, from what was recorded.
-    AgentStarted,
+    AgentStarted(Box<Start>),
     /// The agent was killed. What was decided and not recorded is lost.
     AgentDied,
+    /// The configuration became another: the limits over the host, every service there is now, and what was changed
+    /// of those that were there before.
+    Reloaded(HostPolicy, Vec<Service>, BTreeMap<ServiceName, Changed>),
     /// The engine was told.
     Told(Event),
     /// The engine was asked to look at the clock.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, Activity, Cause, Instance, Intent, Observation, ServiceName, Supervisor, TargetState, Time,
+    ActionId, Activity, BlastRadius, Cause, Instance, Intent, Observation, ServiceName, Supervisor, TargetState, Time,
 };
 
 /// What becomes of a target that is started.
@@ -25,6 +25,8 @@ pub enum Fate {
 #[derive(Clone, Debug)]
 pub struct Job {
     pub action: ActionId,
+    /// The service as it was called then.
+    pub service: ServiceName,
     /// The life of the agent that asked.
     pub life: u64,
     /// What will be answered instead of the truth.
@@ -60,7 +62,8 @@ pub enum Change {
 /// One target, as it really is.
 #[derive(Clone, Debug)]
 pub struct Target {
-    pub name: ServiceName,
+    /// What its runs are named after, whatever the service is called.
+    pub id: String,
     pub state: TargetState,
     pub run: u32,
     pub began: Time,
@@ -78,16 +81,18 @@ pub struct Target {
     pub witnessed: bool,
     /// Whether its supervisor tells how long it has been running.
     pub tells_age: bool,
+    /// What else a restart of it would restart or stop.
+    pub wide: Option<BlastRadius>,
 }
 
 impl Target {
-    pub fn new(name: ServiceName) -> Self {
+    pub fn new(id: String, began: Time) -> Self {
         Self {
-            name,
+            id,
             state: TargetState::Running,
             run: 1,
-            began: Time::ZERO,
-            answers_from: Some(Time::ZERO),
+            began,
+            answers_from: Some(began),
             fate: Fate::Well,
             supervised: None,
             restarted: 0,
@@ -96,11 +101,12 @@ impl Target {
             job: None,
             witnessed: true,
             tells_age: true,
+            wide: None,
         }
     }
 
     pub fn instance(&self) -> Instance {
-        Instance::from(format!("{}-{}", self.name, self.run))
+        Instance::from(format!("{}-{}", self.id, self.run))
     }
 
     pub fn runs(&self) -> bool {

@@ -8,6 +8,7 @@ use sentinel_engine::{
 };
 
 use super::host::{Future, Sim};
+use super::target::Target;
 
 /// How long a probe waits for an answer.
 const PROBE_LIMIT: Duration = Duration::from_secs(3);
@@ -84,12 +85,15 @@ impl Sim {
     /// A service answers when its target does, and everything it depends on.
     pub fn serves(&self, name: &ServiceName) -> bool {
         let service = self.services.iter().find(|service| service.name == *name);
-        self.targets[name].answers(self.now)
+        self.targets.get(name).is_some_and(|target| target.answers(self.now))
             && service.is_some_and(|service| service.after.iter().all(|dependency| self.serves(dependency)))
     }
 
     pub fn probe(&mut self, service: ServiceName, round: ProbeRound) {
-        let runs = self.targets[&service].runs();
+        // What is being renamed at this moment is not answered for.
+        let Some(runs) = self.targets.get(&service).map(Target::runs) else {
+            return;
+        };
         let (verdict, status_code, latency) = if self.rng.permille(3) && self.stormy() {
             let reason = "too many open files".to_owned();
             (Verdict::Skipped(reason), None, Duration::from_millis(1))

@@ -1,5 +1,7 @@
 //! From inputs to settings: defaults filled in, references followed, combinations checked.
 
+mod alerts;
+mod heartbeat;
 mod maintenance;
 mod order;
 mod probes;
@@ -18,6 +20,7 @@ pub(super) use maintenance::DAYS;
 use super::findings::Findings;
 use super::inputs::{AgentInput, HostInput, Inputs};
 use super::keys::{MAX_RECEIVERS, MAX_SERVICES};
+use super::rules;
 use super::settings::{AgentSettings, Settings};
 
 /// Checks the inputs as a whole. The settings are only good when no problem was found.
@@ -30,7 +33,10 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
     }
     let agent = agent(inputs.agent);
     let recovery = host(&inputs.recovery);
-    let (receivers, alerts) = receivers::settings(inputs.receivers, inputs.alerts, findings);
+    let receiver_names: Vec<String> = inputs.receivers.keys().cloned().collect();
+    let receivers = receivers::settings(inputs.receivers, inputs.alerts.time_zone.as_deref(), findings);
+    let alerts = alerts::settings(inputs.alerts, &receiver_names, findings);
+    let heartbeat = inputs.heartbeat.and_then(|input| heartbeat::settings(input, findings));
     let names: Vec<String> = inputs.services.keys().cloned().collect();
     let maintenance = maintenance::settings(inputs.maintenance, &names, findings);
     let defaults = services::default_policy(&inputs.defaults, agent.mode, alerts.notify_after);
@@ -41,6 +47,7 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
         alerts.notify_after,
         findings,
     );
+    alerts::check_routes(&alerts.rules, &names, &services, findings);
     Settings {
         agent,
         recovery,
@@ -49,6 +56,7 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
         receivers,
         alerts,
         maintenance,
+        heartbeat,
     }
 }
 
@@ -80,6 +88,11 @@ fn agent(input: AgentInput) -> AgentSettings {
         control_socket: input
             .control_socket
             .unwrap_or_else(|| PathBuf::from("/run/sentinel/control.sock")),
+        // It was checked, so what cannot be read is only what is not there.
+        docker: input
+            .docker
+            .and_then(|text| rules::docker(&text).ok())
+            .unwrap_or_default(),
         log: input.log,
         emoji: input.emoji,
         mode: input.mode.unwrap_or(Mode::Heal),

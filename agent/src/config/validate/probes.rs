@@ -99,7 +99,7 @@ fn check_tls(path: &str, scheme: &str, ca_file: Option<&Path>, insecure: bool, f
 }
 
 /// Whether the file holds certificates, and nothing that only looks like one.
-fn check_certificates(file: &Path) -> Result<(), String> {
+pub(in crate::config) fn check_certificates(file: &Path) -> Result<(), String> {
     let pem = read_limited(file, MAX_CA_FILE)?;
     let mut count = 0;
     for certificate in CertificateDer::pem_slice_iter(&pem) {

@@ -11,6 +11,9 @@ use crate::config::inputs::{RecoveryInput, ServiceInput};
 use crate::config::rules;
 use crate::config::settings::{Reach, ServiceSettings, Target};
 
+/// The unit of the Docker daemon, as every distribution has it.
+const DOCKER: &str = "docker.service";
+
 /// A probe's deadline, unless `timeout` says otherwise or `interval` is shorter.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -46,8 +49,35 @@ pub(super) fn settings(
         .iter()
         .filter_map(|service| Some((service.service.name.as_str(), service.target.as_ref()?)));
     target::check_unique(targets, findings);
+    follow_docker(&mut services);
     note_dependents(&mut services);
     services
+}
+
+/// Containers come after the Docker daemon without saying so, when that is watched: its incident speaks for theirs. What
+/// the daemon itself comes after does not, as that would be a circle.
+fn follow_docker(services: &mut [ServiceSettings]) {
+    let daemon = services
+        .iter()
+        .find(|settings| settings.target == Some(Target::Unit(DOCKER.to_owned())))
+        .map(|settings| settings.service.name.clone());
+    let Some(daemon) = daemon else {
+        return;
+    };
+    let mut before = HashSet::from([daemon.clone()]);
+    let mut next = vec![daemon.clone()];
+    while let Some(name) = next.pop() {
+        let found = services.iter().find(|settings| settings.service.name == name);
+        let after = found.map(|settings| settings.service.after.clone()).unwrap_or_default();
+        next.extend(after.into_iter().filter(|name| before.insert(name.clone())));
+    }
+    for settings in services {
+        let contained = matches!(settings.target, Some(Target::Container(_)));
+        let service = &mut settings.service;
+        if contained && !before.contains(&service.name) && !service.after.contains(&daemon) {
+            service.after.push(daemon.clone());
+        }
+    }
 }
 
 /// Tells each service which others come after it and may be taken along. Those that are only observed may not.
@@ -100,7 +130,14 @@ fn service(
         (None, true) if !findings.is_bad(&path) => {
             findings.wrong(
                 &path,
-                "nothing to watch; add `unit` or `process`, or a probe (`http`, `tcp`, `command`)",
+                "nothing to watch; add `unit`, `container`, `compose` or `process`, or a probe (`http`, `tcp`, `command`)",
+            );
+        }
+        (Some(Target::Container(_)), true) if !findings.is_bad(&path) => {
+            findings.warn(
+                &path,
+                "no probe: running is taken for healthy, unless the container has a health check of its own; \
+                 add `http`, `tcp` or `command`",
             );
         }
         (Some(_), true) if !findings.is_bad(&path) => {

@@ -8,10 +8,13 @@ use super::probes::program;
 use crate::config::findings::{Findings, join};
 use crate::config::inputs::{ProcessInput, ServiceInput};
 use crate::config::rules;
-use crate::config::settings::{ProcessTarget, Target};
+use crate::config::settings::{ContainerTarget, ProcessTarget, Target};
 
 /// How long `start` and `stop` of a process may each take, unless `timeout` says otherwise.
 const DEFAULT_PROCESS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// The keys that name a target. A service has one.
+const KINDS: [&str; 4] = ["unit", "container", "compose", "process"];
 
 /// The target of the service at `path`, if it has one.
 pub(super) fn target(path: &str, input: &mut ServiceInput, mode: Mode, findings: &mut Findings) -> Option<Target> {
@@ -19,14 +22,23 @@ pub(super) fn target(path: &str, input: &mut ServiceInput, mode: Mode, findings:
         .process
         .take()
         .and_then(|process| process_target(&join(path, "process"), process, findings));
+    let mut written = KINDS.iter().filter(|kind| findings.has(&join(path, kind)));
+    if let (Some(first), Some(second)) = (written.next(), written.next()) {
+        let message = format!("`{second}` is set as well; a service is run by one of them");
+        findings.wrong(&join(path, first), message);
+        return None;
+    }
+    if let Some(name) = &input.container {
+        let legal = rules::container(name).is_ok();
+        return legal.then(|| Target::Container(ContainerTarget::Named(name.clone())));
+    }
+    if let Some(written) = &input.compose {
+        return rules::compose(written).ok().map(Target::Container);
+    }
     let Some(written) = &input.unit else {
         return process.map(Target::Process);
     };
     let key = join(path, "unit");
-    if findings.has(&join(path, "process")) {
-        findings.wrong(&key, "`process` is set as well; a service is run by one of them");
-        return None;
-    }
     let unit = rules::unit(written).ok()?;
     if let (Mode::Heal, Some(why)) = (mode, rules::protected(&unit)) {
         let message = format!("`{unit}` must not be restarted by the agent: {why}; watch it with `mode = \"observe\"`");
@@ -65,8 +77,16 @@ pub(super) fn check_unique<'a>(targets: impl Iterator<Item = (&'a str, &'a Targe
                 join(&join(&path, "process"), "pid_file"),
                 process.pid_file.display().to_string(),
             ),
+            Target::Container(container @ ContainerTarget::Named(_)) => {
+                (join(&path, "container"), container.to_string())
+            }
+            Target::Container(container) => (join(&path, "compose"), container.to_string()),
         };
-        match owners.get(&what) {
+        let owner = owners
+            .iter()
+            .find(|(owned, _)| overlap(owned, &what))
+            .map(|(_, owner)| *owner);
+        match owner {
             Some(owner) => findings.wrong(
                 &key,
                 format!("`{what}` already belongs to [{}]", join("services", owner)),
@@ -76,4 +96,14 @@ pub(super) fn check_unique<'a>(targets: impl Iterator<Item = (&'a str, &'a Targe
             }
         }
     }
+}
+
+/// Whether they are one target: the same, or a Compose service and one container of it.
+fn overlap(one: &str, other: &str) -> bool {
+    let part = |whole: &str, part: &str| {
+        part.strip_prefix(whole)
+            .and_then(|rest| rest.strip_prefix('/'))
+            .is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    one == other || part(one, other) || part(other, one)
 }

@@ -1,0 +1,263 @@
+//! One incident as people know it: who was told, what is owed to them, who takes care of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::reason::Reason;
+use super::rules::Rules;
+use super::subject::Subject;
+use crate::cause::Cause;
+use crate::ids::{IncidentId, ServiceName};
+use crate::notification::{News, Notification, NotificationKind};
+use crate::policy::Severity;
+use crate::time::Time;
+
+/// What must outlive the agent of one conversation. Stored as JSON by the driver; unknown fields are ignored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// The incident.
+    pub incident: IncidentId,
+    /// Its service.
+    pub service: ServiceName,
+    /// When the incident opened.
+    pub opened_at: Time,
+    /// How bad it is: that of the last message about it being down.
+    pub severity: Severity,
+    /// Why it is down, as last known.
+    pub cause: Cause,
+    /// Attempts made so far.
+    pub attempts: u32,
+    /// What was last being done.
+    pub doing: String,
+    /// Who was told. An end goes to each of them.
+    #[serde(default)]
+    pub told: BTreeSet<String>,
+    /// When somebody was first told that it is down.
+    #[serde(default)]
+    pub told_at: Option<Time>,
+    /// When they were last told that it is.
+    #[serde(default)]
+    pub last_at: Option<Time>,
+    /// Messages so far.
+    #[serde(default)]
+    pub messages: u32,
+    /// What was last told of its being down.
+    #[serde(default)]
+    pub opening: Option<NotificationKind>,
+    /// What people should know and have not been told.
+    #[serde(default)]
+    pub owed: Option<NotificationKind>,
+    /// Whether it was told that the service goes down too often to be told each time.
+    #[serde(default)]
+    pub flapping: bool,
+    /// Whether the incident is over. The conversation then only goes on while it is flapping.
+    #[serde(default)]
+    pub over: bool,
+    /// The silence that keeps people from being told.
+    #[serde(default)]
+    pub silenced: Option<u64>,
+    /// Who takes care of it.
+    #[serde(default)]
+    pub ack: Option<Acknowledgement>,
+}
+
+/// Somebody takes care of an incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// Who.
+    pub by: String,
+    /// What they say.
+    pub text: String,
+    /// When.
+    pub at: Time,
+}
+
+/// What is to be done about a conversation now.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Due {
+    /// Tell these people this.
+    Tell(NotificationKind, BTreeMap<String, Reason>),
+    /// This would be told, but not now.
+    Withhold(NotificationKind, Reason),
+    /// There is nobody to be told what is owed.
+    Drop(NotificationKind, Reason),
+    /// Nothing before this time.
+    Wait(Option<Time>),
+}
+
+impl Conversation {
+    /// The one that `notification` begins.
+    pub(super) fn new(notification: &Notification) -> Self {
+        Self {
+            incident: notification.incident,
+            service: notification.service.clone(),
+            opened_at: notification.opened_at,
+            severity: notification.severity,
+            cause: notification.cause.clone(),
+            attempts: notification.attempts,
+            doing: notification.doing.clone(),
+            told: BTreeSet::new(),
+            told_at: None,
+            last_at: None,
+            messages: 0,
+            opening: None,
+            owed: None,
+            flapping: false,
+            over: false,
+            silenced: None,
+            ack: None,
+        }
+    }
+
+    /// Takes in what a later message says.
+    pub(super) fn learn(&mut self, notification: &Notification) {
+        self.cause.clone_from(&notification.cause);
+        self.attempts = notification.attempts;
+        self.doing.clone_from(&notification.doing);
+        self.messages = self.messages.max(notification.sequence.saturating_sub(1));
+    }
+
+    /// What routes, silences and escalations are asked about.
+    pub(super) fn subject<'a>(&'a self, kind: NotificationKind, labels: &'a BTreeMap<String, String>) -> Subject<'a> {
+        Subject {
+            service: self.service.as_str(),
+            severity: self.severity,
+            kind: kind.as_str(),
+            labels,
+        }
+    }
+
+    /// What is to be done now. Level-triggered: asked again whenever something may have changed.
+    pub(super) fn due(
+        &self,
+        now: Time,
+        rules: &Rules,
+        labels: &BTreeMap<String, String>,
+        silence: Option<u64>,
+        inhibition: Option<&Reason>,
+    ) -> Due {
+        let Some(owed) = self.owed else {
+            return self.next_news(now, rules, labels, silence, inhibition);
+        };
+        if let Some(id) = silence {
+            return Due::Withhold(owed, Reason::Silenced(id));
+        }
+        // The engine had no objection when it decided this. After a silence it may have.
+        if self.silenced.is_some()
+            && let Some(reason) = inhibition
+        {
+            return Due::Withhold(owed, reason.clone());
+        }
+        let choice = rules.choose(self.subject(owed, labels));
+        let mut receivers = choice.receivers;
+        for name in &self.told {
+            receivers.entry(name.clone()).or_insert(Reason::Conversation);
+        }
+        match choice.nobody {
+            Some(reason) if receivers.is_empty() => Due::Drop(owed, reason),
+            _ => Due::Tell(owed, receivers),
+        }
+    }
+
+    /// What is still to be said of an incident of which everything that happened was told.
+    fn next_news(
+        &self,
+        now: Time,
+        rules: &Rules,
+        labels: &BTreeMap<String, String>,
+        silence: Option<u64>,
+        inhibition: Option<&Reason>,
+    ) -> Due {
+        let (Some(told_at), Some(last_at)) = (self.told_at, self.last_at) else {
+            return Due::Wait(None);
+        };
+        if self.over || self.told.is_empty() || self.ack.is_some() {
+            return Due::Wait(None);
+        }
+        let duration = now.since(self.opened_at);
+        let escalated = NotificationKind::Escalated { duration };
+        let repeated = NotificationKind::Update {
+            news: News::StillDown,
+            duration,
+        };
+        let escalation = rules
+            .escalations_of(self.subject(escalated, labels))
+            .filter_map(|(number, escalation)| {
+                let new = escalation.receivers.iter().filter(|name| !self.told.contains(*name));
+                let new: BTreeMap<_, _> = new.map(|name| (name.clone(), Reason::Escalation(number))).collect();
+                (!new.is_empty()).then(|| (told_at + escalation.after, new))
+            })
+            .min_by_key(|(at, _)| *at);
+        let repeat = rules
+            .repeat_interval
+            .filter(|_| self.severity > Severity::Info)
+            .map(|interval| last_at + interval);
+        let (at, kind, receivers) = match (escalation, repeat) {
+            (None, None) => return Due::Wait(None),
+            (Some((at, new)), repeat) if repeat.is_none_or(|repeat| at <= repeat) => (at, escalated, new),
+            (_, Some(at)) => {
+                let told = self.told.iter().map(|name| (name.clone(), Reason::Repeat));
+                (at, repeated, told.collect())
+            }
+            (Some((at, new)), None) => (at, escalated, new),
+        };
+        match (silence, inhibition) {
+            _ if now < at => Due::Wait(Some(at)),
+            (Some(id), _) => Due::Withhold(kind, Reason::Silenced(id)),
+            (None, Some(reason)) => Due::Withhold(kind, reason.clone()),
+            (None, None) => Due::Tell(kind, receivers),
+        }
+    }
+
+    /// Notes that `receivers` are told `kind` now, and makes the message.
+    pub(super) fn tell(
+        &mut self,
+        now: Time,
+        kind: NotificationKind,
+        receivers: impl IntoIterator<Item = String>,
+    ) -> Notification {
+        self.messages += 1;
+        self.told.extend(receivers);
+        let doing = if self.silenced.take().is_some() {
+            format!("it was silenced until now; {}", self.doing)
+        } else {
+            self.doing.clone()
+        };
+        let severity = match kind {
+            NotificationKind::Update {
+                news: News::Acknowledged,
+                ..
+            } => Severity::Info,
+            _ => self.severity,
+        };
+        if matches!(kind, NotificationKind::Fired | NotificationKind::GaveUp) {
+            self.told_at.get_or_insert(now);
+            self.opening = Some(kind);
+        }
+        // Whoever an escalation tells does not put off when the others are reminded.
+        let is_for_all = !matches!(
+            kind,
+            NotificationKind::Escalated { .. }
+                | NotificationKind::Update {
+                    news: News::Acknowledged,
+                    ..
+                }
+        );
+        if is_for_all && self.told_at.is_some() {
+            self.last_at = Some(now);
+        }
+        Notification {
+            incident: self.incident,
+            sequence: self.messages,
+            service: self.service.clone(),
+            kind,
+            severity,
+            at: now,
+            opened_at: self.opened_at,
+            cause: self.cause.clone(),
+            attempts: self.attempts,
+            doing,
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! Messages, reports and time go in; messages with receivers, and what must be remembered, come out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::conversation::{Conversation, Due};
+use super::reason::Reason;
+use super::rules::Rules;
+use super::silence::{Silence, Silences};
+use crate::ids::{IncidentId, ServiceName};
+use crate::notification::{Notification, NotificationKind};
+use crate::report::{Happening, Report};
+use crate::time::Time;
+use crate::wakes::Wakes;
+
+/// How soon to look again at what is due and must not be told now. What ends such a time is not told here.
+const RECHECK: Duration = Duration::from_secs(5);
+
+/// What has to be known of services besides their messages.
+pub trait Around {
+    /// The labels of a service.
+    fn labels(&self, service: &ServiceName) -> &BTreeMap<String, String>;
+    /// Why nothing should be said of a service now although it is down.
+    fn inhibition(&self, service: &ServiceName) -> Option<Reason>;
+}
+
+/// Something to be done. All commands polled after one input are recorded in one transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AlertCommand {
+    /// Put a message on its way.
+    Send(Box<Outgoing>),
+    /// Keep a conversation, replacing what was kept of it.
+    Keep(Box<Conversation>),
+    /// The conversation is over.
+    Forget(IncidentId),
+    /// Keep a silence.
+    KeepSilence(Box<Silence>),
+    /// A silence is over; by whom it was ended, when somebody did.
+    EndSilence(Box<Silence>, Option<String>),
+    /// Tell what happened: a line in the log, and in the incident's timeline.
+    Report(Report),
+}
+
+/// A message and who gets it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outgoing {
+    /// The message.
+    pub notification: Notification,
+    /// Its receivers, each with the reason.
+    pub receivers: BTreeMap<String, Reason>,
+    /// When it may be sent at the earliest: until then others may be told together with it.
+    pub not_before: Time,
+}
+
+/// Decides who is told what, for all incidents of a host.
+#[derive(Debug)]
+pub struct Alerting {
+    pub(super) rules: Rules,
+    pub(super) conversations: BTreeMap<IncidentId, Conversation>,
+    pub(super) silences: Silences,
+    wakes: Wakes<IncidentId>,
+    pub(super) commands: VecDeque<AlertCommand>,
+}
+
+/// What a kind of message means to the conversation it is part of.
+enum Role {
+    /// It is down: told to those whom the routes choose, and remembered.
+    Opens,
+    /// It is over: told to whoever was told that it is down.
+    Closes,
+    /// It goes down too often, or no longer does.
+    Flapping(bool),
+    /// It stands for itself.
+    Alone,
+}
+
+fn role(kind: NotificationKind) -> Role {
+    match kind {
+        NotificationKind::Fired | NotificationKind::GaveUp => Role::Opens,
+        NotificationKind::Resolved { .. } => Role::Closes,
+        NotificationKind::Flapping { .. } => Role::Flapping(true),
+        NotificationKind::FlappingEnded { .. } => Role::Flapping(false),
+        NotificationKind::Healed { .. } | NotificationKind::Update { .. } | NotificationKind::Escalated { .. } => {
+            Role::Alone
+        }
+    }
+}
+
+impl Alerting {
+    /// Goes on from what was kept. Conversations of incidents that are not open, as `is_open` says, are forgotten when
+    /// time passes.
+    pub fn new(
+        now: Time,
+        rules: Rules,
+        kept: Vec<Conversation>,
+        silences: Vec<Silence>,
+        next_silence: u64,
+        is_open: impl Fn(IncidentId) -> bool,
+    ) -> Self {
+        let mut alerting = Self {
+            rules,
+            conversations: BTreeMap::new(),
+            silences: Silences::resume(silences, next_silence),
+            wakes: Wakes::default(),
+            commands: VecDeque::new(),
+        };
+        for mut conversation in kept {
+            let id = conversation.incident;
+            // Its end may be the first thing that the engine says.
+            conversation.over |= !is_open(id);
+            alerting.conversations.insert(id, conversation);
+            alerting.wakes.set(&id, Some(now));
+        }
+        alerting.drop_strangers(now);
+        alerting
+    }
+
+    /// Goes on with other rules, as a whole. Answers the receivers that are gone, with the number of conversations they
+    /// were part of.
+    pub fn set_rules(&mut self, now: Time, rules: Rules) -> BTreeMap<String, usize> {
+        self.rules = rules;
+        for id in self.conversations.keys() {
+            self.wakes.set(id, Some(now));
+        }
+        self.drop_strangers(now)
+    }
+
+    /// Forgets receivers that are no longer configured. An incident that nobody is left to know of is told anew.
+    fn drop_strangers(&mut self, now: Time) -> BTreeMap<String, usize> {
+        let mut gone = BTreeMap::new();
+        for (id, conversation) in &mut self.conversations {
+            let before = conversation.told.len();
+            for name in conversation.told.difference(&self.rules.receivers) {
+                *gone.entry(name.clone()).or_default() += 1;
+            }
+            conversation.told.retain(|name| self.rules.receivers.contains(name));
+            if conversation.told.len() == before {
+                continue;
+            }
+            if conversation.told.is_empty() && !conversation.over && conversation.owed.is_none() {
+                conversation.owed = conversation.opening;
+            }
+            self.commands
+                .push_back(AlertCommand::Keep(Box::new(conversation.clone())));
+            self.wakes.set(id, Some(now));
+        }
+        gone
+    }
+
+    /// Takes in a message of the engine.
+    pub fn handle_notification(&mut self, now: Time, notification: Notification, around: &impl Around) {
+        let id = notification.incident;
+        match role(notification.kind) {
+            Role::Opens => {
+                let conversation = self.join(&notification);
+                conversation.severity = notification.severity;
+                conversation.owed = Some(notification.kind);
+                self.attend(now, id, around);
+                self.keep(id);
+            }
+            Role::Closes => {
+                self.close(now, notification);
+                if let Some(conversation) = self.conversations.get_mut(&id) {
+                    conversation.over = true;
+                }
+                self.attend(now, id, around);
+            }
+            Role::Flapping(true) => {
+                let conversation = self.join(&notification);
+                conversation.flapping = true;
+                conversation.owed = Some(notification.kind);
+                self.attend(now, id, around);
+                self.keep(id);
+            }
+            Role::Flapping(false) => {
+                if let Some(conversation) = self.conversations.get_mut(&id) {
+                    conversation.flapping = false;
+                }
+                self.close(now, notification);
+                self.attend(now, id, around);
+            }
+            Role::Alone => self.tell_alone(now, notification, around),
+        }
+    }
+
+    /// The conversation that `notification` goes on with, or begins.
+    fn join(&mut self, notification: &Notification) -> &mut Conversation {
+        let conversation = self
+            .conversations
+            .entry(notification.incident)
+            .or_insert_with(|| Conversation::new(notification));
+        conversation.learn(notification);
+        conversation
+    }
+
+    /// Tells an end to whoever was told the beginning.
+    fn close(&mut self, now: Time, mut notification: Notification) {
+        let id = notification.incident;
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            // The memory was lost, or written by an agent that kept none: everybody could have been told.
+            let default = self.rules.default.iter();
+            let receivers = default.map(|name| (name.clone(), Reason::Forgotten)).collect();
+            return self.send(now, notification, receivers);
+        };
+        conversation.learn(&notification);
+        conversation.messages += 1;
+        notification.sequence = conversation.messages;
+        // What is owed is overtaken by this.
+        conversation.owed = None;
+        let told = conversation.told.iter();
+        let receivers: BTreeMap<_, _> = told.map(|name| (name.clone(), Reason::Conversation)).collect();
+        self.keep(id);
+        if receivers.is_empty() {
+            self.withhold(&notification, Reason::NobodyWasTold);
+        } else {
+            self.send(now, notification, receivers);
+        }
+    }
+
+    /// Tells what is no part of a conversation.
+    fn tell_alone(&mut self, now: Time, notification: Notification, around: &impl Around) {
+        let labels = around.labels(&notification.service);
+        let subject = super::Subject {
+            service: notification.service.as_str(),
+            severity: notification.severity,
+            kind: notification.kind.as_str(),
+            labels,
+        };
+        let silence = self.silences.muting(subject).map(|silence| silence.id);
+        let choice = self.rules.choose(subject);
+        if let Some(reason) = silence.map(Reason::Silenced).or(choice.nobody) {
+            self.withhold(&notification, reason);
+        } else {
+            self.send(now, notification, choice.receivers);
+        }
+    }
+
+    /// Takes in what happened, so that what is said later is still true.
+    pub fn handle_report(&mut self, report: &Report) {
+        let Some(id) = report.incident else { return };
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
+        match &report.what {
+            Happening::CauseChanged { cause } => {
+                conversation.cause.clone_from(cause);
+                self.keep(id);
+            }
+            Happening::ActionHeld { hold, .. } => conversation.doing = hold.to_string(),
+            Happening::ActionStarted { action } => {
+                conversation.attempts = conversation.attempts.max(action.attempt);
+                conversation.doing = report.what.to_string();
+            }
+            // Its last message, if there is one, comes right after this.
+            Happening::IncidentClosed { .. } => {
+                conversation.over = true;
+                self.keep(id);
+                self.wakes.set(&id, Some(report.at));
+            }
+            _ => {}
+        }
+    }
+
+    /// Lets time pass: everything due by `now` is told.
+    pub fn handle_timeout(&mut self, now: Time, around: &impl Around) {
+        let over = self.silences.take_over(now);
+        if !over.is_empty() {
+            self.wake_all(now);
+        }
+        for silence in over {
+            self.commands
+                .push_back(AlertCommand::EndSilence(Box::new(silence), None));
+        }
+        while let Some((_, id)) = self.wakes.first().filter(|(at, _)| *at <= now) {
+            let id = *id;
+            self.attend(now, id, around);
+        }
+    }
+
+    /// Has every conversation asked again.
+    pub(super) fn wake_all(&mut self, now: Time) {
+        for id in self.conversations.keys() {
+            self.wakes.set(id, Some(now));
+        }
+    }
+
+    /// Who is told when no route fits.
+    pub fn default_receivers(&self) -> &[String] {
+        &self.rules.default
+    }
+
+    /// When [`Alerting::handle_timeout`] is next needed.
+    pub fn next_wake(&self) -> Option<Time> {
+        let first = self.wakes.first().map(|(at, _)| at);
+        first.into_iter().chain(self.silences.next_end()).min()
+    }
+
+    /// The next thing to be done, until there is none.
+    pub fn poll_command(&mut self) -> Option<AlertCommand> {
+        self.commands.pop_front()
+    }
+
+    /// The silences in force.
+    pub fn silences(&self) -> impl Iterator<Item = &Silence> {
+        self.silences.all()
+    }
+
+    /// What people know of an incident.
+    pub fn conversation(&self, incident: IncidentId) -> Option<&Conversation> {
+        self.conversations.get(&incident)
+    }
+
+    /// Asks a conversation what is due, until nothing is.
+    pub(super) fn attend(&mut self, now: Time, id: IncidentId, around: &impl Around) {
+        self.wakes.set(&id, None);
+        let Some(mut conversation) = self.conversations.remove(&id) else {
+            return;
+        };
+        if conversation.over && !conversation.flapping {
+            return self.commands.push_back(AlertCommand::Forget(id));
+        }
+        let before = conversation.clone();
+        let labels = around.labels(&conversation.service);
+        let inhibition = around.inhibition(&conversation.service);
+        loop {
+            let subject = conversation.subject(NotificationKind::Fired, labels);
+            let silence = self.silences.muting(subject).map(|silence| silence.id);
+            match conversation.due(now, &self.rules, labels, silence, inhibition.as_ref()) {
+                Due::Tell(kind, receivers) => {
+                    let told_before = conversation.told.clone();
+                    let notification = conversation.tell(now, kind, receivers.keys().cloned());
+                    conversation.owed = None;
+                    self.send_first_later(now, &notification, receivers, &told_before);
+                }
+                Due::Drop(kind, reason) => {
+                    conversation.owed = None;
+                    let withheld = conversation.clone().tell(now, kind, None);
+                    self.withhold(&withheld, reason);
+                }
+                Due::Withhold(kind, reason) => {
+                    let silenced = match reason {
+                        Reason::Silenced(id) => Some(id),
+                        _ => conversation.silenced,
+                    };
+                    // Said once for each silence; what inhibits is in the timeline by itself.
+                    if silenced != conversation.silenced {
+                        conversation.silenced = silenced;
+                        let withheld = conversation.clone().tell(now, kind, None);
+                        self.withhold(&withheld, reason.clone());
+                    }
+                    if !matches!(reason, Reason::Silenced(_)) {
+                        self.wakes.set(&id, Some(now + RECHECK));
+                    }
+                    break;
+                }
+                Due::Wait(until) => {
+                    self.wakes.set(&id, until);
+                    break;
+                }
+            }
+        }
+        let changed = conversation != before;
+        self.conversations.insert(id, conversation);
+        if changed {
+            self.keep(id);
+        }
+    }
+
+    /// Has a conversation remembered as it is now.
+    pub(super) fn keep(&mut self, id: IncidentId) {
+        if let Some(conversation) = self.conversations.get(&id) {
+            self.commands
+                .push_back(AlertCommand::Keep(Box::new(conversation.clone())));
+        }
+    }
+
+    /// Sends a message; to those who hear of this incident for the first time, together with others that come soon.
+    fn send_first_later(
+        &mut self,
+        now: Time,
+        notification: &Notification,
+        receivers: BTreeMap<String, Reason>,
+        told_before: &std::collections::BTreeSet<String>,
+    ) {
+        let (known, new): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            receivers.into_iter().partition(|(name, _)| told_before.contains(name));
+        if !known.is_empty() {
+            self.send(now, notification.clone(), known);
+        }
+        if !new.is_empty() {
+            // Whoever has to act at once does not wait for company.
+            let waits = notification.kind == NotificationKind::Fired;
+            let not_before = if waits { now + self.rules.group_wait } else { now };
+            self.send(not_before, notification.clone(), new);
+        }
+    }
+
+    pub(super) fn send(&mut self, not_before: Time, notification: Notification, receivers: BTreeMap<String, Reason>) {
+        let happening = Happening::PeopleTold {
+            kind: notification.kind.as_str(),
+            receivers: receivers.clone(),
+        };
+        self.report(&notification, happening);
+        self.commands.push_back(AlertCommand::Send(Box::new(Outgoing {
+            notification,
+            receivers,
+            not_before,
+        })));
+    }
+
+    fn withhold(&mut self, notification: &Notification, reason: Reason) {
+        let happening = Happening::MessageWithheld {
+            kind: notification.kind.as_str(),
+            reason,
+        };
+        self.report(notification, happening);
+    }
+
+    pub(super) fn report(&mut self, about: &Notification, what: Happening) {
+        self.commands.push_back(AlertCommand::Report(Report {
+            at: about.at,
+            service: about.service.clone(),
+            incident: Some(about.incident),
+            what,
+        }));
+    }
+}

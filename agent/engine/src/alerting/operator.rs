@@ -1,0 +1,131 @@
+//! What operators ask of alerting: silences and acknowledgements.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::conversation::{Acknowledgement, Conversation};
+use super::desk::{AlertCommand, Alerting, Around};
+use super::reason::Reason;
+use super::silence::{COMMENT_MAX, Silence, SilenceError};
+use super::subject::Match;
+use crate::ids::IncidentId;
+use crate::notification::{News, Notification, NotificationKind};
+use crate::report::Happening;
+use crate::time::Time;
+
+/// Why an incident cannot be acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AckError {
+    /// The text is longer than [`COMMENT_MAX`].
+    TextTooLong,
+    /// There is no such incident, or it is over.
+    NotOpen,
+}
+
+impl fmt::Display for AckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TextTooLong => write!(f, "the text is longer than {COMMENT_MAX} characters"),
+            Self::NotOpen => f.write_str("it is not open"),
+        }
+    }
+}
+
+impl std::error::Error for AckError {}
+
+impl Alerting {
+    /// Mutes what `matches` is about for `duration`. What is decided meanwhile and still true is told at its end.
+    pub fn add_silence(
+        &mut self,
+        now: Time,
+        matches: Match,
+        duration: Duration,
+        by: String,
+        comment: String,
+    ) -> Result<Silence, SilenceError> {
+        let silence = self.silences.add(now, matches, duration, by, comment)?;
+        self.commands
+            .push_back(AlertCommand::KeepSilence(Box::new(silence.clone())));
+        Ok(silence)
+    }
+
+    /// Ends a silence now.
+    pub fn expire_silence(&mut self, now: Time, id: u64, by: String) -> Result<Silence, SilenceError> {
+        let silence = self.silences.remove(id)?;
+        self.commands
+            .push_back(AlertCommand::EndSilence(Box::new(silence.clone()), Some(by)));
+        self.wake_all(now);
+        Ok(silence)
+    }
+
+    /// Somebody takes care of an incident: it is not told again and not escalated. Whoever was told hears so, once.
+    ///
+    /// `opening` is what the engine knows of the incident, should nobody have been told of it yet.
+    pub fn acknowledge(
+        &mut self,
+        now: Time,
+        opening: &Notification,
+        by: String,
+        text: String,
+        around: &impl Around,
+    ) -> Result<(), AckError> {
+        if text.chars().count() > COMMENT_MAX {
+            return Err(AckError::TextTooLong);
+        }
+        let id = opening.incident;
+        let conversation = self.conversations.entry(id).or_insert_with(|| {
+            let mut conversation = Conversation::new(opening);
+            conversation.learn(opening);
+            conversation
+        });
+        if conversation.over {
+            return Err(AckError::NotOpen);
+        }
+        let is_first = conversation.ack.is_none();
+        let words = if text.is_empty() {
+            format!("acknowledged by {by}")
+        } else {
+            format!("acknowledged by {by}: {text}")
+        };
+        conversation.doing.clone_from(&words);
+        conversation.ack = Some(Acknowledgement {
+            by: by.clone(),
+            text: text.clone(),
+            at: now,
+        });
+        self.report(
+            &Notification {
+                at: now,
+                ..opening.clone()
+            },
+            Happening::Acknowledged { by, text },
+        );
+        if is_first {
+            self.tell_acknowledged(now, id, around);
+        }
+        self.keep(id);
+        self.attend(now, id, around);
+        Ok(())
+    }
+
+    /// Says so to those who were told, except where it is silenced anyway.
+    fn tell_acknowledged(&mut self, now: Time, id: IncidentId, around: &impl Around) {
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
+        let labels = around.labels(&conversation.service);
+        let subject = conversation.subject(NotificationKind::Fired, labels);
+        if conversation.told.is_empty() || self.silences.muting(subject).is_some() {
+            return;
+        }
+        let kind = NotificationKind::Update {
+            news: News::Acknowledged,
+            duration: now.since(conversation.opened_at),
+        };
+        let told = conversation.told.iter();
+        let receivers: BTreeMap<_, _> = told.map(|name| (name.clone(), Reason::Acknowledgement)).collect();
+        let notification = conversation.tell(now, kind, None);
+        self.send(now, notification, receivers);
+    }
+}

@@ -1,0 +1,88 @@
+//! Why somebody is told, or is not: one closed set for both.
+
+use std::fmt;
+
+/// The reason of one decision. `Display` is the sentence; [`Reason::kind`] the word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Told: this route fits, counted from 1.
+    Route(usize),
+    /// Told: no route fits, so it goes to `[alerts] receivers`.
+    Default,
+    /// Told: it goes on with a conversation that this receiver is part of.
+    Conversation,
+    /// Told: it is an end, and who was told the beginning is not known any more.
+    Forgotten,
+    /// Told: it is still down, `repeat_interval` after the last message.
+    Repeat,
+    /// Told: nobody acknowledged it in time; the escalation, counted from 1.
+    Escalation(usize),
+    /// Told: somebody takes care of it.
+    Acknowledgement,
+
+    /// Not told: a route fits, and names no receiver.
+    RouteToNobody(usize),
+    /// Not told: no route fits, and `[alerts] receivers` is empty.
+    NoReceivers,
+    /// Not told: nobody was told the beginning.
+    NobodyWasTold,
+    /// Not told: a silence.
+    Silenced(u64),
+    /// Not told: it is in maintenance.
+    Maintenance,
+    /// Not told: the host goes down.
+    HostGoesDown,
+    /// Not told: the service cannot be seen, so nobody knows whether it is still down.
+    Unseen,
+    /// Not told: the alert of a service it depends on speaks for it.
+    Dependency,
+    /// Not told: the host's own alert speaks for it.
+    HostWide,
+}
+
+impl Reason {
+    /// The word for this reason, for logs and JSON.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Route(_) => "route",
+            Self::Default => "default",
+            Self::Conversation => "conversation",
+            Self::Forgotten => "forgotten",
+            Self::Repeat => "repeat",
+            Self::Escalation(_) => "escalation",
+            Self::Acknowledgement => "acknowledged",
+            Self::RouteToNobody(_) => "route_to_nobody",
+            Self::NoReceivers => "no_receivers",
+            Self::NobodyWasTold => "nobody_was_told",
+            Self::Silenced(_) => "silenced",
+            Self::Maintenance => "maintenance",
+            Self::HostGoesDown => "host_goes_down",
+            Self::Unseen => "unseen",
+            Self::Dependency => "dependency",
+            Self::HostWide => "host_wide",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Route(number) => return write!(f, "route {number} fits"),
+            Self::Default => "no route fits",
+            Self::Conversation => "was told before",
+            Self::Forgotten => "who was told is not known any more",
+            Self::Repeat => "still down",
+            Self::Escalation(number) => return write!(f, "escalation {number}: nobody acknowledged it"),
+            Self::Acknowledgement => "acknowledged",
+            Self::RouteToNobody(number) => return write!(f, "route {number} fits and names nobody"),
+            Self::NoReceivers => "there are no receivers",
+            Self::NobodyWasTold => "nobody was told that it was down",
+            Self::Silenced(id) => return write!(f, "silence {id}"),
+            Self::Maintenance => "in maintenance",
+            Self::HostGoesDown => "the host goes down",
+            Self::Unseen => "cannot be seen now",
+            Self::Dependency => "the alert of what it depends on speaks for it",
+            Self::HostWide => "the host's own alert speaks for it",
+        })
+    }
+}

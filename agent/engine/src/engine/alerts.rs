@@ -1,0 +1,64 @@
+//! What alerting has to know of the engine's incidents.
+
+use std::collections::BTreeSet;
+
+use super::Engine;
+use crate::alerting::Reason;
+use crate::host::HOST;
+use crate::ids::{IncidentId, ServiceName};
+use crate::notification::{Notification, NotificationKind};
+use crate::policy::Severity;
+use crate::service::Machine;
+use crate::time::Time;
+
+impl Engine {
+    /// Why nothing more should be said of a service now, although it is down.
+    pub fn inhibition(&self, service: &ServiceName) -> Option<Reason> {
+        match self.machines.get(service) {
+            Some(machine) => machine.inhibition(self.host.going_down),
+            None if service.as_str() == HOST && !self.host.going_down => None,
+            None if service.as_str() == HOST => Some(Reason::HostGoesDown),
+            None => Some(Reason::Unseen),
+        }
+    }
+
+    /// Every open incident, the host's own included.
+    pub fn open_incidents(&self) -> BTreeSet<IncidentId> {
+        let own = self.machines.values().filter_map(Machine::incident_now);
+        let own = own.map(|(incident, _)| incident.id);
+        own.chain(self.host.storm().map(|storm| storm.id)).collect()
+    }
+
+    /// An open incident, as a message about it would have it now.
+    pub fn open_incident(&self, now: Time, id: IncidentId) -> Option<Notification> {
+        if let Some(storm) = self.host.storm().filter(|storm| storm.id == id) {
+            return Some(Notification {
+                incident: id,
+                sequence: 1,
+                service: HOST.into(),
+                kind: NotificationKind::Fired,
+                severity: Severity::Critical,
+                at: now,
+                opened_at: storm.opened_at,
+                cause: storm.cause.clone(),
+                attempts: 0,
+                doing: String::new(),
+            });
+        }
+        self.machines.iter().find_map(|(name, machine)| {
+            let (incident, severity) = machine.incident_now()?;
+            (incident.id == id).then(|| Notification {
+                incident: id,
+                sequence: incident.messages.saturating_add(1),
+                service: name.clone(),
+                kind: NotificationKind::Fired,
+                severity,
+                at: now,
+                opened_at: incident.opened_at,
+                cause: incident.cause.clone(),
+                attempts: incident.attempts,
+                doing: String::new(),
+            })
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! Why nothing more should be said of a service now, although it is down. What asks is alerting: people were told once,
+//! and are told again only when this allows it.
+
+use super::Machine;
+use crate::alerting::Reason;
+use crate::memory::Incident;
+use crate::policy::Severity;
+use crate::state::State;
+
+impl Machine {
+    /// The first reason not to speak of it, if there is one.
+    pub(crate) fn inhibition(&self, going_down: bool) -> Option<Reason> {
+        if self.in_maintenance() {
+            Some(Reason::Maintenance)
+        } else if going_down || self.state == State::Shutdown {
+            Some(Reason::HostGoesDown)
+        } else if self.is_unseen() {
+            Some(Reason::Unseen)
+        } else if !self.spoken_for {
+            None
+        } else if self.state == State::Suppressed {
+            Some(Reason::Dependency)
+        } else {
+            Some(Reason::HostWide)
+        }
+    }
+
+    /// The open incident, and how bad it is as long as the agent has not given up.
+    pub(crate) fn incident_now(&self) -> Option<(&Incident, Severity)> {
+        let severity = if self.memory.gave_up {
+            Severity::Critical
+        } else {
+            self.service.policy.severity
+        };
+        self.memory.incident.as_ref().map(|incident| (incident, severity))
+    }
+}

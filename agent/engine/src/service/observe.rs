@@ -1,0 +1,82 @@
+//! `mode = "observe"`: what would have been done, and whether that would have been right.
+//!
+//! Everything is decided as in `heal`, up to the act. Then the first restart of an incident is counted, and judged: it would
+//! have been *right* when the service had not come back by itself within the time that the restart would have had to
+//! prove itself, `verify`, or `start_grace` where that is longer. An operator who starts it within that time agrees with
+//! the restart. Where nobody can tell, because it was stopped on purpose, or the agent was away, it is not counted at
+//! all. Later attempts are not counted: what they would have met depends on the first, which was never made. Budgets and
+//! the host's limits are not spent, as services that are healed need them.
+
+use super::{Context, Machine};
+use crate::memory::Trial;
+use crate::policy::Mode;
+use crate::report::{Happening, Resolution};
+use crate::time::Time;
+use crate::timers::Timer;
+
+impl Machine {
+    /// It would be restarted now.
+    pub(super) fn would_restart(&mut self, now: Time) {
+        let policy = &self.service.policy;
+        let Some(incident) = self.memory.incident.as_mut().filter(|incident| !incident.observed) else {
+            return;
+        };
+        incident.observed = true;
+        let ledger = &mut self.memory.observed;
+        ledger.would_restart = ledger.would_restart.saturating_add(1);
+        ledger.trial = Some(Trial {
+            began: now,
+            until: now + policy.verify.max(policy.start_grace),
+        });
+        self.unsaved = true;
+    }
+
+    /// Judges the restart that was not made, when its time is over and the service is still down.
+    pub(super) fn judge_trial(&mut self, cx: &mut Context<'_>) {
+        let Some(trial) = self.memory.observed.trial else {
+            return;
+        };
+        if self.service.policy.mode != Mode::Observe || self.memory.incident.is_none() {
+            self.withdraw_trial();
+        } else if cx.now < trial.until {
+            self.timers.set(Timer::Trial, trial.until);
+        } else if !self.is_unseen() && !self.is_blind() {
+            self.settle_trial(true, cx);
+        }
+    }
+
+    /// The incident ends within the time of the trial.
+    pub(super) fn end_trial(&mut self, resolution: Resolution, cx: &mut Context<'_>) {
+        match resolution {
+            Resolution::Recovered => self.settle_trial(false, cx),
+            // An operator did what the agent would have done.
+            Resolution::Healed | Resolution::Started => self.settle_trial(true, cx),
+            Resolution::Stopped | Resolution::Unmanaged => self.withdraw_trial(),
+        }
+    }
+
+    /// The agent was away: what it did not see it cannot judge.
+    pub(super) fn resume_trial(&mut self, now: Time) {
+        if self.memory.observed.trial.is_some_and(|trial| trial.until <= now) {
+            self.withdraw_trial();
+        }
+    }
+
+    fn settle_trial(&mut self, right: bool, cx: &mut Context<'_>) {
+        let Some(trial) = self.memory.observed.trial.take() else {
+            return;
+        };
+        self.memory.observed.right += u64::from(right);
+        self.unsaved = true;
+        let after = cx.now.since(trial.began);
+        self.report(Happening::ObservationJudged { right, after }, cx);
+    }
+
+    fn withdraw_trial(&mut self) {
+        let ledger = &mut self.memory.observed;
+        if ledger.trial.take().is_some() {
+            ledger.would_restart = ledger.would_restart.saturating_sub(1);
+            self.unsaved = true;
+        }
+    }
+}

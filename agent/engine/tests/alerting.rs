@@ -1,0 +1,378 @@
+//! Whatever happens to incidents, silences, receivers and the agent itself: what people are told of them holds together.
+
+#![allow(clippy::unwrap_used, reason = "a failure is the test's message")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use sentinel_engine::alerting::{
+    AlertCommand, Alerting, Around, Conversation, Escalation, Match, Outgoing, Reason, Route, Rules, Silence,
+};
+use sentinel_engine::{
+    Cause, Happening, IncidentId, Notification, NotificationKind, Report, Resolution, ServiceName, Severity, Time,
+};
+
+const SERVICES: [&str; 3] = ["a", "b", "c"];
+const RECEIVERS: [&str; 4] = ["chat", "data", "pager", "boss"];
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Seconds pass.
+    Pass(u64),
+    /// A service is down, or worse.
+    Down(usize),
+    GiveUp(usize),
+    /// It is over.
+    Up(usize),
+    /// It is over before anybody was told.
+    Healed(usize),
+    /// A service, or all, is silenced for some seconds.
+    Silence(Option<usize>, u64),
+    /// The oldest silence is ended.
+    Expire,
+    /// Somebody takes care.
+    Ack(usize),
+    /// Nothing should be said of anything, or it may be again.
+    Inhibit(bool),
+    /// Only these receivers are configured from now on.
+    Reload(Vec<bool>),
+    /// The agent is killed and started.
+    Restart,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let service = 0..SERVICES.len();
+    let step = prop_oneof![
+        4 => (1_u64..4000).prop_map(Step::Pass),
+        4 => service.clone().prop_map(Step::Down),
+        2 => service.clone().prop_map(Step::GiveUp),
+        3 => service.clone().prop_map(Step::Up),
+        1 => service.clone().prop_map(Step::Healed),
+        1 => (proptest::option::of(service.clone()), 1_u64..8000).prop_map(|(of, long)| Step::Silence(of, long)),
+        1 => Just(Step::Expire),
+        1 => service.prop_map(Step::Ack),
+        1 => any::<bool>().prop_map(Step::Inhibit),
+        1 => proptest::collection::vec(any::<bool>(), RECEIVERS.len()).prop_map(Step::Reload),
+        1 => Just(Step::Restart),
+    ];
+    proptest::collection::vec(step, 1..80)
+}
+
+/// Rules that use everything, for those receivers that are there.
+fn rules(there: &[bool]) -> Rules {
+    let receivers: BTreeSet<String> = RECEIVERS
+        .iter()
+        .zip(there)
+        .filter(|(_, there)| **there)
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    let known = |names: &[&str]| {
+        let names = names.iter().map(|name| (*name).to_owned());
+        names.filter(|name| receivers.contains(name)).collect::<Vec<_>>()
+    };
+    let matches = |service: &str, severities: &[Severity]| Match {
+        services: vec![service.to_owned()],
+        severities: severities.to_vec(),
+        ..Match::default()
+    };
+    let route = |matches, names: &[&str], go_on| Route {
+        matches,
+        receivers: known(names),
+        go_on,
+    };
+    Rules {
+        routes: vec![
+            route(matches("*", &[Severity::Critical]), &["pager"], true),
+            route(matches("a", &[]), &["data"], false),
+            route(matches("c", &[]), &[], false),
+        ],
+        default: known(&["chat"]),
+        group_wait: Duration::from_secs(10),
+        repeat_interval: Some(Duration::from_secs(600)),
+        escalations: vec![Escalation {
+            matches: Match::default(),
+            after: Duration::from_secs(900),
+            receivers: known(&["boss", "chat"]),
+        }],
+        receivers,
+    }
+}
+
+#[derive(Default)]
+struct World {
+    none: BTreeMap<String, String>,
+    inhibited: bool,
+}
+
+impl Around for World {
+    fn labels(&self, _: &ServiceName) -> &BTreeMap<String, String> {
+        &self.none
+    }
+
+    fn inhibition(&self, _: &ServiceName) -> Option<Reason> {
+        self.inhibited.then_some(Reason::Maintenance)
+    }
+}
+
+/// An incident as its receivers see it.
+#[derive(Default)]
+struct Seen {
+    /// The last message's ordinal.
+    sequence: u32,
+    /// Who was told that it is down and is still configured.
+    told: BTreeSet<String>,
+    over: bool,
+    acknowledged: bool,
+}
+
+struct Play {
+    now: Time,
+    rules: Rules,
+    alerting: Alerting,
+    world: World,
+    next: u64,
+    /// The open incident of each service, and messages the engine sent of it.
+    open: BTreeMap<usize, (u64, u32)>,
+    seen: BTreeMap<u64, Seen>,
+    conversations: BTreeMap<IncidentId, Conversation>,
+    silences: BTreeMap<u64, Silence>,
+    /// Conversations and silences so far; a number is not used again.
+    last_silence: u64,
+}
+
+impl Play {
+    fn new() -> Self {
+        let rules = rules(&[true; 4]);
+        Self {
+            now: Time::ZERO,
+            alerting: Alerting::new(Time::ZERO, rules.clone(), Vec::new(), Vec::new(), 1, |_| true),
+            rules,
+            world: World::default(),
+            next: 1,
+            open: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            conversations: BTreeMap::new(),
+            silences: BTreeMap::new(),
+            last_silence: 0,
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Pass(seconds) => {
+                let end = self.now + Duration::from_secs(*seconds);
+                while let Some(wake) = self.alerting.next_wake().filter(|wake| *wake <= end) {
+                    let before = self.now;
+                    self.now = self.now.max(wake);
+                    self.settle();
+                    let next = self.alerting.next_wake();
+                    assert!(next.is_none_or(|next| next > before.max(wake)), "time goes on");
+                }
+                self.now = end;
+            }
+            // The engine fires once.
+            Step::Down(service) if self.open.contains_key(service) => {}
+            Step::Down(service) => self.down(*service, NotificationKind::Fired),
+            Step::GiveUp(service) => self.down(*service, NotificationKind::GaveUp),
+            Step::Up(service) => {
+                if let Some((incident, messages)) = self.open.remove(service) {
+                    self.close(*service, incident);
+                    let (resolution, duration) = (Resolution::Healed, Duration::ZERO);
+                    let kind = NotificationKind::Resolved { resolution, duration };
+                    self.message(*service, incident, messages + 1, kind);
+                    self.listen();
+                    let seen = self.seen.entry(incident).or_default();
+                    assert!(seen.over || seen.told.is_empty(), "whoever was told hears the end");
+                    seen.over = true;
+                }
+            }
+            Step::Healed(service) if !self.open.contains_key(service) => {
+                let incident = self.next;
+                self.next += 1;
+                let (resolution, duration) = (Resolution::Healed, Duration::ZERO);
+                self.message(*service, incident, 1, NotificationKind::Healed { resolution, duration });
+            }
+            Step::Healed(_) => {}
+            Step::Silence(service, seconds) => {
+                let pattern = service.map_or("*", |service| SERVICES[service]);
+                let matches = Match {
+                    services: vec![pattern.to_owned()],
+                    ..Match::default()
+                };
+                let duration = Duration::from_secs(*seconds);
+                let (by, comment) = ("alice".to_owned(), "why".to_owned());
+                let added = self
+                    .alerting
+                    .add_silence(self.now, matches, duration, by, comment)
+                    .unwrap();
+                assert!(added.id > self.last_silence, "a number is used once");
+                self.last_silence = added.id;
+            }
+            Step::Expire => {
+                if let Some(id) = self.silences.keys().next().copied() {
+                    self.alerting.expire_silence(self.now, id, "bob".to_owned()).unwrap();
+                }
+            }
+            Step::Ack(service) => self.acknowledge(*service),
+            Step::Inhibit(on) => self.world.inhibited = *on,
+            Step::Reload(there) => {
+                self.rules = rules(there);
+                self.alerting.set_rules(self.now, self.rules.clone());
+                for seen in self.seen.values_mut() {
+                    seen.told.retain(|name| self.rules.receivers.contains(name));
+                }
+            }
+            Step::Restart => {
+                let open: BTreeSet<u64> = self.open.values().map(|(incident, _)| *incident).collect();
+                self.alerting = Alerting::new(
+                    self.now,
+                    self.rules.clone(),
+                    self.conversations.values().cloned().collect(),
+                    self.silences.values().cloned().collect(),
+                    self.last_silence + 1,
+                    |id| open.contains(&id.0),
+                );
+            }
+        }
+        self.settle();
+    }
+
+    fn down(&mut self, service: usize, kind: NotificationKind) {
+        let (incident, messages) = *self.open.entry(service).or_insert_with(|| {
+            self.next += 1;
+            (self.next - 1, 0)
+        });
+        self.open.insert(service, (incident, messages + 1));
+        self.message(service, incident, messages + 1, kind);
+    }
+
+    fn close(&mut self, service: usize, incident: u64) {
+        let (resolution, duration) = (Resolution::Healed, Duration::ZERO);
+        self.alerting.handle_report(&Report {
+            at: self.now,
+            service: SERVICES[service].into(),
+            incident: Some(IncidentId(incident)),
+            what: Happening::IncidentClosed { resolution, duration },
+        });
+    }
+
+    fn notification(&self, service: usize, incident: u64, sequence: u32, kind: NotificationKind) -> Notification {
+        Notification {
+            incident: IncidentId(incident),
+            sequence,
+            service: SERVICES[service].into(),
+            kind,
+            severity: match kind {
+                NotificationKind::Fired => Severity::Warning,
+                NotificationKind::GaveUp => Severity::Critical,
+                _ => Severity::Info,
+            },
+            at: self.now,
+            opened_at: self.now,
+            cause: Cause::Watchdog,
+            attempts: 0,
+            doing: String::new(),
+        }
+    }
+
+    fn message(&mut self, service: usize, incident: u64, sequence: u32, kind: NotificationKind) {
+        let message = self.notification(service, incident, sequence, kind);
+        self.alerting.handle_notification(self.now, message, &self.world);
+    }
+
+    fn acknowledge(&mut self, service: usize) {
+        let Some((incident, messages)) = self.open.get(&service).copied() else {
+            return;
+        };
+        let opening = self.notification(service, incident, messages + 1, NotificationKind::Fired);
+        let (by, text) = ("alice".to_owned(), String::new());
+        self.alerting
+            .acknowledge(self.now, &opening, by, text, &self.world)
+            .unwrap();
+        self.listen();
+        self.seen.entry(incident).or_default().acknowledged = true;
+    }
+
+    fn settle(&mut self) {
+        self.alerting.handle_timeout(self.now, &self.world);
+        self.listen();
+        let open: BTreeSet<IncidentId> = self.open.values().map(|(incident, _)| IncidentId(*incident)).collect();
+        let kept: BTreeSet<IncidentId> = self.conversations.keys().copied().collect();
+        assert!(kept.is_subset(&open), "what is over is forgotten: {kept:?} {open:?}");
+    }
+
+    fn listen(&mut self) {
+        while let Some(command) = self.alerting.poll_command() {
+            match command {
+                AlertCommand::Send(outgoing) => self.receive(*outgoing),
+                AlertCommand::Keep(conversation) => {
+                    self.conversations.insert(conversation.incident, *conversation);
+                }
+                AlertCommand::Forget(id) => drop(self.conversations.remove(&id)),
+                AlertCommand::KeepSilence(silence) => drop(self.silences.insert(silence.id, *silence)),
+                AlertCommand::EndSilence(silence, _) => drop(self.silences.remove(&silence.id)),
+                AlertCommand::Report(_) => {}
+            }
+        }
+    }
+
+    fn receive(&mut self, outgoing: Outgoing) {
+        let message = outgoing.notification;
+        let seen = self.seen.entry(message.incident.0).or_default();
+        let names: BTreeSet<String> = outgoing.receivers.keys().cloned().collect();
+        let ends = matches!(message.kind, NotificationKind::Resolved { .. });
+        assert!(
+            names.is_subset(&self.rules.receivers),
+            "only who is configured: {message:?}"
+        );
+        assert!(!seen.over, "nothing after the end: {message:?}");
+        assert!(
+            message.sequence > seen.sequence || (message.sequence == seen.sequence && names.is_disjoint(&seen.told)),
+            "ordinals go up: {message:?}"
+        );
+        assert!(!names.is_empty(), "somebody: {message:?}");
+        seen.sequence = message.sequence;
+        seen.over = ends;
+        let silenced = self.silences.values().any(|silence| {
+            let pattern = &silence.matches.services[0];
+            silence.until > self.now && (pattern == "*" || *pattern == *message.service.as_str())
+        });
+        assert!(!silenced || ends, "silenced: {message:?}");
+        match message.kind {
+            NotificationKind::Resolved { .. } => {
+                assert_eq!(
+                    names, seen.told,
+                    "the end goes to exactly those who were told: {message:?}"
+                );
+            }
+            NotificationKind::Update { .. } => {
+                assert_eq!(names, seen.told, "news go to those who were told: {message:?}");
+                assert!(!seen.acknowledged, "and not when somebody takes care: {message:?}");
+            }
+            NotificationKind::Escalated { .. } => {
+                assert!(names.is_disjoint(&seen.told) && !seen.acknowledged && !seen.told.is_empty());
+                seen.told.extend(names);
+            }
+            NotificationKind::Healed { .. } => assert!(seen.told.is_empty()),
+            _ => seen.told.extend(names),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn what_people_are_told_holds_together(steps in steps()) {
+        let mut play = Play::new();
+        for step in &steps {
+            play.step(step);
+        }
+        for service in 0..SERVICES.len() {
+            play.step(&Step::Up(service));
+        }
+        prop_assert!(play.conversations.is_empty());
+    }
+}

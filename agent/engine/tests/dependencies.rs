@@ -1,0 +1,155 @@
+//! Who waits for whom, how far down, and for how long at most.
+
+mod world;
+
+use std::time::Duration;
+
+use sentinel_engine::{Hold, HostPolicy, State};
+use world::{Start, Toy, World};
+
+/// A database, a shop on it, and an interface on the shop.
+fn chain(db: Toy, shop: Toy) -> World {
+    let api = Toy::new("api").after(&["shop"]);
+    let policy = HostPolicy {
+        storm_services: 10,
+        ..HostPolicy::default()
+    };
+    let mut world = World::with_policy([db, shop.after(&["db"]), api], policy);
+    world.run(120);
+    for name in ["db", "shop", "api"] {
+        assert_eq!(world.state(name), State::Healthy);
+    }
+    world
+}
+
+fn waits_for(name: &str) -> Hold {
+    Hold::Dependency { name: name.into() }
+}
+
+fn restarted(world: &World) -> Vec<&str> {
+    world
+        .actions
+        .iter()
+        .map(|(_, action)| action.service.as_str())
+        .collect()
+}
+
+#[test]
+fn what_lies_between_need_not_be_down_for_the_root_to_hold() {
+    // Nobody can tell whether the shop needs its database just now: it has no probes.
+    let slow = Start::Slowly(Duration::from_secs(20));
+    let mut world = chain(Toy::new("db").starting(slow), Toy::new("shop").without_probes());
+    world.kill("db");
+    world.run(1);
+    world.kill("api");
+    world.run(1);
+    assert_eq!(world.state("shop"), State::Healthy);
+    assert_eq!(world.snapshot("api").hold, Some(waits_for("db")));
+    assert_eq!(restarted(&world), ["db"]);
+    world.run(60);
+    assert_eq!(restarted(&world), ["db", "api"]);
+    assert_eq!(world.state("api"), State::Healthy);
+}
+
+#[test]
+fn what_answers_without_its_root_does_not_pass_the_hold_on() {
+    let mut world = chain(Toy::new("db").starting(Start::Refused), Toy::new("shop"));
+    world.kill("db");
+    // The shop's probe passes although the database is down.
+    world.run(30);
+    world.kill("api");
+    world.run(60);
+    assert_eq!(restarted(&world).iter().filter(|name| **name == "api").count(), 1);
+    assert_eq!(world.state("api"), State::Healthy);
+}
+
+#[test]
+fn root_that_is_not_needed_directly_holds_for_ten_minutes_at_most() {
+    let mut world = chain(
+        Toy::new("db").starting(Start::Refused),
+        Toy::new("shop").without_probes(),
+    );
+    world.kill("db");
+    world.run(1);
+    world.kill("api");
+    world.run(590);
+    assert_eq!(world.snapshot("api").hold, Some(waits_for("db")));
+    world.run(60);
+    assert_eq!(world.state("db"), State::GaveUp);
+    assert_eq!(world.state("api"), State::Healthy);
+}
+
+#[test]
+fn suppressed_service_holds_those_after_it() {
+    let mut world = chain(Toy::new("db").starting(Start::Refused), Toy::new("shop"));
+    world.kill("db");
+    world.kill("shop");
+    world.kill("api");
+    world.run(3600);
+    assert_eq!(world.snapshot("shop").hold, Some(waits_for("db")));
+    assert_eq!(world.snapshot("api").hold, Some(waits_for("shop")));
+    assert!(restarted(&world).iter().all(|name| *name == "db"));
+    let told = |name: &str| {
+        world
+            .messages
+            .iter()
+            .filter(|message| message.service.as_str() == name)
+            .count()
+    };
+    assert_eq!(
+        (told("shop"), told("api")),
+        (1, 1),
+        "silence about dependents is bounded"
+    );
+}
+
+#[test]
+fn suspect_root_holds_its_dependents_until_it_is_decided() {
+    let mut world = chain(Toy::new("db"), Toy::new("shop"));
+    world.hang("db");
+    // Its next probe begins within ten seconds and takes three.
+    let suspect = (0..14).any(|_| {
+        world.run(1);
+        world.state("db") == State::Suspect
+    });
+    assert!(suspect);
+    world.kill("shop");
+    world.run_for(Duration::from_millis(100));
+    let hold = Some(Hold::DependencySuspect { name: "db".into() });
+    assert_eq!(world.snapshot("shop").hold, hold);
+    assert_eq!(world.state("shop"), State::Suppressed);
+    world.run(60);
+    assert_eq!(restarted(&world), ["db", "shop"], "the root goes first");
+}
+
+#[test]
+fn false_alarm_of_the_root_releases_its_dependents() {
+    let mut world = chain(Toy::new("db"), Toy::new("shop"));
+    world.hang("db");
+    while world.state("db") != State::Suspect {
+        world.run(1);
+    }
+    world.kill("shop");
+    world.run_for(Duration::from_millis(100));
+    assert!(world.actions.is_empty());
+    world.unhang("db");
+    world.run(30);
+    assert_eq!(restarted(&world), ["shop"]);
+    assert_eq!(world.state("shop"), State::Healthy);
+}
+
+#[test]
+fn suspicion_that_is_never_decided_holds_for_a_bounded_time() {
+    let mut world = chain(Toy::new("db"), Toy::new("shop"));
+    world.hang("db");
+    while world.state("db") != State::Suspect {
+        world.run(1);
+    }
+    world.hanging.push("db".into());
+    world.kill("shop");
+    world.run(50);
+    assert_eq!(world.state("db"), State::Suspect);
+    assert!(world.actions.is_empty());
+    world.run(60);
+    assert_eq!(restarted(&world), ["shop"]);
+}

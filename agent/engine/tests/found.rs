@@ -1,0 +1,125 @@
+//! Mistakes that the random lives of `invariants.rs` found once more went wrong in them: suspended hosts, damaged
+//! stores, other configurations. Told as small stories.
+
+mod world;
+
+use std::time::Duration;
+
+use sentinel_engine::{
+    ActionResult, BlastRadius, Changed, Command, Event, HostMemory, Intent, Memory, Mode, Reload, State, TargetState,
+};
+use world::{Start, Toy, World};
+
+fn settled(toys: impl IntoIterator<Item = Toy>) -> World {
+    let mut world = World::new(toys);
+    world.run(120);
+    assert!(world.actions.is_empty() && world.messages.is_empty());
+    world
+}
+
+/// A service that was given up and came back by itself a minute ago.
+fn given_up_and_back(toy: Toy) -> World {
+    let mut world = settled([toy.starting(Start::Dies(Duration::from_secs(1)))]);
+    world.kill("shop");
+    world.run(3600);
+    assert_eq!(world.state("shop"), State::GaveUp);
+    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.start("shop");
+    world.run(60);
+    assert_eq!(
+        (world.state("shop"), world.snapshot("shop").attempts_left),
+        (State::Healthy, 0)
+    );
+    world
+}
+
+#[test]
+fn a_suspended_host_has_no_good_minutes() {
+    let mut world = given_up_and_back(Toy::new("shop"));
+    world.now = world.now + Duration::from_secs(3600);
+    world.tell(Event::HostResumed);
+    world.run(590);
+    assert_eq!(world.snapshot("shop").attempts_left, 0, "nobody watched for an hour");
+    world.run(60);
+    assert_eq!(world.snapshot("shop").attempts_left, 5, "ten minutes were watched");
+}
+
+#[test]
+fn ten_good_minutes_are_noticed_without_a_probe() {
+    let mut world = given_up_and_back(Toy::new("shop").without_probes());
+    world.run(600);
+    assert_eq!(world.snapshot("shop").attempts_left, 5);
+}
+
+#[test]
+fn what_counts_as_spent_because_the_store_was_lost_is_spent_after_the_next_start_as_well() {
+    let spent = Memory {
+        gave_up: true,
+        ..Memory::default()
+    };
+    let mut world = settled([Toy::new("shop")]);
+    world.saved.clear();
+    let service = world.toys["shop"].service.clone();
+    world.engine.add_service(world.now, service, spent);
+    world.run(1);
+    world.crash_agent();
+    world.run(1);
+    assert_eq!(world.snapshot("shop").attempts_left, 0);
+}
+
+#[test]
+fn what_was_called_off_for_the_sake_of_others_is_not_spent_though_it_was_stopped_meanwhile() {
+    let mut world = settled([Toy::new("shop").with(|policy| policy.burst = 1)]);
+    world.next_result = Some(ActionResult::TooWide(BlastRadius {
+        stops: vec!["other.service".to_owned()],
+        ..BlastRadius::default()
+    }));
+    world.kill("shop");
+    world.run_for(Duration::from_millis(10));
+    assert_eq!(world.state("shop"), State::Restarting);
+    world.stop("shop");
+    world.run(1);
+    assert_eq!(world.snapshot("shop").attempts_left, 1, "{:#?}", world.transcript());
+}
+
+#[test]
+fn what_a_reload_does_costs_its_token_at_once() {
+    let watched = Toy::new("shop").with(|policy| policy.mode = Mode::Observe);
+    let mut world = settled([watched]);
+    world.kill("shop");
+    world.run(60);
+    let mut healed = world.toys["shop"].service.clone();
+    healed.policy.mode = Mode::Heal;
+    let reload = Reload {
+        changed: vec![(healed, Changed::default())],
+        ..Reload::default()
+    };
+    world.engine.reload(world.now, reload);
+    let commands: Vec<_> = std::iter::from_fn(|| world.engine.poll_command()).collect();
+    let acts = commands
+        .iter()
+        .any(|command| matches!(command, Command::RestartTarget(_)));
+    let saves = commands
+        .iter()
+        .any(|command| matches!(command, Command::SaveHost(memory) if **memory != HostMemory::default()));
+    assert!(acts && saves, "{commands:#?}");
+}
+
+#[test]
+fn a_storm_is_over_when_all_it_is_about_is_no_longer_configured() {
+    let names = ["api", "mail", "shop"];
+    let mut world = settled(names.map(|name| Toy::new(name).starting(Start::Refused)));
+    for name in names {
+        let cause = sentinel_engine::Cause::OomKilled;
+        let intent = Intent::Crash;
+        world.set_state(name, TargetState::Down { intent, cause });
+    }
+    world.run(5);
+    assert_eq!(world.message_kinds(), ["fired"], "{:#?}", world.messages);
+    let reload = Reload {
+        removed: names.map(Into::into).to_vec(),
+        ..Reload::default()
+    };
+    world.reload(reload);
+    assert_eq!(world.message_kinds(), ["fired", "resolved"], "{:#?}", world.messages);
+}

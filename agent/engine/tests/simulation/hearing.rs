@@ -1,0 +1,313 @@
+//! What changes of what is known of a service, when the agent is told something or says something itself.
+
+use std::time::Duration;
+
+use sentinel_engine::{
+    ActionId, ActionResult, Cause, Changed, Happening, Intent, Notification, NotificationKind, Observation,
+    OperatorRequest, Pause, ProbeRound, Report, Service, Supervisor, TargetState, Time, Verdict,
+};
+
+use super::kept::{Kept, Open, Spent};
+use super::known::Known;
+use super::ledger::is_called_off;
+
+/// How long failed probes do not count after the host was suspended.
+const CALM: Duration = Duration::from_secs(30);
+/// What would hurt others is asked for again after this.
+const LOOK_AROUND_AGAIN: Duration = Duration::from_secs(600);
+/// Deploys of one service that are remembered.
+const DEPLOYS_MAX: usize = 16;
+
+impl Known {
+    /// Ends what has had its time.
+    pub fn expire_maintenance(&mut self, now: Time) {
+        if !self.is_paused(now) {
+            self.keep.pause = None;
+        }
+        self.keep.deploys.retain(|(_, until)| *until > now);
+    }
+
+    /// A human is called.
+    pub fn gives_up(&mut self, now: Time) {
+        (self.keep.gave_up, self.keep.resigned) = (true, true);
+        self.waits_for_half_open(now);
+    }
+
+    /// From now on it is a while until one more attempt.
+    pub fn waits_for_half_open(&mut self, now: Time) {
+        self.keep.gave_up_at = now;
+        self.keep.half_open = self.service.policy.half_open;
+    }
+
+    /// The host was suspended: nobody watched meanwhile, and nothing could be done.
+    pub fn resumed(&mut self, now: Time) {
+        (self.due_since, self.untold_since, self.fine_since) = (None, None, None);
+        self.forget_probes();
+        self.calm_until = now + CALM;
+        self.bad_at = now;
+    }
+
+    /// It is configured otherwise. What was spent stays spent.
+    pub fn changed(&mut self, now: Time, service: Service, changed: Changed) {
+        let reset = self.service.policy.reset_after != service.policy.reset_after;
+        // What had left the old window is forgotten by a longer one as well.
+        let window = self.service.policy.window;
+        self.keep.attempts.retain(|spent| spent.counts(now, window));
+        let half_open = service.policy.half_open;
+        if !half_open.is_zero() {
+            self.keep.half_open = self.keep.half_open.min(half_open);
+        }
+        let before = std::mem::replace(&mut self.service, service);
+        self.before.push((now, before.policy));
+        self.configured = true;
+        self.reloaded = true;
+        self.refused = false;
+        (self.due_since, self.untold_since, self.fine_since) = (None, None, None);
+        if changed.target {
+            (self.sight, self.run, self.down_at) = (None, None, None);
+            self.run_began = now;
+        }
+        if changed.target || changed.probes || reset {
+            self.bad_at = now;
+        }
+        if changed.target || changed.probes {
+            self.forget_probes();
+        }
+    }
+
+    /// It is no longer configured; an action on its way goes on.
+    pub fn removed(&mut self) {
+        self.configured = false;
+        self.reloaded = true;
+        self.window = false;
+        (self.due_since, self.untold_since, self.fine_since) = (None, None, None);
+    }
+
+    /// What is left of it when nobody has watched it since: what is kept, and nothing that was seen.
+    pub fn unwatched(&self, now: Time, keep: Kept) -> Self {
+        Self {
+            configured: self.configured,
+            bad_at: now,
+            run_began: now,
+            kept: self.kept.clone(),
+            shown: self.shown,
+            before: self.before.clone(),
+            reloaded: self.reloaded,
+            flight: self.flight,
+            keep,
+            ..Self::new(self.service.clone())
+        }
+    }
+
+    pub fn observed(&mut self, now: Time, observation: &Observation) {
+        let blind = matches!(observation.state, TargetState::Unknown(_));
+        let new_run = !blind && (self.sight.is_none() || self.run != observation.instance);
+        if self.sight.as_ref().is_none_or(|sight| sight.state != observation.state) || new_run {
+            self.refused = false;
+        }
+        if new_run {
+            self.run.clone_from(&observation.instance);
+            self.run_began = now.back(observation.age.unwrap_or_default());
+            self.down_at = None;
+            self.forget_probes();
+            self.bad_at = now;
+            self.called_off_at = None;
+        }
+        match &observation.state {
+            TargetState::Down { intent, .. } => {
+                self.down_at.get_or_insert(now);
+                self.forget_probes();
+                self.bad_at = now;
+                let deliberate = matches!(
+                    intent,
+                    Intent::OperatorStop | Intent::ConflictStop | Intent::NotApplicable
+                );
+                if deliberate {
+                    self.keep.stopped.clone_from(&self.run);
+                }
+            }
+            state => {
+                self.down_at = None;
+                match state {
+                    TargetState::Running => self.keep.stopped = None,
+                    TargetState::Busy(_) => {
+                        self.asked = None;
+                        self.recent.clear();
+                        (self.fails, self.fell) = (0, false);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.sight = Some(observation.clone());
+        self.note_run_down();
+        let known = self.keep.rests.as_ref().map(|(_, run)| run);
+        if self.down().is_some() && self.supervisor() == Supervisor::GaveUp && known != Some(&self.run) {
+            self.keep.rests = Some((now, self.run.clone()));
+        }
+    }
+
+    pub fn note_run_down(&mut self) {
+        if self.down().is_some_and(|intent| intent != Intent::Unclear)
+            && let Some(open) = &mut self.keep.incident
+        {
+            open.run.clone_from(&self.run);
+        }
+    }
+
+    pub fn forget_probes(&mut self) {
+        self.fell = false;
+        self.recent.clear();
+        (self.passes, self.fails, self.was_up, self.asked) = (0, 0, false, None);
+    }
+
+    pub fn probed(&mut self, now: Time, round: ProbeRound, verdict: &Verdict) {
+        if self.asked != Some(round) {
+            return;
+        }
+        self.asked = None;
+        match verdict {
+            Verdict::Passed => {
+                self.fails = 0;
+                self.passes += 1;
+                self.recent.push(false);
+                if self.passes >= self.service.policy.rise {
+                    if self.fell || !self.was_up {
+                        self.recent.clear();
+                    }
+                    (self.was_up, self.fell) = (true, false);
+                }
+            }
+            Verdict::Failed(_) => {
+                self.passes = 0;
+                if !self.in_grace(now) {
+                    self.fails += 1;
+                    self.recent.push(true);
+                    self.fell |= self.fails >= self.service.policy.fall || self.fell_now_and_then();
+                }
+            }
+            Verdict::Skipped(_) => {}
+        }
+    }
+
+    /// Whether `fall` of the last `fall_of` results are failures.
+    fn fell_now_and_then(&mut self) -> bool {
+        let policy = &self.service.policy;
+        let surplus = self.recent.len().saturating_sub(64);
+        self.recent.drain(..surplus);
+        let last = self.recent.iter().rev().take(policy.fall_of as usize);
+        policy.fall_of > 0 && last.filter(|failed| **failed).count() >= policy.fall as usize
+    }
+
+    pub fn answered(&mut self, now: Time, action: ActionId, result: &ActionResult) {
+        if self.flight.is_some_and(|(flying, _)| flying == action) {
+            self.flight = None;
+            // What was refused left everything as it was, and what probes said of it with it.
+            if !matches!(result, ActionResult::Refused(_) | ActionResult::TooWide(_)) {
+                self.forget_probes();
+            }
+        }
+        let not_done = is_called_off(result);
+        let open = self.keep.incident.as_ref().map(|open| open.id);
+        let of_this = |spent: &Spent| spent.action == action && spent.incident == open;
+        if not_done && self.keep.attempts.iter().any(of_this) {
+            self.called_off_at = Some(now);
+        }
+        if not_done {
+            self.keep.attempts.retain(|spent| spent.action != action);
+            self.keep.ever.retain(|(_, made)| *made != action);
+        }
+        self.refused |= matches!(result, ActionResult::Refused(_));
+        if matches!(result, ActionResult::TooWide(_)) {
+            self.too_wide_until = Some(now + LOOK_AROUND_AGAIN);
+        }
+    }
+
+    pub fn requested(&mut self, now: Time, request: &OperatorRequest) {
+        match request {
+            OperatorRequest::Restart => {
+                self.keep.attempts.clear();
+                self.keep.gave_up = false;
+                self.keep.resigned = false;
+                // A human who took over is called again when that did not help either.
+                if let Some(open) = &mut self.keep.incident {
+                    open.gave_up = false;
+                }
+                self.keep.operator_took_over = Some(now);
+                self.refused = false;
+                self.too_wide_until = None;
+                self.called_off_at = None;
+            }
+            OperatorRequest::Pause { duration } => {
+                let until = duration.map(|duration| now + duration);
+                self.keep.pause = Some(Pause { until });
+            }
+            OperatorRequest::Resume => self.keep.pause = None,
+            OperatorRequest::BeginDeploy { id, duration } => {
+                self.keep.deploys.retain(|(begun, _)| begun != id);
+                self.keep.deploys.push((*id, now + *duration));
+                let surplus = self.keep.deploys.len().saturating_sub(DEPLOYS_MAX);
+                self.keep.deploys.drain(..surplus);
+            }
+            OperatorRequest::EndDeploy { id } => self.keep.deploys.retain(|(begun, _)| begun != id),
+        }
+    }
+
+    pub fn reported(&mut self, report: &Report) {
+        if let Happening::IncidentOpened { cause } | Happening::CauseChanged { cause } = &report.what {
+            self.keep.crash_loop = matches!(cause, Cause::CrashLoop { .. });
+        }
+        match &report.what {
+            Happening::IncidentOpened { .. } => {
+                self.keep.opened.push(report.at);
+                self.keep.incident = report.incident.map(|id| Open {
+                    id,
+                    at: report.at,
+                    fired: false,
+                    gave_up: false,
+                    messages: 0,
+                    run: None,
+                });
+                self.note_run_down();
+                self.called_off_at = None;
+                self.too_wide_until = None;
+            }
+            Happening::IncidentClosed { .. } => self.closed = self.keep.incident.take(),
+            Happening::StateChanged { to, .. } => self.state = *to,
+            _ => {}
+        }
+    }
+
+    pub fn notified(&mut self, message: &Notification) {
+        match message.kind {
+            NotificationKind::Flapping { .. } => self.keep.flapping = Some(message.incident),
+            NotificationKind::FlappingEnded { .. } => {
+                self.keep.flapping = None;
+                self.keep.opened.clear();
+            }
+            _ => {}
+        }
+        if self.is_late_end(message) {
+            return;
+        }
+        let Some(incident) = &mut self.keep.incident else {
+            self.closed = None;
+            return;
+        };
+        incident.messages = message.sequence;
+        match message.kind {
+            NotificationKind::Fired => incident.fired = true,
+            NotificationKind::GaveUp => {
+                incident.fired = true;
+                incident.gave_up = true;
+                self.gives_up(message.at);
+            }
+            NotificationKind::Healed { .. }
+            | NotificationKind::Resolved { .. }
+            | NotificationKind::Flapping { .. }
+            | NotificationKind::FlappingEnded { .. }
+            | NotificationKind::Update { .. }
+            | NotificationKind::Escalated { .. } => {}
+        }
+    }
+}

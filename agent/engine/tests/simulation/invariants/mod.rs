@@ -1,0 +1,88 @@
+//! What must never happen, and what must always happen in the end. Each is asked before what it is asked about enters
+//! the ledger.
+
+mod limits;
+mod people;
+mod permission;
+mod progress;
+mod record;
+
+use std::time::Duration;
+
+use sentinel_engine::{Action, Command, Time};
+
+use super::known::Known;
+use super::ledger::Ledger;
+use super::tape::Entry;
+
+/// The gap that is added when a supervisor has given up.
+const AFTER_SUPERVISOR: Duration = Duration::from_secs(60);
+/// What anything may be late because events are.
+const SLACK: Duration = Duration::from_secs(20);
+
+/// Why an invariant does not hold.
+pub type Judgement = Result<(), String>;
+
+/// An invariant, asked about one thing that passed.
+pub type Invariant = fn(&Ledger, Time, &Entry) -> Judgement;
+
+/// All of them, by the numbers of the table in `invariants.rs` where they have one.
+pub const INVARIANTS: [(&str, Invariant); 35] = [
+    ("1 shutdown", permission::nothing_is_done_while_the_host_goes_down),
+    ("2 blind", permission::nothing_is_done_blindly),
+    ("3 maintenance", permission::nothing_is_done_in_maintenance),
+    ("3 peace", people::nobody_is_alarmed_in_maintenance),
+    ("4 operator stop", permission::no_operator_stop_is_undone),
+    ("5 busy", permission::nobody_is_disturbed),
+    ("5 supervisor first", permission::supervisors_go_first),
+    ("6 instance", record::actions_are_about_the_run_that_was_judged),
+    ("7 one in flight", limits::actions_never_overlap),
+    ("8 intent first", record::intents_are_on_disk_before_the_deed),
+    ("9 give up", limits::nothing_is_done_after_giving_up),
+    ("10 dependencies", permission::dependencies_go_first),
+    ("11 budget", limits::budgets_are_kept),
+    ("12 host", limits::the_host_is_spared),
+    ("12 storm", limits::storms_stop_everything),
+    ("12 false storm", limits::storms_are_not_made_up),
+    ("13 backoff", limits::attempts_keep_their_distance),
+    ("13 called off", limits::what_was_called_off_is_not_repeated_at_once),
+    ("14 grace", permission::only_what_is_down_is_restarted),
+    ("15 boot grace", permission::nothing_is_done_while_the_host_boots),
+    ("16 ids", record::action_ids_are_never_used_twice),
+    ("17 fired once", people::people_are_told_once),
+    ("18 resolved", people::the_end_is_told_to_whom_the_beginning_was),
+    ("19 gave up", people::giving_up_is_part_of_an_incident),
+    ("20 one incident", people::incidents_open_and_close_in_turn),
+    ("21 healthy", progress::healthy_services_have_no_incident),
+    ("21 proof", progress::only_a_new_run_that_lasts_is_proof),
+    ("22 liveness", progress::what_can_be_healed_is_acted_on),
+    ("23 silence", people::no_outage_is_kept_from_people),
+    ("25 clock", record::only_the_drivers_clock_counts),
+    ("26 crash", record::agent_crashes_grant_no_budget),
+    ("27 reload", record::reloads_grant_no_budget),
+    ("28 configured", permission::nothing_is_done_to_what_is_not_configured),
+    ("flapping", people::flapping_is_told_once_and_its_end_once),
+    ("bounds", progress::the_engine_does_not_spin),
+];
+
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Judgement {
+    if holds { Ok(()) } else { Err(otherwise()) }
+}
+
+/// The own attempt that `entry` decides on, and its service.
+fn own_attempt<'a>(ledger: &'a Ledger, entry: &'a Entry) -> Option<(&'a Action, &'a Known)> {
+    match entry {
+        Entry::Decided(Command::RestartTarget(action)) if action.attempt > 0 => {
+            Some((action, &ledger.services[&action.service]))
+        }
+        _ => None,
+    }
+}
+
+/// The action that `entry` decides on, whoever asked for it, and its service.
+fn any_action<'a>(ledger: &'a Ledger, entry: &'a Entry) -> Option<(&'a Action, &'a Known)> {
+    match entry {
+        Entry::Decided(Command::RestartTarget(action)) => Some((action, &ledger.services[&action.service])),
+        _ => None,
+    }
+}

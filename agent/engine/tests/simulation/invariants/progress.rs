@@ -1,0 +1,92 @@
+//! What must happen in the end: what can be healed is healed, what is over is closed, and none of it by asking forever.
+
+use std::time::Duration;
+
+use sentinel_engine::{Command, HOST, Happening, State, Time};
+
+use super::super::known::Known;
+use super::super::ledger::{ANSWER_MAX, Ledger};
+use super::super::tape::Entry;
+use super::{AFTER_SUPERVISOR, Judgement, SLACK, ensure};
+
+/// The longest time between rare attempts in the simulation.
+const HALF_OPEN_MAX: Duration = Duration::from_secs(3600);
+
+/// 21: a service that is called healthy, or stopped, has no open incident; and one that runs and passes its probes is
+/// rid of its incident when the time to verify is over, counted from the answer to its last restart. The host's own
+/// incident is over with the last of those that it is about.
+pub(super) fn healthy_services_have_no_incident(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
+    let Entry::Settled { .. } = entry else { return Ok(()) };
+    let over_since = ledger.services.get(HOST).and_then(|host| host.fine_since);
+    ensure(over_since.is_none_or(|since| now.since(since) <= SLACK), || {
+        format!("the host has an incident, and no service has had one since {over_since:?}")
+    })?;
+    for known in ledger.configured() {
+        let name = &known.service.name;
+        let over = ledger.agent_up && matches!(known.state, State::Healthy | State::Stopped);
+        ensure(!over || known.keep.incident.is_none(), || {
+            format!("{name} is {}: {:?}", known.state.as_str(), known.keep.incident)
+        })?;
+        let policy = &known.service.policy;
+        let bound = policy.verify + policy.min_uptime + policy.interval * policy.rise + SLACK;
+        ensure(known.fine_since.is_none_or(|since| now.since(since) <= bound), || {
+            format!("{name} has been fine since {:?}", known.fine_since)
+        })?;
+    }
+    Ok(())
+}
+
+/// 21: a restart is only said to have helped when another run than the one it was to replace has lived for
+/// `min_uptime`, and passed `rise` probes if there are any.
+pub(super) fn only_a_new_run_that_lasts_is_proof(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
+    let Entry::Decided(Command::Report(report)) = entry else {
+        return Ok(());
+    };
+    let Happening::ActionVerified { .. } = report.what else {
+        return Ok(());
+    };
+    let known = &ledger.services[&report.service];
+    let policy = &known.service.policy;
+    let fresh = known.replaced.is_none() || known.replaced != known.run;
+    let lasts = known.running() && now.since(known.run_began) >= policy.min_uptime;
+    let passes = !known.service.has_probes || (known.was_up && known.fails == 0);
+    ensure(fresh && lasts && passes, || {
+        format!("fresh: {fresh}, lasts: {lasts}, passes: {passes}")
+    })
+}
+
+/// 22: a service that is down for certain, and may be acted on, and has budget left, or is due for one more attempt after
+/// a human was called, is acted on within the longest
+/// backoff, the time that an attempt of its own and those of the others may take, and a little.
+pub(super) fn what_can_be_healed_is_acted_on(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
+    let Entry::Settled { .. } = entry else { return Ok(()) };
+    for known in ledger.configured() {
+        let policy = &known.service.policy;
+        let longest_gap = policy.backoff_max.mul_f64(1.0 + policy.jitter).max(AFTER_SUPERVISOR);
+        let own = ANSWER_MAX + policy.verify.max(policy.start_grace);
+        // An answer that is lost holds the host's slot until nobody waits for it any more.
+        let others = ANSWER_MAX * u32::try_from(ledger.services.len()).unwrap_or(0);
+        let rare = if known.keep.resigned {
+            HALF_OPEN_MAX
+        } else {
+            Duration::ZERO
+        };
+        let bound = known.settle() + longest_gap + own + others + rare + SLACK;
+        ensure(known.due_since.is_none_or(|since| now.since(since) <= bound), || {
+            let since = known.due_since;
+            format!("{} is due since {since:?}, bound {bound:?}", known.service.name)
+        })?;
+    }
+    Ok(())
+}
+
+/// The engine asks to be woken a bounded number of times: per service as often as its probes need, and a little more.
+pub(super) fn the_engine_does_not_spin(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
+    let Entry::Woken = entry else { return Ok(()) };
+    // Within ten seconds: rounds five times as often as configured, and what each of them and each event may change.
+    let rounds = |known: &Known| 10.0 / (known.service.policy.interval.as_secs_f64() / 5.0);
+    let bound: f64 = ledger.configured().map(|known| 4.0 * rounds(known) + 60.0).sum::<f64>() + 120.0;
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred at most")]
+    let woken = ledger.woken.len() as f64;
+    ensure(woken <= bound, || format!("woken {woken} times within ten seconds"))
+}

@@ -1,0 +1,79 @@
+//! What the agent must not forget of a service, however often it is killed.
+
+use std::time::Duration;
+
+use sentinel_engine::{ActionId, IncidentId, Instance, Pause, Time};
+
+/// What must survive the agent.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// The run that somebody stopped on purpose.
+    pub stopped: Option<Instance>,
+    /// An operator paused it.
+    pub pause: Option<Pause>,
+    /// Deploys under way, and until when they are waited for.
+    pub deploys: Vec<(u64, Time)>,
+    /// A human was called.
+    pub gave_up: bool,
+    /// Since when no half-open attempt was made: since the human was called, or since the last one.
+    pub gave_up_at: Time,
+    /// The shortest `half_open` that was in force since then.
+    pub half_open: Duration,
+    /// A human was called, and it is not certain that this must be forgotten by now.
+    pub resigned: bool,
+    /// Attempts since the last clean slate.
+    pub attempts: Vec<Spent>,
+    /// All attempts, whatever was forgotten since.
+    pub ever: Vec<(Time, ActionId)>,
+    /// Since when an operator took over last.
+    pub operator_took_over: Option<Time>,
+    /// When its supervisor was seen to have given up, and about which run.
+    pub rests: Option<(Time, Option<Instance>)>,
+    /// When it went down lately, as far as people were to be told of it.
+    pub opened: Vec<Time>,
+    /// It goes down too often to be told each time; this was told in that incident.
+    pub flapping: Option<IncidentId>,
+    /// The open incident.
+    pub incident: Option<Open>,
+    /// Whether that is, by now, a crash loop under its supervisor: over only after ten quiet minutes.
+    pub crash_loop: bool,
+}
+
+/// An attempt that was decided on. Once its intent is recorded it is spent, whatever becomes of it.
+#[derive(Clone, Debug)]
+pub struct Spent {
+    pub at: Time,
+    pub action: ActionId,
+    pub incident: Option<IncidentId>,
+    pub ordinal: u32,
+}
+
+impl Spent {
+    /// Whether it counts within the `window` before `now`.
+    pub fn counts(&self, now: Time, window: Duration) -> bool {
+        now.since(self.at) < window
+    }
+}
+
+/// Attempts that the engine said it had left.
+#[derive(Clone, Copy, Debug)]
+pub struct Left {
+    pub at: Time,
+    pub attempts: u32,
+    /// By this rule.
+    pub burst: u32,
+    pub window: Duration,
+}
+
+/// An incident that was reported open.
+#[derive(Clone, Debug)]
+pub struct Open {
+    pub id: IncidentId,
+    pub at: Time,
+    /// Whether people were told.
+    pub fired: bool,
+    pub gave_up: bool,
+    pub messages: u32,
+    /// The run that was last seen down in it, and certainly not because it was stopped.
+    pub run: Option<Instance>,
+}

@@ -1,0 +1,211 @@
+//! What the agent does about services that something else restarts as well.
+
+mod world;
+
+use std::time::Duration;
+
+use sentinel_engine::{Happening, Hold, OperatorRequest, Severity, State};
+use world::{Start, Toy, World};
+
+/// A world with one healthy service.
+fn shop(toy: Toy) -> World {
+    let mut world = World::new([toy]);
+    world.run(120);
+    assert_eq!(world.state("shop"), State::Healthy);
+    world
+}
+
+#[test]
+fn every_time_its_supervisor_gives_up_a_target_rests_for_a_minute() {
+    let dies = Start::Dies(Duration::from_secs(1));
+    let mut world = shop(Toy::new("shop").supervised(1, 2).starting(dies));
+    world.kill("shop");
+    world.run(10);
+    assert_eq!(world.snapshot("shop").hold, Some(Hold::AfterSupervisor));
+    assert_eq!(world.state("shop"), State::Backoff);
+    world.run(24 * 3600);
+    // It gave up at 124; each later run lives a second, and then it gives up again.
+    assert_eq!(world.attempts(), [184, 245, 306]);
+    let last = world.transcript().into_iter().rfind(|line| line.contains("gave_up:"));
+    let said = "shop gave_up: gave up after 3 attempts within 30 min (half the budget, because its supervisor had given \
+                up before); a human is needed";
+    assert!(last.as_ref().is_some_and(|line| line.ends_with(said)), "{last:?}");
+}
+
+#[test]
+fn rest_is_given_when_the_supervisor_gives_up_in_the_middle_of_an_incident() {
+    let dies = Start::Dies(Duration::from_secs(1));
+    let mut world = shop(Toy::new("shop").supervised(1, 1).starting(dies));
+    // The incident is opened by probes, and the first attempt made at once.
+    world.hang("shop");
+    world.run(40);
+    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    world.run(600);
+    let attempts = world.attempts();
+    // The restarted run dies after a second, its supervisor starts it once more, that dies, and it gives up.
+    assert!(attempts[1] - attempts[0] >= 60, "{attempts:?}");
+    assert_eq!(attempts.len(), 3, "half of five, rounded up");
+    assert_eq!(world.state("shop"), State::GaveUp);
+}
+
+#[test]
+fn budget_stays_halved_while_the_target_runs_and_until_it_was_well_for_long() {
+    let mut world = shop(Toy::new("shop").supervised(1, 0));
+    assert_eq!(world.snapshot("shop").attempts_left, 5);
+    world.kill("shop");
+    world.run(10);
+    assert_eq!(world.snapshot("shop").attempts_left, 3);
+    world.run(90);
+    assert_eq!(world.state("shop"), State::Healthy);
+    assert_eq!(
+        world.snapshot("shop").attempts_left,
+        2,
+        "three, less the one that was made"
+    );
+    world.crash_agent();
+    world.run(60);
+    assert_eq!(world.snapshot("shop").attempts_left, 2, "remembered");
+    world.run(600);
+    assert_eq!(world.snapshot("shop").attempts_left, 5);
+}
+
+#[test]
+fn operator_who_takes_over_restores_the_whole_budget() {
+    let mut world = shop(Toy::new("shop").supervised(1, 0));
+    world.kill("shop");
+    world.run(10);
+    world.ask("shop", OperatorRequest::Restart);
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy);
+    assert_eq!(world.snapshot("shop").attempts_left, 5);
+}
+
+/// Restarted by its supervisor ten seconds after each crash, without end; each run lives for twenty.
+fn looping() -> Toy {
+    let dies = Start::Dies(Duration::from_secs(20));
+    Toy::new("shop").supervised(10, u32::MAX).starting(dies)
+}
+
+/// What the service was called since `from`.
+fn states(world: &World, from: usize) -> Vec<State> {
+    let states = world.reports[from..].iter().filter_map(|report| match report.what {
+        Happening::StateChanged { to, .. } => Some(to),
+        _ => None,
+    });
+    states.collect()
+}
+
+#[test]
+fn crash_loop_under_a_supervisor_is_told_once_and_left_to_it() {
+    let mut world = shop(looping());
+    world.kill("shop");
+    world.run(3600);
+    assert!(world.actions.is_empty());
+    assert_eq!(world.message_kinds(), ["fired"]);
+    let told = &world.messages[0];
+    assert_eq!(told.severity, Severity::Warning);
+    assert_eq!(told.cause.kind(), "crash_loop");
+    assert_eq!(
+        told.cause.to_string(),
+        "its supervisor restarted it 5 times within 10 min"
+    );
+    assert_eq!(world.state("shop"), State::SupervisorBusy);
+    assert_eq!(world.snapshot("shop").hold, Some(Hold::CrashLoop));
+}
+
+#[test]
+fn pauses_between_crashes_are_not_called_healthy() {
+    let mut world = shop(looping());
+    world.kill("shop");
+    world.run(200);
+    assert!(world.snapshot("shop").incident.is_some());
+    let from = world.reports.len();
+    world.run(3600);
+    let states = states(&world, from);
+    assert!(states.is_empty(), "{states:?}");
+    let incidents = world
+        .reports
+        .iter()
+        .filter(|report| report.what.word() == "incident_opened");
+    assert_eq!(incidents.count(), 1);
+}
+
+#[test]
+fn crash_loop_is_over_after_ten_quiet_minutes() {
+    let mut world = shop(looping());
+    world.kill("shop");
+    world.run(600);
+    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.run(600);
+    assert_eq!(world.message_kinds(), ["fired"]);
+    world.run(60);
+    assert_eq!(world.message_kinds(), ["fired", "resolved"]);
+    assert_eq!(world.state("shop"), State::Healthy);
+    assert!(world.actions.is_empty());
+}
+
+#[test]
+fn four_restarts_by_a_supervisor_are_nobodys_business() {
+    let mut world = shop(Toy::new("shop").supervised(10, u32::MAX));
+    for _ in 0..20 {
+        for _ in 0..2 {
+            world.kill("shop");
+            world.run(60);
+        }
+        world.run(300);
+    }
+    assert!(world.messages.is_empty() && world.actions.is_empty());
+    let incidents = world.reports.iter().filter(|report| report.incident.is_some());
+    assert_eq!(incidents.count(), 0);
+}
+
+#[test]
+fn when_the_supervisor_gives_up_a_crash_loop_the_agent_takes_over_after_a_rest() {
+    let dies = Start::Dies(Duration::from_secs(20));
+    let mut world = shop(Toy::new("shop").supervised(10, 6).starting(dies));
+    world.kill("shop");
+    world.run(10 + 6 * 30);
+    assert_eq!(
+        world.snapshot("shop").hold,
+        Some(Hold::AfterSupervisor),
+        "{:#?}",
+        world.transcript()
+    );
+    assert_eq!(world.message_kinds(), ["fired"]);
+    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.run(120);
+    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.state("shop"), State::Healthy);
+    assert_eq!(world.message_kinds(), ["fired", "resolved"]);
+}
+
+#[test]
+fn restart_of_the_agent_does_not_end_a_crash_loop() {
+    let mut world = shop(looping());
+    world.kill("shop");
+    for _ in 0..10 {
+        world.run(301);
+        world.crash_agent();
+    }
+    world.run(301);
+    assert_eq!(world.message_kinds(), ["fired"]);
+    let incidents = world
+        .reports
+        .iter()
+        .filter(|report| report.what.word() == "incident_opened");
+    assert_eq!(incidents.count(), 1);
+}
+
+#[test]
+fn stopping_what_crash_loops_ends_it() {
+    let mut world = shop(looping());
+    world.kill("shop");
+    world.run(300);
+    world.stop("shop");
+    world.run(10);
+    assert_eq!(world.state("shop"), State::Stopped);
+    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.start("shop");
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy, "what was stopped is another story");
+}

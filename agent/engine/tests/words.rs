@@ -1,0 +1,120 @@
+//! What people read about how an attempt or an incident ended.
+
+mod world;
+
+use std::time::Duration;
+
+use sentinel_engine::{Activity, NotificationKind, OperatorRequest, Resolution, State, TargetState};
+use world::{Start, Toy, World};
+
+fn shop(toy: Toy) -> World {
+    let mut world = World::new([toy]);
+    world.run(120);
+    assert_eq!(world.state("shop"), State::Healthy);
+    world
+}
+
+fn ending(world: &World) -> Resolution {
+    match world.messages.last().expect("somebody was told").kind {
+        NotificationKind::Resolved { resolution, .. } | NotificationKind::Healed { resolution, .. } => resolution,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn says(world: &World, words: &str) -> bool {
+    world.transcript().iter().any(|line| line.ends_with(words))
+}
+
+#[test]
+fn attempt_that_an_operators_stop_ends_was_cut_short() {
+    let mut world = shop(Toy::new("shop"));
+    world.kill("shop");
+    world.run(5);
+    world.stop("shop");
+    world.run(5);
+    assert!(
+        says(
+            &world,
+            "shop cut_short: the attempt was cut short: stopped by an operator"
+        ),
+        "{:#?}",
+        world.transcript()
+    );
+    assert!(!world.transcript().iter().any(|line| line.contains("did not help")));
+}
+
+#[test]
+fn what_an_operator_starts_did_not_recover_by_itself() {
+    let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+    world.kill("shop");
+    world.run(1000);
+    assert_eq!(world.state("shop"), State::GaveUp);
+    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.start("shop");
+    world.run(60);
+    assert_eq!(ending(&world), Resolution::Started);
+    assert!(
+        world
+            .transcript()
+            .iter()
+            .any(|line| line.contains("started by an operator after"))
+    );
+}
+
+#[test]
+fn what_answers_again_in_the_same_run_recovered_by_itself() {
+    let mut world = shop(Toy::new("shop").with(|policy| policy.mode = sentinel_engine::Mode::Observe));
+    world.hang("shop");
+    world.run(120);
+    world.unhang("shop");
+    world.run(60);
+    assert_eq!(ending(&world), Resolution::Recovered);
+}
+
+#[test]
+fn what_its_supervisor_restarts_recovered_by_itself() {
+    let mut world = shop(Toy::new("shop").with(|policy| policy.mode = sentinel_engine::Mode::Observe));
+    world.hang("shop");
+    world.run(120);
+    // It dies at last, and its supervisor starts it.
+    world.set_state("shop", TargetState::Busy(Activity::AutoRestart));
+    world.run(1);
+    world.start("shop");
+    world.run(60);
+    assert_eq!(ending(&world), Resolution::Recovered);
+}
+
+#[test]
+fn what_the_agent_restarts_for_an_operator_was_healed() {
+    let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+    world.kill("shop");
+    world.run(1000);
+    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.ask("shop", OperatorRequest::Restart);
+    world.run(60);
+    assert_eq!(ending(&world), Resolution::Healed);
+}
+
+#[test]
+fn what_is_restarted_with_what_it_depends_on_was_started_by_nobody() {
+    let mut world = World::new([Toy::new("db"), Toy::new("shop").after(&["db"])]);
+    world.run(120);
+    world.hang("db");
+    world.hang("shop");
+    while world.actions.is_empty() {
+        world.run(1);
+    }
+    world.run(20);
+    // systemd restarts what has PartOf= along with it.
+    world.start("shop");
+    world.run(120);
+    let ended = world.reports.iter().filter_map(|report| match report.what {
+        sentinel_engine::Happening::IncidentClosed { resolution, .. } => Some((report.service.as_str(), resolution)),
+        _ => None,
+    });
+    let ended: Vec<_> = ended.collect();
+    assert!(
+        !ended.iter().any(|(_, resolution)| *resolution == Resolution::Started),
+        "{ended:?}"
+    );
+}

@@ -1,0 +1,139 @@
+//! `sentinel alerts test`: sends a message through each receiver as it is configured, without the agent.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use sentinel_engine::{IncidentId, Time};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::paint::{Paint, Tone};
+use super::table::Table;
+use super::{Cli, Exit, fail, print, refuse};
+use crate::config::{self, ReceiverSettings, Settings, nearest};
+use crate::receivers::{Message, Receiver};
+use crate::store::Delivery;
+
+/// How a test of one receiver went.
+struct Tested {
+    receiver: String,
+    kind: &'static str,
+    took: Duration,
+    /// Why it failed.
+    problem: Option<String>,
+}
+
+/// Carries out the command.
+pub(super) async fn run(cli: &Cli, receiver: Option<&str>) -> Exit {
+    let loaded = match config::load(&cli.config, config::environment()) {
+        Ok(loaded) => loaded,
+        Err(errors) => return refuse(&errors.to_string()),
+    };
+    match chosen(&loaded.settings, receiver) {
+        Ok(chosen) => test(&loaded.settings.agent.name, chosen, cli.json).await,
+        Err(problem) => fail(Exit::No, &problem),
+    }
+}
+
+/// The receivers that are asked for.
+fn chosen<'a>(settings: &'a Settings, name: Option<&str>) -> Result<Vec<&'a ReceiverSettings>, String> {
+    let all = &settings.receivers;
+    let Some(name) = name else {
+        let all: Vec<_> = all.iter().collect();
+        return if all.is_empty() {
+            Err("there are no receivers in the configuration".to_owned())
+        } else {
+            Ok(all)
+        };
+    };
+    if let Some(found) = all.iter().find(|receiver| receiver.name == name) {
+        return Ok(vec![found]);
+    }
+    let meant = nearest(name, all.iter().map(|receiver| receiver.name.as_str()));
+    let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+    Err(format!("there is no receiver `{name}`{meant}"))
+}
+
+/// Tests the receivers, all at the same time, and says how each went.
+async fn test(host: &str, chosen: Vec<&ReceiverSettings>, json: bool) -> Exit {
+    let tested = join_all(chosen.into_iter().map(|settings| try_out(host, settings))).await;
+    let shown = if json { in_json(&tested) } else { in_words(&tested) };
+    match print(&shown) {
+        Exit::Ok if tested.iter().any(|tested| tested.problem.is_some()) => Exit::No,
+        exit => exit,
+    }
+}
+
+async fn try_out(host: &str, settings: &ReceiverSettings) -> Tested {
+    let begin = Instant::now();
+    let problem = match Receiver::all(std::slice::from_ref(settings)).map(|mut made| made.pop()) {
+        Ok(Some(receiver)) => {
+            let now = Timestamp::now();
+            let sent = receiver.deliver(&delivery(host, &settings.name, now), now).await;
+            sent.err().map(|error| error.to_string())
+        }
+        Ok(None) => None,
+        Err(error) => Some(error.to_string()),
+    };
+    Tested {
+        receiver: settings.name.clone(),
+        kind: settings.kind.word(),
+        took: begin.elapsed(),
+        problem,
+    }
+}
+
+/// A message with a key of its own, which nobody has seen before.
+fn delivery(host: &str, receiver: &str, now: Timestamp) -> Delivery {
+    let hash = Sha256::new()
+        .chain_update(host)
+        .chain_update(receiver)
+        .chain_update(now.as_nanosecond().to_be_bytes())
+        .chain_update(std::process::id().to_be_bytes())
+        .finalize();
+    Delivery {
+        row: 0,
+        event: hash[..16]
+            .iter()
+            .fold("msg_".to_owned(), |id, byte| format!("{id}{byte:02x}")),
+        incident: IncidentId(0),
+        sequence: 1,
+        kind: "test".to_owned(),
+        payload: Message::test(host, receiver, now).payload(),
+        created: Time::ZERO,
+        attempt: 1,
+        ambiguous: false,
+        first: None,
+    }
+}
+
+fn in_words(tested: &[Tested]) -> String {
+    let mut table = Table::indented("");
+    for one in tested {
+        let (tone, result) = match &one.problem {
+            None => (Tone::Good, "ok".to_owned()),
+            Some(problem) => (Tone::Bad, format!("failed: {problem}")),
+        };
+        table.row([
+            (Tone::Strong, one.receiver.clone()),
+            (Tone::Plain, one.kind.to_owned()),
+            (Tone::Plain, format!("{:.2} s", one.took.as_secs_f64())),
+            (tone, result),
+        ]);
+    }
+    table.render(Paint::for_stdout())
+}
+
+fn in_json(tested: &[Tested]) -> String {
+    let entries: Vec<_> = tested
+        .iter()
+        .map(|one| {
+            json!({
+                "receiver": one.receiver, "kind": one.kind, "ok": one.problem.is_none(), "error": one.problem,
+                "seconds": one.took.as_secs_f64(),
+            })
+        })
+        .collect();
+    format!("{:#}", serde_json::Value::Array(entries))
+}

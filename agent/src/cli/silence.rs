@@ -1,0 +1,101 @@
+//! `sentinel silence` and `sentinel ack`.
+
+use crate::server::api::{AckBody, AckResponse, SilenceBody, SilenceEntry, SilencesResponse};
+
+use super::View;
+use super::args::{SilenceAdd, SilenceCommand};
+use super::client::{Client, Result, parse};
+use super::paint::Tone;
+use super::table::Table;
+use super::words::{between, moment, span};
+
+/// Carries out one of its commands.
+pub(super) async fn run(client: &Client, view: &View, command: &SilenceCommand) -> Result<String> {
+    match command {
+        SilenceCommand::Add(add) => self::add(client, view, add).await,
+        SilenceCommand::List => {
+            let answer = client.get(&["silences"], &[]).await?;
+            if view.json {
+                return Ok(answer);
+            }
+            let SilencesResponse { silences } = parse(&answer)?;
+            Ok(list(&silences, view))
+        }
+        SilenceCommand::Expire { id } => {
+            let answer = client.post(&["silences", &id.to_string(), "expire"], &()).await?;
+            Ok(if view.json {
+                answer
+            } else {
+                format!("silence {id} is over; what still burns is told now")
+            })
+        }
+    }
+}
+
+/// Tells the agent that somebody takes care of an incident.
+pub(super) async fn acknowledge(client: &Client, view: &View, id: u64, text: &str) -> Result<String> {
+    let body = AckBody { text: text.to_owned() };
+    let answer = client.post(&["incidents", &id.to_string(), "ack"], &body).await?;
+    if view.json {
+        return Ok(answer);
+    }
+    let AckResponse { service, by, .. } = parse(&answer)?;
+    Ok(format!(
+        "incident {id} of `{service}` is acknowledged by {by}: it is not repeated and not escalated"
+    ))
+}
+
+async fn add(client: &Client, view: &View, add: &SilenceAdd) -> Result<String> {
+    let body = SilenceBody {
+        services: add.service.clone(),
+        severities: add.severity.clone(),
+        labels: add.label.iter().cloned().collect(),
+        duration_seconds: add.duration.as_secs(),
+        comment: add.comment.clone(),
+    };
+    let answer = client.post(&["silences"], &body).await?;
+    if view.json {
+        return Ok(answer);
+    }
+    let entry: SilenceEntry = parse(&answer)?;
+    Ok(format!(
+        "silence {} of {} until {}; end it with `sentinel silence expire {}`",
+        entry.id,
+        what(&entry),
+        moment(entry.until, &view.zone),
+        entry.id
+    ))
+}
+
+/// A line for each silence.
+pub(super) fn list(silences: &[SilenceEntry], view: &View) -> String {
+    if silences.is_empty() {
+        return "nothing is silenced\n".to_owned();
+    }
+    let now = jiff::Timestamp::now();
+    let mut table = Table::with_headings(["ID", "WHAT", "STILL", "UNTIL", "BY", "COMMENT"]);
+    for entry in silences {
+        table.row([
+            (Tone::Plain, entry.id.to_string()),
+            (Tone::Plain, what(entry)),
+            (Tone::Plain, span(between(now, entry.until))),
+            (Tone::Plain, moment(entry.until, &view.zone)),
+            (Tone::Plain, entry.by.clone()),
+            (Tone::Plain, entry.comment.clone()),
+        ]);
+    }
+    table.render(view.paint)
+}
+
+/// What it is about: `db-*, critical, team=web`.
+fn what(entry: &SilenceEntry) -> String {
+    let severities = entry.severities.iter().map(|severity| severity.as_str().to_owned());
+    let labels = entry.labels.iter().map(|(name, value)| format!("{name}={value}"));
+    let lists = [
+        entry.services.join(" or "),
+        severities.collect::<Vec<_>>().join(" or "),
+        labels.collect::<Vec<_>>().join(", "),
+    ];
+    let parts: Vec<String> = lists.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(", ")
+}

@@ -1,0 +1,187 @@
+//! The keys of `[alerts]`.
+
+use std::time::Duration;
+
+use super::{DAY, HOUR, MAX_ENTRIES, MAX_RECEIVERS, NAME, SECOND, WEEK, ZONE, bounds};
+use crate::config::rules;
+use crate::config::schema::{Key, Kind, Section};
+
+/// At most this many routes: each may be asked about every message.
+const MAX_ROUTES: usize = 100;
+/// At most this many escalations.
+const MAX_ESCALATIONS: usize = 20;
+
+const RECEIVERS: Kind = Kind::List {
+    of: &NAME,
+    max: MAX_RECEIVERS,
+};
+
+pub(super) static ALERTS: Section = Section {
+    path: "alerts",
+    doc: "Who is told, and when",
+    keys: &[&[
+        Key {
+            name: "receivers",
+            kind: RECEIVERS,
+            default: "all",
+            doc: "Receivers of every message that no route fits",
+        },
+        Key {
+            name: "notify_after",
+            kind: Kind::Duration(bounds(Duration::ZERO, DAY)),
+            default: "30s",
+            doc: "An outage healed within this time is told once, as information",
+        },
+        Key {
+            name: "group_wait",
+            kind: Kind::Duration(bounds(Duration::ZERO, HOUR)),
+            default: "10s",
+            doc: "How long the first message of an incident waits for others, to be told in one; giving up never waits",
+        },
+        Key {
+            name: "repeat_interval",
+            kind: Kind::OffOrDuration(bounds(SECOND, WEEK)),
+            default: "4h",
+            doc: "How often people are told again of what is still down and nobody acknowledged; or `off`",
+        },
+        Key {
+            name: "time_zone",
+            kind: ZONE,
+            default: "the host's",
+            doc: "By whose clocks times are told, such as \"Europe/Berlin\"; the time by UTC stands beside it",
+        },
+        Key {
+            name: "routes",
+            kind: Kind::Tables {
+                section: &ROUTE,
+                max: MAX_ROUTES,
+            },
+            default: "",
+            doc: "Who gets which messages; the first that fits decides. Those of later files come after",
+        },
+        Key {
+            name: "escalations",
+            kind: Kind::Tables {
+                section: &ESCALATION,
+                max: MAX_ESCALATIONS,
+            },
+            default: "",
+            doc: "Who else is told when nobody acknowledges",
+        },
+    ]],
+};
+
+static ROUTE: Section = Section {
+    path: "alerts.routes",
+    doc: "Some messages, and who gets them",
+    keys: &[&[
+        Key {
+            name: "match",
+            kind: Kind::Table {
+                section: &ROUTE_MATCH,
+                short: None,
+            },
+            default: "everything",
+            doc: "Which messages; every key that is there must fit",
+        },
+        Key {
+            name: "receivers",
+            kind: RECEIVERS,
+            default: "",
+            doc: "Who gets them; `[]` is nobody. Required",
+        },
+        Key {
+            name: "continue",
+            kind: Kind::Bool,
+            default: "false",
+            doc: "Ask the routes after it as well",
+        },
+    ]],
+};
+
+static ESCALATION: Section = Section {
+    path: "alerts.escalations",
+    doc: "Who else is told when nobody acknowledges",
+    keys: &[&[
+        Key {
+            name: "match",
+            kind: Kind::Table {
+                section: &ESCALATION_MATCH,
+                short: None,
+            },
+            default: "everything",
+            doc: "Which incidents; every key that is there must fit",
+        },
+        Key {
+            name: "after",
+            kind: Kind::Duration(bounds(SECOND, WEEK)),
+            default: "",
+            doc: "How long after people were first told. Required",
+        },
+        Key {
+            name: "receivers",
+            kind: RECEIVERS,
+            default: "",
+            doc: "Who is told then. Required",
+        },
+    ]],
+};
+
+static ROUTE_MATCH: Section = Section {
+    path: "alerts.routes.match",
+    doc: "Which messages",
+    keys: &[MATCH, MATCH_KIND],
+};
+
+static ESCALATION_MATCH: Section = Section {
+    path: "alerts.escalations.match",
+    doc: "Which incidents",
+    keys: &[MATCH],
+};
+
+const MATCH: &[Key] = &[
+    Key {
+        name: "service",
+        kind: Kind::OneOrMore {
+            of: &Kind::Text {
+                what: "a name, or a pattern such as \"db-*\"",
+                rule: rules::alert_pattern,
+            },
+            max: MAX_ENTRIES,
+        },
+        default: "",
+        doc: "Names of services, or patterns; `(host)` is the host itself",
+    },
+    Key {
+        name: "severity",
+        kind: Kind::OneOrMore {
+            of: &Kind::Word(&["info", "warning", "critical"]),
+            max: 3,
+        },
+        default: "",
+        doc: "Severities, each exactly",
+    },
+    Key {
+        name: "label",
+        kind: Kind::Map {
+            key: rules::label_name,
+            of: &Kind::Text {
+                what: "text",
+                rule: rules::label_value,
+            },
+            max: MAX_ENTRIES,
+        },
+        default: "",
+        doc: "Labels the service must have, with values or patterns of values",
+    },
+];
+
+const MATCH_KIND: &[Key] = &[Key {
+    name: "kind",
+    kind: Kind::OneOrMore {
+        of: &Kind::Word(&["fired", "gave_up", "healed", "flapping"]),
+        max: 4,
+    },
+    default: "",
+    doc: "Kinds of message. Other kinds go to whoever was told before, without a route",
+}];

@@ -1,0 +1,65 @@
+//! `alertmanager = { ... }` of a receiver.
+
+use std::time::Duration;
+
+use super::login::{LoginInput, password, secret};
+use crate::config::alertmanager::{AlertmanagerInput, AlertmanagerSettings, HttpLogin};
+use crate::config::findings::{Findings, join};
+use crate::config::rules;
+use crate::config::validate::probes::check_certificates;
+
+/// Prometheus sends its alerts again about as often.
+const RESEND: Duration = Duration::from_secs(60);
+
+pub(super) fn settings(path: &str, input: AlertmanagerInput, findings: &mut Findings) -> Option<AlertmanagerSettings> {
+    let key = join(path, "urls");
+    match &input.urls {
+        None if !findings.is_bad(path) => findings.wrong(path, "does not say where it is; add `urls`"),
+        Some(urls) if urls.is_empty() && !findings.is_bad(&key) => {
+            findings.wrong(&key, "is empty: nobody would be told");
+        }
+        _ => {}
+    }
+    let urls: Vec<_> = input.urls?.iter().filter_map(|url| rules::http_url(url).ok()).collect();
+    // Those that are wrong have been left out, and so the others are not where they stood.
+    for (index, url) in urls.iter().enumerate() {
+        if !findings.is_bad(&key) && urls.iter().take(index).any(|other| other == url) {
+            findings.wrong(&format!("{key}[{index}]"), "is there already");
+        }
+    }
+    if let Some(file) = &input.ca_file {
+        let key = join(path, "ca_file");
+        if urls.iter().all(|url| url.scheme() == "http") {
+            findings.wrong(&key, "means nothing for http URLs");
+        } else if let Err(reason) = check_certificates(file) {
+            findings.wrong(&key, format!("`{}` {reason}", file.display()));
+        }
+    }
+    let basic = LoginInput {
+        user: input.user,
+        password: input.password,
+        password_file: input.password_file,
+    };
+    let basic = password(path, basic, findings);
+    let token = secret(path, "token", input.token, input.token_file.as_deref(), findings);
+    if basic.is_some() && token.is_some() {
+        findings.wrong(&join(path, "user"), "there is a token as well; keep one way to log in");
+    }
+    if (basic.is_some() || token.is_some())
+        && let Some(name) = input
+            .headers
+            .keys()
+            .find(|name| name.eq_ignore_ascii_case("authorization"))
+    {
+        let key = join(&join(path, "headers"), name);
+        findings.wrong(&key, "there is a login as well; keep one of them");
+    }
+    let basic = basic.map(|(user, password)| HttpLogin::Basic { user, password });
+    Some(AlertmanagerSettings {
+        urls,
+        resend: input.resend.unwrap_or(RESEND),
+        headers: input.headers,
+        login: basic.or(token.map(HttpLogin::Bearer)),
+        ca_file: input.ca_file,
+    })
+}

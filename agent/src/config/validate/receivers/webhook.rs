@@ -1,0 +1,47 @@
+//! `webhook = { ... }`.
+
+use std::path::Path;
+
+use secrecy::ExposeSecret as _;
+
+use super::either::{either, url, warn_of_open_file};
+use crate::config::findings::{Findings, join};
+use crate::config::inputs::WebhookInput;
+use crate::config::secret::{self, Secret};
+use crate::config::settings::WebhookSettings;
+
+pub(super) fn settings(path: &str, input: WebhookInput, findings: &mut Findings) -> Option<WebhookSettings> {
+    let found = either(path, "url", input.url, input.url_file.as_deref(), findings);
+    let secrets = secrets(path, input.secret, input.secret_file.as_deref(), findings);
+    if found.is_none() && !findings.is_bad(path) {
+        findings.wrong(path, "does not say where to POST; add `url` or `url_file`");
+    }
+    let found = found?;
+    url(&join(path, "url_file"), &found, input.url_file.is_some(), findings);
+    Some(WebhookSettings {
+        url: found,
+        secrets,
+        headers: input.headers,
+    })
+}
+
+/// The signing secrets; of a file each line is one.
+fn secrets(path: &str, inline: Vec<Secret>, file: Option<&Path>, findings: &mut Findings) -> Vec<Secret> {
+    let (key, secrets) = if file.is_some() {
+        // Which of several stands beside the file does not matter.
+        let text = either(path, "secret", inline.into_iter().next(), file, findings);
+        let lines = text.iter().flat_map(|text| text.expose_secret().lines());
+        let secrets = lines.map(str::trim).filter(|line| !line.is_empty()).map(Secret::from);
+        ("secret_file", secrets.collect())
+    } else {
+        ("secret", inline)
+    };
+    let wrong = secrets
+        .iter()
+        .find_map(|one| secret::check_signing(one.expose_secret()).err());
+    match wrong {
+        Some(reason) => findings.wrong(&join(path, key), reason),
+        None => warn_of_open_file(path, "secret", findings),
+    }
+    secrets
+}

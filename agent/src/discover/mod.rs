@@ -1,0 +1,67 @@
+//! What a configuration could say of this host: proposals from what runs.
+//!
+//! Pure, and tested by tables:
+//!
+//! * [`propose`]: which of what runs is worth a service, and what is said of it
+//! * [`document`]: proposals as TOML, ready to be used
+//!
+//! With the host:
+//!
+//! * [`listeners`]: at which TCP ports processes listen
+//! * [`ask`]: what answers there, only when that is wanted
+//! * [`configured`]: what the configuration has already
+//!
+//! What runs comes from [`crate::systemd`] and [`crate::docker`].
+
+mod ask;
+mod configured;
+mod document;
+mod listeners;
+mod propose;
+
+use std::path::Path;
+
+pub use self::document::{json, toml};
+use self::listeners::Listeners;
+use self::propose::Found;
+pub use self::propose::{Proposal, Proposals, Runs};
+use crate::docker::running_containers;
+use crate::systemd::{BusAddress, running_units};
+
+/// Looks at everything that runs, and proposes what the configuration at `config` does not have yet. With `probe`, ports
+/// of this host's own addresses are connected to and asked over HTTP; otherwise nothing is sent to any service.
+pub async fn discover(config: &Path, probe: bool) -> Proposals {
+    let known = configured::read(config);
+    let mut found = Found {
+        notes: known.notes.clone(),
+        ..Found::default()
+    };
+    match running_units(&BusAddress::System).await {
+        Ok((units, omitted)) => {
+            found.note_omitted(omitted, "systemd services");
+            let listeners = Listeners::read();
+            found.units = units
+                .into_iter()
+                .map(|unit| {
+                    let ports = listeners.of(&unit.pids);
+                    (unit, ports)
+                })
+                .collect();
+        }
+        Err(why) => found.notes.push(format!("systemd services could not be seen: {why}")),
+    }
+    match running_containers(&known.docker).await {
+        Ok((containers, omitted)) => {
+            found.note_omitted(omitted, "containers");
+            found.containers = containers;
+        }
+        Err(why) => found.notes.push(format!("containers could not be seen: {why}")),
+    }
+    let mut proposals = propose::propose(found, &known);
+    if probe {
+        for proposal in &mut proposals.services {
+            ask::all(proposal).await;
+        }
+    }
+    proposals
+}

@@ -1,0 +1,198 @@
+//! What the facts about a container, and what is remembered of it, mean.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sentinel_engine::{Activity, Cause, Intent, Observation, Supervisor, TargetState};
+
+use super::cause::cause_of;
+use super::facts::{Health, RestartPolicy, Status};
+use super::tracker::{Conclusion, Tracker};
+
+/// How long the news of an end may take from the Engine to here. It is sent in the same breath (57 to 63 ms measured).
+const NEWS_WITHIN: Duration = Duration::from_secs(1);
+
+/// An end this long before the Engine went away may have been its own doing: it stops what runs in parallel, and each may
+/// take its timeout.
+const BEFORE_LOSS: Duration = Duration::from_secs(30);
+
+/// Ends are dated by the Engine, its absence by the agent: so far apart these may be and still be the same moment.
+const TOGETHER: Duration = Duration::from_secs(2);
+
+/// How long after its return the Engine may still be starting what its policies say.
+const AFTER_RETURN: Duration = Duration::from_secs(10);
+
+/// What is known beside the container itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct World {
+    /// The wall clock, which is the Engine's on the same host.
+    pub(super) now: Timestamp,
+    /// Since when every event reaches the agent.
+    pub(super) watched_since: Timestamp,
+    /// From when to when the Engine was last away, if it was since the watch began.
+    pub(super) away: Option<(Timestamp, Timestamp)>,
+    /// The service has probes of its own, which decide whether it has started.
+    pub(super) probed: bool,
+}
+
+/// The outcome of looking at a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// This is what it means; it may mean something else at that time.
+    Seen(Box<Observation>, Option<Timestamp>),
+    /// It ended a moment ago, and the news of why may still be on its way: ask again then.
+    Wait(Timestamp),
+}
+
+/// Judges a container. Remembers in the tracker what it concluded about its going down.
+pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
+    let stopping = tracker.stopping_until().filter(|until| *until > world.now);
+    let state = match tracker.facts.status {
+        Status::Paused => TargetState::Busy(Activity::Frozen),
+        Status::Restarting => TargetState::Busy(Activity::AutoRestart),
+        Status::Removing => TargetState::Busy(Activity::Stopping),
+        Status::Running | Status::Exited if tracker.acting => TargetState::Busy(Activity::Starting),
+        Status::Running if stopping.is_some() => TargetState::Busy(Activity::Stopping),
+        Status::Running => running(tracker, world),
+        Status::Created if tracker.facts.error.is_empty() => TargetState::Down {
+            // Whoever made it has not started it: that is theirs to do.
+            intent: Intent::OperatorStop,
+            cause: Cause::Unknown,
+        },
+        Status::Created => TargetState::Unusable(format!("it could not be started: {}", tracker.facts.error)),
+        Status::Dead => TargetState::Unusable("Docker failed to remove it, and does not start it any more".to_owned()),
+        Status::Other => TargetState::Unknown("Docker reports a state that means nothing to Sentinel".to_owned()),
+        Status::Exited => match down(tracker, world) {
+            Ok(state) => state,
+            Err(again) => return Verdict::Wait(again),
+        },
+    };
+    let supervisor = match (&state, &tracker.concluded) {
+        (TargetState::Down { .. }, Some(concluded)) => concluded.supervisor,
+        (TargetState::Busy(Activity::AutoRestart), _) => Supervisor::Active,
+        _ => Supervisor::Passive,
+    };
+    let running = tracker.facts.started.filter(|_| tracker.facts.is_up());
+    let age = running.and_then(|started| Duration::try_from(world.now.duration_since(started)).ok());
+    let observation = Observation {
+        state,
+        instance: tracker.facts.instance(),
+        age,
+        supervisor,
+    };
+    Verdict::Seen(Box::new(observation), stopping)
+}
+
+fn running(tracker: &mut Tracker, world: World) -> TargetState {
+    match &tracker.facts.health {
+        Health::Starting if !world.probed => TargetState::Busy(Activity::Starting),
+        Health::Starting | Health::Healthy | Health::Unchecked => {
+            tracker.unhealthy = None;
+            TargetState::Running
+        }
+        Health::Unhealthy(output) => {
+            let instance = tracker.facts.instance();
+            let first = tracker.unhealthy.take_if(|(of, _)| *of == instance);
+            let (_, output) = tracker
+                .unhealthy
+                .insert(first.unwrap_or_else(|| (instance, output.clone())));
+            TargetState::Unhealthy(output.clone())
+        }
+    }
+}
+
+fn down(tracker: &mut Tracker, world: World) -> Result<TargetState, Timestamp> {
+    if let Some(known) = &tracker.concluded {
+        return Ok(TargetState::Down {
+            intent: known.intent,
+            cause: known.cause.clone(),
+        });
+    }
+    let (intent, cause, supervisor) = conclude(tracker, world)?;
+    tracker.concluded = Some(Conclusion {
+        of: tracker.end(),
+        intent,
+        cause: cause.clone(),
+        supervisor,
+    });
+    Ok(TargetState::Down { intent, cause })
+}
+
+/// On whose account the container is down, why, and who will start it again.
+fn conclude(tracker: &Tracker, world: World) -> Result<(Intent, Cause, Supervisor), Timestamp> {
+    let cause = cause_of(tracker);
+    let returned = world
+        .away
+        .is_some_and(|(_, back)| world.now < later(back, AFTER_RETURN));
+    let supervisor = supervisor(tracker, returned);
+    if let Some(stopped) = tracker.stopped_at() {
+        // The Engine stops what it runs when it goes down, and what it finds running when it comes back after being killed.
+        // Nobody else can have asked it while it was away, and the agent could not ask about it either.
+        if let Some((gone, back)) = world.away
+            && later(stopped, BEFORE_LOSS) >= gone
+            && stopped <= back
+        {
+            let result = format!("went down with the Docker daemon: {cause}");
+            return Ok((Intent::Crash, Cause::Other { result }, supervisor));
+        }
+        return Ok((Intent::OperatorStop, cause, Supervisor::Passive));
+    }
+    if tracker.died_at().is_some() || tracker.stop.is_some_and(|(_, own)| own) {
+        let intent = if tracker.facts.exit_code == 0 && cause != Cause::OomKilled {
+            Intent::CleanExit
+        } else {
+            Intent::Crash
+        };
+        return Ok((intent, cause, supervisor));
+    }
+    unheard(tracker, world, cause, supervisor)
+}
+
+/// It ended, and nobody heard how.
+fn unheard(
+    tracker: &Tracker,
+    world: World,
+    cause: Cause,
+    supervisor: Supervisor,
+) -> Result<(Intent, Cause, Supervisor), Timestamp> {
+    let finished = tracker.facts.finished.unwrap_or(world.watched_since);
+    let news_by = later(finished, NEWS_WITHIN);
+    if finished >= world.watched_since && world.now < news_by {
+        return Err(news_by);
+    }
+    let ran_before = tracker.seen_running.is_some() && tracker.seen_running == tracker.facts.instance();
+    let while_away = world
+        .away
+        .is_some_and(|(gone, back)| later(finished, TOGETHER) >= gone && finished <= later(back, TOGETHER));
+    if ran_before && while_away {
+        let result = format!("went down with the Docker daemon: {cause}");
+        return Ok((Intent::Crash, Cause::Other { result }, supervisor));
+    }
+    let intent = match (tracker.facts.policy, tracker.facts.exit_code) {
+        // As `docker kill` and `docker stop` leave it, and as a crash may.
+        (RestartPolicy::No, 137 | 143) => Intent::Unclear,
+        (RestartPolicy::No, code) if code != 0 => Intent::Crash,
+        (RestartPolicy::OnFailure(_), code) if code != 0 && supervisor == Supervisor::GaveUp => Intent::Crash,
+        // Docker would have started it again, unless somebody had stopped it; or it ended well, long ago.
+        _ => return Ok((Intent::OperatorStop, cause, Supervisor::Passive)),
+    };
+    Ok((intent, cause, supervisor))
+}
+
+/// Whether Docker will start the container by itself. The Engine decides that in the same breath in which it declares the
+/// end: what is `exited` and not `restarting` it leaves alone, except while it is starting itself.
+fn supervisor(tracker: &Tracker, returned: bool) -> Supervisor {
+    match tracker.facts.policy {
+        RestartPolicy::No => Supervisor::Passive,
+        _ if returned => Supervisor::Active,
+        RestartPolicy::OnFailure(max) if max > 0 && tracker.facts.restarts >= max => Supervisor::GaveUp,
+        RestartPolicy::OnFailure(_) | RestartPolicy::Always | RestartPolicy::UnlessStopped => Supervisor::Passive,
+    }
+}
+
+fn later(moment: Timestamp, by: Duration) -> Timestamp {
+    moment.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,382 @@
+use super::*;
+use crate::docker::facts::Facts;
+use crate::docker::tracker::Happened;
+
+/// Seconds after an arbitrary moment.
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+/// A container that ran from second 0, with a stop timeout of 10 s.
+fn container(status: Status) -> Tracker {
+    let started = at(0);
+    Tracker {
+        facts: Facts {
+            id: "0123456789abcdef".into(),
+            status,
+            started: Some(started),
+            started_text: started.to_string(),
+            stop_timeout: Duration::from_secs(10),
+            ..Facts::default()
+        },
+        ..Tracker::default()
+    }
+}
+
+/// One that exited in second 100.
+fn exited(code: i32, policy: RestartPolicy) -> Tracker {
+    let mut tracker = container(Status::Exited);
+    tracker.facts.exit_code = code;
+    tracker.facts.policy = policy;
+    tracker.facts.finished = Some(at(100));
+    tracker
+}
+
+/// Long after, with everything heard since second 50.
+const WORLD: World = World {
+    now: Timestamp::UNIX_EPOCH,
+    watched_since: Timestamp::UNIX_EPOCH,
+    away: None,
+    probed: false,
+};
+
+fn world(now: i64) -> World {
+    World {
+        now: at(now),
+        watched_since: at(50),
+        ..WORLD
+    }
+}
+
+/// `(intent, cause, supervisor)` in words, or what else it is.
+fn judge(tracker: &mut Tracker, world: World) -> String {
+    match classify(tracker, world) {
+        Verdict::Wait(_) => "wait".into(),
+        Verdict::Seen(seen, _) => match &seen.state {
+            TargetState::Down { intent, cause } => {
+                let supervisor = match seen.supervisor {
+                    Supervisor::Passive => "",
+                    Supervisor::Active => ", Docker goes first",
+                    Supervisor::GaveUp => ", Docker gave up",
+                };
+                format!("{}: {cause}{supervisor}", intent.as_str())
+            }
+            TargetState::Busy(activity) => activity.as_str().into(),
+            other => format!("{other:?}").to_lowercase(),
+        },
+    }
+}
+
+fn hear(tracker: &mut Tracker, events: &[(i64, &str)]) {
+    for (second, event) in events {
+        let (action, value) = event.split_once(' ').unwrap_or((event, ""));
+        let happened = Happened::of(action, |_| Some(value.to_owned()));
+        tracker.happened(&happened, at(*second));
+    }
+}
+
+#[test]
+fn intent_comes_from_what_was_heard() {
+    use RestartPolicy::{Always, No, OnFailure, UnlessStopped};
+    for (why, events, code, policy, verdict) in [
+        (
+            "docker stop, exits 0",
+            vec![(99, "kill 15"), (100, "die 0"), (100, "stop")],
+            0,
+            No,
+            "operator_stop: exited with code 0",
+        ),
+        (
+            "docker stop, ignores TERM",
+            vec![(90, "kill 15"), (100, "kill 9"), (100, "die 137"), (100, "stop")],
+            137,
+            Always,
+            "operator_stop: exited with code 137",
+        ),
+        (
+            "docker kill has no stop",
+            vec![(100, "kill 9"), (100, "die 137")],
+            137,
+            Always,
+            "operator_stop: exited with code 137",
+        ),
+        (
+            "a stop while Docker waits to restart it",
+            vec![(100, "die 3"), (101, "stop")],
+            3,
+            Always,
+            "operator_stop: exited with code 3",
+        ),
+        (
+            "kill -9 from the host",
+            vec![(100, "die 137")],
+            137,
+            No,
+            "crash: exited with code 137",
+        ),
+        ("exit 3", vec![(100, "die 3")], 3, No, "crash: exited with code 3"),
+        (
+            "exit 143 by itself",
+            vec![(100, "die 143")],
+            143,
+            No,
+            "crash: exited with code 143",
+        ),
+        ("exit 0", vec![(100, "die 0")], 0, No, "clean_exit: exited with code 0"),
+        (
+            "HUP asks for a reload, and Docker takes it for a stop",
+            vec![(80, "kill 1"), (100, "die 3")],
+            3,
+            UnlessStopped,
+            "crash: exited with code 3",
+        ),
+        (
+            "a TERM that was ignored long ago is history",
+            vec![(60, "kill 15"), (100, "die 3")],
+            3,
+            No,
+            "crash: exited with code 3",
+        ),
+        (
+            "the signal of an earlier run is history",
+            vec![(-5, "kill 15"), (100, "die 3")],
+            3,
+            No,
+            "crash: exited with code 3",
+        ),
+        (
+            "the kernel killed it",
+            vec![(100, "oom"), (100, "die 137")],
+            137,
+            No,
+            "crash: killed by the kernel, out of memory",
+        ),
+        (
+            "the kernel killed a child of it, long before",
+            vec![(60, "oom"), (100, "die 1")],
+            1,
+            No,
+            "crash: exited with code 1",
+        ),
+        (
+            "on-failure, and tried in vain",
+            vec![(100, "die 3")],
+            3,
+            OnFailure(2),
+            "crash: exited with code 3, Docker gave up",
+        ),
+    ] {
+        let mut tracker = exited(code, policy);
+        tracker.facts.restarts = 2;
+        hear(&mut tracker, &events);
+        assert_eq!(judge(&mut tracker, world(200)), verdict, "{why}");
+    }
+}
+
+#[test]
+fn its_own_stop_signal_asks_it_to_end() {
+    let mut tracker = exited(0, RestartPolicy::No);
+    tracker.facts.stop_signal = Some(37);
+    hear(&mut tracker, &[(99, "kill 37"), (100, "die 0")]);
+    assert_eq!(judge(&mut tracker, world(200)), "operator_stop: exited with code 0");
+}
+
+#[test]
+fn what_nobody_heard_is_judged_by_what_docker_would_have_done() {
+    use RestartPolicy::{Always, No, OnFailure, UnlessStopped};
+    for (policy, code, verdict) in [
+        (Always, 1, "operator_stop: exited with code 1"),
+        (UnlessStopped, 137, "operator_stop: exited with code 137"),
+        (OnFailure(3), 1, "crash: exited with code 1, Docker gave up"),
+        (OnFailure(0), 1, "operator_stop: exited with code 1"),
+        (OnFailure(3), 0, "operator_stop: exited with code 0"),
+        (No, 0, "operator_stop: exited with code 0"),
+        (No, 137, "unclear: exited with code 137"),
+        (No, 143, "unclear: exited with code 143"),
+        (No, 2, "crash: exited with code 2"),
+    ] {
+        let mut tracker = exited(code, policy);
+        tracker.facts.restarts = 3;
+        assert_eq!(judge(&mut tracker, world(200)), verdict, "{policy:?} {code}");
+    }
+}
+
+#[test]
+fn news_that_may_be_on_its_way_is_waited_for() {
+    let mut tracker = exited(137, RestartPolicy::No);
+    assert_eq!(judge(&mut tracker, world(100)), "wait");
+    hear(&mut tracker, &[(100, "die 137")]);
+    assert_eq!(judge(&mut tracker, world(100)), "crash: exited with code 137");
+    // Nothing can come of an end before the watch.
+    let mut tracker = exited(137, RestartPolicy::No);
+    let late = World {
+        watched_since: at(150),
+        ..world(100)
+    };
+    assert_eq!(judge(&mut tracker, late), "unclear: exited with code 137");
+}
+
+#[test]
+fn an_absence_of_the_engine_explains_ends() {
+    use RestartPolicy::{No, UnlessStopped};
+    let away = |now, gone, back| World {
+        away: Some((at(gone), at(back))),
+        watched_since: at(back),
+        ..world(now)
+    };
+    for (why, seen_running, events, world, verdict) in [
+        (
+            "lost with a daemon that was killed",
+            true,
+            vec![],
+            away(200, 99, 101),
+            "crash: its supervisor reports `went down with the Docker daemon: exited with code 137`",
+        ),
+        (
+            "the daemon may still be starting it",
+            true,
+            vec![],
+            away(105, 99, 101),
+            "crash: its supervisor reports `went down with the Docker daemon: exited with code 137`, Docker goes first",
+        ),
+        (
+            "down before that",
+            true,
+            vec![],
+            away(200, 150, 160),
+            "operator_stop: exited with code 137",
+        ),
+        (
+            "nobody knows that it ran",
+            false,
+            vec![],
+            away(200, 99, 101),
+            "operator_stop: exited with code 137",
+        ),
+        (
+            "stopped by a daemon on its way out",
+            true,
+            vec![(99, "kill 15"), (100, "die 137"), (100, "stop")],
+            away(200, 103, 105),
+            "crash: its supervisor reports `went down with the Docker daemon: exited with code 137`",
+        ),
+        (
+            "stopped by a daemon that came back and found it running",
+            true,
+            vec![(100, "kill 15"), (110, "kill 9"), (110, "die 137"), (110, "stop")],
+            away(200, 99, 111),
+            "crash: its supervisor reports `went down with the Docker daemon: exited with code 137`",
+        ),
+        (
+            "stopped well before",
+            true,
+            vec![(59, "kill 15"), (60, "die 137"), (60, "stop")],
+            away(200, 103, 105),
+            "operator_stop: exited with code 137",
+        ),
+    ] {
+        let mut tracker = exited(137, UnlessStopped);
+        tracker.seen_running = seen_running.then(|| tracker.facts.instance()).flatten();
+        hear(&mut tracker, &events);
+        assert_eq!(judge(&mut tracker, world), verdict, "{why}");
+    }
+    // What was known to be a stop before the daemon went stays one.
+    let mut tracker = exited(0, No);
+    hear(&mut tracker, &[(99, "kill 15"), (100, "die 0"), (100, "stop")]);
+    assert_eq!(judge(&mut tracker, world(101)), "operator_stop: exited with code 0");
+    assert_eq!(
+        judge(&mut tracker, away(200, 103, 105)),
+        "operator_stop: exited with code 0"
+    );
+}
+
+#[test]
+fn what_runs_is_well_unless_docker_says_otherwise() {
+    let ill = || Health::Unhealthy("no answer".into());
+    for (status, health, events, probed, verdict) in [
+        (Status::Running, Health::Unchecked, vec![], false, "running"),
+        (Status::Running, Health::Healthy, vec![], false, "running"),
+        (Status::Running, Health::Starting, vec![], false, "starting"),
+        // Its own probes say when it has started.
+        (Status::Running, Health::Starting, vec![], true, "running"),
+        (Status::Running, ill(), vec![], false, "unhealthy(\"no answer\")"),
+        (Status::Running, ill(), vec![], true, "unhealthy(\"no answer\")"),
+        // A stop is under way; what probes say meanwhile is nothing new.
+        (Status::Running, ill(), vec![(100, "kill 15")], false, "stopping"),
+        (
+            Status::Running,
+            Health::Unchecked,
+            vec![(80, "kill 15")],
+            false,
+            "running",
+        ),
+        (
+            Status::Running,
+            Health::Unchecked,
+            vec![(100, "kill 1")],
+            false,
+            "running",
+        ),
+        (Status::Paused, ill(), vec![], false, "frozen"),
+        (
+            Status::Restarting,
+            Health::Unchecked,
+            vec![],
+            false,
+            "about to be restarted by its supervisor",
+        ),
+        (Status::Removing, Health::Unchecked, vec![], false, "stopping"),
+        (
+            Status::Created,
+            Health::Unchecked,
+            vec![],
+            false,
+            "operator_stop: cause not known",
+        ),
+    ] {
+        let mut tracker = container(status);
+        tracker.facts.health = health.clone();
+        hear(&mut tracker, &events);
+        let world = World { probed, ..world(101) };
+        assert_eq!(judge(&mut tracker, world), verdict, "{status:?} {health:?} {events:?}");
+    }
+}
+
+#[test]
+fn a_health_check_that_says_something_else_each_time_is_no_news() {
+    let mut tracker = container(Status::Running);
+    tracker.facts.health = Health::Unhealthy("first".into());
+    assert_eq!(judge(&mut tracker, world(100)), "unhealthy(\"first\")");
+    tracker.facts.health = Health::Unhealthy("second".into());
+    assert_eq!(judge(&mut tracker, world(110)), "unhealthy(\"first\")");
+    tracker.facts.health = Health::Healthy;
+    assert_eq!(judge(&mut tracker, world(120)), "running");
+    tracker.facts.health = Health::Unhealthy("third".into());
+    assert_eq!(judge(&mut tracker, world(130)), "unhealthy(\"third\")");
+}
+
+#[test]
+fn what_the_agent_does_itself_is_nobodys_stop() {
+    let mut tracker = container(Status::Running);
+    tracker.acting = true;
+    hear(&mut tracker, &[(99, "kill 15"), (100, "die 137"), (100, "stop")]);
+    tracker.acting = false;
+    // The start that should have followed failed.
+    let failed = exited(137, RestartPolicy::No).facts;
+    tracker.read(failed);
+    assert_eq!(judge(&mut tracker, world(200)), "crash: exited with code 137");
+}
+
+#[test]
+fn each_end_is_judged_anew() {
+    let mut tracker = exited(0, RestartPolicy::No);
+    hear(&mut tracker, &[(99, "kill 15"), (100, "die 0"), (100, "stop")]);
+    assert_eq!(judge(&mut tracker, world(101)), "operator_stop: exited with code 0");
+    let mut next = exited(3, RestartPolicy::No).facts;
+    next.started = Some(at(150));
+    next.started_text = at(150).to_string();
+    next.finished = Some(at(160));
+    tracker.read(next);
+    hear(&mut tracker, &[(160, "die 3")]);
+    assert_eq!(judge(&mut tracker, world(161)), "crash: exited with code 3");
+}

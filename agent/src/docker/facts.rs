@@ -1,0 +1,289 @@
+//! What the Engine says of a container, reduced to what matters.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::models::{
+    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, Health as ReportedHealth, HealthStatusEnum,
+    HostConfig, RestartPolicyNameEnum,
+};
+use jiff::Timestamp;
+use sentinel_engine::Instance;
+
+/// What Docker takes for the time to stop when the container says nothing (`docker stop` of the Engine's API).
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much of a health check's output is kept: a line for people, not a log.
+const OUTPUT_MAX: usize = 300;
+
+/// Characters of an id that stand for it, as Docker itself shortens it.
+const SHORT: usize = 12;
+
+/// A container, as the Engine described it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) id: String,
+    /// Its name now, without the slash under which the API has it.
+    pub(super) name: String,
+    pub(super) status: Status,
+    pub(super) exit_code: i32,
+    pub(super) oom_killed: bool,
+    /// Why it could not be started, in Docker's words.
+    pub(super) error: String,
+    /// When its last run began; `None` when it never ran. As text too: that is what tells runs apart.
+    pub(super) started: Option<Timestamp>,
+    pub(super) started_text: String,
+    /// When its last run ended.
+    pub(super) finished: Option<Timestamp>,
+    pub(super) health: Health,
+    pub(super) policy: RestartPolicy,
+    /// Restarts by that policy since the last start by hand.
+    pub(super) restarts: i64,
+    pub(super) stop_timeout: Duration,
+    /// The number of the signal that `docker stop` sends, when it is not SIGTERM.
+    pub(super) stop_signal: Option<i32>,
+    /// `--rm`: Docker removes it when it ends.
+    pub(super) auto_remove: bool,
+}
+
+/// `State.Status`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Status {
+    Created,
+    Running,
+    Paused,
+    Restarting,
+    Removing,
+    Exited,
+    /// Docker could not remove it, and has given it up.
+    Dead,
+    /// A word of a later version.
+    #[default]
+    Other,
+}
+
+/// `State.Health`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Health {
+    /// It has no check.
+    #[default]
+    Unchecked,
+    /// The check has not passed since it started, and has not failed often enough.
+    Starting,
+    Healthy,
+    /// The check failed as often as it may; what it said last.
+    Unhealthy(String),
+}
+
+/// `HostConfig.RestartPolicy`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum RestartPolicy {
+    #[default]
+    No,
+    Always,
+    UnlessStopped,
+    /// With the number of retries; 0 is without end.
+    OnFailure(i64),
+}
+
+impl Facts {
+    /// Takes over what the Engine answered. Whatever is missing or out of range counts as not there.
+    pub(super) fn of(answer: ContainerInspectResponse) -> Self {
+        let state = answer.state.unwrap_or_default();
+        let host = answer.host_config.unwrap_or_default();
+        let config = answer.config.unwrap_or_default();
+        let started_text = state.started_at.clone().unwrap_or_default();
+        Self {
+            id: answer.id.unwrap_or_default(),
+            name: answer.name.unwrap_or_default().trim_start_matches('/').to_owned(),
+            status: status(&state),
+            exit_code: state.exit_code.and_then(|code| i32::try_from(code).ok()).unwrap_or(-1),
+            oom_killed: state.oom_killed.unwrap_or_default(),
+            error: clip(state.error.as_deref().unwrap_or_default()),
+            started: moment(&started_text),
+            started_text,
+            finished: moment(state.finished_at.as_deref().unwrap_or_default()),
+            health: state.health.map(health).unwrap_or_default(),
+            policy: policy(&host),
+            restarts: answer.restart_count.unwrap_or_default(),
+            stop_timeout: config
+                .stop_timeout
+                .and_then(|seconds| u64::try_from(seconds).ok())
+                .map_or(STOP_TIMEOUT, Duration::from_secs),
+            stop_signal: config.stop_signal.as_deref().and_then(signal_number),
+            auto_remove: host.auto_remove.unwrap_or_default(),
+        }
+    }
+
+    /// Which run this is: the container's id and when it was started. `None` when it never ran.
+    pub(super) fn instance(&self) -> Option<Instance> {
+        self.started
+            .map(|_| Instance::from(format!("{}@{}", short(&self.id), self.started_text)))
+    }
+
+    /// Whether its last run has not ended, whatever is being done to it.
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.status, Status::Running | Status::Paused)
+    }
+}
+
+/// The id as people know it.
+pub(super) fn short(id: &str) -> &str {
+    id.get(..SHORT).unwrap_or(id)
+}
+
+fn status(state: &ContainerState) -> Status {
+    use ContainerStateStatusEnum as Word;
+    match state.status {
+        // Both at once is how the Engine says paused in older versions.
+        _ if state.paused == Some(true) => Status::Paused,
+        Some(Word::CREATED) => Status::Created,
+        Some(Word::RUNNING) => Status::Running,
+        Some(Word::PAUSED) => Status::Paused,
+        Some(Word::RESTARTING) => Status::Restarting,
+        Some(Word::REMOVING) => Status::Removing,
+        Some(Word::EXITED) => Status::Exited,
+        Some(Word::DEAD) => Status::Dead,
+        Some(_) | None => Status::Other,
+    }
+}
+
+fn health(reported: ReportedHealth) -> Health {
+    match reported.status {
+        Some(HealthStatusEnum::STARTING) => Health::Starting,
+        Some(HealthStatusEnum::HEALTHY) => Health::Healthy,
+        Some(HealthStatusEnum::UNHEALTHY) => {
+            let last = reported.log.unwrap_or_default().pop();
+            Health::Unhealthy(clip(last.and_then(|check| check.output).as_deref().unwrap_or_default()))
+        }
+        Some(HealthStatusEnum::NONE | HealthStatusEnum::EMPTY) | None => Health::Unchecked,
+    }
+}
+
+fn policy(host: &HostConfig) -> RestartPolicy {
+    let Some(policy) = &host.restart_policy else {
+        return RestartPolicy::No;
+    };
+    match policy.name {
+        Some(RestartPolicyNameEnum::ALWAYS) => RestartPolicy::Always,
+        Some(RestartPolicyNameEnum::UNLESS_STOPPED) => RestartPolicy::UnlessStopped,
+        Some(RestartPolicyNameEnum::ON_FAILURE) => {
+            RestartPolicy::OnFailure(policy.maximum_retry_count.unwrap_or_default())
+        }
+        Some(RestartPolicyNameEnum::NO | RestartPolicyNameEnum::EMPTY) | None => RestartPolicy::No,
+    }
+}
+
+/// A moment as the Engine writes it. Before it ever happened that is the year 1.
+fn moment(text: &str) -> Option<Timestamp> {
+    text.parse::<Timestamp>()
+        .ok()
+        .filter(|moment| *moment > Timestamp::UNIX_EPOCH)
+}
+
+/// A signal as it stands in events (`9`) or in a container's configuration (`SIGTERM`, `RTMIN+3`).
+pub(super) fn signal_number(text: &str) -> Option<i32> {
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    let name = text.strip_prefix("SIG").unwrap_or(text);
+    let known: HashMap<&str, i32> = HashMap::from([
+        ("HUP", 1),
+        ("INT", 2),
+        ("QUIT", 3),
+        ("KILL", 9),
+        ("USR1", 10),
+        ("USR2", 12),
+        ("TERM", 15),
+        ("WINCH", 28),
+        ("PWR", 30),
+        ("RTMIN", 34),
+        ("RTMAX", 64),
+    ]);
+    if let Some(number) = known.get(name) {
+        return Some(*number);
+    }
+    let offset = |base: i32, rest: &str| rest.parse::<i32>().ok().map(|offset| base + offset);
+    match (name.strip_prefix("RTMIN+"), name.strip_prefix("RTMAX-")) {
+        (Some(rest), _) => offset(34, rest),
+        (_, Some(rest)) => rest.parse::<i32>().ok().map(|offset| 64 - offset),
+        _ => None,
+    }
+}
+
+/// One printable line, not too long.
+pub(super) fn clip(text: &str) -> String {
+    let line: Vec<&str> = text
+        .split(|character: char| character.is_control() || character.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let line = line.join(" ");
+    if line.chars().count() <= OUTPUT_MAX {
+        return line;
+    }
+    let mut clipped: String = line.chars().take(OUTPUT_MAX - 1).collect();
+    clipped.push('…');
+    clipped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Docker 20.10 answers, less what nobody reads.
+    const ANSWER: &str = r#"{
+        "Id": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "RestartCount": 2,
+        "State": {
+            "Status": "running", "Running": true, "Paused": false, "Restarting": false, "OOMKilled": false,
+            "ExitCode": 0, "Error": "", "StartedAt": "2026-11-22T16:00:00.123456789Z",
+            "FinishedAt": "0001-01-01T00:00:00Z",
+            "Health": { "Status": "unhealthy", "FailingStreak": 3, "Log": [
+                { "Start": "2026-11-22T16:00:10Z", "End": "2026-11-22T16:00:10Z", "ExitCode": 1, "Output": "first" },
+                { "Start": "2026-11-22T16:00:20Z", "End": "2026-11-22T16:00:20Z", "ExitCode": 1, "Output": "no\n\tanswer\u0007 " }
+            ] }
+        },
+        "HostConfig": { "RestartPolicy": { "Name": "on-failure", "MaximumRetryCount": 5 }, "AutoRemove": false },
+        "Config": { "StopSignal": "SIGQUIT", "StopTimeout": 3 }
+    }"#;
+
+    #[test]
+    fn an_answer_of_the_engine_is_understood() {
+        let facts = Facts::of(serde_json::from_str(ANSWER).unwrap());
+        assert_eq!(facts.status, Status::Running);
+        assert_eq!(facts.health, Health::Unhealthy("no answer".into()));
+        assert_eq!(facts.policy, RestartPolicy::OnFailure(5));
+        assert_eq!((facts.restarts, facts.stop_signal), (2, Some(3)));
+        assert_eq!(facts.stop_timeout, Duration::from_secs(3));
+        assert_eq!(facts.finished, None);
+        let instance = facts.instance().unwrap();
+        assert_eq!(instance.as_str(), "0123456789ab@2026-11-22T16:00:00.123456789Z");
+    }
+
+    #[test]
+    fn an_empty_answer_is_no_reason_to_fail() {
+        let facts = Facts::of(ContainerInspectResponse::default());
+        assert_eq!(facts.status, Status::Other);
+        assert_eq!(facts.instance(), None);
+    }
+
+    #[test]
+    fn signals_have_numbers() {
+        for (text, number) in [
+            ("9", Some(9)),
+            ("SIGTERM", Some(15)),
+            ("QUIT", Some(3)),
+            ("SIGRTMIN+3", Some(37)),
+            ("RTMAX-1", Some(63)),
+            ("nonsense", None),
+        ] {
+            assert_eq!(signal_number(text), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn output_is_one_line() {
+        assert_eq!(clip("a\n\n b\u{1b}[31m"), "a b [31m");
+        assert_eq!(clip(&"x".repeat(1000)).chars().count(), OUTPUT_MAX);
+    }
+}

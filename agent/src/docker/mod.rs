@@ -1,0 +1,50 @@
+//! Docker containers through the Engine's API: watched, classified, restarted.
+//!
+//! [`Watcher::run`] follows the events of one Engine. An event only says that a container has to be looked at, and what
+//! was done to it; its state is always read. [`Docker`] is the handle by which everybody else asks for a restart, or
+//! changes the set of containers.
+//!
+//! Pure, without an Engine, and tested by tables:
+//!
+//! * [`facts`]: what the Engine says of a container
+//! * [`identity`]: which containers a service means, whatever their ids
+//! * [`tracker`]: what has to be remembered of a container between events, to tell a stop from a crash
+//! * [`classify`]: what it all means; [`cause`] is a part of that question
+//! * [`labels`]: what the labels of a container say of it as a service
+//! * [`service`]: which of several containers speaks for a service
+//!
+//! With an Engine:
+//!
+//! * [`watcher`]: connecting, again and again
+//! * [`session`]: the life of one connection; [`client`] are the calls
+//! * [`containers`]: what outlives it; [`outbox`] is how it is told
+//! * [`requests`], [`restart`]: the handle and the verbs
+//! * [`inventory`]: what runs, asked for once, without watching
+//! * [`daemon`]: whether the daemon is to be spoken to, which systemd knows
+//! * [`scopes`]: what systemd shows when the Engine cannot be asked
+//! * [`own`]: the container in which the agent runs, which it leaves alone
+
+mod cause;
+mod classify;
+mod client;
+mod containers;
+mod daemon;
+mod facts;
+mod identity;
+mod inventory;
+mod labels;
+mod outbox;
+mod own;
+mod requests;
+mod restart;
+mod scopes;
+mod service;
+mod session;
+mod tracker;
+mod watcher;
+
+pub use inventory::{PublishedPort, RunningContainer, running_containers};
+pub(crate) use labels::at_host;
+pub use labels::{Labelled, read as read_labels};
+pub use requests::Docker;
+pub use watcher::{Watched, Watcher};

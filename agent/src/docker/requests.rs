@@ -1,0 +1,88 @@
+//! The handle to a running watcher, and what it asks of it.
+
+use std::time::Duration;
+
+use sentinel_engine::{ActionResult, Instance, Verb};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::watcher::{Wanted, Watched};
+use crate::config::{ContainerTarget, DockerAddress};
+
+/// Requests that wait for the watcher. The engine has few actions in flight; more than this is a fault, and waits.
+pub(super) const REQUESTS_MAX: usize = 32;
+
+/// How long a request may take beyond the call itself: to be taken up, to look, and to look again.
+const AROUND_A_CALL: Duration = Duration::from_secs(20);
+
+/// Asks a [`super::Watcher`] for something. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Docker {
+    requests: mpsc::Sender<Request>,
+    wanted: watch::Sender<Wanted>,
+}
+
+/// A container to be started or restarted.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) target: ContainerTarget,
+    pub(super) verb: Verb,
+    pub(super) expected: Option<Instance>,
+    pub(super) deadline: Duration,
+    pub(super) reply: oneshot::Sender<ActionResult>,
+}
+
+impl Request {
+    /// Answers. Whoever asked may have stopped waiting.
+    pub(super) fn answer(self, result: ActionResult) {
+        drop(self.reply.send(result));
+    }
+
+    /// Answers that nothing was done.
+    pub(super) fn refuse(self) {
+        self.answer(ActionResult::Outdated("the Docker daemon cannot be reached".to_owned()));
+    }
+}
+
+impl Docker {
+    pub(super) fn new(requests: mpsc::Sender<Request>, wanted: watch::Sender<Wanted>) -> Self {
+        Self { requests, wanted }
+    }
+
+    /// Watches these containers at this Engine from now on, and no others. Those that stay are not disturbed, unless the
+    /// Engine is another one.
+    pub fn watch(&self, address: DockerAddress, containers: Vec<Watched>) {
+        self.wanted.send_replace(Wanted { address, containers });
+    }
+
+    /// Carries out `verb` on the container of `target` that was at the run `expected`, if it still is, and waits until
+    /// Docker is done with it.
+    ///
+    /// Never fails otherwise than by the result. After `deadline` the outcome is unknown, and what was asked for goes on.
+    pub async fn restart(
+        &self,
+        target: &ContainerTarget,
+        verb: Verb,
+        expected: Option<&Instance>,
+        deadline: Duration,
+    ) -> ActionResult {
+        let (reply, answer) = oneshot::channel();
+        let request = Request {
+            target: target.clone(),
+            verb,
+            expected: expected.cloned(),
+            deadline,
+            reply,
+        };
+        if self.requests.send(request).await.is_err() {
+            return ActionResult::Outdated("Docker is not watched any more".to_owned());
+        }
+        match tokio::time::timeout(deadline + AROUND_A_CALL, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_dropped)) => ActionResult::Unknown("sight of the Docker daemon was lost meanwhile".to_owned()),
+            Err(_elapsed) => ActionResult::Unknown(format!(
+                "Docker was not done with `{target}` within {} s",
+                deadline.as_secs()
+            )),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The verbs: start a container that is down, restart one that runs but is not well.
+//!
+//! The Engine has no guard of its own: its `restart` starts what an operator stopped, and lets a paused container run. So
+//! the container is looked at right before, and everything the Engine has told by then counts. What somebody does in the
+//! few milliseconds between that look and the call cannot be seen; nothing in the API could.
+
+use std::time::Duration;
+
+use sentinel_engine::{ActionResult, Activity, Instance, Verb};
+
+use super::client::{CallError, Client};
+use super::facts::{Facts, Health, Status};
+
+/// A start makes a file system, a network and a process; on a busy host that takes seconds.
+const START_WITHIN: Duration = Duration::from_secs(60);
+
+/// What is to be done, and about what it was decided.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Decision<'a> {
+    pub(super) verb: Verb,
+    pub(super) expected: Option<&'a Instance>,
+    /// It was decided because Docker called it unhealthy.
+    pub(super) unhealthy: bool,
+    /// Somebody has asked for its end, and that is under way.
+    pub(super) stopping: bool,
+    /// It is the container that the agent runs in.
+    pub(super) own: bool,
+}
+
+/// Whether the container is still what the decision was about.
+pub(super) fn check(decision: Decision<'_>, now: &Facts) -> Result<(), ActionResult> {
+    let conflict = |activity: Activity| Err(ActionResult::Conflict(activity.as_str().to_owned()));
+    let outdated = |what: &str| Err(ActionResult::Outdated(what.to_owned()));
+    if decision.own {
+        return Err(ActionResult::Refused(
+            "the agent itself runs in this container".to_owned(),
+        ));
+    }
+    if decision.stopping {
+        return conflict(Activity::Stopping);
+    }
+    match (now.status, decision.verb) {
+        (Status::Paused, _) => return conflict(Activity::Frozen),
+        (Status::Restarting, _) => return conflict(Activity::AutoRestart),
+        (Status::Removing, _) => return conflict(Activity::Stopping),
+        (Status::Dead, _) => return Err(ActionResult::Refused("Docker failed to remove it".to_owned())),
+        (Status::Running, Verb::Start) => return outdated("it runs already"),
+        (Status::Exited | Status::Created, Verb::Restart) => return outdated("it does not run any more"),
+        (Status::Other, _) => return outdated("its state has no name that is known here"),
+        (Status::Running, Verb::Restart) | (Status::Exited | Status::Created, Verb::Start) => {}
+    }
+    if now.instance().as_ref() != decision.expected {
+        return outdated("it has been started again since");
+    }
+    if decision.unhealthy && now.health == Health::Healthy {
+        return outdated("its health check passes again");
+    }
+    Ok(())
+}
+
+/// Asks the Engine, and waits until it is done.
+pub(super) async fn carry_out(client: &Client, verb: Verb, before: &Facts, limit: Duration) -> ActionResult {
+    let answer = match verb {
+        Verb::Start => client.start(before, START_WITHIN.min(limit)).await,
+        // It stops first, for as long as the container may take.
+        Verb::Restart => {
+            let deadline = START_WITHIN.saturating_add(before.stop_timeout).min(limit);
+            client.restart(before, deadline).await
+        }
+    };
+    match answer {
+        Ok(()) => ActionResult::Done,
+        Err(error) => class_of(&error),
+    }
+}
+
+/// The class of an error of a call that may have changed something.
+pub(super) fn class_of(error: &CallError) -> ActionResult {
+    let words = error.to_string();
+    match error {
+        CallError::NotConnected(_) | CallError::Status(404, _) => ActionResult::Outdated(words),
+        // The second: a proxy whose Engine is gone.
+        CallError::Lost(_) | CallError::Status(502..=504, _) => ActionResult::Unknown(words),
+        // Paused, or being removed.
+        CallError::Status(409, _) => ActionResult::Conflict(words),
+        // A proxy that lets nobody do that.
+        CallError::Status(401 | 403 | 405, _) => ActionResult::Refused(words),
+        CallError::Status(..) => ActionResult::Failed(words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(status: Status, started: &str) -> Facts {
+        Facts {
+            id: "0123456789abcdef".into(),
+            status,
+            started: started.parse().ok(),
+            started_text: started.into(),
+            ..Facts::default()
+        }
+    }
+
+    const FIRST: &str = "2026-11-22T16:00:00Z";
+    const SECOND: &str = "2026-11-22T17:00:00Z";
+
+    #[test]
+    fn a_container_that_changed_is_left_alone() {
+        use Status::{Created, Dead, Exited, Paused, Removing, Restarting, Running};
+        let expected = at(Running, FIRST).instance();
+        for (verb, status, started, result) in [
+            (Verb::Start, Exited, FIRST, "ok"),
+            (Verb::Start, Exited, SECOND, "outdated"),
+            (Verb::Start, Running, FIRST, "outdated"),
+            (Verb::Start, Restarting, FIRST, "conflict"),
+            (Verb::Start, Removing, FIRST, "conflict"),
+            (Verb::Start, Dead, FIRST, "refused"),
+            (Verb::Restart, Running, FIRST, "ok"),
+            (Verb::Restart, Running, SECOND, "outdated"),
+            (Verb::Restart, Exited, FIRST, "outdated"),
+            (Verb::Restart, Created, FIRST, "outdated"),
+            (Verb::Restart, Paused, FIRST, "conflict"),
+        ] {
+            let decision = Decision {
+                verb,
+                expected: expected.as_ref(),
+                unhealthy: false,
+                stopping: false,
+                own: false,
+            };
+            let class = |decision| match check(decision, &at(status, started)) {
+                Ok(()) => "ok",
+                Err(ActionResult::Outdated(_)) => "outdated",
+                Err(ActionResult::Conflict(_)) => "conflict",
+                Err(ActionResult::Refused(_)) => "refused",
+                Err(other) => panic!("{other:?}"),
+            };
+            assert_eq!(class(decision), result, "{verb:?} {status:?} {started}");
+            let stopping = Decision {
+                stopping: true,
+                ..decision
+            };
+            assert_eq!(class(stopping), "conflict");
+            let own = Decision { own: true, ..decision };
+            assert_eq!(class(own), "refused");
+        }
+    }
+
+    #[test]
+    fn what_was_unhealthy_and_is_well_again_is_left_alone() {
+        let mut now = at(Status::Running, FIRST);
+        let expected = now.instance();
+        let decision = Decision {
+            verb: Verb::Restart,
+            expected: expected.as_ref(),
+            unhealthy: true,
+            stopping: false,
+            own: false,
+        };
+        now.health = Health::Unhealthy(String::new());
+        assert_eq!(check(decision, &now), Ok(()));
+        now.health = Health::Healthy;
+        assert!(matches!(check(decision, &now), Err(ActionResult::Outdated(_))));
+    }
+
+    #[test]
+    fn errors_have_a_class() {
+        let status = |status| CallError::Status(status, "why".into());
+        for (error, kind) in [
+            (status(404), "outdated"),
+            (status(409), "conflict"),
+            (status(403), "refused"),
+            (status(400), "failed"),
+            (status(500), "failed"),
+            (status(502), "unknown"),
+            (CallError::Lost("why".into()), "unknown"),
+            (CallError::NotConnected("why".into()), "outdated"),
+        ] {
+            assert_eq!(class_of(&error).kind(), kind, "{error}");
+        }
+    }
+}

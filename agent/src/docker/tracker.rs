@@ -1,0 +1,176 @@
+//! What has to be remembered of a container between events, to tell a stop from a crash.
+//!
+//! The state does not tell them apart: `docker kill` and a crash both end as `exited (137)`. Events do. What the Engine
+//! does to a container and how the container ended come in order, each with the Engine's own time, so what belongs to a
+//! run is what happened after that run began. Events that come late, twice or not at all change nothing else.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sentinel_engine::{Cause, Instance, Intent, Supervisor};
+
+use super::facts::{Facts, signal_number};
+
+/// How much longer than its own timeout a stop may take until it is taken for something that never came to pass.
+pub(super) const STOP_SLACK: Duration = Duration::from_secs(5);
+
+/// Signals that ask a process to end. Others, such as HUP, ask it for something else, whatever it makes of them.
+const ENDING: [i32; 4] = [2, 3, 9, 15];
+
+/// Something that happened to a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Happened {
+    /// Somebody had a signal sent through the Engine.
+    Kill { signal: Option<i32> },
+    /// It runs.
+    Start,
+    /// The main process ended.
+    Die { code: i32 },
+    /// A stop was carried out.
+    Stop,
+    /// The kernel killed a process in it for want of memory.
+    OutOfMemory,
+    /// It is gone.
+    Destroy,
+    /// Anything else: it has to be looked at.
+    Other,
+}
+
+impl Happened {
+    /// An event by its action and attributes. Actions carry data after a colon.
+    pub(super) fn of(action: &str, attribute: impl Fn(&str) -> Option<String>) -> Self {
+        match action {
+            "kill" => Self::Kill {
+                signal: attribute("signal").as_deref().and_then(signal_number),
+            },
+            "die" => Self::Die {
+                code: attribute("exitCode").and_then(|code| code.parse().ok()).unwrap_or(-1),
+            },
+            "start" => Self::Start,
+            "stop" => Self::Stop,
+            "oom" => Self::OutOfMemory,
+            "destroy" => Self::Destroy,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A signal that was sent through the Engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kill {
+    pub(super) signal: Option<i32>,
+    pub(super) at: Timestamp,
+    /// The agent itself had it sent.
+    pub(super) own: bool,
+}
+
+/// Why a container is down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Conclusion {
+    /// The run and the end that this is about.
+    pub(super) of: (Option<Instance>, Option<Timestamp>),
+    pub(super) intent: Intent,
+    pub(super) cause: Cause,
+    pub(super) supervisor: Supervisor,
+}
+
+/// One container, as far as it was watched.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tracker {
+    pub(super) facts: Facts,
+    /// The last signal that asks the main process to end.
+    pub(super) kill: Option<Kill>,
+    /// When the main process ended last, and its exit code.
+    pub(super) die: Option<(Timestamp, i32)>,
+    /// When a stop was last carried out, and whether it was the agent's.
+    pub(super) stop: Option<(Timestamp, bool)>,
+    pub(super) out_of_memory: Option<Timestamp>,
+    /// The run that was last seen running during this watch.
+    pub(super) seen_running: Option<Instance>,
+    pub(super) concluded: Option<Conclusion>,
+    /// What the health check said when this run was first found unhealthy. It says something new each time, and that is
+    /// no news.
+    pub(super) unhealthy: Option<(Option<Instance>, String)>,
+    /// The agent is restarting it: what the Engine does to it now is the agent's doing.
+    pub(super) acting: bool,
+}
+
+impl Tracker {
+    /// Takes note of an event.
+    pub(super) fn happened(&mut self, happened: &Happened, at: Timestamp) {
+        match happened {
+            Happened::Kill { signal } if self.asks_to_end(*signal) => {
+                self.kill = Some(Kill {
+                    signal: *signal,
+                    at,
+                    own: self.acting,
+                });
+            }
+            Happened::Die { code } => self.die = Some((at, *code)),
+            Happened::Stop => self.stop = Some((at, self.acting)),
+            Happened::OutOfMemory => self.out_of_memory = Some(at),
+            // What the agent asked for is done; what comes now is somebody else's.
+            Happened::Start => self.acting = false,
+            Happened::Kill { .. } | Happened::Destroy | Happened::Other => {}
+        }
+    }
+
+    /// Takes over what the Engine answered when asked.
+    pub(super) fn read(&mut self, facts: Facts) {
+        self.facts = facts;
+        if self.facts.is_up() {
+            self.seen_running = self.facts.instance();
+        }
+        if self
+            .concluded
+            .as_ref()
+            .is_some_and(|concluded| concluded.of != self.end())
+        {
+            self.concluded = None;
+        }
+    }
+
+    /// What tells one end of a run from another.
+    pub(super) fn end(&self) -> (Option<Instance>, Option<Timestamp>) {
+        (self.facts.instance(), self.facts.finished)
+    }
+
+    /// Whether `at` lies within the last run, or after its end.
+    pub(super) fn is_of_this_run(&self, at: Timestamp) -> bool {
+        self.facts.started.is_none_or(|started| at >= started)
+    }
+
+    /// Until when a stop is under way that somebody else asked for, by the wall clock.
+    pub(super) fn stopping_until(&self) -> Option<Timestamp> {
+        let kill = self.kill.filter(|kill| !kill.own && self.is_of_this_run(kill.at))?;
+        if self.die.is_some_and(|(at, _)| at >= kill.at) {
+            return None;
+        }
+        kill.at.checked_add(self.patience()).ok()
+    }
+
+    /// Whether the run was ended by somebody who asked the Engine for it, and who was not the agent; and when.
+    pub(super) fn stopped_at(&self) -> Option<Timestamp> {
+        if let Some((at, false)) = self.stop.filter(|(at, _)| self.is_of_this_run(*at)) {
+            return Some(at);
+        }
+        let kill = self.kill.filter(|kill| !kill.own && self.is_of_this_run(kill.at))?;
+        let died = self.died_at().or(self.facts.finished)?;
+        let late = kill.at.checked_add(self.patience()).ok()?;
+        (kill.at <= died && died <= late).then_some(kill.at)
+    }
+
+    /// When this run was heard to end.
+    pub(super) fn died_at(&self) -> Option<Timestamp> {
+        self.die.map(|(at, _)| at).filter(|at| self.is_of_this_run(*at))
+    }
+
+    fn patience(&self) -> Duration {
+        self.facts.stop_timeout + STOP_SLACK
+    }
+
+    fn asks_to_end(&self, signal: Option<i32>) -> bool {
+        // A signal that has no number here is left alone rather than fought.
+        signal.is_none_or(|signal| ENDING.contains(&signal)) || signal == self.facts.stop_signal
+    }
+}

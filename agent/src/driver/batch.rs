@@ -1,0 +1,85 @@
+//! What was decided and is not on disk yet, and the batch it becomes.
+
+use std::collections::BTreeMap;
+
+use sentinel_engine::alerting::Outgoing;
+use sentinel_engine::{HostMemory, Memory, Report, ServiceName, Time};
+
+use super::Driver;
+use crate::receivers::{Message, Story};
+use crate::store::{AlertChanges, Batch, OutgoingMessage};
+
+/// What was decided and is not on disk.
+#[derive(Default)]
+pub struct Unrecorded {
+    pub(super) saves: BTreeMap<ServiceName, Memory>,
+    pub(super) host: Option<HostMemory>,
+    pub(super) reports: Vec<Report>,
+    pub(super) messages: Vec<(Outgoing, Story)>,
+    pub(super) alerts: AlertChanges,
+    /// Those who wait for it to be on disk.
+    pub(super) waiting: Vec<Box<dyn FnOnce(bool) + Send>>,
+    /// Whether the last commit failed.
+    pub(super) failing: bool,
+    /// When to try again.
+    pub(super) retry_at: Option<Time>,
+}
+
+impl Unrecorded {
+    pub(super) fn is_empty(&self) -> bool {
+        self.saves.is_empty()
+            && self.host.is_none()
+            && self.reports.is_empty()
+            && self.messages.is_empty()
+            && self.alerts.is_empty()
+    }
+
+    /// Tells those who waited whether it is on disk.
+    pub(super) fn answer(&mut self, recorded: bool) {
+        for waiting in self.waiting.drain(..) {
+            waiting(recorded);
+        }
+    }
+}
+
+impl Driver {
+    /// Everything that is not on disk, as the store takes it.
+    pub(super) fn batch(&self) -> Batch {
+        let wall = |at| self.clock.wall(at);
+        Batch {
+            anchor: self.clock.anchor(),
+            host: self.unrecorded.host.clone(),
+            saves: self
+                .unrecorded
+                .saves
+                .iter()
+                .map(|(name, memory)| (name.clone(), memory.clone()))
+                .collect(),
+            reports: self
+                .unrecorded
+                .reports
+                .iter()
+                .map(|report| (report.clone(), wall(report.at)))
+                .collect(),
+            messages: self
+                .unrecorded
+                .messages
+                .iter()
+                .flat_map(|(outgoing, story)| self.rows(outgoing, story))
+                .collect(),
+            alerts: self.unrecorded.alerts.clone(),
+        }
+    }
+
+    /// A row of the outbox for each receiver of a message.
+    fn rows(&self, outgoing: &Outgoing, story: &Story) -> Vec<OutgoingMessage> {
+        let notification = &outgoing.notification;
+        let labels = self.labels_of(&notification.service);
+        let message = Message::new(notification, story, &self.host, labels, |at| self.clock.wall(at));
+        let mut rows = message.outgoing(notification, outgoing.receivers.keys());
+        for row in &mut rows {
+            row.not_before = outgoing.not_before;
+        }
+        rows
+    }
+}

@@ -1,0 +1,252 @@
+//! A receiver that is told of states: Prometheus Alertmanager, by its API v2.
+//!
+//! * `alert`: a message as an alert; `level`: what fires, from what was told and what waits
+//! * `replica`: one replica and how it is spoken to; `resend`: the loop that tells one again and again
+//!
+//! A message that comes from the outbox changes what the store knows to fire, and then waits for a replica to have heard
+//! of it. Each replica is told by a loop of its own, at once when something changed and every `resend` besides, so one
+//! that is dead delays no other, and neither a restart of theirs nor one of ours loses anything. What is not told any
+//! more ends by itself, after four times `resend`.
+
+mod alert;
+mod level;
+mod replica;
+mod resend;
+
+use std::fmt;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::future::join_all;
+use jiff::tz::TimeZone;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Client, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use self::alert::Alert;
+use self::level::Level;
+use self::replica::{CONNECT_TIMEOUT, Replica, TIMEOUT};
+use super::error::{DeliveryError, DeliveryErrorKind};
+use super::redact::Redactor;
+use super::{Delivered, Letter};
+use crate::config::{AlertmanagerSettings, HttpLogin};
+use crate::store::{Store, StoreError};
+
+/// That an alert ended is told for this long, as Prometheus does: a replica may be away just then.
+const LINGERING: Duration = Duration::from_secs(15 * 60);
+
+/// How many times `resend` an alert lasts of which nothing more is heard.
+const LASTING: u32 = 4;
+
+/// A message waits this long for a replica to have heard of it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An Alertmanager. Its `Debug` shows where it is, and nothing that is secret.
+pub struct Alertmanager {
+    /// The receiver's name, under which the store keeps what fires.
+    name: String,
+    replicas: Vec<Replica>,
+    resend: Duration,
+    zone: TimeZone,
+    redactor: Redactor,
+    /// Where what fires is kept; there as soon as the loops run.
+    store: OnceLock<Store>,
+    /// Changes when a message changed what fires.
+    news: watch::Sender<u64>,
+    /// How far each replica is.
+    progress: watch::Sender<Vec<Progress>>,
+}
+
+/// How far a replica is.
+#[derive(Clone, Debug, Default)]
+struct Progress {
+    /// The last message that it was tried to tell of.
+    tried: i64,
+    /// The last message that it has heard of.
+    heard: i64,
+    /// Why it was not told, when the last try failed.
+    error: Option<DeliveryError>,
+}
+
+impl Alertmanager {
+    /// From its settings. The error says what is wrong, without any value.
+    pub(super) fn new(name: &str, settings: &AlertmanagerSettings, zone: &TimeZone) -> Result<Self, String> {
+        let client = client(settings)?;
+        let mut secrets: Vec<SecretString> = Vec::new();
+        for value in settings.headers.values() {
+            let value = value.expose_secret();
+            secrets.push(value.to_owned().into());
+            // `Bearer TOKEN`: the token alone is what matters.
+            let parts = value.split_whitespace().filter(|part| part.len() > 5);
+            secrets.extend(parts.map(|part| part.to_owned().into()));
+        }
+        match &settings.login {
+            Some(HttpLogin::Basic { user, password }) => {
+                let password = password.expose_secret();
+                secrets.push(password.to_owned().into());
+                secrets.push(STANDARD.encode(format!("{user}:{password}")).into());
+            }
+            Some(HttpLogin::Bearer(token)) => secrets.push(token.expose_secret().to_owned().into()),
+            None => {}
+        }
+        let replicas: Vec<Replica> = settings
+            .urls
+            .iter()
+            .map(|url| Replica::new(client.clone(), url))
+            .collect();
+        Ok(Self {
+            name: name.to_owned(),
+            resend: settings.resend,
+            zone: zone.clone(),
+            redactor: Redactor::of(&secrets),
+            store: OnceLock::new(),
+            news: watch::Sender::new(0),
+            progress: watch::Sender::new(vec![Progress::default(); replicas.len()]),
+            replicas,
+        })
+    }
+
+    /// Takes in one message, and waits until a replica has heard of it.
+    pub(super) async fn deliver(&self, letter: &Letter<'_>) -> Result<Delivered, DeliveryError> {
+        let message = &letter.message;
+        let is_state = message.is_incident() || !message.data.members.is_empty();
+        if is_state
+            && let Some(store) = self.store.get()
+            && self.record(store, letter).await.unwrap_or_default()
+        {
+            return self.hear(letter.delivery.row).await;
+        }
+        // No state of a service. Or the store is not to be had, and whoever sends this all the same wants it told.
+        self.tell_once(letter).await
+    }
+
+    /// Waits for a replica to hear of the message in `row` of the outbox.
+    async fn hear(&self, row: i64) -> Result<Delivered, DeliveryError> {
+        let mut progress = self.progress.subscribe();
+        self.news.send_modify(|news| *news += 1);
+        let settled = |progress: &Vec<Progress>| {
+            progress.iter().any(|replica| replica.heard >= row)
+                || progress
+                    .iter()
+                    .all(|replica| replica.tried >= row && replica.error.is_some())
+        };
+        // Whether it came to that is seen below; the sender lives as long as this.
+        let _ = timeout(PATIENCE, progress.wait_for(settled)).await;
+        let progress = self.progress.borrow();
+        if progress.iter().any(|replica| replica.heard >= row) {
+            return Ok(Delivered::default());
+        }
+        let error = progress.iter().find_map(|replica| replica.error.clone());
+        Err(error.unwrap_or_else(|| {
+            let text = format!("no replica answered within {} s", PATIENCE.as_secs());
+            DeliveryError::new(DeliveryErrorKind::Timeout, text)
+        }))
+    }
+
+    /// Records what fires by the message and by what waits with it, of which it may be made. Answers whether it is in the
+    /// outbox at all.
+    async fn record(&self, store: &Store, letter: &Letter<'_>) -> Result<bool, StoreError> {
+        let (firing, waiting) = store.firing(&self.name, letter.wall, LINGERING).await?;
+        let (level, changed) = Level::after(&firing, &waiting, &self.zone, letter.wall);
+        if !changed.is_empty() {
+            store.fire(&self.name, level.rows(&changed)).await?;
+        }
+        Ok(waiting.iter().any(|waiting| waiting.row == letter.delivery.row))
+    }
+
+    /// Tells every replica once; one is enough.
+    async fn tell_once(&self, letter: &Letter<'_>) -> Result<Delivered, DeliveryError> {
+        let message = &letter.message;
+        let (alert, ended) = if message.is_incident() {
+            let ended = message.data.resolution.map(|_| message.timestamp);
+            (Alert::down(message, &letter.text), ended)
+        } else {
+            (Alert::once(message, &letter.text), None)
+        };
+        let alerts = [alert.posted(letter.wall, self.lasting(), ended)];
+        let telling = self
+            .replicas
+            .iter()
+            .map(|replica| replica.post(&alerts, &self.redactor, letter.wall));
+        let mut result = Err(None);
+        for told in join_all(telling).await {
+            match (told, &result) {
+                (Ok(()), _) => result = Ok(()),
+                (Err(error), Err(None)) => result = Err(Some(error)),
+                _ => {}
+            }
+        }
+        match result {
+            Err(Some(error)) => Err(error),
+            // Settings name at least one replica.
+            Ok(()) | Err(None) => Ok(Delivered::default()),
+        }
+    }
+
+    /// Tells each replica what fires, again and again, until the store is closed.
+    pub(super) async fn resend(&self, store: &Store) {
+        let _ = self.store.set(store.clone());
+        join_all((0..self.replicas.len()).map(|replica| resend::run(self, replica, store))).await;
+    }
+
+    /// How long an alert lasts of which nothing more is heard.
+    fn lasting(&self) -> Duration {
+        self.resend.saturating_mul(LASTING)
+    }
+}
+
+/// The client that all replicas share.
+fn client(settings: &AlertmanagerSettings) -> Result<Client, String> {
+    let mut headers = HeaderMap::new();
+    let mut insert = |name: HeaderName, value: &str| {
+        let mut value = HeaderValue::try_from(value)
+            .map_err(|_| format!("the value of header `{name}` has characters that no header can hold"))?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+        Ok::<_, String>(())
+    };
+    for (name, value) in &settings.headers {
+        let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is not the name of a header"))?;
+        insert(name, value.expose_secret())?;
+    }
+    match &settings.login {
+        Some(HttpLogin::Basic { user, password }) => {
+            let login = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
+            insert(AUTHORIZATION, &format!("Basic {login}"))?;
+        }
+        Some(HttpLogin::Bearer(token)) => insert(AUTHORIZATION, &format!("Bearer {}", token.expose_secret()))?,
+        None => {}
+    }
+    let mut builder = Client::builder()
+        .user_agent(concat!("sentinel/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .default_headers(headers)
+        .timeout(TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT);
+    if settings.urls.iter().all(|url| url.scheme() == "http") {
+        // Without TLS no certificates are read: a host may have none, and they cost a megabyte.
+        builder = builder.tls_certs_only([]);
+    } else if let Some(file) = &settings.ca_file {
+        let pem = std::fs::read(file).map_err(|error| format!("`{}` cannot be read: {error}", file.display()))?;
+        let trusted = Certificate::from_pem_bundle(&pem)
+            .map_err(|_| format!("`{}` holds no usable certificates", file.display()))?;
+        builder = builder.tls_certs_only(trusted);
+    }
+    builder.build().map_err(|error| {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        format!("TLS cannot be set up on this host: {}", cause.unwrap_or_default())
+    })
+}
+
+impl fmt::Debug for Alertmanager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alertmanager")
+            .field("replicas", &self.replicas)
+            .field("resend", &self.resend)
+            .finish_non_exhaustive()
+    }
+}

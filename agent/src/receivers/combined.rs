@@ -1,0 +1,333 @@
+//! Messages that stand for others, and messages about receivers: what they say.
+
+use jiff::Timestamp;
+use sentinel_engine::{Severity, span};
+
+use super::message::{MEMBERS_MAX, Member, Message};
+use super::words::clip;
+use crate::store::{Combination, Combine, Notice, Part, Undelivered};
+
+/// So many services are named in a line; the others are counted.
+const NAMES: usize = 5;
+
+/// Room for an error in a line, in bytes.
+const ERROR_MAX: usize = 500;
+
+/// What is made of `combination` at `wall`, and how urgent that is.
+pub(super) fn compose(combination: &Combination, wall: Timestamp) -> Message {
+    let parts: Vec<Message> = combination.parts.iter().map(read).collect();
+    match combination.combine {
+        Combine::Group => Message::group(&combination.host, &parts, wall),
+        Combine::Digest => Message::digest(&combination.host, &parts, &combination.undelivered, wall),
+        Combine::Collapse => Message::over_untold(&parts, wall),
+    }
+}
+
+fn read(part: &Part) -> Message {
+    let mut message = Message::from_payload(&part.payload, &part.kind, part.created_wall);
+    // The outbox knows these even when the payload cannot be read.
+    message.data.incident = part.incident.0;
+    message.data.sequence = part.sequence;
+    message.data.severity = part.severity;
+    message
+}
+
+impl Message {
+    /// `alerts.group`: the beginnings of several incidents.
+    pub fn group(host: &str, parts: &[Self], wall: Timestamp) -> Self {
+        let severity = parts.iter().map(|part| part.data.severity).max().unwrap_or_default();
+        let down = names(parts.iter().map(|part| part.data.service.as_str()));
+        let summary = format!("{host}: {} services are down: {down}", parts.len());
+        let mut message = Self::about_alerts("group", host, wall, severity, &summary);
+        message.data.members = members(parts);
+        message.data.opened_at = parts.iter().map(|part| part.data.opened_at).min().unwrap_or(wall);
+        message
+    }
+
+    /// `alerts.digest`: `over` came and went while nobody could be told, and `undelivered` was never told.
+    pub fn digest(host: &str, over: &[Self], undelivered: &[Undelivered], wall: Timestamp) -> Self {
+        let untold: u64 = undelivered.iter().map(|count| count.messages).sum();
+        let firsts = undelivered.iter().map(|count| count.first);
+        let first = firsts.chain(over.iter().map(|part| part.data.opened_at)).min();
+        let lasts = undelivered.iter().map(|count| count.last);
+        let last = lasts.chain(over.iter().map(|part| part.timestamp)).max();
+        let mut said = Vec::new();
+        if untold > 0 {
+            said.push(format!("{} undeliverable", counted(untold, "alert")));
+        }
+        if !over.is_empty() {
+            let outages = counted(u64::try_from(over.len()).unwrap_or(u64::MAX), "outage");
+            said.push(format!("{outages} over before this could be told"));
+        }
+        let summary = format!(
+            "{host}: {}, from {} to {}",
+            said.join(", "),
+            moment(first.unwrap_or(wall)),
+            moment(last.unwrap_or(wall))
+        );
+        // What was never told may need somebody; what is over does not.
+        let severity = if untold > 0 { Severity::Warning } else { Severity::Info };
+        let mut message = Self::about_alerts("digest", host, wall, severity, &summary);
+        message.data.opened_at = first.unwrap_or(wall);
+        let counts = undelivered.iter().map(|count| {
+            let service = if count.service.is_empty() {
+                "(other)"
+            } else {
+                &count.service
+            };
+            let summary = format!(
+                "{} {} never delivered, from {} to {}",
+                count.messages,
+                count.kind,
+                moment(count.first),
+                moment(count.last)
+            );
+            Member::new(0, service, &count.kind, Severity::Warning, &summary)
+        });
+        message.data.members = counts.chain(members(over)).take(MEMBERS_MAX).collect();
+        message
+    }
+
+    /// `incident.healed`: the beginning and the end of an incident of which nobody heard, in one. The last of `parts` is
+    /// its end.
+    pub fn over_untold(parts: &[Self], wall: Timestamp) -> Self {
+        let Some((ending, earlier)) = parts.split_last() else {
+            return Self::about_alerts("digest", "", wall, Severity::Info, "");
+        };
+        let mut message = ending.clone();
+        "incident.healed".clone_into(&mut message.kind);
+        "healed".clone_into(&mut message.data.kind);
+        if earlier.iter().any(|part| part.data.kind == "gave_up") {
+            // Restarting did not help, and somebody had been called in vain.
+            message.data.severity = Severity::Warning;
+            let doing = "nothing; it is over, after restarting had not helped and a human could not be told";
+            doing.clone_into(&mut message.data.doing);
+        }
+        message
+    }
+
+    /// `alerts.stuck` or `alerts.works`, about `receiver`, which has failed since `since` with `error`.
+    pub fn about_receiver(notice: Notice, host: &str, receiver: &str, about: &Trouble<'_>, wall: Timestamp) -> Self {
+        let waiting = counted(about.waiting, "message");
+        let since = about.since.unwrap_or(wall);
+        let lasted = span(wall.duration_since(since).try_into().unwrap_or_default());
+        let error = clip(about.error, ERROR_MAX);
+        let (word, severity, summary) = match notice {
+            Notice::Stuck => (
+                "stuck",
+                Severity::Warning,
+                format!("{host}: nothing has reached the receiver {receiver} for {lasted}, {waiting} wait: {error}"),
+            ),
+            Notice::Refused => (
+                "stuck",
+                Severity::Warning,
+                format!("{host}: the receiver {receiver} refused a message for good, nobody there was told: {error}"),
+            ),
+            Notice::Works => (
+                "works",
+                Severity::Info,
+                format!("{host}: messages reach the receiver {receiver} again after {lasted}, {waiting} still wait"),
+            ),
+        };
+        let mut message = Self::about_alerts(word, host, wall, severity, &summary);
+        message.data.opened_at = since;
+        "see `sentinel alerts queue`".clone_into(&mut message.data.doing);
+        message
+    }
+
+    /// `alerts.store_failed` or `alerts.store_works`: whether what is decided can be recorded.
+    pub fn about_store(host: &str, failed: Option<&str>, wall: Timestamp) -> Self {
+        let Some(error) = failed else {
+            let summary = format!("{host}: the agent can record what it decides again, and acts again");
+            return Self::about_alerts("store_works", host, wall, Severity::Info, &summary);
+        };
+        let error = clip(error, ERROR_MAX);
+        let summary = format!("{host}: the agent cannot record what it decides, so it restarts nothing: {error}");
+        let mut message = Self::about_alerts("store_failed", host, wall, Severity::Critical, &summary);
+        let doing = "urgent alerts come from memory; the others when the store can be written again";
+        doing.clone_into(&mut message.data.doing);
+        message
+    }
+}
+
+/// What is wrong with a receiver.
+pub struct Trouble<'a> {
+    /// Since when it has failed.
+    pub since: Option<Timestamp>,
+    /// Messages that wait for it.
+    pub waiting: u64,
+    /// The last failure, for people; without secrets.
+    pub error: &'a str,
+}
+
+/// The first of them, each in a line without its host.
+fn members(parts: &[Message]) -> Vec<Member> {
+    let member = |part: &Message| {
+        let data = &part.data;
+        let summary = data.summary.strip_prefix(&format!("{}: ", data.host));
+        let summary = summary.unwrap_or(&data.summary);
+        Member::new(data.incident, &data.service, &data.kind, data.severity, summary)
+    };
+    parts.iter().take(MEMBERS_MAX).map(member).collect()
+}
+
+/// `shop, mail and 7 more`.
+fn names<'a>(services: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = services.len().saturating_sub(NAMES);
+    let named: Vec<String> = services.take(NAMES).map(|name| clip(name, 80)).collect();
+    match more {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A moment for people, who may be anywhere.
+fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::PAYLOAD_MAX;
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_040 + 60 * minute).unwrap()
+    }
+
+    fn fired(incident: u64, service: &str, severity: Severity) -> Message {
+        let summary = format!("web1: {service} is down: killed by signal KILL");
+        let mut message = Message::about_alerts("fired", "web1", at(1), severity, &summary);
+        message.data.incident = incident;
+        service.clone_into(&mut message.data.service);
+        message
+    }
+
+    fn undelivered(service: &str, kind: &str, messages: u64) -> Undelivered {
+        Undelivered {
+            service: service.to_owned(),
+            kind: kind.to_owned(),
+            messages,
+            first: at(0),
+            last: at(90),
+        }
+    }
+
+    #[test]
+    fn a_group_names_its_services_and_is_as_urgent_as_the_worst() {
+        let parts = [
+            fired(1, "shop", Severity::Warning),
+            fired(2, "mail", Severity::Critical),
+        ];
+        let group = Message::group("web1", &parts, at(2));
+        assert_eq!(group.data.summary, "web1: 2 services are down: shop, mail");
+        assert_eq!(
+            (group.kind.as_str(), group.data.severity),
+            ("alerts.group", Severity::Critical)
+        );
+        let members: Vec<_> = group
+            .data
+            .members
+            .iter()
+            .map(|member| (member.incident, &*member.summary))
+            .collect();
+        assert_eq!(
+            members,
+            [
+                (1, "shop is down: killed by signal KILL"),
+                (2, "mail is down: killed by signal KILL")
+            ]
+        );
+        let many: Vec<Message> = (1..=200)
+            .map(|n| fired(n, &format!("s{n}"), Severity::Warning))
+            .collect();
+        let group = Message::group("web1", &many, at(2));
+        assert_eq!(
+            group.data.summary,
+            "web1: 200 services are down: s1, s2, s3, s4, s5 and 195 more"
+        );
+        assert_eq!(group.data.members.len(), MEMBERS_MAX);
+    }
+
+    #[test]
+    fn a_digest_counts_what_was_never_told() {
+        let counts = [undelivered("shop", "fired", 3), undelivered("", "gave_up", 1)];
+        let digest = Message::digest("web1", &[], &counts, at(99));
+        assert_eq!(
+            digest.data.summary,
+            "web1: 4 alerts undeliverable, from 2023-11-14 22:14 UTC to 2023-11-14 23:44 UTC"
+        );
+        assert_eq!(
+            digest.data.members[0].summary,
+            "3 fired never delivered, from 2023-11-14 22:14 UTC to 2023-11-14 23:44 UTC"
+        );
+        assert_eq!(digest.data.members[1].service, "(other)");
+        let digest = Message::digest("web1", &[fired(1, "shop", Severity::Info)], &counts[..1], at(99));
+        assert_eq!(
+            digest.data.summary,
+            "web1: 3 alerts undeliverable, 1 outage over before this could be told, \
+             from 2023-11-14 22:14 UTC to 2023-11-14 23:44 UTC"
+        );
+        let digest = Message::digest("web1", &[fired(1, "shop", Severity::Info)], &[], at(99));
+        assert_eq!(digest.data.severity, Severity::Info, "nobody needs to act");
+    }
+
+    #[test]
+    fn an_incident_nobody_heard_of_is_one_message_under_the_key_of_its_end() {
+        let mut ending = fired(7, "shop", Severity::Info);
+        ending.data.sequence = 3;
+        "resolved".clone_into(&mut ending.data.kind);
+        let over = Message::over_untold(&[fired(7, "shop", Severity::Warning), ending.clone()], at(5));
+        assert_eq!(
+            (over.kind.as_str(), over.data.kind.as_str(), over.data.sequence),
+            ("incident.healed", "healed", 3)
+        );
+        assert_eq!(
+            (&over.data.summary, over.data.severity),
+            (&ending.data.summary, Severity::Info)
+        );
+        let mut called = fired(7, "shop", Severity::Critical);
+        "gave_up".clone_into(&mut called.data.kind);
+        let over = Message::over_untold(&[called, ending], at(5));
+        assert_eq!(over.data.severity, Severity::Warning, "a human had been called in vain");
+    }
+
+    #[test]
+    fn messages_about_receivers_say_what_is_wrong() {
+        let about = Trouble {
+            since: Some(at(0)),
+            waiting: 12,
+            error: "connection refused",
+        };
+        let summary = |notice| {
+            Message::about_receiver(notice, "web1", "team", &about, at(11))
+                .data
+                .summary
+        };
+        assert_eq!(
+            summary(Notice::Stuck),
+            "web1: nothing has reached the receiver team for 11 min, 12 messages wait: connection refused"
+        );
+        assert_eq!(
+            summary(Notice::Works),
+            "web1: messages reach the receiver team again after 11 min, 12 messages still wait"
+        );
+    }
+
+    #[test]
+    fn combined_messages_stay_small() {
+        let long = "\"\u{1}é".repeat(10_000);
+        let parts: Vec<Message> = (1..=200).map(|n| fired(n, &long, Severity::Warning)).collect();
+        let counts: Vec<Undelivered> = (0..1000).map(|n| undelivered(&long, &long, n)).collect();
+        for message in [
+            Message::group(&long, &parts, at(1)),
+            Message::digest(&long, &parts, &counts, at(1)),
+        ] {
+            assert!(message.payload().len() < PAYLOAD_MAX, "{}", message.payload().len());
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! From what the engine wants told to the message: one incident, in words.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sentinel_engine::{Cause, News, Notification, NotificationKind, Resolution, Time, span};
+
+use super::mask::mask;
+use super::message::{Evidence, Message, MessageCause, MessageData, TimelineLine};
+use super::story::Story;
+use super::words::clip;
+use crate::store::OutgoingMessage;
+
+/// Room for each part, in bytes of JSON; with timeline and evidence they stay below `PAYLOAD_MAX`.
+pub(super) const NAME_MAX: usize = 256;
+pub(super) const SUMMARY_MAX: usize = 2048;
+const CAUSE_MAX: usize = 2048;
+const DOING_MAX: usize = 1024;
+const LABEL_MAX: usize = 256;
+const LABELS_MAX: usize = 4096;
+
+impl Message {
+    /// Sets `notification` in words, with what happened so far. `wall` tells when a moment was by the wall clock.
+    pub fn new(
+        notification: &Notification,
+        story: &Story,
+        host: &str,
+        labels: &BTreeMap<String, String>,
+        wall: impl Fn(Time) -> Timestamp,
+    ) -> Self {
+        let (resolution, duration) = match notification.kind {
+            NotificationKind::Healed { resolution, duration } | NotificationKind::Resolved { resolution, duration } => {
+                (Some(resolution), Some(duration))
+            }
+            NotificationKind::FlappingEnded { duration, .. }
+            | NotificationKind::Update { duration, .. }
+            | NotificationKind::Escalated { duration } => (None, Some(duration)),
+            NotificationKind::Fired | NotificationKind::GaveUp | NotificationKind::Flapping { .. } => (None, None),
+        };
+        let (host, service) = (clip(host, NAME_MAX), clip(notification.service.as_str(), NAME_MAX));
+        let cause = clip(&mask(&notification.cause.to_string()), CAUSE_MAX);
+        Self {
+            kind: format!("incident.{}", notification.kind.as_str()),
+            timestamp: wall(notification.at),
+            data: MessageData {
+                incident: notification.incident.0,
+                sequence: notification.sequence,
+                kind: notification.kind.as_str().to_owned(),
+                severity: notification.severity,
+                summary: clip(
+                    &format!("{host}: {}", sentence(notification, &service, &cause)),
+                    SUMMARY_MAX,
+                ),
+                cause: MessageCause {
+                    kind: notification.cause.kind().to_owned(),
+                    text: cause,
+                },
+                opened_at: wall(notification.opened_at),
+                attempts: notification.attempts,
+                doing: clip(&mask(&notification.doing), DOING_MAX),
+                resolution,
+                duration_seconds: duration.map(|duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0),
+                labels: clip_labels(labels),
+                timeline: timeline(story, &wall),
+                evidence: evidence(&notification.cause).into_iter().collect(),
+                incidents_last_day: story.last_day,
+                members: Vec::new(),
+                url: None,
+                host,
+                service,
+            },
+        }
+    }
+
+    /// The same for each of `receivers`, ready for the outbox.
+    pub fn outgoing<'a>(
+        &self,
+        notification: &Notification,
+        receivers: impl IntoIterator<Item = &'a String>,
+    ) -> Vec<OutgoingMessage> {
+        let payload = self.payload();
+        receivers
+            .into_iter()
+            .map(|receiver| OutgoingMessage {
+                incident: notification.incident,
+                sequence: notification.sequence,
+                receiver: receiver.clone(),
+                kind: notification.kind.as_str(),
+                severity: notification.severity,
+                payload: payload.clone(),
+                created: notification.at,
+                created_wall: self.timestamp,
+                not_before: notification.at,
+            })
+            .collect()
+    }
+}
+
+/// What is said of a service, or of the whole host, in one sentence.
+pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) -> String {
+    match (&notification.cause, notification.kind) {
+        (Cause::HostWide { .. }, NotificationKind::Resolved { duration, .. }) => {
+            format!("the host-wide outage is over after {}: {cause}", span(duration))
+        }
+        (Cause::HostWide { .. }, _) => format!("host-wide outage: {cause}"),
+        (Cause::CrashLoop { .. }, NotificationKind::Fired) => format!("{service} is crash-looping: {cause}"),
+        (_, kind) => format!("{service} {}", predicate(kind, cause)),
+    }
+}
+
+/// What is said of the service.
+fn predicate(kind: NotificationKind, cause: &str) -> String {
+    match kind {
+        NotificationKind::Fired => format!("is down: {cause}"),
+        NotificationKind::GaveUp => format!("is down and restarting does not help: {cause}"),
+        NotificationKind::Update {
+            news: News::StillDown,
+            duration,
+        } => format!("is still down after {}: {cause}", span(duration)),
+        NotificationKind::Update {
+            news: News::Acknowledged,
+            duration,
+        } => format!("is taken care of, down for {}: {cause}", span(duration)),
+        NotificationKind::Escalated { duration } => {
+            format!(
+                "has been down for {} and nobody takes care of it: {cause}",
+                span(duration)
+            )
+        }
+        NotificationKind::Healed { resolution, duration } | NotificationKind::Resolved { resolution, duration } => {
+            let duration = span(duration);
+            match resolution {
+                Resolution::Healed => format!("was restarted and is healthy again after {duration}: {cause}"),
+                Resolution::Recovered => format!("recovered by itself after {duration}: {cause}"),
+                Resolution::Started => {
+                    format!("was started by an operator and is healthy again after {duration}: {cause}")
+                }
+                Resolution::Stopped => format!("was stopped on purpose after {duration} of trouble: {cause}"),
+                Resolution::Unmanaged => format!("is no longer watched, after {duration} of trouble: {cause}"),
+            }
+        }
+        NotificationKind::Flapping { incidents, within } => {
+            let within = span(within);
+            format!("is flapping, it went down {incidents} times within {within}: {cause}")
+        }
+        NotificationKind::FlappingEnded { incidents, duration } => {
+            let duration = span(duration);
+            format!("is no longer flapping, it went down {incidents} times in {duration}")
+        }
+    }
+}
+
+/// The story's lines, with a word where some were left out.
+fn timeline(story: &Story, wall: impl Fn(Time) -> Timestamp) -> Vec<TimelineLine> {
+    let mut lines: Vec<TimelineLine> = story
+        .lines
+        .iter()
+        .map(|(at, text)| TimelineLine::new(wall(*at), &mask(text)))
+        .collect();
+    if story.omitted > 0
+        && let Some(line) = lines.get_mut(super::story::BEGINNING)
+    {
+        line.text = format!("… {} lines left out …", story.omitted + 1);
+    }
+    lines
+}
+
+/// The fact behind a cause, in the words of whoever stated it.
+fn evidence(cause: &Cause) -> Option<Evidence> {
+    let (title, text) = match cause {
+        Cause::Probe(failure) => ("last probe", format!("{}: {}", failure.phase.as_str(), failure.detail)),
+        Cause::Exited { code } => ("exit status", code.to_string()),
+        Cause::Killed { signal, core_dumped } => (
+            "signal",
+            format!("{signal}{}", if *core_dumped { ", core dumped" } else { "" }),
+        ),
+        Cause::OomKilled => ("its supervisor's result", "oom-kill".to_owned()),
+        Cause::Watchdog => ("its supervisor's result", "watchdog".to_owned()),
+        Cause::Timeout => ("its supervisor's result", "timeout".to_owned()),
+        Cause::StartLimit => ("its supervisor's result", "start-limit-hit".to_owned()),
+        Cause::Unhealthy { output } => ("its health check says", output.clone()),
+        Cause::Unusable { reason } => ("its supervisor says", reason.clone()),
+        Cause::Other { result } => ("its supervisor's result", result.clone()),
+        Cause::Dependency | Cause::CrashLoop { .. } | Cause::HostWide { .. } | Cause::Unknown => return None,
+    };
+    Some(Evidence::new(title, &mask(&text)))
+}
+
+/// As many labels as there is room for, in order.
+fn clip_labels(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut room = LABELS_MAX;
+    labels
+        .iter()
+        .map(|(key, value)| (clip(key, LABEL_MAX), clip(value, LABEL_MAX)))
+        .take_while(|(key, value)| {
+            // At worst every letter is escaped; then quotes, colon and comma.
+            let cost = 2 * (key.len() + value.len()) + 6;
+            let fits = cost <= room;
+            room = room.saturating_sub(cost);
+            fits
+        })
+        .collect()
+}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sentinel_engine::{IncidentId, ProbeFailure, ProbePhase, Severity};
+
+    use super::super::message::{PAYLOAD_MAX, TIMELINE_MAX};
+    use super::*;
+
+    fn notification(kind: NotificationKind) -> Notification {
+        Notification {
+            incident: IncidentId(7),
+            sequence: 2,
+            service: "shop".into(),
+            kind,
+            severity: Severity::Warning,
+            at: Time::from_epoch(Duration::from_secs(100)),
+            opened_at: Time::from_epoch(Duration::from_secs(60)),
+            cause: Cause::Killed {
+                signal: 9,
+                core_dumped: false,
+            },
+            attempts: 1,
+            doing: "restart, attempt 1".to_owned(),
+        }
+    }
+
+    fn wall(at: Time) -> Timestamp {
+        Timestamp::from_second(1_700_000_000).unwrap() + at.since_epoch()
+    }
+
+    #[test]
+    fn summaries_say_it_in_one_line() {
+        let over = |resolution| (resolution, Duration::from_millis(3200));
+        let healed = |(resolution, duration)| NotificationKind::Healed { resolution, duration };
+        let resolved = |(resolution, duration)| NotificationKind::Resolved { resolution, duration };
+        #[rustfmt::skip]
+        let table = [
+            (NotificationKind::Fired, "web1: shop is down: killed by signal KILL"),
+            (NotificationKind::GaveUp, "web1: shop is down and restarting does not help: killed by signal KILL"),
+            (NotificationKind::Update { news: News::StillDown, duration: Duration::from_secs(14_400) }, "web1: shop is still down after 4 h: killed by signal KILL"),
+            (NotificationKind::Update { news: News::Acknowledged, duration: Duration::from_secs(61) }, "web1: shop is taken care of, down for 1 min 1 s: killed by signal KILL"),
+            (NotificationKind::Escalated { duration: Duration::from_secs(900) }, "web1: shop has been down for 15 min and nobody takes care of it: killed by signal KILL"),
+            (healed(over(Resolution::Healed)), "web1: shop was restarted and is healthy again after 3.2 s: killed by signal KILL"),
+            (resolved(over(Resolution::Recovered)), "web1: shop recovered by itself after 3.2 s: killed by signal KILL"),
+            (resolved(over(Resolution::Started)), "web1: shop was started by an operator and is healthy again after 3.2 s: killed by signal KILL"),
+            (NotificationKind::Flapping { incidents: 6, within: Duration::from_secs(700) }, "web1: shop is flapping, it went down 6 times within 11 min 40 s: killed by signal KILL"),
+            (NotificationKind::FlappingEnded { incidents: 9, duration: Duration::from_secs(3600) }, "web1: shop is no longer flapping, it went down 9 times in 1 h"),
+            (resolved(over(Resolution::Stopped)), "web1: shop was stopped on purpose after 3.2 s of trouble: killed by signal KILL"),
+            (resolved(over(Resolution::Unmanaged)), "web1: shop is no longer watched, after 3.2 s of trouble: killed by signal KILL"),
+        ];
+        for (kind, expected) in table {
+            let message = Message::new(&notification(kind), &Story::default(), "web1", &BTreeMap::new(), wall);
+            assert_eq!(message.data.summary, expected);
+        }
+    }
+
+    #[test]
+    fn outages_of_the_whole_host_read_like_one() {
+        let told = |kind| {
+            let mut notification = notification(kind);
+            notification.cause = Cause::HostWide {
+                services: 3,
+                likely: "the host is out of memory".to_owned(),
+            };
+            let message = Message::new(&notification, &Story::default(), "web1", &BTreeMap::new(), wall);
+            message.data.summary
+        };
+        assert_eq!(
+            told(NotificationKind::Fired),
+            "web1: host-wide outage: 3 services went down at once: the host is out of memory"
+        );
+        let over = NotificationKind::Resolved {
+            resolution: Resolution::Recovered,
+            duration: Duration::from_secs(140),
+        };
+        assert_eq!(
+            told(over),
+            "web1: the host-wide outage is over after 2 min 20 s: 3 services went down at once: the host is out of memory"
+        );
+    }
+
+    #[test]
+    fn the_payload_is_what_is_documented() {
+        let kind = NotificationKind::Resolved {
+            resolution: Resolution::Healed,
+            duration: Duration::from_millis(40_500),
+        };
+        let labels = BTreeMap::from([("team".to_owned(), "shop".to_owned())]);
+        let story = Story {
+            lines: vec![(
+                Time::from_epoch(Duration::from_secs(60)),
+                "killed by signal KILL".to_owned(),
+            )],
+            omitted: 0,
+            last_day: Some(3),
+        };
+        let message = Message::new(&notification(kind), &story, "web1", &labels, wall);
+        let expected = serde_json::json!({
+            "type": "incident.resolved",
+            "timestamp": "2023-11-14T22:15:00Z",
+            "data": {
+                "host": "web1", "service": "shop", "incident": 7, "sequence": 2,
+                "kind": "resolved", "severity": "warning",
+                "summary": "web1: shop was restarted and is healthy again after 40 s: killed by signal KILL",
+                "cause": {"kind": "killed", "text": "killed by signal KILL"},
+                "opened_at": "2023-11-14T22:14:20Z",
+                "attempts": 1, "doing": "restart, attempt 1",
+                "resolution": "healed", "duration_seconds": 40.5,
+                "labels": {"team": "shop"},
+                "timeline": [{"at": "2023-11-14T22:14:20Z", "text": "killed by signal KILL"}],
+                "evidence": [{"title": "signal", "text": "9"}],
+                "incidents_last_day": 3,
+            },
+        });
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&message.payload()).unwrap(),
+            expected
+        );
+        assert_eq!(serde_json::from_slice::<Message>(&message.payload()).unwrap(), message);
+    }
+
+    #[test]
+    fn payloads_stay_small_whatever_a_service_says() {
+        for filler in ["\"", "\\", "\u{1}", "é", "🔎", "\n", "a"] {
+            let long = filler.repeat(100_000);
+            let mut notification = notification(NotificationKind::GaveUp);
+            notification.service = long.as_str().into();
+            notification.doing.clone_from(&long);
+            notification.cause = Cause::Probe(ProbeFailure {
+                phase: ProbePhase::Body,
+                detail: long.clone(),
+            });
+            let labels = (0..1000).map(|n| (format!("{n}{long}"), long.clone())).collect();
+            let story = Story {
+                lines: vec![(Time::ZERO, long.clone()); TIMELINE_MAX],
+                omitted: 5,
+                last_day: Some(u32::MAX),
+            };
+            let payload = Message::new(&notification, &story, &long, &labels, wall).payload();
+            assert!(payload.len() < PAYLOAD_MAX, "{} bytes of {filler:?}", payload.len());
+            serde_json::from_slice::<Message>(&payload).unwrap();
+        }
+    }
+}

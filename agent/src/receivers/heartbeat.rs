@@ -1,0 +1,210 @@
+//! The dead man's switch: asks a URL now and then while the agent is well, so that somebody notices when it no longer
+//! does. Another URL is asked while it is not well; and when its driver stands still, the same.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use sentinel_engine::{Event, ServiceName, TargetState};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::error::DeliveryError;
+use super::http::{Clients, Endpoint};
+use crate::clock::Clock;
+use crate::config::{HeartbeatSettings, Secret};
+use crate::store::Store;
+
+/// A message that nobody took for this long: whoever should be told is not.
+const STUCK: Duration = Duration::from_secs(10 * 60);
+
+/// A driver that did not turn for this long stands still; idle, it turns every 5 s.
+const STILL: Duration = Duration::from_secs(60);
+
+/// The last heartbeat may not hold up the end for longer.
+const LAST: Duration = Duration::from_secs(3);
+
+/// What the driver tells of itself, for whoever watches over it.
+#[derive(Clone, Debug)]
+pub struct Pulse(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    turned: Instant,
+    store_failing: bool,
+    unseen: BTreeSet<ServiceName>,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            turned: Instant::now(),
+            store_failing: false,
+            unseen: BTreeSet::new(),
+        })))
+    }
+}
+
+impl Pulse {
+    /// The driver finished a turn; `store_failing` when the last commit failed.
+    pub fn turned(&self, store_failing: bool) {
+        self.with(|state| {
+            state.turned = Instant::now();
+            state.store_failing = store_failing;
+        });
+    }
+
+    /// Learns from an event whether a target can be seen.
+    pub fn saw(&self, event: &Event) {
+        let Event::TargetObserved { service, observation } = event else {
+            return;
+        };
+        self.with(|state| {
+            if matches!(observation.state, TargetState::Unknown(_)) {
+                state.unseen.insert(service.clone());
+            } else {
+                state.unseen.remove(service);
+            }
+        });
+    }
+
+    /// Forgets services that are no longer watched.
+    pub fn keep(&self, known: impl Fn(&ServiceName) -> bool) {
+        self.with(|state| state.unseen.retain(|service| known(service)));
+    }
+
+    /// What is wrong with the agent; `None` when all is well.
+    fn trouble(&self, oldest_untaken: Option<Duration>) -> Option<String> {
+        self.with(|state| {
+            let still = state.turned.elapsed();
+            if still > STILL {
+                return Some(format!("the agent stands still for {} s", still.as_secs()));
+            }
+            if state.store_failing {
+                return Some("the store cannot be written".to_owned());
+            }
+            if let Some(service) = state.unseen.first() {
+                let others = state.unseen.len() - 1;
+                return Some(format!(
+                    "the target of `{service}` cannot be seen, and those of {others} others"
+                ));
+            }
+            oldest_untaken
+                .filter(|age| *age > STUCK)
+                .map(|age| format!("a message has been waiting for {} s", age.as_secs()))
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Sends heartbeats as the settings say, which may change at any time.
+pub struct Heartbeat {
+    /// `[heartbeat]`, as it is in force.
+    pub settings: watch::Receiver<Option<HeartbeatSettings>>,
+    /// How the driver is.
+    pub pulse: Pulse,
+    /// Where messages wait.
+    pub store: Store,
+    /// The engine's time.
+    pub clock: Clock,
+}
+
+impl Heartbeat {
+    /// Sends heartbeats until the agent ends.
+    pub async fn run(mut self) {
+        let mut said = None;
+        loop {
+            let settings = self.settings.borrow_and_update().clone();
+            let Some(settings) = settings else {
+                if self.settings.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            };
+            let mut ticks = interval(settings.interval);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => self.beat(&settings, &mut said).await,
+                    changed = self.settings.changed() => match changed {
+                        Ok(()) => break,
+                        Err(_) => return,
+                    },
+                }
+            }
+        }
+    }
+
+    /// Sends one heartbeat. What comes of it is logged when it is another than before, `said`.
+    async fn beat(&self, settings: &HeartbeatSettings, said: &mut Option<String>) {
+        let oldest = self.store.oldest_untaken().await;
+        let trouble = match oldest {
+            Ok(oldest) => self.pulse.trouble(oldest.map(|at| self.clock.now().since(at))),
+            Err(_) => Some("the store cannot be read".to_owned()),
+        };
+        let url = if trouble.is_none() {
+            &settings.url
+        } else {
+            &settings.fail_url
+        };
+        let failed = ask(url).await.err();
+        let now = failed.as_ref().or(trouble.as_ref()).cloned();
+        if now == *said {
+            return;
+        }
+        match (&failed, &trouble) {
+            (Some(error), _) => tracing::warn!(event = "heartbeat_failed", error, "the heartbeat was not heard"),
+            (None, Some(trouble)) => {
+                tracing::warn!(event = "heartbeat_degraded", trouble, "the heartbeat tells of trouble");
+            }
+            (None, None) => tracing::info!(event = "heartbeat_well", "the heartbeat is heard, and all is well"),
+        }
+        *said = now;
+    }
+}
+
+/// The last heartbeat of an agent that ends as it was told to: the other side has its whole patience until the next.
+pub async fn last(settings: Option<&HeartbeatSettings>) {
+    if let Some(settings) = settings
+        && let Ok(Err(error)) = timeout(LAST, ask(&settings.url)).await
+    {
+        tracing::warn!(event = "heartbeat_failed", error, "the last heartbeat was not heard");
+    }
+}
+
+/// Asks `url`; the error is fit to be shown. Made anew each time: it is rare, and a client that is kept would cost memory.
+async fn ask(url: &Secret) -> Result<(), String> {
+    let shown = |error: DeliveryError| error.to_string();
+    let endpoint = Endpoint::new(url, [], &mut Clients::default())?;
+    let response = endpoint.ask().await.map_err(shown)?;
+    if response.status().is_success() {
+        return Ok(());
+    }
+    Err(shown(endpoint.refused(response, Timestamp::now()).await))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_trouble_is_told() {
+        let pulse = Pulse::default();
+        assert_eq!(pulse.trouble(None), None);
+        assert_eq!(pulse.trouble(Some(STUCK)), None, "not yet too long");
+        let waiting = pulse.trouble(Some(STUCK + Duration::from_secs(1)));
+        assert_eq!(waiting.as_deref(), Some("a message has been waiting for 601 s"));
+        pulse.turned(true);
+        assert_eq!(pulse.trouble(None).as_deref(), Some("the store cannot be written"));
+        pulse.turned(false);
+        assert_eq!(pulse.trouble(None), None);
+        pulse.with(|state| state.unseen.insert("shop".into()));
+        assert!(pulse.trouble(None).is_some_and(|trouble| trouble.contains("`shop`")));
+        pulse.keep(|_| false);
+        assert_eq!(pulse.trouble(None), None);
+    }
+}

@@ -1,0 +1,199 @@
+//! Slack. An incoming webhook posts each message by itself. A bot keeps one message per incident: what comes later brings
+//! that message up to date and replies in its thread.
+//!
+//! `blocks` makes the payloads, within Slack's limits; `answer` says what Slack's answers mean. Slack has no idempotency
+//! key: when an answer is lost, a message may come twice.
+
+mod answer;
+mod blocks;
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use secrecy::ExposeSecret;
+use sentinel_engine::Severity;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use self::answer::{Meaning, Posted};
+use super::error::{DeliveryError, DeliveryErrorKind};
+use super::http::{self, Clients, Endpoint};
+use super::{Delivered, Letter};
+use crate::config::{Secret, SlackSettings};
+
+/// All requests for one message together: one of them may take half of it.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A channel in Slack.
+pub struct Slack {
+    headers: HeaderMap,
+    kind: Kind,
+}
+
+enum Kind {
+    Webhook(Endpoint),
+    Bot {
+        post: Endpoint,
+        update: Endpoint,
+        channel: String,
+    },
+}
+
+/// A message in Slack: the channel's ID and the time that is its name. Kept in the outbox as `ID/TIME`.
+struct Parent<'a> {
+    channel: &'a str,
+    ts: &'a str,
+}
+
+impl Slack {
+    /// From its settings. The error says what is wrong, without any value.
+    pub(super) fn new(settings: &SlackSettings, clients: &mut Clients) -> Result<Self, String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/json; charset=utf-8"),
+        );
+        let kind = match settings {
+            SlackSettings::Webhook { url } => Kind::Webhook(Endpoint::new(url, [], clients)?),
+            SlackSettings::Bot {
+                token,
+                channel,
+                api_url,
+            } => {
+                let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+                    .map_err(|_| "its token holds characters that no token may".to_owned())?;
+                bearer.set_sensitive(true);
+                headers.insert(AUTHORIZATION, bearer);
+                let mut method = |name: &str| {
+                    let url = api_url
+                        .join(name)
+                        .map_err(|error| format!("its api_url cannot be used: {error}"))?;
+                    Endpoint::new(&Secret::from(String::from(url)), [token], clients)
+                };
+                Kind::Bot {
+                    post: method("chat.postMessage")?,
+                    update: method("chat.update")?,
+                    channel: channel.clone(),
+                }
+            }
+        };
+        Ok(Self { headers, kind })
+    }
+
+    /// Posts one message; a bot goes on with the conversation that the incident's first message began.
+    pub(super) async fn deliver(&self, letter: &Letter<'_>) -> Result<Delivered, DeliveryError> {
+        let delivery = async {
+            match &self.kind {
+                Kind::Webhook(webhook) => self.send(webhook, letter, Value::Null).await,
+                Kind::Bot { post, update, channel } => {
+                    let first = letter.delivery.first.as_ref();
+                    match first.and_then(|first| Parent::read(first.reference.as_deref()?)) {
+                        Some(parent) => self.go_on(post, update, &parent, letter).await,
+                        None => self.send(post, letter, serde_json::json!({ "channel": channel })).await,
+                    }
+                }
+            }
+        };
+        let posted = timeout(DEADLINE, delivery).await.unwrap_or_else(|_| {
+            let text = format!("Slack took longer than {} s", DEADLINE.as_secs());
+            Err(DeliveryError::new(DeliveryErrorKind::Timeout, text))
+        })?;
+        let reference = posted.and_then(|posted| Some(format!("{}/{}", posted.channel?, posted.ts?)));
+        Ok(Delivered { reference })
+    }
+
+    /// Brings the incident's message up to date, and says in its thread what is new. In this order, since the first can be
+    /// repeated without harm.
+    async fn go_on(
+        &self,
+        post: &Endpoint,
+        update: &Endpoint,
+        parent: &Parent<'_>,
+        letter: &Letter<'_>,
+    ) -> Result<Option<Posted>, DeliveryError> {
+        let place = serde_json::json!({ "channel": parent.channel, "ts": parent.ts });
+        match self.send(update, letter, place).await {
+            Ok(_) => {}
+            // It was deleted, or may no longer be edited. What is new is told all the same.
+            Err(error) if error.kind() == DeliveryErrorKind::Refused => {}
+            Err(error) => return Err(error),
+        }
+        // Nobody is called by a reply in a thread; what needs a human goes to the channel as well.
+        let broadcast = letter.message.data.severity == Severity::Critical;
+        let place = serde_json::json!({
+            "channel": parent.channel, "thread_ts": parent.ts, "reply_broadcast": broadcast,
+        });
+        self.send(post, letter, place).await
+    }
+
+    /// Sends one payload, and when Slack does not like its form, once more as plain text.
+    async fn send(&self, to: &Endpoint, letter: &Letter<'_>, place: Value) -> Result<Option<Posted>, DeliveryError> {
+        let payload = blocks::payload(&letter.message, &letter.text, &place);
+        match self.request(to, letter, &payload).await {
+            Err((_, true)) => {
+                let payload = blocks::plain_payload(&letter.text, &place);
+                self.request(to, letter, &payload).await.map_err(|(error, _)| error)
+            }
+            other => other.map_err(|(error, _)| error),
+        }
+    }
+
+    /// One request. The error says as well whether another form may help.
+    async fn request(
+        &self,
+        to: &Endpoint,
+        letter: &Letter<'_>,
+        payload: &Value,
+    ) -> Result<Option<Posted>, (DeliveryError, bool)> {
+        let body = payload.to_string().into_bytes();
+        let response = to
+            .post(self.headers.clone(), body)
+            .await
+            .map_err(|error| (error, false))?;
+        let (status, wish) = (response.status().as_u16(), http::wish(&response, letter.wall));
+        let body = http::read(response).await;
+        let said = |error: &str| format!("{} said `{}`", to.origin(), to.shown(&http::Body::of(error)));
+        match answer::meaning(status, &body, matches!(self.kind, Kind::Bot { .. })) {
+            Meaning::Posted(posted) => Ok(posted),
+            Meaning::Form(error) => Err((DeliveryError::new(DeliveryErrorKind::Refused, said(&error)), true)),
+            Meaning::Refused(error) => {
+                let text = format!("{}{}", said(&error), answer::hint(&error));
+                Err((DeliveryError::new(DeliveryErrorKind::Refused, text), false))
+            }
+            Meaning::Later(error) => {
+                let error = DeliveryError::new(DeliveryErrorKind::Unavailable, said(&error));
+                Err((error.with_retry_after(wish), false))
+            }
+            Meaning::Unclear(error) => {
+                let error = DeliveryError::new(DeliveryErrorKind::Unavailable, said(&error)).ambiguous();
+                Err((error.with_retry_after(wish), false))
+            }
+            Meaning::Status => Err((to.refusal(status, wish, &body), false)),
+            Meaning::Nonsense => {
+                let text = format!("{} answered {status} with what is no answer of Slack", to.origin());
+                Err((DeliveryError::new(DeliveryErrorKind::Broken, text), false))
+            }
+        }
+    }
+}
+
+impl<'a> Parent<'a> {
+    fn read(reference: &'a str) -> Option<Self> {
+        let (channel, ts) = reference.split_once('/')?;
+        Some(Self { channel, ts })
+    }
+}
+
+impl fmt::Debug for Slack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, endpoint) = match &self.kind {
+            Kind::Webhook(webhook) => ("webhook", webhook),
+            Kind::Bot { post, .. } => ("bot", post),
+        };
+        f.debug_struct("Slack")
+            .field("kind", &kind)
+            .field("origin", &endpoint.origin())
+            .finish_non_exhaustive()
+    }
+}

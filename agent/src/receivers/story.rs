@@ -1,0 +1,195 @@
+//! What happened so far in each incident, and how often a service fails, so that a message can tell it. In memory only:
+//! the store has the whole history, and this is filled from it when the agent starts.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use sentinel_engine::{Happening, IncidentId, Report, ServiceName, Time};
+
+use super::message::{LINE_MAX, TIMELINE_MAX};
+use super::words::clip;
+
+/// The first lines of a long story say how it began; of the rest the last ones matter.
+pub(super) const BEGINNING: usize = 4;
+
+/// Stories of incidents that are over and may still be told of.
+const OVER_MAX: usize = 256;
+
+/// Stories at all: one for each service a host may have, and some more.
+const STORIES_MAX: usize = 11_000;
+
+/// Incidents of one service that are counted; more are no other news.
+const COUNTED_MAX: usize = 100;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What happened so far in one incident.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Story {
+    /// Lines with their times, oldest first.
+    pub lines: Vec<(Time, String)>,
+    /// Lines that were left out after the first few.
+    pub omitted: usize,
+    /// Incidents of the service in the last 24 hours, this one included; `None` when it is not known.
+    pub last_day: Option<u32>,
+}
+
+/// The stories of all incidents.
+#[derive(Debug, Default)]
+pub struct Stories {
+    all: BTreeMap<IncidentId, Story>,
+    /// Those that are over, oldest first.
+    over: VecDeque<IncidentId>,
+    /// When the last incidents of each service opened.
+    opened: BTreeMap<ServiceName, VecDeque<Time>>,
+}
+
+impl Stories {
+    /// Takes in one thing that happened.
+    pub fn note(&mut self, report: &Report) {
+        let Some(incident) = report.incident else { return };
+        if matches!(report.what, Happening::StateChanged { .. }) {
+            return;
+        }
+        if matches!(report.what, Happening::IncidentOpened { .. }) {
+            self.count(&report.service, report.at);
+        }
+        self.add(incident, report.at, &report.what.to_string());
+        if matches!(report.what, Happening::IncidentClosed { .. }) {
+            self.end(incident);
+        }
+    }
+
+    /// Counts an incident of `service` that opened at `at`.
+    pub fn count(&mut self, service: &ServiceName, at: Time) {
+        let opened = self.opened.entry(service.clone()).or_default();
+        opened.push_back(at);
+        if opened.len() > COUNTED_MAX {
+            opened.pop_front();
+        }
+    }
+
+    /// Adds a line to a story.
+    pub fn add(&mut self, incident: IncidentId, at: Time, text: &str) {
+        let story = self.all.entry(incident).or_default();
+        let text = clip(text, LINE_MAX);
+        // Nothing new was said.
+        if story.lines.last().is_some_and(|(_, last)| *last == text) {
+            return;
+        }
+        story.lines.push((at, text));
+        if story.lines.len() > TIMELINE_MAX {
+            story.lines.remove(BEGINNING);
+            story.omitted += 1;
+        }
+        while self.all.len() > STORIES_MAX {
+            self.all.pop_first();
+        }
+    }
+
+    /// The story so far of `incident` of `service`.
+    pub fn so_far(&self, incident: IncidentId, service: &ServiceName, now: Time) -> Story {
+        let mut story = self.all.get(&incident).cloned().unwrap_or_default();
+        story.last_day = self.opened.get(service).and_then(|opened| {
+            let recent = opened.iter().filter(|at| now.since(**at) < DAY).count();
+            u32::try_from(recent).ok().filter(|recent| *recent > 0)
+        });
+        story
+    }
+
+    /// Forgets services that are not among `names`.
+    pub fn keep(&mut self, known: impl Fn(&ServiceName) -> bool) {
+        self.opened.retain(|service, _| known(service));
+    }
+
+    /// The last messages about an incident may come after its end, as in a group; its story is kept for them.
+    fn end(&mut self, incident: IncidentId) {
+        self.over.push_back(incident);
+        if self.over.len() > OVER_MAX
+            && let Some(oldest) = self.over.pop_front()
+        {
+            self.all.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sentinel_engine::{Cause, Resolution};
+
+    use super::*;
+
+    fn at(seconds: u64) -> Time {
+        Time::from_epoch(Duration::from_secs(seconds))
+    }
+
+    fn report(incident: u64, seconds: u64, what: Happening) -> Report {
+        Report {
+            at: at(seconds),
+            service: "shop".into(),
+            incident: Some(IncidentId(incident)),
+            what,
+        }
+    }
+
+    fn opened(incident: u64, seconds: u64) -> Report {
+        report(incident, seconds, Happening::IncidentOpened { cause: Cause::Watchdog })
+    }
+
+    fn closed(incident: u64, seconds: u64) -> Report {
+        let what = Happening::IncidentClosed {
+            resolution: Resolution::Healed,
+            duration: Duration::from_secs(3),
+        };
+        report(incident, seconds, what)
+    }
+
+    #[test]
+    fn a_story_is_told_to_its_end_and_after() {
+        let mut stories = Stories::default();
+        stories.note(&opened(1, 10));
+        stories.note(&closed(1, 13));
+        let story = stories.so_far(IncidentId(1), &"shop".into(), at(14));
+        let lines: Vec<&str> = story.lines.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(lines, ["did not feed its watchdog in time", "healed after 3.0 s"]);
+        assert_eq!(story.last_day, Some(1));
+    }
+
+    #[test]
+    fn a_long_story_keeps_its_beginning_and_its_end() {
+        let mut stories = Stories::default();
+        for n in 0..100 {
+            stories.add(IncidentId(1), at(n), &format!("line {n}"));
+        }
+        let story = stories.so_far(IncidentId(1), &"shop".into(), at(100));
+        assert_eq!(story.lines.len(), TIMELINE_MAX);
+        assert_eq!(story.omitted, 100 - TIMELINE_MAX);
+        assert_eq!(story.lines[BEGINNING - 1].1, "line 3");
+        assert_eq!(story.lines[BEGINNING].1, "line 88");
+        assert_eq!(story.lines[TIMELINE_MAX - 1].1, "line 99");
+    }
+
+    #[test]
+    fn incidents_are_counted_for_a_day() {
+        let mut stories = Stories::default();
+        for incident in 1..=3 {
+            stories.note(&opened(incident, incident * 36_000));
+        }
+        let last_day = |now| stories.so_far(IncidentId(9), &"shop".into(), at(now)).last_day;
+        assert_eq!(last_day(109_000), Some(3));
+        assert_eq!(last_day(123_000), Some(2));
+        assert_eq!(last_day(400_000), None);
+    }
+
+    #[test]
+    fn only_so_many_stories_are_kept() {
+        let mut stories = Stories::default();
+        for incident in 1..=300 {
+            stories.note(&opened(incident, incident));
+            stories.note(&closed(incident, incident));
+        }
+        assert_eq!(stories.all.len(), OVER_MAX);
+        assert!(!stories.all.contains_key(&IncidentId(44)));
+        assert_eq!(stories.opened.values().map(VecDeque::len).sum::<usize>(), COUNTED_MAX);
+    }
+}

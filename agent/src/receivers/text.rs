@@ -1,0 +1,285 @@
+//! A message as text: what Slack's fallback, the text part of a mail and the environment of a command share. Pure, and
+//! the same each time for the same message.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use sentinel_engine::{Resolution, span};
+
+use super::message::{Evidence, Message, MessageData};
+use crate::moment::moment;
+
+/// A message in words, in the order in which it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// The first line: host, service, what happened, and why.
+    pub title: String,
+    /// What else there is to say, by name.
+    pub facts: Vec<(&'static str, String)>,
+    /// The incidents of a combined message, a line each.
+    pub members: Vec<String>,
+    /// What was seen and done, a line each, with times.
+    pub timeline: Vec<String>,
+    /// What others said. It comes from outside and is to be fenced.
+    pub evidence: Vec<Evidence>,
+    /// Where to read more.
+    pub url: Option<String>,
+    /// Everything after the first line in the operator's own words. The parts above are empty then.
+    pub written: Option<String>,
+}
+
+impl Text {
+    /// `message` in words, with times of `zone`.
+    pub fn of(message: &Message, zone: &TimeZone) -> Self {
+        let data = &message.data;
+        let title = if data.summary.is_empty() {
+            format!("{}: {}", data.host, message.kind)
+        } else {
+            data.summary.clone()
+        };
+        let facts = if message.is_incident() {
+            incident_facts(message, zone)
+        } else {
+            vec![("Host", data.host.clone()), ("Time", moment(message.timestamp, zone))]
+        };
+        Self {
+            title,
+            facts: facts.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
+            members: data
+                .members
+                .iter()
+                .map(|member| match member.incident {
+                    0 => member.summary.clone(),
+                    incident => format!("{} (incident {incident})", member.summary),
+                })
+                .collect(),
+            timeline: timeline(data, zone),
+            evidence: data.evidence.clone(),
+            url: data.url.clone(),
+            written: None,
+        }
+    }
+
+    /// What a template made: its first line is the title, the rest the body.
+    pub fn written(rendered: &str) -> Self {
+        let (title, body) = rendered.trim().split_once('\n').unwrap_or((rendered.trim(), ""));
+        Self {
+            title: title.trim().to_owned(),
+            facts: Vec::new(),
+            members: Vec::new(),
+            timeline: Vec::new(),
+            evidence: Vec::new(),
+            url: None,
+            written: Some(body.trim_matches('\n').to_owned()),
+        }
+    }
+
+    /// Everything after the first line, as plain text: parts with an empty line between them, evidence indented.
+    pub fn body(&self) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        let widest = self.facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let facts = self
+            .facts
+            .iter()
+            .map(|(name, value)| format!("{:widest$}  {value}", format!("{name}:"), widest = widest + 1));
+        parts.push(facts.collect::<Vec<_>>().join("\n"));
+        parts.push(
+            self.members
+                .iter()
+                .map(|line| format!("* {line}"))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        );
+        parts.push(self.timeline.join("\n"));
+        for evidence in &self.evidence {
+            let mut part = format!("{}:", evidence.title);
+            for line in evidence.text.lines() {
+                // Writing to a string cannot fail.
+                let _ = write!(part, "\n    {line}");
+            }
+            parts.push(part);
+        }
+        parts.extend(self.url.clone());
+        parts.extend(self.written.clone());
+        parts.retain(|part| !part.is_empty());
+        parts.join("\n\n")
+    }
+
+    /// All of it as plain text.
+    pub fn whole(&self) -> String {
+        match self.body() {
+            body if body.is_empty() => self.title.clone(),
+            body => format!("{}\n\n{body}", self.title),
+        }
+    }
+}
+
+fn incident_facts(message: &Message, zone: &TimeZone) -> Vec<(&'static str, String)> {
+    let data = &message.data;
+    let is_over = data.resolution.is_some();
+    let done = match (data.attempts, data.resolution) {
+        (0, _) => String::new(),
+        (1, Some(Resolution::Healed)) => "1 restart, which helped".to_owned(),
+        (count, Some(Resolution::Healed)) => format!("{count} restarts, the last of which helped"),
+        (1, _) => "1 restart so far".to_owned(),
+        (count, _) => format!("{count} restarts so far"),
+    };
+    let lasted = data
+        .duration_seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .or_else(|| Duration::try_from(message.timestamp.duration_since(data.opened_at)).ok())
+        .map(span)
+        .unwrap_or_default();
+    let often = match data.incidents_last_day {
+        Some(count @ 2..) => format!("{count} incidents of {} in the last 24 hours", data.service),
+        _ => String::new(),
+    };
+    let labels: Vec<String> = data
+        .labels
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    vec![
+        ("Now", if is_over { String::new() } else { data.doing.clone() }),
+        ("Done", done),
+        ("Since", moment(data.opened_at, zone)),
+        ("Lasted", lasted),
+        ("Often", often),
+        ("Severity", data.severity.as_str().to_owned()),
+        ("Labels", labels.join(", ")),
+        (
+            "More",
+            format!("sentinel incidents {}  (on {})", data.incident, data.host),
+        ),
+    ]
+}
+
+fn timeline(data: &MessageData, zone: &TimeZone) -> Vec<String> {
+    let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
+    let several_days = data.timeline.iter().any(|line| day(line.at) != day(data.opened_at));
+    let format = if several_days { "%Y-%m-%d %H:%M:%S" } else { "%H:%M:%S" };
+    data.timeline
+        .iter()
+        .map(|line| format!("{}  {}", line.at.to_zoned(zone.clone()).strftime(format), line.text))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sentinel_engine::Severity;
+
+    use super::super::message::{Member, TimelineLine};
+    use super::*;
+
+    fn berlin() -> TimeZone {
+        TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        // 2026-11-22 16:03:00 UTC
+        Timestamp::from_second(1_795_363_380 + second).unwrap()
+    }
+
+    fn message() -> Message {
+        let mut message = Message::about_alerts(
+            "test",
+            "web1",
+            at(60),
+            Severity::Warning,
+            "web1: shop is down: killed by signal KILL",
+        );
+        message.kind = "incident.fired".to_owned();
+        message.data.service = "shop".to_owned();
+        message.data.incident = 7;
+        message.data.opened_at = at(0);
+        message.data.attempts = 2;
+        message.data.doing = "verifying, attempt 2".to_owned();
+        message.data.incidents_last_day = Some(3);
+        message.data.labels.insert("team".to_owned(), "shop".to_owned());
+        message.data.timeline = vec![
+            TimelineLine::new(at(0), "killed by signal KILL"),
+            TimelineLine::new(at(1), "start, attempt 1"),
+        ];
+        message.data.evidence = vec![Evidence::new("last probe", "connect: connection refused\nsecond line")];
+        message
+    }
+
+    #[test]
+    fn an_incident_reads_as_documented() {
+        let expected = "\
+web1: shop is down: killed by signal KILL
+
+Now:       verifying, attempt 2
+Done:      2 restarts so far
+Since:     2026-11-22 17:03:00 CET (16:03:00 UTC)
+Lasted:    1 min
+Often:     3 incidents of shop in the last 24 hours
+Severity:  warning
+Labels:    team=shop
+More:      sentinel incidents 7  (on web1)
+
+17:03:00  killed by signal KILL
+17:03:01  start, attempt 1
+
+last probe:
+    connect: connection refused
+    second line";
+        assert_eq!(Text::of(&message(), &berlin()).whole(), expected);
+    }
+
+    #[test]
+    fn what_is_about_several_names_them() {
+        let mut message =
+            Message::about_alerts("group", "web1", at(0), Severity::Critical, "web1: 2 services are down");
+        message.data.members = vec![
+            Member::new(
+                7,
+                "shop",
+                "fired",
+                Severity::Warning,
+                "shop is down: exited with code 1",
+            ),
+            Member::new(0, "", "note", Severity::Info, "and 5 more"),
+        ];
+        let expected = "\
+web1: 2 services are down
+
+Host:  web1
+Time:  2026-11-22 16:03:00 UTC
+
+* shop is down: exited with code 1 (incident 7)
+* and 5 more";
+        assert_eq!(Text::of(&message, &TimeZone::UTC).whole(), expected);
+    }
+
+    #[test]
+    fn an_unknown_kind_is_told_by_its_summary() {
+        let mut message = Message::about_alerts("x", "web1", at(0), Severity::Info, "something new");
+        message.kind = "weather.rain".to_owned();
+        assert_eq!(Text::of(&message, &TimeZone::UTC).title, "something new");
+        message.data.summary.clear();
+        assert_eq!(Text::of(&message, &TimeZone::UTC).title, "web1: weather.rain");
+    }
+
+    #[test]
+    fn times_name_the_other_day_where_it_is_one() {
+        let late = Timestamp::from_second(1_795_390_200).unwrap();
+        let table = [
+            (at(0), TimeZone::UTC, "2026-11-22 16:03:00 UTC"),
+            (late, berlin(), "2026-11-23 00:30:00 CET (2026-11-22 23:30:00 UTC)"),
+        ];
+        for (at, zone, expected) in table {
+            assert_eq!(moment(at, &zone), expected);
+        }
+    }
+
+    #[test]
+    fn a_payload_that_cannot_be_read_is_told_of() {
+        let message = Message::from_payload(b"1/1", "fired", at(0));
+        let text = Text::of(&message, &TimeZone::UTC).whole();
+        assert!(text.contains("cannot read"), "{text}");
+        assert_eq!(Message::from_payload(&message.payload(), "fired", at(0)), message);
+    }
+}

@@ -1,0 +1,165 @@
+//! The receivers that take messages from the outbox, and what they are told of each other.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, TransactionBehavior, params};
+use sentinel_engine::{Severity, Time};
+
+use super::super::error::StoreError;
+use super::super::open::Database;
+use super::super::thread::Store;
+use super::super::value::text;
+use super::{Special, execute, expire_where, page};
+
+/// What the others are told of a receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Messages do not arrive there.
+    Stuck,
+    /// It refused a message for good.
+    Refused,
+    /// Messages arrive there again. Told to those who heard that they did not.
+    Works,
+}
+
+impl Notice {
+    /// The word in the store. A closed set.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stuck => "stuck",
+            Self::Refused => "refused",
+            Self::Works => "works",
+        }
+    }
+}
+
+impl Store {
+    /// Says that `receiver` takes messages from the outbox, so that it hears of the others.
+    pub async fn enroll(&self, receiver: &str) -> Result<(), StoreError> {
+        let receiver = receiver.to_owned();
+        self.call(move |database| {
+            execute(
+                &database.connection,
+                "INSERT INTO receivers (name) VALUES (?1) ON CONFLICT (name) DO NOTHING",
+                [&receiver],
+            )
+        })
+        .await
+    }
+
+    /// Gives up the messages to receivers that are no longer configured, which nobody would ever send; answers how many.
+    pub async fn keep_receivers(&self, names: Vec<String>, wall: Timestamp) -> Result<usize, StoreError> {
+        self.call(move |database| {
+            let names = serde_json::Value::from(names).to_string();
+            let gone = "NOT IN (SELECT value FROM json_each(?1))";
+            let given_up = expire_where(
+                &database.connection,
+                &format!("state IN ('pending', 'inflight') AND receiver {gone}"),
+                &[&names],
+                "the receiver is no longer configured",
+                wall,
+            )?;
+            for (table, column) in [
+                ("receivers", "name"),
+                ("undelivered", "receiver"),
+                ("firing", "receiver"),
+            ] {
+                let sql = format!("DELETE FROM {table} WHERE {column} {gone}");
+                execute(&database.connection, &sql, [&names])?;
+            }
+            if given_up > 0 {
+                tracing::error!(messages = given_up, "messages to receivers that are gone were given up");
+            }
+            Ok(given_up)
+        })
+        .await
+    }
+
+    /// Tells the other receivers `notice` about `receiver`, in the words of `payload`. Answers how many are told.
+    pub async fn tell_others(
+        &self,
+        receiver: &str,
+        notice: Notice,
+        payload: Vec<u8>,
+        severity: Severity,
+        now: Time,
+        wall: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let receiver = receiver.to_owned();
+        let told = self
+            .call(move |database| {
+                let special = Special {
+                    receiver: "",
+                    kind: notice.as_str(),
+                    severity,
+                    payload: &payload,
+                    created: now,
+                    created_wall: wall,
+                    about: Some(&receiver),
+                };
+                tell(database, &receiver, notice, special, now)
+            })
+            .await?;
+        if told > 0 {
+            self.outbox_changed();
+        }
+        Ok(told)
+    }
+}
+
+fn tell(
+    database: &mut Database,
+    about: &str,
+    notice: Notice,
+    special: Special<'_>,
+    now: Time,
+) -> Result<usize, StoreError> {
+    let doing = StoreError::doing("tell the other receivers");
+    let installation = database.state.installation;
+    let transaction = database
+        .connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(&doing)?;
+    let others: Vec<String> = transaction
+        .prepare_cached("SELECT name FROM receivers WHERE name <> ?1 ORDER BY name")
+        .and_then(|mut statement| statement.query_map([about], |row| text(row, 0))?.collect())
+        .map_err(&doing)?;
+    let mut told = 0;
+    for other in others {
+        if notice == Notice::Works && !has_heard(&transaction, &other, about, special.created_wall)? {
+            continue;
+        }
+        let special = Special {
+            receiver: &other,
+            ..special
+        };
+        special.insert(&transaction, &installation)?;
+        told += 1;
+    }
+    let mut health = page::health(&transaction, about)?;
+    match notice {
+        Notice::Stuck => health.told_stuck(),
+        Notice::Refused => health.told_refused(now),
+        Notice::Works => health.told_works(),
+    }
+    page::save_health(&transaction, about, &health)?;
+    transaction.commit().map_err(&doing)?;
+    Ok(told)
+}
+
+/// Whether `other` may have heard that `about` is stuck. If that still waits to be told, it is not told any more.
+fn has_heard(connection: &Connection, other: &str, about: &str, wall: Timestamp) -> Result<bool, StoreError> {
+    execute(
+        connection,
+        "UPDATE outbox SET state = 'superseded', payload = x'', finished_wall = ?3 WHERE incident = 0 \
+         AND receiver = ?1 AND about = ?2 AND kind = 'stuck' AND state = 'pending' AND NOT ambiguous",
+        params![other, about, wall.as_microsecond()],
+    )?;
+    connection
+        .prepare_cached(
+            "SELECT coalesce((SELECT kind = 'stuck' FROM outbox WHERE incident = 0 AND receiver = ?1 AND about = ?2 \
+             AND kind IN ('stuck', 'works') AND state NOT IN ('superseded', 'expired', 'dead') \
+             ORDER BY sequence DESC LIMIT 1), 0)",
+        )
+        .and_then(|mut statement| statement.query_row([other, about], |row| row.get(0)))
+        .map_err(StoreError::doing("look up what a receiver was told"))
+}

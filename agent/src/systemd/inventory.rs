@@ -1,0 +1,107 @@
+//! The services that run now, asked for once. Watching is somebody else's work.
+
+use std::time::Duration;
+
+use zbus::{Connection, Message, Variant};
+
+use super::facts::{Facts, Properties, Source};
+use super::message::{ALL, MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD};
+use super::names::unit_path;
+use super::peers::listed;
+use super::watcher::BusAddress;
+
+/// PID 1 answers within milliseconds; a busy one within this time or not at all.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Services asked about at most. A host with more is not read by people.
+const SERVICES_MAX: usize = 1000;
+
+/// Processes of one service that are looked at, at most.
+const PROCESSES_MAX: usize = 1000;
+
+/// A service that runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunningUnit {
+    /// Its full name.
+    pub name: String,
+    /// `Type=`: `simple`, `notify`, `oneshot`, ...
+    pub service_type: String,
+    /// `Restart=`.
+    pub restart: String,
+    /// Made by `systemd-run` or another program: nobody can start it again once it is gone.
+    pub transient: bool,
+    /// Timers, paths and sockets that start it.
+    pub triggered_by: Vec<String>,
+    /// What it cannot live without: `Requires=`, `BindsTo=` and the like.
+    pub needs: Vec<String>,
+    /// Its processes.
+    pub pids: Vec<u32>,
+}
+
+/// Every service that runs, by name, and how many were left out because there are too many.
+///
+/// # Errors
+///
+/// A sentence for people, when systemd cannot be reached or does not answer.
+pub async fn running_units(address: &BusAddress) -> Result<(Vec<RunningUnit>, usize), String> {
+    let connection = address.connect().await?;
+    let body = (&["running"][..], &["*.service"][..]);
+    let answer = manager(&connection, "ListUnitsByPatterns", &body).await?;
+    let rows = listed(&answer).ok_or("systemd answered with something unexpected")?;
+    let mut names: Vec<String> = rows.into_iter().map(|row| row.id).collect();
+    names.sort_unstable();
+    let omitted = names.len().saturating_sub(SERVICES_MAX);
+    names.truncate(SERVICES_MAX);
+    let mut units = Vec::new();
+    for name in names {
+        units.push(describe(&connection, name).await?);
+    }
+    Ok((units, omitted))
+}
+
+async fn describe(connection: &Connection, name: String) -> Result<RunningUnit, String> {
+    let call = connection.call_method(Some(SYSTEMD), unit_path(&name), Some(PROPERTIES), "GetAll", &(ALL,));
+    let answer = within(call).await?;
+    let body = answer.body();
+    let properties: Properties<'_> = body
+        .deserialize::<(Properties<'_>,)>()
+        .map_err(|error| format!("systemd answered with something unexpected: {error}"))?
+        .0;
+    let mut facts = Facts::default();
+    facts.merge(&properties);
+    let mut needs = Vec::new();
+    Source(&properties).names(&["Requires", "BindsTo", "Requisite"], &mut needs);
+    // It may have ended since it was listed: then it has no processes, and that is no failure.
+    let processes = manager(connection, "GetUnitProcesses", &(name.as_str(),)).await.ok();
+    Ok(RunningUnit {
+        transient: matches!(properties.get("Transient"), Some(Variant::Bool(true))),
+        name,
+        service_type: facts.service_type,
+        restart: facts.restart,
+        triggered_by: facts.triggered_by,
+        needs,
+        pids: processes.as_ref().map(pids).unwrap_or_default(),
+    })
+}
+
+/// The second field of each row: cgroup, pid, command line.
+fn pids(answer: &Message) -> Vec<u32> {
+    let body = answer.body();
+    let rows = body.deserialize::<(Vec<(&str, u32, &str)>,)>();
+    rows.map(|(rows,)| rows.into_iter().map(|(_, pid, _)| pid).take(PROCESSES_MAX).collect())
+        .unwrap_or_default()
+}
+
+async fn manager<B>(connection: &Connection, member: &'static str, body: &B) -> Result<Message, String>
+where
+    B: serde::Serialize + zbus::wire::DynamicType,
+{
+    within(connection.call_method(Some(SYSTEMD), MANAGER_PATH, Some(MANAGER), member, body)).await
+}
+
+async fn within(call: impl Future<Output = zbus::Result<Message>>) -> Result<Message, String> {
+    match tokio::time::timeout(ANSWER_WITHIN, call).await {
+        Ok(answer) => answer.map_err(|error| format!("systemd refused: {error}")),
+        Err(_elapsed) => Err(format!("systemd did not answer within {} s", ANSWER_WITHIN.as_secs())),
+    }
+}

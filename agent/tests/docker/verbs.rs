@@ -1,0 +1,70 @@
+//! The verbs act on what was decided about, and on nothing else.
+
+use sentinel_engine::{ActionResult, Instance, Verb};
+
+use crate::engine::{Names, inspect, must};
+use crate::watch::{Watch, named};
+
+fn kind(result: &ActionResult) -> &'static str {
+    result.kind()
+}
+
+#[test]
+fn verbs_act_only_on_what_was_decided_about() {
+    let names = Names::new();
+    let container = names.of("verbs");
+    must(&container, "docker run -d --stop-timeout 1 --name $C $I sleep 1000");
+    let watch = Watch::of(named(&[&container]));
+    watch.until(&container, "running");
+    let first = watch.instance(&container);
+
+    // A run that is over, one that never was, and a start of what runs.
+    let other = Some(Instance::from("0123456789ab@2026-01-01T00:00:00Z"));
+    for (verb, expected, result) in [
+        (Verb::Restart, &other, "outdated"),
+        (Verb::Start, &first, "outdated"),
+        (Verb::Restart, &None, "outdated"),
+        (Verb::Restart, &first, "done"),
+        (Verb::Restart, &first, "outdated"),
+    ] {
+        let before = inspect(&container, ".State.StartedAt");
+        let answer = watch.act(&container, verb, expected.as_ref());
+        assert_eq!(kind(&answer), result, "{verb:?} {expected:?} {answer:?}");
+        let after = inspect(&container, ".State.StartedAt");
+        assert_eq!(after != before, result == "done", "{verb:?} {expected:?}");
+        watch.until(&container, "running");
+    }
+    assert!(
+        !watch.story(&container).contains(&"operator-stop".to_owned()),
+        "{:?}",
+        watch.story(&container)
+    );
+}
+
+#[test]
+fn a_pause_and_a_stop_are_respected() {
+    let names = Names::new();
+    let container = names.of("operator");
+    // It takes its time to stop.
+    must(
+        &container,
+        "docker run -d --stop-timeout 20 --name $C $I sh -c 'trap \"while ! test -e /go; do sleep 0.1; done; exit 0\" TERM; while :; do sleep 0.1; done'",
+    );
+    let watch = Watch::of(named(&[&container]));
+    watch.until(&container, "running");
+    let run = watch.instance(&container);
+    must(&container, "docker pause $C");
+    assert_eq!(kind(&watch.act(&container, Verb::Restart, run.as_ref())), "conflict");
+    must(&container, "docker unpause $C");
+    watch.until(&container, "running");
+    must(&container, "(docker stop $C) >/dev/null 2>&1 &");
+    watch.until(&container, "stopping");
+    assert_eq!(kind(&watch.act(&container, Verb::Restart, run.as_ref())), "conflict");
+    must(&container, "docker exec $C touch /go");
+    watch.until(&container, "operator-stop");
+    assert_eq!(kind(&watch.act(&container, Verb::Restart, run.as_ref())), "outdated");
+    assert_eq!(inspect(&container, ".State.Status"), "exited");
+    must(&container, "docker rm $C");
+    watch.until(&container, "gone");
+    assert_eq!(kind(&watch.act(&container, Verb::Start, run.as_ref())), "outdated");
+}

@@ -1,0 +1,263 @@
+//! Who is told, over restarts and reloads.
+
+use crate::agent::{Hook, Place, wait};
+
+/// `shop`, which is only observed, so that it stays down until somebody brings it back; and its receivers.
+fn shop(place: &Place, alerts: &str, hooks: &[(&str, &Hook)]) -> String {
+    let receivers: String = hooks.iter().map(|(name, hook)| hook.receiver(name)).collect();
+    let alerts = format!("[alerts]\nnotify_after = \"0s\"\n{alerts}\n");
+    place.service("shop", "mode = \"observe\"") + &receivers + &alerts
+}
+
+fn succeed(place: &Place, arguments: &[&str]) -> serde_json::Value {
+    let output = place.ask(arguments);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The number of the open incident of `shop`.
+fn open_incident(place: &Place) -> String {
+    wait("an incident", || place.status("shop")["incident"].as_u64()).to_string()
+}
+
+#[test]
+fn silence_outlives_the_agent_and_what_still_burns_at_its_end_is_told() {
+    let mut place = Place::new();
+    let hook = Hook::start();
+    place.begin("shop");
+    place.configure(&shop(&place, "", &[("team", &hook)]));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    let add = [
+        "silence",
+        "add",
+        "--service",
+        "sh*",
+        "--for",
+        "2h",
+        "--comment",
+        "new disks",
+        "--json",
+    ];
+    let added = succeed(&place, &add);
+    let id = added["id"].to_string();
+    place.kill("shop");
+    place.line_after(0, &["service=shop", "event=not_told", "kind=fired", "why=silenced"]);
+
+    place.kill_agent();
+    let seen = place.lines().len();
+    place.start();
+    let listed = succeed(&place, &["silence", "list", "--json"]);
+    assert_eq!(listed["silences"][0]["comment"], "new disks");
+    assert_eq!(listed["silences"][0]["by"], added["by"]);
+    assert_eq!(
+        listed["silences"][0]["until"].as_str().unwrap()[..19],
+        added["until"].as_str().unwrap()[..19]
+    );
+    let text = String::from_utf8(place.ask(&["silence", "list"]).stdout).unwrap();
+    assert!(text.contains("sh*") && text.contains("new disks"), "{text}");
+    // Another agent that saw it down and told nobody.
+    place.wait_for_state("shop", "held");
+    assert_eq!(hook.messages(), [] as [&str; 0]);
+
+    succeed(&place, &["silence", "expire", &id, "--json"]);
+    hook.wait_for(&["shop fired"]);
+    place.line_after(seen, &["event=silence_ended", "new disks"]);
+    assert_eq!(place.ask(&["silence", "expire", &id]).status.code(), Some(1));
+    place.begin("shop");
+    hook.wait_for(&["shop fired", "shop resolved"]);
+    let incident = succeed(&place, &["incidents", "1", "--json"]);
+    let told: Vec<_> = incident["timeline"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| &line["kind"])
+        .collect();
+    assert!(told.iter().any(|kind| **kind == "not_told"), "{told:?}");
+}
+
+#[test]
+fn end_in_a_silence_of_what_nobody_was_told_is_not_told() {
+    let mut place = Place::new();
+    let hook = Hook::start();
+    place.begin("shop");
+    place.configure(&shop(&place, "", &[("team", &hook)]));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    succeed(
+        &place,
+        &[
+            "silence",
+            "add",
+            "--service",
+            "shop",
+            "--for",
+            "1h",
+            "--comment",
+            "x",
+            "--json",
+        ],
+    );
+    place.kill("shop");
+    place.line_after(0, &["event=not_told", "kind=fired"]);
+    place.begin("shop");
+    place.line_after(0, &["event=not_told", "kind=resolved", "why=nobody_was_told"]);
+    succeed(&place, &["silence", "expire", "1", "--json"]);
+    place.kill("shop");
+    hook.wait_for(&["shop fired"]);
+}
+
+#[test]
+fn acknowledging_ends_reminders_and_escalation() {
+    let mut place = Place::new();
+    let (team, pager) = (Hook::start(), Hook::start());
+    place.begin("shop");
+    let alerts = "receivers = [\"team\"]\nrepeat_interval = \"1s\"\n\
+                  [[alerts.escalations]]\nafter = \"1h\"\nreceivers = [\"pager\"]";
+    let hooks = [("team", &team), ("pager", &pager)];
+    place.configure(&shop(&place, alerts, &hooks));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    place.kill("shop");
+    wait("two reminders", || (team.messages().len() > 2).then_some(()));
+    assert_eq!(team.messages()[..3], ["shop fired", "shop update", "shop update"]);
+
+    let id = open_incident(&place);
+    let acknowledged = succeed(&place, &["ack", &id, "on it", "--json"]);
+    assert_eq!(acknowledged["service"], "shop");
+    let by = acknowledged["by"].as_str().unwrap().to_owned();
+    wait("it is told that somebody takes care of it", || {
+        let bodies = team.bodies();
+        let doing = bodies.last().unwrap()["data"]["doing"].as_str().unwrap().to_owned();
+        (doing == format!("acknowledged by {by}: on it")).then_some(())
+    });
+    let before = team.messages().len();
+    // What is received and not yet recorded as that would come again.
+    wait("it is recorded as told", || {
+        let queue = succeed(&place, &["alerts", "queue", "--json"]);
+        queue["messages"].as_array()?.is_empty().then_some(())
+    });
+    // An agent that forgot it would remind at once, and this configuration escalate at once.
+    place.kill_agent();
+    place.configure(&shop(&place, &alerts.replace("1h", "1s"), &hooks));
+    place.start();
+    place.wait_for_state("shop", "held");
+    let seen = place.lines().len();
+    place.begin("shop");
+    place.line_after(seen, &["service=shop", "event=told", "kind=resolved"]);
+    wait("the end", || (team.messages().last()? == "shop resolved").then_some(()));
+    assert_eq!(team.messages().len(), before + 1, "{:?}", team.messages());
+    assert_eq!(pager.messages(), [] as [&str; 0]);
+    let incident = succeed(&place, &["incidents", &id, "--json"]);
+    let timeline = incident["timeline"].as_array().unwrap();
+    let line = timeline.iter().find(|line| line["kind"] == "acknowledged").unwrap();
+    assert_eq!(line["text"], format!("acknowledged by {by}: on it"));
+    assert_eq!(place.ask(&["ack", &id, "late"]).status.code(), Some(1));
+    assert_eq!(place.ask(&["ack", "999"]).status.code(), Some(1));
+}
+
+#[test]
+fn what_nobody_acknowledges_is_escalated_and_the_end_reaches_all() {
+    let mut place = Place::new();
+    let (team, pager) = (Hook::start(), Hook::start());
+    place.begin("shop");
+    let alerts = "receivers = [\"team\"]\n[[alerts.escalations]]\nafter = \"1s\"\nreceivers = [\"pager\"]";
+    place.configure(&shop(&place, alerts, &[("team", &team), ("pager", &pager)]));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    place.kill("shop");
+    pager.wait_for(&["shop escalated"]);
+    place.begin("shop");
+    team.wait_for(&["shop fired", "shop resolved"]);
+    pager.wait_for(&["shop escalated", "shop resolved"]);
+}
+
+#[test]
+fn end_goes_to_who_got_the_beginning_after_a_reload_changed_the_routes() {
+    let mut place = Place::new();
+    let (first, second) = (Hook::start(), Hook::start());
+    let hooks = [("first", &first), ("second", &second)];
+    place.begin("shop");
+    let route = |to: &str| format!("[[alerts.routes]]\nmatch.service = \"shop\"\nreceivers = [\"{to}\"]");
+    place.configure(&shop(&place, &route("first"), &hooks));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    place.kill("shop");
+    first.wait_for(&["shop fired"]);
+    place.configure(&shop(&place, &route("second"), &hooks));
+    assert!(place.hang_up().contains("event=reloaded"));
+    // A wrong one changes nothing.
+    place.configure(&shop(&place, &route("third"), &hooks));
+    assert!(place.hang_up().contains("event=reload_failed"));
+    place.begin("shop");
+    first.wait_for(&["shop fired", "shop resolved"]);
+    place.kill("shop");
+    second.wait_for(&["shop fired"]);
+    assert_eq!(first.messages().len(), 2);
+
+    // Who is no longer configured is left out, and who takes its place is told what is open.
+    place.configure(&shop(&place, &route("first"), &hooks[..1]));
+    assert!(place.hang_up().contains("event=reloaded"));
+    place.line_after(0, &["event=receiver_gone", "receiver=second"]);
+    first.wait_for(&["shop fired", "shop resolved", "shop fired"]);
+    place.begin("shop");
+    first.wait_for(&["shop fired", "shop resolved", "shop fired", "shop resolved"]);
+    assert_eq!(second.messages(), ["shop fired"]);
+}
+
+#[test]
+fn service_removed_while_the_agent_was_down_is_over_for_who_was_told() {
+    let mut place = Place::new();
+    let (told, other) = (Hook::start(), Hook::start());
+    let hooks = [("told", &told), ("other", &other)];
+    place.begin("shop");
+    let route = "receivers = [\"other\"]\n[[alerts.routes]]\nmatch.service = \"shop\"\nreceivers = [\"told\"]";
+    place.configure(&shop(&place, route, &hooks));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    place.kill("shop");
+    told.wait_for(&["shop fired"]);
+    place.kill_agent();
+    place.configure(&(told.receiver("told") + &other.receiver("other") + "[alerts]\nreceivers = [\"other\"]\n"));
+    place.start();
+    told.wait_for(&["shop fired", "shop resolved"]);
+    assert_eq!(other.messages(), [] as [&str; 0]);
+}
+
+#[test]
+fn route_is_explained_without_an_agent() {
+    let place = Place::new();
+    let hook = Hook::start();
+    let alerts = "[[alerts.routes]]\nmatch.severity = \"critical\"\nreceivers = [\"pager\"]\n\
+                  [[alerts.routes]]\nmatch.kind = \"healed\"\nreceivers = []";
+    place.configure(&shop(&place, alerts, &[("team", &hook), ("pager", &hook)]));
+    let route = |more: &[&str]| place.ask(&[&["alerts", "route", "--service", "shop"], more].concat());
+    let output = route(&[]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        text.contains("another severity") && text.contains("another kind of message"),
+        "{text}"
+    );
+    assert!(
+        text.contains("pager is told: no route fits\nteam is told: no route fits\n"),
+        "{text}"
+    );
+    let output = route(&["--kind", "gave_up", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&json["severity"], json["receivers"].as_object().unwrap().len()),
+        (&"critical".into(), 1)
+    );
+    assert_eq!(json["receivers"]["pager"]["text"], "route 1 fits");
+    let output = route(&["--kind", "healed"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "the answer is no");
+    assert!(
+        text.ends_with("nobody is told: route 2 fits and names nobody\n"),
+        "{text}"
+    );
+    let output = place.ask(&["alerts", "route", "--service", "shpo"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean `shop`?"));
+}

@@ -7,6 +7,7 @@
 //! What the kernel has by then, it delivers even when the process dies.
 
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -30,6 +31,7 @@ impl Listener for ConnectionListener {
         (
             Connection {
                 stream,
+                just_read: false,
                 open: watch::Sender::default(),
             },
             peer,
@@ -46,6 +48,8 @@ pub(crate) struct Connection {
     /// Stands before `open`: fields are dropped in order, so the socket is
     /// closed by the time anybody hears of it.
     stream: TcpStream,
+    /// Whether the last read brought something.
+    just_read: bool,
     /// Never sent on; its end is the message.
     open: watch::Sender<()>,
 }
@@ -68,12 +72,22 @@ impl Connected<IncomingStream<'_, ConnectionListener>> for Closed {
 }
 
 impl AsyncRead for Connection {
+    /// Reads, with a pause after whatever was read: hyper drops a request unseen
+    /// when it finds the end of the connection right behind it, and a fault must
+    /// be injected even for a caller who hangs up at once.
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        if mem::take(&mut self.just_read) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.just_read = buffer.filled().len() > before;
+        polled
     }
 }
 

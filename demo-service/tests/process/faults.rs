@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{Service, wait_until};
+use crate::harness::{Exchange, Service, wait_until};
 
 #[test]
 fn chaos_switched_off_answers_404_and_how_to_switch_it_on() {
@@ -38,7 +38,13 @@ fn crash_answers_and_then_exits_with_the_code() {
 #[test]
 fn crash_happens_even_when_the_caller_hangs_up_first() {
     let mut service = Service::with_chaos();
-    drop(service.send("POST", "/chaos/crash?code=4"));
+    let stream = service.connect();
+    // Connections are taken in order, so the one before this is by now.
+    assert_eq!(service.get("/health").status, 200);
+    // Stopped, so that the request and the end of the connection arrive together.
+    service.signal(Signal::STOP);
+    drop(Exchange::begin(stream, "POST", "/chaos/crash?code=4"));
+    service.signal(Signal::CONT);
     service.ended_with(4);
 }
 

@@ -124,14 +124,14 @@ impl Service {
 
     /// Sends a request, and leaves its answer for later.
     pub(crate) fn send(&self, method: &str, path: &str) -> Exchange {
-        let mut stream = TcpStream::connect(self.address).unwrap();
+        Exchange::begin(self.connect(), method, path)
+    }
+
+    /// Connects, and says nothing yet.
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(BOUND)).unwrap();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        Exchange(stream)
+        stream
     }
 
     /// The names of the threads of the process, as the kernel has them.
@@ -162,6 +162,16 @@ impl Drop for Service {
 pub(crate) struct Exchange(TcpStream);
 
 impl Exchange {
+    /// Sends a request over a connection.
+    pub(crate) fn begin(mut stream: TcpStream, method: &str, path: &str) -> Self {
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        Self(stream)
+    }
+
     /// Whether not a byte of an answer is here yet.
     pub(crate) fn is_unanswered(&self) -> bool {
         self.0.set_nonblocking(true).unwrap();

@@ -145,7 +145,7 @@ impl Sim {
         if let Some(lull) = self.weather.lull
             && self.rng.permille(LULLS)
         {
-            gap += lull.mul_f64(self.rng.share());
+            gap += self.rng.millis(0, lull);
         }
         self.later(gap, Future::Fault);
         let faults = std::mem::take(&mut self.weather.faults);

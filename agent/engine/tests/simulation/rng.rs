@@ -29,11 +29,6 @@ impl Rng {
         self.below(1000) < share
     }
 
-    /// A number from zero to one.
-    pub fn share(&mut self) -> f64 {
-        f64::from(u16::try_from(self.below(1 << 16)).unwrap_or(u16::MAX)) / f64::from(u16::MAX)
-    }
-
     /// A span of milliseconds, both ends included.
     pub fn millis(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_millis(from + self.below(to - from + 1))

@@ -11,7 +11,6 @@ pub const NAMES: [&str; 6] = ["api", "cache", "db", "job", "mail", "web"];
 
 /// In a long life everything is looked at so many times more seldom.
 pub const SLOW: u32 = 30;
-const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How much goes wrong in a seed, per thousand where nothing else is said.
 #[derive(Clone, Debug)]
@@ -22,8 +21,8 @@ pub struct Weather {
     pub calm: Duration,
     /// Milliseconds between two faults, on average.
     pub gap: u64,
-    /// The longest time without faults after one, if there are such times.
-    pub lull: Option<Duration>,
+    /// The most milliseconds without a fault after one, if there are such times.
+    pub lull: Option<u64>,
     /// How many times rarer probes and looks are than usual.
     pub pace: u32,
     /// Restarts that are answered with something else than the truth.
@@ -68,8 +67,8 @@ pub fn weather(rng: &mut Rng) -> Weather {
 /// Faults come in squalls of a dozen or two, in a life of two weeks; most days nothing happens. What is seldom watched
 /// costs little to live through.
 pub fn make_long(weather: &mut Weather) {
-    weather.storm = 14 * DAY;
-    weather.lull = Some(2 * DAY);
+    weather.storm = Duration::from_secs(14 * 24 * 3600);
+    weather.lull = Some(48 * 3600 * 1000);
     weather.pace = SLOW;
 }
 

@@ -5,7 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Cause, Event, Happening, Intent, OperatorRequest, RequestError, State, TargetState,
+    ActionResult, Activity, Cause, Event, HOST, Happening, HostPolicy, Intent, OperatorRequest, RequestError, State,
+    TargetState,
 };
 use world::{Start, Toy, World};
 
@@ -117,4 +118,90 @@ fn what_comes_back_by_itself_after_its_dependency_is_not_told_of() {
     let told: Vec<_> = world.messages.iter().map(|message| message.service.as_str()).collect();
     assert_eq!(world.message_kinds(), ["fired", "resolved"], "{told:?}");
     assert_eq!(told, ["db", "db"]);
+}
+
+#[test]
+fn what_was_called_off_costs_the_host_no_token() {
+    let limits = HostPolicy {
+        tokens: 1,
+        refill: Duration::from_secs(600),
+        ..HostPolicy::default()
+    };
+    let mut world = World::with_policy([Toy::new("shop")], limits);
+    world.run(120);
+    world.next_result = Some(ActionResult::Conflict("a job is pending".into()));
+    world.kill("shop");
+    world.run(30);
+    assert_eq!(world.attempts(), [120, 125], "{:#?}", world.transcript());
+}
+
+/// Whether an attempt is said not to have helped.
+fn failed(world: &World) -> bool {
+    let failed = |report: &sentinel_engine::Report| matches!(report.what, Happening::ActionUnverified { .. });
+    world.reports.iter().any(failed)
+}
+
+#[test]
+fn a_start_that_takes_longer_than_its_proof_is_waited_for() {
+    let mut world = World::new([Toy::new("shop").with(|policy| policy.verify = Duration::from_secs(30))]);
+    world.run(120);
+    world.next_result = Some(ActionResult::Unknown("no reply within 10s".into()));
+    world.kill("shop");
+    world.run(1);
+    world.set_state("shop", TargetState::Busy(Activity::Starting));
+    world.run(100);
+    assert_eq!(world.state("shop"), State::Restarting, "{:#?}", world.transcript());
+    world.start("shop");
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy);
+    assert!(!failed(&world), "{:#?}", world.transcript());
+}
+
+#[test]
+fn a_run_that_begins_late_has_its_whole_time_to_prove_itself() {
+    let mut world = World::new([Toy::new("shop").with(|policy| {
+        policy.start_grace = Duration::ZERO;
+        policy.min_uptime = Duration::from_secs(40);
+        policy.verify = Duration::from_secs(60);
+    })]);
+    world.run(120);
+    world.next_result = Some(ActionResult::Unknown("no reply within 10s".into()));
+    world.kill("shop");
+    world.run(50);
+    world.start("shop");
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy, "{:#?}", world.transcript());
+    assert!(!failed(&world), "{:#?}", world.transcript());
+}
+
+#[test]
+fn what_a_dependency_takes_down_is_no_storm() {
+    let db = Toy::new("db").starting(Start::Refused);
+    let others = ["api", "shop", "web"].map(|name| Toy::new(name).after(&["db"]));
+    let mut world = World::new([db].into_iter().chain(others));
+    world.run(120);
+    world.kill("db");
+    world.run(1);
+    for name in ["api", "shop", "web"] {
+        world.kill(name);
+    }
+    world.run(30);
+    let of_the_host = |report: &sentinel_engine::Report| report.service.as_str() == HOST;
+    assert!(!world.reports.iter().any(of_the_host), "{:#?}", world.transcript());
+    assert!(world.actions.len() > 1, "the dependency is healed meanwhile");
+}
+
+#[test]
+fn an_hour_in_which_its_own_check_fails_is_no_good_hour() {
+    let mut world = World::new([Toy::new("shop").without_probes()]);
+    world.run(120);
+    world.kill("shop");
+    world.run(120);
+    assert_eq!(world.state("shop"), State::Healthy);
+    let left = world.snapshot("shop").attempts_left;
+    assert_eq!(left, 4, "one is spent");
+    world.next_result = Some(ActionResult::Refused("access denied".into()));
+    world.set_state("shop", TargetState::Unhealthy("no answer".into()));
+    world.run(900);
+    assert_eq!(world.snapshot("shop").attempts_left, left, "{:#?}", world.transcript());
 }

@@ -279,3 +279,32 @@ fn deploys_that_never_end_do_not_pile_up() {
     }
     assert_eq!(world.snapshot("shop").maintenance.len(), 16);
 }
+
+/// Something it is bound to took it along.
+fn take_along(world: &mut World, name: &str) {
+    let (intent, cause) = (Intent::DependencyStop, Cause::Exited { code: 0 });
+    world.set_state(name, TargetState::Down { intent, cause });
+    world.run(60);
+}
+
+#[test]
+fn what_was_stopped_with_its_dependency_stays_so_though_another_fell() {
+    let shop = Toy::new("shop").after(&["db", "cache"]);
+    let mut world = World::new([Toy::new("cache"), Toy::new("db"), shop]);
+    world.run(120);
+    world.stop("db");
+    world.kill("cache");
+    take_along(&mut world, "shop");
+    assert_eq!(world.state("shop"), State::Stopped, "{:#?}", world.transcript());
+}
+
+#[test]
+fn what_is_stopped_a_minute_after_its_dependency_fell_was_stopped() {
+    let mut world = World::new([Toy::new("db"), Toy::new("shop").after(&["db"])]);
+    world.run(120);
+    world.kill("db");
+    world.run(60);
+    assert_eq!(world.state("db"), State::Healthy);
+    take_along(&mut world, "shop");
+    assert_eq!(world.state("shop"), State::Stopped, "{:#?}", world.transcript());
+}

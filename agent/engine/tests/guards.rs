@@ -308,3 +308,20 @@ fn what_is_stopped_a_minute_after_its_dependency_fell_was_stopped() {
     take_along(&mut world, "shop");
     assert_eq!(world.state("shop"), State::Stopped, "{:#?}", world.transcript());
 }
+
+#[test]
+fn what_is_taken_along_by_a_stop_is_stopped_though_that_one_had_just_fallen() {
+    let cache = Toy::new("cache").starting(Start::Refused);
+    let shop = Toy::new("shop").after(&["cache", "db"]);
+    let mut world = World::new([cache, Toy::new("db"), shop]);
+    world.run(120);
+    world.kill("cache");
+    world.run(60);
+    world.loses_actions = true;
+    world.kill("db");
+    world.run_for(Duration::from_millis(300));
+    world.stop("db");
+    world.run_for(Duration::from_millis(300));
+    take_along(&mut world, "shop");
+    assert_eq!(world.state("shop"), State::Stopped, "{:#?}", world.transcript());
+}

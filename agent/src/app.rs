@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{self, Settings};
+use crate::config::{self, ConfigErrors, LogFormat, Settings};
 use crate::driver::{self, Driver, Unrecorded};
 use crate::history;
 use crate::maintenance::Schedule;
@@ -34,7 +34,13 @@ const FLUSH: Duration = Duration::from_secs(1);
 pub async fn run(config: &Path) -> anyhow::Result<()> {
     // First of all: without a handler SIGHUP would end the agent.
     let hangup = signal(SignalKind::hangup()).context("failed to listen for signals")?;
-    let loaded = config::load(config, config::environment())?;
+    let loaded = match config::load(config, config::environment()) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            tell_refused(&errors);
+            return Err(errors.into());
+        }
+    };
     let settings = loaded.settings;
     telemetry::init(settings.agent.log, settings.agent.emoji)?;
     for warning in &loaded.warnings {
@@ -52,10 +58,26 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     watchdog.stopping();
     let settings = heartbeat.borrow().clone();
     heartbeat::last(settings.as_ref()).await;
-    tracing::info!(event = "stopped", "Sentinel monitor stopped");
+    tracing::info!(event = "ended", "Sentinel monitor stopped");
     tasks.shutdown().await;
     telemetry::flush(FLUSH);
     Ok(())
+}
+
+/// Tells the journal, which knows this kind of event, why the agent does not start; stderr gets every problem from whoever
+/// called. How to log is not known without a configuration, so a terminal is not written to twice.
+fn tell_refused(errors: &ConfigErrors) {
+    if !telemetry::is_journal() || telemetry::init(LogFormat::Auto, false).is_err() {
+        return;
+    }
+    let first = errors.problems.first().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(
+        event = "config_refused",
+        reason = first.lines().next().unwrap_or_default(),
+        errors = errors.count(),
+        "the agent cannot start, as its configuration is wrong"
+    );
+    telemetry::flush(FLUSH);
 }
 
 /// Opens what must be open, and starts whatever runs beside the driver.

@@ -8,7 +8,7 @@
 ///
 /// `held/storm` is what `event=held hold=storm` has: where what a human should do depends on one more field, its values
 /// have numbers of their own.
-pub(super) const MESSAGE_IDS: [(&str, &str); 58] = [
+pub(super) const MESSAGE_IDS: [(&str, &str); 59] = [
     ("started", "1f8065232c6f4215a52581831329a05a"),
     ("ended", "a818bc77d267410093bb236499df154b"),
     ("config_refused", "cfe18aee764249f9a88affe135d8d191"),
@@ -57,6 +57,7 @@ pub(super) const MESSAGE_IDS: [(&str, &str); 58] = [
     ("receivers_told", "24cea0d48fab41c18eff9e61ac1da373"),
     ("receiver_gone", "cdb8f0ba00ed4c6e9c447688e796497b"),
     ("message_refused", "44478892896e455ea71ad79fa4f355a8"),
+    ("mail_partly_refused", "57cbe2d4582c4a0d926d74c0065217c3"),
     ("message_dropped", "23b3ff5e9024413197a84b0baf7c928a"),
     ("messages_given_up", "5f15cf3862ed4621902cdb6fdfbbabbe"),
     ("heartbeat_failed", "434f723102fa4af7bee971ec959c5b49"),

@@ -23,9 +23,10 @@ use crate::receivers::Direct;
 use crate::receivers::heartbeat::{self, Heartbeat, Pulse};
 use crate::reload::{self, Reloader};
 use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
+use crate::status_line::StatusLine;
 use crate::store::{self, Opened, Store};
 use crate::telemetry;
-use crate::watchdog::Watchdog;
+use crate::watchdog::{self, Watchdog};
 
 /// How long the last log lines may take to be written.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -67,6 +68,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
 /// Tells the journal, which knows this kind of event, why the agent does not start; stderr gets every problem from whoever
 /// called. How to log is not known without a configuration, so a terminal is not written to twice.
 fn tell_refused(errors: &ConfigErrors) {
+    watchdog::status("cannot start: the configuration is wrong; `sentinel check` tells how");
     if !telemetry::is_journal() || telemetry::init(LogFormat::Auto, false).is_err() {
         return;
     }
@@ -91,7 +93,7 @@ async fn start(
     let prober = Arc::new(Prober::new(&Limits::of_process())?);
     let (sender, events) = driver::events();
     let (handle, control) = server::channel();
-    serve(&settings, handle, tasks).await?;
+    serve(&settings, handle.clone(), tasks).await?;
 
     let engine = engine(&settings, &opened, &clock);
     let rules = settings.alerts.rules.clone();
@@ -118,6 +120,13 @@ async fn start(
         clock: clock.clone(),
     };
     tasks.spawn(beats.run());
+    let status_line = StatusLine {
+        driver: handle,
+        pulse: pulse.clone(),
+        store: opened.store.clone(),
+        clock: clock.clone(),
+    };
+    tasks.spawn(status_line.run());
     let driver = Driver {
         engine,
         clock,

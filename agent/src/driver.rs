@@ -252,6 +252,9 @@ impl Driver {
                     self.act(action);
                 }
             }
+            if !deeds.reports.is_empty() {
+                self.pulse.news();
+            }
             // The lines come after the acts: whoever waits for a restart waits for nothing else.
             for report in &deeds.reports {
                 telemetry::report(report, self.unit_of(&report.service));

@@ -22,6 +22,7 @@ pub mod receivers;
 pub mod reload;
 pub mod server;
 pub mod simulate;
+pub mod status_line;
 pub mod store;
 pub mod systemd;
 pub mod telemetry;

@@ -53,6 +53,7 @@ impl Driver {
         self.maintenance.replace(change.maintenance, names);
         self.keep_calendar();
         self.host = change.host;
+        self.pulse.news();
         self.carry_out().await;
         // Whoever asked for it is gone when the agent is stopping.
         let _ = change.applied.send(());

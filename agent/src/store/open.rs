@@ -95,7 +95,7 @@ impl Database {
         let (opened, quarantined) = match open_file(&path) {
             Err(error) if error.kind() == StoreErrorKind::Corrupt => {
                 let moved = quarantine(&path)?;
-                tracing::error!(%error, moved = %moved.display(), "the store was damaged; starting with a fresh one");
+                tracing::warn!(%error, moved = %moved.display(), "the store was damaged; starting with a fresh one");
                 (open_file(&path)?, Some(moved))
             }
             other => {

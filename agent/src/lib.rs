@@ -16,6 +16,7 @@ pub mod host_bus;
 pub mod maintenance;
 pub(crate) mod moment;
 pub mod parts;
+pub mod polkit;
 pub mod probe;
 pub mod process;
 pub mod receivers;

@@ -1,19 +1,19 @@
 //! Puts the parts of the agent together and runs them until it is told to stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use sentinel_engine::{Engine, Memory, Policy, Service, ServiceName};
+use sentinel_engine::{Engine, Memory, Service, ServiceName};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{self, Settings};
+use crate::config::{self, Settings, Sources};
 use crate::driver::{self, Driver, Unrecorded};
 use crate::history;
 use crate::maintenance::Schedule;
@@ -21,7 +21,7 @@ use crate::parts::Parts;
 use crate::probe::{Limits, Prober};
 use crate::receivers::Direct;
 use crate::receivers::heartbeat::{self, Heartbeat, Pulse};
-use crate::reload::{self, Reloader};
+use crate::reload::{self, Awaited, Reloader};
 use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
 use crate::store::{self, Opened, Store};
 use crate::telemetry;
@@ -34,7 +34,7 @@ const FLUSH: Duration = Duration::from_secs(1);
 pub async fn run(config: &Path) -> anyhow::Result<()> {
     // First of all: without a handler SIGHUP would end the agent.
     let hangup = signal(SignalKind::hangup()).context("failed to listen for signals")?;
-    let loaded = config::load(config, config::environment())?;
+    let (loaded, sources) = config::read(config, config::environment())?;
     let settings = loaded.settings;
     telemetry::init(settings.agent.log, settings.agent.emoji)?;
     for warning in &loaded.warnings {
@@ -42,7 +42,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     }
     let stop = stop_signal().context("failed to listen for signals")?;
     let mut tasks = JoinSet::new();
-    let (driver, reloader, reloads) = start(config, settings, &mut tasks).await?;
+    let (driver, reloader, reloads) = start(config, settings, sources, &mut tasks).await?;
     let watchdog = Watchdog::from_env();
     tracing::info!(event = "started", "Sentinel monitor started");
     watchdog.ready();
@@ -62,6 +62,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
 async fn start(
     config: &Path,
     settings: Settings,
+    sources: Sources,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<(Driver, Reloader, mpsc::Receiver<ReloadReply>)> {
     let opened = Store::open(&settings.agent.state_dir).await?;
@@ -71,7 +72,8 @@ async fn start(
     let (handle, control) = server::channel();
     serve(&settings, handle, tasks).await?;
 
-    let engine = engine(&settings, &opened, &clock);
+    let wanted = reload::wanted(&settings, &sources);
+    let (engine, awaited) = engine(&settings, &opened, &clock, !wanted.is_empty());
     let rules = settings.alerts.rules.clone();
     let alerts = driver::alerting(clock.now(), rules, opened.remembered.alerts.clone(), &engine);
     let remembered = opened.remembered.services.values();
@@ -102,6 +104,7 @@ async fn start(
         store: opened.store,
         prober,
         services,
+        refused: Vec::new(),
         host: settings.agent.name.clone(),
         alerts,
         watchdog: Watchdog::from_env(),
@@ -119,7 +122,11 @@ async fn start(
     };
     let reloader = Reloader {
         config: config.to_owned(),
+        found: parts.discovered(),
+        sources,
         settings,
+        awaited: Awaited::new(awaited),
+        told: BTreeSet::new(),
         parts,
         unknown: unknown(opened.quarantined.is_some()),
         changes: news,
@@ -153,8 +160,9 @@ fn unknown(quarantined: bool) -> fn() -> Memory {
     if quarantined { store::spent } else { Memory::default }
 }
 
-/// The engine, going on from what the store remembers. Services that are no longer configured are closed.
-fn engine(settings: &Settings, opened: &Opened, clock: &Clock) -> Engine {
+/// The engine, going on from what the store remembers. Services that are no longer configured are closed, unless they may
+/// still be found on the host: then those are answered whose incident is open.
+fn engine(settings: &Settings, opened: &Opened, clock: &Clock, looks: bool) -> (Engine, BTreeSet<ServiceName>) {
     let now = clock.now();
     let mut memories = opened.remembered.services.clone();
     let mut engine = Engine::new(settings.recovery.clone(), opened.next_incident, opened.next_action);
@@ -179,21 +187,16 @@ fn engine(settings: &Settings, opened: &Opened, clock: &Clock) -> Engine {
         let memory = memories.remove(&service.name).unwrap_or_else(unknown);
         engine.add_service(now, service, memory);
     }
+    let mut awaited = BTreeSet::new();
     for (name, memory) in memories {
-        engine.forget_service(now, unmanaged(name), memory);
+        if looks && memory.incident.is_some() {
+            awaited.insert(name.clone());
+            engine.park_service(name, memory);
+            continue;
+        }
+        engine.forget_service(now, Service::unmanaged(name), memory);
     }
-    engine
-}
-
-/// A stand-in for a service that is remembered and no longer configured.
-fn unmanaged(name: ServiceName) -> Service {
-    Service {
-        name,
-        has_target: false,
-        has_probes: false,
-        after: Vec::new(),
-        policy: Policy::default(),
-    }
+    (engine, awaited)
 }
 
 /// Done when the agent is asked to stop.

@@ -22,7 +22,7 @@ use sentinel_engine::{
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::config::{ContainerTarget, Reach};
+use crate::config::{ContainerTarget, Origin, Reach, Refused};
 use crate::docker::Docker;
 use crate::history;
 use crate::maintenance::{Open, Schedule};
@@ -83,6 +83,8 @@ pub struct ServiceHandle {
     pub labels: BTreeMap<String, String>,
     /// Which other units a restart of it may restart or stop.
     pub reach: Reach,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 /// Everything the driver works with.
@@ -97,6 +99,8 @@ pub struct Driver {
     pub prober: Arc<Prober>,
     /// The services by name.
     pub services: BTreeMap<ServiceName, ServiceHandle>,
+    /// What was found on the host and is not watched, with the reasons.
+    pub refused: Vec<Refused>,
     /// The host's name in messages.
     pub host: String,
     /// Decides who is told.
@@ -426,6 +430,12 @@ impl Driver {
                     wall: self.clock.wall(now),
                     host: self.host.clone(),
                     services: self.engine.snapshot(now),
+                    origins: self
+                        .services
+                        .iter()
+                        .map(|(name, service)| (name.clone(), service.origin.clone()))
+                        .collect(),
+                    refused: self.refused.clone(),
                 };
                 let _ = reply.send(view);
             }

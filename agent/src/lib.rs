@@ -11,6 +11,7 @@ pub mod demo;
 pub mod discover;
 pub mod docker;
 pub mod driver;
+pub mod found;
 pub mod history;
 pub mod host_bus;
 pub mod maintenance;

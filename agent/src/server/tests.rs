@@ -1,5 +1,6 @@
 //! The API over a real socket, with a driver that answers from a script.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -231,6 +232,8 @@ fn view() -> StatusView {
         wall: "2026-03-01T12:00:00Z".parse().unwrap(),
         host: "web-1".to_owned(),
         services: vec![shop, snapshot("web", State::Healthy)],
+        origins: BTreeMap::new(),
+        refused: Vec::new(),
     }
 }
 

@@ -201,6 +201,11 @@ impl Lab {
         self.host.sh(&format!("kill -9 {}", self.main_pid(unit)));
     }
 
+    /// What `systemctl status sentinel` tells in one line.
+    pub fn status_text(&self) -> String {
+        self.host.sh("systemctl show -P StatusText sentinel")
+    }
+
     /// What the agent logged.
     pub fn log(&self) -> String {
         self.host.sh("journalctl --no-pager -u sentinel -o cat")

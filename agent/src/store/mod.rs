@@ -34,6 +34,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use firing::{Firing, Waiting};
 pub use incidents::{AttemptRow, IncidentDetail, IncidentFilter, IncidentRow, MessageRow, TimelineEntry};
 pub use memory::{Remembered, spent};
+pub use migrations::NEWEST;
 pub use open::Opened;
 pub use outbox::{
     Changed, Combination, Combine, Delivery, First, FromMemory, Next, Notice, OutboxSettings, Outcome, OutgoingMessage,

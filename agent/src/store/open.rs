@@ -172,6 +172,12 @@ fn open_file(path: &Path) -> Result<OpenFile, StoreError> {
         check(&connection, version)?;
     }
     migrate(&mut connection, version)?;
+    if version < NEWEST {
+        // Into the file itself, not only its log: whoever installs an older agent looks there, while this one runs.
+        let _busy = connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+            .map_err(StoreError::doing("open the store"))?;
+    }
     let state = State::read_checked(&connection)?;
     let mut remembered = memory::load(&connection)?;
     remembered.alerts = alerts::load(&connection)?;

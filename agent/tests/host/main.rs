@@ -20,6 +20,7 @@ mod disk_full;
 mod lab;
 mod many;
 mod outages;
+mod polkit;
 mod receiver;
 mod recovery;
 mod sight;

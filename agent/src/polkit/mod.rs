@@ -8,15 +8,17 @@
 //!   own directories, says on its socket, or has in its environment;
 //! * it is put in place whole or not at all ([`install`]).
 //!
-//! The agent never writes it. What it may do it finds out by asking systemd (`systemd::permission`).
+//! The agent never writes it. What it may do it finds out by asking systemd ([`verify`], `systemd::permission`).
 
 mod install;
 mod rule;
 mod trust;
+mod verify;
 
 pub use install::{InstallError, RULE_FILE, current, replace};
 pub use rule::{Rule, USER, VERBS};
 pub use trust::{Untrusted, check as check_trust};
+pub use verify::verify;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -45,8 +45,10 @@ const SANDBOX: &[&str] = &[
 /// A drop-in that lets process targets run as anybody, and write where they must.
 const WIDER: &str = "[Service]
 User=root
+Group=sentinel
 PrivateUsers=no
 CapabilityBoundingSet=~
+SystemCallFilter=
 ProtectProc=default
 ReadWritePaths=/srv/legacy /run
 MemoryMax=infinity";
@@ -122,7 +124,7 @@ impl Listed {
         self.groups.push((group.as_ptr(), section.path));
         for key in group {
             roff.control("TP", []);
-            let mut head = vec![bold(key.name), roman(" = "), italic(key.kind.to_string())];
+            let mut head = vec![bold(key.name), roman(" = "), italic(plain(&key.kind.to_string()))];
             if !key.default.is_empty() {
                 head.push(roman(format!(" (default: {})", plain(key.default))));
             }

@@ -37,7 +37,7 @@ impl Watchdog {
 
     /// The agent is going down.
     pub fn stopping(&self) {
-        notify(&[NotifyState::Stopping]);
+        notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
     }
 
     /// The driver finished a turn.
@@ -50,10 +50,9 @@ impl Watchdog {
     }
 }
 
-/// The agent does not start. `systemctl status` shows `why`, of which one line is enough.
-pub fn failed(why: &str) {
-    let line = why.lines().next().unwrap_or_default();
-    notify(&[NotifyState::Status(&format!("does not start: {line}"))]);
+/// Tells systemd in words how the agent is, for `systemctl status`.
+pub fn status(text: &str) {
+    notify(&[NotifyState::Status(text)]);
 }
 
 fn notify(state: &[NotifyState<'_>]) {

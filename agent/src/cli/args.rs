@@ -54,6 +54,8 @@ pub enum Command {
     /// Ask the agent whether it works, as the health check of a container does.
     #[command(after_help = HEALTH_CODES)]
     Health(HealthArgs),
+    /// Print the polkit rule that allows the agent's user to restart the configured units, and nothing else.
+    PolkitRules(PolkitRulesArgs),
     /// Play a scenario on a virtual clock, and show what the agent would do.
     Simulate(SimulateArgs),
     /// Explain and try out how people are told.
@@ -213,6 +215,15 @@ pub struct HealthArgs {
     /// How long the answer may take.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "5s")]
     pub timeout: Duration,
+}
+
+/// `sentinel polkit-rules`.
+#[derive(Clone, Debug, Args)]
+pub struct PolkitRulesArgs {
+    /// Put it in place, as root: /etc/polkit-1/rules.d/60-sentinel.rules. Done by sentinel.service itself when it starts and
+    /// reloads. Only from files that nobody but root can write; variables SENTINEL__... do not count.
+    #[arg(long)]
+    pub install: bool,
 }
 
 /// `sentinel deploy`.

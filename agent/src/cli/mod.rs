@@ -14,6 +14,7 @@ mod health;
 mod incidents;
 mod operator;
 pub(crate) mod paint;
+mod polkit_rules;
 mod queue;
 mod reload;
 mod replay;
@@ -28,8 +29,8 @@ mod tests;
 pub(crate) mod words;
 
 pub use args::{
-    AlertsCommand, Ask, CheckArgs, Cli, Command, DemoArgs, DeployArgs, DiscoverArgs, HealthArgs, ReplayArgs, RunArgs,
-    SilenceCommand, SimulateArgs,
+    AlertsCommand, Ask, CheckArgs, Cli, Command, DemoArgs, DeployArgs, DiscoverArgs, HealthArgs, PolkitRulesArgs,
+    ReplayArgs, RunArgs, SilenceCommand, SimulateArgs,
 };
 pub use check::check;
 pub use client::{Client, ClientError};
@@ -54,6 +55,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Deploy(args) => on_runtime(deploy(cli, args)).unwrap_or_else(|exit| exit),
         Command::Discover(args) => on_runtime(discover::run(cli, args)).unwrap_or_else(|exit| exit),
         Command::Health(args) => on_runtime(ask_health(cli, args)).unwrap_or_else(|exit| exit),
+        Command::PolkitRules(args) => on_runtime(polkit_rules::run(cli, args)).unwrap_or_else(|exit| exit),
         Command::Simulate(args) => simulate::run(args, cli.json),
         Command::Alerts(AlertsCommand::Route(args)) => route::run(&cli.config, args, cli.json),
         Command::Alerts(AlertsCommand::Test { receiver }) => {
@@ -78,7 +80,8 @@ fn run_agent(config: &Path, args: &RunArgs) -> Exit {
         Ok(Ok(())) => Exit::Ok,
         Ok(Err(error)) => {
             let why = format!("{error:#}");
-            watchdog::failed(&why);
+            // Stays when the process has ended. The journal has the rest of the lines.
+            watchdog::status(&format!("does not start: {}", why.lines().next().unwrap_or_default()));
             fail(Exit::No, &why)
         }
         Err(exit) => exit,

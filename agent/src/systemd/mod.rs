@@ -19,6 +19,7 @@
 //! * [`units`]: what outlives it
 //! * [`requests`], [`restart`], [`blast`]: the handle, the verbs, and what else they would hurt
 //! * [`inventory`]: what runs, asked for once, without watching
+//! * [`permission`]: what this user may do, asked without doing it
 
 mod attribution;
 mod blast;
@@ -31,6 +32,7 @@ mod journal;
 mod message;
 mod names;
 mod peers;
+mod permission;
 mod relations;
 mod requests;
 mod restart;
@@ -42,5 +44,6 @@ mod watcher;
 
 pub use blast::MayAffect;
 pub use inventory::{RunningUnit, running_units};
+pub use permission::{canonical_names, denied};
 pub use requests::Systemd;
 pub use watcher::{BusAddress, Watched, Watcher};

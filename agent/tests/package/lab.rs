@@ -90,6 +90,17 @@ impl Lab {
         host.sh("systemctl reload sentinel");
         lab.await_state("shop", "healthy");
         lab.await_state("web", "healthy");
+        // polkit sees a changed rule a little later.
+        let pid = lab.property("MainPID");
+        for unit in ["shop", "nginx"] {
+            let allowed = format!(
+                "pkcheck --action-id org.freedesktop.systemd1.manage-units --process {pid} \
+                 --detail unit {unit}.service --detail verb start"
+            );
+            lab.wait("polkit allows what is configured", || {
+                lab.host.try_sh(&allowed).status.success()
+            });
+        }
         lab
     }
 

@@ -17,11 +17,8 @@ fn purging_leaves_nothing_and_removing_all_that_is_ones_own() {
     let before = host.sh(FILES);
     lab.install(OLD);
     lab.await_active();
-    // As the agent's start makes them, and as operators do.
-    host.write(
-        "/etc/polkit-1/rules.d/60-sentinel.rules",
-        b"// made from the configuration\n",
-    );
+    host.sh("test -s /etc/polkit-1/rules.d/60-sentinel.rules");
+    // What operators do.
     host.write("/etc/sentinel/conf.d/10-mine.toml", b"[defaults]\nfall = 2\n");
     host.write("/etc/sentinel/secrets/slack", b"https://example.com\n");
     host.sh("usermod --append --groups sentinel games");

@@ -55,12 +55,6 @@ pub fn status(text: &str) {
     notify(&[NotifyState::Status(text)]);
 }
 
-/// The agent does not start. `systemctl status` shows `why`, of which one line is enough.
-pub fn failed(why: &str) {
-    let line = why.lines().next().unwrap_or_default();
-    notify(&[NotifyState::Status(&format!("does not start: {line}"))]);
-}
-
 fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::debug!(

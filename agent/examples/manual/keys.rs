@@ -38,18 +38,10 @@ slack = { webhook_url_file = "/etc/sentinel/secrets/slack" }"#;
 const SANDBOX: &[&str] = &[
     "Under its unit the agent runs as user `sentinel` in a sandbox, and so does what it starts: the commands of probes and \
      receivers, and process targets, which stay in it for as long as they live. They may read most of the host, write \
-     nothing but `/var/lib/sentinel`, and gain no privilege. For a process target that needs more, widen the unit by \
-     `systemctl edit sentinel`, which holds for the agent too; better still, make it a unit of its own:",
+     nothing but `/var/lib/sentinel` and folders for temporary files that are theirs alone, and gain no privilege. A process \
+     target that needs more is best made a unit of its own. Otherwise widen the sandbox by `systemctl edit sentinel`, for the \
+     agent too: `/usr/share/doc/sentinel/examples/process-targets.conf` shows how.",
 ];
-
-/// A drop-in that lets process targets run as anybody, and write where they must.
-const WIDER: &str = "[Service]
-User=root
-PrivateUsers=no
-CapabilityBoundingSet=~
-ProtectProc=default
-ReadWritePaths=/srv/legacy /run
-MemoryMax=infinity";
 
 /// The whole page.
 pub(crate) fn page() -> String {
@@ -71,7 +63,6 @@ pub(crate) fn page() -> String {
     listed.add(&mut roff, &ROOT);
     section(&mut roff, "SECRETS", SECRETS);
     section(&mut roff, "SANDBOX", SANDBOX);
-    verbatim(&mut roff, WIDER);
     roff.control("SH", ["EXAMPLES"]);
     verbatim(&mut roff, EXAMPLE);
     section(
@@ -122,7 +113,7 @@ impl Listed {
         self.groups.push((group.as_ptr(), section.path));
         for key in group {
             roff.control("TP", []);
-            let mut head = vec![bold(key.name), roman(" = "), italic(key.kind.to_string())];
+            let mut head = vec![bold(key.name), roman(" = "), italic(plain(&key.kind.to_string()))];
             if !key.default.is_empty() {
                 head.push(roman(format!(" (default: {})", plain(key.default))));
             }

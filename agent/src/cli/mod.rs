@@ -80,7 +80,8 @@ fn run_agent(config: &Path, args: &RunArgs) -> Exit {
         Ok(Ok(())) => Exit::Ok,
         Ok(Err(error)) => {
             let why = format!("{error:#}");
-            watchdog::failed(&why);
+            // Stays when the process has ended. The journal has the rest of the lines.
+            watchdog::status(&format!("does not start: {}", why.lines().next().unwrap_or_default()));
             fail(Exit::No, &why)
         }
         Err(exit) => exit,

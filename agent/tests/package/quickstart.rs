@@ -21,7 +21,7 @@ struct Fault {
     by: &'static str,
 }
 
-const SENTINEL: &str = "restarted";
+const SENTINEL: &str = "healed";
 
 const FAULTS: [Fault; 6] = [
     Fault {

@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod deploy;
 mod discover;
+mod doctor;
 mod exit;
 mod health;
 mod incidents;
@@ -54,6 +55,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Demo(args) => on_runtime(demo::run(args)).unwrap_or_else(|exit| exit),
         Command::Deploy(args) => on_runtime(deploy(cli, args)).unwrap_or_else(|exit| exit),
         Command::Discover(args) => on_runtime(discover::run(cli, args)).unwrap_or_else(|exit| exit),
+        Command::Doctor => doctor::run(cli),
         Command::Health(args) => on_runtime(ask_health(cli, args)).unwrap_or_else(|exit| exit),
         Command::PolkitRules(args) => on_runtime(polkit_rules::run(cli, args)).unwrap_or_else(|exit| exit),
         Command::Simulate(args) => simulate::run(args, cli.json),

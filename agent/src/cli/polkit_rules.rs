@@ -22,7 +22,12 @@ pub(super) async fn run(cli: &Cli, args: &PolkitRulesArgs) -> Exit {
     }
     match rule(&cli.config, args.install).await {
         Ok(rule) if args.install => match install(Path::new(RULE_FILE), &rule) {
-            Ok(change) => print(&change.text(cli.json)),
+            Ok(change) => {
+                if let Err(why) = change.await_in_force().await {
+                    note(&why);
+                }
+                print(&change.text(cli.json))
+            }
             Err(why) => fail(Exit::No, &why),
         },
         Ok(rule) if cli.json => print(&describe(&rule)),
@@ -84,6 +89,15 @@ fn install(path: &Path, rule: &Rule) -> Result<Change, String> {
 }
 
 impl Change {
+    /// Waits until polkit goes by the new rule, so that whoever runs this may rely on it.
+    async fn await_in_force(&self) -> Result<(), String> {
+        let before = self.before.clone().unwrap_or_default();
+        let added = self.units.difference(&before).next().map(|unit| (unit.as_str(), true));
+        let removed = before.difference(&self.units).next().map(|unit| (unit.as_str(), false));
+        let expected: Vec<(&str, bool)> = added.into_iter().chain(removed).filter(|_| self.written).collect();
+        polkit::await_in_force(&expected).await
+    }
+
     fn text(&self, json: bool) -> String {
         let empty = BTreeSet::new();
         let before = self.before.as_ref().unwrap_or(&empty);

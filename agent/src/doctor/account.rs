@@ -57,7 +57,9 @@ pub(super) fn current() -> (String, bool) {
     let uid = geteuid().as_raw();
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = rows(&passwd).find(|row| number(row, 2) == Some(uid));
-    let name = name.and_then(|row| row.first().copied()).map_or_else(|| uid.to_string(), str::to_owned);
+    let name = name
+        .and_then(|row| row.first().copied())
+        .map_or_else(|| uid.to_string(), str::to_owned);
     let group = fs::read_to_string("/etc/group").unwrap_or_default();
     let docker = group_id(&group, DOCKER_GROUP);
     let groups = getgroups().unwrap_or_default();
@@ -80,8 +82,14 @@ fn find(unit: &UnitAccount, passwd: &str, group: &str) -> Result<Option<Account>
         name => group_id(group, name).ok_or_else(|| missing(name))?,
     };
     let name = row.first().copied().unwrap_or_default().to_owned();
-    let is_member = |row: &Vec<&str>| row.get(3).is_some_and(|members| members.split(',').any(|member| member == name));
-    let mut groups: Vec<u32> = rows(group).filter(is_member).filter_map(|row| number(&row, 2)).collect();
+    let is_member = |row: &Vec<&str>| {
+        row.get(3)
+            .is_some_and(|members| members.split(',').any(|member| member == name))
+    };
+    let mut groups: Vec<u32> = rows(group)
+        .filter(is_member)
+        .filter_map(|row| number(&row, 2))
+        .collect();
     for name in &unit.supplementary {
         groups.push(group_id(group, name).ok_or_else(|| missing(name))?);
     }
@@ -132,9 +140,18 @@ mod tests {
             (unit("root", "", &["journal"]), Ok(None)),
             (unit("sentinel", "", &[]), account(980, &[4])),
             (unit("990", "other", &["journal", "adm"]), account(7, &[4, 5])),
-            (unit("nobody", "", &[]), no("there is no user `nobody`, as whom the agent is to run")),
-            (unit("sentinel", "", &["docker"]), no("there is no group `docker`, which the agent is to have")),
-            (unit("broken", "", &[]), no("`/etc/passwd` says nothing usable of `broken`")),
+            (
+                unit("nobody", "", &[]),
+                no("there is no user `nobody`, as whom the agent is to run"),
+            ),
+            (
+                unit("sentinel", "", &["docker"]),
+                no("there is no group `docker`, which the agent is to have"),
+            ),
+            (
+                unit("broken", "", &[]),
+                no("`/etc/passwd` says nothing usable of `broken`"),
+            ),
         ] {
             assert_eq!(find(&unit, PASSWD, GROUP), expected, "{unit:?}");
         }

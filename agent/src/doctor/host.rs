@@ -34,12 +34,17 @@ pub async fn collect(
     let survey = within(survey(&BusAddress::System, &config.units)).await;
     let denied = within(denied(&BusAddress::System, &config.healed)).await;
     let (user, in_group) = account::current();
-    let directory = settings.as_ref().map_or_else(|| PathBuf::from(STATE), |settings| settings.agent.state_dir.clone());
+    let directory = settings
+        .as_ref()
+        .map_or_else(|| PathBuf::from(STATE), |settings| settings.agent.state_dir.clone());
     let store = match &not_judged {
         None => blocking(move || Ok(look_at_store(&directory))).await,
         Some(why) => Err(why.clone()),
     };
-    let opened = store.as_ref().ok().and_then(|facts| facts.store.as_ref().ok()?.as_ref());
+    let opened = store
+        .as_ref()
+        .ok()
+        .and_then(|facts| facts.store.as_ref().ok()?.as_ref());
     let clock = clock::facts(before, Reading::now(), opened.and_then(|store| store.anchor.as_ref()));
     Facts {
         is_root: geteuid().is_root(),
@@ -68,7 +73,11 @@ async fn read_config(path: &Path) -> (ConfigFacts, Option<Settings>) {
     match loaded {
         Err(why) => (problem(why), None),
         Ok(Err(errors)) => {
-            let problems = errors.problems.iter().map(|problem| (problem.key.clone(), first_line(problem))).collect();
+            let problems = errors
+                .problems
+                .iter()
+                .map(|problem| (problem.key.clone(), first_line(problem)))
+                .collect();
             let facts = ConfigFacts {
                 problems,
                 ..ConfigFacts::default()
@@ -86,7 +95,11 @@ async fn read_config(path: &Path) -> (ConfigFacts, Option<Settings>) {
                 units: settings.services.iter().filter_map(unit).collect(),
                 healed: polkit::units(&settings),
                 services: settings.services.len(),
-                receivers: settings.receivers.iter().map(|receiver| receiver.name.clone()).collect(),
+                receivers: settings
+                    .receivers
+                    .iter()
+                    .map(|receiver| receiver.name.clone())
+                    .collect(),
             };
             (facts, Some(settings))
         }

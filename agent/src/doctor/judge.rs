@@ -82,7 +82,7 @@ impl Finding {
 /// Every check has at least one finding, in a fixed order.
 pub fn judge(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
-    findings.extend(own::user(facts));
+    findings.push(own::user(facts));
     findings.extend(own::configuration(facts));
     findings.push(own::receivers(facts));
     findings.extend(own::agent(facts));

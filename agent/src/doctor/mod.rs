@@ -32,9 +32,7 @@ async fn within<T>(answer: impl Future<Output = Result<T, String>>) -> Result<T,
 }
 
 /// What `work` answers on a thread of its own, which may hang on a disk or a network for as long as it likes.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, String> + Send + 'static,
-) -> Result<T, String> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || sender.send(work()));
     within(async { receiver.await.unwrap_or_else(|_gone| Err("it broke off".to_owned())) }).await

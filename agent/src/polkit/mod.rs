@@ -6,15 +6,17 @@
 //! * the rule names units and verbs one by one, and denies that user everything else ([`rule`]; pure);
 //! * it is made by root alone, from files that root alone can write ([`trust`]), never from what the agent keeps in its
 //!   own directories, says on its socket, or has in its environment;
-//! * it is put in place whole or not at all ([`install`]).
+//! * it is put in place whole or not at all ([`install`]), and polkit is asked whether it goes by it ([`in_force`]).
 //!
 //! The agent never writes it. What it may do it finds out by asking systemd ([`verify`], `systemd::permission`).
 
+mod in_force;
 mod install;
 mod rule;
 mod trust;
 mod verify;
 
+pub use in_force::await_in_force;
 pub use install::{InstallError, RULE_FILE, current, replace};
 pub use rule::{Rule, USER, VERBS};
 pub use trust::{Untrusted, check as check_trust};

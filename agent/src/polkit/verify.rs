@@ -1,6 +1,6 @@
 //! The agent's own look at what it may do: it asks, and cannot change the answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rustix::process::geteuid;
@@ -26,7 +26,7 @@ pub async fn verify(units: BTreeSet<String>) {
     let until = Instant::now() + PATIENCE;
     loop {
         let asked = denied(&BusAddress::System, &units).await;
-        if asked.as_ref().is_ok_and(|denied| denied.is_empty()) {
+        if asked.as_ref().is_ok_and(BTreeMap::is_empty) {
             return;
         }
         if Instant::now() < until {

@@ -46,9 +46,8 @@ async fn denial(connection: &Connection, unit: &str) -> Result<Option<String>, S
             other => Err(format!("systemd cannot be asked: {other}")),
         },
         // systemd's own errors: it has got past the question who asks.
-        Ok(Err(zbus::Error::MethodError(..))) => Ok(None),
+        Ok(Ok(_) | Err(zbus::Error::MethodError(..))) => Ok(None),
         Ok(Err(error)) => Err(format!("systemd cannot be asked: {error}")),
-        Ok(Ok(_)) => Ok(None),
     }
 }
 

@@ -25,7 +25,7 @@ const TIMEDATE: [&str; 3] = [
 ];
 
 /// What was seen. Errors are sentences for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Survey {
     /// systemd's version, or why it does not answer.
     pub version: Result<String, String>,
@@ -61,12 +61,16 @@ pub async fn survey(address: &BusAddress, units: &BTreeSet<String>) -> Result<Su
         Variant::Str(word) => word.to_string(),
         _ => String::new(),
     };
-    let version = property(&bus, SYSTEMD, MANAGER_PATH, MANAGER, "Version").await.map(word);
+    let version = property(&bus, SYSTEMD, MANAGER_PATH, MANAGER, "Version")
+        .await
+        .map(word);
     let subscribe = bus.call_method(Some(SYSTEMD), MANAGER_PATH, Some(MANAGER), "Subscribe", &());
     let subscribed = within(subscribe).await.map(drop);
     let mut unusable = Vec::new();
     for unit in units {
-        let state = property(&bus, SYSTEMD, &unit_path(unit), UNIT, "LoadState").await.map(word);
+        let state = property(&bus, SYSTEMD, &unit_path(unit), UNIT, "LoadState")
+            .await
+            .map(word);
         match state {
             Ok(state) if state == "loaded" => {}
             Ok(state) | Err(state) => unusable.push((unit.clone(), state)),

@@ -85,7 +85,8 @@ fn listed_units_and_verbs_are_allowed_and_nothing_else() {
     assert_eq!(host.sh(&format!("stat -c '%U %a' {RULE}")), "root 644");
     let said = install(&host);
     assert!(said.contains("unchanged") && !said.contains("added"), "{said}");
-    await_permission(&host, "sentinel", "a.service", true);
+    // When it is installed polkit goes by it, too.
+    assert!(may(&host, "sentinel", "a.service"));
 
     let verbs = [
         ("StartUnit ss UNIT fail", "ok"),
@@ -99,7 +100,7 @@ fn listed_units_and_verbs_are_allowed_and_nothing_else() {
         ("KillUnit ssi UNIT all 9", "denied"),
         ("FreezeUnit s UNIT", "denied"),
         ("CleanUnit sas UNIT 1 all", "denied"),
-        ("SetUnitProperties sba(sv) UNIT true 1 Description s x", "denied"),
+        ("SetUnitProperties 'sba(sv)' UNIT true 0", "denied"),
     ];
     for (method, expected) in verbs {
         let said = |user: &str, unit: &str| call(&host, user, &method.replace("UNIT", unit));
@@ -124,7 +125,7 @@ fn listed_units_and_verbs_are_allowed_and_nothing_else() {
         "ResetFailed",
         "Reload",
         "Reexecute",
-        "StartTransientUnit ssa(sv)a(sa(sv)) x.service fail 0 0",
+        "StartTransientUnit 'ssa(sv)a(sa(sv))' x.service fail 0 0",
         "MaskUnitFiles asbb 1 b.service true true",
         "EnableUnitFiles asbb 1 b.service true true",
         "LinkUnitFiles asbb 1 /var/tmp/x.service true true",
@@ -425,10 +426,67 @@ fn an_agent_of_its_own_user_heals_what_it_may_and_tells_of_the_rest() {
     let ended = lab.incident(id)["actions"][0]["result"].to_string();
     assert!(ended.contains("not allowed to"), "{ended}");
 
-    // Once root has mended it, the agent goes on by itself.
-    lab.host.sh("sentinel polkit-rules --install");
+    // The doctor, asked by root, judges as the agent's user, and names what is to be mended.
+    let (ok, user, findings) = doctor(&lab, "");
+    assert!(!ok && user == "sentinel", "{findings:?}");
+    for (check, level, words) in [
+        (
+            "restart",
+            "failure",
+            "`other.service` may not be restarted by `sentinel`",
+        ),
+        ("rule", "failure", "lacks `other.service`"),
+        ("agent", "failure", "`other` is down"),
+    ] {
+        let found = findings
+            .iter()
+            .any(|(c, l, text)| c == check && l == level && text.contains(words));
+        assert!(found, "{check} {words}: {findings:#?}");
+    }
+    // That user asks himself, and cannot see the rule.
+    let (ok, _, findings) = doctor(&lab, "setpriv --reuid sentinel --regid sentinel --clear-groups");
+    assert!(!ok);
+    let said = |check: &str| {
+        findings
+            .iter()
+            .filter(|found| found.0 == check)
+            .map(|found| found.2.clone())
+            .collect::<String>()
+    };
+    assert!(said("restart").contains("other.service"), "{findings:#?}");
+    assert!(said("rule").contains("only root"), "{findings:#?}");
+    assert!(said("journal").contains("cannot read"), "{findings:#?}");
+
+    // Once root has mended it, a reload has the agent try again.
+    lab.host
+        .sh("sentinel polkit-rules --install && systemctl reload sentinel");
     lab.await_state("other", "healthy");
     assert_eq!(lab.starts("other"), 2);
     lab.kill("shop");
     lab.wait("shop is started again", || lab.starts("shop") == 3);
+    lab.await_state("shop", "healthy");
+    let (ok, _, findings) = doctor(&lab, "");
+    assert!(ok, "{findings:#?}");
+    for check in [
+        "user", "agent", "store", "bus", "systemd", "units", "polkit", "rule", "restart", "journal", "docker",
+    ] {
+        let is_ok = |found: &&(String, String, String)| found.0 == check && found.1 == "ok";
+        assert_eq!(findings.iter().filter(is_ok).count(), 1, "{check}: {findings:#?}");
+    }
+    // It left nothing that the agent cannot open.
+    assert_eq!(lab.host.sh("find /var/lib/sentinel ! -user sentinel"), "");
+}
+
+/// What `sentinel doctor` says: whether all is well, as whom it looked, and check, level and text of each finding.
+fn doctor(lab: &Lab, prefix: &str) -> (bool, String, Vec<(String, String, String)>) {
+    let output = lab.host.try_sh(&format!("{prefix} sentinel doctor --json"));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let word = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let findings = answer["findings"].as_array().cloned().unwrap_or_default();
+    let findings = findings
+        .iter()
+        .map(|finding| (word(&finding["check"]), word(&finding["level"]), word(&finding["text"])));
+    let ok = answer["ok"] == true;
+    assert_eq!(output.status.code(), Some(i32::from(!ok)), "{output:?}");
+    (ok, word(&answer["user"]), findings.collect())
 }

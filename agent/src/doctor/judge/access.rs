@@ -36,7 +36,11 @@ pub(super) fn bus(facts: &Facts) -> Vec<Finding> {
     }
     for (unit, state) in &survey.unusable {
         let text = format!("the unit `{unit}` cannot be used: {state}");
-        findings.push(Finding::failure("units", text, "correct its name in the configuration, or install it"));
+        findings.push(Finding::failure(
+            "units",
+            text,
+            "correct its name in the configuration, or install it",
+        ));
     }
     if survey.unusable.is_empty() && needs && survey.version.is_ok() {
         findings.push(Finding::ok("units", format!("{} are loaded", facts.config.units.len())));
@@ -72,7 +76,12 @@ fn polkit(facts: &Facts, version: &Result<String, String>) -> Finding {
         Ok(version) => Finding::ok(CHECK, format!("version {version}")),
         Err(why) => {
             let text = format!("polkit does not answer, so that systemd refuses whatever is not root: {why}");
-            Finding::failure_if(needs, CHECK, text, "`apt install polkitd`, `systemctl unmask --now polkit`")
+            Finding::failure_if(
+                needs,
+                CHECK,
+                text,
+                "`apt install polkitd`, `systemctl unmask --now polkit`",
+            )
         }
     }
 }
@@ -123,9 +132,11 @@ fn rule(facts: &Facts) -> Finding {
             let text = format!("`{RULE_FILE}` was not made by `sentinel polkit-rules`");
             Finding::warning(CHECK, text, INSTALL)
         }
-        RuleFacts::Differs { lacks, exceeds } if lacks.is_empty() && exceeds.is_empty() => {
-            Finding::warning(CHECK, format!("`{RULE_FILE}` was changed, or made by another version"), INSTALL)
-        }
+        RuleFacts::Differs { lacks, exceeds } if lacks.is_empty() && exceeds.is_empty() => Finding::warning(
+            CHECK,
+            format!("`{RULE_FILE}` was changed, or made by another version"),
+            INSTALL,
+        ),
         RuleFacts::Differs { lacks, exceeds } => {
             let part = |what: &str, units: &std::collections::BTreeSet<String>| match units.len() {
                 0 => String::new(),
@@ -158,13 +169,22 @@ pub(super) fn docker(facts: &Facts) -> Finding {
     match &docker.answer {
         None if docker.in_group && !facts.is_root => Finding::warning(
             CHECK,
-            format!("no container is watched, yet `{}` is in the group `docker`, which is as good as root", facts.user),
-            format!("`gpasswd -d {} docker`, and no `SupplementaryGroups=docker`", facts.user),
+            format!(
+                "no container is watched, yet `{}` is in the group `docker`, which is as good as root",
+                facts.user
+            ),
+            format!(
+                "`gpasswd -d {} docker`, and no `SupplementaryGroups=docker`",
+                facts.user
+            ),
         ),
         None => Finding::ok(CHECK, "not asked: no container is watched"),
         Some(Err(why)) => Finding::failure(
             CHECK,
-            format!("{} containers are watched, and the Engine cannot be asked: {why}", docker.services),
+            format!(
+                "{} containers are watched, and the Engine cannot be asked: {why}",
+                docker.services
+            ),
             "`SupplementaryGroups=docker` in the unit, which makes it as good as root, or `[agent] docker` with the address of \
              a proxy (deploy/docker-proxy)",
         ),
@@ -194,8 +214,13 @@ pub(super) fn clock(facts: &Facts) -> Vec<Finding> {
     let jumped = facts.clock.jumped.max(facts.clock.set_since.unwrap_or_default());
     if jumped > JUMP {
         let span = humantime::format_duration(Duration::from_secs(jumped.as_secs()));
-        let text = format!("it was set by {span} not long ago; the agent counts by another, but the times it tells are off");
-        findings.push(Finding::warning(CHECK, text, "let one time service have it, and nobody else"));
+        let text =
+            format!("it was set by {span} not long ago; the agent counts by another, but the times it tells are off");
+        findings.push(Finding::warning(
+            CHECK,
+            text,
+            "let one time service have it, and nobody else",
+        ));
     }
     if findings.is_empty() {
         findings.push(Finding::ok(CHECK, "follows a time server"));

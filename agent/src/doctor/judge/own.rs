@@ -9,20 +9,20 @@ const SPACE_LOW: u64 = 100 << 20;
 /// Less than this is as good as none.
 const SPACE_NONE: u64 = 1 << 20;
 
-pub(super) fn user(facts: &Facts) -> Option<Finding> {
+pub(super) fn user(facts: &Facts) -> Finding {
     const CHECK: &str = "user";
     if let Some(why) = &facts.not_judged {
         let mend = "install the package `sentinel`, or name the user with `User=` in sentinel.service";
-        return Some(Finding::failure(CHECK, why, mend));
+        return Finding::failure(CHECK, why, mend);
     }
     if facts.is_root {
-        return Some(Finding::warning(
+        return Finding::warning(
             CHECK,
             "the agent runs as root, of whom nothing is asked: whoever takes it over owns the host",
             "run it as a user of its own, as the unit of the package does",
-        ));
+        );
     }
-    Some(Finding::ok(CHECK, format!("looked at as `{}`", facts.user)))
+    Finding::ok(CHECK, format!("looked at as `{}`", facts.user))
 }
 
 /// Keys of the configuration that are about telling people.
@@ -37,7 +37,12 @@ pub(super) fn configuration(facts: &Facts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = problems
         .map(|(_, words)| Finding::failure(CHECK, words, "mend the file; `sentinel check` shows every error"))
         .collect();
-    findings.extend(config.warnings.iter().map(|words| Finding::warning(CHECK, words, "see `sentinel check`")));
+    findings.extend(
+        config
+            .warnings
+            .iter()
+            .map(|words| Finding::warning(CHECK, words, "see `sentinel check`")),
+    );
     if findings.is_empty() {
         let text = match config.problems.len() {
             0 => format!("services: {}", config.services),
@@ -59,12 +64,23 @@ pub(super) fn receivers(facts: &Facts) -> Finding {
         return Finding::failure(CHECK, words, mend);
     }
     if !config.problems.is_empty() {
-        return Finding::warning(CHECK, "not known, as the configuration is wrong", "mend the configuration first");
+        return Finding::warning(
+            CHECK,
+            "not known, as the configuration is wrong",
+            "mend the configuration first",
+        );
     }
     if config.receivers.is_empty() {
-        return Finding::warning(CHECK, "there is none: nobody is told anything", "add `[receivers.NAME]`");
+        return Finding::warning(
+            CHECK,
+            "there is none: nobody is told anything",
+            "add `[receivers.NAME]`",
+        );
     }
-    let text = format!("{}: complete, with readable secrets; nothing was sent", some(&config.receivers));
+    let text = format!(
+        "{}: complete, with readable secrets; nothing was sent",
+        some(&config.receivers)
+    );
     let mut finding = Finding::ok(CHECK, text);
     finding.mend = Some("`sentinel alerts test` sends a test message through each".to_owned());
     finding
@@ -76,7 +92,8 @@ pub(super) fn agent(facts: &Facts) -> Vec<Finding> {
     let agent = match &facts.agent {
         Ok(agent) => agent,
         Err(why) => {
-            let mend = "`systemctl start sentinel`; `systemctl status sentinel` and `journalctl -u sentinel` say why it ended";
+            let mend =
+                "`systemctl start sentinel`; `systemctl status sentinel` and `journalctl -u sentinel` say why it ended";
             return vec![Finding::failure(CHECK, why, mend)];
         }
     };
@@ -86,7 +103,10 @@ pub(super) fn agent(facts: &Facts) -> Vec<Finding> {
         findings.push(Finding::warning(CHECK, text, "`systemctl restart sentinel`"));
     }
     if facts.config.problems.is_empty() && agent.services != facts.config.services {
-        let text = format!("it watches {} services, and {} are configured", agent.services, facts.config.services);
+        let text = format!(
+            "it watches {} services, and {} are configured",
+            agent.services, facts.config.services
+        );
         findings.push(Finding::warning(CHECK, text, "`systemctl reload sentinel`"));
     }
     if !agent.blind.is_empty() {
@@ -95,10 +115,17 @@ pub(super) fn agent(facts: &Facts) -> Vec<Finding> {
     }
     for (service, reason) in &agent.refused {
         let text = format!("`{service}` is down, and {reason}");
-        findings.push(Finding::failure(CHECK, text, "mend what the reason names; it tries again by itself"));
+        findings.push(Finding::failure(
+            CHECK,
+            text,
+            "mend what the reason names; it tries again by itself",
+        ));
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, format!("runs, and watches {} services", agent.services)));
+        findings.push(Finding::ok(
+            CHECK,
+            format!("runs, and watches {} services", agent.services),
+        ));
     }
     findings
 }
@@ -107,7 +134,13 @@ pub(super) fn store(facts: &Facts) -> Vec<Finding> {
     const CHECK: &str = "store";
     let store = match &facts.store {
         Ok(store) => store,
-        Err(why) => return vec![Finding::warning(CHECK, format!("not looked at: {why}"), "see the other findings")],
+        Err(why) => {
+            return vec![Finding::warning(
+                CHECK,
+                format!("not looked at: {why}"),
+                "see the other findings",
+            )];
+        }
     };
     let directory = &store.directory;
     if !store.exists {
@@ -118,7 +151,11 @@ pub(super) fn store(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !store.writable {
         let text = format!("`{}` may not write to `{directory}`", facts.user);
-        findings.push(Finding::failure(CHECK, text, format!("`chown -R {} {directory}`", facts.user)));
+        findings.push(Finding::failure(
+            CHECK,
+            text,
+            format!("`chown -R {} {directory}`", facts.user),
+        ));
     }
     if let Some(free) = store.free.filter(|free| *free < SPACE_LOW) {
         let text = format!("{} MiB are left on the disk of `{directory}`", free >> 20);
@@ -133,7 +170,11 @@ pub(super) fn store(facts: &Facts) -> Vec<Finding> {
         )),
         Ok(Some(store)) if store.schema < store.known => {
             let text = format!("it has schema {}, and {} is the newest", store.schema, store.known);
-            findings.push(Finding::warning(CHECK, text, "the agent brings it up to date when it is restarted"));
+            findings.push(Finding::warning(
+                CHECK,
+                text,
+                "the agent brings it up to date when it is restarted",
+            ));
         }
         Ok(None) if findings.is_empty() => findings.push(Finding::ok(CHECK, "there is none yet; the agent makes it")),
         Ok(_) => {}

@@ -1,21 +1,23 @@
 //! What runs beside the driver and follows the configuration: watchers of targets and workers of receivers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 use sentinel_engine::{Event, ServiceName};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::{DockerAddress, ProbeSettings, ReceiverSettings, ServiceSettings, Settings, Target};
 use crate::docker::{self, Docker};
 use crate::driver::{ServiceHandle, TargetHandle};
+use crate::found::{Board, Discovered};
+use crate::polkit;
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
-use crate::receivers::{self, Directory, Receiver, RetryPolicy};
+use crate::receivers::{self, Directory, Message, Receiver, RetryPolicy};
 use crate::store::{OutboxSettings, Store};
 use crate::systemd::{BusAddress, Systemd, Watched, Watcher};
 
@@ -31,8 +33,12 @@ pub struct Parts {
     docker: Docker,
     /// The same: not yet running.
     docker_watcher: Option<docker::Watcher>,
+    /// Where those who look for services put what they found.
+    board: Board,
     services: BTreeMap<ServiceName, ServiceHandle>,
     processes: BTreeMap<ServiceName, AbortHandle>,
+    /// The look at what may be restarted, while it lasts.
+    verification: Option<AbortHandle>,
     workers: BTreeMap<String, AbortHandle>,
     directory: Directory,
     tasks: JoinSet<()>,
@@ -42,6 +48,8 @@ pub struct Parts {
 pub struct Prepared {
     services: BTreeMap<ServiceName, ServiceHandle>,
     units: Vec<Watched>,
+    /// Those of them that may have to be restarted.
+    healed: BTreeSet<String>,
     containers: Vec<docker::Watched>,
     docker: DockerAddress,
     /// Receivers that are new or another than before.
@@ -73,8 +81,10 @@ impl Parts {
             watcher: Some(watcher),
             docker,
             docker_watcher: Some(docker_watcher),
+            board: Board::default(),
             services: BTreeMap::new(),
             processes: BTreeMap::new(),
+            verification: None,
             workers: BTreeMap::new(),
             directory: Directory::default(),
             tasks: JoinSet::new(),
@@ -84,6 +94,27 @@ impl Parts {
     /// The receivers as they are, also later.
     pub fn directory(&self) -> Directory {
         self.directory.clone()
+    }
+
+    /// Hears of services that are found on the host.
+    pub fn discovered(&self) -> watch::Receiver<Discovered> {
+        self.board.subscribe()
+    }
+
+    /// Puts a message that is about no incident on its way to these receivers.
+    pub async fn announce(&self, message: &Message, receivers: Vec<String>) {
+        let now = self.clock.now();
+        let told = self.store.announce(
+            receivers,
+            message.data.severity,
+            message.payload(),
+            now,
+            self.clock.wall(now),
+        );
+        if let Err(error) = told.await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(event = "store_failed", error, "failed to tell receivers of something");
+        }
     }
 
     /// Makes what `new` needs and is not there. `old` is what runs now.
@@ -110,6 +141,7 @@ impl Parts {
         Ok(Prepared {
             services,
             units: new.services.iter().filter_map(unit).collect(),
+            healed: polkit::units(new),
             containers: new.services.iter().filter_map(container).collect(),
             docker: new.agent.docker.clone(),
             receivers,
@@ -148,6 +180,7 @@ impl Parts {
             target,
             labels: settings.labels.clone(),
             reach: settings.reach.clone(),
+            origin: settings.origin.clone(),
         })
     }
 
@@ -181,6 +214,7 @@ impl Parts {
         self.services = prepared.services;
         self.watch_processes();
         self.watch_units(prepared.units);
+        self.verify_permission(prepared.healed);
         self.watch_containers(prepared.docker, prepared.containers);
         // In memory only: it fails when the store is closed, and then nobody is told anything.
         let _ = self.store.configure_outbox(prepared.outbox).await;
@@ -214,6 +248,14 @@ impl Parts {
         self.systemd.watch(units);
         if any && let Some(watcher) = self.watcher.take() {
             self.tasks.spawn(watcher.run());
+        }
+    }
+
+    /// Looks whether what the configuration asks for is allowed. Of the last configuration only.
+    fn verify_permission(&mut self, healed: BTreeSet<String>) {
+        let task = self.tasks.spawn(polkit::verify(healed));
+        if let Some(last) = self.verification.replace(task) {
+            last.abort();
         }
     }
 

@@ -19,6 +19,7 @@
 //! * [`units`]: what outlives it
 //! * [`requests`], [`restart`], [`blast`]: the handle, the verbs, and what else they would hurt
 //! * [`inventory`]: what runs, asked for once, without watching
+//! * [`section`]: services that are defined in unit files, by `[X-Sentinel]`
 
 mod attribution;
 mod blast;
@@ -34,6 +35,7 @@ mod peers;
 mod relations;
 mod requests;
 mod restart;
+mod section;
 mod session;
 mod supervisor;
 mod tracker;
@@ -43,4 +45,5 @@ mod watcher;
 pub use blast::MayAffect;
 pub use inventory::{RunningUnit, running_units};
 pub use requests::Systemd;
+pub use section::{SectionWatcher, unit_sections};
 pub use watcher::{BusAddress, Watched, Watcher};

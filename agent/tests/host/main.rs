@@ -23,5 +23,6 @@ mod many;
 mod outages;
 mod receiver;
 mod recovery;
+mod sections;
 mod sight;
 mod stops;

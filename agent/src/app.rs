@@ -122,6 +122,11 @@ async fn start(
         clock: clock.clone(),
     };
     tasks.spawn(beats.run());
+    // On disk with the first commit, or the next agent would take them for services that never spent anything.
+    let unrecorded = match &opened.quarantined {
+        Some(_) => Unrecorded::assumed(services.keys().cloned(), &store::spent()),
+        None => Unrecorded::default(),
+    };
     let status_line = StatusLine {
         driver: handle,
         pulse: pulse.clone(),
@@ -149,7 +154,7 @@ async fn start(
         stories,
         maintenance,
         direct,
-        unrecorded: Unrecorded::default(),
+        unrecorded,
     };
     let reloader = Reloader {
         config: config.to_owned(),

@@ -1,6 +1,6 @@
 //! What runs beside the driver and follows the configuration: watchers of targets and workers of receivers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -14,6 +14,7 @@ use crate::config::{DockerAddress, ProbeSettings, ReceiverSettings, ServiceSetti
 use crate::docker::{self, Docker};
 use crate::driver::{ServiceHandle, TargetHandle};
 use crate::found::{Board, Discovered};
+use crate::polkit;
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
 use crate::receivers::{self, Directory, Message, Receiver, RetryPolicy};
@@ -38,6 +39,8 @@ pub struct Parts {
     unit_files: Option<AbortHandle>,
     services: BTreeMap<ServiceName, ServiceHandle>,
     processes: BTreeMap<ServiceName, AbortHandle>,
+    /// The look at what may be restarted, while it lasts.
+    verification: Option<AbortHandle>,
     workers: BTreeMap<String, AbortHandle>,
     directory: Directory,
     tasks: JoinSet<()>,
@@ -47,6 +50,8 @@ pub struct Parts {
 pub struct Prepared {
     services: BTreeMap<ServiceName, ServiceHandle>,
     units: Vec<Watched>,
+    /// Those of them that may have to be restarted.
+    healed: BTreeSet<String>,
     containers: Vec<docker::Watched>,
     docker: DockerAddress,
     /// Whether sections of unit files are read.
@@ -84,6 +89,7 @@ impl Parts {
             unit_files: None,
             services: BTreeMap::new(),
             processes: BTreeMap::new(),
+            verification: None,
             workers: BTreeMap::new(),
             directory: Directory::default(),
             tasks: JoinSet::new(),
@@ -140,6 +146,7 @@ impl Parts {
         Ok(Prepared {
             services,
             units: new.services.iter().filter_map(unit).collect(),
+            healed: polkit::units(new),
             containers: new.services.iter().filter_map(container).collect(),
             docker: new.agent.docker.clone(),
             unit_files: new.agent.unit_files,
@@ -214,6 +221,7 @@ impl Parts {
         self.watch_processes();
         self.watch_units(prepared.units);
         self.watch_unit_files(prepared.unit_files);
+        self.verify_permission(prepared.healed);
         self.watch_containers(prepared.docker, prepared.containers);
         // In memory only: it fails when the store is closed, and then nobody is told anything.
         let _ = self.store.configure_outbox(prepared.outbox).await;
@@ -261,6 +269,14 @@ impl Parts {
                 self.unit_files = None;
             }
             _ => {}
+        }
+    }
+
+    /// Looks whether what the configuration asks for is allowed. Of the last configuration only.
+    fn verify_permission(&mut self, healed: BTreeSet<String>) {
+        let task = self.tasks.spawn(polkit::verify(healed));
+        if let Some(last) = self.verification.replace(task) {
+            last.abort();
         }
     }
 

@@ -43,7 +43,7 @@ mod session;
 mod tracker;
 mod watcher;
 
-pub use inventory::{PublishedPort, RunningContainer, running_containers};
+pub use inventory::{PublishedPort, RunningContainer, answers, running_containers};
 pub(crate) use labels::at_host;
 pub use labels::{Labelled, read as read_labels};
 pub use requests::Docker;

@@ -21,6 +21,7 @@ mod journal;
 mod lab;
 mod many;
 mod outages;
+mod polkit;
 mod receiver;
 mod recovery;
 mod sections;

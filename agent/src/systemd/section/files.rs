@@ -107,8 +107,11 @@ fn entries(dir: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 fn names_section(text: &[u8]) -> bool {
-    text.windows(SECTION.len() + 2)
-        .any(|window| window[0] == b'[' && window[1..=SECTION.len()].eq_ignore_ascii_case(SECTION.as_bytes()))
+    let mut brackets = text.split(|byte| *byte == b'[').skip(1);
+    brackets.any(|rest| {
+        rest.get(..SECTION.len())
+            .is_some_and(|name| name.eq_ignore_ascii_case(SECTION.as_bytes()))
+    })
 }
 
 /// The service that `unit` is, by its file and drop-ins in the order in which systemd reads them.

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use crate::config::{Found, FoundKey, Origin, OriginKind, Place, Refused, quote};
 
-use super::super::names::unit_type;
 use super::SECTION;
 use super::syntax::{Assignment, Section, unquoted, words};
 
@@ -86,7 +85,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn refuse(&mut self, place: Place, key: &str, message: impl Into<String>) {
-        let mut refused = Refused::new(default_name(self.unit), OriginKind::UnitFile, place, message);
+        let mut refused = Refused::new(&default_name(self.unit), OriginKind::UnitFile, place, message);
         key.clone_into(&mut refused.problem.key);
         self.refused.push(refused);
     }
@@ -142,7 +141,7 @@ impl Reading<'_> {
             keys.push(FoundKey::new(key, text, value.place));
         }
         Ok(Some(Found {
-            name: name.unwrap_or_else(|| default_name(self.unit).to_owned()),
+            name: name.unwrap_or_else(|| default_name(self.unit)),
             origin: Origin {
                 kind: OriginKind::UnitFile,
                 place: path.to_owned(),
@@ -179,18 +178,16 @@ fn flag(text: &str) -> Result<bool, String> {
     }
 }
 
-/// The name of a service whose section gives none.
-pub(super) fn default_name(unit: &str) -> &str {
-    match unit_type(unit) {
-        "service" => unit.strip_suffix(".service").unwrap_or(unit),
-        _ => unit,
-    }
+/// The name of a service whose section gives none: `pg-15-main` for `pg@15-main.service`.
+pub(super) fn default_name(unit: &str) -> String {
+    let name = unit.strip_suffix(".service").unwrap_or(unit).to_ascii_lowercase();
+    name.replace(['@', ':', '\\'], "-")
 }
 
 /// Something wrong with the whole of a file of `unit`.
 pub(super) fn unreadable(unit: &str, path: &str, message: String) -> Refused {
     let message = format!("its [{SECTION}] section does not count: {message}");
-    Refused::new(default_name(unit), OriginKind::UnitFile, Place::named(path), message)
+    Refused::new(&default_name(unit), OriginKind::UnitFile, Place::named(path), message)
 }
 
 #[cfg(test)]

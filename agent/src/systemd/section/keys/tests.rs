@@ -61,6 +61,10 @@ fn a_section_is_a_service_of_its_unit() {
         "presence is enough"
     );
     let instance = read("pg@15-main.service", &[("f", "[X-Sentinel]\nname=pg\n")]).unwrap();
+    assert_eq!(
+        read("pg@15-main.service", &[("f", "[X-Sentinel]\n")]).unwrap()[0],
+        "pg-15-main"
+    );
     assert_eq!(instance[..2], ["pg", "unit = pg@15-main.service @f:1"]);
 }
 

@@ -1,19 +1,19 @@
 //! Puts the parts of the agent together and runs them until it is told to stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use sentinel_engine::{Engine, Memory, Policy, Service, ServiceName};
+use sentinel_engine::{Engine, Memory, Service, ServiceName};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{self, Settings};
+use crate::config::{self, ConfigErrors, LogFormat, Settings, Sources};
 use crate::driver::{self, Driver, Unrecorded};
 use crate::history;
 use crate::maintenance::Schedule;
@@ -21,11 +21,12 @@ use crate::parts::Parts;
 use crate::probe::{Limits, Prober};
 use crate::receivers::Direct;
 use crate::receivers::heartbeat::{self, Heartbeat, Pulse};
-use crate::reload::{self, Reloader};
+use crate::reload::{self, Awaited, Reloader};
 use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
+use crate::status_line::StatusLine;
 use crate::store::{self, Opened, Store};
 use crate::telemetry;
-use crate::watchdog::Watchdog;
+use crate::watchdog::{self, Watchdog};
 
 /// How long the last log lines may take to be written.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -34,7 +35,13 @@ const FLUSH: Duration = Duration::from_secs(1);
 pub async fn run(config: &Path) -> anyhow::Result<()> {
     // First of all: without a handler SIGHUP would end the agent.
     let hangup = signal(SignalKind::hangup()).context("failed to listen for signals")?;
-    let loaded = config::load(config, config::environment())?;
+    let (loaded, sources) = match config::read(config, config::environment()) {
+        Ok(read) => read,
+        Err(errors) => {
+            tell_refused(&errors);
+            return Err(errors.into());
+        }
+    };
     let settings = loaded.settings;
     telemetry::init(settings.agent.log, settings.agent.emoji)?;
     for warning in &loaded.warnings {
@@ -42,7 +49,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     }
     let stop = stop_signal().context("failed to listen for signals")?;
     let mut tasks = JoinSet::new();
-    let (driver, reloader, reloads) = start(config, settings, &mut tasks).await?;
+    let (driver, reloader, reloads) = start(config, settings, sources, &mut tasks).await?;
     let watchdog = Watchdog::from_env();
     tracing::info!(event = "started", "Sentinel monitor started");
     watchdog.ready();
@@ -52,16 +59,34 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     watchdog.stopping();
     let settings = heartbeat.borrow().clone();
     heartbeat::last(settings.as_ref()).await;
-    tracing::info!(event = "stopped", "Sentinel monitor stopped");
+    tracing::info!(event = "ended", "Sentinel monitor stopped");
     tasks.shutdown().await;
     telemetry::flush(FLUSH);
     Ok(())
+}
+
+/// Tells the journal, which knows this kind of event, why the agent does not start; stderr gets every problem from whoever
+/// called. How to log is not known without a configuration, so a terminal is not written to twice.
+fn tell_refused(errors: &ConfigErrors) {
+    watchdog::status("cannot start: the configuration is wrong; `sentinel check` tells how");
+    if !telemetry::is_journal() || telemetry::init(LogFormat::Auto, false).is_err() {
+        return;
+    }
+    let first = errors.problems.first().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(
+        event = "config_refused",
+        reason = first.lines().next().unwrap_or_default(),
+        errors = errors.count(),
+        "the agent cannot start, as its configuration is wrong"
+    );
+    telemetry::flush(FLUSH);
 }
 
 /// Opens what must be open, and starts whatever runs beside the driver.
 async fn start(
     config: &Path,
     settings: Settings,
+    sources: Sources,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<(Driver, Reloader, mpsc::Receiver<ReloadReply>)> {
     let opened = Store::open(&settings.agent.state_dir).await?;
@@ -69,9 +94,10 @@ async fn start(
     let prober = Arc::new(Prober::new(&Limits::of_process())?);
     let (sender, events) = driver::events();
     let (handle, control) = server::channel();
-    serve(&settings, handle, tasks).await?;
+    serve(&settings, handle.clone(), tasks).await?;
 
-    let engine = engine(&settings, &opened, &clock);
+    let wanted = reload::wanted(&settings, &sources);
+    let (engine, awaited) = engine(&settings, &opened, &clock, !wanted.is_empty());
     let rules = settings.alerts.rules.clone();
     let alerts = driver::alerting(clock.now(), rules, opened.remembered.alerts.clone(), &engine);
     let remembered = opened.remembered.services.values();
@@ -96,12 +122,25 @@ async fn start(
         clock: clock.clone(),
     };
     tasks.spawn(beats.run());
+    // On disk with the first commit, or the next agent would take them for services that never spent anything.
+    let unrecorded = match &opened.quarantined {
+        Some(_) => Unrecorded::assumed(services.keys().cloned(), &store::spent()),
+        None => Unrecorded::default(),
+    };
+    let status_line = StatusLine {
+        driver: handle,
+        pulse: pulse.clone(),
+        store: opened.store.clone(),
+        clock: clock.clone(),
+    };
+    tasks.spawn(status_line.run());
     let driver = Driver {
         engine,
         clock,
         store: opened.store,
         prober,
         services,
+        refused: Vec::new(),
         host: settings.agent.name.clone(),
         alerts,
         watchdog: Watchdog::from_env(),
@@ -115,11 +154,15 @@ async fn start(
         stories,
         maintenance,
         direct,
-        unrecorded: Unrecorded::default(),
+        unrecorded,
     };
     let reloader = Reloader {
         config: config.to_owned(),
+        found: parts.discovered(),
+        sources,
         settings,
+        awaited: Awaited::new(awaited),
+        told: BTreeSet::new(),
         parts,
         unknown: unknown(opened.quarantined.is_some()),
         changes: news,
@@ -153,8 +196,9 @@ fn unknown(quarantined: bool) -> fn() -> Memory {
     if quarantined { store::spent } else { Memory::default }
 }
 
-/// The engine, going on from what the store remembers. Services that are no longer configured are closed.
-fn engine(settings: &Settings, opened: &Opened, clock: &Clock) -> Engine {
+/// The engine, going on from what the store remembers. Services that are no longer configured are closed, unless they may
+/// still be found on the host: then those are answered whose incident is open.
+fn engine(settings: &Settings, opened: &Opened, clock: &Clock, looks: bool) -> (Engine, BTreeSet<ServiceName>) {
     let now = clock.now();
     let mut memories = opened.remembered.services.clone();
     let mut engine = Engine::new(settings.recovery.clone(), opened.next_incident, opened.next_action);
@@ -179,21 +223,16 @@ fn engine(settings: &Settings, opened: &Opened, clock: &Clock) -> Engine {
         let memory = memories.remove(&service.name).unwrap_or_else(unknown);
         engine.add_service(now, service, memory);
     }
+    let mut awaited = BTreeSet::new();
     for (name, memory) in memories {
-        engine.forget_service(now, unmanaged(name), memory);
+        if looks && memory.incident.is_some() {
+            awaited.insert(name.clone());
+            engine.park_service(name, memory);
+            continue;
+        }
+        engine.forget_service(now, Service::unmanaged(name), memory);
     }
-    engine
-}
-
-/// A stand-in for a service that is remembered and no longer configured.
-fn unmanaged(name: ServiceName) -> Service {
-    Service {
-        name,
-        has_target: false,
-        has_probes: false,
-        after: Vec::new(),
-        policy: Policy::default(),
-    }
+    (engine, awaited)
 }
 
 /// Done when the agent is asked to stop.

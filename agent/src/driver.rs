@@ -22,7 +22,7 @@ use sentinel_engine::{
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::config::{ContainerTarget, Reach};
+use crate::config::{ContainerTarget, Origin, Reach, Refused};
 use crate::docker::Docker;
 use crate::history;
 use crate::maintenance::{Open, Schedule};
@@ -83,6 +83,8 @@ pub struct ServiceHandle {
     pub labels: BTreeMap<String, String>,
     /// Which other units a restart of it may restart or stop.
     pub reach: Reach,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 /// Everything the driver works with.
@@ -97,6 +99,8 @@ pub struct Driver {
     pub prober: Arc<Prober>,
     /// The services by name.
     pub services: BTreeMap<ServiceName, ServiceHandle>,
+    /// What was found on the host and is not watched, with the reasons.
+    pub refused: Vec<Refused>,
     /// The host's name in messages.
     pub host: String,
     /// Decides who is told.
@@ -252,8 +256,13 @@ impl Driver {
                     self.act(action);
                 }
             }
+            if !deeds.reports.is_empty() {
+                self.pulse.news();
+            }
             // The lines come after the acts: whoever waits for a restart waits for nothing else.
-            deeds.reports.iter().for_each(telemetry::report);
+            for report in &deeds.reports {
+                telemetry::report(report, self.unit_of(&report.service));
+            }
             for (service, round) in deeds.probes {
                 self.probe(service, round);
             }
@@ -317,6 +326,14 @@ impl Driver {
             );
             self.engine
                 .handle_event(self.clock.now(), Event::StoreChanged { writable: false });
+        }
+    }
+
+    /// The unit that a service runs as.
+    fn unit_of(&self, service: &ServiceName) -> Option<&str> {
+        match self.services.get(service)?.target.as_ref()? {
+            TargetHandle::Unit(_, unit) => Some(unit),
+            TargetHandle::Process(_) | TargetHandle::Container(..) => None,
         }
     }
 
@@ -413,6 +430,12 @@ impl Driver {
                     wall: self.clock.wall(now),
                     host: self.host.clone(),
                     services: self.engine.snapshot(now),
+                    origins: self
+                        .services
+                        .iter()
+                        .map(|(name, service)| (name.clone(), service.origin.clone()))
+                        .collect(),
+                    refused: self.refused.clone(),
                 };
                 let _ = reply.send(view);
             }

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use sentinel_engine::{Event, ServiceName};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::{DockerAddress, ProbeSettings, ReceiverSettings, ServiceSettings, Settings, Target};
 use crate::docker::{self, Docker};
 use crate::driver::{ServiceHandle, TargetHandle};
+use crate::found::{Board, Discovered};
 use crate::polkit;
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
-use crate::receivers::{self, Directory, Receiver, RetryPolicy};
+use crate::receivers::{self, Directory, Message, Receiver, RetryPolicy};
 use crate::store::{OutboxSettings, Store};
 use crate::systemd::{BusAddress, Systemd, Watched, Watcher};
 
@@ -32,6 +33,8 @@ pub struct Parts {
     docker: Docker,
     /// The same: not yet running.
     docker_watcher: Option<docker::Watcher>,
+    /// Where those who look for services put what they found.
+    board: Board,
     services: BTreeMap<ServiceName, ServiceHandle>,
     processes: BTreeMap<ServiceName, AbortHandle>,
     /// The look at what may be restarted, while it lasts.
@@ -78,6 +81,7 @@ impl Parts {
             watcher: Some(watcher),
             docker,
             docker_watcher: Some(docker_watcher),
+            board: Board::default(),
             services: BTreeMap::new(),
             processes: BTreeMap::new(),
             verification: None,
@@ -90,6 +94,27 @@ impl Parts {
     /// The receivers as they are, also later.
     pub fn directory(&self) -> Directory {
         self.directory.clone()
+    }
+
+    /// Hears of services that are found on the host.
+    pub fn discovered(&self) -> watch::Receiver<Discovered> {
+        self.board.subscribe()
+    }
+
+    /// Puts a message that is about no incident on its way to these receivers.
+    pub async fn announce(&self, message: &Message, receivers: Vec<String>) {
+        let now = self.clock.now();
+        let told = self.store.announce(
+            receivers,
+            message.data.severity,
+            message.payload(),
+            now,
+            self.clock.wall(now),
+        );
+        if let Err(error) = told.await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(event = "store_failed", error, "failed to tell receivers of something");
+        }
     }
 
     /// Makes what `new` needs and is not there. `old` is what runs now.
@@ -155,6 +180,7 @@ impl Parts {
             target,
             labels: settings.labels.clone(),
             reach: settings.reach.clone(),
+            origin: settings.origin.clone(),
         })
     }
 

@@ -1,14 +1,22 @@
 //! A new configuration while the agent runs: checked first, then applied whole, or refused with the old one kept.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use sentinel_engine::{Changed, Memory, Reload};
+use jiff::Timestamp;
+use sentinel_engine::{Changed, Memory, Reload, ServiceName};
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
-use crate::config::{self, AgentSettings, ConfigErrors, HeartbeatSettings, Loaded, ServiceSettings, Settings};
+use crate::config::{
+    self, AgentSettings, ConfigErrors, HeartbeatSettings, Loaded, OriginKind, Refused, ServiceSettings, Settings, Sources,
+};
 use crate::driver::Change;
+use crate::found::Discovered;
 use crate::parts::{Parts, service};
+use crate::receivers::Message;
 use crate::server::{ReloadRefused, ReloadReply, api::ReloadResponse};
 use crate::watchdog::Watchdog;
 
@@ -27,8 +35,16 @@ pub fn requests() -> (mpsc::Sender<ReloadReply>, mpsc::Receiver<ReloadReply>) {
 pub struct Reloader {
     /// Where the configuration is read from.
     pub config: PathBuf,
-    /// What is in force.
+    /// The files and variables in force.
+    pub sources: Sources,
+    /// What is found on the host.
+    pub found: watch::Receiver<Discovered>,
+    /// What is in force, with what was found.
     pub settings: Settings,
+    /// Services of before the start that may still be found.
+    pub awaited: Awaited,
+    /// What receivers were told of that was refused.
+    pub told: BTreeSet<Refused>,
     /// The parts.
     pub parts: Parts,
     /// The memory to assume of services that the store does not know.
@@ -41,17 +57,71 @@ pub struct Reloader {
     pub watchdog: Watchdog,
 }
 
+/// Services of before the start with an open incident that are in no file: they may be found again.
+pub struct Awaited {
+    names: BTreeSet<ServiceName>,
+    /// When they are given up although not everything could be seen.
+    until: Instant,
+}
+
+impl Awaited {
+    /// Who sees nothing for so long is not waited for: as long as a budget counts by default.
+    const LONGEST: Duration = Duration::from_secs(30 * 60);
+
+    /// Waits for these.
+    pub fn new(names: BTreeSet<ServiceName>) -> Self {
+        Self {
+            names,
+            until: Instant::now() + Self::LONGEST,
+        }
+    }
+
+    /// Those that are not waited for any longer, when `seen` is all there is.
+    fn given_up(&mut self, seen: bool) -> BTreeSet<ServiceName> {
+        if seen || self.until <= Instant::now() {
+            std::mem::take(&mut self.names)
+        } else {
+            BTreeSet::new()
+        }
+    }
+}
+
 /// Why there is nothing to answer any more.
 struct Stopping;
 
+/// What brings another configuration.
+enum Cause {
+    /// The signal.
+    Hangup,
+    /// A request.
+    Asked(ReloadReply),
+    /// Something else is found on the host, or not waited for any longer.
+    Found,
+}
+
 impl Reloader {
-    /// Reloads at every SIGHUP and every request, one after the other, until the agent stops.
+    /// Reloads at every SIGHUP, every request and whenever something else is found on the host, one after the other, until
+    /// the agent stops.
     pub async fn run(mut self, mut hangup: Signal, mut requests: mpsc::Receiver<ReloadReply>) {
         loop {
-            let reply = tokio::select! {
-                Some(()) = hangup.recv() => None,
-                Some(reply) = requests.recv() => Some(reply),
+            let waits = !self.awaited.names.is_empty();
+            let cause = tokio::select! {
+                Some(()) = hangup.recv() => Cause::Hangup,
+                Some(reply) = requests.recv() => Cause::Asked(reply),
+                // All that came meanwhile is one change.
+                Ok(()) = self.found.changed() => Cause::Found,
+                () = tokio::time::sleep_until(self.awaited.until), if waits => Cause::Found,
                 else => return,
+            };
+            let reply = match cause {
+                Cause::Found => {
+                    if self.follow().await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                Cause::Hangup => None,
+                Cause::Asked(reply) => Some(reply),
             };
             self.watchdog.reloading();
             let answer = self.reload().await;
@@ -66,9 +136,13 @@ impl Reloader {
 
     async fn reload(&mut self) -> Result<Result<ReloadResponse, ReloadRefused>, Stopping> {
         let config = self.config.clone();
+        let found = self.found.borrow_and_update().clone();
         // Files may lie on a disk that is slow today.
-        let loaded = tokio::task::spawn_blocking(move || config::load(&config, config::environment())).await;
-        let loaded = match loaded {
+        let loaded = tokio::task::spawn_blocking(move || {
+            let (_, sources) = config::read(&config, config::environment())?;
+            with(&sources, &found).map(|loaded| (loaded, sources))
+        });
+        let (loaded, sources) = match loaded.await {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(errors)) => return Ok(Err(refuse(&problems(&errors), errors.count()))),
             Err(failed) => return Ok(Err(refuse(&[failed.to_string()], 1))),
@@ -77,7 +151,36 @@ impl Reloader {
         if !fixed.is_empty() {
             return Ok(Err(refuse(&fixed, fixed.len())));
         }
-        self.apply(loaded).await
+        let warnings = loaded.warnings.clone();
+        let mut response = match self.apply(loaded).await? {
+            Ok(response) => response,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        self.sources = sources;
+        for warning in &warnings {
+            tracing::warn!(event = "config_warning", "{warning}");
+        }
+        log(&response, "the configuration was reloaded");
+        response.warnings = warnings.iter().map(ToString::to_string).collect();
+        Ok(Ok(response))
+    }
+
+    /// Goes on with what is found now, beneath the files as they were last read: an operator who is half-way through
+    /// changing them is not hurried.
+    async fn follow(&mut self) -> Result<(), Stopping> {
+        let found = self.found.borrow_and_update().clone();
+        let sources = self.sources.clone();
+        let loaded = match tokio::task::spawn_blocking(move || with(&sources, &found)).await {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(errors)) => return Ok(drop(refuse(&problems(&errors), errors.count()))),
+            Err(failed) => return Ok(drop(refuse(&[failed.to_string()], 1))),
+        };
+        if let Ok(response) = self.apply(loaded).await?
+            && response.added + response.removed + response.changed > 0
+        {
+            log(&response, "other services are found on this host");
+        }
+        Ok(())
     }
 
     /// Applies a configuration that is free of errors. Only what turns out not to be possible is refused now.
@@ -87,13 +190,17 @@ impl Reloader {
             Ok(prepared) => prepared,
             Err(error) => return Ok(Err(refuse(&[format!("{error:#}")], 1))),
         };
-        let (engine, mut response) = difference(&self.settings, &new, self.unknown);
+        let (mut engine, response) = difference(&self.settings, &new, self.unknown);
+        let all_seen = self.found.borrow().is_complete(&wanted(&new, &self.sources));
+        let gone = self.awaited.given_up(all_seen);
+        engine.removed.extend(gone.into_iter().filter(|name| service(&new, name).is_none()));
         self.parts.retire(&prepared);
         let (applied, done) = oneshot::channel();
         let change = Change {
             engine,
             recovery: new.recovery.clone(),
             services: prepared.services(),
+            refused: loaded.refused.clone(),
             host: new.agent.name.clone(),
             alerts: new.alerts.rules.clone(),
             maintenance: new.maintenance.clone(),
@@ -108,27 +215,52 @@ impl Reloader {
             changed
         });
         self.settings = new;
-        for warning in &loaded.warnings {
-            tracing::warn!(event = "config_warning", "{warning}");
-        }
-        let ReloadResponse {
-            added,
-            removed,
-            changed,
-            unchanged,
-            ..
-        } = response;
-        tracing::info!(
-            event = "reloaded",
-            added,
-            removed,
-            changed,
-            unchanged,
-            "the configuration was reloaded"
-        );
-        response.warnings = loaded.warnings.iter().map(ToString::to_string).collect();
+        self.tell_refused(loaded.refused).await;
         Ok(Ok(response))
     }
+
+    /// Tells receivers, once, of what asks to be watched and cannot be.
+    async fn tell_refused(&mut self, refused: Vec<Refused>) {
+        let refused: BTreeSet<Refused> = refused.into_iter().collect();
+        let new: Vec<&Refused> = refused.difference(&self.told).collect();
+        for refused in &new {
+            let (service, origin) = (refused.service.as_str(), refused.kind.as_str());
+            let reason = refused.to_string();
+            tracing::error!(event = "found_refused", service, origin, reason, "what was found is not watched");
+        }
+        if !new.is_empty() {
+            let message = Message::about_refused(&self.settings.agent.name, &new, Timestamp::now());
+            let receivers = self.settings.alerts.rules.default.clone();
+            self.parts.announce(&message, receivers).await;
+        }
+        self.told = refused;
+    }
+}
+
+/// The configuration over what is found now.
+fn with(sources: &Sources, found: &Discovered) -> Result<Loaded, ConfigErrors> {
+    let files = sources.with(&[])?;
+    let wanted = wanted(&files.settings, sources);
+    let mut loaded = sources.with(&found.services(&wanted))?;
+    loaded.refused.extend(found.refused(&wanted));
+    Ok(loaded)
+}
+
+/// Where services are looked for.
+pub fn wanted(settings: &Settings, sources: &Sources) -> BTreeSet<OriginKind> {
+    let _ = (settings, sources);
+    BTreeSet::new()
+}
+
+fn log(response: &ReloadResponse, message: &'static str) {
+    let ReloadResponse {
+        added,
+        removed,
+        changed,
+        unchanged,
+        ..
+    } = *response;
+    tracing::info!(event = "reloaded", added, removed, changed, unchanged, "{message}");
 }
 
 /// Says why the old configuration is kept.

@@ -565,7 +565,7 @@ fn disabled_service_is_checked_but_not_watched() {
     assert_eq!(
         warnings,
         [
-            "sentinel.toml:4:9: services.a.after: [services.b] is not enabled, so it is not waited for",
+            "sentinel.toml:4:9: services.a.after: [services.b] is not watched, so it is not waited for",
             "sentinel.toml:5:11: services.b: no probe: running is taken for healthy; add `http`, `tcp` or `command`",
         ]
     );

@@ -91,6 +91,12 @@ impl Engine {
         self.parked.insert(name, machine.memory().clone());
     }
 
+    /// Keeps what was last saved of a service that is not watched yet and may be: it goes on from there when a reload adds
+    /// it, and ends as any other when a reload removes it.
+    pub fn park_service(&mut self, name: ServiceName, memory: Memory) {
+        self.parked.insert(name, memory);
+    }
+
     /// Takes in something that happened. Events about unknown services say nothing.
     pub fn handle_event(&mut self, now: Time, event: Event) {
         match event {
@@ -122,9 +128,11 @@ impl Engine {
                 self.evaluate_all(now);
             }
             Event::HostResumed => {
-                for name in self.machines.keys().cloned().collect::<Vec<_>>() {
-                    self.with(now, &name, Machine::resumed);
+                // All of them before any is judged: what one of them says wakes those that come after it.
+                for machine in self.machines.values_mut() {
+                    machine.resumed(&mut Context::new(now, &mut self.host, &mut self.commands));
                 }
+                self.evaluate_all(now);
             }
             Event::StoreChanged { writable } => {
                 self.host.store_writable = writable;
@@ -206,7 +214,7 @@ impl Engine {
         };
         machine.evaluate(&mut cx);
         if machine.has_left() {
-            self.part_with(name);
+            self.part_with(now, name);
         } else {
             self.follow_up(now, name, &blocked);
         }

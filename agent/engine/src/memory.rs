@@ -1,5 +1,7 @@
 //! What must outlive the agent: enough that a crash of it never repeats an action and never refills a budget.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::budget::Budget;
@@ -44,6 +46,18 @@ pub struct Memory {
     pub observed: Observed,
     /// Its incidents of late, and whether they are too many to be told one by one.
     pub flapping: Flapping,
+}
+
+/// An attempt as old as this counts in no window.
+const FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+impl Memory {
+    /// Whether nothing of it decides anything any more, of a service that is gone.
+    pub(crate) fn is_settled(&self, now: Time) -> bool {
+        let over = self.incident.is_none() && self.attempt.is_none() && !self.gave_up;
+        let alone = self.pause.is_none() && self.deploys.is_empty();
+        over && alone && self.budget.spent(FORGOTTEN, now) == 0
+    }
 }
 
 /// What would have been done in `mode = "observe"`, and how often that would have been right.

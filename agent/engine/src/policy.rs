@@ -19,6 +19,19 @@ pub struct Service {
     pub policy: Policy,
 }
 
+impl Service {
+    /// A stand-in for a service that is remembered and no longer watched.
+    pub fn unmanaged(name: ServiceName) -> Self {
+        Self {
+            name,
+            has_target: false,
+            has_probes: false,
+            after: Vec::new(),
+            policy: Policy::default(),
+        }
+    }
+}
+
 /// Whether the agent acts on a service or only watches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Mode {

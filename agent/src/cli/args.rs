@@ -44,7 +44,7 @@ pub enum Command {
     /// Run the agent.
     Run(RunArgs),
     /// Check the configuration, and show what would be watched.
-    Check,
+    Check(CheckArgs),
     /// Propose a configuration for what runs: systemd services and containers; TOML, ready to be looked over and used.
     Discover(DiscoverArgs),
     /// Show the whole story on this machine: fail a service in several ways, and heal it.
@@ -69,6 +69,14 @@ pub enum Command {
     /// Ask a running agent.
     #[command(flatten)]
     Ask(Ask),
+}
+
+/// `sentinel check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Show only what is wrong.
+    #[arg(long, short, conflicts_with = "json")]
+    pub quiet: bool,
 }
 
 /// What a running agent can be asked, over its control socket.

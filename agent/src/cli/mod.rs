@@ -30,8 +30,8 @@ mod tests;
 pub(crate) mod words;
 
 pub use args::{
-    AlertsCommand, Ask, Cli, Command, DemoArgs, DeployArgs, DiscoverArgs, HealthArgs, PolkitRulesArgs, ReplayArgs,
-    RunArgs, SilenceCommand, SimulateArgs,
+    AlertsCommand, Ask, CheckArgs, Cli, Command, DemoArgs, DeployArgs, DiscoverArgs, HealthArgs, PolkitRulesArgs,
+    ReplayArgs, RunArgs, SilenceCommand, SimulateArgs,
 };
 pub use check::check;
 pub use client::{Client, ClientError};
@@ -44,14 +44,14 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 
-use crate::{app, config, demo, host_bus};
+use crate::{app, config, demo, host_bus, watchdog};
 use paint::Paint;
 
 /// Carries out a command.
 pub fn run(cli: &Cli) -> Exit {
     match &cli.command {
         Command::Run(args) => run_agent(&cli.config, args),
-        Command::Check => run_check(cli),
+        Command::Check(args) => run_check(cli, args),
         Command::Demo(args) => on_runtime(demo::run(args)).unwrap_or_else(|exit| exit),
         Command::Deploy(args) => on_runtime(deploy(cli, args)).unwrap_or_else(|exit| exit),
         Command::Discover(args) => on_runtime(discover::run(cli, args)).unwrap_or_else(|exit| exit),
@@ -80,15 +80,21 @@ fn run_agent(config: &Path, args: &RunArgs) -> Exit {
     }
     match on_runtime(app::run(config)) {
         Ok(Ok(())) => Exit::Ok,
-        Ok(Err(error)) => fail(Exit::No, &format!("{error:#}")),
+        Ok(Err(error)) => {
+            let why = format!("{error:#}");
+            // Stays when the process has ended. The journal has the rest of the lines.
+            watchdog::status(&format!("does not start: {}", why.lines().next().unwrap_or_default()));
+            fail(Exit::No, &why)
+        }
         Err(exit) => exit,
     }
 }
 
 /// What is wrong with the configuration goes to stderr, what would be watched to stdout; JSON always to stdout.
-fn run_check(cli: &Cli) -> Exit {
+fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
     let mut text = Vec::new();
     match check(&cli.config, config::environment(), cli.json, &mut text) {
+        Ok(true) if args.quiet => Exit::Ok,
         Ok(true) => print(&String::from_utf8_lossy(&text)),
         Ok(false) if cli.json => {
             print(&String::from_utf8_lossy(&text));

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 
-use crate::server::api::{MaintenanceStatus, ModeWord, ProbeStatus, ServiceStatus, StatusResponse, Waiting};
+use crate::config::Origin;
+use crate::server::api::{
+    MaintenanceStatus, ModeWord, ProbeStatus, RefusedStatus, ServiceStatus, StatusResponse, Waiting,
+};
 
 use super::View;
 use super::client::{Client, Result, parse};
@@ -58,6 +61,26 @@ pub(super) fn all(status: &StatusResponse, paint: Paint) -> String {
         out.push('\n');
         out.push_str(&table.render(paint));
     }
+    out.push_str(&refused(&status.refused, paint));
+    out
+}
+
+/// What asks to be watched and is not.
+fn refused(refused: &[RefusedStatus], paint: Paint) -> String {
+    let mut out = String::new();
+    for one in refused {
+        let RefusedStatus {
+            place,
+            message,
+            suggestion,
+            ..
+        } = one;
+        let meant = suggestion.as_ref().map(|meant| format!("; did you mean `{meant}`?"));
+        let head = if out.is_empty() { "\n" } else { "" };
+        let text = format!("{place}: {message}{}", meant.unwrap_or_default());
+        let text = crate::telemetry::printable(&text);
+        let _ = writeln!(out, "{head}{} {text}", paint.text(Tone::Bad, "not watched:"));
+    }
     out
 }
 
@@ -109,6 +132,11 @@ pub(super) fn one(service: &ServiceStatus, paint: Paint, zone: &TimeZone) -> Str
     row("attempts left", (Tone::Plain, service.attempts_left.to_string()));
     row("recoveries", (Tone::Plain, service.recoveries_total.to_string()));
     row("mode", (Tone::Plain, service.mode.as_str().to_owned()));
+    let origin = Origin {
+        kind: service.origin,
+        place: service.origin_place.clone(),
+    };
+    row("defined by", (Tone::Plain, origin.to_string()));
     if let Some(observed) = &service.observed {
         let text = format!(
             "would have restarted {}, right {}",

@@ -9,6 +9,7 @@ use sentinel_engine::{IncidentId, OperatorRequest, RequestError};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use crate::config::OriginKind;
 use crate::server::api::{
     ActionEntry, FlappingStatus, HoldStatus, IncidentDetail, IncidentSummary, MessageEntry, ModeWord, ObservedStatus,
     ProbeStatus, ReloadResponse, ServiceStatus, StatusResponse, TimelineEntry, Waiting,
@@ -32,6 +33,8 @@ fn plain() -> Paint {
 
 fn service(name: &str, state: &str) -> ServiceStatus {
     ServiceStatus {
+        origin: OriginKind::File,
+        origin_place: String::new(),
         name: name.to_owned(),
         state: state.to_owned(),
         since: at("2026-03-01T11:58:20Z"),
@@ -98,6 +101,7 @@ fn everything() -> StatusResponse {
         host: "web-1".to_owned(),
         version: "0.1.0".to_owned(),
         since: at("2026-03-01T11:00:00Z"),
+        refused: vec![],
         services: vec![cache, shop(), web],
     }
 }

@@ -18,7 +18,7 @@ const CONF_D: &str = "conf.d";
 const ELSEWHERE: &str = "; another file is named with `--config`";
 
 /// One file as it was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Fragment {
     pub(super) path: PathBuf,
     pub(super) place: Place,

@@ -12,6 +12,7 @@ mod email;
 mod environment;
 mod files;
 mod findings;
+mod found;
 mod inputs;
 mod keys;
 mod labels;
@@ -26,12 +27,14 @@ mod secret;
 mod settings;
 mod validate;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ::config::builder::DefaultState;
 
 use serde::de::DeserializeOwned;
 
+use self::files::Fragment;
 use self::inputs::Inputs;
 use self::layer::Layer;
 
@@ -41,6 +44,7 @@ pub use email::{EmailSettings, MailLogin, MailSecurity, MailServer};
 pub use environment::environment;
 pub(crate) use files::sources;
 pub(crate) use findings::{Findings, join};
+pub use found::{Found, FoundKey, MAX_FOUND, Origin, OriginKind, Refused};
 pub use keys::{MAX_RECEIVERS, MAX_SERVICES, ROOT};
 pub use labels::LabelProblem;
 pub(crate) use labels::{quote, service_keys};
@@ -68,6 +72,17 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// The files that were read, in order.
     pub files: Vec<PathBuf>,
+    /// Services that were found on the host and are not watched, with the reasons.
+    pub refused: Vec<Refused>,
+}
+
+/// Files and variables as they were read, to be laid over other services that are found on the host.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    fragments: Vec<Fragment>,
+    env: Vec<(String, String)>,
+    /// What they say of each service.
+    configured: BTreeMap<String, found::Configured>,
 }
 
 /// Reads and checks the configuration at `path`, what stands in `conf.d` beside it, and `env`.
@@ -75,24 +90,76 @@ pub struct Loaded {
 /// `env` holds names and values as [`environment()`] gives them; names without the prefix `SENTINEL__` are passed over.
 /// Files that the configuration names (secrets, certificates) are read too, since they belong to it.
 pub fn load(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Result<Loaded, ConfigErrors> {
+    read(path, env).map(|(loaded, _)| loaded)
+}
+
+/// The same, with what it was read from: [`Sources::with`] lays that over services that are found on the host.
+pub fn read(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Result<(Loaded, Sources), ConfigErrors> {
     let mut findings = Findings::new(Place::source(0, path.to_string_lossy()));
-    let fragments = files::read_all(path, &mut findings);
-    let mut layers: Vec<Layer> = fragments
-        .iter()
-        .filter_map(|fragment| Layer::from_file(&ROOT, fragment, &mut findings))
-        .collect();
-    layers.extend(environment::layers(env, &mut findings));
-    let settings = merge(layers, &mut findings).map(|inputs: Inputs| validate::settings(inputs, &mut findings));
-    let warnings = findings.finish()?;
-    let files = fragments.into_iter().map(|fragment| fragment.path).collect();
-    // Without settings there was a problem, and `finish` has answered it.
-    settings
-        .map(|settings| Loaded {
+    let mut sources = Sources {
+        fragments: files::read_all(path, &mut findings),
+        env: env.into_iter().collect(),
+        configured: BTreeMap::new(),
+    };
+    let inputs = sources.inputs(&[], &mut findings);
+    sources.configured = inputs.as_ref().map(found::configured).unwrap_or_default();
+    let (settings, warnings) = finish(inputs, findings)?;
+    let loaded = Loaded {
+        settings,
+        warnings,
+        files: sources.fragments.iter().map(|fragment| fragment.path.clone()).collect(),
+        refused: Vec::new(),
+    };
+    Ok((loaded, sources))
+}
+
+impl Sources {
+    /// The same configuration, laid over services that were `found` on the host. Those that are wrong, or have no place
+    /// in it, are refused, each by itself.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration itself is no longer right: a file that it names is gone, say.
+    pub fn with(&self, found: &[Found]) -> Result<Loaded, ConfigErrors> {
+        let (settings, warnings) = self.settings(&BTreeMap::new())?;
+        let files = Loaded {
             settings,
             warnings,
-            files,
-        })
-        .ok_or_else(ConfigErrors::unexplained)
+            files: self.fragments.iter().map(|fragment| fragment.path.clone()).collect(),
+            refused: Vec::new(),
+        };
+        Ok(found::add(files, self, found))
+    }
+
+    fn settings(&self, found: &BTreeMap<String, Found>) -> Result<(Settings, Vec<Problem>), ConfigErrors> {
+        let main = self.fragments.first().map(|fragment| fragment.place.clone());
+        let mut findings = Findings::new(main.unwrap_or_else(|| Place::source(0, "configuration")));
+        let found: Vec<&Found> = found.values().collect();
+        let inputs = self.inputs(&found, &mut findings);
+        finish(inputs, findings)
+    }
+
+    /// What files and variables say, over what was found.
+    fn inputs(&self, found: &[&Found], findings: &mut Findings) -> Option<Inputs> {
+        let mut layers: Vec<Layer> = Vec::new();
+        for found in found {
+            layers.extend(found.layers(findings));
+        }
+        for fragment in &self.fragments {
+            layers.extend(Layer::from_file(&ROOT, fragment, findings));
+        }
+        layers.extend(environment::layers(self.env.iter().cloned(), findings));
+        merge(layers, findings)
+    }
+}
+
+/// Compares what is said with itself.
+fn finish(inputs: Option<Inputs>, mut findings: Findings) -> Result<(Settings, Vec<Problem>), ConfigErrors> {
+    let settings = inputs.map(|inputs| validate::settings(inputs, &mut findings));
+    let warnings = findings.finish()?;
+    // Without settings there was a problem, and `finish` has answered it.
+    let settings = settings.ok_or_else(ConfigErrors::unexplained)?;
+    Ok((settings, warnings))
 }
 
 /// Merges the layers. When a source could not be read there is nothing to merge: what it says would seem missing.

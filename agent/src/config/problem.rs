@@ -33,6 +33,19 @@ impl Place {
         Self::source(usize::MAX, format!("environment: {variable}"))
     }
 
+    /// All of something that is no file of the configuration, such as `container web`. It is read before the files.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self::source(0, name)
+    }
+
+    /// Line `line`, counted from 1, of a file that is not the configuration's.
+    pub fn line_of(name: impl Into<Arc<str>>, line: usize) -> Self {
+        Self {
+            line,
+            ..Self::named(name)
+        }
+    }
+
     /// A position in this source; lines and columns (in characters) count from 1.
     pub(super) fn at(&self, (line, column): (usize, usize)) -> Self {
         Self {
@@ -52,9 +65,9 @@ impl Place {
         if self.line == 0 { None } else { Some(self.line) }
     }
 
-    /// Column in characters, counted from 1; `None` when no line can be named.
+    /// Column in characters, counted from 1; `None` when none can be named.
     pub const fn column(&self) -> Option<usize> {
-        if self.line == 0 { None } else { Some(self.column) }
+        if self.column == 0 { None } else { Some(self.column) }
     }
 }
 
@@ -62,7 +75,10 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         if self.line > 0 {
-            write!(f, ":{}:{}", self.line, self.column)?;
+            write!(f, ":{}", self.line)?;
+        }
+        if self.column > 0 {
+            write!(f, ":{}", self.column)?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::alertmanager::AlertmanagerSettings;
 use super::email::EmailSettings;
+use super::found::Origin;
 use super::secret::Secret;
 
 /// Everything the configuration says.
@@ -98,6 +99,8 @@ pub struct ServiceSettings {
     pub labels: BTreeMap<String, String>,
     /// Which other units a restart of it may restart or stop.
     pub reach: Reach,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 /// Which other units a restart of a service may restart or stop.

@@ -7,7 +7,7 @@ use sentinel_engine::{HostPolicy, Reload, ServiceName};
 use tokio::sync::oneshot;
 
 use super::{Driver, ServiceHandle};
-use crate::config::MaintenanceSettings;
+use crate::config::{MaintenanceSettings, Refused};
 
 /// Everything of a new configuration that the driver works with. Nothing of it can fail any more.
 pub struct Change {
@@ -17,6 +17,8 @@ pub struct Change {
     pub recovery: HostPolicy,
     /// Every service there is now.
     pub services: BTreeMap<ServiceName, ServiceHandle>,
+    /// What was found on the host and is not watched, with the reasons.
+    pub refused: Vec<Refused>,
     /// The host's name in messages.
     pub host: String,
     /// Who is told what.
@@ -53,6 +55,8 @@ impl Driver {
         self.maintenance.replace(change.maintenance, names);
         self.keep_calendar();
         self.host = change.host;
+        self.refused = change.refused;
+        self.pulse.news();
         self.carry_out().await;
         // Whoever asked for it is gone when the agent is stopping.
         let _ = change.applied.send(());

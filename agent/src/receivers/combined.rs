@@ -5,6 +5,7 @@ use sentinel_engine::{Severity, span};
 
 use super::message::{MEMBERS_MAX, Member, Message};
 use super::words::clip;
+use crate::config::Refused;
 use crate::store::{Combination, Combine, Notice, Part, Undelivered};
 
 /// So many services are named in a line; the others are counted.
@@ -132,6 +133,27 @@ impl Message {
         let mut message = Self::about_alerts(word, host, wall, severity, &summary);
         message.data.opened_at = since;
         "see `sentinel alerts queue`".clone_into(&mut message.data.doing);
+        message
+    }
+
+    /// `alerts.notice`: what asks to be watched and is not, as something is wrong with it.
+    pub fn about_refused(host: &str, refused: &[&Refused], wall: Timestamp) -> Self {
+        let first = refused.first().map(ToString::to_string).unwrap_or_default();
+        let summary = match refused.len() {
+            0 | 1 => format!("{host}: not watched: {first}"),
+            count => format!("{host}: {count} mistakes keep services from being watched; the first: {first}"),
+        };
+        let mut message = Self::about_alerts("notice", host, wall, Severity::Warning, &summary);
+        "it is watched as soon as that is put right; see `sentinel status`".clone_into(&mut message.data.doing);
+        if let [one] = refused {
+            message.data.service.clone_from(&one.service);
+        } else {
+            let member = |refused: &&Refused| {
+                let said = refused.to_string();
+                Member::new(0, &refused.service, "notice", Severity::Warning, &said)
+            };
+            message.data.members = refused.iter().map(member).take(MEMBERS_MAX).collect();
+        }
         message
     }
 

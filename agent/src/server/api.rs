@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use sentinel_engine::{Mode, Severity};
 use serde::{Deserialize, Serialize};
 
+use crate::config::{OriginKind, Refused};
+
 /// `GET /v1/version`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Version {
@@ -35,6 +37,37 @@ pub struct StatusResponse {
     pub since: Timestamp,
     /// Every service, by name.
     pub services: Vec<ServiceStatus>,
+    /// What was found on the host and is not watched.
+    #[serde(default)]
+    pub refused: Vec<RefusedStatus>,
+}
+
+/// Something that was found on the host and is not watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedStatus {
+    /// The name that the service would have; empty when it has none.
+    pub service: String,
+    /// Where it comes from.
+    pub origin: OriginKind,
+    /// Where that stands: `container web, label sentinel.http`.
+    pub place: String,
+    /// Why not.
+    pub message: String,
+    /// The nearest right word.
+    pub suggestion: Option<String>,
+}
+
+impl From<&Refused> for RefusedStatus {
+    fn from(refused: &Refused) -> Self {
+        let problem = &refused.problem;
+        Self {
+            service: refused.service.clone(),
+            origin: refused.kind,
+            place: problem.place.to_string(),
+            message: problem.message.clone(),
+            suggestion: problem.suggestion.clone(),
+        }
+    }
 }
 
 /// One service now.
@@ -50,6 +83,12 @@ pub struct ServiceStatus {
     pub since_seconds: f64,
     /// `heal` or `observe`.
     pub mode: ModeWord,
+    /// Where it comes from: `file`, `label`, `unit_file` or `host`.
+    #[serde(default)]
+    pub origin: OriginKind,
+    /// Where that stands, as `container web`; empty for the files of the configuration.
+    #[serde(default)]
+    pub origin_place: String,
     /// Why it is not being restarted, when it is down.
     pub hold: Option<HoldStatus>,
     /// What it is waiting for, soonest first.

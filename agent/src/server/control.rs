@@ -1,11 +1,14 @@
 //! The way from the server to the driver: a queue of requests, each with its own way back.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sentinel_engine::alerting::{AckError, Match, SilenceError};
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError, ServiceName, ServiceSnapshot, Time};
 use tokio::sync::{mpsc, oneshot};
+
+use crate::config::{Origin, Refused};
 
 use super::api::{AckResponse, IncidentDetail, IncidentSummary, QueueResponse, ReloadResponse, SilenceEntry};
 
@@ -136,6 +139,10 @@ pub struct StatusView {
     pub host: String,
     /// Every service.
     pub services: Vec<ServiceSnapshot>,
+    /// Where each comes from.
+    pub origins: BTreeMap<ServiceName, Origin>,
+    /// What was found on the host and is not watched, with the reasons.
+    pub refused: Vec<Refused>,
 }
 
 /// Which incidents.
@@ -174,6 +181,11 @@ pub(super) enum AskError {
 }
 
 impl ControlHandle {
+    /// Every service as the engine sees it now; `None` when the driver does not answer.
+    pub async fn status(&self) -> Option<StatusView> {
+        self.ask(|reply| ControlRequest::Status { reply }).await.ok()
+    }
+
     /// Asks the driver, with the request made from the way back.
     pub(super) async fn ask<T>(
         &self,

@@ -129,6 +129,7 @@ async fn show_status(State(shared): State<Shared>, Query(query): Query<StatusQue
             version: env!("CARGO_PKG_VERSION").to_owned(),
             since: shared.info.since,
             services,
+            refused: view.refused.iter().map(Into::into).collect(),
         })),
     }
 }

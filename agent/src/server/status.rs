@@ -10,12 +10,15 @@ use super::control::StatusView;
 
 /// One service of `view`.
 pub(super) fn service(view: &StatusView, service: &ServiceSnapshot) -> ServiceStatus {
+    let origin = view.origins.get(&service.name).cloned().unwrap_or_default();
     ServiceStatus {
         name: service.name.to_string(),
         state: service.state.as_str().to_owned(),
         since: wall(view, service.since),
         since_seconds: seconds(view.now.since(service.since)),
         mode: service.mode.into(),
+        origin: origin.kind,
+        origin_place: origin.place,
         hold: service.hold.as_ref().map(|hold| HoldStatus {
             kind: hold.kind().to_owned(),
             text: hold.to_string(),

@@ -1,5 +1,6 @@
 //! The API over a real socket, with a driver that answers from a script.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -203,6 +204,7 @@ fn view() -> StatusView {
         target: "running".to_owned(),
         last_probe: None,
         incident: None,
+        attempts: 0,
         attempts_left: 5,
         recoveries: 0,
         observed: (0, 0),
@@ -230,6 +232,8 @@ fn view() -> StatusView {
         wall: "2026-03-01T12:00:00Z".parse().unwrap(),
         host: "web-1".to_owned(),
         services: vec![shop, snapshot("web", State::Healthy)],
+        origins: BTreeMap::new(),
+        refused: Vec::new(),
     }
 }
 

@@ -37,6 +37,7 @@ pub use firing::{Firing, Waiting};
 pub use incidents::{AttemptRow, IncidentDetail, IncidentFilter, IncidentRow, MessageRow, TimelineEntry};
 pub use inspect::{Inspection, inspect};
 pub use memory::{Remembered, spent};
+pub use migrations::NEWEST;
 pub use open::Opened;
 pub use outbox::{
     Changed, Combination, Combine, Delivery, First, FromMemory, Next, Notice, OutboxSettings, Outcome, OutgoingMessage,

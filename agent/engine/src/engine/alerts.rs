@@ -26,7 +26,9 @@ impl Engine {
     pub fn open_incidents(&self) -> BTreeSet<IncidentId> {
         let own = self.machines.values().filter_map(Machine::incident_now);
         let own = own.map(|(incident, _)| incident.id);
-        own.chain(self.host.storm().map(|storm| storm.id)).collect()
+        let parked = self.parked.values().filter_map(|memory| memory.incident.as_ref());
+        let parked = parked.map(|incident| incident.id);
+        own.chain(parked).chain(self.host.storm().map(|storm| storm.id)).collect()
     }
 
     /// An open incident, as a message about it would have it now.

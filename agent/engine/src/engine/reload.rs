@@ -7,6 +7,10 @@ use crate::policy::Service;
 use crate::service::Context;
 use crate::time::Time;
 
+/// Services that are gone and remembered. With more, those are forgotten of which nothing counts any more: containers may
+/// come and go under ever new names.
+const PARKED_MAX: usize = 10_000;
+
 /// What a new configuration changes. What is not named here goes on undisturbed.
 #[derive(Clone, Debug, Default)]
 pub struct Reload {
@@ -64,11 +68,15 @@ impl Engine {
     /// Stops watching a service. An action that is in flight is waited for, and keeps its slot until it has ended.
     fn remove_service(&mut self, now: Time, name: &ServiceName) {
         let Some(machine) = self.machines.get_mut(name) else {
+            // It was waited for, and does not come.
+            if let Some(memory) = self.parked.remove(name) {
+                self.forget_service(now, Service::unmanaged(name.clone()), memory);
+            }
             return;
         };
         let mut cx = Context::new(now, &mut self.host, &mut self.commands);
         machine.leave(&mut cx);
-        self.part_with(name);
+        self.part_with(now, name);
     }
 
     fn change_service(&mut self, now: Time, service: Service, changed: Changed) {
@@ -83,11 +91,15 @@ impl Engine {
     }
 
     /// Drops a machine that has left for good. What must not be forgotten of it is kept, should it return.
-    pub(super) fn part_with(&mut self, name: &ServiceName) {
+    pub(super) fn part_with(&mut self, now: Time, name: &ServiceName) {
         let Some(machine) = self.machines.get(name).filter(|machine| machine.has_left()) else {
             return;
         };
-        self.parked.insert(name.clone(), machine.memory().clone());
+        let memory = machine.memory().clone();
+        if self.parked.len() >= PARKED_MAX {
+            self.parked.retain(|_, memory| !memory.is_settled(now));
+        }
+        self.parked.insert(name.clone(), memory);
         self.drop_machine(name);
         self.queue.retain(|waiting| waiting != name);
     }

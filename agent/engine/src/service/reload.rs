@@ -68,10 +68,10 @@ impl Machine {
         }
     }
 
-    /// Good minutes begin now.
+    /// Good minutes begin now, or when probes say anew that it is well.
     pub(super) fn count_health_anew(&mut self, cx: &Context<'_>) {
         if self.memory.healthy_since.is_some() {
-            self.memory.healthy_since = Some(cx.now);
+            self.memory.healthy_since = Some(cx.now).filter(|_| self.is_healthy(cx.now));
             self.unsaved = true;
         }
     }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use sentinel_engine::{HostPolicy, Mode, Policy};
 
 pub(super) use maintenance::DAYS;
+pub(super) use target::overlap;
 
 use super::findings::Findings;
 use super::inputs::{AgentInput, HostInput, Inputs};

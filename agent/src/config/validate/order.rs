@@ -51,7 +51,7 @@ pub(super) fn watched(
             findings.warn(
                 &key,
                 format!(
-                    "[{}] is not enabled, so it is not waited for",
+                    "[{}] is not watched, so it is not waited for",
                     join("services", &dependency)
                 ),
             );

@@ -7,6 +7,7 @@ use sentinel_engine::{Mode, Policy, Service, ServiceName};
 
 use super::{order, probes, target};
 use crate::config::findings::{Findings, join};
+use crate::config::found::Origin;
 use crate::config::inputs::{RecoveryInput, ServiceInput};
 use crate::config::rules;
 use crate::config::settings::{Reach, ServiceSettings, Target};
@@ -34,11 +35,19 @@ pub(super) fn settings(
     order::check(&inputs, findings);
     let enabled: HashSet<String> = inputs
         .iter()
-        .filter(|(_, input)| input.enabled != Some(false))
+        .filter(|(name, input)| input.enabled != Some(false) && !is_bare(name, input, findings))
         .map(|(name, _)| name.clone())
         .collect();
     let mut services = Vec::new();
     for (name, mut input) in inputs {
+        let path = join("services", &name);
+        if is_bare(&name, &input, findings) && input.enabled != Some(false) {
+            findings.warn(
+                &path,
+                "nothing to watch, unless labels of a container or a unit file say so; add `unit`, `container`, `compose` or \
+                 `process`, or a probe (`http`, `tcp`, `command`)",
+            );
+        }
         input.after = order::watched(&name, input.after, &enabled, findings);
         let service = service(&name, input, agent_mode, notify_after, findings);
         if enabled.contains(&name) {
@@ -52,6 +61,15 @@ pub(super) fn settings(
     follow_docker(&mut services);
     note_dependents(&mut services);
     services
+}
+
+/// Whether it says nothing of what is to be watched. That may be found on the host, beneath these keys; until it is, the
+/// service is not there.
+fn is_bare(name: &str, input: &ServiceInput, findings: &Findings) -> bool {
+    let targets = [&input.unit, &input.container, &input.compose];
+    let target = targets.iter().any(|target| target.is_some()) || input.process.is_some();
+    let probe = input.http.is_some() || input.tcp.is_some() || input.command.is_some();
+    !target && !probe && !findings.is_bad(&join("services", name))
 }
 
 /// Containers come after the Docker daemon without saying so, when that is watched: its incident speaks for theirs. What
@@ -127,12 +145,6 @@ fn service(
     let target = target::target(&path, &mut input, mode, findings);
     let probes = probes::probes(&path, &mut input, timeout, findings);
     match (&target, probes.is_empty()) {
-        (None, true) if !findings.is_bad(&path) => {
-            findings.wrong(
-                &path,
-                "nothing to watch; add `unit`, `container`, `compose` or `process`, or a probe (`http`, `tcp`, `command`)",
-            );
-        }
         (Some(Target::Container(_)), true) if !findings.is_bad(&path) => {
             findings.warn(
                 &path,
@@ -162,6 +174,7 @@ fn service(
             may_affect: may_affect(&path, input.may_affect, target.as_ref(), findings),
             dependents: Vec::new(),
         },
+        origin: Origin::default(),
         target,
     }
 }

@@ -99,7 +99,7 @@ pub(super) fn check_unique<'a>(targets: impl Iterator<Item = (&'a str, &'a Targe
 }
 
 /// Whether they are one target: the same, or a Compose service and one container of it.
-fn overlap(one: &str, other: &str) -> bool {
+pub(in crate::config) fn overlap(one: &str, other: &str) -> bool {
     let part = |whole: &str, part: &str| {
         part.strip_prefix(whole)
             .and_then(|rest| rest.strip_prefix('/'))

@@ -67,11 +67,53 @@ impl Store {
                 execute(&database.connection, &sql, [&names])?;
             }
             if given_up > 0 {
-                tracing::error!(messages = given_up, "messages to receivers that are gone were given up");
+                tracing::error!(
+                    event = "messages_given_up",
+                    messages = given_up,
+                    "messages to receivers that are gone were given up"
+                );
             }
             Ok(given_up)
         })
         .await
+    }
+
+    /// Tells `receivers` something that is about no incident, in the words of `payload`.
+    pub async fn announce(
+        &self,
+        receivers: Vec<String>,
+        severity: Severity,
+        payload: Vec<u8>,
+        now: Time,
+        wall: Timestamp,
+    ) -> Result<(), StoreError> {
+        if receivers.is_empty() {
+            return Ok(());
+        }
+        self.call(move |database| {
+            let doing = StoreError::doing("tell receivers");
+            let installation = database.state.installation;
+            let transaction = database
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .map_err(&doing)?;
+            for receiver in &receivers {
+                let special = Special {
+                    receiver,
+                    kind: "notice",
+                    severity,
+                    payload: &payload,
+                    created: now,
+                    created_wall: wall,
+                    about: None,
+                };
+                special.insert(&transaction, &installation)?;
+            }
+            transaction.commit().map_err(&doing)
+        })
+        .await?;
+        self.outbox_changed();
+        Ok(())
     }
 
     /// Tells the other receivers `notice` about `receiver`, in the words of `payload`. Answers how many are told.

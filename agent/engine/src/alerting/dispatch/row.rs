@@ -21,7 +21,7 @@ pub enum MessageKind {
     Group,
     /// What was never delivered, and what was over before it could be.
     Digest,
-    /// About another receiver.
+    /// About another receiver, or about what the agent watches.
     Notice,
     /// Anything else within a conversation: sent as it is.
     Other,
@@ -38,7 +38,7 @@ impl MessageKind {
             "update" | "repeat" => Self::Update,
             "group" => Self::Group,
             "digest" => Self::Digest,
-            "stuck" | "refused" | "works" => Self::Notice,
+            "stuck" | "refused" | "works" | "notice" => Self::Notice,
             _ => Self::Other,
         }
     }

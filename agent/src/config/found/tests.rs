@@ -1,0 +1,200 @@
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+use crate::config::{self, ContainerTarget, Target};
+
+fn labelled(name: &str, keys: &[(&str, &str)]) -> Found {
+    of(OriginKind::Label, name, keys)
+}
+
+fn of(kind: OriginKind, name: &str, keys: &[(&str, &str)]) -> Found {
+    let place = format!("container {name}");
+    let keys = keys.iter().map(|(key, text)| {
+        let place = Place::named(format!("{place}, label sentinel.{key}"));
+        FoundKey::new(*key, *text, place)
+    });
+    Found {
+        name: name.to_owned(),
+        keys: keys.collect(),
+        origin: Origin { kind, place },
+        aliases: Vec::new(),
+    }
+}
+
+fn web() -> Found {
+    labelled("web", &[("container", "web"), ("interval", "5s"), ("fall", "2")])
+}
+
+fn with(text: &str, found: &[Found]) -> Loaded {
+    let directory = tempfile::tempdir().unwrap();
+    let file: PathBuf = directory.path().join("sentinel.toml");
+    fs::write(&file, text).unwrap();
+    let (_, sources) = config::read(&file, []).unwrap_or_else(|errors| panic!("{errors}"));
+    sources.with(found).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn names(loaded: &Loaded) -> Vec<&str> {
+    let services = loaded.settings.services.iter();
+    services.map(|service| service.service.name.as_str()).collect()
+}
+
+fn refused(loaded: &Loaded) -> Vec<String> {
+    loaded.refused.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_is_found_is_watched_and_says_where_it_comes_from() {
+    let loaded = with("[services.db]\ntcp = \"127.0.0.1:5432\"\n", &[web()]);
+    assert_eq!(names(&loaded), ["db", "web"]);
+    assert_eq!(refused(&loaded), Vec::<String>::new());
+    let [db, web] = &loaded.settings.services[..] else {
+        panic!("two services")
+    };
+    assert_eq!(web.origin.to_string(), "label (container web)");
+    assert_eq!(db.origin, Origin::default());
+    assert_eq!(web.service.policy.fall, 2);
+    let target = Target::Container(ContainerTarget::Named("web".into()));
+    assert_eq!(web.target, Some(target));
+}
+
+#[test]
+fn files_win_key_by_key_and_switch_off() {
+    let loaded = with("[defaults]\nrise = 7\n[services.web]\nfall = 9\n", &[web()]);
+    let policy = &loaded.settings.services[0].service.policy;
+    assert_eq!((policy.fall, policy.rise, policy.interval.as_secs()), (9, 7, 5));
+    // The same target in the file is the same service, under whichever of its names.
+    let mut composed = labelled("web", &[("compose", "shop/web"), ("fall", "2")]);
+    composed.aliases.push("container shop-web-1".into());
+    let loaded = with("[services.web]\ncontainer = \"shop-web-1\"\nrise = 3\n", &[composed]);
+    assert_eq!((names(&loaded), refused(&loaded)), (vec!["web"], vec![]));
+    let service = &loaded.settings.services[0];
+    assert_eq!((service.service.policy.fall, service.service.policy.rise), (2, 3));
+    let target = Target::Container(ContainerTarget::Named("shop-web-1".into()));
+    assert_eq!(service.target, Some(target));
+
+    let loaded = with("[services.web]\nenabled = false\n", &[web()]);
+    assert!(names(&loaded).is_empty() && refused(&loaded).is_empty());
+}
+
+#[test]
+fn a_bare_service_of_a_file_waits_to_be_found() {
+    let file = "[services.web]\nfall = 9\n[services.shop]\ntcp = \"127.0.0.1:1\"\nafter = [\"web\"]\n";
+    let loaded = with(file, &[]);
+    assert_eq!(names(&loaded), ["shop"]);
+    let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert!(warnings.iter().any(|warning| warning.contains("nothing to watch, unless")), "{warnings:?}");
+    let loaded = with(file, &[web()]);
+    assert_eq!(names(&loaded), ["shop", "web"]);
+    assert_eq!(loaded.settings.services[0].service.after, ["web".into()]);
+}
+
+#[test]
+fn each_is_refused_alone_with_its_place_and_the_nearest_right_word() {
+    let file = "[services.db]\nunit = \"postgresql\"\n[services.other]\ncontainer = \"taken\"\n";
+    for (found, said) in [
+        (
+            labelled("bad", &[("container", "bad"), ("intervall", "5s")]),
+            "container bad, label sentinel.intervall: unknown key; did you mean `interval`?",
+        ),
+        (
+            labelled("bad", &[("container", "bad"), ("fall", "many")]),
+            "container bad, label sentinel.fall: expected a whole number",
+        ),
+        (
+            labelled("bad", &[("container", "bad"), ("after", "dbb")]),
+            "container bad, label sentinel.after: there is no [services.dbb]; did you mean `db`?",
+        ),
+        (
+            labelled("bad", &[("fall", "2")]),
+            "container bad: there is nothing to watch",
+        ),
+        (
+            labelled("Bad Name", &[("container", "bad")]),
+            "container Bad Name: `Bad Name` is not a name",
+        ),
+        (
+            labelled("bad", &[("container", "taken")]),
+            "container bad: what it is about already belongs to [services.other]",
+        ),
+        (
+            labelled("db", &[("container", "db")]),
+            "container db: the name is taken: [services.db] is about something else",
+        ),
+        (
+            labelled("web", &[("container", "web2")]),
+            "container web: the name is taken: [services.web] is about something else",
+        ),
+        (
+            labelled("bad", &[("container", "web")]),
+            "container bad: what it is about already belongs to [services.web]",
+        ),
+        (
+            labelled("bad", &[("container", "bad"), ("after", "bad")]),
+            "container bad, label sentinel.after: a service cannot come after itself",
+        ),
+    ] {
+        let loaded = with(file, &[web(), found]);
+        assert_eq!(names(&loaded), ["db", "other", "web"], "{said}");
+        let refused = refused(&loaded);
+        assert!(refused.len() == 1 && refused[0].starts_with(said), "{refused:?}, not {said}");
+    }
+}
+
+#[test]
+fn who_comes_after_what_is_refused_is_refused_too() {
+    let found = [
+        labelled("a", &[("container", "a"), ("after", "b")]),
+        labelled("b", &[("container", "b"), ("after", "c")]),
+        labelled("c", &[("container", "c"), ("interval", "soon")]),
+        labelled("d", &[("container", "d"), ("after", "e")]),
+        labelled("e", &[("container", "e"), ("after", "d")]),
+        web(),
+    ];
+    let loaded = with("", &found);
+    // Of a circle one is taken out, and the other then comes after nothing that there is.
+    assert_eq!(names(&loaded), ["web"]);
+    let mut services: Vec<&str> = loaded.refused.iter().map(|refused| refused.service.as_str()).collect();
+    services.sort_unstable();
+    assert_eq!(services, ["a", "b", "c", "d", "e"]);
+}
+
+#[test]
+fn a_circle_through_a_file_costs_what_was_found() {
+    let file = "[services.web]\n[services.a]\ntcp = \"127.0.0.1:1\"\nafter = [\"web\"]\n";
+    let found = labelled("web", &[("container", "web"), ("after", "a")]);
+    let loaded = with(file, &[found, labelled("x", &[("container", "x")])]);
+    assert_eq!(names(&loaded), ["a", "x"]);
+    assert!(refused(&loaded)[0].contains("goes in a circle"), "{:?}", refused(&loaded));
+}
+
+#[test]
+fn what_merely_runs_gives_way_in_silence() {
+    let host = |name: &str, unit: &str| of(OriginKind::Host, name, &[("unit", unit), ("mode", "observe")]);
+    let file = "[services.db]\nunit = \"postgresql\"\n[services.old]\nenabled = false\nunit = \"old.service\"\n";
+    let label = labelled("shop", &[("unit", "shop.service")]);
+    let found = [
+        host("postgresql", "postgresql.service"),
+        host("old-one", "old.service"),
+        host("shop", "shop.service"),
+        label,
+        host("new", "new.service"),
+    ];
+    let loaded = with(file, &found);
+    assert_eq!(names(&loaded), ["db", "new", "shop"]);
+    assert_eq!(refused(&loaded), Vec::<String>::new());
+    assert_eq!(loaded.settings.services[2].origin.kind, OriginKind::Label);
+}
+
+#[test]
+fn too_many_are_left_out_and_counted() {
+    let found: Vec<Found> = (0..MAX_FOUND + 3)
+        .map(|index| {
+            let name = format!("s{index}");
+            labelled(&name, &[("container", &name)])
+        })
+        .collect();
+    let loaded = with("", &found);
+    assert_eq!(names(&loaded).len(), MAX_FOUND);
+    assert_eq!(refused(&loaded), ["this host: 3 services were found beyond the 1000 there is room for"]);
+}

@@ -19,7 +19,7 @@ use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
 use crate::receivers::{self, Directory, Message, Receiver, RetryPolicy};
 use crate::store::{OutboxSettings, Store};
-use crate::systemd::{BusAddress, Systemd, Watched, Watcher};
+use crate::systemd::{BusAddress, SectionWatcher, Systemd, Watched, Watcher};
 
 /// The parts as they run now. Dropping it ends them.
 pub struct Parts {
@@ -35,6 +35,8 @@ pub struct Parts {
     docker_watcher: Option<docker::Watcher>,
     /// Where those who look for services put what they found.
     board: Board,
+    /// Who reads the sections of unit files.
+    unit_files: Option<AbortHandle>,
     services: BTreeMap<ServiceName, ServiceHandle>,
     processes: BTreeMap<ServiceName, AbortHandle>,
     /// The look at what may be restarted, while it lasts.
@@ -52,6 +54,8 @@ pub struct Prepared {
     healed: BTreeSet<String>,
     containers: Vec<docker::Watched>,
     docker: DockerAddress,
+    /// Whether sections of unit files are read.
+    unit_files: bool,
     /// Receivers that are new or another than before.
     receivers: Vec<Receiver>,
     /// The names of all.
@@ -82,6 +86,7 @@ impl Parts {
             docker,
             docker_watcher: Some(docker_watcher),
             board: Board::default(),
+            unit_files: None,
             services: BTreeMap::new(),
             processes: BTreeMap::new(),
             verification: None,
@@ -144,6 +149,7 @@ impl Parts {
             healed: polkit::units(new),
             containers: new.services.iter().filter_map(container).collect(),
             docker: new.agent.docker.clone(),
+            unit_files: new.agent.unit_files,
             receivers,
             names: new.receivers.iter().map(|receiver| receiver.name.clone()).collect(),
             outbox: OutboxSettings {
@@ -214,6 +220,7 @@ impl Parts {
         self.services = prepared.services;
         self.watch_processes();
         self.watch_units(prepared.units);
+        self.watch_unit_files(prepared.unit_files);
         self.verify_permission(prepared.healed);
         self.watch_containers(prepared.docker, prepared.containers);
         // In memory only: it fails when the store is closed, and then nobody is told anything.
@@ -248,6 +255,20 @@ impl Parts {
         self.systemd.watch(units);
         if any && let Some(watcher) = self.watcher.take() {
             self.tasks.spawn(watcher.run());
+        }
+    }
+
+    fn watch_unit_files(&mut self, wanted: bool) {
+        match (wanted, &self.unit_files) {
+            (true, None) => {
+                let watcher = SectionWatcher::new(BusAddress::System, self.board.clone());
+                self.unit_files = Some(self.tasks.spawn(watcher.run()));
+            }
+            (false, Some(watcher)) => {
+                watcher.abort();
+                self.unit_files = None;
+            }
+            _ => {}
         }
     }
 

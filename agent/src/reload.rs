@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::config::{
-    self, AgentSettings, ConfigErrors, HeartbeatSettings, Loaded, OriginKind, Refused, ServiceSettings, Settings, Sources,
+    self, AgentSettings, ConfigErrors, HeartbeatSettings, Loaded, OriginKind, Refused, ServiceSettings, Settings,
+    Sources,
 };
 use crate::driver::Change;
 use crate::found::Discovered;
@@ -193,7 +194,9 @@ impl Reloader {
         let (mut engine, response) = difference(&self.settings, &new, self.unknown);
         let all_seen = self.found.borrow().is_complete(&wanted(&new, &self.sources));
         let gone = self.awaited.given_up(all_seen);
-        engine.removed.extend(gone.into_iter().filter(|name| service(&new, name).is_none()));
+        engine
+            .removed
+            .extend(gone.into_iter().filter(|name| service(&new, name).is_none()));
         self.parts.retire(&prepared);
         let (applied, done) = oneshot::channel();
         let change = Change {
@@ -226,7 +229,13 @@ impl Reloader {
         for refused in &new {
             let (service, origin) = (refused.service.as_str(), refused.kind.as_str());
             let reason = refused.to_string();
-            tracing::error!(event = "found_refused", service, origin, reason, "what was found is not watched");
+            tracing::error!(
+                event = "found_refused",
+                service,
+                origin,
+                reason,
+                "what was found is not watched"
+            );
         }
         if !new.is_empty() {
             let message = Message::about_refused(&self.settings.agent.name, &new, Timestamp::now());
@@ -248,8 +257,12 @@ fn with(sources: &Sources, found: &Discovered) -> Result<Loaded, ConfigErrors> {
 
 /// Where services are looked for.
 pub fn wanted(settings: &Settings, sources: &Sources) -> BTreeSet<OriginKind> {
-    let _ = (settings, sources);
-    BTreeSet::new()
+    let _ = sources;
+    let mut wanted = BTreeSet::new();
+    if settings.agent.unit_files {
+        wanted.insert(OriginKind::UnitFile);
+    }
+    wanted
 }
 
 fn log(response: &ReloadResponse, message: &'static str) {

@@ -15,6 +15,7 @@ use crate::config::{
     self, ContainerTarget, Loaded, MaintenanceSettings, ProbeSettings, Problem, ReceiverKind, ReceiverSettings, Secret,
     ServiceSettings, Settings, SlackSettings, Target,
 };
+use crate::found::Seen;
 use crate::maintenance;
 
 /// How many of the next times that a maintenance window is open are shown.
@@ -34,7 +35,25 @@ pub fn check(
     json: bool,
     out: &mut dyn Write,
 ) -> io::Result<bool> {
-    let result = config::load(path, env);
+    check_over(path, env, &Seen::default(), json, out)
+}
+
+/// The same, over what unit files say.
+pub(super) fn check_over(
+    path: &Path,
+    env: impl IntoIterator<Item = (String, String)>,
+    sections: &Seen,
+    json: bool,
+    out: &mut dyn Write,
+) -> io::Result<bool> {
+    let result = config::read(path, env).and_then(|(files, sources)| {
+        if !files.settings.agent.unit_files || *sections == Seen::default() {
+            return Ok(files);
+        }
+        let mut loaded = sources.with(&sections.services)?;
+        loaded.refused.extend(sections.refused.iter().cloned());
+        Ok(loaded)
+    });
     if json {
         let document = match &result {
             Ok(loaded) => describe(loaded),
@@ -85,6 +104,9 @@ fn print(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
     print_maintenance(settings, out)?;
     for warning in &loaded.warnings {
         writeln!(out, "warning: {warning}")?;
+    }
+    for refused in &loaded.refused {
+        writeln!(out, "not watched: {refused}")?;
     }
     let files = plural(loaded.files.len(), "file");
     let services = plural(settings.services.len(), "service");
@@ -266,6 +288,9 @@ fn describe(loaded: &Loaded) -> Value {
             let (kind, host) = destination(&receiver.kind);
             let alerts = reached(&receiver.name, &settings.alerts.rules).is_some();
             json!({ "name": receiver.name, "kind": kind, "host": host, "alerts": alerts })
+        }).collect::<Vec<_>>(),
+        "refused": loaded.refused.iter().map(|refused| {
+            json!({ "service": refused.service, "problem": refused.problem })
         }).collect::<Vec<_>>(),
         "maintenance": settings.maintenance.iter().map(|window| {
             let next = maintenance::upcoming(window, Timestamp::now(), OCCURRENCES);

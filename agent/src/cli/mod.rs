@@ -44,6 +44,7 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 
+use crate::systemd::{BusAddress, unit_sections};
 use crate::{app, config, demo, host_bus, watchdog};
 use paint::Paint;
 
@@ -93,7 +94,10 @@ fn run_agent(config: &Path, args: &RunArgs) -> Exit {
 /// What is wrong with the configuration goes to stderr, what would be watched to stdout; JSON always to stdout.
 fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
     let mut text = Vec::new();
-    match check(&cli.config, config::environment(), cli.json, &mut text) {
+    // Without systemd there are no unit files, and nothing to say about that.
+    let looked = on_runtime(unit_sections(&BusAddress::System));
+    let sections = looked.ok().and_then(Result::ok).unwrap_or_default();
+    match check::check_over(&cli.config, config::environment(), &sections, cli.json, &mut text) {
         Ok(true) if args.quiet => Exit::Ok,
         Ok(true) => print(&String::from_utf8_lossy(&text)),
         Ok(false) if cli.json => {

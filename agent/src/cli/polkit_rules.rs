@@ -10,7 +10,9 @@ use serde_json::json;
 
 use super::{Cli, Exit, PolkitRulesArgs, fail, print};
 use crate::config::{self, Settings};
+use crate::found::Seen;
 use crate::polkit::{self, RULE_FILE, Rule, USER, VERBS};
+use crate::systemd::{BusAddress, unit_sections};
 
 /// Prints the rule, or puts it in place.
 pub(super) async fn run(cli: &Cli, args: &PolkitRulesArgs) -> Exit {
@@ -52,12 +54,21 @@ async fn rule(config: &Path, install: bool) -> Result<Rule, Exit> {
             note(&why);
         }
     }
-    let settings = load(config)?;
+    let settings = load(config).await?;
     polkit::wanted(&settings).await.map_err(|why| fail(Exit::No, &why))
 }
 
-fn load(config: &Path) -> Result<Settings, Exit> {
-    match config::load(config, []) {
+/// What is watched by the files, and by sections of unit files: those count only when root alone can write them, too.
+async fn load(config: &Path) -> Result<Settings, Exit> {
+    let read = config::read(config, []);
+    let wanted = read.as_ref().is_ok_and(|(files, _)| files.settings.agent.unit_files);
+    let sections = if wanted {
+        // Without systemd there are no unit files.
+        unit_sections(&BusAddress::System).await.unwrap_or_default()
+    } else {
+        Seen::default()
+    };
+    match read.and_then(|(_, sources)| sources.with(&sections.services)) {
         Ok(loaded) => Ok(loaded.settings),
         Err(errors) => {
             let count = errors.count();

@@ -264,7 +264,8 @@ impl<'a> Chosen<'a> {
         } else if let Some(target) = target {
             self.owners.push((target, found.name.clone()));
             let aliases = found.aliases.iter();
-            self.owners.extend(aliases.map(|alias| (alias.clone(), found.name.clone())));
+            self.owners
+                .extend(aliases.map(|alias| (alias.clone(), found.name.clone())));
         }
         self.accepted.insert(found.name.clone(), accepted);
     }
@@ -314,8 +315,13 @@ impl<'a> Chosen<'a> {
 
     fn refuse_all(&mut self, found: &Found, problems: Vec<Problem>) {
         for mut problem in problems {
-            // The place says it, in words of whoever wrote it.
-            problem.key.clear();
+            // The place says it, in words of whoever wrote it; that of a line of a file does not name the key.
+            let path = join("services", &found.name);
+            let inner = problem.key.strip_prefix(&path).unwrap_or_default();
+            problem.key = match found.origin.kind {
+                OriginKind::UnitFile => inner.trim_start_matches('.').to_owned(),
+                _ => String::new(),
+            };
             self.refused.insert(Refused {
                 service: found.name.clone(),
                 kind: found.origin.kind,
@@ -327,7 +333,10 @@ impl<'a> Chosen<'a> {
     fn refused(&self) -> Vec<Refused> {
         let mut refused: Vec<Refused> = self.refused.iter().cloned().collect();
         if self.omitted > 0 {
-            let message = format!("{} services were found beyond the {MAX_FOUND} there is room for", self.omitted);
+            let message = format!(
+                "{} services were found beyond the {MAX_FOUND} there is room for",
+                self.omitted
+            );
             let place = Place::named("this host");
             refused.push(Refused::new("", OriginKind::Host, place, message));
         }
@@ -357,10 +366,7 @@ impl Found {
             let value = parse(kind_at(&path), &key.text);
             let table = path.iter().rev().fold(value, |value, name| {
                 let mut table = DeTable::new();
-                table.insert(
-                    Spanned::new(0..0, Cow::Borrowed(*name)),
-                    Spanned::new(0..0, value),
-                );
+                table.insert(Spanned::new(0..0, Cow::Borrowed(*name)), Spanned::new(0..0, value));
                 DeValue::Table(table)
             });
             match table {

@@ -36,6 +36,7 @@ pub(super) struct AgentInput {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) control_socket: Option<PathBuf>,
     pub(super) docker: Option<String>,
+    pub(super) unit_files: Option<bool>,
     #[serde(deserialize_with = "log_format")]
     pub(super) log: LogFormat,
     pub(super) emoji: bool,

@@ -214,6 +214,12 @@ static AGENT: Section = Section {
             doc: "The Docker Engine, as `unix:///PATH` or `tcp://HOST:PORT` (a filtering proxy)",
         },
         Key {
+            name: "unit_files",
+            kind: Kind::Bool,
+            default: "true",
+            doc: "Watch units whose file, or a drop-in, has a section `[X-Sentinel]`",
+        },
+        Key {
             name: "log",
             kind: Kind::Word(&["auto", "logfmt", "json", "journald"]),
             default: "auto",

@@ -49,6 +49,8 @@ pub struct AgentSettings {
     pub control_socket: PathBuf,
     /// Where the Docker Engine listens. Default `unix:///var/run/docker.sock`.
     pub docker: DockerAddress,
+    /// Whether `[X-Sentinel]` sections of unit files are read. Default: they are.
+    pub unit_files: bool,
     /// How to log. Default `auto`.
     pub log: LogFormat,
     /// Write the first words of a line as pictures.

@@ -19,6 +19,7 @@
 //! * [`units`]: what outlives it
 //! * [`requests`], [`restart`], [`blast`]: the handle, the verbs, and what else they would hurt
 //! * [`inventory`]: what runs, asked for once, without watching
+//! * [`section`]: services that are defined in unit files, by `[X-Sentinel]`
 //! * [`permission`]: what this user may do, asked without doing it; [`survey`]: for `sentinel doctor`
 
 mod attribution;
@@ -36,6 +37,7 @@ mod permission;
 mod relations;
 mod requests;
 mod restart;
+mod section;
 mod session;
 mod supervisor;
 mod survey;
@@ -47,5 +49,6 @@ pub use blast::MayAffect;
 pub use inventory::{RunningUnit, running_units};
 pub use permission::{canonical_names, denied};
 pub use requests::Systemd;
+pub use section::{SectionWatcher, unit_sections};
 pub use survey::{Survey, UnitAccount, survey, unit_account};
 pub use watcher::{BusAddress, Watched, Watcher};

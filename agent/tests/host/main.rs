@@ -24,5 +24,6 @@ mod outages;
 mod polkit;
 mod receiver;
 mod recovery;
+mod sections;
 mod sight;
 mod stops;

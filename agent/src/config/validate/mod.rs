@@ -90,6 +90,7 @@ fn agent(input: AgentInput) -> AgentSettings {
             .control_socket
             .unwrap_or_else(|| PathBuf::from("/run/sentinel/control.sock")),
         // It was checked, so what cannot be read is only what is not there.
+        unit_files: input.unit_files.unwrap_or(true),
         docker: input
             .docker
             .and_then(|text| rules::docker(&text).ok())

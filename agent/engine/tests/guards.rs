@@ -325,3 +325,22 @@ fn what_is_taken_along_by_a_stop_is_stopped_though_that_one_had_just_fallen() {
     take_along(&mut world, "shop");
     assert_eq!(world.state("shop"), State::Stopped, "{:#?}", world.transcript());
 }
+
+#[test]
+fn a_pause_in_a_crash_loop_takes_no_moment_of_it_for_health() {
+    let toy = Toy::new("shop").starting(Start::Dies(Duration::from_secs(25)));
+    let mut world = World::new([toy.supervised(1, 1000)]);
+    world.run(120);
+    world.kill("shop");
+    world.run(400);
+    let over = |report: &sentinel_engine::Report| matches!(report.what, Happening::IncidentClosed { .. });
+    let before = world.reports.iter().filter(|report| over(report)).count();
+    assert!(matches!(
+        world.snapshot("shop").hold,
+        Some(sentinel_engine::Hold::CrashLoop)
+    ));
+    world.ask("shop", OperatorRequest::Pause { duration: None });
+    world.run(300);
+    let after = world.reports.iter().filter(|report| over(report)).count();
+    assert_eq!(before, after, "{:#?}", world.transcript());
+}

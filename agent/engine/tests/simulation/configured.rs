@@ -43,6 +43,10 @@ impl Ledger {
     ) {
         self.host.limit(now, policy);
         self.configure(now, services, Some(changed));
+        // What was refused may be allowed by now.
+        for known in self.services.values_mut() {
+            known.refused = false;
+        }
     }
 
     /// These services are configured from now on. While nobody watched, any of them may have become another.

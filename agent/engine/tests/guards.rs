@@ -205,3 +205,123 @@ fn an_hour_in_which_its_own_check_fails_is_no_good_hour() {
     world.run(900);
     assert_eq!(world.snapshot("shop").attempts_left, left, "{:#?}", world.transcript());
 }
+
+/// A service whose run is young, and of which one probe has passed.
+fn young() -> World {
+    let mut world = World::new([Toy::new("shop").with(|policy| policy.start_grace = Duration::from_secs(90))]);
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world.rounds["shop"].len(), 1);
+    world
+}
+
+#[test]
+fn what_has_been_up_has_no_grace_any_more() {
+    let mut world = young();
+    world.run(10);
+    assert_eq!(world.state("shop"), State::Healthy);
+    world.hang("shop");
+    world.run(50);
+    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+}
+
+#[test]
+fn successes_in_the_grace_count_only_in_a_row() {
+    let mut world = young();
+    let next_round = |world: &mut World| {
+        let before = world.rounds["shop"].len();
+        while world.rounds["shop"].len() == before {
+            world.run_for(Duration::from_millis(10));
+        }
+    };
+    world.hang("shop");
+    next_round(&mut world);
+    world.unhang("shop");
+    next_round(&mut world);
+    world.run_for(Duration::from_millis(100));
+    assert_eq!(world.state("shop"), State::Starting, "{:#?}", world.transcript());
+    world.run(10);
+    assert_eq!(world.state("shop"), State::Healthy);
+}
+
+#[test]
+fn a_restart_that_is_asked_for_during_another_is_not_made() {
+    let mut world = World::new([Toy::new("shop")]);
+    world.run(120);
+    world.loses_actions = true;
+    world.kill("shop");
+    world.run(1);
+    world.ask("shop", OperatorRequest::Restart);
+    world.run(10);
+    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+}
+
+#[test]
+fn what_was_refused_is_tried_again_after_an_operator_has_tried() {
+    let mut world = World::new([Toy::new("shop")]);
+    world.run(120);
+    world.next_result = Some(ActionResult::Refused("access denied".into()));
+    world.kill("shop");
+    world.run(60);
+    assert_eq!((world.state("shop"), world.actions.len()), (State::Held, 1));
+    world.next_result = Some(ActionResult::Failed("no memory".into()));
+    world.ask("shop", OperatorRequest::Restart);
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy, "{:#?}", world.transcript());
+}
+
+#[test]
+fn deploys_that_never_end_do_not_pile_up() {
+    let mut world = World::new([Toy::new("shop")]);
+    world.run(120);
+    let duration = Duration::from_secs(3600);
+    for id in 0..100 {
+        world.ask("shop", OperatorRequest::BeginDeploy { id, duration });
+    }
+    assert_eq!(world.snapshot("shop").maintenance.len(), 16);
+}
+
+/// Something it is bound to took it along.
+fn take_along(world: &mut World, name: &str) {
+    let (intent, cause) = (Intent::DependencyStop, Cause::Exited { code: 0 });
+    world.set_state(name, TargetState::Down { intent, cause });
+    world.run(60);
+}
+
+#[test]
+fn what_was_stopped_with_its_dependency_stays_so_though_another_fell() {
+    let shop = Toy::new("shop").after(&["db", "cache"]);
+    let mut world = World::new([Toy::new("cache"), Toy::new("db"), shop]);
+    world.run(120);
+    world.stop("db");
+    world.kill("cache");
+    take_along(&mut world, "shop");
+    assert_eq!(world.state("shop"), State::Stopped, "{:#?}", world.transcript());
+}
+
+#[test]
+fn what_is_stopped_a_minute_after_its_dependency_fell_was_stopped() {
+    let mut world = World::new([Toy::new("db"), Toy::new("shop").after(&["db"])]);
+    world.run(120);
+    world.kill("db");
+    world.run(60);
+    assert_eq!(world.state("db"), State::Healthy);
+    take_along(&mut world, "shop");
+    assert_eq!(world.state("shop"), State::Stopped, "{:#?}", world.transcript());
+}
+
+#[test]
+fn what_is_taken_along_by_a_stop_is_stopped_though_that_one_had_just_fallen() {
+    let cache = Toy::new("cache").starting(Start::Refused);
+    let shop = Toy::new("shop").after(&["cache", "db"]);
+    let mut world = World::new([cache, Toy::new("db"), shop]);
+    world.run(120);
+    world.kill("cache");
+    world.run(60);
+    world.loses_actions = true;
+    world.kill("db");
+    world.run_for(Duration::from_millis(300));
+    world.stop("db");
+    world.run_for(Duration::from_millis(300));
+    take_along(&mut world, "shop");
+    assert_eq!(world.state("shop"), State::Stopped, "{:#?}", world.transcript());
+}

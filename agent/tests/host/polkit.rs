@@ -367,18 +367,11 @@ fn inside_every_step_to_a_file_counts() {
     }
 }
 
-/// The agent runs as a user of its own, by a drop-in.
-fn as_user(lab: &Lab, install: bool) {
-    let pre = if install {
-        "ExecStartPre=+-/usr/bin/sentinel polkit-rules --install\n"
-    } else {
-        ""
-    };
-    let text = format!("[Service]\nUser=sentinel\nGroup=sentinel\nSupplementaryGroups=systemd-journal\n{pre}");
+/// From now on nobody brings the rule up to date but whoever calls the program.
+fn leave_the_rule_alone(lab: &Lab) {
+    let text = "[Service]\nExecStartPre=\nExecReload=\nExecReload=/usr/bin/sentinel reload\n";
     lab.host
-        .write("/etc/systemd/system/sentinel.service.d/user.conf", text.as_bytes());
-    lab.host
-        .sh("id -u sentinel >/dev/null 2>&1 || useradd --system --user-group sentinel");
+        .write("/etc/systemd/system/sentinel.service.d/rule.conf", text.as_bytes());
     lab.host.sh("systemctl daemon-reload && systemctl restart sentinel");
 }
 
@@ -387,7 +380,6 @@ fn an_agent_of_its_own_user_heals_what_it_may_and_tells_of_the_rest() {
     let unit = "ExecStart=/bin/sleep infinity";
     let config = "[services.shop]\nunit = \"shop\"\n[services.other]\nunit = \"other\"\n";
     let lab = Lab::new(&[("shop", unit), ("other", unit)], config);
-    as_user(&lab, true);
     assert_eq!(
         lab.host.sh("stat -c %U /proc/$(systemctl show -P MainPID sentinel)"),
         "sentinel"
@@ -403,7 +395,7 @@ fn an_agent_of_its_own_user_heals_what_it_may_and_tells_of_the_rest() {
     let said = lab.host.sh("sentinel polkit-rules --install --config /root/shop.toml");
     assert!(said.contains("removed: other.service"), "{said}");
     await_permission(&lab.host, "sentinel", "other.service", false);
-    as_user(&lab, false);
+    leave_the_rule_alone(&lab);
     lab.await_log(&["not_permitted", "unit=other.service", "polkit-rules --install"]);
     assert!(!lab.log().contains("unit=shop.service"), "{}", lab.log());
 

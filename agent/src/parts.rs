@@ -1,6 +1,6 @@
 //! What runs beside the driver and follows the configuration: watchers of targets and workers of receivers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -11,14 +11,14 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::{DockerAddress, ProbeSettings, ReceiverSettings, ServiceSettings, Settings, Target};
-use crate::docker::{self, Docker};
+use crate::docker::{self, Docker, Search};
 use crate::driver::{ServiceHandle, TargetHandle};
-use crate::found::{Board, Discovered};
+use crate::found::{Board, Discovered, Source};
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
 use crate::receivers::{self, Directory, Message, Receiver, RetryPolicy};
 use crate::store::{OutboxSettings, Store};
-use crate::systemd::{BusAddress, Systemd, Watched, Watcher};
+use crate::systemd::{self, BusAddress, Systemd, Watched, Watcher};
 
 /// The parts as they run now. Dropping it ends them.
 pub struct Parts {
@@ -34,6 +34,13 @@ pub struct Parts {
     docker_watcher: Option<docker::Watcher>,
     /// Where those who look for services put what they found.
     board: Board,
+    /// What to look for among containers.
+    search: watch::Sender<Search>,
+    /// The looks at containers and at units, once they are wanted.
+    finder: Option<AbortHandle>,
+    units: Option<AbortHandle>,
+    /// Services whose incident was open when the agent was started.
+    continuing: BTreeSet<String>,
     services: BTreeMap<ServiceName, ServiceHandle>,
     processes: BTreeMap<ServiceName, AbortHandle>,
     workers: BTreeMap<String, AbortHandle>,
@@ -77,6 +84,10 @@ impl Parts {
             docker,
             docker_watcher: Some(docker_watcher),
             board: Board::default(),
+            search: watch::Sender::new(Search::default()),
+            finder: None,
+            units: None,
+            continuing: BTreeSet::new(),
             services: BTreeMap::new(),
             processes: BTreeMap::new(),
             workers: BTreeMap::new(),
@@ -93,6 +104,39 @@ impl Parts {
     /// Hears of services that are found on the host.
     pub fn discovered(&self) -> watch::Receiver<Discovered> {
         self.board.subscribe()
+    }
+
+    /// Looks for services where they are `wanted`. Those in `continuing` had an incident before the agent was started.
+    pub fn look(&mut self, wanted: &BTreeSet<Source>, settings: &Settings, continuing: Option<BTreeSet<String>>) {
+        if let Some(continuing) = continuing {
+            self.continuing = continuing;
+        }
+        let search = Search {
+            address: settings.agent.docker.clone(),
+            labels: wanted.contains(&Source::Labels),
+            host: wanted.contains(&Source::HostContainers),
+        };
+        let any = search.labels || search.host;
+        self.search.send_if_modified(|before| {
+            let is_new = *before != search;
+            *before = search;
+            is_new
+        });
+        if any && self.finder.is_none() {
+            let find = docker::find(self.board.clone(), self.search.subscribe(), self.continuing.clone());
+            self.finder = Some(self.tasks.spawn(find));
+        }
+        match (wanted.contains(&Source::HostUnits), &self.units) {
+            (true, None) => {
+                let observe = systemd::observe_units(self.board.clone(), self.continuing.clone());
+                self.units = Some(self.tasks.spawn(observe));
+            }
+            (false, Some(units)) => {
+                units.abort();
+                self.units = None;
+            }
+            _ => {}
+        }
     }
 
     /// Puts a message that is about no incident on its way to these receivers.

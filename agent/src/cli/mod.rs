@@ -32,17 +32,22 @@ pub use args::{
     SilenceCommand, SimulateArgs,
 };
 pub use check::check;
+use check::check_with;
 pub use client::{Client, ClientError};
 pub use exit::Exit;
 pub use socket_path::control_socket;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::io::{self, Write};
 use std::path::Path;
 
 use jiff::tz::TimeZone;
 
-use crate::{app, config, demo, host_bus};
+use crate::config::Settings;
+use crate::docker::{self, Search};
+use crate::found::{Discovered, Source};
+use crate::{app, config, demo, host_bus, systemd};
 use paint::Paint;
 
 /// Carries out a command.
@@ -82,9 +87,36 @@ fn run_agent(config: &Path, args: &RunArgs) -> Exit {
 }
 
 /// What is wrong with the configuration goes to stderr, what would be watched to stdout; JSON always to stdout.
+/// What is found on this host now, and what could not be seen.
+fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovered, Vec<String>) {
+    let search = Search {
+        address: settings.agent.docker.clone(),
+        labels: wanted.contains(&Source::Labels),
+        host: wanted.contains(&Source::HostContainers),
+    };
+    let looked = on_runtime(async {
+        let (mut seen, mut notes) = (Vec::new(), Vec::new());
+        if search.labels || search.host {
+            match docker::find_once(&search).await {
+                Ok(found) => seen.extend(found),
+                Err(why) => notes.push(format!("containers could not be seen: {why}")),
+            }
+        }
+        if wanted.contains(&Source::HostUnits) {
+            match systemd::observe_units_once().await {
+                Ok(found) => seen.push((Source::HostUnits, found)),
+                Err(why) => notes.push(format!("systemd services could not be seen: {why}")),
+            }
+        }
+        (seen, notes)
+    });
+    looked.map_or_else(|_| Default::default(), |(seen, notes)| (seen.into_iter().collect(), notes))
+}
+
 fn run_check(cli: &Cli) -> Exit {
     let mut text = Vec::new();
-    match check(&cli.config, config::environment(), cli.json, &mut text) {
+    let checked = check_with(&cli.config, config::environment(), cli.json, look_around, &mut text);
+    match checked {
         Ok(true) => print(&String::from_utf8_lossy(&text)),
         Ok(false) if cli.json => {
             print(&String::from_utf8_lossy(&text));

@@ -43,7 +43,7 @@ pub(crate) use document::{document, read_text};
 pub use email::{EmailSettings, MailLogin, MailSecurity, MailServer};
 pub use environment::environment;
 pub(crate) use findings::{Findings, join};
-pub use found::{Found, FoundKey, MAX_FOUND, Origin, OriginKind, Refused};
+pub use found::{Found, FoundKey, MAX_FOUND, Origin, OriginKind, Refused, service_name};
 pub use keys::{MAX_RECEIVERS, MAX_SERVICES, ROOT};
 pub use labels::LabelProblem;
 pub(crate) use labels::{quote, service_keys};
@@ -55,7 +55,7 @@ pub use schema::{Bounds, Key, Kind, Rule, Section};
 pub use secret::Secret;
 pub use settings::{
     AgentSettings, AlertSettings, CommandProbe, CommandSettings, ContainerTarget, DockerAddress, HeartbeatSettings,
-    HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings, ProbeSettings, ProcessTarget, Reach, ReceiverKind,
+    HostWatch, HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings, ProbeSettings, ProcessTarget, Reach, ReceiverKind,
     ReceiverSettings, ServiceSettings, Settings, SlackSettings, Target, TcpProbe, WebhookSettings,
 };
 
@@ -113,6 +113,11 @@ pub fn read(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Res
 }
 
 impl Sources {
+    /// Whether they name no service at all.
+    pub fn name_no_service(&self) -> bool {
+        self.configured.is_empty()
+    }
+
     /// The same configuration, laid over services that were `found` on the host. Those that are wrong, or have no place
     /// in it, are refused, each by itself.
     ///

@@ -18,7 +18,7 @@
 //! * [`session`]: the life of one connection; [`message`], [`calls`] and [`peers`] are what it speaks
 //! * [`units`]: what outlives it
 //! * [`requests`], [`restart`], [`blast`]: the handle, the verbs, and what else they would hurt
-//! * [`inventory`]: what runs, asked for once, without watching
+//! * [`inventory`]: what runs, asked for once, without watching; [`observed`]: the same every now and then
 
 mod attribution;
 mod blast;
@@ -30,6 +30,7 @@ mod inventory;
 mod journal;
 mod message;
 mod names;
+mod observed;
 mod peers;
 mod relations;
 mod requests;
@@ -42,5 +43,6 @@ mod watcher;
 
 pub use blast::MayAffect;
 pub use inventory::{RunningUnit, running_units};
+pub use observed::{observe_units, observe_units_once};
 pub use requests::Systemd;
 pub use watcher::{BusAddress, Watched, Watcher};

@@ -19,6 +19,7 @@ mod discover;
 mod disk_full;
 mod lab;
 mod many;
+mod observed;
 mod outages;
 mod receiver;
 mod recovery;

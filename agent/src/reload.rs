@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::config::{
-    self, AgentSettings, ConfigErrors, HeartbeatSettings, HostWatch, Loaded, Refused, ServiceSettings, Settings, Sources,
+    self, AgentSettings, ConfigErrors, HeartbeatSettings, HostWatch, Loaded, Refused, ServiceSettings, Settings,
+    Sources,
 };
 use crate::driver::Change;
 use crate::found::{Discovered, Source};
@@ -199,7 +200,9 @@ impl Reloader {
         let wanted = wanted(&new, &self.sources);
         let all_seen = self.found.borrow().is_complete(&wanted);
         let gone = self.awaited.given_up(all_seen);
-        engine.removed.extend(gone.into_iter().filter(|name| service(&new, name).is_none()));
+        engine
+            .removed
+            .extend(gone.into_iter().filter(|name| service(&new, name).is_none()));
         self.parts.retire(&prepared);
         let (applied, done) = oneshot::channel();
         let change = Change {
@@ -232,12 +235,20 @@ impl Reloader {
     /// Tells receivers, once and together, of what had failed on this host before the agent looked.
     async fn tell_failed_before(&mut self) {
         let failed = self.found.borrow().failed_before();
-        let new: Vec<String> = failed.into_iter().filter(|one| self.known_failed.insert(one.clone())).collect();
+        let new: Vec<String> = failed
+            .into_iter()
+            .filter(|one| self.known_failed.insert(one.clone()))
+            .collect();
         if new.is_empty() {
             return;
         }
         let names = new.join(", ");
-        tracing::warn!(event = "failed_before", count = new.len(), names, "had failed before the agent was started");
+        tracing::warn!(
+            event = "failed_before",
+            count = new.len(),
+            names,
+            "had failed before the agent was started"
+        );
         let message = Message::about_failed_before(&self.settings.agent.name, &new, Timestamp::now());
         let receivers = self.settings.alerts.rules.default.clone();
         self.parts.announce(&message, receivers).await;
@@ -250,7 +261,13 @@ impl Reloader {
         for refused in &new {
             let (service, origin) = (refused.service.as_str(), refused.kind.as_str());
             let reason = refused.to_string();
-            tracing::error!(event = "found_refused", service, origin, reason, "what was found is not watched");
+            tracing::error!(
+                event = "found_refused",
+                service,
+                origin,
+                reason,
+                "what was found is not watched"
+            );
         }
         if !new.is_empty() {
             let message = Message::about_refused(&self.settings.agent.name, &new, Timestamp::now());

@@ -13,8 +13,8 @@ use sentinel_engine::{Mode, Settle};
 use serde_json::{Value, json};
 
 use crate::config::{
-    self, ContainerTarget, Loaded, MaintenanceSettings, Place, ProbeSettings, Problem, ReceiverKind, ReceiverSettings, Secret,
-    ServiceSettings, Settings, SlackSettings, Target,
+    self, ContainerTarget, Loaded, MaintenanceSettings, Place, ProbeSettings, Problem, ReceiverKind, ReceiverSettings,
+    Secret, ServiceSettings, Settings, SlackSettings, Target,
 };
 use crate::found::{Discovered, Source};
 use crate::maintenance;
@@ -89,9 +89,17 @@ fn print(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
     let settings = &loaded.settings;
     if !settings.services.is_empty() {
         let mut rows = vec![
-            ["SERVICE", "TARGET", "PROBES", "MODE", "DOWN AFTER", "RESTARTS", "DEFINED BY"]
-                .map(str::to_owned)
-                .to_vec(),
+            [
+                "SERVICE",
+                "TARGET",
+                "PROBES",
+                "MODE",
+                "DOWN AFTER",
+                "RESTARTS",
+                "DEFINED BY",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
         ];
         rows.extend(settings.services.iter().map(service_row));
         print_table(&rows, out)?;

@@ -110,7 +110,10 @@ fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovered, V
         }
         (seen, notes)
     });
-    looked.map_or_else(|_| Default::default(), |(seen, notes)| (seen.into_iter().collect(), notes))
+    looked.map_or_else(
+        |_| Default::default(),
+        |(seen, notes)| (seen.into_iter().collect(), notes),
+    )
 }
 
 fn run_check(cli: &Cli) -> Exit {

@@ -264,7 +264,8 @@ impl<'a> Chosen<'a> {
         } else if let Some(target) = target {
             self.owners.push((target, found.name.clone()));
             let aliases = found.aliases.iter();
-            self.owners.extend(aliases.map(|alias| (alias.clone(), found.name.clone())));
+            self.owners
+                .extend(aliases.map(|alias| (alias.clone(), found.name.clone())));
         }
         self.accepted.insert(found.name.clone(), accepted);
     }
@@ -327,7 +328,10 @@ impl<'a> Chosen<'a> {
     fn refused(&self) -> Vec<Refused> {
         let mut refused: Vec<Refused> = self.refused.iter().cloned().collect();
         if self.omitted > 0 {
-            let message = format!("{} services were found beyond the {MAX_FOUND} there is room for", self.omitted);
+            let message = format!(
+                "{} services were found beyond the {MAX_FOUND} there is room for",
+                self.omitted
+            );
             let place = Place::named("this host");
             refused.push(Refused::new("", OriginKind::Host, place, message));
         }
@@ -360,10 +364,7 @@ impl Found {
             let value = parse(kind_at(&path), &key.text);
             let table = path.iter().rev().fold(value, |value, name| {
                 let mut table = DeTable::new();
-                table.insert(
-                    Spanned::new(0..0, Cow::Borrowed(*name)),
-                    Spanned::new(0..0, value),
-                );
+                table.insert(Spanned::new(0..0, Cow::Borrowed(*name)), Spanned::new(0..0, value));
                 DeValue::Table(table)
             });
             match table {
@@ -379,7 +380,8 @@ impl Found {
 fn alone(found: &Found) -> Result<Option<String>, Vec<Problem>> {
     let mut findings = Findings::new(found.place());
     if let Err(reason) = rules::name(&found.name) {
-        findings.wrong_at(found.place(), "", reason, None);
+        let refused = Refused::new(&found.name, found.origin.kind, found.place(), reason);
+        return Err(vec![refused.problem]);
     }
     let others = || found.keys.iter().filter(|key| key.key != "after");
     if !others().any(|key| is_watched_by(&key.key)) {

@@ -55,8 +55,8 @@ pub use schema::{Bounds, Key, Kind, Rule, Section};
 pub use secret::Secret;
 pub use settings::{
     AgentSettings, AlertSettings, CommandProbe, CommandSettings, ContainerTarget, DockerAddress, HeartbeatSettings,
-    HostWatch, HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings, ProbeSettings, ProcessTarget, Reach, ReceiverKind,
-    ReceiverSettings, ServiceSettings, Settings, SlackSettings, Target, TcpProbe, WebhookSettings,
+    HostWatch, HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings, ProbeSettings, ProcessTarget, Reach,
+    ReceiverKind, ReceiverSettings, ServiceSettings, Settings, SlackSettings, Target, TcpProbe, WebhookSettings,
 };
 
 /// Where the configuration is read from unless told otherwise.

@@ -78,7 +78,11 @@ pub async fn find(board: Board, mut search: watch::Receiver<Search>, continuing:
             // Nobody waits for what may never be seen to hear of what failed elsewhere.
             board.publish(Source::HostContainers, crate::found::Seen::default());
         }
-        gap = if connected.elapsed() > GAP_MAX { GAP_MIN } else { (gap * 2).min(GAP_MAX) };
+        gap = if connected.elapsed() > GAP_MAX {
+            GAP_MIN
+        } else {
+            (gap * 2).min(GAP_MAX)
+        };
         tokio::select! {
             () = tokio::time::sleep(gap) => {}
             changed = search.changed() => if changed.is_err() { return },

@@ -57,7 +57,10 @@ pub struct RunningContainer {
 impl RunningContainer {
     /// How the configuration knows it, as key and value: by Compose's words, which outlive it, or by its name.
     pub fn target(&self) -> (&'static str, String) {
-        let composed = self.compose.as_ref().map(|(project, service)| format!("{project}/{service}"));
+        let composed = self
+            .compose
+            .as_ref()
+            .map(|(project, service)| format!("{project}/{service}"));
         match composed.filter(|composed| config::compose(composed).is_ok()) {
             Some(composed) => ("compose", composed),
             None => ("container", self.name.clone()),

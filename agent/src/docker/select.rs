@@ -75,7 +75,11 @@ impl Candidates {
             }
             let ours = container.labels.keys().any(|name| name.starts_with(PREFIX));
             let also = aliases.remove(&id).unwrap_or_default();
-            let asked = if ours { self.labels(&id, container, *state, also.clone(), &mut seen.labelled) } else { None };
+            let asked = if ours {
+                self.labels(&id, container, *state, also.clone(), &mut seen.labelled)
+            } else {
+                None
+            };
             if asked.is_none() {
                 self.other(&id, container, *state, also, first_look, &mut seen.others);
             }
@@ -102,7 +106,10 @@ impl Candidates {
                 return None;
             }
             Ok(Some(labelled)) => {
-                let own = container.compose.as_ref().map_or(&container.name, |(_, service)| service);
+                let own = container
+                    .compose
+                    .as_ref()
+                    .map_or(&container.name, |(_, service)| service);
                 let place = format!("container {}", container.name);
                 let target = FoundKey::new(key, value, Place::named(place.as_str()));
                 let keys = labelled.texts.iter().map(|(name, text)| {
@@ -143,7 +150,10 @@ impl Candidates {
         seen: &mut found::Seen,
     ) {
         let (key, value) = container.target();
-        let own = container.compose.as_ref().map_or(&container.name, |(_, service)| service);
+        let own = container
+            .compose
+            .as_ref()
+            .map_or(&container.name, |(_, service)| service);
         let name = service_name(own);
         let place = format!("container {}", container.name);
         if state == State::Failed && first_look && !self.continuing.contains(&name) {
@@ -197,7 +207,9 @@ mod tests {
     use super::*;
 
     fn container(name: &str, labels: &[(&str, &str)]) -> RunningContainer {
-        let labels = labels.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let labels = labels
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
         RunningContainer {
             name: name.to_owned(),
             labels: labels.collect(),
@@ -223,7 +235,10 @@ mod tests {
         let mut candidates = Candidates::new(BTreeSet::new());
         let seen = candidates.take(vec![
             (of_compose("shop-web-1", &[ENABLED]), State::Failed),
-            (of_compose("shop-web-2", &[ENABLED, ("sentinel.fall", "2")]), State::Runs),
+            (
+                of_compose("shop-web-2", &[ENABLED, ("sentinel.fall", "2")]),
+                State::Runs,
+            ),
             (container("Cache", &[ENABLED]), State::Runs),
             (container("off", &[("sentinel.enable", "false")]), State::Runs),
         ]);
@@ -242,14 +257,21 @@ mod tests {
         let labels = [ENABLED, ("sentinel.http", ":80/")];
         let mut candidates = Candidates::new(BTreeSet::new());
         let stopped = || vec![(container("web", &labels), State::Rests)];
-        assert_eq!(candidates.take(stopped()), Seen::default(), "its ports were never known");
+        assert_eq!(
+            candidates.take(stopped()),
+            Seen::default(),
+            "its ports were never known"
+        );
         let mut running = container("web", &labels);
         running.shares_network = true;
         let seen = candidates.take(vec![(running, State::Runs)]);
         assert_eq!(candidates.take(stopped()).labelled, seen.labelled);
         let seen = candidates.take(vec![(container("web", &labels), State::Runs)]);
         let said = seen.labelled.refused[0].to_string();
-        assert!(said.starts_with("container web, label sentinel.http: port 80"), "{said}");
+        assert!(
+            said.starts_with("container web, label sentinel.http: port 80"),
+            "{said}"
+        );
         assert_eq!(candidates.take(Vec::new()), Seen::default());
     }
 

@@ -88,7 +88,9 @@ pub async fn running_units(address: &BusAddress) -> Result<(Vec<RunningUnit>, us
     for name in names {
         let mut unit = describe(&connection, name).await?;
         // It may have ended since it was listed: then it has no processes, and that is no failure.
-        let processes = manager(&connection, "GetUnitProcesses", &(unit.name.as_str(),)).await.ok();
+        let processes = manager(&connection, "GetUnitProcesses", &(unit.name.as_str(),))
+            .await
+            .ok();
         unit.pids = processes.as_ref().map(pids).unwrap_or_default();
         units.push(unit);
     }

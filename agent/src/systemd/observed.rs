@@ -101,7 +101,8 @@ impl Units {
 
     /// Takes in what is there now: names, and whether they have failed.
     fn take(&mut self, rows: &[(String, bool)], omitted: usize) -> Seen {
-        self.worth.retain(|name, _| rows.binary_search_by(|(row, _)| row.cmp(name)).is_ok());
+        self.worth
+            .retain(|name, _| rows.binary_search_by(|(row, _)| row.cmp(name)).is_ok());
         let present = rows.iter().filter(|(name, _)| self.worth.get(name) == Some(&true));
         let present: Vec<&(String, bool)> = present.collect();
         if !std::mem::replace(&mut self.looked, true) {
@@ -161,7 +162,9 @@ mod tests {
     fn what_failed_before_is_told_once_and_watched_when_it_runs_again() {
         let mut units = Units::new(BTreeSet::from(["known".to_owned()]));
         let rows = |list: &[(&str, bool)]| -> Vec<(String, bool)> {
-            list.iter().map(|(name, failed)| ((*name).to_owned(), *failed)).collect()
+            list.iter()
+                .map(|(name, failed)| ((*name).to_owned(), *failed))
+                .collect()
         };
         for name in ["a.service", "known.service", "old.service", "web@1.service"] {
             units.worth.insert(name.to_owned(), true);

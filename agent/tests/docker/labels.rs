@@ -30,7 +30,10 @@ impl Lab {
     fn service(&self, name: &str) -> Value {
         let status = self.status();
         let services = status["services"].as_array().cloned().unwrap_or_default();
-        services.into_iter().find(|service| service["name"] == name).unwrap_or_default()
+        services
+            .into_iter()
+            .find(|service| service["name"] == name)
+            .unwrap_or_default()
     }
 
     fn log(&self) -> String {
@@ -63,7 +66,10 @@ fn containers_come_and_go_with_their_labels() {
     let web = format!("{RUN} --name web --label sentinel.interval=2s tiny:1 sleep 1001");
     host.sh(&web);
     lab.wait_for("web", "healthy");
-    assert_eq!((&lab.service("web")["origin"], &lab.service("web")["origin_place"]), (&"label".into(), &"container web".into()));
+    assert_eq!(
+        (&lab.service("web")["origin"], &lab.service("web")["origin_place"]),
+        (&"label".into(), &"container web".into())
+    );
     host.sh("pkill -9 -fx 'sleep 1001'");
     lab.wait("it was healed", || lab.service("web")["recoveries_total"] == 1);
     lab.wait_for("web", "healthy");
@@ -74,7 +80,13 @@ fn containers_come_and_go_with_their_labels() {
     lab.wait("it is gone", || lab.service("web").is_null());
     host.sh(&web);
     lab.wait_for("web", "healthy");
-    assert_eq!((&lab.service("web")["attempts_left"], &lab.service("web")["recoveries_total"]), (&0.into(), &1.into()));
+    assert_eq!(
+        (
+            &lab.service("web")["attempts_left"],
+            &lab.service("web")["recoveries_total"]
+        ),
+        (&0.into(), &1.into())
+    );
 
     // One Compose service is one service; a file switches another off; a changed label counts.
     let compose = "--label com.docker.compose.project=shop --label com.docker.compose.service=api";
@@ -82,32 +94,55 @@ fn containers_come_and_go_with_their_labels() {
         host.sh(&format!("{RUN} {compose} --name shop-api-{number} tiny:1 sleep 1002"));
     }
     host.sh(&format!("{RUN} --name muted tiny:1 sleep 1003"));
-    host.sh(&format!("docker rm -f web && {RUN} --name web --label sentinel.name=front tiny:1 sleep 1001"));
+    host.sh(&format!(
+        "docker rm -f web && {RUN} --name web --label sentinel.name=front tiny:1 sleep 1001"
+    ));
     lab.wait("both are there", || {
-        let names: Vec<Value> = lab.status()["services"].as_array().into_iter().flatten().map(|one| one["name"].clone()).collect();
+        let names: Vec<Value> = lab.status()["services"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|one| one["name"].clone())
+            .collect();
         names == ["api", "front"]
     });
 
     // A wrong label harms nobody else, and is told once.
-    host.sh(&format!("{RUN} --name bad --label sentinel.intervall=2s tiny:1 sleep 1004"));
-    lab.wait("it is refused", || !lab.status()["refused"].as_array().is_none_or(Vec::is_empty));
+    host.sh(&format!(
+        "{RUN} --name bad --label sentinel.intervall=2s tiny:1 sleep 1004"
+    ));
+    lab.wait("it is refused", || {
+        !lab.status()["refused"].as_array().is_none_or(Vec::is_empty)
+    });
     let refused = lab.status()["refused"][0].clone();
     assert_eq!(refused["place"], "container bad, label sentinel.intervall", "{refused}");
     assert_eq!(refused["suggestion"], "sentinel.interval", "{refused}");
     lab.wait_for("front", "healthy");
     let received = || host.sh("cat /var/tmp/received 2>/dev/null || true");
-    lab.wait("receivers are told", || received().contains("did you mean `sentinel.interval`?"));
+    lab.wait("receivers are told", || {
+        received().contains("did you mean `sentinel.interval`?")
+    });
     host.sh(&format!("{RUN} --name more tiny:1 sleep 1005"));
     lab.wait_for("more", "healthy");
-    assert_eq!(received().matches("\"type\":\"alerts.notice\"").count(), 1, "{}", received());
+    assert_eq!(
+        received().matches("\"type\":\"alerts.notice\"").count(),
+        1,
+        "{}",
+        received()
+    );
     assert_eq!(lab.log().matches("event=found_refused").count(), 1, "{}", lab.log());
     let check = host.sh("sentinel check");
-    assert!(check.contains("not watched: container bad, label sentinel.intervall: unknown label"), "{check}");
+    assert!(
+        check.contains("not watched: container bad, label sentinel.intervall: unknown label"),
+        "{check}"
+    );
     assert!(check.contains("label (container more)"), "{check}");
 
     // Without sight nothing is removed.
     host.sh("docker rm -f bad");
-    lab.wait("what was wrong is gone", || lab.status()["refused"].as_array().is_some_and(Vec::is_empty));
+    lab.wait("what was wrong is gone", || {
+        lab.status()["refused"].as_array().is_some_and(Vec::is_empty)
+    });
     host.sh("systemctl stop docker.socket docker.service");
     lab.wait("sight is lost", || lab.service("front")["state"] != "healthy");
     assert!(!lab.service("api").is_null() && !lab.service("more").is_null());

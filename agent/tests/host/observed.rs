@@ -36,7 +36,9 @@ fn with_nothing_configured_the_host_is_observed_and_nothing_restarted() {
     let notices = || {
         let all = lab.received().into_iter().map(|(_, body)| body);
         let notices = all.filter(|body| body["type"] == "alerts.notice");
-        notices.map(|body| body["data"]["summary"].to_string()).collect::<Vec<_>>()
+        notices
+            .map(|body| body["data"]["summary"].to_string())
+            .collect::<Vec<_>>()
     };
     lab.wait("what had failed is told", || !notices().is_empty());
     assert!(
@@ -52,12 +54,18 @@ fn with_nothing_configured_the_host_is_observed_and_nothing_restarted() {
     lab.wait("people are told", || lab.received_kinds().contains(&"fired".to_owned()));
     let incidents = lab.incidents();
     assert_eq!(incidents.len(), 1, "{incidents:?}");
-    assert_eq!((&incidents[0]["service"], &incidents[0]["cause"]), (&"web".into(), &"killed by signal KILL".into()));
+    assert_eq!(
+        (&incidents[0]["service"], &incidents[0]["cause"]),
+        (&"web".into(), &"killed by signal KILL".into())
+    );
     lab.wait("who was stopped is not there", || lab.status("calm").is_null());
     assert_eq!(lab.starts("web"), 1);
 
     // What is installed later, and what runs again, is observed too.
-    lab.host.write("/etc/systemd/system/late.service", b"[Service]\nExecStart=/bin/sleep infinity\n");
+    lab.host.write(
+        "/etc/systemd/system/late.service",
+        b"[Service]\nExecStart=/bin/sleep infinity\n",
+    );
     lab.host.sh("systemctl daemon-reload && systemctl start late");
     lab.await_state("late", "healthy");
     assert_eq!(lab.incidents().len(), 1);

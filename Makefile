@@ -1,7 +1,7 @@
 # What developers and CI run. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compose-demo test fmt clippy docs unit host simulate mutants bench deny
+.PHONY: help demo compose-demo test fmt clippy docs unit host simulate mutants bench deny deb apt-repo
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -31,7 +31,7 @@ fmt: ## Check the format
 clippy: ## Lints; every warning is an error
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@# What `make host` runs is no part of `--all-targets`, as it cannot run everywhere.
-	cargo clippy -p sentinel --test systemd --test host --test docker --test compose --test telling --locked -- -D warnings
+	cargo clippy -p sentinel --test systemd --test host --test docker --test compose --test telling --test package --locked -- -D warnings
 
 docs: ## The documentation of the code builds without a warning
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items --locked --quiet
@@ -43,7 +43,7 @@ host: ## The agent on a real host with systemd as PID 1; needs a Docker Engine, 
 	cargo build --workspace --locked
 	@mkdir -p target
 	@if packaging/test-host/requirements >target/requirements.log 2>&1; then \
-	    cargo test -p sentinel --locked --test systemd --test host --test docker --test compose --test telling --no-fail-fast -- --test-threads=$(HOST_THREADS); \
+	    cargo test -p sentinel --locked --test systemd --test host --test docker --test compose --test telling --test package --no-fail-fast -- --test-threads=$(HOST_THREADS); \
 	else \
 	    echo "SUITE host CANNOT RUN: $$(tail -n 1 target/requirements.log)" >&2; \
 	    test -z "$$CI"; \
@@ -61,6 +61,12 @@ bench: ## Measure the agent beside systemd, monit and blackbox exporter, in ten 
 	@# The program that measures is no part of what is measured, and shares its build with the tests.
 	SENTINEL_BENCH_AGENT=$(abspath $(TARGET))/release/sentinel \
 	    cargo bench --profile dev --locked --package sentinel --bench host -- $(PARTS)
+
+deb: ## The packages, in target/deb; needs debhelper (ARCH=arm64 with a cross compiler, VERSION=1.2.3-1)
+	@packaging/deb
+
+apt-repo: deb ## A signed repository of them in target/apt (APT_KEY=... or a key of its own); needs apt-utils
+	@packaging/apt-repo $$(ls -t $(TARGET)/deb/*.deb | head -n 2)
 
 deny: ## Licences, sources and duplicates of the dependencies; needs cargo-deny
 	cargo deny --locked check licenses bans sources

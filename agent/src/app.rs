@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{self, Settings, Sources};
+use crate::config::{self, ConfigErrors, LogFormat, Settings, Sources};
 use crate::driver::{self, Driver, Unrecorded};
 use crate::history;
 use crate::maintenance::Schedule;
@@ -23,9 +23,10 @@ use crate::receivers::Direct;
 use crate::receivers::heartbeat::{self, Heartbeat, Pulse};
 use crate::reload::{self, Awaited, Reloader};
 use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
+use crate::status_line::StatusLine;
 use crate::store::{self, Opened, Store};
 use crate::telemetry;
-use crate::watchdog::Watchdog;
+use crate::watchdog::{self, Watchdog};
 
 /// How long the last log lines may take to be written.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -34,7 +35,13 @@ const FLUSH: Duration = Duration::from_secs(1);
 pub async fn run(config: &Path) -> anyhow::Result<()> {
     // First of all: without a handler SIGHUP would end the agent.
     let hangup = signal(SignalKind::hangup()).context("failed to listen for signals")?;
-    let (loaded, sources) = config::read(config, config::environment())?;
+    let (loaded, sources) = match config::read(config, config::environment()) {
+        Ok(read) => read,
+        Err(errors) => {
+            tell_refused(&errors);
+            return Err(errors.into());
+        }
+    };
     let settings = loaded.settings;
     telemetry::init(settings.agent.log, settings.agent.emoji)?;
     for warning in &loaded.warnings {
@@ -52,10 +59,27 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     watchdog.stopping();
     let settings = heartbeat.borrow().clone();
     heartbeat::last(settings.as_ref()).await;
-    tracing::info!(event = "stopped", "Sentinel monitor stopped");
+    tracing::info!(event = "ended", "Sentinel monitor stopped");
     tasks.shutdown().await;
     telemetry::flush(FLUSH);
     Ok(())
+}
+
+/// Tells the journal, which knows this kind of event, why the agent does not start; stderr gets every problem from whoever
+/// called. How to log is not known without a configuration, so a terminal is not written to twice.
+fn tell_refused(errors: &ConfigErrors) {
+    watchdog::status("cannot start: the configuration is wrong; `sentinel check` tells how");
+    if !telemetry::is_journal() || telemetry::init(LogFormat::Auto, false).is_err() {
+        return;
+    }
+    let first = errors.problems.first().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(
+        event = "config_refused",
+        reason = first.lines().next().unwrap_or_default(),
+        errors = errors.count(),
+        "the agent cannot start, as its configuration is wrong"
+    );
+    telemetry::flush(FLUSH);
 }
 
 /// Opens what must be open, and starts whatever runs beside the driver.
@@ -70,7 +94,7 @@ async fn start(
     let prober = Arc::new(Prober::new(&Limits::of_process())?);
     let (sender, events) = driver::events();
     let (handle, control) = server::channel();
-    serve(&settings, handle, tasks).await?;
+    serve(&settings, handle.clone(), tasks).await?;
 
     let wanted = reload::wanted(&settings, &sources);
     let (engine, awaited) = engine(&settings, &opened, &clock, !wanted.is_empty());
@@ -100,6 +124,18 @@ async fn start(
         clock: clock.clone(),
     };
     tasks.spawn(beats.run());
+    // On disk with the first commit, or the next agent would take them for services that never spent anything.
+    let unrecorded = match &opened.quarantined {
+        Some(_) => Unrecorded::assumed(services.keys().cloned(), &store::spent()),
+        None => Unrecorded::default(),
+    };
+    let status_line = StatusLine {
+        driver: handle,
+        pulse: pulse.clone(),
+        store: opened.store.clone(),
+        clock: clock.clone(),
+    };
+    tasks.spawn(status_line.run());
     let driver = Driver {
         engine,
         clock,
@@ -120,7 +156,7 @@ async fn start(
         stories,
         maintenance,
         direct,
-        unrecorded: Unrecorded::default(),
+        unrecorded,
     };
     let reloader = Reloader {
         config: config.to_owned(),

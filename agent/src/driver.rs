@@ -256,8 +256,13 @@ impl Driver {
                     self.act(action);
                 }
             }
+            if !deeds.reports.is_empty() {
+                self.pulse.news();
+            }
             // The lines come after the acts: whoever waits for a restart waits for nothing else.
-            deeds.reports.iter().for_each(telemetry::report);
+            for report in &deeds.reports {
+                telemetry::report(report, self.unit_of(&report.service));
+            }
             for (service, round) in deeds.probes {
                 self.probe(service, round);
             }
@@ -321,6 +326,14 @@ impl Driver {
             );
             self.engine
                 .handle_event(self.clock.now(), Event::StoreChanged { writable: false });
+        }
+    }
+
+    /// The unit that a service runs as.
+    fn unit_of(&self, service: &ServiceName) -> Option<&str> {
+        match self.services.get(service)?.target.as_ref()? {
+            TargetHandle::Unit(_, unit) => Some(unit),
+            TargetHandle::Process(_) | TargetHandle::Container(..) => None,
         }
     }
 

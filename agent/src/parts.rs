@@ -14,6 +14,7 @@ use crate::config::{DockerAddress, ProbeSettings, ReceiverSettings, ServiceSetti
 use crate::docker::{self, Docker, Search};
 use crate::driver::{ServiceHandle, TargetHandle};
 use crate::found::{Board, Discovered, Source};
+use crate::polkit;
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
 use crate::receivers::{self, Directory, Message, Receiver, RetryPolicy};
@@ -43,6 +44,8 @@ pub struct Parts {
     continuing: BTreeSet<String>,
     services: BTreeMap<ServiceName, ServiceHandle>,
     processes: BTreeMap<ServiceName, AbortHandle>,
+    /// The look at what may be restarted, while it lasts.
+    verification: Option<AbortHandle>,
     workers: BTreeMap<String, AbortHandle>,
     directory: Directory,
     tasks: JoinSet<()>,
@@ -52,6 +55,8 @@ pub struct Parts {
 pub struct Prepared {
     services: BTreeMap<ServiceName, ServiceHandle>,
     units: Vec<Watched>,
+    /// Those of them that may have to be restarted.
+    healed: BTreeSet<String>,
     containers: Vec<docker::Watched>,
     docker: DockerAddress,
     /// Receivers that are new or another than before.
@@ -90,6 +95,7 @@ impl Parts {
             continuing: BTreeSet::new(),
             services: BTreeMap::new(),
             processes: BTreeMap::new(),
+            verification: None,
             workers: BTreeMap::new(),
             directory: Directory::default(),
             tasks: JoinSet::new(),
@@ -179,6 +185,7 @@ impl Parts {
         Ok(Prepared {
             services,
             units: new.services.iter().filter_map(unit).collect(),
+            healed: polkit::units(new),
             containers: new.services.iter().filter_map(container).collect(),
             docker: new.agent.docker.clone(),
             receivers,
@@ -251,6 +258,7 @@ impl Parts {
         self.services = prepared.services;
         self.watch_processes();
         self.watch_units(prepared.units);
+        self.verify_permission(prepared.healed);
         self.watch_containers(prepared.docker, prepared.containers);
         // In memory only: it fails when the store is closed, and then nobody is told anything.
         let _ = self.store.configure_outbox(prepared.outbox).await;
@@ -284,6 +292,14 @@ impl Parts {
         self.systemd.watch(units);
         if any && let Some(watcher) = self.watcher.take() {
             self.tasks.spawn(watcher.run());
+        }
+    }
+
+    /// Looks whether what the configuration asks for is allowed. Of the last configuration only.
+    fn verify_permission(&mut self, healed: BTreeSet<String>) {
+        let task = self.tasks.spawn(polkit::verify(healed));
+        if let Some(last) = self.verification.replace(task) {
+            last.abort();
         }
     }
 

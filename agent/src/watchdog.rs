@@ -37,7 +37,7 @@ impl Watchdog {
 
     /// The agent is going down.
     pub fn stopping(&self) {
-        notify(&[NotifyState::Stopping]);
+        notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
     }
 
     /// The driver finished a turn.
@@ -48,6 +48,11 @@ impl Watchdog {
             notify(&[NotifyState::Watchdog]);
         }
     }
+}
+
+/// Tells systemd in words how the agent is, for `systemctl status`.
+pub fn status(text: &str) {
+    notify(&[NotifyState::Status(text)]);
 }
 
 fn notify(state: &[NotifyState<'_>]) {

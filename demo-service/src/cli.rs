@@ -105,6 +105,11 @@ pub(crate) struct ReceiveOptions {
     pub(crate) listen: SocketAddr,
 }
 
+/// What can be typed.
+pub(crate) fn definition() -> clap::Command {
+    Cli::command()
+}
+
 /// Reads the command line; ends the process with a message when it is wrong.
 pub(crate) fn parse() -> Command {
     let cli = Cli::parse();

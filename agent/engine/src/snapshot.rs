@@ -51,6 +51,8 @@ pub struct ServiceSnapshot {
     pub last_probe: Option<(Time, ProbeOutcome)>,
     /// The open incident.
     pub incident: Option<IncidentId>,
+    /// Attempts made in the open incident.
+    pub attempts: u32,
     /// Attempts left within the window.
     pub attempts_left: u32,
     /// How often it came back.

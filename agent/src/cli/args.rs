@@ -44,16 +44,21 @@ pub enum Command {
     /// Run the agent.
     Run(RunArgs),
     /// Check the configuration, and show what would be watched.
-    Check,
+    Check(CheckArgs),
     /// Propose a configuration for what runs: systemd services and containers; TOML, ready to be looked over and used.
     Discover(DiscoverArgs),
     /// Show the whole story on this machine: fail a service in several ways, and heal it.
     Demo(DemoArgs),
     /// Run a command during which a service is left alone; ends with the command's exit code.
     Deploy(DeployArgs),
+    /// Check what the agent needs on this host, and say how to mend what it lacks; nothing is changed or sent. As root it
+    /// judges as the agent's user; exit code 1 when anything fails.
+    Doctor,
     /// Ask the agent whether it works, as the health check of a container does.
     #[command(after_help = HEALTH_CODES)]
     Health(HealthArgs),
+    /// Print the polkit rule that allows the agent's user to restart the configured units, and nothing else.
+    PolkitRules(PolkitRulesArgs),
     /// Play a scenario on a virtual clock, and show what the agent would do.
     Simulate(SimulateArgs),
     /// Explain and try out how people are told.
@@ -64,6 +69,14 @@ pub enum Command {
     /// Ask a running agent.
     #[command(flatten)]
     Ask(Ask),
+}
+
+/// `sentinel check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Show only what is wrong.
+    #[arg(long, short, conflicts_with = "json")]
+    pub quiet: bool,
 }
 
 /// What a running agent can be asked, over its control socket.
@@ -205,6 +218,15 @@ pub struct HealthArgs {
     /// How long the answer may take.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "5s")]
     pub timeout: Duration,
+}
+
+/// `sentinel polkit-rules`.
+#[derive(Clone, Debug, Args)]
+pub struct PolkitRulesArgs {
+    /// Put it in place, as root: /etc/polkit-1/rules.d/60-sentinel.rules. Done by sentinel.service itself when it starts and
+    /// reloads. Only from files that nobody but root can write; variables SENTINEL__... do not count.
+    #[arg(long)]
+    pub install: bool,
 }
 
 /// `sentinel deploy`.

@@ -9,11 +9,13 @@ mod check;
 mod client;
 mod deploy;
 mod discover;
+mod doctor;
 mod exit;
 mod health;
 mod incidents;
 mod operator;
 pub(crate) mod paint;
+mod polkit_rules;
 mod queue;
 mod reload;
 mod replay;
@@ -28,8 +30,8 @@ mod tests;
 pub(crate) mod words;
 
 pub use args::{
-    AlertsCommand, Ask, Cli, Command, DemoArgs, DeployArgs, DiscoverArgs, HealthArgs, ReplayArgs, RunArgs,
-    SilenceCommand, SimulateArgs,
+    AlertsCommand, Ask, CheckArgs, Cli, Command, DemoArgs, DeployArgs, DiscoverArgs, HealthArgs, PolkitRulesArgs,
+    ReplayArgs, RunArgs, SilenceCommand, SimulateArgs,
 };
 pub use check::check;
 use check::check_with;
@@ -47,18 +49,20 @@ use jiff::tz::TimeZone;
 use crate::config::Settings;
 use crate::docker::{self, Search};
 use crate::found::{Discovered, Source};
-use crate::{app, config, demo, host_bus, systemd};
+use crate::{app, config, demo, host_bus, systemd, watchdog};
 use paint::Paint;
 
 /// Carries out a command.
 pub fn run(cli: &Cli) -> Exit {
     match &cli.command {
         Command::Run(args) => run_agent(&cli.config, args),
-        Command::Check => run_check(cli),
+        Command::Check(args) => run_check(cli, args),
         Command::Demo(args) => on_runtime(demo::run(args)).unwrap_or_else(|exit| exit),
         Command::Deploy(args) => on_runtime(deploy(cli, args)).unwrap_or_else(|exit| exit),
         Command::Discover(args) => on_runtime(discover::run(cli, args)).unwrap_or_else(|exit| exit),
+        Command::Doctor => doctor::run(cli),
         Command::Health(args) => on_runtime(ask_health(cli, args)).unwrap_or_else(|exit| exit),
+        Command::PolkitRules(args) => on_runtime(polkit_rules::run(cli, args)).unwrap_or_else(|exit| exit),
         Command::Simulate(args) => simulate::run(args, cli.json),
         Command::Alerts(AlertsCommand::Route(args)) => route::run(&cli.config, args, cli.json),
         Command::Alerts(AlertsCommand::Test { receiver }) => {
@@ -81,12 +85,16 @@ fn run_agent(config: &Path, args: &RunArgs) -> Exit {
     }
     match on_runtime(app::run(config)) {
         Ok(Ok(())) => Exit::Ok,
-        Ok(Err(error)) => fail(Exit::No, &format!("{error:#}")),
+        Ok(Err(error)) => {
+            let why = format!("{error:#}");
+            // Stays when the process has ended. The journal has the rest of the lines.
+            watchdog::status(&format!("does not start: {}", why.lines().next().unwrap_or_default()));
+            fail(Exit::No, &why)
+        }
         Err(exit) => exit,
     }
 }
 
-/// What is wrong with the configuration goes to stderr, what would be watched to stdout; JSON always to stdout.
 /// What is found on this host now, and what could not be seen.
 fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovered, Vec<String>) {
     let search = Search {
@@ -116,10 +124,18 @@ fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovered, V
     )
 }
 
-fn run_check(cli: &Cli) -> Exit {
+/// What is wrong with the configuration goes to stderr, what would be watched to stdout; JSON always to stdout.
+fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
     let mut text = Vec::new();
-    let checked = check_with(&cli.config, config::environment(), cli.json, look_around, &mut text);
+    let env = config::environment();
+    let checked = if args.quiet {
+        // Only the files are asked about.
+        check(&cli.config, env, cli.json, &mut text)
+    } else {
+        check_with(&cli.config, env, cli.json, look_around, &mut text)
+    };
     match checked {
+        Ok(true) if args.quiet => Exit::Ok,
         Ok(true) => print(&String::from_utf8_lossy(&text)),
         Ok(false) if cli.json => {
             print(&String::from_utf8_lossy(&text));

@@ -28,7 +28,7 @@ pub(super) struct Fragment {
 /// Reads the main file and what stands in `conf.d` beside it.
 pub(super) fn read_all(main: &Path, findings: &mut Findings) -> Vec<Fragment> {
     let mut paths = vec![main.to_owned()];
-    let directory = main.parent().unwrap_or(Path::new("")).join(CONF_D);
+    let directory = fragments(main);
     match list(&directory) {
         Ok(found) => paths.extend(found),
         Err(reason) => findings.unreadable(Place::source(1, directory.to_string_lossy()), reason, None),
@@ -43,6 +43,19 @@ pub(super) fn read_all(main: &Path, findings: &mut Findings) -> Vec<Fragment> {
         }
     }
     fragments
+}
+
+/// What a configuration is made of: the main file, the directory beside it if there is one, and the files in that.
+pub(crate) fn sources(main: &Path) -> Vec<PathBuf> {
+    let directory = fragments(main);
+    let files = list(&directory).unwrap_or_default();
+    let directory = directory.symlink_metadata().is_ok().then_some(directory);
+    [main.to_owned()].into_iter().chain(directory).chain(files).collect()
+}
+
+/// The directory of the fragments of `main`.
+fn fragments(main: &Path) -> PathBuf {
+    main.parent().unwrap_or(Path::new("")).join(CONF_D)
 }
 
 /// The visible `*.toml` files in a directory that may not exist, sorted by name.

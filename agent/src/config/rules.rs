@@ -496,7 +496,7 @@ pub(super) fn docker(text: &str) -> Result<DockerAddress, String> {
 }
 
 /// Why the agent may not restart `unit`: it would cut off the branch it sits on.
-pub(super) fn protected(unit: &str) -> Option<&'static str> {
+pub(crate) fn protected(unit: &str) -> Option<&'static str> {
     match unit {
         "sentinel.service" => Some("that is the agent itself"),
         "dbus.service" | "dbus-broker.service" => Some("the agent speaks to systemd through it"),

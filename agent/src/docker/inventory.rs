@@ -77,6 +77,16 @@ pub async fn running_containers(address: &DockerAddress) -> Result<(Vec<RunningC
     collect(address).await.map_err(|error| error.to_string())
 }
 
+/// Whether the Engine answers.
+///
+/// # Errors
+///
+/// A sentence for people, when it cannot be reached or does not answer.
+pub async fn answers(address: &DockerAddress) -> Result<(), String> {
+    let asked = Client::connect(address, &Arc::default()).await;
+    asked.map(drop).map_err(|error| error.to_string())
+}
+
 async fn collect(address: &DockerAddress) -> Result<(Vec<RunningContainer>, usize), CallError> {
     let client = Client::connect(address, &Arc::default()).await?;
     let options = ListContainersOptionsBuilder::new().all(false).build();

@@ -47,7 +47,7 @@ mod tracker;
 mod watcher;
 
 pub use finder::{Search, find, find_once};
-pub use inventory::{PublishedPort, RunningContainer, running_containers};
+pub use inventory::{PublishedPort, RunningContainer, answers, running_containers};
 pub(crate) use labels::at_host;
 pub use labels::{Labelled, read as read_labels};
 pub use requests::Docker;

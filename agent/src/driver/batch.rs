@@ -26,6 +26,14 @@ pub struct Unrecorded {
 }
 
 impl Unrecorded {
+    /// Services whose memory is assumed, as the store of it is lost.
+    pub(crate) fn assumed(services: impl Iterator<Item = ServiceName>, memory: &Memory) -> Self {
+        Self {
+            saves: services.map(|service| (service, memory.clone())).collect(),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.saves.is_empty()
             && self.host.is_none()

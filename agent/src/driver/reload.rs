@@ -56,6 +56,7 @@ impl Driver {
         self.keep_calendar();
         self.host = change.host;
         self.refused = change.refused;
+        self.pulse.news();
         self.carry_out().await;
         // Whoever asked for it is gone when the agent is stopping.
         let _ = change.applied.send(());

@@ -121,7 +121,7 @@ impl Worker {
                 Outcome::Delivered(delivered.reference)
             }
             Err(error) if error.retry() == Retry::Never => {
-                tracing::error!(receiver, id, incident, attempt, %error, "message refused for good");
+                tracing::error!(event = "message_refused", receiver, id, incident, attempt, %error, "message refused for good");
                 Outcome::Dead(error.to_string())
             }
             Err(error) => {

@@ -1,13 +1,13 @@
 //! The dead man's switch: asks a URL now and then while the agent is well, so that somebody notices when it no longer
 //! does. Another URL is asked while it is not well; and when its driver stands still, the same.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sentinel_engine::{Event, ServiceName, TargetState};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::error::DeliveryError;
@@ -27,32 +27,53 @@ const LAST: Duration = Duration::from_secs(3);
 
 /// What the driver tells of itself, for whoever watches over it.
 #[derive(Clone, Debug)]
-pub struct Pulse(Arc<Mutex<State>>);
+pub struct Pulse {
+    state: Arc<Mutex<State>>,
+    changed: Arc<Notify>,
+}
 
 #[derive(Debug)]
 struct State {
     turned: Instant,
     store_failing: bool,
-    unseen: BTreeSet<ServiceName>,
+    /// With the reasons.
+    unseen: BTreeMap<ServiceName, String>,
+}
+
+/// What is wrong with the agent itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Troubles {
+    /// The store cannot be written.
+    pub store_failing: bool,
+    /// The targets that cannot be seen, and why.
+    pub unseen: BTreeMap<ServiceName, String>,
+    /// The receivers that nothing reaches; the driver does not know them.
+    pub receivers: Vec<String>,
 }
 
 impl Default for Pulse {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(State {
-            turned: Instant::now(),
-            store_failing: false,
-            unseen: BTreeSet::new(),
-        })))
+        Self {
+            state: Arc::new(Mutex::new(State {
+                turned: Instant::now(),
+                store_failing: false,
+                unseen: BTreeMap::new(),
+            })),
+            changed: Arc::default(),
+        }
     }
 }
 
 impl Pulse {
     /// The driver finished a turn; `store_failing` when the last commit failed.
     pub fn turned(&self, store_failing: bool) {
-        self.with(|state| {
+        let before = self.with(|state| {
             state.turned = Instant::now();
-            state.store_failing = store_failing;
+            std::mem::replace(&mut state.store_failing, store_failing)
         });
+        if before != store_failing {
+            self.news();
+        }
     }
 
     /// Learns from an event whether a target can be seen.
@@ -60,18 +81,37 @@ impl Pulse {
         let Event::TargetObserved { service, observation } = event else {
             return;
         };
-        self.with(|state| {
-            if matches!(observation.state, TargetState::Unknown(_)) {
-                state.unseen.insert(service.clone());
-            } else {
-                state.unseen.remove(service);
-            }
+        let news = self.with(|state| match &observation.state {
+            TargetState::Unknown(why) => state.unseen.insert(service.clone(), why.clone()).as_ref() != Some(why),
+            _ => state.unseen.remove(service).is_some(),
         });
+        if news {
+            self.news();
+        }
+    }
+
+    /// Something changed that people may want to see.
+    pub fn news(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Done when something changed since it was last done. For one who waits.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// What the driver knows to be wrong.
+    pub fn troubles(&self) -> Troubles {
+        self.with(|state| Troubles {
+            store_failing: state.store_failing,
+            unseen: state.unseen.clone(),
+            receivers: Vec::new(),
+        })
     }
 
     /// Forgets services that are no longer watched.
     pub fn keep(&self, known: impl Fn(&ServiceName) -> bool) {
-        self.with(|state| state.unseen.retain(|service| known(service)));
+        self.with(|state| state.unseen.retain(|service, _| known(service)));
     }
 
     /// What is wrong with the agent; `None` when all is well.
@@ -84,7 +124,7 @@ impl Pulse {
             if state.store_failing {
                 return Some("the store cannot be written".to_owned());
             }
-            if let Some(service) = state.unseen.first() {
+            if let Some(service) = state.unseen.keys().next() {
                 let others = state.unseen.len() - 1;
                 return Some(format!(
                     "the target of `{service}` cannot be seen, and those of {others} others"
@@ -97,7 +137,7 @@ impl Pulse {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -202,7 +242,7 @@ mod tests {
         assert_eq!(pulse.trouble(None).as_deref(), Some("the store cannot be written"));
         pulse.turned(false);
         assert_eq!(pulse.trouble(None), None);
-        pulse.with(|state| state.unseen.insert("shop".into()));
+        pulse.with(|state| state.unseen.insert("shop".into(), "no bus".to_owned()));
         assert!(pulse.trouble(None).is_some_and(|trouble| trouble.contains("`shop`")));
         pulse.keep(|_| false);
         assert_eq!(pulse.trouble(None), None);

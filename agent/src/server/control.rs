@@ -181,6 +181,11 @@ pub(super) enum AskError {
 }
 
 impl ControlHandle {
+    /// Every service as the engine sees it now; `None` when the driver does not answer.
+    pub async fn status(&self) -> Option<StatusView> {
+        self.ask(|reply| ControlRequest::Status { reply }).await.ok()
+    }
+
     /// Asks the driver, with the request made from the way back.
     pub(super) async fn ask<T>(
         &self,

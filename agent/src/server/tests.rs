@@ -204,6 +204,7 @@ fn view() -> StatusView {
         target: "running".to_owned(),
         last_probe: None,
         incident: None,
+        attempts: 0,
         attempts_left: 5,
         recoveries: 0,
         observed: (0, 0),

@@ -99,7 +99,7 @@ pub(super) fn load(connection: &Connection) -> Result<AlertMemory, StoreError> {
     let conversations = rows.iter().filter_map(|json| match serde_json::from_str(json) {
         Ok(conversation) => Some(conversation),
         Err(error) => {
-            tracing::error!(%error, "who was told of an incident cannot be understood");
+            tracing::error!(event = "memory_unreadable", %error, "who was told of an incident cannot be understood");
             None
         }
     });
@@ -118,7 +118,11 @@ pub(super) fn load(connection: &Connection) -> Result<AlertMemory, StoreError> {
         .filter_map(|(id, matches, by, comment, since, until)| {
             let matches = serde_json::from_str(&matches).ok();
             if matches.is_none() {
-                tracing::error!(silence = id, "a silence cannot be understood and is over");
+                tracing::error!(
+                    event = "memory_unreadable",
+                    silence = id,
+                    "a silence cannot be understood and is over"
+                );
             }
             Some(Silence {
                 id,

@@ -16,8 +16,9 @@ const MIGRATIONS: [(i64, &str); 4] = [
     (4, include_str!("schema/0004.sql")),
 ];
 
-/// The newest schema known here.
-pub(super) const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+/// The newest schema known here. A store of a newer one is refused. It is the `user_version` of the file, of whose header
+/// it is bytes 60 to 63, the highest first (the file format of `SQLite`, 1.3).
+pub const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// Brings a store of version `from` to the newest one, each step in one transaction: after a crash a step was made or was not.
 pub(super) fn migrate(connection: &mut Connection, from: i64) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use super::error::{StoreError, StoreErrorKind};
 use super::memory::{self, Remembered};
 use super::migrations::{APPLICATION_ID, NEWEST, migrate, schema_of};
 use super::outbox::{Ledger, OutboxSettings};
-use super::quarantine::quarantine;
+use super::quarantine::{newest_quarantine, quarantine};
 use super::state::State;
 use super::thread::Store;
 use super::value::optional_text;
@@ -25,7 +25,7 @@ use crate::clock::Anchor;
 pub(super) const FILE: &str = "sentinel.db";
 
 /// How long an operator's `sqlite3` may keep the database locked before a request fails. Recovery waits for this.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Page cache, in KiB. The working set is a few pages; the agent's memory matters more.
 const CACHE_KIB: i64 = 512;
@@ -46,8 +46,8 @@ pub struct Opened {
     pub next_action: ActionId,
     /// Where the clock goes on from; `None` in a new store.
     pub anchor: Option<Anchor>,
-    /// Where a damaged store was moved. Everything was forgotten: every budget must count as spent (see [`super::spent`]),
-    /// and somebody must be told.
+    /// Where a damaged store was moved, now or by an agent that ended before its first commit. Everything was forgotten:
+    /// every budget must count as spent (see [`super::spent`]), and somebody must be told.
     pub quarantined: Option<PathBuf>,
 }
 
@@ -95,10 +95,15 @@ impl Database {
         let (opened, quarantined) = match open_file(&path) {
             Err(error) if error.kind() == StoreErrorKind::Corrupt => {
                 let moved = quarantine(&path)?;
-                tracing::error!(%error, moved = %moved.display(), "the store was damaged; starting with a fresh one");
+                tracing::warn!(%error, moved = %moved.display(), "the store was damaged; starting with a fresh one");
                 (open_file(&path)?, Some(moved))
             }
-            other => (other?, None),
+            other => {
+                let opened = other?;
+                // Nothing was ever recorded here: the agent that moved the damaged one away ended before it could.
+                let is_new = opened.1.anchor.is_none();
+                (opened, is_new.then(|| newest_quarantine(&path)).flatten())
+            }
         };
         let (connection, state, remembered) = opened;
         let database = Self {
@@ -167,6 +172,12 @@ fn open_file(path: &Path) -> Result<OpenFile, StoreError> {
         check(&connection, version)?;
     }
     migrate(&mut connection, version)?;
+    if version < NEWEST {
+        // Into the file itself, not only its log: whoever installs an older agent looks there, while this one runs.
+        let _busy = connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+            .map_err(StoreError::doing("open the store"))?;
+    }
     let state = State::read_checked(&connection)?;
     let mut remembered = memory::load(&connection)?;
     remembered.alerts = alerts::load(&connection)?;
@@ -174,7 +185,7 @@ fn open_file(path: &Path) -> Result<OpenFile, StoreError> {
 }
 
 /// The schema's version; 0 for a new file. Fails for a newer agent's store, and for what is not a store at all.
-fn identify(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+pub(super) fn identify(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let doing = StoreError::doing("find out what the store's file holds");
     let number = |pragma: &str| {
         connection

@@ -33,10 +33,28 @@ pub(super) fn quarantine(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(moved)
 }
 
+/// The damaged file that was moved away last.
+pub(super) fn newest_quarantine(path: &Path) -> Option<PathBuf> {
+    quarantined(path).pop()
+}
+
 /// Removes all but the newest damaged files; failing to is no reason not to start.
 fn forget_old_quarantines(path: &Path) {
+    let mut names = quarantined(path);
+    names.truncate(names.len().saturating_sub(QUARANTINED_MAX));
+    for name in names {
+        for suffix in ["", "-wal", "-shm"] {
+            let mut file = name.as_os_str().to_owned();
+            file.push(suffix);
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+/// The damaged files that were moved away, the oldest first.
+fn quarantined(path: &Path) -> Vec<PathBuf> {
     let Some(entries) = path.parent().and_then(|dir| fs::read_dir(dir).ok()) else {
-        return;
+        return Vec::new();
     };
     let prefix = format!("{FILE}.corrupt-");
     let mut names: Vec<PathBuf> = entries
@@ -50,12 +68,5 @@ fn forget_old_quarantines(path: &Path) {
         .collect();
     // The names hold the time, so they sort by age.
     names.sort();
-    names.truncate(names.len().saturating_sub(QUARANTINED_MAX));
-    for name in names {
-        for suffix in ["", "-wal", "-shm"] {
-            let mut file = name.as_os_str().to_owned();
-            file.push(suffix);
-            let _ = fs::remove_file(file);
-        }
-    }
+    names
 }

@@ -62,6 +62,7 @@ fn make_within(connection: &Connection, bounds: Bounds, added: &[OutgoingMessage
             return Ok(());
         }
         tracing::error!(
+            event = "messages_given_up",
             messages = given_up,
             "the outbox was full; its oldest messages were given up"
         );

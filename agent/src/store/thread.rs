@@ -90,7 +90,7 @@ impl Store {
         self.outbox.send_modify(|count| *count += 1);
     }
 
-    /// Changes whenever messages were added to the outbox.
+    /// Changes whenever messages were added to the outbox, or a receiver began or ceased to fail.
     pub fn outbox_changes(&self) -> watch::Receiver<u64> {
         self.outbox.subscribe()
     }

@@ -19,6 +19,7 @@
 //! * [`units`]: what outlives it
 //! * [`requests`], [`restart`], [`blast`]: the handle, the verbs, and what else they would hurt
 //! * [`inventory`]: what runs, asked for once, without watching; [`observed`]: the same every now and then
+//! * [`permission`]: what this user may do, asked without doing it; [`survey`]: for `sentinel doctor`
 
 mod attribution;
 mod blast;
@@ -32,11 +33,13 @@ mod message;
 mod names;
 mod observed;
 mod peers;
+mod permission;
 mod relations;
 mod requests;
 mod restart;
 mod session;
 mod supervisor;
+mod survey;
 mod tracker;
 mod units;
 mod watcher;
@@ -44,5 +47,7 @@ mod watcher;
 pub use blast::MayAffect;
 pub use inventory::{RunningUnit, running_units};
 pub use observed::{observe_units, observe_units_once};
+pub use permission::{canonical_names, denied};
 pub use requests::Systemd;
+pub use survey::{Survey, UnitAccount, survey, unit_account};
 pub use watcher::{BusAddress, Watched, Watcher};

@@ -22,6 +22,7 @@ use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, Registry};
 
+use super::message_id::QUALIFIERS;
 use super::record::Record;
 use super::{callsite, logfmt, message_id};
 
@@ -32,7 +33,7 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 const SYSLOG_IDENTIFIER: &str = "sentinel";
 
 /// Whether stdout is connected to journald, as `JOURNAL_STREAM` (see systemd.exec(5)) tells.
-pub(super) fn owns_stdout() -> bool {
+pub fn owns_stdout() -> bool {
     let Ok(stream) = env::var("JOURNAL_STREAM") else {
         return false;
     };
@@ -93,13 +94,14 @@ impl Journal {
             .entry(record.metadata.callsite())
             .or_insert_with(|| twin(record.metadata));
         let line = logfmt::line(record, false);
-        let id = record.field("event").and_then(message_id);
+        let id = record.message_id();
         let values: Vec<Option<&str>> = twin
             .fields()
             .iter()
             .map(|field| match field.name() {
                 MESSAGE => Some(line.as_str()),
                 MESSAGE_ID => id,
+                UNIT => record.native(UNIT).or(record.unit.as_deref()),
                 name => record.native(name),
             })
             .collect();
@@ -114,9 +116,16 @@ impl Journal {
 
 const MESSAGE: &str = "message";
 const MESSAGE_ID: &str = "MESSAGE_ID";
+const UNIT: &str = "SENTINEL_UNIT";
 const PREFIX: &str = "SENTINEL_";
 
 impl Record {
+    /// The number of this kind of event.
+    pub(super) fn message_id(&self) -> Option<&'static str> {
+        let qualifier = QUALIFIERS.iter().find_map(|name| self.field(name));
+        message_id(self.field("event")?, qualifier)
+    }
+
     /// The value of the journal's field `name`.
     fn native(&self, name: &str) -> Option<&str> {
         let name = name.strip_prefix(PREFIX)?;
@@ -132,7 +141,7 @@ impl Record {
 /// Made once per place that logs, and kept for ever, as `tracing` demands of metadata.
 fn twin(of: &'static Metadata<'static>) -> &'static Metadata<'static> {
     let own = of.fields().iter().filter(|field| field.name() != MESSAGE);
-    let mut names: Vec<&'static str> = vec![MESSAGE, MESSAGE_ID];
+    let mut names: Vec<&'static str> = vec![MESSAGE, MESSAGE_ID, UNIT];
     for name in own.map(|field| format!("{PREFIX}{}", native_name(field.name()))) {
         if !names.contains(&name.as_str()) {
             names.push(name.leak());
@@ -148,7 +157,7 @@ fn twin(of: &'static Metadata<'static>) -> &'static Metadata<'static> {
 }
 
 /// `name` as part of a journal field: upper case, digits and underscores.
-fn native_name(name: &str) -> String {
+pub(super) fn native_name(name: &str) -> String {
     name.chars()
         .map(|c| {
             if c.is_ascii_alphanumeric() {
@@ -216,7 +225,7 @@ mod tests {
         assert_eq!(first.field("SENTINEL_STATUS_CODE"), Some("500"));
         assert_eq!(first.field("SENTINEL_CAUSE"), Some("a\nb"));
         assert_eq!(first.field("SENTINEL_INCIDENT"), None);
-        assert_eq!(first.field("MESSAGE_ID"), message_id("unhealthy"));
+        assert_eq!(first.field("MESSAGE_ID"), message_id("unhealthy", None));
         assert_eq!(*first.metadata.level(), tracing::Level::WARN);
         assert!(first.metadata.file().unwrap().ends_with("journal.rs"));
         assert_eq!(second.field("SENTINEL_STATUS_CODE"), Some("503"));

@@ -1,14 +1,26 @@
 //! The `MESSAGE_ID` of each kind of event.
 //!
-//! `journalctl MESSAGE_ID=...` finds every event of a kind, and the message catalog explains it (`journalctl -x`). The
-//! numbers are random, fixed for ever, and never used for anything else; see `journalctl --new-id128`.
+//! `journalctl MESSAGE_ID=...` finds every event of a kind, and the message catalog, `systemd/sentinel.catalog`, explains
+//! it (`journalctl -x`). The numbers are random, fixed for ever, and never used for anything else; see
+//! `journalctl --new-id128`.
 
-/// `event=` word and number, in the order of an incident's life.
-const MESSAGE_IDS: [(&str, &str); 30] = [
+/// `event=` word and number: the agent itself first, then an incident's life, then who is told, then the store.
+///
+/// `held/storm` is what `event=held hold=storm` has: where what a human should do depends on one more field, its values
+/// have numbers of their own.
+pub(super) const MESSAGE_IDS: [(&str, &str); 61] = [
     ("started", "1f8065232c6f4215a52581831329a05a"),
-    ("stopping", "a818bc77d267410093bb236499df154b"),
+    ("ended", "a818bc77d267410093bb236499df154b"),
+    ("config_refused", "cfe18aee764249f9a88affe135d8d191"),
+    ("config_warning", "9daa084107bf4d6f9a414ee879313b1f"),
     ("reloaded", "12124070c8e447dc871abaf219dc339f"),
     ("reload_failed", "7c1d2f4be0a94a6f8e35b1c60d9274fa"),
+    ("found_refused", "e83abde0fdfb461eb508d3f23e1d9fe5"),
+    ("failed_before", "ef157027906345aea74e74f14b86c96c"),
+    ("control", "310814d8a4a149b88924c7fc55130f3f"),
+    ("control_failed", "344ac34836214d6c9dadb7fae896429a"),
+    ("sight_lost", "88e3e40a31b440d4aba83b0d9727bbef"),
+    ("resumed", "9a59592d31944802a0902d4afe4711d4"),
     ("state", "ee7f5f253f7b4370898ecfaf652be24b"),
     ("unreachable", "41a1cb6cf8834c538778c186f285f195"),
     ("unhealthy", "c74a021da55f468883a2df18a33a6c8e"),
@@ -16,8 +28,15 @@ const MESSAGE_IDS: [(&str, &str); 30] = [
     ("crash_looping", "8f6b257b59142ecbb65442c9ebf28a84"),
     ("healthy", "2df85929243e4468844980addc331eb1"),
     ("incident_opened", "05914b9ee8084a6e959b860978bad0cd"),
+    ("incident_opened/host_wide", "e214efb0a9a346a1b61a8a1412786652"),
     ("cause_changed", "ed6a76c3f0f74edfa9271d008f4b2f77"),
     ("held", "433ef7d2fb93426ba81623dbbd25efb9"),
+    ("held/observe", "bc971d4a06da4895a1c4b81b7f7f468a"),
+    ("held/refused", "d2470c31c059484ab749499be515e16b"),
+    ("held/blast_radius", "c41cde89ce8f4a4bb4dfdc330ccabef6"),
+    ("held/blind", "883b541725d84f5488262a61d658a0d5"),
+    ("held/storm", "3e008c2bb5c2445080aa99e035e3b07d"),
+    ("held/store", "ff44e03572c442fe8d928b4c97876476"),
     ("restart", "cd44726a1d4d46f38b98c1c662bdf480"),
     ("restart_ended", "b29edbd7ddb941b2a12408c44e898970"),
     ("verified", "bb533707a85f421695df4b0c8a436d37"),
@@ -25,21 +44,48 @@ const MESSAGE_IDS: [(&str, &str); 30] = [
     ("cut_short", "745add2855148c741804b1cea1415a16"),
     ("observed", "b9d0c49a0e214bde76027d917f8dbb00"),
     ("gave_up", "2b3e4ad25be5462c9a274457ddb98739"),
-    ("told", "5f0c3c6d2b8e4d0aa1b6e7f4930d52c8"),
-    ("not_told", "c96be2a07d814f7c8a35d1be64f02997"),
-    ("acknowledged", "08d7f5b1e93c4a62b0cf7a98d246e13b"),
     ("flapping", "5727608688e12def281910ed26f1e90d"),
     ("flapping_ended", "2744eedb79bc54d875c2f8773174be14"),
     ("incident_closed", "62ceff65fba44683b247b4536112c8d1"),
+    ("stopped", "38252d8c3fe8469984b98862e8d861e2"),
     ("operator", "8fec9d51a9d04bbbb38a3b19320263a1"),
     ("maintenance", "0be4d2a7719f4c5f9a4d83e17f26c95b"),
-    ("stopped", "38252d8c3fe8469984b98862e8d861e2"),
+    ("told", "5f0c3c6d2b8e4d0aa1b6e7f4930d52c8"),
+    ("not_told", "c96be2a07d814f7c8a35d1be64f02997"),
+    ("acknowledged", "08d7f5b1e93c4a62b0cf7a98d246e13b"),
+    ("silence_ended", "753caf1a0c6c4db1bef3773d43cab752"),
+    ("receiver_failing", "ad0e8b0fd8264a3ebbb0aa326e825f7a"),
+    ("receiver_works", "cda9e7545cb04769b055f0b70b16a368"),
+    ("receivers_told", "24cea0d48fab41c18eff9e61ac1da373"),
+    ("receiver_gone", "cdb8f0ba00ed4c6e9c447688e796497b"),
+    ("message_refused", "44478892896e455ea71ad79fa4f355a8"),
+    ("mail_partly_refused", "57cbe2d4582c4a0d926d74c0065217c3"),
+    ("message_dropped", "23b3ff5e9024413197a84b0baf7c928a"),
+    ("messages_given_up", "5f15cf3862ed4621902cdb6fdfbbabbe"),
+    ("heartbeat_failed", "434f723102fa4af7bee971ec959c5b49"),
+    ("heartbeat_degraded", "178fbf84807e46db9ed09035d2b6d63c"),
+    ("heartbeat_well", "68e62ac6c8c946e281a3211bf5f5741c"),
+    ("store_failed", "d8ea2a0fbfd4457a9d4c4d4dbd76bdc4"),
+    ("store_writable", "e78d82cddc7c4030a75882f2e343a521"),
+    ("store_quarantined", "cd5522bf4af74a91858fc3988b605c13"),
+    ("memory_unreadable", "b0cf048ff1954403987371b8d0a41266"),
     ("log_lines_lost", "fa26d041ad8a49b7a89d3399379d3f88"),
 ];
 
-/// The `MESSAGE_ID` for an `event=` word; `None` for kinds that have none.
-pub fn message_id(event: &str) -> Option<&'static str> {
-    MESSAGE_IDS.iter().find(|(word, _)| *word == event).map(|(_, id)| *id)
+/// The fields that choose among the numbers of one word, as in `held/storm`.
+pub(super) const QUALIFIERS: [&str; 2] = ["hold", "cause_kind"];
+
+/// The `MESSAGE_ID` for an `event=` word and the value of its qualifier; `None` for kinds that have none.
+pub fn message_id(event: &str, qualifier: Option<&str>) -> Option<&'static str> {
+    let qualified = qualifier.and_then(|value| {
+        let with = |word: &str| word.strip_prefix(event)?.strip_prefix('/').map(|own| own == value);
+        find(|word| with(word) == Some(true))
+    });
+    qualified.or_else(|| find(|word| word == event))
+}
+
+fn find(is: impl Fn(&str) -> bool) -> Option<&'static str> {
+    MESSAGE_IDS.iter().find(|(word, _)| is(word)).map(|(_, id)| *id)
 }
 
 #[cfg(test)]
@@ -50,15 +96,25 @@ mod tests {
 
     #[test]
     fn every_number_is_a_128_bit_id_used_once() {
-        let mut seen = BTreeSet::new();
+        let (mut ids, mut words) = (BTreeSet::new(), BTreeSet::new());
         for (event, id) in MESSAGE_IDS {
             assert_eq!(id.len(), 32, "{event}");
             assert!(
                 id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)),
                 "{event}"
             );
-            assert!(seen.insert(id), "{event} shares its id");
-            assert_eq!(message_id(event), Some(id), "{event} stands there twice");
+            assert!(ids.insert(id), "{event} shares its id");
+            assert!(words.insert(event), "{event} stands there twice");
         }
+    }
+
+    #[test]
+    fn a_qualified_kind_has_its_own_number_and_others_that_of_the_word() {
+        let held = message_id("held", None);
+        assert!(held.is_some());
+        assert_ne!(message_id("held", Some("storm")), held);
+        assert_eq!(message_id("held", Some("backoff")), held);
+        assert_eq!(message_id("hel", Some("d/storm")), None);
+        assert_eq!(message_id("nonsense", Some("storm")), None);
     }
 }

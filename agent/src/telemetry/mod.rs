@@ -7,6 +7,8 @@
 //! `RUST_LOG`, replaces that; both take the directives of `tracing-subscriber`, such as `sentinel=debug`.
 
 mod callsite;
+#[cfg(test)]
+mod documented;
 mod escape;
 mod journal;
 mod json;
@@ -32,6 +34,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use crate::config::LogFormat;
 
 pub use escape::printable;
+pub use journal::owns_stdout as is_journal;
 pub use message_id::message_id;
 pub use report::report;
 

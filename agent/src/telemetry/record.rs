@@ -23,6 +23,8 @@ pub(super) struct Record {
     pub(super) message: Option<String>,
     /// Everything else, in the order given.
     pub(super) fields: Vec<(&'static str, Value)>,
+    /// The unit it is about, where that is known. Only for the journal: lines name the service.
+    pub(super) unit: Option<String>,
     /// Whether fields were left out for their size.
     pub(super) truncated: bool,
 }
@@ -53,6 +55,7 @@ impl Record {
                 metadata: event.metadata(),
                 message: None,
                 fields: Vec::with_capacity(event.metadata().fields().len()),
+                unit: None,
                 truncated: false,
             },
             left: RECORD_MAX,

@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use sentinel_engine::alerting::Reason;
 use sentinel_engine::{Action, ActionResult, Cause, Happening, Report};
-use tracing::{Value, debug, error, info, warn};
+use tracing::{Value, debug, error, error_span, info, warn};
 
-/// Logs `report`.
+/// Logs `report`, about a service that runs as `unit` when it is a unit.
 ///
 /// Failures and what needs a look are warnings, a service that was given up is an error; everything an operator wants
 /// to see of a normal day is info; changes of state are debug, as the other events tell their story.
-pub fn report(report: &Report) {
+pub fn report(report: &Report, unit: Option<&str>) {
+    // At the level of the most urgent event, so that no filter lets an event through and holds its span back.
+    let about = unit.map(|unit| error_span!("service", unit));
+    let _entered = about.as_ref().map(tracing::Span::enter);
     let service = report.service.as_str();
     let incident = report.incident.map(|incident| incident.0);
     let event = report.what.word();

@@ -193,6 +193,7 @@ fn lost_record(count: u64) -> Record {
             ("event", Value::Text("log_lines_lost".to_owned())),
             ("lines", Value::Bare(count.to_string())),
         ],
+        unit: None,
         truncated: false,
     }
 }

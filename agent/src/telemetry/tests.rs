@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sentinel_engine::alerting::Reason;
 use sentinel_engine::{
     Action, ActionId, ActionResult, Cause, Happening, Hold, IncidentId, ProbeFailure, ProbePhase, Report, Resolution,
     State, Time, Verb,
@@ -95,9 +96,10 @@ fn of(what: Happening) -> Report {
 }
 
 /// One report of every kind, with the line it must give.
-fn every_kind() -> Vec<(Report, &'static str)> {
+pub(super) fn every_kind() -> Vec<(Report, &'static str)> {
     let mut all = what_happens();
     all.extend(what_is_done());
+    all.extend(what_people_hear());
     all
 }
 
@@ -116,6 +118,32 @@ fn what_happens() -> Vec<(Report, &'static str)> {
                 status_code: None,
             }),
             r#"status=down status_code=na event=died cause="killed by signal KILL" incident=3 level=warn"#,
+        ),
+        (
+            of(Happening::WentDown {
+                cause: refused(),
+                status_code: None,
+            }),
+            r#"status=down status_code=na event=unreachable cause="connection refused" incident=3 level=warn"#,
+        ),
+        (
+            of(Happening::WentDown {
+                cause: Cause::Unhealthy {
+                    output: "no space left".to_owned(),
+                },
+                status_code: None,
+            }),
+            r#"status=down status_code=na event=unhealthy cause="its health check fails: no space left" incident=3 level=warn"#,
+        ),
+        (
+            of(Happening::WentDown {
+                cause: Cause::CrashLoop {
+                    restarts: 5,
+                    within: Duration::from_secs(600),
+                },
+                status_code: None,
+            }),
+            r#"status=down status_code=na event=crash_looping cause="its supervisor restarted it 5 times within 10 min" incident=3 level=warn"#,
         ),
         (healthy(), "status=up status_code=200 recoveries_total=1 event=healthy"),
         (
@@ -154,6 +182,75 @@ fn what_happens() -> Vec<(Report, &'static str)> {
                 reason: "stop job".to_owned(),
             }),
             r#"event=stopped reason="stop job" incident=3"#,
+        ),
+    ]
+}
+
+fn what_people_hear() -> Vec<(Report, &'static str)> {
+    vec![
+        (
+            of(Happening::PeopleTold {
+                kind: "fired",
+                receivers: [("team".to_owned(), Reason::Default)].into(),
+            }),
+            "event=told incident=3 kind=fired receivers=team reasons=default",
+        ),
+        (
+            of(Happening::MessageWithheld {
+                kind: "fired",
+                reason: Reason::Maintenance,
+            }),
+            r#"event=not_told incident=3 kind=fired reason="in maintenance" why=maintenance"#,
+        ),
+        (
+            of(Happening::Acknowledged {
+                by: "ada".to_owned(),
+                text: "on it".to_owned(),
+            }),
+            r#"event=acknowledged incident=3 by=ada text="on it""#,
+        ),
+        (
+            of(Happening::FlappingBegan {
+                incidents: 6,
+                within: Duration::from_secs(900),
+            }),
+            "event=flapping incident=3 incidents=6 within=900 level=warn",
+        ),
+        (
+            of(Happening::FlappingEnded {
+                incidents: 9,
+                duration: Duration::from_secs(1800),
+            }),
+            "event=flapping_ended incident=3 incidents=9 duration=1800",
+        ),
+        (
+            of(Happening::MaintenanceChanged {
+                reason: Some("backup".to_owned()),
+            }),
+            "event=maintenance reason=backup open=true incident=3",
+        ),
+        (
+            of(Happening::ObservationJudged {
+                right: true,
+                after: Duration::from_secs(60),
+            }),
+            "event=observed incident=3 right=true after=60",
+        ),
+        (
+            of(Happening::ActionCutShort {
+                action: ActionId(7),
+                reason: "stopped by an operator".to_owned(),
+            }),
+            r#"event=cut_short incident=3 reason="stopped by an operator" action=7"#,
+        ),
+        (
+            of(Happening::ActionHeld {
+                hold: Hold::Refused {
+                    reason: "access denied".to_owned(),
+                },
+                remaining: None,
+            }),
+            r#"event=held incident=3 reason="cannot be restarted: access denied" hold=refused"#,
         ),
     ]
 }
@@ -218,11 +315,11 @@ fn the_documented_lines_are_exact() {
         "event=started msg=\"Sentinel monitor started\"\n"
     );
     assert_eq!(
-        logfmt(|| report(&went_down(refused(), None))),
+        logfmt(|| report(&went_down(refused(), None), None)),
         "service=demo-service status=down status_code=na event=unreachable cause=\"connection refused\" level=warn\n"
     );
     assert_eq!(
-        logfmt(|| report(&healthy())),
+        logfmt(|| report(&healthy(), None)),
         "service=demo-service status=up status_code=200 recoveries_total=1 event=healthy\n"
     );
 }
@@ -235,9 +332,9 @@ fn emoji_rewrites_three_kinds_and_no_other() {
     });
     let lines = emoji(|| {
         info!(event = "started", "Sentinel monitor started");
-        report(&went_down(refused(), None));
-        report(&went_down(status, Some(500)));
-        report(&healthy());
+        report(&went_down(refused(), None), None);
+        report(&went_down(status, Some(500)), None);
+        report(&healthy(), None);
         info!(event = "reloaded", services = 3_u64);
     });
     assert_eq!(
@@ -254,16 +351,16 @@ fn emoji_rewrites_three_kinds_and_no_other() {
 fn every_kind_of_report_has_its_line_and_its_message_id() {
     for (report, expected) in every_kind() {
         assert_eq!(
-            logfmt(|| super::report(&report)),
+            logfmt(|| super::report(&report, None)),
             format!("service=demo-service {expected}\n")
         );
-        assert!(message_id(report.what.word()).is_some(), "{}", report.what.word());
+        assert!(message_id(report.what.word(), None).is_some(), "{}", report.what.word());
     }
 }
 
 #[test]
 fn json_holds_the_same_fields_in_the_same_order() {
-    let line = written(LineStyle::Json, || report(&went_down(refused(), Some(503))));
+    let line = written(LineStyle::Json, || report(&went_down(refused(), Some(503)), None));
     let (head, tail) = line.split_at("{\"timestamp\":\"2026-01-01T00:00:00.000000Z\"".len());
     assert!(head.starts_with("{\"timestamp\":\"") && head.ends_with("Z\""), "{head}");
     assert_eq!(
@@ -421,4 +518,18 @@ fn a_hung_reader_delays_nobody_and_the_loss_is_told() {
         .sum();
     assert!(told > 0, "the queue is bounded");
     assert_eq!(kept + told, 2001);
+}
+
+#[test]
+fn the_unit_is_for_the_journal_and_in_no_line() {
+    let shared = Shared::default();
+    let to = Box::new(shared.clone());
+    let style = LineStyle::Logfmt { emoji: false };
+    let sink = Sink::start(Output::Lines { style, to }).unwrap();
+    with_default(Registry::default().with(RecordLayer::new(sink.clone())), || {
+        report(&healthy(), Some("shop.service"));
+    });
+    assert!(sink.flush(PATIENCE));
+    let line = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
+    assert!(!line.contains("shop.service"), "{line}");
 }

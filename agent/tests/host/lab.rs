@@ -43,7 +43,7 @@ impl Lab {
     /// Boots a host with the agent installed, the `units` (name and `[Service]` lines) running, and a receiver listening.
     pub fn new(units: &[(&str, &str)], config: &str) -> Self {
         let host = Host::start();
-        host.install(Path::new(env!("CARGO_BIN_EXE_sentinel")), "/usr/bin/sentinel");
+        host.install_agent(Path::new(env!("CARGO_BIN_EXE_sentinel")), "0");
         let demo = Path::new(env!("CARGO_BIN_EXE_sentinel")).with_file_name("demo-service");
         assert!(
             demo.exists(),
@@ -52,8 +52,6 @@ impl Lab {
         );
         host.install(&demo, "/usr/bin/demo-service");
         host.install_tests();
-        let unit = include_str!("../../../systemd/sentinel.service").replace("RestartSec=2", "RestartSec=0");
-        host.write("/etc/systemd/system/sentinel.service", unit.as_bytes());
         host.write("/etc/sentinel/sentinel.toml", format!("{QUICK}\n{config}").as_bytes());
         for (name, service) in units {
             // Every start of the unit leaves a line, whoever started it.
@@ -199,6 +197,11 @@ impl Lab {
 
     pub fn kill(&self, unit: &str) {
         self.host.sh(&format!("kill -9 {}", self.main_pid(unit)));
+    }
+
+    /// What `systemctl status sentinel` tells in one line.
+    pub fn status_text(&self) -> String {
+        self.host.sh("systemctl show -P StatusText sentinel")
     }
 
     /// What the agent logged.

@@ -11,3 +11,4 @@ mod maintenance;
 mod outbox;
 mod reload;
 mod replay;
+mod store_lost;

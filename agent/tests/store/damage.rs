@@ -21,6 +21,21 @@ async fn a_file_that_is_no_database_is_moved_away() {
 }
 
 #[tokio::test]
+async fn loss_is_known_until_something_is_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(file(dir.path()), "garbage ".repeat(2000)).unwrap();
+    let first = Store::open(dir.path()).await.unwrap();
+    let moved = first.quarantined.clone();
+    // As if killed right after.
+    first.store.close().await;
+    let second = Store::open(dir.path()).await.unwrap();
+    assert!(moved.is_some() && second.quarantined == moved, "{:?}", second.quarantined);
+    second.store.commit(full_batch(1)).await.unwrap();
+    second.store.close().await;
+    assert_eq!(Store::open(dir.path()).await.unwrap().quarantined, None);
+}
+
+#[tokio::test]
 async fn only_the_newest_damaged_files_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     for _ in 0..6 {

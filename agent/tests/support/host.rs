@@ -145,6 +145,25 @@ impl Host {
         self.sh(&format!("chmod 0755 '{to}'"));
     }
 
+    /// Installs the agent and its unit, with `RestartSec=restart`, but does not start it. As the package does, but for the
+    /// user and the sandbox: tests reach for whatever they need, as process targets may.
+    pub fn install_agent(&self, program: &Path, restart: &str) {
+        self.install(program, "/usr/bin/sentinel");
+        self.write(
+            "/usr/lib/sysusers.d/sentinel.conf",
+            include_bytes!("../../../systemd/sysusers.d/sentinel.conf"),
+        );
+        let unit = include_str!("../../../systemd/sentinel.service");
+        assert!(unit.contains("RestartSec=2"), "what is replaced is there");
+        let unit = unit.replace("RestartSec=2", &format!("RestartSec={restart}"));
+        self.write("/etc/systemd/system/sentinel.service", unit.as_bytes());
+        self.write(
+            "/etc/systemd/system/sentinel.service.d/process-targets.conf",
+            include_bytes!("../../../systemd/process-targets.conf"),
+        );
+        self.sh("systemd-sysusers && systemctl daemon-reload");
+    }
+
     /// Installs the running test binary in the host, so that its `#[ignore]`d tests can be run there by
     /// [`Self::run_test`].
     pub fn install_tests(&self) {

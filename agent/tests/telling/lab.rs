@@ -40,9 +40,7 @@ impl Lab {
     /// Boots a host with the agent installed, not running yet, and `units` that sleep.
     pub(crate) fn new(units: &[&str], config: &str) -> Self {
         let host = Host::start_variant("mail", &[]);
-        host.install(Path::new(env!("CARGO_BIN_EXE_sentinel")), "/usr/bin/sentinel");
-        let unit = include_str!("../../../systemd/sentinel.service").replace("RestartSec=2", "RestartSec=0");
-        host.write("/etc/systemd/system/sentinel.service", unit.as_bytes());
+        host.install_agent(Path::new(env!("CARGO_BIN_EXE_sentinel")), "0");
         host.write("/etc/sentinel/sentinel.toml", format!("{QUICK}\n{config}").as_bytes());
         for name in units {
             let path = format!("/etc/systemd/system/{name}.service");

@@ -48,6 +48,7 @@ impl Machine {
             target: self.describe_target(),
             last_probe: self.last_probe.clone(),
             incident: self.memory.incident.as_ref().map(|incident| incident.id),
+            attempts: self.memory.incident.as_ref().map_or(0, |incident| incident.attempts),
             attempts_left: if self.memory.gave_up {
                 0
             } else {

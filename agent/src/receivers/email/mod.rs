@@ -115,6 +115,7 @@ impl Email {
                     let all: Vec<String> = outcome.refused.iter().map(|refusal| self.said(refusal)).collect();
                     let refused = clip(&all.join("; "), SAID_MAX);
                     tracing::error!(
+                        event = "mail_partly_refused",
                         mail = delivery.event,
                         incident = delivery.incident.0,
                         refused,

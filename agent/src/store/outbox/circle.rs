@@ -67,7 +67,11 @@ impl Store {
                 execute(&database.connection, &sql, [&names])?;
             }
             if given_up > 0 {
-                tracing::error!(messages = given_up, "messages to receivers that are gone were given up");
+                tracing::error!(
+                    event = "messages_given_up",
+                    messages = given_up,
+                    "messages to receivers that are gone were given up"
+                );
             }
             Ok(given_up)
         })

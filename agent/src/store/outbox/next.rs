@@ -91,6 +91,7 @@ fn next(database: &mut Database, receiver: &str, now: Time, wall: Timestamp) -> 
             Plan::Expire { rows } => {
                 let messages = end(&transaction, "expired", None, &rows, wall)?;
                 tracing::error!(
+                    event = "messages_given_up",
                     receiver,
                     messages,
                     "messages were not delivered in time and are given up"

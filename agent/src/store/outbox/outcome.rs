@@ -54,8 +54,13 @@ impl Store {
         now: Time,
         wall: Timestamp,
     ) -> Result<Changed, StoreError> {
-        self.call(move |database| attempted(database, row, &outcome, now, wall))
-            .await
+        let changed = self
+            .call(move |database| attempted(database, row, &outcome, now, wall))
+            .await?;
+        if changed.news.opened || changed.news.closed {
+            self.outbox_changed();
+        }
+        Ok(changed)
     }
 }
 

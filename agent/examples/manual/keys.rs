@@ -1,0 +1,182 @@
+//! sentinel.toml(5), from the table of keys.
+
+use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
+use humantime::format_duration;
+use sentinel::config::{Bounds, Key, Kind, ROOT, Section};
+
+/// What the page begins with.
+const DESCRIPTION: &[&str] = &[
+    "The configuration of sentinel(1) is TOML: `/etc/sentinel/sentinel.toml`, then `conf.d/*.toml` beside it in the order \
+     of their names, then variables of the environment. What comes later wins, key by key.",
+    "A variable is named `SENTINEL__`, then the key with two underscores between its parts: `SENTINEL__AGENT__NAME=web-1`.",
+    "`sentinel check` shows every mistake with its file, line and key, or what would be watched. A running agent takes a \
+     changed configuration on by `systemctl reload sentinel`, as a whole, or refuses it and keeps the old one.",
+    "Durations are text such as \"500ms\", \"10s\", \"2h 30m\".",
+];
+
+/// What the page says of secrets.
+const SECRETS: &[&str] = &[
+    "Keys that end in `_file` name a file, such as one in `/etc/sentinel/secrets`, that the user `sentinel` must be able to \
+     read. `\"credential:NAME\"` is a credential of systemd instead, which only the agent ever sees: with \
+     `LoadCredential=NAME:PATH` in its unit (`systemctl edit sentinel`).",
+];
+
+/// A service, in full.
+const EXAMPLE: &str = r#"[services.shop]
+unit = "shop"
+http = "http://127.0.0.1:8080/health"
+after = ["postgresql"]
+
+[services.postgresql]
+unit = "postgresql@15-main"
+tcp = "127.0.0.1:5432"
+
+[receivers.team]
+slack = { webhook_url_file = "/etc/sentinel/secrets/slack" }"#;
+
+/// What programs that the agent starts may do.
+const SANDBOX: &[&str] = &[
+    "Under its unit the agent runs as user `sentinel` in a sandbox, and so does what it starts: the commands of probes and \
+     receivers, and process targets, which stay in it for as long as they live. They may read most of the host, write \
+     nothing but `/var/lib/sentinel` and folders for temporary files that are theirs alone, and gain no privilege. A process \
+     target that needs more is best made a unit of its own. Otherwise widen the sandbox by `systemctl edit sentinel`, for the \
+     agent too: `/usr/share/doc/sentinel/examples/process-targets.conf` shows how.",
+];
+
+/// The whole page.
+pub(crate) fn page() -> String {
+    let mut roff = Roff::new();
+    roff.control(
+        "TH",
+        [
+            "sentinel.toml",
+            "5",
+            "",
+            concat!("sentinel ", env!("CARGO_PKG_VERSION")),
+            "Sentinel",
+        ],
+    );
+    roff.control("SH", ["NAME"]);
+    roff.text([roman("sentinel.toml - configuration of the Sentinel agent")]);
+    section(&mut roff, "DESCRIPTION", DESCRIPTION);
+    let mut listed = Listed::default();
+    listed.add(&mut roff, &ROOT);
+    section(&mut roff, "SECRETS", SECRETS);
+    section(&mut roff, "SANDBOX", SANDBOX);
+    roff.control("SH", ["EXAMPLES"]);
+    verbatim(&mut roff, EXAMPLE);
+    section(
+        &mut roff,
+        "SEE ALSO",
+        &["sentinel(1), sentinel-check(1), systemd.exec(5)"],
+    );
+    roff.to_roff()
+}
+
+/// Which groups of keys were described, and in which section. Those that sections share are described once.
+#[derive(Default)]
+struct Listed {
+    groups: Vec<(*const Key, &'static str)>,
+    sections: Vec<*const Section>,
+}
+
+impl Listed {
+    /// Adds a section, and the sections of its keys.
+    fn add(&mut self, roff: &mut Roff, section: &'static Section) {
+        if self.sections.contains(&std::ptr::from_ref(section)) {
+            return;
+        }
+        self.sections.push(section);
+        if !section.path.is_empty() {
+            roff.control("SH", [title(section).as_str()]);
+            paragraph(roff, marked(&format!("{}.", section.doc)));
+            for group in section.keys {
+                self.group(roff, section, group);
+            }
+        }
+        for below in section.all().filter_map(|key| below(&key.kind)) {
+            self.add(roff, below);
+        }
+    }
+
+    fn group(&mut self, roff: &mut Roff, section: &Section, group: &'static [Key]) {
+        let known = self.groups.iter().find(|(known, _)| *known == group.as_ptr());
+        if let Some((_, home)) = known {
+            let names: Vec<&str> = group.iter().map(|key| key.name).collect();
+            let text = format!(
+                "Also every key of `[{home}]`, for this one alone: {}.",
+                names.join(", ")
+            );
+            paragraph(roff, marked(&text));
+            return;
+        }
+        self.groups.push((group.as_ptr(), section.path));
+        for key in group {
+            roff.control("TP", []);
+            let mut head = vec![bold(key.name), roman(" = "), italic(plain(&key.kind.to_string()))];
+            if !key.default.is_empty() {
+                head.push(roman(format!(" (default: {})", plain(key.default))));
+            }
+            roff.text(head);
+            let limits = limits(&key.kind).map(|limits| format!(" {limits}."));
+            roff.text(marked(&format!("{}.{}", key.doc, limits.unwrap_or_default())));
+        }
+    }
+}
+
+/// What a section is headed by: as its table is written.
+fn title(section: &Section) -> String {
+    format!("[{}]", section.path)
+}
+
+/// The section that a value of this kind holds.
+fn below(kind: &'static Kind) -> Option<&'static Section> {
+    match kind {
+        Kind::Table { section, .. } | Kind::Tables { section, .. } | Kind::Named { section, .. } => Some(section),
+        _ => None,
+    }
+}
+
+/// What the kind's own words leave out.
+fn limits(kind: &Kind) -> Option<String> {
+    let span = |Bounds { min, max }: &Bounds| format!("From {} to {}", format_duration(*min), format_duration(*max));
+    match kind {
+        Kind::Duration(bounds) | Kind::AutoOrDuration(bounds) | Kind::OffOrDuration(bounds) => Some(span(bounds)),
+        Kind::List { max, .. } | Kind::OneOrMore { max, .. } | Kind::Map { max, .. } => Some(format!("At most {max}")),
+        _ => None,
+    }
+}
+
+fn section(roff: &mut Roff, title: &str, paragraphs: &[&str]) {
+    roff.control("SH", [title]);
+    for text in paragraphs {
+        paragraph(roff, marked(text));
+    }
+}
+
+pub(crate) fn paragraph(roff: &mut Roff, text: Vec<Inline>) {
+    roff.control("PP", []);
+    roff.text(text);
+}
+
+/// Lines as they are.
+fn verbatim(roff: &mut Roff, text: &str) {
+    roff.control("PP", []).control("RS", ["4"]).control("nf", []);
+    for line in text.lines() {
+        roff.text([roman(line)]);
+    }
+    roff.control("fi", []).control("RE", []);
+}
+
+/// Text whose parts in backticks are bold.
+pub(crate) fn marked(text: &str) -> Vec<Inline> {
+    text.split('`')
+        .enumerate()
+        .filter(|(_, part)| !part.is_empty())
+        .map(|(position, part)| if position % 2 == 0 { roman(part) } else { bold(part) })
+        .collect()
+}
+
+fn plain(text: &str) -> String {
+    text.replace('`', "")
+}

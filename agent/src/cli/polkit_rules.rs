@@ -1,0 +1,158 @@
+//! `sentinel polkit-rules`: the rule that allows the agent's user what the configuration asks for.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use rustix::process::geteuid;
+use serde_json::json;
+
+use super::{Cli, Exit, PolkitRulesArgs, fail, print};
+use crate::config::{self, Settings};
+use crate::polkit::{self, RULE_FILE, Rule, USER, VERBS};
+
+/// Prints the rule, or puts it in place.
+pub(super) async fn run(cli: &Cli, args: &PolkitRulesArgs) -> Exit {
+    if args.install && !geteuid().is_root() {
+        return fail(
+            Exit::No,
+            "only root may install polkit's rules; without `--install` they are printed",
+        );
+    }
+    match rule(&cli.config, args.install).await {
+        Ok(rule) if args.install => match install(Path::new(RULE_FILE), &rule) {
+            Ok(change) => {
+                if let Err(why) = change.await_in_force().await {
+                    note(&why);
+                }
+                print(&change.text(cli.json))
+            }
+            Err(why) => fail(Exit::No, &why),
+        },
+        Ok(rule) if cli.json => print(&describe(&rule)),
+        Ok(rule) => print(&rule.to_string()),
+        Err(exit) => exit,
+    }
+}
+
+/// The rule by the configuration's files, or the end of the command. What is installed comes from files of root's.
+async fn rule(config: &Path, install: bool) -> Result<Rule, Exit> {
+    // Whoever may set variables for a service need not be whoever may say what it is allowed.
+    if !config::environment().is_empty() {
+        note("variables SENTINEL__... are not looked at: the rule is made from files alone");
+    }
+    for path in config::sources(config) {
+        if let Err(error) = polkit::check_trust(&path) {
+            let why = full(&error);
+            if install {
+                let kept = format!("{why}\nthe rule was not made from it; `{RULE_FILE}` stays as it is");
+                return Err(refuse(&kept));
+            }
+            note(&why);
+        }
+    }
+    let settings = load(config)?;
+    polkit::wanted(&settings).await.map_err(|why| fail(Exit::No, &why))
+}
+
+fn load(config: &Path) -> Result<Settings, Exit> {
+    match config::load(config, []) {
+        Ok(loaded) => Ok(loaded.settings),
+        Err(errors) => {
+            let count = errors.count();
+            let plural = if count == 1 { "" } else { "s" };
+            Err(refuse(&format!("{errors}\n\n{count} error{plural}; no rule was made")))
+        }
+    }
+}
+
+/// What became of the file.
+struct Change {
+    /// Whether it was written.
+    written: bool,
+    /// What it grants.
+    units: BTreeSet<String>,
+    /// What it granted before; `None` when that cannot be told, as it was made by others.
+    before: Option<BTreeSet<String>>,
+}
+
+fn install(path: &Path, rule: &Rule) -> Result<Change, String> {
+    let (text, units) = (rule.to_string(), rule.units());
+    let current = polkit::current(path).map_err(|error| full(&error))?;
+    let before = current.as_deref().map_or_else(|| Some(BTreeSet::new()), Rule::units_in);
+    let written = current.is_none_or(|current| current != text);
+    if written {
+        polkit::replace(path, &text).map_err(|error| full(&error))?;
+    }
+    Ok(Change { written, units, before })
+}
+
+impl Change {
+    /// Waits until polkit goes by the new rule, so that whoever runs this may rely on it.
+    async fn await_in_force(&self) -> Result<(), String> {
+        let before = self.before.clone().unwrap_or_default();
+        let added = self.units.difference(&before).next().map(|unit| (unit.as_str(), true));
+        let removed = before.difference(&self.units).next().map(|unit| (unit.as_str(), false));
+        let expected: Vec<(&str, bool)> = added.into_iter().chain(removed).filter(|_| self.written).collect();
+        polkit::await_in_force(&expected).await
+    }
+
+    fn text(&self, json: bool) -> String {
+        let empty = BTreeSet::new();
+        let before = self.before.as_ref().unwrap_or(&empty);
+        let added: Vec<&String> = self.units.difference(before).collect();
+        let removed: Vec<&String> = before.difference(&self.units).collect();
+        if json {
+            let Self { written, units, .. } = self;
+            return json!({
+                "file": RULE_FILE, "written": written, "units": units, "added": added, "removed": removed,
+                "replaced_other": self.before.is_none(),
+            })
+            .to_string();
+        }
+        let mut text = match self.units.len() {
+            0 => format!("`{USER}` may restart no unit"),
+            1 => format!("`{USER}` may restart 1 unit"),
+            count => format!("`{USER}` may restart {count} units"),
+        };
+        text.push_str(if self.written { "; wrote " } else { "; unchanged: " });
+        text.push_str(RULE_FILE);
+        if self.before.is_none() {
+            text.push_str("\nreplaced a rule that `sentinel polkit-rules` had not made");
+        }
+        for (what, units) in [("added", added), ("removed", removed)] {
+            for unit in units {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "\n{what}: {unit}");
+            }
+        }
+        text
+    }
+}
+
+/// The rule as JSON.
+fn describe(rule: &Rule) -> String {
+    json!({ "user": USER, "verbs": VERBS, "units": rule.units(), "rule": rule.to_string() }).to_string()
+}
+
+/// An error with its reasons.
+fn full(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// Says on stderr what somebody should know.
+fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "sentinel: {}", crate::telemetry::printable(text));
+}
+
+/// Says on stderr why there is no rule, line by line.
+fn refuse(why: &str) -> Exit {
+    for line in why.lines() {
+        let _ = writeln!(io::stderr(), "{}", crate::telemetry::printable(line));
+    }
+    Exit::No
+}

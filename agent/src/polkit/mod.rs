@@ -1,0 +1,69 @@
+//! The polkit rule: what the agent's user may ask of systemd, made from the configuration by root.
+//!
+//! The agent runs as a user of its own, whom systemd obeys only as far as polkit says. So that whoever takes the agent
+//! over gets nothing that the configuration does not grant anyway,
+//!
+//! * the rule names units and verbs one by one, and denies that user everything else ([`rule`]; pure);
+//! * it is made by root alone, from files that root alone can write ([`trust`]), never from what the agent keeps in its
+//!   own directories, says on its socket, or has in its environment;
+//! * it is put in place whole or not at all ([`install`]), and polkit is asked whether it goes by it ([`in_force`]).
+//!
+//! The agent never writes it. What it may do it finds out by asking systemd ([`verify`], `systemd::permission`).
+
+mod in_force;
+mod install;
+mod rule;
+mod trust;
+mod verify;
+
+pub use in_force::await_in_force;
+pub use install::{InstallError, RULE_FILE, current, replace};
+pub use rule::{Rule, USER, VERBS};
+pub use trust::{Untrusted, check as check_trust};
+pub use verify::verify;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use sentinel_engine::Mode;
+
+use crate::config::{self, Settings, Target};
+use crate::systemd::{BusAddress, canonical_names};
+
+/// There when PID 1 is systemd (`sd_booted(3)`).
+const BOOTED: &str = "/run/systemd/system";
+
+/// The units that the agent may have to restart, by the names that the configuration has for them.
+///
+/// Services that are only observed need no permission, and neither do containers and processes.
+pub fn units(settings: &Settings) -> BTreeSet<String> {
+    let healed = |service: &&config::ServiceSettings| service.service.policy.mode == Mode::Heal;
+    let unit = |service: &config::ServiceSettings| match &service.target {
+        Some(Target::Unit(unit)) => Some(unit.clone()),
+        _ => None,
+    };
+    settings.services.iter().filter(healed).filter_map(unit).collect()
+}
+
+/// The rule that the configuration asks for. polkit is asked about a unit by the name that systemd has for it, so that
+/// aliases are looked up; where no systemd runs (an image that is being made) they are taken as they are.
+///
+/// # Errors
+///
+/// A sentence for people: systemd cannot be asked, or one of the names stands for a unit that must not be restarted.
+pub async fn wanted(settings: &Settings) -> Result<Rule, String> {
+    let configured = units(settings);
+    if configured.is_empty() || !Path::new(BOOTED).is_dir() {
+        return Ok(Rule::new(configured.into_iter().map(|unit| (unit.clone(), unit))));
+    }
+    let names = canonical_names(&BusAddress::System, &configured)
+        .await
+        .map_err(|error| format!("failed to look up the names of the units: {error}"))?;
+    for (unit, name) in &names {
+        if let Some(why) = config::protected(name) {
+            let message = "must not be restarted by the agent";
+            return Err(format!("`{unit}` stands for `{name}`, which {message}: {why}"));
+        }
+    }
+    Ok(Rule::new(names))
+}

@@ -1,0 +1,117 @@
+//! What the host's own tools tell of the agent: journalctl, its catalog, and systemctl status.
+
+use serde_json::Value;
+
+use crate::lab::Lab;
+
+const NEVER_AGAIN: &str = "ExecStart=/bin/sh -c 'test ! -e /var/tmp/broken && exec sleep infinity'";
+
+/// Installs the message catalog, as the package does.
+fn install_catalog(lab: &Lab) {
+    let catalog = include_bytes!("../../../systemd/sentinel.catalog");
+    lab.host.write("/usr/lib/systemd/catalog/sentinel.catalog", catalog);
+    lab.host.sh("journalctl --update-catalog");
+}
+
+/// The entries that match, oldest first.
+fn entries(lab: &Lab, matches: &str) -> Vec<Value> {
+    let text = lab
+        .host
+        .sh(&format!("journalctl -u sentinel {matches} -o json --all --no-pager"));
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("an entry"))
+        .collect()
+}
+
+#[test]
+fn the_journal_has_fields_numbers_and_explanations() {
+    let config = "[services.shop]\nunit = \"shop\"\nrecovery = { burst = 1 }\n";
+    let lab = Lab::new(&[("shop", NEVER_AGAIN)], config);
+    install_catalog(&lab);
+    lab.await_state("shop", "healthy");
+    lab.host.sh("touch /var/tmp/broken");
+    lab.kill("shop");
+    lab.await_log(&["event=gave_up"]);
+
+    let died = entries(&lab, "SENTINEL_SERVICE=shop SENTINEL_EVENT=died");
+    let died = died.first().expect("it died");
+    assert_eq!(died["SENTINEL_CAUSE"], "killed by signal KILL");
+    assert_eq!(died["SENTINEL_UNIT"], "shop.service");
+    assert_eq!(died["PRIORITY"], "4");
+    assert_eq!(died["SYSLOG_IDENTIFIER"], "sentinel");
+    assert!(
+        died["MESSAGE"].as_str().is_some_and(|line| !line.contains("unit=")),
+        "{died:#}"
+    );
+    let gave_up = entries(&lab, "SENTINEL_UNIT=shop.service SENTINEL_EVENT=gave_up");
+    assert_eq!(gave_up[0]["PRIORITY"], "3");
+    assert_eq!(gave_up[0]["SENTINEL_INCIDENT"], "1");
+    let id = gave_up[0]["MESSAGE_ID"].as_str().expect("a number").to_owned();
+
+    // Field by field, as the documentation has it.
+    let verbose = lab
+        .host
+        .sh("journalctl -u sentinel SENTINEL_SERVICE=shop -o verbose --no-pager");
+    assert!(verbose.contains("    SENTINEL_EVENT=restart\n"), "{verbose}");
+    // Explained, with the name of the service, and nothing left to be filled in.
+    let explained = lab.host.sh("journalctl -x -u sentinel --no-pager");
+    for text in [
+        "Subject: Sentinel gave up on shop; a human is needed",
+        "    sentinel restart shop",
+        "Subject: shop is down",
+    ] {
+        assert!(explained.contains(text), "`{text}` is not in\n{explained}");
+    }
+    assert!(!explained.contains("@SENTINEL"), "{explained}");
+    let found = lab.host.sh(&format!("journalctl --no-pager -o cat MESSAGE_ID={id}"));
+    assert!(found.contains("event=gave_up"), "{found}");
+
+    // systemd takes the catalog whole: every number of ours is known to it.
+    let catalog = include_str!("../../../systemd/sentinel.catalog");
+    let ids: Vec<&str> = catalog.lines().filter_map(|line| line.strip_prefix("-- ")).collect();
+    let listed = lab
+        .host
+        .sh(&format!("journalctl --list-catalog {} --no-pager", ids.join(" ")));
+    assert_eq!(listed.lines().count(), ids.len(), "{listed}");
+    assert!(listed.lines().all(|line| line.contains("Sentinel: ")), "{listed}");
+    let dumped = lab.host.sh(&format!("journalctl --dump-catalog {id} --no-pager"));
+    assert!(
+        dumped.contains("Support: https://github.com/sentinel-agent/sentinel/issues"),
+        "{dumped}"
+    );
+}
+
+#[test]
+fn systemctl_status_tells_the_state_in_one_line() {
+    let lab = Lab::new(
+        &[("shop", NEVER_AGAIN), ("db", "ExecStart=/bin/sleep infinity")],
+        "[services.shop]\nunit = \"shop\"\nrecovery = { burst = 2 }\n[services.db]\nunit = \"db\"\n",
+    );
+    let tells = |text: &str| {
+        lab.wait(&format!("the status is `{text}`"), || lab.status_text().contains(text));
+    };
+    tells("2 services: 2 healthy");
+    let shown = lab.host.sh("systemctl status sentinel --no-pager");
+    assert!(shown.contains("Status: \"2 services: 2 healthy\""), "{shown}");
+
+    lab.host.sh("touch /var/tmp/broken");
+    lab.kill("shop");
+    tells("2 services: 1 healthy, shop down (gave up, a human is needed)");
+    lab.host.sh("systemctl stop db");
+    tells("1 stopped");
+
+    // A configuration that is wrong is an event of its own kind, and the status says so.
+    lab.host.sh("systemctl stop sentinel");
+    lab.host.write("/etc/sentinel/conf.d/x.toml", b"[services.x]\n");
+    lab.host.sh("systemctl start --no-block sentinel");
+    tells("cannot start: the configuration is wrong");
+    lab.wait("the journal has the reason", || {
+        let refused = entries(&lab, "SENTINEL_EVENT=config_refused");
+        refused.first().is_some_and(|entry| {
+            entry["PRIORITY"] == "3"
+                && entry["SENTINEL_REASON"]
+                    .as_str()
+                    .is_some_and(|text| text.contains("x.toml:1"))
+        })
+    });
+}

@@ -106,6 +106,8 @@ async fn start(
     let prepared = parts.prepare(None, &settings)?;
     let services = prepared.services();
     parts.launch(prepared).await;
+    let continuing = awaited.iter().map(ToString::to_string).collect();
+    parts.look(&wanted, &settings, Some(continuing));
 
     let (reloads, requests) = reload::requests();
     // One at a time: whoever changes the configuration waits until it is in force.
@@ -161,6 +163,7 @@ async fn start(
         sources,
         settings,
         awaited: Awaited::new(awaited),
+        known_failed: BTreeSet::new(),
         told: BTreeSet::new(),
         parts,
         unknown: unknown(opened.quarantined.is_some()),

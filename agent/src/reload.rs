@@ -178,8 +178,14 @@ impl Reloader {
         let sources = self.sources.clone();
         let loaded = match tokio::task::spawn_blocking(move || with(&sources, &found)).await {
             Ok(Ok(loaded)) => loaded,
-            Ok(Err(errors)) => return Ok(drop(refuse(&problems(&errors), errors.count()))),
-            Err(failed) => return Ok(drop(refuse(&[failed.to_string()], 1))),
+            Ok(Err(errors)) => {
+                refuse(&problems(&errors), errors.count());
+                return Ok(());
+            }
+            Err(failed) => {
+                refuse(&[failed.to_string()], 1);
+                return Ok(());
+            }
         };
         if let Ok(response) = self.apply(loaded).await?
             && response.added + response.removed + response.changed > 0

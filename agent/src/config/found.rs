@@ -240,7 +240,7 @@ impl<'a> Chosen<'a> {
             Ok(target) => target,
             Err(problems) => return self.refuse_all(found, problems),
         };
-        let owner = self.owner(&target, &found.aliases);
+        let owner = self.owner(target.as_ref(), &found.aliases);
         if kind == OriginKind::Host && owner.is_some() {
             // What merely runs is nobody's wish: it is watched already, or a file has switched it off.
             return;
@@ -270,8 +270,8 @@ impl<'a> Chosen<'a> {
         self.accepted.insert(found.name.clone(), accepted);
     }
 
-    fn owner(&self, target: &Option<String>, aliases: &[String]) -> Option<String> {
-        let mut names = target.iter().chain(aliases);
+    fn owner(&self, target: Option<&String>, aliases: &[String]) -> Option<String> {
+        let mut names = target.into_iter().chain(aliases);
         names.find_map(|name| {
             let owner = self.owners.iter().find(|(owned, _)| overlap(owned, name));
             owner.map(|(_, owner)| owner.clone())

@@ -78,11 +78,11 @@ pub(super) const QUALIFIERS: [&str; 2] = ["hold", "cause_kind"];
 
 /// The `MESSAGE_ID` for an `event=` word and the value of its qualifier; `None` for kinds that have none.
 pub fn message_id(event: &str, qualifier: Option<&str>) -> Option<&'static str> {
-    let qualified = qualifier.and_then(|value| {
+    let own = qualifier.and_then(|value| {
         let with = |word: &str| word.strip_prefix(event)?.strip_prefix('/').map(|own| own == value);
         find(|word| with(word) == Some(true))
     });
-    qualified.or_else(|| find(|word| word == event))
+    own.or_else(|| find(|word| word == event))
 }
 
 fn find(is: impl Fn(&str) -> bool) -> Option<&'static str> {

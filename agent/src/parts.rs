@@ -11,15 +11,15 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::{DockerAddress, ProbeSettings, ReceiverSettings, ServiceSettings, Settings, Target};
-use crate::docker::{self, Docker};
+use crate::docker::{self, Docker, Search};
 use crate::driver::{ServiceHandle, TargetHandle};
-use crate::found::{Board, Discovered};
+use crate::found::{Board, Discovered, Source};
 use crate::polkit;
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
 use crate::receivers::{self, Directory, Message, Receiver, RetryPolicy};
 use crate::store::{OutboxSettings, Store};
-use crate::systemd::{BusAddress, SectionWatcher, Systemd, Watched, Watcher};
+use crate::systemd::{self, BusAddress, SectionWatcher, Systemd, Watched, Watcher};
 
 /// The parts as they run now. Dropping it ends them.
 pub struct Parts {
@@ -37,6 +37,13 @@ pub struct Parts {
     board: Board,
     /// Who reads the sections of unit files.
     unit_files: Option<AbortHandle>,
+    /// What to look for among containers.
+    search: watch::Sender<Search>,
+    /// The looks at containers and at units, once they are wanted.
+    finder: Option<AbortHandle>,
+    units: Option<AbortHandle>,
+    /// Services whose incident was open when the agent was started.
+    continuing: BTreeSet<String>,
     services: BTreeMap<ServiceName, ServiceHandle>,
     processes: BTreeMap<ServiceName, AbortHandle>,
     /// The look at what may be restarted, while it lasts.
@@ -54,8 +61,6 @@ pub struct Prepared {
     healed: BTreeSet<String>,
     containers: Vec<docker::Watched>,
     docker: DockerAddress,
-    /// Whether sections of unit files are read.
-    unit_files: bool,
     /// Receivers that are new or another than before.
     receivers: Vec<Receiver>,
     /// The names of all.
@@ -87,6 +92,10 @@ impl Parts {
             docker_watcher: Some(docker_watcher),
             board: Board::default(),
             unit_files: None,
+            search: watch::Sender::new(Search::default()),
+            finder: None,
+            units: None,
+            continuing: BTreeSet::new(),
             services: BTreeMap::new(),
             processes: BTreeMap::new(),
             verification: None,
@@ -104,6 +113,50 @@ impl Parts {
     /// Hears of services that are found on the host.
     pub fn discovered(&self) -> watch::Receiver<Discovered> {
         self.board.subscribe()
+    }
+
+    /// Looks for services where they are `wanted`. Those in `continuing` had an incident before the agent was started.
+    pub fn look(&mut self, wanted: &BTreeSet<Source>, settings: &Settings, continuing: Option<BTreeSet<String>>) {
+        if let Some(continuing) = continuing {
+            self.continuing = continuing;
+        }
+        let search = Search {
+            address: settings.agent.docker.clone(),
+            labels: wanted.contains(&Source::Labels),
+            host: wanted.contains(&Source::HostContainers),
+        };
+        let any = search.labels || search.host;
+        self.search.send_if_modified(|before| {
+            let is_new = *before != search;
+            *before = search;
+            is_new
+        });
+        if any && self.finder.is_none() {
+            let find = docker::find(self.board.clone(), self.search.subscribe(), self.continuing.clone());
+            self.finder = Some(self.tasks.spawn(find));
+        }
+        match (wanted.contains(&Source::UnitFiles), &self.unit_files) {
+            (true, None) => {
+                let watcher = SectionWatcher::new(BusAddress::System, self.board.clone());
+                self.unit_files = Some(self.tasks.spawn(watcher.run()));
+            }
+            (false, Some(watcher)) => {
+                watcher.abort();
+                self.unit_files = None;
+            }
+            _ => {}
+        }
+        match (wanted.contains(&Source::HostUnits), &self.units) {
+            (true, None) => {
+                let observe = systemd::observe_units(self.board.clone(), self.continuing.clone());
+                self.units = Some(self.tasks.spawn(observe));
+            }
+            (false, Some(units)) => {
+                units.abort();
+                self.units = None;
+            }
+            _ => {}
+        }
     }
 
     /// Puts a message that is about no incident on its way to these receivers.
@@ -149,7 +202,6 @@ impl Parts {
             healed: polkit::units(new),
             containers: new.services.iter().filter_map(container).collect(),
             docker: new.agent.docker.clone(),
-            unit_files: new.agent.unit_files,
             receivers,
             names: new.receivers.iter().map(|receiver| receiver.name.clone()).collect(),
             outbox: OutboxSettings {
@@ -220,7 +272,6 @@ impl Parts {
         self.services = prepared.services;
         self.watch_processes();
         self.watch_units(prepared.units);
-        self.watch_unit_files(prepared.unit_files);
         self.verify_permission(prepared.healed);
         self.watch_containers(prepared.docker, prepared.containers);
         // In memory only: it fails when the store is closed, and then nobody is told anything.
@@ -255,20 +306,6 @@ impl Parts {
         self.systemd.watch(units);
         if any && let Some(watcher) = self.watcher.take() {
             self.tasks.spawn(watcher.run());
-        }
-    }
-
-    fn watch_unit_files(&mut self, wanted: bool) {
-        match (wanted, &self.unit_files) {
-            (true, None) => {
-                let watcher = SectionWatcher::new(BusAddress::System, self.board.clone());
-                self.unit_files = Some(self.tasks.spawn(watcher.run()));
-            }
-            (false, Some(watcher)) => {
-                watcher.abort();
-                self.unit_files = None;
-            }
-            _ => {}
         }
     }
 

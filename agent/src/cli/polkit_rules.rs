@@ -9,10 +9,8 @@ use rustix::process::geteuid;
 use serde_json::json;
 
 use super::{Cli, Exit, PolkitRulesArgs, fail, print};
-use crate::config::{self, Settings};
-use crate::found::Seen;
+use crate::config;
 use crate::polkit::{self, RULE_FILE, Rule, USER, VERBS};
-use crate::systemd::{BusAddress, unit_sections};
 
 /// Prints the rule, or puts it in place.
 pub(super) async fn run(cli: &Cli, args: &PolkitRulesArgs) -> Exit {
@@ -54,28 +52,12 @@ async fn rule(config: &Path, install: bool) -> Result<Rule, Exit> {
             note(&why);
         }
     }
-    let settings = load(config).await?;
+    let settings = polkit::settings(config, []).await.map_err(|errors| {
+        let count = errors.count();
+        let plural = if count == 1 { "" } else { "s" };
+        refuse(&format!("{errors}\n\n{count} error{plural}; no rule was made"))
+    })?;
     polkit::wanted(&settings).await.map_err(|why| fail(Exit::No, &why))
-}
-
-/// What is watched by the files, and by sections of unit files: those count only when root alone can write them, too.
-async fn load(config: &Path) -> Result<Settings, Exit> {
-    let read = config::read(config, []);
-    let wanted = read.as_ref().is_ok_and(|(files, _)| files.settings.agent.unit_files);
-    let sections = if wanted {
-        // Without systemd there are no unit files.
-        unit_sections(&BusAddress::System).await.unwrap_or_default()
-    } else {
-        Seen::default()
-    };
-    match read.and_then(|(_, sources)| sources.with(&sections.services)) {
-        Ok(loaded) => Ok(loaded.settings),
-        Err(errors) => {
-            let count = errors.count();
-            let plural = if count == 1 { "" } else { "s" };
-            Err(refuse(&format!("{errors}\n\n{count} error{plural}; no rule was made")))
-        }
-    }
 }
 
 /// What became of the file.

@@ -240,7 +240,7 @@ impl<'a> Chosen<'a> {
             Ok(target) => target,
             Err(problems) => return self.refuse_all(found, problems),
         };
-        let owner = self.owner(&target, &found.aliases);
+        let owner = self.owner(target.as_ref(), &found.aliases);
         if kind == OriginKind::Host && owner.is_some() {
             // What merely runs is nobody's wish: it is watched already, or a file has switched it off.
             return;
@@ -270,8 +270,8 @@ impl<'a> Chosen<'a> {
         self.accepted.insert(found.name.clone(), accepted);
     }
 
-    fn owner(&self, target: &Option<String>, aliases: &[String]) -> Option<String> {
-        let mut names = target.iter().chain(aliases);
+    fn owner(&self, target: Option<&String>, aliases: &[String]) -> Option<String> {
+        let mut names = target.into_iter().chain(aliases);
         names.find_map(|name| {
             let owner = self.owners.iter().find(|(owned, _)| overlap(owned, name));
             owner.map(|(_, owner)| owner.clone())
@@ -354,6 +354,9 @@ impl<'a> Chosen<'a> {
 }
 
 impl Found {
+    /// What is said of whatever merely runs: it is never restarted, and may end in peace.
+    pub const OBSERVED: [(&'static str, &'static str); 2] = [("mode", "observe"), ("recovery.on_clean_exit", "ignore")];
+
     fn place(&self) -> Place {
         Place::named(self.origin.place.as_str())
     }
@@ -382,7 +385,8 @@ impl Found {
 fn alone(found: &Found) -> Result<Option<String>, Vec<Problem>> {
     let mut findings = Findings::new(found.place());
     if let Err(reason) = rules::name(&found.name) {
-        findings.wrong_at(found.place(), "", reason, None);
+        let refused = Refused::new(&found.name, found.origin.kind, found.place(), reason);
+        return Err(vec![refused.problem]);
     }
     let others = || found.keys.iter().filter(|key| key.key != "after");
     if !others().any(|key| is_watched_by(&key.key)) {
@@ -410,6 +414,21 @@ fn alone(found: &Found) -> Result<Option<String>, Vec<Problem>> {
 fn is_watched_by(key: &str) -> bool {
     let first = key.split('.').next().unwrap_or_default();
     TARGETS.contains(&first) || matches!(first, "process" | "http" | "tcp" | "command")
+}
+
+/// The nearest name that the configuration takes.
+pub fn service_name(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let known = |c: char| {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = lower.chars().map(known).collect();
+    let name: String = name.trim_start_matches(['.', '_', '-']).chars().take(64).collect();
+    if name.is_empty() { "service".to_owned() } else { name }
 }
 
 #[cfg(test)]

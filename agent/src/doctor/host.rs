@@ -63,8 +63,8 @@ pub async fn collect(
     }
 }
 
-async fn read_config(path: &Path) -> (ConfigFacts, Option<Settings>) {
-    let path = path.to_owned();
+async fn read_config(config: &Path) -> (ConfigFacts, Option<Settings>) {
+    let path = config.to_owned();
     let loaded = blocking(move || Ok(config::load(&path, config::environment()))).await;
     let problem = |words: String| ConfigFacts {
         problems: vec![(String::new(), words)],
@@ -85,6 +85,9 @@ async fn read_config(path: &Path) -> (ConfigFacts, Option<Settings>) {
             (facts, None)
         }
         Ok(Ok(Loaded { settings, warnings, .. })) => {
+            // With what unit files ask for, unless that takes too long to find.
+            let all = within(async { Ok(polkit::settings(config, config::environment()).await) }).await;
+            let settings = all.ok().and_then(Result::ok).unwrap_or(settings);
             let unit = |service: &config::ServiceSettings| match &service.target {
                 Some(Target::Unit(unit)) => Some(unit.clone()),
                 _ => None,

@@ -44,11 +44,11 @@ async fn rule(config: &Path) -> Result<RuleFacts, String> {
     for path in config::sources(config) {
         polkit::check_trust(&path).map_err(|error| error.to_string())?;
     }
-    let loaded = config::load(config, []).map_err(|errors| {
+    let settings = polkit::settings(config, []).await.map_err(|errors| {
         let count = errors.count();
         format!("the files of the configuration alone, without variables, have {count} errors")
     })?;
-    let wanted = within(polkit::wanted(&loaded.settings)).await?;
+    let wanted = within(polkit::wanted(&settings)).await?;
     let current = polkit::current(Path::new(RULE_FILE)).map_err(|error| error.to_string())?;
     Ok(compare(&wanted, current.as_deref()))
 }

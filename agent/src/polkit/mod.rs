@@ -27,11 +27,30 @@ use std::path::Path;
 
 use sentinel_engine::Mode;
 
-use crate::config::{self, Settings, Target};
-use crate::systemd::{BusAddress, canonical_names};
+use crate::config::{self, ConfigErrors, Settings, Target};
+use crate::systemd::{BusAddress, canonical_names, unit_sections};
 
 /// There when PID 1 is systemd (`sd_booted(3)`).
 const BOOTED: &str = "/run/systemd/system";
+
+/// What the rule is made from: the files of the configuration, laid over the sections of unit files, which count only when
+/// root alone can write them too. Not containers' labels, whose services are no units, nor what is only observed.
+///
+/// # Errors
+///
+/// When the configuration is wrong.
+pub async fn settings(
+    config: &Path,
+    env: impl IntoIterator<Item = (String, String)>,
+) -> Result<Settings, ConfigErrors> {
+    let (files, sources) = config::read(config, env)?;
+    if !files.settings.agent.unit_files {
+        return Ok(files.settings);
+    }
+    // Without systemd there are no unit files.
+    let sections = unit_sections(&BusAddress::System).await.unwrap_or_default();
+    Ok(sources.with(&sections.services)?.settings)
+}
 
 /// The units that the agent may have to restart, by the names that the configuration has for them.
 ///

@@ -20,6 +20,7 @@
 //! * [`requests`], [`restart`], [`blast`]: the handle, the verbs, and what else they would hurt
 //! * [`inventory`]: what runs, asked for once, without watching
 //! * [`section`]: services that are defined in unit files, by `[X-Sentinel]`
+//! * [`inventory`]: what runs, asked for once, without watching; [`observed`]: the same every now and then
 //! * [`permission`]: what this user may do, asked without doing it; [`survey`]: for `sentinel doctor`
 
 mod attribution;
@@ -32,6 +33,7 @@ mod inventory;
 mod journal;
 mod message;
 mod names;
+mod observed;
 mod peers;
 mod permission;
 mod relations;
@@ -47,6 +49,7 @@ mod watcher;
 
 pub use blast::MayAffect;
 pub use inventory::{RunningUnit, running_units};
+pub use observed::{observe_units, observe_units_once};
 pub use permission::{canonical_names, denied};
 pub use requests::Systemd;
 pub use section::{SectionWatcher, unit_sections};

@@ -20,6 +20,7 @@ mod disk_full;
 mod journal;
 mod lab;
 mod many;
+mod observed;
 mod outages;
 mod polkit;
 mod receiver;

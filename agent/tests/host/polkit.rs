@@ -191,9 +191,10 @@ unit = "web.one"
     assert!(!log.contains("Error") && !log.contains("error"), "{log}");
 
     // Ten thousand services are the most that are allowed.
-    let many: String = (0..10_000)
+    let many: Vec<String> = (0..10_000)
         .map(|n| format!("[services.s{n}]\nunit = \"s{n}\"\n"))
         .collect();
+    let many = many.concat();
     host.write(CONFIG, many.as_bytes());
     install(&host);
     await_permission(&host, "sentinel", "s9999.service", true);

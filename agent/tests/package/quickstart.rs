@@ -70,9 +70,8 @@ fn block(name: &str) -> String {
     let lines = rest
         .lines()
         .take_while(|line| line.is_empty() || line.starts_with("    "));
-    let text: String = lines
-        .map(|line| format!("{}\n", line.get(4..).unwrap_or_default()))
-        .collect();
+    let lines: Vec<&str> = lines.map(|line| line.get(4..).unwrap_or_default()).collect();
+    let text = lines.join("\n");
     assert!(!text.trim().is_empty(), "{name} is empty");
     text
 }

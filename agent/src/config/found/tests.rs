@@ -152,11 +152,11 @@ fn each_is_refused_alone_with_its_place_and_the_nearest_right_word() {
 #[test]
 fn who_comes_after_what_is_refused_is_refused_too() {
     let found = [
-        labelled("a", &[("container", "a"), ("after", "b")]),
-        labelled("b", &[("container", "b"), ("after", "c")]),
-        labelled("c", &[("container", "c"), ("interval", "soon")]),
-        labelled("d", &[("container", "d"), ("after", "e")]),
-        labelled("e", &[("container", "e"), ("after", "d")]),
+        labelled("a", &[("container", "c-a"), ("after", "b")]),
+        labelled("b", &[("container", "c-b"), ("after", "c")]),
+        labelled("c", &[("container", "c-c"), ("interval", "soon")]),
+        labelled("d", &[("container", "c-d"), ("after", "e")]),
+        labelled("e", &[("container", "c-e"), ("after", "d")]),
         web(),
     ];
     let loaded = with("", &found);
@@ -164,15 +164,15 @@ fn who_comes_after_what_is_refused_is_refused_too() {
     assert_eq!(names(&loaded), ["web"]);
     let mut services: Vec<&str> = loaded.refused.iter().map(|refused| refused.service.as_str()).collect();
     services.sort_unstable();
-    assert_eq!(services, ["a", "b", "c", "d", "e"]);
+    assert_eq!(services, ["a", "b", "c", "d", "e"], "{:?}", refused(&loaded));
 }
 
 #[test]
 fn a_circle_through_a_file_costs_what_was_found() {
     let file = "[services.web]\n[services.a]\ntcp = \"127.0.0.1:1\"\nafter = [\"web\"]\n";
     let found = labelled("web", &[("container", "web"), ("after", "a")]);
-    let loaded = with(file, &[found, labelled("x", &[("container", "x")])]);
-    assert_eq!(names(&loaded), ["a", "x"]);
+    let loaded = with(file, &[found, labelled("x", &[("container", "c-x")])]);
+    assert_eq!(names(&loaded), ["a", "x"], "{:?}", refused(&loaded));
     assert!(
         refused(&loaded)[0].contains("goes in a circle"),
         "{:?}",

@@ -109,6 +109,7 @@ fn wrong() -> String {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table, a row for each lack")]
 fn each_lack_is_named_with_its_mend() {
     use Level::{Failure, Warning};
     let rows: Vec<Row> = vec![

@@ -124,14 +124,14 @@ pub(super) fn service(unit: &str, paths: &[String]) -> Result<Option<Found>, Vec
             Ok(None) => continue,
             Ok(Some(file)) => file,
             Err(why) => {
-                refused.push(keys::unreadable(unit, path, why));
+                refused.push(keys::unreadable(unit, path, &why));
                 continue;
             }
         };
         let text = match contents(file.0) {
             Ok(text) => text,
             Err(why) => {
-                refused.push(keys::unreadable(unit, path, why));
+                refused.push(keys::unreadable(unit, path, &why));
                 continue;
             }
         };
@@ -140,7 +140,7 @@ pub(super) fn service(unit: &str, paths: &[String]) -> Result<Option<Found>, Vec
             continue;
         }
         if let Err(why) = trusted(&file.1) {
-            refused.push(keys::unreadable(unit, path, why));
+            refused.push(keys::unreadable(unit, path, &why));
             continue;
         }
         parts.push(Part {

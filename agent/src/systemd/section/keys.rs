@@ -185,8 +185,8 @@ pub(super) fn default_name(unit: &str) -> String {
 }
 
 /// Something wrong with the whole of a file of `unit`.
-pub(super) fn unreadable(unit: &str, path: &str, message: String) -> Refused {
-    let message = format!("its [{SECTION}] section does not count: {message}");
+pub(super) fn unreadable(unit: &str, path: &str, why: &str) -> Refused {
+    let message = format!("its [{SECTION}] section does not count: {why}");
     Refused::new(&default_name(unit), OriginKind::UnitFile, Place::named(path), message)
 }
 

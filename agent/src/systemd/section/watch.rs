@@ -7,8 +7,7 @@ use tokio::time::Instant;
 use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream};
 
-use crate::config::OriginKind;
-use crate::found::Board;
+use crate::found::{Board, Source};
 
 use super::super::message::{BUS, MANAGER, MANAGER_PATH, SYSTEMD, add_match, subscribe};
 use super::super::watcher::BusAddress;
@@ -94,7 +93,7 @@ impl SectionWatcher {
             let (services, refused) = (seen.services.len(), seen.refused.len());
             let ms = started.elapsed().as_millis();
             tracing::debug!(services, refused, ms, "looked at the sections of unit files");
-            self.board.publish(OriginKind::UnitFile, seen);
+            self.board.publish(Source::UnitFiles, seen);
             self.until_changed(&mut stream).await?;
         }
     }

@@ -44,10 +44,8 @@ impl Level {
         }
     }
 
-    fn take(&mut self, now: Time) {
-        if self.spent == 0 {
-            self.since = now;
-        }
+    fn take(&mut self, refill: Duration, now: Time) {
+        self.refill(refill, now);
         self.spent = self.spent.saturating_add(1);
     }
 }
@@ -62,11 +60,9 @@ impl Bucket {
     pub(crate) fn take(&mut self, refill: Duration, now: Time) {
         let late = self.taken.iter().take_while(|at| now.since(**at) >= PUT_BACK_MAX);
         for at in self.taken.drain(..late.count()) {
-            self.before.refill(refill, at);
-            self.before.take(at);
+            self.before.take(refill, at);
         }
-        self.level.refill(refill, now);
-        self.level.take(now);
+        self.level.take(refill, now);
         self.taken.push(now);
     }
 
@@ -79,8 +75,7 @@ impl Bucket {
         self.taken.remove(index);
         self.level = self.before;
         for at in &self.taken {
-            self.level.refill(refill, *at);
-            self.level.take(*at);
+            self.level.take(refill, *at);
         }
     }
 

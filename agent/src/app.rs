@@ -26,7 +26,7 @@ use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, Ser
 use crate::status_line::StatusLine;
 use crate::store::{self, Opened, Store};
 use crate::telemetry;
-use crate::watchdog::{self, Watchdog};
+use crate::watchdog::Watchdog;
 
 /// How long the last log lines may take to be written.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -68,7 +68,6 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
 /// Tells the journal, which knows this kind of event, why the agent does not start; stderr gets every problem from whoever
 /// called. How to log is not known without a configuration, so a terminal is not written to twice.
 fn tell_refused(errors: &ConfigErrors) {
-    watchdog::status("cannot start: the configuration is wrong; `sentinel check` tells how");
     if !telemetry::is_journal() || telemetry::init(LogFormat::Auto, false).is_err() {
         return;
     }
@@ -107,6 +106,8 @@ async fn start(
     let prepared = parts.prepare(None, &settings)?;
     let services = prepared.services();
     parts.launch(prepared).await;
+    let continuing = awaited.iter().map(ToString::to_string).collect();
+    parts.look(&wanted, &settings, Some(continuing));
 
     let (reloads, requests) = reload::requests();
     // One at a time: whoever changes the configuration waits until it is in force.
@@ -162,6 +163,7 @@ async fn start(
         sources,
         settings,
         awaited: Awaited::new(awaited),
+        known_failed: BTreeSet::new(),
         told: BTreeSet::new(),
         parts,
         unknown: unknown(opened.quarantined.is_some()),

@@ -8,12 +8,25 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::config::{Found, OriginKind, Refused};
+use crate::config::{Found, Refused};
+
+/// Who looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// Labels of containers.
+    Labels,
+    /// Sections of unit files.
+    UnitFiles,
+    /// Services that systemd runs.
+    HostUnits,
+    /// Containers that run.
+    HostContainers,
+}
 
 /// What all sources have found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovered {
-    by_kind: BTreeMap<OriginKind, Arc<Seen>>,
+    by_source: BTreeMap<Source, Arc<Seen>>,
 }
 
 /// What one source has found.
@@ -23,24 +36,41 @@ pub struct Seen {
     pub services: Vec<Found>,
     /// What asks to be one, and cannot.
     pub refused: Vec<Refused>,
+    /// What had failed before anybody looked, in words: it is told once, and watched when it runs again.
+    pub failed_before: Vec<String>,
 }
 
 impl Discovered {
     /// Every service, of those sources that are `wanted`.
-    pub fn services(&self, wanted: &BTreeSet<OriginKind>) -> Vec<Found> {
-        let seen = self.by_kind.iter().filter(|(kind, _)| wanted.contains(kind));
+    pub fn services(&self, wanted: &BTreeSet<Source>) -> Vec<Found> {
+        let seen = self.by_source.iter().filter(|(source, _)| wanted.contains(source));
         seen.flat_map(|(_, seen)| seen.services.iter().cloned()).collect()
     }
 
     /// What the sources themselves refused.
-    pub fn refused(&self, wanted: &BTreeSet<OriginKind>) -> Vec<Refused> {
-        let seen = self.by_kind.iter().filter(|(kind, _)| wanted.contains(kind));
+    pub fn refused(&self, wanted: &BTreeSet<Source>) -> Vec<Refused> {
+        let seen = self.by_source.iter().filter(|(source, _)| wanted.contains(source));
         seen.flat_map(|(_, seen)| seen.refused.iter().cloned()).collect()
     }
 
+    /// What had failed before the agent looked for the first time.
+    pub fn failed_before(&self) -> Vec<String> {
+        let seen = self.by_source.values();
+        seen.flat_map(|seen| seen.failed_before.iter().cloned()).collect()
+    }
+
     /// Whether every source that is `wanted` has looked at least once.
-    pub fn is_complete(&self, wanted: &BTreeSet<OriginKind>) -> bool {
-        wanted.iter().all(|kind| self.by_kind.contains_key(kind))
+    pub fn is_complete(&self, wanted: &BTreeSet<Source>) -> bool {
+        wanted.iter().all(|source| self.by_source.contains_key(source))
+    }
+}
+
+impl FromIterator<(Source, Seen)> for Discovered {
+    fn from_iter<T: IntoIterator<Item = (Source, Seen)>>(seen: T) -> Self {
+        let by_source = seen.into_iter().map(|(source, seen)| (source, Arc::new(seen)));
+        Self {
+            by_source: by_source.collect(),
+        }
     }
 }
 
@@ -49,12 +79,12 @@ impl Discovered {
 pub struct Board(watch::Sender<Discovered>);
 
 impl Board {
-    /// Says all that the source `kind` sees now. Whoever listens is woken when that is new.
-    pub fn publish(&self, kind: OriginKind, seen: Seen) {
+    /// Says all that the source `source` sees now. Whoever listens is woken when that is new.
+    pub fn publish(&self, source: Source, seen: Seen) {
         self.0.send_if_modified(|all| {
-            let is_new = all.by_kind.get(&kind).is_none_or(|before| **before != seen);
+            let is_new = all.by_source.get(&source).is_none_or(|before| **before != seen);
             if is_new {
-                all.by_kind.insert(kind, Arc::new(seen));
+                all.by_source.insert(source, Arc::new(seen));
             }
             is_new
         });
@@ -74,12 +104,12 @@ mod tests {
     fn only_what_is_new_wakes_and_every_wanted_source_must_have_looked() {
         let board = Board::default();
         let mut news = board.subscribe();
-        let wanted = BTreeSet::from([OriginKind::Label]);
+        let wanted = BTreeSet::from([Source::Labels]);
         assert!(!news.borrow_and_update().is_complete(&wanted));
-        board.publish(OriginKind::Label, Seen::default());
+        board.publish(Source::Labels, Seen::default());
         assert!(news.has_changed().unwrap(), "that there is nothing is news at first");
         assert!(news.borrow_and_update().is_complete(&wanted));
-        board.publish(OriginKind::Label, Seen::default());
+        board.publish(Source::Labels, Seen::default());
         assert!(!news.has_changed().unwrap());
     }
 }

@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod discover;
 pub mod docker;
+pub mod doctor;
 pub mod driver;
 pub mod found;
 pub mod history;

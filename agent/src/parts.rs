@@ -1,6 +1,6 @@
 //! What runs beside the driver and follows the configuration: watchers of targets and workers of receivers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -11,14 +11,15 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::{DockerAddress, ProbeSettings, ReceiverSettings, ServiceSettings, Settings, Target};
-use crate::docker::{self, Docker};
+use crate::docker::{self, Docker, Search};
 use crate::driver::{ServiceHandle, TargetHandle};
-use crate::found::{Board, Discovered};
+use crate::found::{Board, Discovered, Source};
+use crate::polkit;
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
 use crate::receivers::{self, Directory, Message, Receiver, RetryPolicy};
 use crate::store::{OutboxSettings, Store};
-use crate::systemd::{BusAddress, Systemd, Watched, Watcher};
+use crate::systemd::{self, BusAddress, SectionWatcher, Systemd, Watched, Watcher};
 
 /// The parts as they run now. Dropping it ends them.
 pub struct Parts {
@@ -34,8 +35,19 @@ pub struct Parts {
     docker_watcher: Option<docker::Watcher>,
     /// Where those who look for services put what they found.
     board: Board,
+    /// Who reads the sections of unit files.
+    unit_files: Option<AbortHandle>,
+    /// What to look for among containers.
+    search: watch::Sender<Search>,
+    /// The looks at containers and at units, once they are wanted.
+    finder: Option<AbortHandle>,
+    units: Option<AbortHandle>,
+    /// Services whose incident was open when the agent was started.
+    continuing: BTreeSet<String>,
     services: BTreeMap<ServiceName, ServiceHandle>,
     processes: BTreeMap<ServiceName, AbortHandle>,
+    /// The look at what may be restarted, while it lasts.
+    verification: Option<AbortHandle>,
     workers: BTreeMap<String, AbortHandle>,
     directory: Directory,
     tasks: JoinSet<()>,
@@ -45,6 +57,8 @@ pub struct Parts {
 pub struct Prepared {
     services: BTreeMap<ServiceName, ServiceHandle>,
     units: Vec<Watched>,
+    /// Those of them that may have to be restarted.
+    healed: BTreeSet<String>,
     containers: Vec<docker::Watched>,
     docker: DockerAddress,
     /// Receivers that are new or another than before.
@@ -77,8 +91,14 @@ impl Parts {
             docker,
             docker_watcher: Some(docker_watcher),
             board: Board::default(),
+            unit_files: None,
+            search: watch::Sender::new(Search::default()),
+            finder: None,
+            units: None,
+            continuing: BTreeSet::new(),
             services: BTreeMap::new(),
             processes: BTreeMap::new(),
+            verification: None,
             workers: BTreeMap::new(),
             directory: Directory::default(),
             tasks: JoinSet::new(),
@@ -93,6 +113,50 @@ impl Parts {
     /// Hears of services that are found on the host.
     pub fn discovered(&self) -> watch::Receiver<Discovered> {
         self.board.subscribe()
+    }
+
+    /// Looks for services where they are `wanted`. Those in `continuing` had an incident before the agent was started.
+    pub fn look(&mut self, wanted: &BTreeSet<Source>, settings: &Settings, continuing: Option<BTreeSet<String>>) {
+        if let Some(continuing) = continuing {
+            self.continuing = continuing;
+        }
+        let search = Search {
+            address: settings.agent.docker.clone(),
+            labels: wanted.contains(&Source::Labels),
+            host: wanted.contains(&Source::HostContainers),
+        };
+        let any = search.labels || search.host;
+        self.search.send_if_modified(|before| {
+            let is_new = *before != search;
+            *before = search;
+            is_new
+        });
+        if any && self.finder.is_none() {
+            let find = docker::find(self.board.clone(), self.search.subscribe(), self.continuing.clone());
+            self.finder = Some(self.tasks.spawn(find));
+        }
+        match (wanted.contains(&Source::UnitFiles), &self.unit_files) {
+            (true, None) => {
+                let watcher = SectionWatcher::new(BusAddress::System, self.board.clone());
+                self.unit_files = Some(self.tasks.spawn(watcher.run()));
+            }
+            (false, Some(watcher)) => {
+                watcher.abort();
+                self.unit_files = None;
+            }
+            _ => {}
+        }
+        match (wanted.contains(&Source::HostUnits), &self.units) {
+            (true, None) => {
+                let observe = systemd::observe_units(self.board.clone(), self.continuing.clone());
+                self.units = Some(self.tasks.spawn(observe));
+            }
+            (false, Some(units)) => {
+                units.abort();
+                self.units = None;
+            }
+            _ => {}
+        }
     }
 
     /// Puts a message that is about no incident on its way to these receivers.
@@ -135,6 +199,7 @@ impl Parts {
         Ok(Prepared {
             services,
             units: new.services.iter().filter_map(unit).collect(),
+            healed: polkit::units(new),
             containers: new.services.iter().filter_map(container).collect(),
             docker: new.agent.docker.clone(),
             receivers,
@@ -207,6 +272,7 @@ impl Parts {
         self.services = prepared.services;
         self.watch_processes();
         self.watch_units(prepared.units);
+        self.verify_permission(prepared.healed);
         self.watch_containers(prepared.docker, prepared.containers);
         // In memory only: it fails when the store is closed, and then nobody is told anything.
         let _ = self.store.configure_outbox(prepared.outbox).await;
@@ -240,6 +306,14 @@ impl Parts {
         self.systemd.watch(units);
         if any && let Some(watcher) = self.watcher.take() {
             self.tasks.spawn(watcher.run());
+        }
+    }
+
+    /// Looks whether what the configuration asks for is allowed. Of the last configuration only.
+    fn verify_permission(&mut self, healed: BTreeSet<String>) {
+        let task = self.tasks.spawn(polkit::verify(healed));
+        if let Some(last) = self.verification.replace(task) {
+            last.abort();
         }
     }
 

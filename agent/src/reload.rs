@@ -11,10 +11,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::config::{
-    self, AgentSettings, ConfigErrors, HeartbeatSettings, Loaded, OriginKind, Refused, ServiceSettings, Settings, Sources,
+    self, AgentSettings, ConfigErrors, HeartbeatSettings, HostWatch, Loaded, Refused, ServiceSettings, Settings,
+    Sources,
 };
 use crate::driver::Change;
-use crate::found::Discovered;
+use crate::found::{Discovered, Source};
 use crate::parts::{Parts, service};
 use crate::receivers::Message;
 use crate::server::{ReloadRefused, ReloadReply, api::ReloadResponse};
@@ -43,6 +44,8 @@ pub struct Reloader {
     pub settings: Settings,
     /// Services of before the start that may still be found.
     pub awaited: Awaited,
+    /// What receivers were told of that had failed before the agent looked.
+    pub known_failed: BTreeSet<String>,
     /// What receivers were told of that was refused.
     pub told: BTreeSet<Refused>,
     /// The parts.
@@ -152,11 +155,14 @@ impl Reloader {
             return Ok(Err(refuse(&fixed, fixed.len())));
         }
         let warnings = loaded.warnings.clone();
+        let before = std::mem::replace(&mut self.sources, sources);
         let mut response = match self.apply(loaded).await? {
             Ok(response) => response,
-            Err(refused) => return Ok(Err(refused)),
+            Err(refused) => {
+                self.sources = before;
+                return Ok(Err(refused));
+            }
         };
-        self.sources = sources;
         for warning in &warnings {
             tracing::warn!(event = "config_warning", "{warning}");
         }
@@ -172,8 +178,14 @@ impl Reloader {
         let sources = self.sources.clone();
         let loaded = match tokio::task::spawn_blocking(move || with(&sources, &found)).await {
             Ok(Ok(loaded)) => loaded,
-            Ok(Err(errors)) => return Ok(drop(refuse(&problems(&errors), errors.count()))),
-            Err(failed) => return Ok(drop(refuse(&[failed.to_string()], 1))),
+            Ok(Err(errors)) => {
+                refuse(&problems(&errors), errors.count());
+                return Ok(());
+            }
+            Err(failed) => {
+                refuse(&[failed.to_string()], 1);
+                return Ok(());
+            }
         };
         if let Ok(response) = self.apply(loaded).await?
             && response.added + response.removed + response.changed > 0
@@ -191,9 +203,12 @@ impl Reloader {
             Err(error) => return Ok(Err(refuse(&[format!("{error:#}")], 1))),
         };
         let (mut engine, response) = difference(&self.settings, &new, self.unknown);
-        let all_seen = self.found.borrow().is_complete(&wanted(&new, &self.sources));
+        let wanted = wanted(&new, &self.sources);
+        let all_seen = self.found.borrow().is_complete(&wanted);
         let gone = self.awaited.given_up(all_seen);
-        engine.removed.extend(gone.into_iter().filter(|name| service(&new, name).is_none()));
+        engine
+            .removed
+            .extend(gone.into_iter().filter(|name| service(&new, name).is_none()));
         self.parts.retire(&prepared);
         let (applied, done) = oneshot::channel();
         let change = Change {
@@ -214,9 +229,35 @@ impl Reloader {
             heartbeat.clone_from(&new.heartbeat);
             changed
         });
+        self.parts.look(&wanted, &new, None);
         self.settings = new;
         self.tell_refused(loaded.refused).await;
+        if all_seen {
+            self.tell_failed_before().await;
+        }
         Ok(Ok(response))
+    }
+
+    /// Tells receivers, once and together, of what had failed on this host before the agent looked.
+    async fn tell_failed_before(&mut self) {
+        let failed = self.found.borrow().failed_before();
+        let new: Vec<String> = failed
+            .into_iter()
+            .filter(|one| self.known_failed.insert(one.clone()))
+            .collect();
+        if new.is_empty() {
+            return;
+        }
+        let names = new.join(", ");
+        tracing::warn!(
+            event = "failed_before",
+            count = new.len(),
+            names,
+            "had failed before the agent was started"
+        );
+        let message = Message::about_failed_before(&self.settings.agent.name, &new, Timestamp::now());
+        let receivers = self.settings.alerts.rules.default.clone();
+        self.parts.announce(&message, receivers).await;
     }
 
     /// Tells receivers, once, of what asks to be watched and cannot be.
@@ -226,7 +267,13 @@ impl Reloader {
         for refused in &new {
             let (service, origin) = (refused.service.as_str(), refused.kind.as_str());
             let reason = refused.to_string();
-            tracing::error!(event = "found_refused", service, origin, reason, "what was found is not watched");
+            tracing::error!(
+                event = "found_refused",
+                service,
+                origin,
+                reason,
+                "what was found is not watched"
+            );
         }
         if !new.is_empty() {
             let message = Message::about_refused(&self.settings.agent.name, &new, Timestamp::now());
@@ -238,7 +285,11 @@ impl Reloader {
 }
 
 /// The configuration over what is found now.
-fn with(sources: &Sources, found: &Discovered) -> Result<Loaded, ConfigErrors> {
+///
+/// # Errors
+///
+/// When the configuration is no longer right by itself.
+pub fn with(sources: &Sources, found: &Discovered) -> Result<Loaded, ConfigErrors> {
     let files = sources.with(&[])?;
     let wanted = wanted(&files.settings, sources);
     let mut loaded = sources.with(&found.services(&wanted))?;
@@ -247,9 +298,23 @@ fn with(sources: &Sources, found: &Discovered) -> Result<Loaded, ConfigErrors> {
 }
 
 /// Where services are looked for.
-pub fn wanted(settings: &Settings, sources: &Sources) -> BTreeSet<OriginKind> {
-    let _ = (settings, sources);
-    BTreeSet::new()
+pub fn wanted(settings: &Settings, sources: &Sources) -> BTreeSet<Source> {
+    let mut wanted = BTreeSet::new();
+    if settings.agent.labels {
+        wanted.insert(Source::Labels);
+    }
+    if settings.agent.unit_files {
+        wanted.insert(Source::UnitFiles);
+    }
+    let observe = match settings.agent.host {
+        HostWatch::Auto => sources.name_no_service(),
+        HostWatch::Observe => true,
+        HostWatch::Off => false,
+    };
+    if observe {
+        wanted.extend([Source::HostUnits, Source::HostContainers]);
+    }
+    wanted
 }
 
 fn log(response: &ReloadResponse, message: &'static str) {

@@ -582,7 +582,10 @@ fn empty_configuration_is_valid_with_a_warning() {
         .iter()
         .map(|warning| place.plain(&warning.to_string()))
         .collect();
-    assert_eq!(warnings, ["sentinel.toml: no services: nothing is watched"]);
+    assert_eq!(
+        warnings,
+        ["sentinel.toml: no services: whatever runs on this host is observed, and nothing is restarted"]
+    );
 }
 
 #[test]

@@ -38,9 +38,6 @@ use machine::Machine;
 use options::Options;
 use report::Report;
 
-/// Where the agent is put in the host.
-const AGENT: &str = "/usr/bin/sentinel";
-
 /// Where this program is put in the host.
 const INSIDE: &str = "/usr/local/bin/sentinel-bench";
 

@@ -128,9 +128,11 @@ impl Engine {
                 self.evaluate_all(now);
             }
             Event::HostResumed => {
-                for name in self.machines.keys().cloned().collect::<Vec<_>>() {
-                    self.with(now, &name, Machine::resumed);
+                // All of them before any is judged: what one of them says wakes those that come after it.
+                for machine in self.machines.values_mut() {
+                    machine.resumed(&mut Context::new(now, &mut self.host, &mut self.commands));
                 }
+                self.evaluate_all(now);
             }
             Event::StoreChanged { writable } => {
                 self.host.store_writable = writable;

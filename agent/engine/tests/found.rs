@@ -6,7 +6,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, BlastRadius, Changed, Command, Event, HostMemory, Intent, Memory, Mode, Reload, State, TargetState,
+    ActionResult, BlastRadius, Cause, Changed, Command, Event, HostMemory, Intent, Memory, Mode, OnCleanExit, Reload,
+    State, TargetState,
 };
 use world::{Start, Toy, World};
 
@@ -122,4 +123,51 @@ fn a_storm_is_over_when_all_it_is_about_is_no_longer_configured() {
     };
     world.reload(reload);
     assert_eq!(world.message_kinds(), ["fired", "resolved"], "{:#?}", world.messages);
+}
+
+#[test]
+fn what_probes_said_before_a_suspend_restarts_no_dependent_after_it() {
+    let suspected = Toy::new("cache").with(|policy| policy.fall = 20);
+    let dependent = Toy::new("job").after(&["cache"]).with(|policy| policy.fall = 1);
+    let mut world = settled([suspected, dependent]);
+    world.hang("cache");
+    world.run(15);
+    world.hang("job");
+    world.run(15);
+    assert_eq!(world.state("cache"), State::Suspect);
+    assert_eq!(world.state("job"), State::Suppressed);
+    world.now = world.now + Duration::from_secs(600);
+    world.tell(Event::HostResumed);
+    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+}
+
+#[test]
+fn a_suspended_host_has_no_good_minutes_until_probes_pass_again() {
+    let mut world = settled([Toy::new("shop").with(|policy| policy.fall = 1000)]);
+    world.kill("shop");
+    world.run(120);
+    assert_eq!(world.state("shop"), State::Healthy);
+    world.now = world.now + Duration::from_secs(3600);
+    world.hang("shop");
+    world.tell(Event::HostResumed);
+    world.run(900);
+    assert_ne!(world.state("shop"), State::Healthy);
+    assert_eq!(world.saved["shop"].healthy_since, None, "{:#?}", world.transcript());
+}
+
+#[test]
+fn what_ended_by_itself_comes_back_when_the_configuration_wants_it_back() {
+    let mut world = settled([Toy::new("shop").with(|policy| policy.on_clean_exit = OnCleanExit::Ignore)]);
+    world.die("shop", Cause::Exited { code: 0 });
+    world.run(600);
+    assert!(world.actions.is_empty());
+    assert_eq!(world.state("shop"), State::Stopped);
+    let mut service = world.toys["shop"].service.clone();
+    service.policy.on_clean_exit = OnCleanExit::Restart;
+    world.reload(Reload {
+        changed: vec![(service, Changed::default())],
+        ..Reload::default()
+    });
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy, "{:#?}", world.transcript());
 }

@@ -77,6 +77,27 @@ fn what_a_reload_does_not_name_is_not_disturbed() {
 }
 
 #[test]
+fn what_was_refused_is_asked_for_again_by_a_reload_and_only_once() {
+    let mut world = world([Toy::new("shop")]);
+    for reloads in 0..3 {
+        world.next_result = Some(ActionResult::Refused("access denied".into()));
+        if reloads == 0 {
+            world.kill("shop");
+        } else {
+            world.reload(Reload::default());
+        }
+        world.run(3600);
+        assert_eq!(world.actions.len(), reloads + 1);
+        assert_eq!(world.message_kinds(), ["fired"], "it is told once");
+    }
+    world.next_result = None;
+    world.reload(Reload::default());
+    world.run(3600);
+    assert_eq!(world.actions.len(), 4);
+    assert_eq!(resolutions(&world), [Resolution::Healed]);
+}
+
+#[test]
 fn spent_budget_stays_spent_over_change_removal_and_return() {
     let dying = Toy::new("shop").starting(Start::Dies(Duration::from_secs(1)));
     let mut world = world([dying]);

@@ -1,5 +1,6 @@
 //! `sentinel check`: says what is wrong with a configuration, or what it would watch.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -12,10 +13,13 @@ use sentinel_engine::{Mode, Settle};
 use serde_json::{Value, json};
 
 use crate::config::{
-    self, ContainerTarget, Loaded, MaintenanceSettings, ProbeSettings, Problem, ReceiverKind, ReceiverSettings, Secret,
-    ServiceSettings, Settings, SlackSettings, Target,
+    self, ContainerTarget, Loaded, MaintenanceSettings, Place, ProbeSettings, Problem, ReceiverKind, ReceiverSettings,
+    Secret, ServiceSettings, Settings, SlackSettings, Target,
 };
+use crate::found::{Discovered, Source};
 use crate::maintenance;
+use crate::reload;
+use crate::server::api::RefusedStatus;
 
 /// How many of the next times that a maintenance window is open are shown.
 const OCCURRENCES: usize = 3;
@@ -34,7 +38,34 @@ pub fn check(
     json: bool,
     out: &mut dyn Write,
 ) -> io::Result<bool> {
-    let result = config::load(path, env);
+    check_with(path, env, json, |_, _| (Discovered::default(), Vec::new()), out)
+}
+
+/// The same, over what is found on the host: `look` answers that, and what it could not see.
+///
+/// # Errors
+///
+/// Only when `out` cannot be written.
+pub(super) fn check_with(
+    path: &Path,
+    env: impl IntoIterator<Item = (String, String)>,
+    json: bool,
+    look: impl FnOnce(&Settings, &BTreeSet<Source>) -> (Discovered, Vec<String>),
+    out: &mut dyn Write,
+) -> io::Result<bool> {
+    let result = config::read(path, env).and_then(|(loaded, sources)| {
+        let (found, notes) = look(&loaded.settings, &reload::wanted(&loaded.settings, &sources));
+        let mut loaded = reload::with(&sources, &found)?;
+        let place = |note: String| Problem {
+            place: Place::named("this host"),
+            key: String::new(),
+            message: note,
+            suggestion: None,
+            excerpt: None,
+        };
+        loaded.warnings.extend(notes.into_iter().map(place));
+        Ok(loaded)
+    });
     if json {
         let document = match &result {
             Ok(loaded) => describe(loaded),
@@ -58,9 +89,17 @@ fn print(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
     let settings = &loaded.settings;
     if !settings.services.is_empty() {
         let mut rows = vec![
-            ["SERVICE", "TARGET", "PROBES", "MODE", "DOWN AFTER", "RESTARTS"]
-                .map(str::to_owned)
-                .to_vec(),
+            [
+                "SERVICE",
+                "TARGET",
+                "PROBES",
+                "MODE",
+                "DOWN AFTER",
+                "RESTARTS",
+                "DEFINED BY",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
         ];
         rows.extend(settings.services.iter().map(service_row));
         print_table(&rows, out)?;
@@ -85,6 +124,9 @@ fn print(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
     print_maintenance(settings, out)?;
     for warning in &loaded.warnings {
         writeln!(out, "warning: {warning}")?;
+    }
+    for refused in &loaded.refused {
+        writeln!(out, "not watched: {refused}")?;
     }
     let files = plural(loaded.files.len(), "file");
     let services = plural(settings.services.len(), "service");
@@ -144,6 +186,7 @@ fn service_row(service: &ServiceSettings) -> Vec<String> {
         mode(policy.mode).to_owned(),
         down_after(service).map_or_else(|| "at once".to_owned(), |after| format!("≈ {}", spell(after))),
         restarts,
+        service.origin.to_string(),
     ]
 }
 
@@ -267,6 +310,9 @@ fn describe(loaded: &Loaded) -> Value {
             let alerts = reached(&receiver.name, &settings.alerts.rules).is_some();
             json!({ "name": receiver.name, "kind": kind, "host": host, "alerts": alerts })
         }).collect::<Vec<_>>(),
+        "refused": loaded.refused.iter().map(|refused| {
+            json!({ "service": refused.service, "problem": refused.problem })
+        }).collect::<Vec<_>>(),
         "maintenance": settings.maintenance.iter().map(|window| {
             let next = maintenance::upcoming(window, Timestamp::now(), OCCURRENCES);
             json!({
@@ -278,6 +324,7 @@ fn describe(loaded: &Loaded) -> Value {
                 }).collect::<Vec<_>>(),
             })
         }).collect::<Vec<_>>(),
+        "refused": loaded.refused.iter().map(RefusedStatus::from).collect::<Vec<_>>(),
         "warnings": loaded.warnings.iter().collect::<Vec<&Problem>>(),
     })
 }
@@ -300,6 +347,8 @@ fn describe_service(service: &ServiceSettings) -> Value {
         "after": service.service.after,
         "may_affect": service.reach.may_affect,
         "labels": service.labels,
+        "origin": service.origin.kind,
+        "origin_place": service.origin.place,
         "mode": mode(policy.mode),
         "severity": policy.severity,
         "interval": policy.interval.as_secs_f64(),

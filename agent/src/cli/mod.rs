@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod deploy;
 mod discover;
+mod doctor;
 mod exit;
 mod health;
 mod incidents;
@@ -33,17 +34,23 @@ pub use args::{
     ReplayArgs, RunArgs, SilenceCommand, SimulateArgs,
 };
 pub use check::check;
+use check::check_with;
 pub use client::{Client, ClientError};
 pub use exit::Exit;
 pub use socket_path::control_socket;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::io::{self, Write};
 use std::path::Path;
 
 use jiff::tz::TimeZone;
 
-use crate::{app, config, demo, host_bus, watchdog};
+use crate::config::Settings;
+use crate::docker::{self, Search};
+use crate::found::{Discovered, Source};
+use crate::systemd::BusAddress;
+use crate::{app, config, demo, host_bus, systemd, watchdog};
 use paint::Paint;
 
 /// Carries out a command.
@@ -54,6 +61,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Demo(args) => on_runtime(demo::run(args)).unwrap_or_else(|exit| exit),
         Command::Deploy(args) => on_runtime(deploy(cli, args)).unwrap_or_else(|exit| exit),
         Command::Discover(args) => on_runtime(discover::run(cli, args)).unwrap_or_else(|exit| exit),
+        Command::Doctor => doctor::run(cli),
         Command::Health(args) => on_runtime(ask_health(cli, args)).unwrap_or_else(|exit| exit),
         Command::PolkitRules(args) => on_runtime(polkit_rules::run(cli, args)).unwrap_or_else(|exit| exit),
         Command::Simulate(args) => simulate::run(args, cli.json),
@@ -88,10 +96,51 @@ fn run_agent(config: &Path, args: &RunArgs) -> Exit {
     }
 }
 
+/// What is found on this host now, and what could not be seen.
+fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovered, Vec<String>) {
+    let search = Search {
+        address: settings.agent.docker.clone(),
+        labels: wanted.contains(&Source::Labels),
+        host: wanted.contains(&Source::HostContainers),
+    };
+    let looked = on_runtime(async {
+        let (mut seen, mut notes) = (Vec::new(), Vec::new());
+        if search.labels || search.host {
+            match docker::find_once(&search).await {
+                Ok(found) => seen.extend(found),
+                Err(why) => notes.push(format!("containers could not be seen: {why}")),
+            }
+        }
+        if wanted.contains(&Source::UnitFiles) {
+            // Without systemd there are no unit files, and nothing to say about that.
+            let found = systemd::unit_sections(&BusAddress::System).await;
+            seen.extend(found.ok().map(|found| (Source::UnitFiles, found)));
+        }
+        if wanted.contains(&Source::HostUnits) {
+            match systemd::observe_units_once().await {
+                Ok(found) => seen.push((Source::HostUnits, found)),
+                Err(why) => notes.push(format!("systemd services could not be seen: {why}")),
+            }
+        }
+        (seen, notes)
+    });
+    looked.map_or_else(
+        |_| Default::default(),
+        |(seen, notes)| (seen.into_iter().collect(), notes),
+    )
+}
+
 /// What is wrong with the configuration goes to stderr, what would be watched to stdout; JSON always to stdout.
 fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
     let mut text = Vec::new();
-    match check(&cli.config, config::environment(), cli.json, &mut text) {
+    let env = config::environment();
+    let checked = if args.quiet {
+        // Only the files are asked about.
+        check(&cli.config, env, cli.json, &mut text)
+    } else {
+        check_with(&cli.config, env, cli.json, look_around, &mut text)
+    };
+    match checked {
         Ok(true) if args.quiet => Exit::Ok,
         Ok(true) => print(&String::from_utf8_lossy(&text)),
         Ok(false) if cli.json => {

@@ -9,7 +9,7 @@ use rustix::process::geteuid;
 use serde_json::json;
 
 use super::{Cli, Exit, PolkitRulesArgs, fail, print};
-use crate::config::{self, Settings};
+use crate::config;
 use crate::polkit::{self, RULE_FILE, Rule, USER, VERBS};
 
 /// Prints the rule, or puts it in place.
@@ -22,7 +22,12 @@ pub(super) async fn run(cli: &Cli, args: &PolkitRulesArgs) -> Exit {
     }
     match rule(&cli.config, args.install).await {
         Ok(rule) if args.install => match install(Path::new(RULE_FILE), &rule) {
-            Ok(change) => print(&change.text(cli.json)),
+            Ok(change) => {
+                if let Err(why) = change.await_in_force().await {
+                    note(&why);
+                }
+                print(&change.text(cli.json))
+            }
             Err(why) => fail(Exit::No, &why),
         },
         Ok(rule) if cli.json => print(&describe(&rule)),
@@ -47,19 +52,12 @@ async fn rule(config: &Path, install: bool) -> Result<Rule, Exit> {
             note(&why);
         }
     }
-    let settings = load(config)?;
+    let settings = polkit::settings(config, []).await.map_err(|errors| {
+        let count = errors.count();
+        let plural = if count == 1 { "" } else { "s" };
+        refuse(&format!("{errors}\n\n{count} error{plural}; no rule was made"))
+    })?;
     polkit::wanted(&settings).await.map_err(|why| fail(Exit::No, &why))
-}
-
-fn load(config: &Path) -> Result<Settings, Exit> {
-    match config::load(config, []) {
-        Ok(loaded) => Ok(loaded.settings),
-        Err(errors) => {
-            let count = errors.count();
-            let plural = if count == 1 { "" } else { "s" };
-            Err(refuse(&format!("{errors}\n\n{count} error{plural}; no rule was made")))
-        }
-    }
 }
 
 /// What became of the file.
@@ -84,6 +82,15 @@ fn install(path: &Path, rule: &Rule) -> Result<Change, String> {
 }
 
 impl Change {
+    /// Waits until polkit goes by the new rule, so that whoever runs this may rely on it.
+    async fn await_in_force(&self) -> Result<(), String> {
+        let before = self.before.clone().unwrap_or_default();
+        let added = self.units.difference(&before).next().map(|unit| (unit.as_str(), true));
+        let removed = before.difference(&self.units).next().map(|unit| (unit.as_str(), false));
+        let expected: Vec<(&str, bool)> = added.into_iter().chain(removed).filter(|_| self.written).collect();
+        polkit::await_in_force(&expected).await
+    }
+
     fn text(&self, json: bool) -> String {
         let empty = BTreeSet::new();
         let before = self.before.as_ref().unwrap_or(&empty);

@@ -197,7 +197,8 @@ fn status_tells_one_service_in_full() {
          \x20 incident       3 (sentinel incidents 3)\n\
          \x20 attempts left  2\n\
          \x20 recoveries     7\n\
-         \x20 mode           heal\n"
+         \x20 mode           heal\n\
+         \x20 defined by     file\n"
     );
 }
 
@@ -262,7 +263,7 @@ fn what_a_service_answers_cannot_drive_the_terminal() {
     evil.last_probe = Some(probe(Some(false), "\x1b]0;owned\x07\nweb  healthy", None));
     let text = status::one(&evil, plain(), &zone());
     assert!(text.contains(r"\u001b]0;owned\u0007\nweb  healthy"), "{text}");
-    assert_eq!(text.lines().count(), 10);
+    assert_eq!(text.lines().count(), 11);
 }
 
 #[test]

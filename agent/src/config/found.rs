@@ -240,7 +240,7 @@ impl<'a> Chosen<'a> {
             Ok(target) => target,
             Err(problems) => return self.refuse_all(found, problems),
         };
-        let owner = self.owner(&target, &found.aliases);
+        let owner = self.owner(target.as_ref(), &found.aliases);
         if kind == OriginKind::Host && owner.is_some() {
             // What merely runs is nobody's wish: it is watched already, or a file has switched it off.
             return;
@@ -264,13 +264,14 @@ impl<'a> Chosen<'a> {
         } else if let Some(target) = target {
             self.owners.push((target, found.name.clone()));
             let aliases = found.aliases.iter();
-            self.owners.extend(aliases.map(|alias| (alias.clone(), found.name.clone())));
+            self.owners
+                .extend(aliases.map(|alias| (alias.clone(), found.name.clone())));
         }
         self.accepted.insert(found.name.clone(), accepted);
     }
 
-    fn owner(&self, target: &Option<String>, aliases: &[String]) -> Option<String> {
-        let mut names = target.iter().chain(aliases);
+    fn owner(&self, target: Option<&String>, aliases: &[String]) -> Option<String> {
+        let mut names = target.into_iter().chain(aliases);
         names.find_map(|name| {
             let owner = self.owners.iter().find(|(owned, _)| overlap(owned, name));
             owner.map(|(_, owner)| owner.clone())
@@ -314,8 +315,13 @@ impl<'a> Chosen<'a> {
 
     fn refuse_all(&mut self, found: &Found, problems: Vec<Problem>) {
         for mut problem in problems {
-            // The place says it, in words of whoever wrote it.
-            problem.key.clear();
+            // The place says it, in words of whoever wrote it; that of a line of a file does not name the key.
+            let path = join("services", &found.name);
+            let inner = problem.key.strip_prefix(&path).unwrap_or_default();
+            problem.key = match found.origin.kind {
+                OriginKind::UnitFile => inner.trim_start_matches('.').to_owned(),
+                _ => String::new(),
+            };
             self.refused.insert(Refused {
                 service: found.name.clone(),
                 kind: found.origin.kind,
@@ -327,7 +333,10 @@ impl<'a> Chosen<'a> {
     fn refused(&self) -> Vec<Refused> {
         let mut refused: Vec<Refused> = self.refused.iter().cloned().collect();
         if self.omitted > 0 {
-            let message = format!("{} services were found beyond the {MAX_FOUND} there is room for", self.omitted);
+            let message = format!(
+                "{} services were found beyond the {MAX_FOUND} there is room for",
+                self.omitted
+            );
             let place = Place::named("this host");
             refused.push(Refused::new("", OriginKind::Host, place, message));
         }
@@ -345,6 +354,9 @@ impl<'a> Chosen<'a> {
 }
 
 impl Found {
+    /// What is said of whatever merely runs: it is never restarted, and may end in peace.
+    pub const OBSERVED: [(&'static str, &'static str); 2] = [("mode", "observe"), ("recovery.on_clean_exit", "ignore")];
+
     fn place(&self) -> Place {
         Place::named(self.origin.place.as_str())
     }
@@ -357,10 +369,7 @@ impl Found {
             let value = parse(kind_at(&path), &key.text);
             let table = path.iter().rev().fold(value, |value, name| {
                 let mut table = DeTable::new();
-                table.insert(
-                    Spanned::new(0..0, Cow::Borrowed(*name)),
-                    Spanned::new(0..0, value),
-                );
+                table.insert(Spanned::new(0..0, Cow::Borrowed(*name)), Spanned::new(0..0, value));
                 DeValue::Table(table)
             });
             match table {
@@ -376,7 +385,8 @@ impl Found {
 fn alone(found: &Found) -> Result<Option<String>, Vec<Problem>> {
     let mut findings = Findings::new(found.place());
     if let Err(reason) = rules::name(&found.name) {
-        findings.wrong_at(found.place(), "", reason, None);
+        let refused = Refused::new(&found.name, found.origin.kind, found.place(), reason);
+        return Err(vec![refused.problem]);
     }
     let others = || found.keys.iter().filter(|key| key.key != "after");
     if !others().any(|key| is_watched_by(&key.key)) {
@@ -404,6 +414,21 @@ fn alone(found: &Found) -> Result<Option<String>, Vec<Problem>> {
 fn is_watched_by(key: &str) -> bool {
     let first = key.split('.').next().unwrap_or_default();
     TARGETS.contains(&first) || matches!(first, "process" | "http" | "tcp" | "command")
+}
+
+/// The nearest name that the configuration takes.
+pub fn service_name(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let known = |c: char| {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = lower.chars().map(known).collect();
+    let name: String = name.trim_start_matches(['.', '_', '-']).chars().take(64).collect();
+    if name.is_empty() { "service".to_owned() } else { name }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::alertmanager::AlertmanagerInput;
 use super::email::EmailInput;
 use super::rules;
 use super::secret::Secret;
-use super::settings::LogFormat;
+use super::settings::{HostWatch, LogFormat};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -36,6 +36,9 @@ pub(super) struct AgentInput {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) control_socket: Option<PathBuf>,
     pub(super) docker: Option<String>,
+    pub(super) unit_files: Option<bool>,
+    pub(super) labels: Option<bool>,
+    pub(super) host: HostWatch,
     #[serde(deserialize_with = "log_format")]
     pub(super) log: LogFormat,
     pub(super) emoji: bool,

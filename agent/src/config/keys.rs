@@ -214,6 +214,24 @@ static AGENT: Section = Section {
             doc: "The Docker Engine, as `unix:///PATH` or `tcp://HOST:PORT` (a filtering proxy)",
         },
         Key {
+            name: "unit_files",
+            kind: Kind::Bool,
+            default: "true",
+            doc: "Watch units whose file, or a drop-in, has a section `[X-Sentinel]`",
+        },
+        Key {
+            name: "labels",
+            kind: Kind::Bool,
+            default: "true",
+            doc: "Watch containers whose labels ask for it: `sentinel.enable=true`",
+        },
+        Key {
+            name: "host",
+            kind: Kind::Word(&["auto", "observe", "off"]),
+            default: "auto",
+            doc: "`observe` watches whatever runs on this host and restarts nothing of it; auto does so when no service is configured",
+        },
+        Key {
             name: "log",
             kind: Kind::Word(&["auto", "logfmt", "json", "journald"]),
             default: "auto",

@@ -44,20 +44,22 @@ pub use email::{EmailSettings, MailLogin, MailSecurity, MailServer};
 pub use environment::environment;
 pub(crate) use files::sources;
 pub(crate) use findings::{Findings, join};
-pub use found::{Found, FoundKey, MAX_FOUND, Origin, OriginKind, Refused};
+pub use found::{Found, FoundKey, MAX_FOUND, Origin, OriginKind, Refused, service_name};
 pub use keys::{MAX_RECEIVERS, MAX_SERVICES, ROOT};
 pub use labels::LabelProblem;
 pub(crate) use labels::{quote, service_keys};
 pub use pattern::matches;
 pub use problem::{ConfigErrors, Place, Problem};
-pub(crate) use rules::{alert_pattern, compose, container, label_name, label_value, name, parse_duration, protected, unit};
+pub(crate) use rules::{
+    alert_pattern, compose, container, label_name, label_value, name, parse_duration, protected, unit,
+};
 pub(crate) use schema::nearest;
 pub use schema::{Bounds, Key, Kind, Rule, Section};
 pub use secret::Secret;
 pub use settings::{
     AgentSettings, AlertSettings, CommandProbe, CommandSettings, ContainerTarget, DockerAddress, HeartbeatSettings,
-    HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings, ProbeSettings, ProcessTarget, Reach, ReceiverKind,
-    ReceiverSettings, ServiceSettings, Settings, SlackSettings, Target, TcpProbe, WebhookSettings,
+    HostWatch, HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings, ProbeSettings, ProcessTarget, Reach,
+    ReceiverKind, ReceiverSettings, ServiceSettings, Settings, SlackSettings, Target, TcpProbe, WebhookSettings,
 };
 
 /// Where the configuration is read from unless told otherwise.
@@ -114,6 +116,11 @@ pub fn read(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Res
 }
 
 impl Sources {
+    /// Whether they name no service at all.
+    pub fn name_no_service(&self) -> bool {
+        self.configured.is_empty()
+    }
+
     /// The same configuration, laid over services that were `found` on the host. Those that are wrong, or have no place
     /// in it, are refused, each by itself.
     ///

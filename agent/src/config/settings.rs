@@ -10,6 +10,7 @@ use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use sentinel_engine::alerting::Rules;
 use sentinel_engine::{HostPolicy, Mode, Policy, Service, ServiceName};
+use serde::Deserialize;
 use url::Url;
 
 use super::alertmanager::AlertmanagerSettings;
@@ -49,12 +50,31 @@ pub struct AgentSettings {
     pub control_socket: PathBuf,
     /// Where the Docker Engine listens. Default `unix:///var/run/docker.sock`.
     pub docker: DockerAddress,
+    /// Whether `[X-Sentinel]` sections of unit files are read. Default: they are.
+    pub unit_files: bool,
+    /// Whether labels of containers are read. Default: they are.
+    pub labels: bool,
+    /// Whether whatever runs on this host is observed. Default `auto`.
+    pub host: HostWatch,
     /// How to log. Default `auto`.
     pub log: LogFormat,
     /// Write the first words of a line as pictures.
     pub emoji: bool,
     /// `observe` overrides every service.
     pub mode: Mode,
+}
+
+/// Whether whatever runs on this host is observed, without being restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HostWatch {
+    /// When no service is configured.
+    #[default]
+    Auto,
+    /// It is.
+    Observe,
+    /// It is not.
+    Off,
 }
 
 /// Where a Docker Engine listens.

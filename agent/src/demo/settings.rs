@@ -90,6 +90,7 @@ pub(super) fn text(names: &Names) -> String {
          state_dir = {state_dir}\n\
          control_socket = {socket}\n\
          log = \"json\"\n\
+         labels = false\n\
          \n\
          [services.{SERVICE}]\n\
          process = {{ pid_file = {pid_file}, start = [{start}] }}\n\
@@ -177,6 +178,7 @@ mod tests {
 state_dir = \"/tmp/x/state\"
 control_socket = \"/tmp/x/control.sock\"
 log = \"json\"
+labels = false
 
 [services.demo-service]
 process = { pid_file = \"/tmp/x/pid\", start = [\"/opt/demo-service\", \"--name\", \"demo-service\", \"--listen\", \

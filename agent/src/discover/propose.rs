@@ -91,13 +91,16 @@ pub struct Proposals {
 pub(super) fn propose(found: Found, known: &Configured) -> Proposals {
     let mut draft = Draft::new(known);
     for (unit, ports) in found.units {
-        if is_worth_watching(&unit) {
+        if unit.is_worth_watching() {
             draft.unit(&unit, &ports, known);
         }
     }
     let mut composed: BTreeSet<String> = BTreeSet::new();
     for container in found.containers {
-        let runs = runs(&container);
+        let runs = match container.target() {
+            ("compose", composed) => Runs::Compose(composed),
+            (_, name) => Runs::Container(name),
+        };
         // Several containers of one Compose service are one service.
         let is_ours = !container.left_alone && config::container(&container.name).is_ok();
         if is_ours && composed.insert(runs.id()) {
@@ -157,47 +160,6 @@ impl Proposal {
             self.ports.retain(|port| *port != best);
             self.ports.insert(0, best);
         }
-    }
-}
-
-/// Services that are not the host's own machinery, run for long, and can be started again by name.
-fn is_worth_watching(unit: &RunningUnit) -> bool {
-    /// Also with an instance, as `getty@tty1.service`.
-    const MACHINERY: [&str; 16] = [
-        "sentinel",
-        "dbus",
-        "dbus-broker",
-        "polkit",
-        "docker",
-        "containerd",
-        "getty",
-        "serial-getty",
-        "console-getty",
-        "container-getty",
-        "autovt",
-        "user",
-        "user-runtime-dir",
-        "emergency",
-        "rescue",
-        "debug-shell",
-    ];
-    let is_timer = |name: &String| name.rsplit_once('.').is_some_and(|(_, kind)| kind == "timer");
-    let stem = unit.name.trim_end_matches(".service");
-    let stem = stem.split_once('@').map_or(stem, |(template, _)| template);
-    let is_short = unit.service_type == "oneshot" || unit.triggered_by.iter().any(is_timer);
-    let is_machinery = MACHINERY.contains(&stem) || stem.starts_with("systemd-") || stem.starts_with("session-");
-    !is_short && !is_machinery && !unit.transient && config::unit(&unit.name).is_ok()
-}
-
-/// How the configuration knows a container: by Compose's words, which outlive it, or by its name.
-fn runs(container: &RunningContainer) -> Runs {
-    let composed = container
-        .compose
-        .as_ref()
-        .map(|(project, service)| format!("{project}/{service}"));
-    match composed.filter(|composed| config::compose(composed).is_ok()) {
-        Some(composed) => Runs::Compose(composed),
-        None => Runs::Container(container.name.clone()),
     }
 }
 

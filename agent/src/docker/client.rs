@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bollard::errors::Error;
-use bollard::models::{ContainerInspectResponse, EventMessage, EventMessageTypeEnum};
+use bollard::models::{ContainerInspectResponse, ContainerSummary, EventMessage, EventMessageTypeEnum};
 use bollard::query_parameters::{
     EventsOptions, EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
     RestartContainerOptions, StartContainerOptions,
@@ -212,6 +212,12 @@ impl Client {
             Some((id, identity))
         });
         Ok(identified.collect())
+    }
+
+    /// The same, as the Engine has it.
+    pub(super) async fn list_all(&self, deadline: Duration) -> Result<Vec<ContainerSummary>, CallError> {
+        let options = ListContainersOptionsBuilder::new().all(true).build();
+        self.ask(deadline, self.bollard.list_containers(Some(options))).await
     }
 
     /// One container; `None` when it is gone.

@@ -10,7 +10,7 @@ use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBu
 use super::client::{ANSWER_WITHIN, CallError, Client, LIST_WITHIN, within};
 use super::identity::{ONE_OFF, PROJECT, SERVICE};
 use super::own;
-use crate::config::DockerAddress;
+use crate::config::{self, DockerAddress};
 
 /// Containers asked about at most. A host with more is not read by people.
 const CONTAINERS_MAX: usize = 1000;
@@ -54,6 +54,20 @@ pub struct RunningContainer {
     pub labels: BTreeMap<String, String>,
 }
 
+impl RunningContainer {
+    /// How the configuration knows it, as key and value: by Compose's words, which outlive it, or by its name.
+    pub fn target(&self) -> (&'static str, String) {
+        let composed = self
+            .compose
+            .as_ref()
+            .map(|(project, service)| format!("{project}/{service}"));
+        match composed.filter(|composed| config::compose(composed).is_ok()) {
+            Some(composed) => ("compose", composed),
+            None => ("container", self.name.clone()),
+        }
+    }
+}
+
 /// Every container that runs, by name, and how many were left out because there are too many.
 ///
 /// # Errors
@@ -61,6 +75,16 @@ pub struct RunningContainer {
 /// A sentence for people, when the Engine cannot be reached or does not answer.
 pub async fn running_containers(address: &DockerAddress) -> Result<(Vec<RunningContainer>, usize), String> {
     collect(address).await.map_err(|error| error.to_string())
+}
+
+/// Whether the Engine answers.
+///
+/// # Errors
+///
+/// A sentence for people, when it cannot be reached or does not answer.
+pub async fn answers(address: &DockerAddress) -> Result<(), String> {
+    let asked = Client::connect(address, &Arc::default()).await;
+    asked.map(drop).map_err(|error| error.to_string())
 }
 
 async fn collect(address: &DockerAddress) -> Result<(Vec<RunningContainer>, usize), CallError> {
@@ -90,14 +114,14 @@ async fn collect(address: &DockerAddress) -> Result<(Vec<RunningContainer>, usiz
 }
 
 /// Links give a container more names, as `/other/alias`.
-fn name_of(summary: &ContainerSummary) -> String {
+pub(super) fn name_of(summary: &ContainerSummary) -> String {
     let names = summary.names.iter().flatten();
     let mut own = names.filter(|name| name.matches('/').count() == 1);
     let name = own.next().map_or("", String::as_str);
     name.strip_prefix('/').unwrap_or(name).to_owned()
 }
 
-fn describe(summary: ContainerSummary, answer: ContainerInspectResponse) -> RunningContainer {
+pub(super) fn describe(summary: ContainerSummary, answer: ContainerInspectResponse) -> RunningContainer {
     let name = name_of(&summary);
     let labels = summary.labels.unwrap_or_default();
     let mut published = Vec::new();

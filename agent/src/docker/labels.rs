@@ -9,7 +9,7 @@ use super::inventory::RunningContainer;
 use crate::config::{self, LabelProblem};
 
 /// What our labels begin with.
-const PREFIX: &str = "sentinel.";
+pub(super) const PREFIX: &str = "sentinel.";
 
 /// Labels of one container that are read, and the longest name and value. More is a mistake, or worse.
 const LABELS_MAX: usize = 64;
@@ -23,6 +23,8 @@ pub struct Labelled {
     pub name: Option<String>,
     /// Its keys, and their values as TOML.
     pub keys: BTreeMap<String, String>,
+    /// The same as a variable of the environment would have them.
+    pub texts: BTreeMap<String, String>,
 }
 
 /// Reads the labels of a container, known to the configuration by `target`; `None` when they ask for nothing.
@@ -69,8 +71,9 @@ pub fn read(container: &RunningContainer, target: (&str, &str)) -> Result<Option
         }
     }
     // The name decides nothing about the keys.
-    match config::service_keys("labelled", target, &keys) {
-        Ok(keys) if problems.is_empty() => Ok(Some(Labelled { name, keys })),
+    let texts = keys;
+    match config::service_keys("labelled", target, &texts) {
+        Ok(keys) if problems.is_empty() => Ok(Some(Labelled { name, keys, texts })),
         Ok(_) => Err(problems),
         Err(more) => {
             problems.extend(more);

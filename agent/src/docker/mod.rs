@@ -20,6 +20,7 @@
 //! * [`containers`]: what outlives it; [`outbox`] is how it is told
 //! * [`requests`], [`restart`]: the handle and the verbs
 //! * [`inventory`]: what runs, asked for once, without watching
+//! * [`finder`]: what asks to be watched by its labels; [`select`] is the pure part of it
 //! * [`daemon`]: whether the daemon is to be spoken to, which systemd knows
 //! * [`scopes`]: what systemd shows when the Engine cannot be asked
 //! * [`own`]: the container in which the agent runs, which it leaves alone
@@ -30,6 +31,7 @@ mod client;
 mod containers;
 mod daemon;
 mod facts;
+mod finder;
 mod identity;
 mod inventory;
 mod labels;
@@ -38,12 +40,14 @@ mod own;
 mod requests;
 mod restart;
 mod scopes;
+mod select;
 mod service;
 mod session;
 mod tracker;
 mod watcher;
 
-pub use inventory::{PublishedPort, RunningContainer, running_containers};
+pub use finder::{Search, find, find_once};
+pub use inventory::{PublishedPort, RunningContainer, answers, running_containers};
 pub(crate) use labels::at_host;
 pub use labels::{Labelled, read as read_labels};
 pub use requests::Docker;

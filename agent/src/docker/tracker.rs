@@ -37,6 +37,11 @@ pub(super) enum Happened {
 }
 
 impl Happened {
+    /// Whether there may be another set of containers, or other ports, after it. The rest comes often.
+    pub(super) const fn changes_the_set(&self) -> bool {
+        matches!(self, Self::Start | Self::Destroy | Self::Die { .. } | Self::Other)
+    }
+
     /// An event by its action and attributes. Actions carry data after a colon.
     pub(super) fn of(action: &str, attribute: impl Fn(&str) -> Option<String>) -> Self {
         match action {

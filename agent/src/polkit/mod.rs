@@ -6,28 +6,51 @@
 //! * the rule names units and verbs one by one, and denies that user everything else ([`rule`]; pure);
 //! * it is made by root alone, from files that root alone can write ([`trust`]), never from what the agent keeps in its
 //!   own directories, says on its socket, or has in its environment;
-//! * it is put in place whole or not at all ([`install`]).
+//! * it is put in place whole or not at all ([`install`]), and polkit is asked whether it goes by it ([`in_force`]).
 //!
-//! The agent never writes it. What it may do it finds out by asking systemd (`systemd::permission`).
+//! The agent never writes it. What it may do it finds out by asking systemd ([`verify`], `systemd::permission`).
 
+mod in_force;
 mod install;
 mod rule;
 mod trust;
+mod verify;
 
+pub use in_force::await_in_force;
 pub use install::{InstallError, RULE_FILE, current, replace};
 pub use rule::{Rule, USER, VERBS};
 pub use trust::{Untrusted, check as check_trust};
+pub use verify::verify;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use sentinel_engine::Mode;
 
-use crate::config::{self, Settings, Target};
-use crate::systemd::{BusAddress, canonical_names};
+use crate::config::{self, ConfigErrors, Settings, Target};
+use crate::systemd::{BusAddress, canonical_names, unit_sections};
 
 /// There when PID 1 is systemd (`sd_booted(3)`).
 const BOOTED: &str = "/run/systemd/system";
+
+/// What the rule is made from: the files of the configuration, laid over the sections of unit files, which count only when
+/// root alone can write them too. Not containers' labels, whose services are no units, nor what is only observed.
+///
+/// # Errors
+///
+/// When the configuration is wrong.
+pub async fn settings(
+    config: &Path,
+    env: impl IntoIterator<Item = (String, String)>,
+) -> Result<Settings, ConfigErrors> {
+    let (files, sources) = config::read(config, env)?;
+    if !files.settings.agent.unit_files {
+        return Ok(files.settings);
+    }
+    // Without systemd there are no unit files.
+    let sections = unit_sections(&BusAddress::System).await.unwrap_or_default();
+    Ok(sources.with(&sections.services)?.settings)
+}
 
 /// The units that the agent may have to restart, by the names that the configuration has for them.
 ///

@@ -44,12 +44,16 @@ impl Rule {
         self.units.keys().cloned().collect()
     }
 
-    /// The units that a text made by this grants, as they stand in it; `None` for a text of another origin.
+    /// The units that a text made by this grants; `None` for a text of another origin.
     pub fn units_in(text: &str) -> Option<BTreeSet<String>> {
         if !text.starts_with(MARK) {
             return None;
         }
-        let unit = |line: &str| Some(line.trim_start().strip_prefix('"')?.split_once('"')?.0.to_owned());
+        // What is escaped is so as in JSON, and holds no quotation mark.
+        let unit = |line: &str| {
+            let (name, _) = line.trim_start().strip_prefix('"')?.split_once('"')?;
+            serde_json::from_str::<String>(&format!("\"{name}\"")).ok()
+        };
         let lines = text.lines().skip_while(|line| *line != UNITS_BEGIN).skip(1);
         Some(lines.take_while(|line| *line != UNITS_END).filter_map(unit).collect())
     }
@@ -182,8 +186,8 @@ mod tests {
 
     #[test]
     fn what_a_rule_grants_can_be_read_back() {
-        let both = rule(&[("b", "b.service"), ("a.service", "a.service")]);
-        let expected: BTreeSet<String> = ["a.service", "b.service"].map(str::to_owned).into();
+        let both = rule(&[("b", "b.service"), (r"a\x2d.service", r"a\x2d.service")]);
+        let expected: BTreeSet<String> = [r"a\x2d.service", "b.service"].map(str::to_owned).into();
         assert_eq!(Rule::units_in(&both.to_string()), Some(expected));
         assert_eq!(Rule::units_in(&Rule::default().to_string()), Some(BTreeSet::new()));
         assert_eq!(Rule::units_in("polkit.addRule(function () {});"), None);

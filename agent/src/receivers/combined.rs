@@ -157,6 +157,25 @@ impl Message {
         message
     }
 
+    /// `alerts.notice`: what had failed on this host before the agent looked.
+    pub fn about_failed_before(host: &str, failed: &[String], wall: Timestamp) -> Self {
+        let named = failed
+            .iter()
+            .take(NAMES)
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let more = match failed.len().saturating_sub(NAMES) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let count = counted(u64::try_from(failed.len()).unwrap_or(u64::MAX), "service");
+        let summary = format!("{host}: {count} had failed before the agent was started: {named}{more}");
+        let mut message = Self::about_alerts("notice", host, wall, Severity::Warning, &summary);
+        "each is watched as soon as it runs again".clone_into(&mut message.data.doing);
+        message
+    }
+
     /// `alerts.store_failed` or `alerts.store_works`: whether what is decided can be recorded.
     pub fn about_store(host: &str, failed: Option<&str>, wall: Timestamp) -> Self {
         let Some(error) = failed else {

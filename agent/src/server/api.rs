@@ -64,7 +64,11 @@ impl From<&Refused> for RefusedStatus {
             service: refused.service.clone(),
             origin: refused.kind,
             place: problem.place.to_string(),
-            message: problem.message.clone(),
+            message: if problem.key.is_empty() {
+                problem.message.clone()
+            } else {
+                format!("{}: {}", problem.key, problem.message)
+            },
             suggestion: problem.suggestion.clone(),
         }
     }

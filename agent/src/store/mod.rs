@@ -5,6 +5,7 @@
 //! is an error for the caller and leaves the store usable: a full disk that has space again needs no restart.
 //!
 //! * `open`: the directory, its lock, the file; `quarantine`: where a damaged one goes; `migrations`: its schema
+//! * `inspect`: a look from beside
 //! * `thread`: the thread and its queue; `error`: what can go wrong
 //! * `commit`: a batch and the rows it makes; `memory` and `state`: what is kept for the engine; `retention`: what is
 //!   forgotten
@@ -16,6 +17,7 @@ mod commit;
 mod error;
 mod firing;
 mod incidents;
+mod inspect;
 mod memory;
 mod migrations;
 mod open;
@@ -33,6 +35,7 @@ pub use commit::Batch;
 pub use error::{StoreError, StoreErrorKind};
 pub use firing::{Firing, Waiting};
 pub use incidents::{AttemptRow, IncidentDetail, IncidentFilter, IncidentRow, MessageRow, TimelineEntry};
+pub use inspect::{Inspection, inspect};
 pub use memory::{Remembered, spent};
 pub use migrations::NEWEST;
 pub use open::Opened;

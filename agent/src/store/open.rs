@@ -25,7 +25,7 @@ use crate::clock::Anchor;
 pub(super) const FILE: &str = "sentinel.db";
 
 /// How long an operator's `sqlite3` may keep the database locked before a request fails. Recovery waits for this.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Page cache, in KiB. The working set is a few pages; the agent's memory matters more.
 const CACHE_KIB: i64 = 512;
@@ -185,7 +185,7 @@ fn open_file(path: &Path) -> Result<OpenFile, StoreError> {
 }
 
 /// The schema's version; 0 for a new file. Fails for a newer agent's store, and for what is not a store at all.
-fn identify(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+pub(super) fn identify(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let doing = StoreError::doing("find out what the store's file holds");
     let number = |pragma: &str| {
         connection

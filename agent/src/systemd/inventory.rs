@@ -9,12 +9,13 @@ use super::message::{ALL, MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD};
 use super::names::unit_path;
 use super::peers::listed;
 use super::watcher::BusAddress;
+use crate::config;
 
 /// PID 1 answers within milliseconds; a busy one within this time or not at all.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Services asked about at most. A host with more is not read by people.
-const SERVICES_MAX: usize = 1000;
+pub(super) const SERVICES_MAX: usize = 1000;
 
 /// Processes of one service that are looked at, at most.
 const PROCESSES_MAX: usize = 1000;
@@ -38,6 +39,37 @@ pub struct RunningUnit {
     pub pids: Vec<u32>,
 }
 
+impl RunningUnit {
+    /// Whether it is not the host's own machinery, runs for long, and can be started again by name.
+    pub fn is_worth_watching(&self) -> bool {
+        /// Also with an instance, as `getty@tty1.service`.
+        const MACHINERY: [&str; 16] = [
+            "sentinel",
+            "dbus",
+            "dbus-broker",
+            "polkit",
+            "docker",
+            "containerd",
+            "getty",
+            "serial-getty",
+            "console-getty",
+            "container-getty",
+            "autovt",
+            "user",
+            "user-runtime-dir",
+            "emergency",
+            "rescue",
+            "debug-shell",
+        ];
+        let is_timer = |name: &String| name.rsplit_once('.').is_some_and(|(_, kind)| kind == "timer");
+        let stem = self.name.trim_end_matches(".service");
+        let stem = stem.split_once('@').map_or(stem, |(template, _)| template);
+        let is_short = self.service_type == "oneshot" || self.triggered_by.iter().any(is_timer);
+        let is_machinery = MACHINERY.contains(&stem) || stem.starts_with("systemd-") || stem.starts_with("session-");
+        !is_short && !is_machinery && !self.transient && config::unit(&self.name).is_ok()
+    }
+}
+
 /// Every service that runs, by name, and how many were left out because there are too many.
 ///
 /// # Errors
@@ -54,12 +86,19 @@ pub async fn running_units(address: &BusAddress) -> Result<(Vec<RunningUnit>, us
     names.truncate(SERVICES_MAX);
     let mut units = Vec::new();
     for name in names {
-        units.push(describe(&connection, name).await?);
+        let mut unit = describe(&connection, name).await?;
+        // It may have ended since it was listed: then it has no processes, and that is no failure.
+        let processes = manager(&connection, "GetUnitProcesses", &(unit.name.as_str(),))
+            .await
+            .ok();
+        unit.pids = processes.as_ref().map(pids).unwrap_or_default();
+        units.push(unit);
     }
     Ok((units, omitted))
 }
 
-async fn describe(connection: &Connection, name: String) -> Result<RunningUnit, String> {
+/// What systemd says of a service, but for its processes.
+pub(super) async fn describe(connection: &Connection, name: String) -> Result<RunningUnit, String> {
     let call = connection.call_method(Some(SYSTEMD), unit_path(&name), Some(PROPERTIES), "GetAll", &(ALL,));
     let answer = within(call).await?;
     let body = answer.body();
@@ -71,8 +110,6 @@ async fn describe(connection: &Connection, name: String) -> Result<RunningUnit, 
     facts.merge(&properties);
     let mut needs = Vec::new();
     Source(&properties).names(&["Requires", "BindsTo", "Requisite"], &mut needs);
-    // It may have ended since it was listed: then it has no processes, and that is no failure.
-    let processes = manager(connection, "GetUnitProcesses", &(name.as_str(),)).await.ok();
     Ok(RunningUnit {
         transient: matches!(properties.get("Transient"), Some(Variant::Bool(true))),
         name,
@@ -80,7 +117,7 @@ async fn describe(connection: &Connection, name: String) -> Result<RunningUnit, 
         restart: facts.restart,
         triggered_by: facts.triggered_by,
         needs,
-        pids: processes.as_ref().map(pids).unwrap_or_default(),
+        pids: Vec::new(),
     })
 }
 
@@ -92,7 +129,7 @@ fn pids(answer: &Message) -> Vec<u32> {
         .unwrap_or_default()
 }
 
-async fn manager<B>(connection: &Connection, member: &'static str, body: &B) -> Result<Message, String>
+pub(super) async fn manager<B>(connection: &Connection, member: &'static str, body: &B) -> Result<Message, String>
 where
     B: serde::Serialize + zbus::wire::DynamicType,
 {

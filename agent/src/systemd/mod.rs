@@ -19,7 +19,9 @@
 //! * [`units`]: what outlives it
 //! * [`requests`], [`restart`], [`blast`]: the handle, the verbs, and what else they would hurt
 //! * [`inventory`]: what runs, asked for once, without watching
-//! * [`permission`]: what this user may do, asked without doing it
+//! * [`section`]: services that are defined in unit files, by `[X-Sentinel]`
+//! * [`inventory`]: what runs, asked for once, without watching; [`observed`]: the same every now and then
+//! * [`permission`]: what this user may do, asked without doing it; [`survey`]: for `sentinel doctor`
 
 mod attribution;
 mod blast;
@@ -31,19 +33,25 @@ mod inventory;
 mod journal;
 mod message;
 mod names;
+mod observed;
 mod peers;
 mod permission;
 mod relations;
 mod requests;
 mod restart;
+mod section;
 mod session;
 mod supervisor;
+mod survey;
 mod tracker;
 mod units;
 mod watcher;
 
 pub use blast::MayAffect;
 pub use inventory::{RunningUnit, running_units};
+pub use observed::{observe_units, observe_units_once};
 pub use permission::{canonical_names, denied};
 pub use requests::Systemd;
+pub use section::{SectionWatcher, unit_sections};
+pub use survey::{Survey, UnitAccount, survey, unit_account};
 pub use watcher::{BusAddress, Watched, Watcher};

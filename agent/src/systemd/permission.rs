@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use zbus::{Connection, Variant};
+use zbus::{Connection, Variant, fdo};
 
 use super::message::{MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, UNIT};
 use super::names::unit_path;
@@ -16,13 +16,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// before there is a job: a question that never acts (`bus_unit_method_start_generic` in systemd's `dbus-unit.c`, then
 /// `manager_add_job` in `manager.c`).
 const IMPOSSIBLE_MODE: &str = "isolate";
-
-/// Errors by which PID 1 says that the caller may not.
-const DENIED: [&str; 3] = [
-    "org.freedesktop.DBus.Error.AccessDenied",
-    "org.freedesktop.DBus.Error.AuthFailed",
-    "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
-];
 
 /// Those of `units` that this process may not restart, each with systemd's reason. Nothing is restarted.
 ///
@@ -45,12 +38,16 @@ async fn denial(connection: &Connection, unit: &str) -> Result<Option<String>, S
     let call = connection.call_method(Some(SYSTEMD), MANAGER_PATH, Some(MANAGER), "TryRestartUnit", &body);
     match tokio::time::timeout(ANSWER_WITHIN, call).await {
         Err(_elapsed) => Err(format!("systemd did not answer within {} s", ANSWER_WITHIN.as_secs())),
-        Ok(Err(zbus::Error::MethodError(name, text, _))) => {
-            let text = text.unwrap_or_else(|| name.to_string());
-            Ok(DENIED.contains(&name.as_str()).then_some(text))
-        }
+        Ok(Err(zbus::Error::FDO(error))) => match *error {
+            fdo::Error::AccessDenied(why)
+            | fdo::Error::AuthFailed(why)
+            | fdo::Error::InteractiveAuthorizationRequired(why) => Ok(Some(why)),
+            fdo::Error::InvalidArgs(_) => Ok(None),
+            other => Err(format!("systemd cannot be asked: {other}")),
+        },
+        // systemd's own errors: it has got past the question who asks.
+        Ok(Ok(_) | Err(zbus::Error::MethodError(..))) => Ok(None),
         Ok(Err(error)) => Err(format!("systemd cannot be asked: {error}")),
-        Ok(Ok(_)) => Ok(None),
     }
 }
 

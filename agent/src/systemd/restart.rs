@@ -199,10 +199,10 @@ fn class_of(error: &CallError) -> ActionResult {
         | "BadUnitSetting"
         | "LoadFailed"
         | "JobTypeNotApplicable"
-        | "InvalidArgs"
-        | "AccessDenied"
-        | "AuthFailed"
-        | "InteractiveAuthorizationRequired" => ActionResult::Refused(words),
+        | "InvalidArgs" => ActionResult::Refused(words),
+        "AccessDenied" | "AuthFailed" | "InteractiveAuthorizationRequired" => ActionResult::Refused(format!(
+            "the agent's user is not allowed to: {words}; `sentinel polkit-rules --install`, run as root, allows it"
+        )),
         // NoReply, Disconnected, Timeout, ServiceUnknown, ...
         _ => ActionResult::Unknown(words),
     }

@@ -35,10 +35,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for RecordLayer {
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut record = Record::of(event);
-        let around = context.event_scope(event).into_iter().flatten();
-        record.unit = around
-            .filter_map(|span| span.extensions().get::<Unit>().map(|unit| unit.0.clone()))
-            .next();
+        let mut around = context.event_scope(event).into_iter().flatten();
+        record.unit = around.find_map(|span| span.extensions().get::<Unit>().map(|unit| unit.0.clone()));
         self.sink.write(record);
     }
 }

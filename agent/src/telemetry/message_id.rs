@@ -8,13 +8,16 @@
 ///
 /// `held/storm` is what `event=held hold=storm` has: where what a human should do depends on one more field, its values
 /// have numbers of their own.
-pub(super) const MESSAGE_IDS: [(&str, &str); 59] = [
+pub(super) const MESSAGE_IDS: [(&str, &str); 62] = [
     ("started", "1f8065232c6f4215a52581831329a05a"),
     ("ended", "a818bc77d267410093bb236499df154b"),
     ("config_refused", "cfe18aee764249f9a88affe135d8d191"),
     ("config_warning", "9daa084107bf4d6f9a414ee879313b1f"),
     ("reloaded", "12124070c8e447dc871abaf219dc339f"),
     ("reload_failed", "7c1d2f4be0a94a6f8e35b1c60d9274fa"),
+    ("found_refused", "1a8eed1195d24ff89be72fe3007ed50d"),
+    ("not_permitted", "921ead5456b44c4d8e59101179628db9"),
+    ("failed_before", "ef157027906345aea74e74f14b86c96c"),
     ("control", "310814d8a4a149b88924c7fc55130f3f"),
     ("control_failed", "344ac34836214d6c9dadb7fae896429a"),
     ("sight_lost", "88e3e40a31b440d4aba83b0d9727bbef"),
@@ -75,11 +78,11 @@ pub(super) const QUALIFIERS: [&str; 2] = ["hold", "cause_kind"];
 
 /// The `MESSAGE_ID` for an `event=` word and the value of its qualifier; `None` for kinds that have none.
 pub fn message_id(event: &str, qualifier: Option<&str>) -> Option<&'static str> {
-    let qualified = qualifier.and_then(|value| {
+    let own = qualifier.and_then(|value| {
         let with = |word: &str| word.strip_prefix(event)?.strip_prefix('/').map(|own| own == value);
         find(|word| with(word) == Some(true))
     });
-    qualified.or_else(|| find(|word| word == event))
+    own.or_else(|| find(|word| word == event))
 }
 
 fn find(is: impl Fn(&str) -> bool) -> Option<&'static str> {

@@ -163,7 +163,7 @@ fn the_agent_leaves_its_own_container_alone() {
     let container = names.of("own");
     let folder = tempfile::tempdir().unwrap();
     let config = format!(
-        "[agent]\nlog = \"logfmt\"\nstate_dir = \"/tmp\"\ncontrol_socket = \"/tmp/control.sock\"\n{}",
+        "[agent]\nlabels = false\nlog = \"logfmt\"\nstate_dir = \"/tmp\"\ncontrol_socket = \"/tmp/control.sock\"\n{}",
         service("self", &container, "")
     );
     std::fs::write(folder.path().join("sentinel.toml"), config).unwrap();

@@ -20,6 +20,7 @@ mod daemon;
 mod discover;
 mod engine;
 mod healing;
+mod labels;
 mod scenarios;
 mod sight;
 mod verbs;

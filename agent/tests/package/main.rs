@@ -19,4 +19,5 @@ mod installed;
 mod lab;
 mod leaving;
 mod linted;
+mod quickstart;
 mod upgraded;

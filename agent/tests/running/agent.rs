@@ -62,6 +62,7 @@ impl Place {
         let place = self.directory.path().display();
         let agent = format!(
             "[agent]\nname = \"place\"\nlog = \"logfmt\"\nstate_dir = \"{place}/state\"\ncontrol_socket = \"{place}/control.sock\"\n\
+             labels = false\nhost = \"off\"\n\
              [recovery]\ntokens = 1000\nstorm_services = 1000\nboot_grace = \"0s\"\n"
         );
         fs::write(self.path("sentinel.toml"), agent + text).unwrap();

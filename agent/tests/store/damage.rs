@@ -29,7 +29,11 @@ async fn loss_is_known_until_something_is_recorded() {
     // As if killed right after.
     first.store.close().await;
     let second = Store::open(dir.path()).await.unwrap();
-    assert!(moved.is_some() && second.quarantined == moved, "{:?}", second.quarantined);
+    assert!(
+        moved.is_some() && second.quarantined == moved,
+        "{:?}",
+        second.quarantined
+    );
     second.store.commit(full_batch(1)).await.unwrap();
     second.store.close().await;
     assert_eq!(Store::open(dir.path()).await.unwrap().quarantined, None);

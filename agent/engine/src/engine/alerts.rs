@@ -28,7 +28,9 @@ impl Engine {
         let own = own.map(|(incident, _)| incident.id);
         let parked = self.parked.values().filter_map(|memory| memory.incident.as_ref());
         let parked = parked.map(|incident| incident.id);
-        own.chain(parked).chain(self.host.storm().map(|storm| storm.id)).collect()
+        own.chain(parked)
+            .chain(self.host.storm().map(|storm| storm.id))
+            .collect()
     }
 
     /// An open incident, as a message about it would have it now.

@@ -35,7 +35,7 @@ impl Engine {
     /// Goes on with another configuration, as a whole: nothing is judged before all of it is in place.
     ///
     /// No reload grants a budget. What was spent stays spent, of a changed service and of one that was removed and
-    /// returns; a give-up stays one.
+    /// returns; a give-up stays one. What was refused is asked for again: whoever mended the reason says so by a reload.
     pub fn reload(&mut self, now: Time, reload: Reload) {
         for name in &reload.removed {
             self.remove_service(now, name);
@@ -56,6 +56,9 @@ impl Engine {
                 let memory = self.parked.remove(&name).unwrap_or(memory);
                 self.insert_service(now, service, memory);
             }
+        }
+        for machine in self.machines.values_mut() {
+            machine.reconsider();
         }
         self.evaluate_all(now);
         // What that led to is saved, and told, together with it.

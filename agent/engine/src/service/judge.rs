@@ -73,7 +73,9 @@ impl Machine {
             _ if latched => "stopped on purpose",
             _ => return None,
         };
-        if !self.start_was_refused() && self.memory.stopped != instance {
+        // What ended by itself is nobody's stop: where another setting wants it back, that counts.
+        let stopped = intent != Intent::CleanExit;
+        if stopped && !self.start_was_refused() && self.memory.stopped != instance {
             self.memory.stopped = instance;
             self.unsaved = true;
         }

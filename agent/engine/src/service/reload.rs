@@ -46,6 +46,11 @@ impl Machine {
         }
     }
 
+    /// What was refused may be allowed by now: a permission was granted, a unit unmasked.
+    pub(crate) fn reconsider(&mut self) {
+        self.refused = None;
+    }
+
     /// An attempt under way is waited for; one that waits for its proof never gets it.
     fn part_from_attempt(&mut self, cx: &mut Context<'_>) {
         if self.in_flight.is_some() {
@@ -63,10 +68,10 @@ impl Machine {
         }
     }
 
-    /// Good minutes begin now.
+    /// Good minutes begin now, or when probes say anew that it is well.
     pub(super) fn count_health_anew(&mut self, cx: &Context<'_>) {
         if self.memory.healthy_since.is_some() {
-            self.memory.healthy_since = Some(cx.now);
+            self.memory.healthy_since = Some(cx.now).filter(|_| self.is_healthy(cx.now));
             self.unsaved = true;
         }
     }

@@ -46,9 +46,9 @@ impl Sim {
         };
         let name = self.services[index].name.clone();
         match kind {
-            0 | 1 => self.services[index].policy = setup::policy(&mut self.rng),
+            0 | 1 => self.services[index].policy = setup::policy(&mut self.rng, self.weather.pace),
             2 => {
-                self.services[index].policy.interval = Duration::from_secs(7);
+                self.services[index].policy.interval = Duration::from_secs(7) * self.weather.pace;
                 changed.entry(name).or_default().probes = true;
             }
             3 => {

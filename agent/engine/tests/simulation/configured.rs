@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sentinel_engine::{Changed, HostPolicy, Service, ServiceName, Time};
 
-use super::kept::Kept;
+use super::kept::Copied;
 use super::known::Known;
 use super::ledger::Ledger;
 use super::shared::Shared;
@@ -23,8 +23,8 @@ impl Ledger {
             self.host = Shared::new(policy);
             self.host.booted_at = start.booted_at;
             for known in self.services.values_mut() {
-                *known = known.unwatched(now, Kept::default());
-                (known.kept, known.shown, known.reloaded) = (Kept::default(), None, false);
+                *known = known.unwatched(now, Copied::default());
+                (known.kept, known.shown, known.reloaded) = (Copied::default(), None, false);
                 if start.services.iter().any(|service| service.name == known.service.name) {
                     known.gives_up(now);
                 }
@@ -43,6 +43,10 @@ impl Ledger {
     ) {
         self.host.limit(now, policy);
         self.configure(now, services, Some(changed));
+        // What was refused may be allowed by now.
+        for known in self.services.values_mut() {
+            known.refused = false;
+        }
     }
 
     /// These services are configured from now on. While nobody watched, any of them may have become another.

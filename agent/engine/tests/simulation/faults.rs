@@ -9,6 +9,9 @@ use sentinel_engine::{
 use super::host::{Future, Sim};
 use super::target::{Change, Fate};
 
+/// Faults after which there is none for long, per thousand, where there are such times.
+const LULLS: u64 = 60;
+
 /// One kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -138,7 +141,12 @@ impl Sim {
         if !self.stormy() {
             return;
         }
-        let gap = self.rng.millis(1, 2 * self.weather.gap);
+        let mut gap = self.rng.millis(1, 2 * self.weather.gap);
+        if let Some(lull) = self.weather.lull
+            && self.rng.permille(LULLS)
+        {
+            gap += self.rng.millis(0, lull);
+        }
         self.later(gap, Future::Fault);
         let faults = std::mem::take(&mut self.weather.faults);
         let fault = self.rng.pick(&faults);

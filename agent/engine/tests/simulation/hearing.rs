@@ -7,7 +7,7 @@ use sentinel_engine::{
     OperatorRequest, Pause, ProbeRound, Report, Service, Supervisor, TargetState, Time, Verdict,
 };
 
-use super::kept::{Kept, Open, Spent};
+use super::kept::{Copied, Kept, Left, Open, Spent};
 use super::known::Known;
 use super::ledger::is_called_off;
 
@@ -21,10 +21,12 @@ const DEPLOYS_MAX: usize = 16;
 impl Known {
     /// Ends what has had its time.
     pub fn expire_maintenance(&mut self, now: Time) {
-        if !self.is_paused(now) {
+        if self.keep.pause.is_some() && !self.is_paused(now) {
             self.keep.pause = None;
         }
-        self.keep.deploys.retain(|(_, until)| *until > now);
+        if self.keep.deploys.iter().any(|(_, until)| *until <= now) {
+            self.keep.deploys.retain(|(_, until)| *until > now);
+        }
     }
 
     /// A human is called.
@@ -84,7 +86,7 @@ impl Known {
     }
 
     /// What is left of it when nobody has watched it since: what is kept, and nothing that was seen.
-    pub fn unwatched(&self, now: Time, keep: Kept) -> Self {
+    pub fn unwatched(&self, now: Time, keep: Copied<Kept>) -> Self {
         Self {
             configured: self.configured,
             bad_at: now,
@@ -129,7 +131,7 @@ impl Known {
             state => {
                 self.down_at = None;
                 match state {
-                    TargetState::Running => self.keep.stopped = None,
+                    TargetState::Running if self.keep.stopped.is_some() => self.keep.stopped = None,
                     TargetState::Busy(_) => {
                         self.asked = None;
                         self.recent.clear();
@@ -148,7 +150,9 @@ impl Known {
     }
 
     pub fn note_run_down(&mut self) {
-        if self.down().is_some_and(|intent| intent != Intent::Unclear)
+        let differs = self.keep.incident.as_ref().is_some_and(|open| open.run != self.run);
+        if differs
+            && self.down().is_some_and(|intent| intent != Intent::Unclear)
             && let Some(open) = &mut self.keep.incident
         {
             open.run.clone_from(&self.run);
@@ -212,6 +216,18 @@ impl Known {
         let of_this = |spent: &Spent| spent.action == action && spent.incident == open;
         if not_done && self.keep.attempts.iter().any(of_this) {
             self.called_off_at = Some(now);
+        }
+        let given_back = |spent: &Spent, left: &Left| spent.at <= left.at && spent.counts(left.at, left.window);
+        if not_done
+            && let Some(left) = &mut self.shown
+            && self
+                .keep
+                .attempts
+                .iter()
+                .any(|spent| spent.action == action && given_back(spent, left))
+        {
+            // Nothing was done, so it was never spent.
+            left.attempts += 1;
         }
         if not_done {
             self.keep.attempts.retain(|spent| spent.action != action);

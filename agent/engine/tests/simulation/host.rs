@@ -12,6 +12,9 @@ use super::setup::{self, Weather};
 use super::tape::Tape;
 use super::target::{Change, Target};
 
+/// One seed in so many tells a long life.
+const LONG: u64 = 5;
+
 /// Something that will happen.
 #[derive(Clone, Debug)]
 pub enum Future {
@@ -96,9 +99,13 @@ impl Sim {
     /// The life that `seed` tells, from `epoch` on.
     pub fn new(seed: u64, epoch: Time) -> Self {
         let mut rng = Rng::new(seed);
-        let services = setup::services(&mut rng);
+        let long = seed % LONG == LONG - 1;
+        let services = setup::services(&mut rng, if long { setup::SLOW } else { 1 });
         let policy = setup::host_policy(&mut rng);
-        let weather = setup::weather(&mut rng);
+        let mut weather = setup::weather(&mut rng);
+        if long {
+            setup::make_long(&mut weather);
+        }
         let storm_ends = epoch + weather.storm;
         let mut sim = Self {
             now: epoch,
@@ -255,7 +262,7 @@ impl Sim {
             Future::HostUp => self.host_up(),
             Future::Resync => {
                 self.look_at_all();
-                self.later(Duration::from_secs(60), Future::Resync);
+                self.later(Duration::from_secs(60) * self.weather.pace, Future::Resync);
             }
         }
     }

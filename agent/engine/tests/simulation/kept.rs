@@ -1,8 +1,38 @@
 //! What the agent must not forget of a service, however often it is killed.
 
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
 use std::time::Duration;
 
 use sentinel_engine::{ActionId, IncidentId, Instance, Pause, Time};
+
+/// What is kept, and what of it is on disk: one thing until the one differs from the other, as it is compared and copied
+/// after everything that passes.
+#[derive(Clone, Debug, Default)]
+pub struct Copied<T>(Rc<T>);
+
+impl<T> Deref for Copied<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone> DerefMut for Copied<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        Rc::make_mut(&mut self.0)
+    }
+}
+
+impl<T> Copied<T> {
+    /// Is the same as `other` from now on.
+    pub fn follow(&mut self, other: &Self) {
+        if !Rc::ptr_eq(&self.0, &other.0) {
+            self.0 = Rc::clone(&other.0);
+        }
+    }
+}
 
 /// What must survive the agent.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +67,13 @@ pub struct Kept {
     pub incident: Option<Open>,
     /// Whether that is, by now, a crash loop under its supervisor: over only after ten quiet minutes.
     pub crash_loop: bool,
+}
+
+impl Kept {
+    /// Whether anything is left for good minutes to forget.
+    pub fn has_spent(&self) -> bool {
+        self.gave_up || self.resigned || !self.attempts.is_empty()
+    }
 }
 
 /// An attempt that was decided on. Once its intent is recorded it is spent, whatever becomes of it.

@@ -7,7 +7,7 @@ use sentinel_engine::{
     ProbeRound, Service, Settle, State, Supervisor, TargetState, Time,
 };
 
-use super::kept::{Kept, Left, Open};
+use super::kept::{Copied, Kept, Left, Open};
 
 /// How long a target with a supervisor is left to it under `settle = "auto"`.
 const SETTLE_AUTO: Duration = Duration::from_secs(5);
@@ -67,9 +67,9 @@ pub struct Known {
     pub untold_since: Option<Time>,
     /// Since when it has been fine with an incident still open.
     pub fine_since: Option<Time>,
-    pub keep: Kept,
+    pub keep: Copied<Kept>,
     /// `keep` as it is on disk.
-    pub kept: Kept,
+    pub kept: Copied<Kept>,
 }
 
 impl Known {
@@ -104,8 +104,8 @@ impl Known {
             due_since: None,
             untold_since: None,
             fine_since: None,
-            keep: Kept::default(),
-            kept: Kept::default(),
+            keep: Copied::default(),
+            kept: Copied::default(),
         }
     }
 

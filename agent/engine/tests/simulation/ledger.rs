@@ -1,6 +1,6 @@
 //! What the agent was told and what it did, counted here by rules of their own: nothing is asked of the engine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use sentinel_engine::{
@@ -17,6 +17,9 @@ use super::tape::Entry;
 pub const ANSWER_MAX: Duration = Duration::from_secs(300);
 /// What was called off is not tried again before this.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Wake-ups are counted for so long.
+const SPINNING: Duration = Duration::from_secs(10);
+
 /// Everything known.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -34,7 +37,7 @@ pub struct Ledger {
     undecided_intents: BTreeSet<ActionId>,
     pub acted: BTreeSet<ActionId>,
     /// Wake-ups lately, for the bound on them.
-    pub woken: Vec<Time>,
+    pub woken: VecDeque<Time>,
 }
 
 impl Ledger {
@@ -49,7 +52,7 @@ impl Ledger {
             intents: BTreeSet::new(),
             undecided_intents: BTreeSet::new(),
             acted: BTreeSet::new(),
-            woken: Vec::new(),
+            woken: VecDeque::new(),
         };
         let mut itself = Known::new(host_itself());
         itself.configured = false;
@@ -113,8 +116,10 @@ impl Ledger {
                 }
             }
             Entry::Woken => {
-                self.woken.retain(|at| now.since(*at) < Duration::from_secs(10));
-                self.woken.push(now);
+                while self.woken.front().is_some_and(|at| now.since(*at) >= SPINNING) {
+                    self.woken.pop_front();
+                }
+                self.woken.push_back(now);
             }
             Entry::Shown(services) => self.shown(now, services),
         }
@@ -136,9 +141,9 @@ impl Ledger {
 
     fn keep_all(&mut self) {
         for known in self.services.values_mut() {
-            known.kept = known.keep.clone();
+            known.kept.follow(&known.keep);
         }
-        self.host.kept = self.host.keep.clone();
+        self.host.kept.follow(&self.host.keep);
     }
 
     fn pass_time(&mut self, now: Time) {
@@ -151,7 +156,7 @@ impl Ledger {
             let policy = &known.service.policy;
             if unwell || !self.agent_up || !known.configured {
                 known.bad_at = now;
-            } else if known.well() && now.since(known.bad_at) >= policy.reset_after {
+            } else if known.keep.has_spent() && known.well() && now.since(known.bad_at) >= policy.reset_after {
                 known.keep.attempts.clear();
                 known.keep.gave_up = false;
                 // Good minutes may be counted from the end of a verification only.
@@ -270,26 +275,23 @@ impl Ledger {
         let host = self.known(&HOST.into());
         let over = quiet && host.keep.incident.is_some();
         host.fine_since = over.then(|| host.fine_since.unwrap_or(now));
-        let names: Vec<_> = self.configured().map(|known| known.service.name.clone()).collect();
-        for name in names {
-            let known = &self.services[&name];
-            let free = self.agent_up && !self.going_down && self.store_writable;
-            let free = free && self.host.is_free(now);
-            let due = free && known.should_be_acted_on(now) && !self.is_explained(known);
-            let untold = self.agent_up
-                && !self.going_down
+        let watched = self.agent_up && !self.going_down;
+        let free = watched && self.store_writable && self.host.is_free(now);
+        let due = self.configured().filter(|known| free && known.should_be_acted_on(now));
+        let due = due.filter(|known| !self.is_explained(known));
+        let due: Vec<_> = due.map(|known| known.service.name.clone()).collect();
+        for known in self.services.values_mut().filter(|known| known.configured) {
+            let due = due.contains(&known.service.name);
+            let open = watched.then_some(()).and(known.keep.incident.as_ref());
+            let untold = open.is_some_and(|open| !open.fired)
                 && !known.in_maintenance(now)
-                && known.down() != Some(Intent::Shutdown)
-                && known.keep.incident.as_ref().is_some_and(|open| !open.fired);
-            let fine = self.agent_up
-                && !self.going_down
+                && known.down() != Some(Intent::Shutdown);
+            let fine = open.is_some()
                 && known.flight.is_none()
                 && known.well()
                 && known.fails == 0
                 && (known.passes >= known.service.policy.rise || !known.service.has_probes)
-                && known.keep.incident.is_some()
                 && !known.keep.crash_loop;
-            let known = self.known(&name);
             let since = |before: Option<Time>, holds: bool| holds.then(|| before.unwrap_or(now));
             known.due_since = since(known.due_since, due);
             known.untold_since = since(known.untold_since, untold);

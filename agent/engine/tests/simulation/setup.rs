@@ -9,6 +9,9 @@ use super::rng::Rng;
 
 pub const NAMES: [&str; 6] = ["api", "cache", "db", "job", "mail", "web"];
 
+/// In a long life everything is looked at so many times more seldom.
+pub const SLOW: u32 = 30;
+
 /// How much goes wrong in a seed, per thousand where nothing else is said.
 #[derive(Clone, Debug)]
 pub struct Weather {
@@ -18,6 +21,10 @@ pub struct Weather {
     pub calm: Duration,
     /// Milliseconds between two faults, on average.
     pub gap: u64,
+    /// The most milliseconds without a fault after one, if there are such times.
+    pub lull: Option<u64>,
+    /// How many times rarer probes and looks are than usual.
+    pub pace: u32,
     /// Restarts that are answered with something else than the truth.
     pub lies: u64,
     /// Restarts before which, during which or after which the agent is killed.
@@ -45,6 +52,8 @@ pub fn weather(rng: &mut Rng) -> Weather {
         storm: minutes(if gap > 100_000 { 240 } else { 45 }),
         calm: minutes(rng.pick(&[45, 45, 45, 150])),
         gap,
+        lull: None,
+        pace: 1,
         lies: rng.pick(&[0, 50, 200]),
         kills: rng.pick(&[0, 50, 200]),
         meddling: rng.pick(&[0, 50, 300]),
@@ -53,6 +62,14 @@ pub fn weather(rng: &mut Rng) -> Weather {
         resyncs: rng.permille(500),
         faults,
     }
+}
+
+/// Faults come in squalls of a dozen or two, in a life of two weeks; most days nothing happens. What is seldom watched
+/// costs little to live through.
+pub fn make_long(weather: &mut Weather) {
+    weather.storm = Duration::from_secs(14 * 24 * 3600);
+    weather.lull = Some(48 * 3600 * 1000);
+    weather.pace = SLOW;
 }
 
 pub fn host_policy(rng: &mut Rng) -> HostPolicy {
@@ -76,7 +93,7 @@ pub fn host_policy(rng: &mut Rng) -> HostPolicy {
     }
 }
 
-pub fn services(rng: &mut Rng) -> Vec<Service> {
+pub fn services(rng: &mut Rng, pace: u32) -> Vec<Service> {
     let count = rng.pick(&[1, 2, 3, 4, 6]);
     let mut services: Vec<Service> = Vec::new();
     for name in &NAMES[..count] {
@@ -92,13 +109,21 @@ pub fn services(rng: &mut Rng) -> Vec<Service> {
             has_target,
             has_probes: !has_target || rng.permille(850),
             after,
-            policy: policy(rng),
+            policy: policy(rng, pace),
         });
     }
     services
 }
 
-pub fn policy(rng: &mut Rng) -> Policy {
+pub fn policy(rng: &mut Rng, pace: u32) -> Policy {
+    let policy = any_policy(rng);
+    Policy {
+        interval: policy.interval * pace,
+        ..policy
+    }
+}
+
+fn any_policy(rng: &mut Rng) -> Policy {
     let seconds = |rng: &mut Rng, from: &[u64]| Duration::from_secs(rng.pick(from));
     if rng.permille(300) {
         return Policy::default();

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use sentinel_engine::{ActionId, HostPolicy, ServiceName, Time};
 
+use super::kept::Copied;
+
 /// What must survive the agent.
 #[derive(Clone, Debug, Default)]
 pub struct SharedKept {
@@ -31,9 +33,9 @@ pub struct Shared {
     pub booted_at: Time,
     /// Own attempts that were decided on since the host's memory was last to be saved.
     pub unsaved: BTreeSet<ActionId>,
-    pub keep: SharedKept,
+    pub keep: Copied<SharedKept>,
     /// `keep` as it is on disk.
-    pub kept: SharedKept,
+    pub kept: Copied<SharedKept>,
 }
 
 impl Shared {
@@ -43,8 +45,8 @@ impl Shared {
             policy,
             booted_at: Time::ZERO,
             unsaved: BTreeSet::new(),
-            keep: SharedKept::default(),
-            kept: SharedKept::default(),
+            keep: Copied::default(),
+            kept: Copied::default(),
         }
     }
 
@@ -86,7 +88,7 @@ impl Shared {
     /// An incident was opened; `explained` says whether something it depends on is down.
     pub fn went_down(&mut self, service: &ServiceName, explained: bool, now: Time) {
         let (window, hold) = (self.policy.storm_window, self.policy.storm_hold);
-        let keep = &mut self.keep;
+        let keep = &mut *self.keep;
         keep.any.retain(|_, at| now.since(*at) < window);
         keep.any.insert(service.clone(), now);
         if keep.any.len() >= self.policy.storm_services {
@@ -125,6 +127,10 @@ impl Shared {
     pub fn is_free(&self, now: Time) -> bool {
         let booted = now.since(self.booted_at) >= self.policy.boot_grace;
         let calm = self.keep.stormy_until.is_none_or(|until| until <= now);
+        let tokens = self.policy.tokens as usize;
+        if !booted || !calm || self.keep.actions.len() < tokens {
+            return booted && calm;
+        }
         // Whatever was taken before has certainly been refilled.
         let lately = self.policy.refill.saturating_mul(self.policy.tokens.saturating_add(1));
         let taken = self
@@ -133,7 +139,7 @@ impl Shared {
             .iter()
             .rev()
             .take_while(|(at, _)| now.since(*at) < lately);
-        booted && calm && taken.count() < self.policy.tokens as usize
+        taken.count() < tokens
     }
 
     /// Whether a storm certainly forbids to act.
@@ -144,6 +150,6 @@ impl Shared {
     /// The agent was killed: what was not recorded is lost.
     pub fn agent_died(&mut self) {
         self.unsaved.clear();
-        self.keep = self.kept.clone();
+        self.keep.follow(&self.kept);
     }
 }

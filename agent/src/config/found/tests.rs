@@ -83,7 +83,12 @@ fn a_bare_service_of_a_file_waits_to_be_found() {
     let loaded = with(file, &[]);
     assert_eq!(names(&loaded), ["shop"]);
     let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
-    assert!(warnings.iter().any(|warning| warning.contains("nothing to watch, unless")), "{warnings:?}");
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.contains("nothing to watch, unless")),
+        "{warnings:?}"
+    );
     let loaded = with(file, &[web()]);
     assert_eq!(names(&loaded), ["shop", "web"]);
     assert_eq!(loaded.settings.services[0].service.after, ["web".into()]);
@@ -137,18 +142,21 @@ fn each_is_refused_alone_with_its_place_and_the_nearest_right_word() {
         let loaded = with(file, &[web(), found]);
         assert_eq!(names(&loaded), ["db", "other", "web"], "{said}");
         let refused = refused(&loaded);
-        assert!(refused.len() == 1 && refused[0].starts_with(said), "{refused:?}, not {said}");
+        assert!(
+            refused.len() == 1 && refused[0].starts_with(said),
+            "{refused:?}, not {said}"
+        );
     }
 }
 
 #[test]
 fn who_comes_after_what_is_refused_is_refused_too() {
     let found = [
-        labelled("a", &[("container", "a"), ("after", "b")]),
-        labelled("b", &[("container", "b"), ("after", "c")]),
-        labelled("c", &[("container", "c"), ("interval", "soon")]),
-        labelled("d", &[("container", "d"), ("after", "e")]),
-        labelled("e", &[("container", "e"), ("after", "d")]),
+        labelled("a", &[("container", "c-a"), ("after", "b")]),
+        labelled("b", &[("container", "c-b"), ("after", "c")]),
+        labelled("c", &[("container", "c-c"), ("interval", "soon")]),
+        labelled("d", &[("container", "c-d"), ("after", "e")]),
+        labelled("e", &[("container", "c-e"), ("after", "d")]),
         web(),
     ];
     let loaded = with("", &found);
@@ -156,16 +164,20 @@ fn who_comes_after_what_is_refused_is_refused_too() {
     assert_eq!(names(&loaded), ["web"]);
     let mut services: Vec<&str> = loaded.refused.iter().map(|refused| refused.service.as_str()).collect();
     services.sort_unstable();
-    assert_eq!(services, ["a", "b", "c", "d", "e"]);
+    assert_eq!(services, ["a", "b", "c", "d", "e"], "{:?}", refused(&loaded));
 }
 
 #[test]
 fn a_circle_through_a_file_costs_what_was_found() {
     let file = "[services.web]\n[services.a]\ntcp = \"127.0.0.1:1\"\nafter = [\"web\"]\n";
     let found = labelled("web", &[("container", "web"), ("after", "a")]);
-    let loaded = with(file, &[found, labelled("x", &[("container", "x")])]);
-    assert_eq!(names(&loaded), ["a", "x"]);
-    assert!(refused(&loaded)[0].contains("goes in a circle"), "{:?}", refused(&loaded));
+    let loaded = with(file, &[found, labelled("x", &[("container", "c-x")])]);
+    assert_eq!(names(&loaded), ["a", "x"], "{:?}", refused(&loaded));
+    assert!(
+        refused(&loaded)[0].contains("goes in a circle"),
+        "{:?}",
+        refused(&loaded)
+    );
 }
 
 #[test]
@@ -196,5 +208,8 @@ fn too_many_are_left_out_and_counted() {
         .collect();
     let loaded = with("", &found);
     assert_eq!(names(&loaded).len(), MAX_FOUND);
-    assert_eq!(refused(&loaded), ["this host: 3 services were found beyond the 1000 there is room for"]);
+    assert_eq!(
+        refused(&loaded),
+        ["this host: 3 services were found beyond the 1000 there is room for"]
+    );
 }

@@ -22,7 +22,7 @@ use super::findings::Findings;
 use super::inputs::{AgentInput, HostInput, Inputs};
 use super::keys::{MAX_RECEIVERS, MAX_SERVICES};
 use super::rules;
-use super::settings::{AgentSettings, Settings};
+use super::settings::{AgentSettings, HostWatch, Settings};
 
 /// Checks the inputs as a whole. The settings are only good when no problem was found.
 pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings {
@@ -40,6 +40,13 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
     let heartbeat = inputs.heartbeat.and_then(|input| heartbeat::settings(input, findings));
     let names: Vec<String> = inputs.services.keys().cloned().collect();
     let maintenance = maintenance::settings(inputs.maintenance, &names, findings);
+    if inputs.services.is_empty() && !findings.is_bad("services") {
+        let meanwhile = match agent.host {
+            HostWatch::Off => "nothing is watched",
+            HostWatch::Auto | HostWatch::Observe => "whatever runs on this host is observed, and nothing is restarted",
+        };
+        findings.warn("", format!("no services: {meanwhile}"));
+    }
     let defaults = services::default_policy(&inputs.defaults, agent.mode, alerts.notify_after);
     let services = services::settings(
         inputs.services,
@@ -90,10 +97,13 @@ fn agent(input: AgentInput) -> AgentSettings {
             .control_socket
             .unwrap_or_else(|| PathBuf::from("/run/sentinel/control.sock")),
         // It was checked, so what cannot be read is only what is not there.
+        unit_files: input.unit_files.unwrap_or(true),
         docker: input
             .docker
             .and_then(|text| rules::docker(&text).ok())
             .unwrap_or_default(),
+        labels: input.labels.unwrap_or(true),
+        host: input.host,
         log: input.log,
         emoji: input.emoji,
         mode: input.mode.unwrap_or(Mode::Heal),

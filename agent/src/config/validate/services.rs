@@ -25,9 +25,6 @@ pub(super) fn settings(
     notify_after: Duration,
     findings: &mut Findings,
 ) -> Vec<ServiceSettings> {
-    if inputs.is_empty() && !findings.is_bad("services") {
-        findings.warn("", "no services: nothing is watched");
-    }
     let inputs: BTreeMap<_, _> = inputs
         .into_iter()
         .map(|(name, input)| (name, input.inherit(defaults)))

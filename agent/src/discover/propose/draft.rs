@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::super::configured::Configured;
 use super::super::listeners::Ports;
 use super::{Proposal, Proposals, Runs};
+use crate::config::service_name;
 use crate::docker::{RunningContainer, at_host, read_labels};
 use crate::systemd::RunningUnit;
 
@@ -200,19 +201,4 @@ fn reachable(ports: &Ports) -> Vec<SocketAddr> {
     all.sort_unstable_by_key(|address| (address.port(), *address));
     all.dedup();
     all
-}
-
-/// The nearest name that the configuration takes.
-fn service_name(text: &str) -> String {
-    let lower = text.to_lowercase();
-    let known = |c: char| {
-        if c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c) {
-            c
-        } else {
-            '-'
-        }
-    };
-    let name: String = lower.chars().map(known).collect();
-    let name: String = name.trim_start_matches(['.', '_', '-']).chars().take(64).collect();
-    if name.is_empty() { "service".to_owned() } else { name }
 }

@@ -1,0 +1,96 @@
+//! `sentinel doctor`.
+
+use std::fmt::Write as _;
+
+use rustix::process::geteuid;
+use serde_json::json;
+
+use super::client::{Client, parse};
+use super::paint::{Paint, Tone};
+use super::{Cli, Exit, control_socket, on_runtime, print};
+use crate::doctor::{self, AgentFacts, Facts, Finding, Level, RuleFacts};
+use crate::server::api::StatusResponse;
+
+/// The word in `sentinel status` for a service of which nothing can be seen.
+const BLIND: &str = "unknown";
+
+/// The word for a service that the agent was not able to restart.
+const REFUSED: &str = "refused";
+
+/// Looks at everything, and says what is wrong; exit code 1 when anything fails.
+pub(super) fn run(cli: &Cli) -> Exit {
+    match look(cli) {
+        Ok(facts) => {
+            let findings = doctor::judge(&facts);
+            let failed = findings.iter().any(|finding| finding.level == Level::Failure);
+            let text = if cli.json {
+                json!({ "ok": !failed, "user": facts.user, "findings": findings }).to_string()
+            } else {
+                text(&findings, Paint::for_stdout())
+            };
+            match print(&text) {
+                Exit::Ok if failed => Exit::No,
+                exit => exit,
+            }
+        }
+        Err(exit) => exit,
+    }
+}
+
+/// Root looks first at what only root sees, and then becomes the agent's user. No runtime may be left over from before.
+fn look(cli: &Cli) -> Result<Facts, Exit> {
+    let mut rule = RuleFacts::default();
+    let mut not_judged = None;
+    if geteuid().is_root() {
+        let seen = on_runtime(doctor::look_as_root(&cli.config))?;
+        rule = seen.rule;
+        not_judged = match seen.account {
+            Ok(Some(account)) => account.assume().err(),
+            Ok(None) => None,
+            Err(why) => Some(why),
+        };
+    }
+    on_runtime(doctor::collect(&cli.config, rule, not_judged, ask_agent(cli)))
+}
+
+async fn ask_agent(cli: &Cli) -> Result<AgentFacts, String> {
+    let client = Client::new(&control_socket(cli)).map_err(|error| error.explain())?;
+    let answer = client.get(&["status"], &[]).await.map_err(|error| error.explain())?;
+    let status: StatusResponse = parse(&answer).map_err(|error| error.explain())?;
+    let blind = status.services.iter().filter(|service| service.state == BLIND);
+    let refused = status.services.iter().filter_map(|service| {
+        let hold = service.hold.as_ref().filter(|hold| hold.kind == REFUSED)?;
+        Some((service.name.clone(), hold.text.clone()))
+    });
+    Ok(AgentFacts {
+        version: status.version.clone(),
+        services: status.services.len(),
+        blind: blind.map(|service| service.name.clone()).collect(),
+        refused: refused.collect(),
+    })
+}
+
+/// A line for each finding, and one below it that says how to mend it.
+fn text(findings: &[Finding], paint: Paint) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        let tone = match finding.level {
+            Level::Ok => Tone::Good,
+            Level::Warning => Tone::Warn,
+            Level::Failure => Tone::Bad,
+        };
+        let level = paint.text(tone, &format!("{:7}", finding.level.as_str()));
+        let words = crate::telemetry::printable(&finding.text);
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{level}  {:13}  {words}", finding.check);
+        if let Some(mend) = finding.mend.as_ref().filter(|_| finding.level != Level::Ok) {
+            let _ = writeln!(out, "{:24}to mend: {}", "", crate::telemetry::printable(mend));
+        }
+    }
+    let count = |level: Level| findings.iter().filter(|finding| finding.level == level).count();
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let (failures, warnings) = (count(Level::Failure), count(Level::Warning));
+    let (many, some) = (plural(failures), plural(warnings));
+    let _ = writeln!(out, "\n{failures} failure{many}, {warnings} warning{some}");
+    out
+}

@@ -1,0 +1,209 @@
+//! Containers that ask to be watched by their labels, and, for an agent that observes whatever there is, the others.
+//!
+//! One task beside the watcher of what is configured: it lists all containers whenever one was made, started, renamed or
+//! removed, and puts what it sees on the board. While the Engine cannot be asked, what was seen last stays.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
+use bollard::query_parameters::InspectContainerOptions;
+use jiff::Timestamp;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::time::Instant;
+
+use super::client::{ANSWER_WITHIN, CallError, Client, LIST_WITHIN, within};
+use super::daemon::Daemon;
+use super::inventory::{RunningContainer, describe, name_of};
+use super::own;
+use super::select::{Candidates, Seen, State};
+use crate::config::DockerAddress;
+use crate::found::{Board, Source};
+
+/// The safety net: whatever no event told is found within this time.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// Gaps between attempts to connect.
+const GAP_MIN: Duration = Duration::from_millis(500);
+const GAP_MAX: Duration = Duration::from_secs(10);
+
+/// Events that may wait; each says no more than that it is time to look.
+const QUEUE: usize = 256;
+
+/// What is to be looked for, and at which Engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// The Engine.
+    pub address: DockerAddress,
+    /// Containers with labels.
+    pub labels: bool,
+    /// All the others.
+    pub host: bool,
+}
+
+/// Looks for containers as `search` says, until dropped. Those of `continuing` had an incident before the agent was
+/// started, which goes on.
+pub async fn find(board: Board, mut search: watch::Receiver<Search>, continuing: BTreeSet<String>) {
+    let daemon = Arc::new(Mutex::new(Daemon::default()));
+    let mut candidates = Candidates::new(continuing);
+    let mut gap = GAP_MIN;
+    let mut told = None;
+    loop {
+        let wanted = search.borrow_and_update().clone();
+        if !wanted.labels && !wanted.host {
+            if search.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let connected = Instant::now();
+        let reason = tokio::select! {
+            changed = search.changed() => match changed {
+                Ok(()) => continue,
+                Err(_) => return,
+            },
+            reason = follow(&wanted, &daemon, &mut candidates, &board) => reason,
+        };
+        if told.as_ref() != Some(&reason) {
+            tracing::debug!(reason, "cannot look for containers");
+            told = Some(reason);
+        }
+        if !candidates.has_looked() && is_absent(&wanted.address) {
+            // There is no Docker here: that is something seen.
+            publish(&board, &wanted, &Seen::default());
+        } else if !candidates.has_looked() && wanted.host {
+            // Nobody waits for what may never be seen to hear of what failed elsewhere.
+            board.publish(Source::HostContainers, crate::found::Seen::default());
+        }
+        gap = if connected.elapsed() > GAP_MAX {
+            GAP_MIN
+        } else {
+            (gap * 2).min(GAP_MAX)
+        };
+        tokio::select! {
+            () = tokio::time::sleep(gap) => {}
+            changed = search.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Looks once, for whoever only wants to know.
+///
+/// # Errors
+///
+/// A sentence for people, when the Engine cannot be reached or does not answer.
+pub async fn find_once(wanted: &Search) -> Result<Vec<(Source, crate::found::Seen)>, String> {
+    if is_absent(&wanted.address) {
+        return Ok(Vec::new());
+    }
+    let looked = async {
+        let client = Client::connect(&wanted.address, &Arc::default()).await?;
+        look(&client, wanted).await
+    };
+    let listed = looked.await.map_err(|error| error.to_string())?;
+    let seen = Candidates::new(BTreeSet::new()).take(listed);
+    let sources = [
+        (wanted.labels, Source::Labels, seen.labelled),
+        (wanted.host, Source::HostContainers, seen.others),
+    ];
+    let sources = sources.into_iter().filter(|(wanted, ..)| *wanted);
+    Ok(sources.map(|(_, source, seen)| (source, seen)).collect())
+}
+
+fn is_absent(address: &DockerAddress) -> bool {
+    matches!(address, DockerAddress::Unix(path) if !Path::exists(path))
+}
+
+fn publish(board: &Board, wanted: &Search, seen: &Seen) {
+    if wanted.labels {
+        board.publish(Source::Labels, seen.labelled.clone());
+    }
+    if wanted.host {
+        board.publish(Source::HostContainers, seen.others.clone());
+    }
+}
+
+/// Looks again and again over one connection; answers why it cannot any more.
+async fn follow(wanted: &Search, daemon: &Arc<Mutex<Daemon>>, candidates: &mut Candidates, board: &Board) -> String {
+    let client = match Client::connect(&wanted.address, daemon).await {
+        Ok(client) => client,
+        Err(error) => return error.to_string(),
+    };
+    let (sender, mut events) = mpsc::channel(QUEUE);
+    let behind = Arc::new(AtomicBool::new(false));
+    // Events from before the first look on: what happens during it is not missed.
+    let lost = client.follow(Timestamp::now(), &sender, &behind);
+    tokio::pin!(lost);
+    loop {
+        let looked = tokio::select! {
+            lost = &mut lost => return lost,
+            looked = look(&client, wanted) => looked,
+        };
+        let listed = match looked {
+            Ok(listed) => listed,
+            Err(error) => return error.to_string(),
+        };
+        publish(board, wanted, &candidates.take(listed));
+        let next = tokio::time::sleep(LOOK_EVERY);
+        tokio::pin!(next);
+        loop {
+            tokio::select! {
+                lost = &mut lost => return lost,
+                () = &mut next => break,
+                Some(heard) = events.recv() => if heard.happened.changes_the_set() {
+                    // What came together is looked at once.
+                    while events.try_recv().is_ok() {}
+                    break;
+                },
+            }
+        }
+    }
+}
+
+/// Every container; those with labels of ours in full.
+async fn look(client: &Client, wanted: &Search) -> Result<Vec<(RunningContainer, State)>, CallError> {
+    let mut listed = client.list_all(LIST_WITHIN).await?;
+    listed.sort_by_cached_key(name_of);
+    let own = own::container();
+    let mut containers = Vec::new();
+    for summary in listed {
+        let labels = summary.labels.iter().flatten();
+        let is_ours = labels.clone().any(|(name, _)| name.starts_with(super::labels::PREFIX));
+        if !(is_ours && wanted.labels || wanted.host) {
+            continue;
+        }
+        let id = summary.id.clone().unwrap_or_default();
+        let state = state(&summary);
+        let details = if is_ours {
+            let inspect = client.bollard.inspect_container(&id, None::<InspectContainerOptions>);
+            match within(ANSWER_WITHIN, inspect).await {
+                Ok(answer) => answer,
+                // It is gone.
+                Err(CallError::Status(404, _)) => continue,
+                Err(error) => return Err(error),
+            }
+        } else {
+            bollard::models::ContainerInspectResponse::default()
+        };
+        let mut container = describe(summary, details);
+        container.left_alone |= own.as_deref() == Some(id.as_str());
+        containers.push((container, state));
+    }
+    Ok(containers)
+}
+
+fn state(summary: &ContainerSummary) -> State {
+    let failed = || {
+        let status = summary.status.as_deref().unwrap_or_default();
+        !status.starts_with("Exited (0)")
+    };
+    match summary.state {
+        Some(ContainerSummaryStateEnum::RUNNING | ContainerSummaryStateEnum::PAUSED) => State::Runs,
+        Some(ContainerSummaryStateEnum::RESTARTING) => State::Restarts,
+        Some(ContainerSummaryStateEnum::EXITED | ContainerSummaryStateEnum::DEAD) if failed() => State::Failed,
+        _ => State::Rests,
+    }
+}

@@ -1,0 +1,128 @@
+//! What was seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::store::Inspection;
+use crate::systemd::Survey;
+
+/// Everything that a judgement rests on. An error is a sentence for people.
+#[derive(Debug)]
+pub struct Facts {
+    /// As whom everything was looked at: the agent's user.
+    pub user: String,
+    /// That user is root, whom systemd and polkit ask nothing.
+    pub is_root: bool,
+    /// Why root could not look as the agent's user; most is then not known.
+    pub not_judged: Option<String>,
+    /// The configuration, as that user reads it.
+    pub config: ConfigFacts,
+    /// systemd over its bus, and polkit's version.
+    pub survey: Result<Survey, String>,
+    /// polkit's rule.
+    pub rule: RuleFacts,
+    /// The units that are configured and may not be restarted, with reasons.
+    pub denied: Result<BTreeMap<String, String>, String>,
+    /// Whether a unit that nobody configured may be restarted.
+    pub beyond: Option<bool>,
+    /// Whether entries of other units can be read.
+    pub journal: Result<bool, String>,
+    /// Containers.
+    pub docker: DockerFacts,
+    /// The clocks.
+    pub clock: ClockFacts,
+    /// The state directory.
+    pub store: Result<StoreFacts, String>,
+    /// The agent that runs.
+    pub agent: Result<AgentFacts, String>,
+}
+
+/// The configuration.
+#[derive(Debug, Default)]
+pub struct ConfigFacts {
+    /// What is wrong with it: the key, and a sentence.
+    pub problems: Vec<(String, String)>,
+    /// What is probably not meant.
+    pub warnings: Vec<String>,
+    /// Every unit that is watched.
+    pub units: BTreeSet<String>,
+    /// Those that may have to be restarted.
+    pub healed: BTreeSet<String>,
+    /// How many services there are.
+    pub services: usize,
+    /// The receivers, by name.
+    pub receivers: Vec<String>,
+}
+
+/// polkit's rule beside the one that the configuration asks for.
+#[derive(Debug, Default)]
+pub enum RuleFacts {
+    /// Only root can look.
+    #[default]
+    Unseen,
+    /// There is none to compare it with, or it cannot be read.
+    Unknown(String),
+    /// There is none.
+    Missing,
+    /// Somebody else made it.
+    Foreign,
+    /// It is as it should be.
+    Same,
+    /// It is another.
+    Differs {
+        /// Units that it lacks.
+        lacks: BTreeSet<String>,
+        /// Units that it should not grant.
+        exceeds: BTreeSet<String>,
+    },
+}
+
+/// Containers.
+#[derive(Debug, Default)]
+pub struct DockerFacts {
+    /// Services that are containers.
+    pub services: usize,
+    /// The Engine is asked through its socket, not through a proxy.
+    pub is_socket: bool,
+    /// Whether it answers; `None` when it was not asked, as nothing is to be asked of it.
+    pub answer: Option<Result<(), String>>,
+    /// The user is in the group of the socket.
+    pub in_group: bool,
+}
+
+/// The clocks.
+#[derive(Debug, Default)]
+pub struct ClockFacts {
+    /// By how much the wall clock jumped while the doctor looked.
+    pub jumped: Duration,
+    /// By how much it was set since the agent last wrote its store, in the same boot.
+    pub set_since: Option<Duration>,
+}
+
+/// The state directory.
+#[derive(Debug)]
+pub struct StoreFacts {
+    /// Where it is.
+    pub directory: String,
+    /// It is there.
+    pub exists: bool,
+    /// Its user may make files in it.
+    pub writable: bool,
+    /// Bytes that are left for its user; `None` when that cannot be told.
+    pub free: Option<u64>,
+    /// The store in it; `None` when there is none yet.
+    pub store: Result<Option<Inspection>, String>,
+}
+
+/// What a running agent says.
+#[derive(Debug, Default)]
+pub struct AgentFacts {
+    /// Its version.
+    pub version: String,
+    /// How many services it watches.
+    pub services: usize,
+    /// Services that it cannot see.
+    pub blind: Vec<String>,
+    /// Services that it was not able to restart, with reasons.
+    pub refused: Vec<(String, String)>,
+}

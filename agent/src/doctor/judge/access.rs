@@ -1,0 +1,229 @@
+//! What the agent's user may see and do on the host.
+
+use std::time::Duration;
+
+use super::super::facts::{Facts, RuleFacts};
+use super::{Finding, some};
+use crate::polkit::RULE_FILE;
+
+/// Rules in JavaScript, which are asked about units and verbs, came with this version; before it `.pkla` files had no word for
+/// them. Versions of before 121 have a zero before.
+const POLKIT_MIN: u32 = 106;
+
+/// How far the wall clock may be from the steady one without anybody having set it: time servers slew it by less.
+const JUMP: Duration = Duration::from_secs(2);
+
+/// The way to a rule.
+const INSTALL: &str = "`sentinel polkit-rules --install`, as root; `systemctl reload sentinel` does it too";
+
+pub(super) fn bus(facts: &Facts) -> Vec<Finding> {
+    let needs = !facts.config.units.is_empty();
+    let survey = match &facts.survey {
+        Ok(survey) => survey,
+        Err(why) => {
+            let mend = "`systemctl start dbus`; in a container, mount /run/dbus/system_bus_socket";
+            return vec![Finding::failure_if(needs, "bus", why, mend)];
+        }
+    };
+    let mut findings = vec![Finding::ok("bus", "the system bus answers")];
+    match (&survey.version, &survey.subscribed) {
+        (Ok(version), Ok(())) => findings.push(Finding::ok("systemd", format!("version {version} tells of changes"))),
+        (Err(why), _) | (_, Err(why)) => {
+            let text = format!("systemd does not answer: {why}");
+            let mend = "is systemd PID 1, and the bus the host's?";
+            findings.push(Finding::failure_if(needs, "systemd", text, mend));
+        }
+    }
+    for (unit, state) in &survey.unusable {
+        let text = format!("the unit `{unit}` cannot be used: {state}");
+        findings.push(Finding::failure(
+            "units",
+            text,
+            "correct its name in the configuration, or install it",
+        ));
+    }
+    if survey.unusable.is_empty() && needs && survey.version.is_ok() {
+        findings.push(Finding::ok("units", format!("{} are loaded", facts.config.units.len())));
+    }
+    if !facts.is_root {
+        findings.push(polkit(facts, &survey.polkit));
+    }
+    findings
+}
+
+/// `0.105` is 105, and so is `105`.
+fn number(version: &str) -> Option<u32> {
+    let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
+    let digits = |text: &str| {
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        text.get(..end)?.parse::<u32>().ok()
+    };
+    match digits(major)? {
+        0 => digits(minor),
+        major => Some(major),
+    }
+}
+
+fn polkit(facts: &Facts, version: &Result<String, String>) -> Finding {
+    const CHECK: &str = "polkit";
+    let needs = !facts.config.healed.is_empty();
+    match version {
+        Ok(version) if number(version).is_some_and(|number| number < POLKIT_MIN) => {
+            let text = format!("version {version} knows no rules about single units");
+            let mend = "install polkit 0.106 or later (Debian 12, Ubuntu 24.04), or only observe: `mode = \"observe\"`";
+            Finding::failure_if(needs, CHECK, text, mend)
+        }
+        Ok(version) => Finding::ok(CHECK, format!("version {version}")),
+        Err(why) => {
+            let text = format!("polkit does not answer, so that systemd refuses whatever is not root: {why}");
+            Finding::failure_if(
+                needs,
+                CHECK,
+                text,
+                "`apt install polkitd`, `systemctl unmask --now polkit`",
+            )
+        }
+    }
+}
+
+pub(super) fn restarts(facts: &Facts) -> Vec<Finding> {
+    if facts.is_root {
+        return Vec::new();
+    }
+    let mut findings = vec![rule(facts)];
+    let healed = facts.config.healed.len();
+    match &facts.denied {
+        Ok(denied) => {
+            for (unit, reason) in denied {
+                let text = format!("`{unit}` may not be restarted by `{}`: {reason}", facts.user);
+                findings.push(Finding::failure("restart", text, INSTALL));
+            }
+            if denied.is_empty() && facts.config.problems.is_empty() {
+                findings.push(Finding::ok("restart", format!("{healed} units may be restarted")));
+            }
+        }
+        Err(why) => {
+            let text = format!("what may be restarted could not be asked: {why}");
+            findings.push(Finding::failure_if(healed > 0, "restart", text, "mend the bus first"));
+        }
+    }
+    if facts.beyond == Some(true) {
+        findings.push(Finding::warning(
+            "restart",
+            format!("`{}` may restart units that are not configured", facts.user),
+            format!(
+                "{INSTALL}; if that is in place, a rule whose name comes before it, in /etc/polkit-1/rules.d or \
+                 /usr/share/polkit-1/rules.d, grants them"
+            ),
+        ));
+    }
+    findings
+}
+
+fn rule(facts: &Facts) -> Finding {
+    const CHECK: &str = "rule";
+    let needs = !facts.config.healed.is_empty();
+    match &facts.rule {
+        RuleFacts::Same => Finding::ok(CHECK, format!("`{RULE_FILE}` is what the configuration asks for")),
+        RuleFacts::Unseen => Finding::ok(CHECK, "only root can compare it; systemd was asked instead"),
+        RuleFacts::Unknown(why) => Finding::warning(CHECK, format!("it cannot be compared: {why}"), INSTALL),
+        RuleFacts::Missing => Finding::failure_if(needs, CHECK, format!("there is no `{RULE_FILE}`"), INSTALL),
+        RuleFacts::Foreign => {
+            let text = format!("`{RULE_FILE}` was not made by `sentinel polkit-rules`");
+            Finding::warning(CHECK, text, INSTALL)
+        }
+        RuleFacts::Differs { lacks, exceeds } if lacks.is_empty() && exceeds.is_empty() => Finding::warning(
+            CHECK,
+            format!("`{RULE_FILE}` was changed, or made by another version"),
+            INSTALL,
+        ),
+        RuleFacts::Differs { lacks, exceeds } => {
+            let part = |what: &str, units: &std::collections::BTreeSet<String>| match units.len() {
+                0 => String::new(),
+                _ => format!(", {what} {}", some(units)),
+            };
+            let (lacking, exceeding) = (part("lacks", lacks), part("grants without need", exceeds));
+            let text = format!("`{RULE_FILE}` is not what the configuration asks for{lacking}{exceeding}");
+            Finding::failure_if(!lacks.is_empty(), CHECK, text, INSTALL)
+        }
+    }
+}
+
+pub(super) fn journal(facts: &Facts) -> Finding {
+    const CHECK: &str = "journal";
+    let lost = "what happened to a unit while nobody watched is not known";
+    match &facts.journal {
+        Ok(true) => Finding::ok(CHECK, "entries of other units can be read"),
+        Ok(false) => Finding::warning(
+            CHECK,
+            format!("`{}` cannot read entries of other units: {lost}", facts.user),
+            "`SupplementaryGroups=systemd-journal` in the unit",
+        ),
+        Err(why) => Finding::warning(CHECK, format!("{why}: {lost}"), "is systemd-journald running?"),
+    }
+}
+
+pub(super) fn docker(facts: &Facts) -> Finding {
+    const CHECK: &str = "docker";
+    let docker = &facts.docker;
+    match &docker.answer {
+        None if docker.in_group && !facts.is_root => Finding::warning(
+            CHECK,
+            format!(
+                "no container is watched, yet `{}` is in the group `docker`, which is as good as root",
+                facts.user
+            ),
+            format!(
+                "`gpasswd -d {} docker`, and no `SupplementaryGroups=docker`",
+                facts.user
+            ),
+        ),
+        None => Finding::ok(CHECK, "not asked: no container is watched"),
+        Some(Err(why)) => Finding::failure(
+            CHECK,
+            format!(
+                "{} containers are watched, and the Engine cannot be asked: {why}",
+                docker.services
+            ),
+            "`SupplementaryGroups=docker` in the unit, which makes it as good as root, or `[agent] docker` with the address of \
+             a proxy (deploy/docker-proxy)",
+        ),
+        Some(Ok(())) if docker.is_socket && !facts.is_root => Finding::warning(
+            CHECK,
+            "the Engine answers on its socket, and whoever may use that is as good as root",
+            "a proxy grants less: deploy/docker-proxy, and its address as `[agent] docker`",
+        ),
+        Some(Ok(())) => Finding::ok(CHECK, "the Engine answers"),
+    }
+}
+
+pub(super) fn clock(facts: &Facts) -> Vec<Finding> {
+    const CHECK: &str = "clock";
+    let mut findings = Vec::new();
+    let synchronised = facts.survey.as_ref().ok().and_then(|survey| survey.synchronised);
+    let mend = "`timedatectl set-ntp true`, with systemd-timesyncd or chrony installed";
+    match synchronised {
+        Some(true) => {}
+        Some(false) => findings.push(Finding::warning(CHECK, "it follows no time server", mend)),
+        None => findings.push(Finding::warning(
+            CHECK,
+            "whether it follows a time server cannot be found out, without systemd-timedated",
+            mend,
+        )),
+    }
+    let jumped = facts.clock.jumped.max(facts.clock.set_since.unwrap_or_default());
+    if jumped > JUMP {
+        let span = humantime::format_duration(Duration::from_secs(jumped.as_secs()));
+        let text =
+            format!("it was set by {span} not long ago; the agent counts by another, but the times it tells are off");
+        findings.push(Finding::warning(
+            CHECK,
+            text,
+            "let one time service have it, and nobody else",
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(CHECK, "follows a time server"));
+    }
+    findings
+}

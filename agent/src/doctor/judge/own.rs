@@ -1,0 +1,186 @@
+//! The agent itself: its user, its configuration, its store, and whether it runs.
+
+use super::super::facts::Facts;
+use super::{Finding, some};
+
+/// Less than this is no longer enough for a store and a full outbox, in bytes.
+const SPACE_LOW: u64 = 100 << 20;
+
+/// Less than this is as good as none.
+const SPACE_NONE: u64 = 1 << 20;
+
+pub(super) fn user(facts: &Facts) -> Finding {
+    const CHECK: &str = "user";
+    if let Some(why) = &facts.not_judged {
+        let mend = "install the package `sentinel`, or name the user with `User=` in sentinel.service";
+        return Finding::failure(CHECK, why, mend);
+    }
+    if facts.is_root {
+        return Finding::warning(
+            CHECK,
+            "the agent runs as root, of whom nothing is asked: whoever takes it over owns the host",
+            "run it as a user of its own, as the unit of the package does",
+        );
+    }
+    Finding::ok(CHECK, format!("looked at as `{}`", facts.user))
+}
+
+/// Keys of the configuration that are about telling people.
+fn is_of_receivers(key: &str) -> bool {
+    ["receivers", "heartbeat"].iter().any(|table| key.starts_with(table))
+}
+
+pub(super) fn configuration(facts: &Facts) -> Vec<Finding> {
+    const CHECK: &str = "configuration";
+    let config = &facts.config;
+    let problems = config.problems.iter().filter(|(key, _)| !is_of_receivers(key));
+    let mut findings: Vec<Finding> = problems
+        .map(|(_, words)| Finding::failure(CHECK, words, "mend the file; `sentinel check` shows every error"))
+        .collect();
+    findings.extend(
+        config
+            .warnings
+            .iter()
+            .map(|words| Finding::warning(CHECK, words, "see `sentinel check`")),
+    );
+    if findings.is_empty() {
+        let text = match config.problems.len() {
+            0 => format!("services: {}", config.services),
+            _ => "nothing is wrong with it but the receivers".to_owned(),
+        };
+        findings.push(Finding::ok(CHECK, text));
+    }
+    findings
+}
+
+pub(super) fn receivers(facts: &Facts) -> Finding {
+    const CHECK: &str = "receivers";
+    let config = &facts.config;
+    if let Some((_, words)) = config.problems.iter().find(|(key, _)| is_of_receivers(key)) {
+        let mend = format!(
+            "let `{}` read what it names, by `chgrp` and `chmod g+r`, or hand it over with `LoadCredential=` in the unit",
+            facts.user
+        );
+        return Finding::failure(CHECK, words, mend);
+    }
+    if !config.problems.is_empty() {
+        return Finding::warning(
+            CHECK,
+            "not known, as the configuration is wrong",
+            "mend the configuration first",
+        );
+    }
+    if config.receivers.is_empty() {
+        return Finding::warning(
+            CHECK,
+            "there is none: nobody is told anything",
+            "add `[receivers.NAME]`",
+        );
+    }
+    let text = format!(
+        "{}: complete, with readable secrets; nothing was sent",
+        some(&config.receivers)
+    );
+    let mut finding = Finding::ok(CHECK, text);
+    finding.mend = Some("`sentinel alerts test` sends a test message through each".to_owned());
+    finding
+}
+
+pub(super) fn agent(facts: &Facts) -> Vec<Finding> {
+    const CHECK: &str = "agent";
+    const OWN: &str = env!("CARGO_PKG_VERSION");
+    let agent = match &facts.agent {
+        Ok(agent) => agent,
+        Err(why) => {
+            let mend =
+                "`systemctl start sentinel`; `systemctl status sentinel` and `journalctl -u sentinel` say why it ended";
+            return vec![Finding::failure(CHECK, why, mend)];
+        }
+    };
+    let mut findings = Vec::new();
+    if agent.version != OWN {
+        let text = format!("version {} runs, and {OWN} is installed", agent.version);
+        findings.push(Finding::warning(CHECK, text, "`systemctl restart sentinel`"));
+    }
+    if facts.config.problems.is_empty() && agent.services != facts.config.services {
+        let text = format!(
+            "it watches {} services, and {} are configured",
+            agent.services, facts.config.services
+        );
+        findings.push(Finding::warning(CHECK, text, "`systemctl reload sentinel`"));
+    }
+    if !agent.blind.is_empty() {
+        let text = format!("it cannot see {}", some(&agent.blind));
+        findings.push(Finding::failure(CHECK, text, "`sentinel status NAME` says why"));
+    }
+    for (service, reason) in &agent.refused {
+        let text = format!("`{service}` is down, and {reason}");
+        findings.push(Finding::failure(
+            CHECK,
+            text,
+            "mend what the reason names; it tries again by itself",
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(
+            CHECK,
+            format!("runs, and watches {} services", agent.services),
+        ));
+    }
+    findings
+}
+
+pub(super) fn store(facts: &Facts) -> Vec<Finding> {
+    const CHECK: &str = "store";
+    let store = match &facts.store {
+        Ok(store) => store,
+        Err(why) => {
+            return vec![Finding::warning(
+                CHECK,
+                format!("not looked at: {why}"),
+                "see the other findings",
+            )];
+        }
+    };
+    let directory = &store.directory;
+    if !store.exists {
+        let text = format!("there is no `{directory}` yet, or `{}` cannot see it", facts.user);
+        let mend = "systemd makes it when the agent starts, with `StateDirectory=sentinel`";
+        return vec![Finding::failure_if(facts.agent.is_ok(), CHECK, text, mend)];
+    }
+    let mut findings = Vec::new();
+    if !store.writable {
+        let text = format!("`{}` may not write to `{directory}`", facts.user);
+        findings.push(Finding::failure(
+            CHECK,
+            text,
+            format!("`chown -R {} {directory}`", facts.user),
+        ));
+    }
+    if let Some(free) = store.free.filter(|free| *free < SPACE_LOW) {
+        let text = format!("{} MiB are left on the disk of `{directory}`", free >> 20);
+        let mend = "make room: what cannot be recorded is not done";
+        findings.push(Finding::failure_if(free < SPACE_NONE, CHECK, text, mend));
+    }
+    match &store.store {
+        Err(why) => findings.push(Finding::failure(
+            CHECK,
+            why,
+            "a damaged store is moved away when the agent starts; one of a newer agent needs that agent",
+        )),
+        Ok(Some(store)) if store.schema < store.known => {
+            let text = format!("it has schema {}, and {} is the newest", store.schema, store.known);
+            findings.push(Finding::warning(
+                CHECK,
+                text,
+                "the agent brings it up to date when it is restarted",
+            ));
+        }
+        Ok(None) if findings.is_empty() => findings.push(Finding::ok(CHECK, "there is none yet; the agent makes it")),
+        Ok(_) => {}
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(CHECK, format!("opens, and `{directory}` can be written")));
+    }
+    findings
+}

@@ -1,0 +1,414 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::super::facts::{AgentFacts, ClockFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, StoreFacts};
+use super::{Level, judge};
+use crate::store::Inspection;
+use crate::systemd::Survey;
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// A host on which nothing is wrong.
+fn well() -> Facts {
+    Facts {
+        user: "sentinel".to_owned(),
+        is_root: false,
+        not_judged: None,
+        config: ConfigFacts {
+            units: names(&["a.service"]),
+            healed: names(&["a.service"]),
+            services: 1,
+            receivers: vec!["team".to_owned()],
+            ..ConfigFacts::default()
+        },
+        survey: Ok(Survey {
+            version: Ok("252".to_owned()),
+            subscribed: Ok(()),
+            unusable: Vec::new(),
+            polkit: Ok("122".to_owned()),
+            synchronised: Some(true),
+        }),
+        rule: RuleFacts::Same,
+        denied: Ok(BTreeMap::new()),
+        beyond: Some(false),
+        journal: Ok(true),
+        docker: DockerFacts::default(),
+        clock: ClockFacts::default(),
+        store: Ok(StoreFacts {
+            directory: "/var/lib/sentinel".to_owned(),
+            exists: true,
+            writable: true,
+            free: Some(1 << 30),
+            store: Ok(Some(Inspection {
+                schema: 4,
+                known: 4,
+                anchor: None,
+            })),
+        }),
+        agent: Ok(AgentFacts {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            services: 1,
+            ..AgentFacts::default()
+        }),
+    }
+}
+
+#[test]
+fn a_host_that_is_well_has_nothing_to_mend() {
+    let findings = judge(&well());
+    assert!(
+        findings.iter().all(|finding| finding.level == Level::Ok),
+        "{findings:#?}"
+    );
+    let checks: Vec<&str> = findings.iter().map(|finding| finding.check).collect();
+    assert_eq!(
+        checks,
+        [
+            "user",
+            "configuration",
+            "receivers",
+            "agent",
+            "store",
+            "bus",
+            "systemd",
+            "units",
+            "polkit",
+            "rule",
+            "restart",
+            "journal",
+            "docker",
+            "clock"
+        ]
+    );
+}
+
+/// Changes one thing about a host that is well, and names the findings that are not `ok`, with their level and a word of
+/// their text and of their mend.
+type Row = (
+    &'static str,
+    fn(&mut Facts),
+    &'static [(&'static str, Level, &'static str, &'static str)],
+);
+
+fn survey(facts: &mut Facts) -> &mut Survey {
+    facts.survey.as_mut().expect("it is there")
+}
+
+fn store(facts: &mut Facts) -> &mut StoreFacts {
+    facts.store.as_mut().expect("it is there")
+}
+
+fn agent(facts: &mut Facts) -> &mut AgentFacts {
+    facts.agent.as_mut().expect("it is there")
+}
+
+fn wrong() -> String {
+    "because".to_owned()
+}
+
+#[test]
+#[allow(clippy::too_many_lines, reason = "a table, a row for each lack")]
+fn each_lack_is_named_with_its_mend() {
+    use Level::{Failure, Warning};
+    let rows: Vec<Row> = vec![
+        (
+            "no user to look as",
+            |f| f.not_judged = Some(wrong()),
+            &[("user", Failure, "because", "User=")],
+        ),
+        (
+            "root",
+            |f| f.is_root = true,
+            &[("user", Warning, "owns the host", "user of its own")],
+        ),
+        (
+            "a wrong key",
+            |f| f.config.problems = vec![("services.a.unit".to_owned(), wrong())],
+            &[
+                ("configuration", Failure, "because", "sentinel check"),
+                ("receivers", Warning, "not known", "first"),
+            ],
+        ),
+        (
+            "a secret that cannot be read",
+            |f| f.config.problems = vec![("receivers.team.slack.token_file".to_owned(), wrong())],
+            &[("receivers", Failure, "because", "chgrp")],
+        ),
+        (
+            "a warning of the configuration",
+            |f| f.config.warnings = vec![wrong()],
+            &[("configuration", Warning, "because", "sentinel check")],
+        ),
+        (
+            "nobody to tell",
+            |f| f.config.receivers.clear(),
+            &[("receivers", Warning, "nobody", "[receivers")],
+        ),
+        (
+            "no agent",
+            |f| f.agent = Err(wrong()),
+            &[("agent", Failure, "because", "systemctl start")],
+        ),
+        (
+            "an old agent runs on",
+            |f| agent(f).version = "0.0.1".to_owned(),
+            &[("agent", Warning, "0.0.1", "restart")],
+        ),
+        (
+            "not reloaded",
+            |f| agent(f).services = 3,
+            &[("agent", Warning, "3 services", "reload")],
+        ),
+        (
+            "blind",
+            |f| agent(f).blind = vec!["a".to_owned()],
+            &[("agent", Failure, "cannot see `a`", "status")],
+        ),
+        (
+            "refused",
+            |f| agent(f).refused = vec![("a".to_owned(), wrong())],
+            &[("agent", Failure, "`a` is down, and because", "again by itself")],
+        ),
+        (
+            "no state directory",
+            |f| store(f).exists = false,
+            &[("store", Failure, "there is no", "StateDirectory")],
+        ),
+        (
+            "not writable",
+            |f| store(f).writable = false,
+            &[("store", Failure, "may not write", "chown")],
+        ),
+        (
+            "little room",
+            |f| store(f).free = Some(50 << 20),
+            &[("store", Warning, "50 MiB", "room")],
+        ),
+        (
+            "no room",
+            |f| store(f).free = Some(1000),
+            &[("store", Failure, "0 MiB", "room")],
+        ),
+        (
+            "damaged",
+            |f| store(f).store = Err(wrong()),
+            &[("store", Failure, "because", "newer agent")],
+        ),
+        (
+            "an old schema",
+            |f| {
+                store(f).store = Ok(Some(Inspection {
+                    schema: 3,
+                    known: 4,
+                    anchor: None,
+                }));
+            },
+            &[("store", Warning, "schema 3", "restarted")],
+        ),
+        ("no store yet", |f| store(f).store = Ok(None), &[]),
+        (
+            "no bus",
+            |f| {
+                f.survey = Err(wrong());
+                f.denied = Err(wrong());
+                f.beyond = None;
+            },
+            &[
+                ("bus", Failure, "because", "start dbus"),
+                ("restart", Failure, "could not be asked", "bus"),
+                ("clock", Warning, "cannot be found out", "timedatectl"),
+            ],
+        ),
+        (
+            "no bus, and none needed",
+            |f| {
+                f.config.units.clear();
+                f.config.healed.clear();
+                f.survey = Err(wrong());
+                f.denied = Err(wrong());
+            },
+            &[
+                ("bus", Warning, "because", "dbus"),
+                ("restart", Warning, "could not be asked", "bus"),
+                ("clock", Warning, "cannot", "timedatectl"),
+            ],
+        ),
+        (
+            "no systemd",
+            |f| survey(f).version = Err(wrong()),
+            &[("systemd", Failure, "because", "PID 1")],
+        ),
+        (
+            "no signals",
+            |f| survey(f).subscribed = Err(wrong()),
+            &[("systemd", Failure, "because", "PID 1")],
+        ),
+        (
+            "an unknown unit",
+            |f| survey(f).unusable = vec![("a.service".to_owned(), "not-found".to_owned())],
+            &[("units", Failure, "not-found", "name")],
+        ),
+        (
+            "no polkit",
+            |f| survey(f).polkit = Err(wrong()),
+            &[("polkit", Failure, "because", "apt install")],
+        ),
+        (
+            "polkit of before the rules",
+            |f| survey(f).polkit = Ok("0.105".to_owned()),
+            &[("polkit", Failure, "0.105", "0.106")],
+        ),
+        (
+            "polkit's own numbers",
+            |f| survey(f).polkit = Ok("0.119".to_owned()),
+            &[],
+        ),
+        (
+            "no polkit, and none needed",
+            |f| {
+                f.config.healed.clear();
+                survey(f).polkit = Err(wrong());
+                f.rule = RuleFacts::Missing;
+            },
+            &[
+                ("polkit", Warning, "because", "apt"),
+                ("rule", Warning, "there is no", "--install"),
+            ],
+        ),
+        (
+            "no rule",
+            |f| f.rule = RuleFacts::Missing,
+            &[("rule", Failure, "there is no", "--install")],
+        ),
+        (
+            "somebody's rule",
+            |f| f.rule = RuleFacts::Foreign,
+            &[("rule", Warning, "not made by", "--install")],
+        ),
+        (
+            "no comparison",
+            |f| f.rule = RuleFacts::Unknown(wrong()),
+            &[("rule", Warning, "because", "--install")],
+        ),
+        ("not root", |f| f.rule = RuleFacts::Unseen, &[]),
+        (
+            "a rule that lacks a unit",
+            |f| {
+                f.rule = RuleFacts::Differs {
+                    lacks: names(&["a.service"]),
+                    exceeds: names(&["z.service"]),
+                };
+            },
+            &[(
+                "rule",
+                Failure,
+                "lacks `a.service`, grants without need `z.service`",
+                "--install",
+            )],
+        ),
+        (
+            "a rule that grants too much",
+            |f| {
+                f.rule = RuleFacts::Differs {
+                    lacks: names(&[]),
+                    exceeds: names(&["z.service"]),
+                };
+            },
+            &[(
+                "rule",
+                Warning,
+                "asks for, grants without need `z.service`",
+                "--install",
+            )],
+        ),
+        (
+            "a rule of other words",
+            |f| {
+                f.rule = RuleFacts::Differs {
+                    lacks: names(&[]),
+                    exceeds: names(&[]),
+                };
+            },
+            &[("rule", Warning, "was changed", "--install")],
+        ),
+        (
+            "denied",
+            |f| f.denied = Ok(BTreeMap::from([("a.service".to_owned(), wrong())])),
+            &[(
+                "restart",
+                Failure,
+                "`a.service` may not be restarted by `sentinel`: because",
+                "--install",
+            )],
+        ),
+        (
+            "too much allowed",
+            |f| f.beyond = Some(true),
+            &[("restart", Warning, "not configured", "before it")],
+        ),
+        (
+            "no journal",
+            |f| f.journal = Ok(false),
+            &[("journal", Warning, "cannot read", "systemd-journal")],
+        ),
+        (
+            "no journalctl",
+            |f| f.journal = Err(wrong()),
+            &[("journal", Warning, "because", "journald")],
+        ),
+        (
+            "root by Docker's group, for nothing",
+            |f| f.docker.in_group = true,
+            &[("docker", Warning, "as good as root", "gpasswd")],
+        ),
+        (
+            "no Engine",
+            |f| {
+                f.docker.services = 2;
+                f.docker.answer = Some(Err(wrong()));
+            },
+            &[("docker", Failure, "2 containers", "proxy")],
+        ),
+        (
+            "Docker's socket",
+            |f| {
+                f.docker.is_socket = true;
+                f.docker.answer = Some(Ok(()));
+            },
+            &[("docker", Warning, "as good as root", "proxy")],
+        ),
+        ("Docker by a proxy", |f| f.docker.answer = Some(Ok(())), &[]),
+        (
+            "no time server",
+            |f| survey(f).synchronised = Some(false),
+            &[("clock", Warning, "no time server", "set-ntp")],
+        ),
+        (
+            "a jump",
+            |f| f.clock.jumped = Duration::from_secs(3600),
+            &[("clock", Warning, "set by 1h", "one time service")],
+        ),
+        (
+            "an earlier jump",
+            |f| f.clock.set_since = Some(Duration::from_secs(60)),
+            &[("clock", Warning, "set by 1m", "one time service")],
+        ),
+    ];
+    for (what, change, expected) in rows {
+        let mut facts = well();
+        change(&mut facts);
+        let findings = judge(&facts);
+        let bad: Vec<_> = findings.iter().filter(|finding| finding.level != Level::Ok).collect();
+        assert_eq!(bad.len(), expected.len(), "{what}: {bad:#?}");
+        for (finding, (check, level, text, mend)) in bad.iter().zip(expected) {
+            assert_eq!((finding.check, finding.level), (*check, *level), "{what}");
+            assert!(finding.text.contains(text), "{what}: {finding:?}");
+            assert!(
+                finding.mend.as_ref().is_some_and(|words| words.contains(mend)),
+                "{what}: {finding:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What only root can see: polkit's rule, and as whom the agent runs.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::account::Account;
+use super::facts::RuleFacts;
+use super::within;
+use crate::config;
+use crate::polkit::{self, RULE_FILE, Rule, USER};
+use crate::systemd::{BusAddress, UnitAccount, unit_account};
+
+/// The agent's unit, as its package names it.
+const UNIT: &str = "sentinel.service";
+
+/// What root saw.
+#[derive(Debug)]
+pub struct RootFacts {
+    /// Whom to become; `None` when the agent runs as root. The error says why that is not known.
+    pub account: Result<Option<Account>, String>,
+    /// polkit's rule.
+    pub rule: RuleFacts,
+}
+
+/// Looks at what only root can see.
+pub async fn look(config: &Path) -> RootFacts {
+    RootFacts {
+        account: account().await,
+        rule: rule(config).await.unwrap_or_else(RuleFacts::Unknown),
+    }
+}
+
+/// By the agent's unit; where there is none, the user of the package.
+async fn account() -> Result<Option<Account>, String> {
+    let unit = within(unit_account(&BusAddress::System, UNIT)).await;
+    let unit = unit.ok().flatten().unwrap_or_else(|| UnitAccount {
+        user: USER.to_owned(),
+        ..UnitAccount::default()
+    });
+    Account::of(&unit)
+}
+
+async fn rule(config: &Path) -> Result<RuleFacts, String> {
+    for path in config::sources(config) {
+        polkit::check_trust(&path).map_err(|error| error.to_string())?;
+    }
+    let settings = polkit::settings(config, []).await.map_err(|errors| {
+        let count = errors.count();
+        format!("the files of the configuration alone, without variables, have {count} errors")
+    })?;
+    let wanted = within(polkit::wanted(&settings)).await?;
+    let current = polkit::current(Path::new(RULE_FILE)).map_err(|error| error.to_string())?;
+    Ok(compare(&wanted, current.as_deref()))
+}
+
+fn compare(wanted: &Rule, current: Option<&str>) -> RuleFacts {
+    let Some(current) = current else {
+        return RuleFacts::Missing;
+    };
+    if current == wanted.to_string() {
+        return RuleFacts::Same;
+    }
+    let Some(granted) = Rule::units_in(current) else {
+        return RuleFacts::Foreign;
+    };
+    let without = |some: &BTreeSet<String>, others: &BTreeSet<String>| some.difference(others).cloned().collect();
+    let wanted = wanted.units();
+    RuleFacts::Differs {
+        lacks: without(&wanted, &granted),
+        exceeds: without(&granted, &wanted),
+    }
+}

@@ -1,0 +1,53 @@
+//! The agent's own look at what it may do: it asks, and cannot change the answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rustix::process::geteuid;
+use tokio::time::{Instant, sleep};
+
+use crate::systemd::{BusAddress, denied};
+
+/// polkit reads a rule again when it hears that the file has changed, up to two seconds later. The rule is written right before
+/// the agent starts or reloads, so a denial means something only after this time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between two questions meanwhile.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Units named in the log. A rule that is missing altogether is told by the first.
+const NAMED_MAX: usize = 16;
+
+/// Warns of each unit that this process may not restart, so that a denied restart surprises nobody. Root may everything.
+pub async fn verify(units: BTreeSet<String>) {
+    if geteuid().is_root() || units.is_empty() {
+        return;
+    }
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let asked = denied(&BusAddress::System, &units).await;
+        if asked.as_ref().is_ok_and(BTreeMap::is_empty) {
+            return;
+        }
+        if Instant::now() < until {
+            sleep(ASK_AGAIN).await;
+            continue;
+        }
+        match asked {
+            Ok(denied) => {
+                for (unit, reason) in denied.iter().take(NAMED_MAX) {
+                    tracing::warn!(
+                        event = "not_permitted",
+                        unit,
+                        reason,
+                        denied = denied.len(),
+                        "this unit may not be restarted; `sentinel polkit-rules --install`, run as root, allows it"
+                    );
+                }
+            }
+            // That there is no bus is told by who watches the units.
+            Err(error) => tracing::debug!(error, "what may be restarted could not be asked"),
+        }
+        return;
+    }
+}

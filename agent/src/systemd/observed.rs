@@ -1,0 +1,191 @@
+//! The services that systemd runs on this host, for an agent that observes whatever there is.
+//!
+//! Looked at every now and then, as what was installed lately can wait: what has failed meanwhile is still failed then.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use zbus::Connection;
+
+use super::inventory::{SERVICES_MAX, describe, manager};
+use super::peers::listed;
+use super::watcher::BusAddress;
+use crate::config::{Found, FoundKey, Origin, OriginKind, Place, Refused, service_name};
+use crate::found::{Board, Seen, Source};
+
+/// Time between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// States of what runs, is about to, or has failed. What was stopped is not there.
+const STATES: [&str; 5] = ["active", "activating", "reloading", "deactivating", "failed"];
+
+/// Puts the services that run on `board`, until dropped. Those of `continuing` had an incident before the agent was
+/// started, which goes on.
+pub async fn observe_units(board: Board, continuing: BTreeSet<String>) {
+    let mut units = Units::new(continuing);
+    let mut told = None;
+    let mut connection = None;
+    loop {
+        match look(&mut connection, &mut units).await {
+            Ok(seen) => {
+                told = None;
+                board.publish(Source::HostUnits, seen);
+            }
+            Err(reason) => {
+                connection = None;
+                // What was seen last stays.
+                if told.as_ref() != Some(&reason) {
+                    tracing::warn!(reason, "failed to look which services systemd runs");
+                    told = Some(reason);
+                }
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Looks once, for whoever only wants to know.
+///
+/// # Errors
+///
+/// A sentence for people, when systemd cannot be reached or does not answer.
+pub async fn observe_units_once() -> Result<Seen, String> {
+    look(&mut None, &mut Units::new(BTreeSet::new())).await
+}
+
+async fn look(connection: &mut Option<Connection>, units: &mut Units) -> Result<Seen, String> {
+    let connection = match connection {
+        Some(connection) => connection.clone(),
+        None => connection.insert(BusAddress::System.connect().await?).clone(),
+    };
+    let body = (&STATES[..], &["*.service"][..]);
+    let answer = manager(&connection, "ListUnitsByPatterns", &body).await?;
+    let mut rows: Vec<(String, bool)> = listed(&answer)
+        .ok_or("systemd answered with something unexpected")?
+        .into_iter()
+        .map(|row| (row.id, row.active_state == "failed"))
+        .collect();
+    rows.sort_unstable();
+    let omitted = rows.len().saturating_sub(SERVICES_MAX);
+    rows.truncate(SERVICES_MAX);
+    for (name, _) in &rows {
+        if !units.worth.contains_key(name) {
+            let unit = describe(&connection, name.clone()).await?;
+            units.worth.insert(name.clone(), unit.is_worth_watching());
+        }
+    }
+    Ok(units.take(&rows, omitted))
+}
+
+/// What is known of units between looks. Pure.
+struct Units {
+    /// Whether they are worth watching; asked for once.
+    worth: BTreeMap<String, bool>,
+    /// Failed before anybody looked, and have not run since.
+    withheld: BTreeSet<String>,
+    failed_before: Vec<String>,
+    continuing: BTreeSet<String>,
+    looked: bool,
+}
+
+impl Units {
+    fn new(continuing: BTreeSet<String>) -> Self {
+        Self {
+            worth: BTreeMap::new(),
+            withheld: BTreeSet::new(),
+            failed_before: Vec::new(),
+            continuing,
+            looked: false,
+        }
+    }
+
+    /// Takes in what is there now: names, and whether they have failed.
+    fn take(&mut self, rows: &[(String, bool)], omitted: usize) -> Seen {
+        self.worth
+            .retain(|name, _| rows.binary_search_by(|(row, _)| row.cmp(name)).is_ok());
+        let present = rows.iter().filter(|(name, _)| self.worth.get(name) == Some(&true));
+        let present: Vec<&(String, bool)> = present.collect();
+        if !std::mem::replace(&mut self.looked, true) {
+            for (name, _) in present.iter().filter(|(_, failed)| *failed) {
+                if !self.continuing.contains(&service_of(name)) {
+                    self.withheld.insert(name.clone());
+                    self.failed_before.push(name.clone());
+                }
+            }
+        }
+        self.withheld
+            .retain(|name| present.iter().any(|(present, failed)| present == name && *failed));
+        let watched = present.iter().filter(|(name, _)| !self.withheld.contains(name));
+        let mut refused = Vec::new();
+        if omitted > 0 {
+            let message = format!("{omitted} more services run here than the {SERVICES_MAX} that are looked at");
+            refused.push(Refused::new("", OriginKind::Host, Place::named("systemd"), message));
+        }
+        Seen {
+            services: watched.map(|(name, _)| found(name)).collect(),
+            refused,
+            failed_before: self.failed_before.clone(),
+        }
+    }
+}
+
+fn service_of(unit: &str) -> String {
+    service_name(unit.trim_end_matches(".service"))
+}
+
+fn found(unit: &str) -> Found {
+    let place = Place::named(unit);
+    Found {
+        name: service_of(unit),
+        origin: Origin {
+            kind: OriginKind::Host,
+            place: unit.to_owned(),
+        },
+        keys: [("unit", unit)]
+            .into_iter()
+            .chain(Found::OBSERVED)
+            .map(|(key, text)| FoundKey::new(key, text, place.clone()))
+            .collect(),
+        aliases: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(seen: &Seen) -> Vec<&str> {
+        seen.services.iter().map(|found| found.name.as_str()).collect()
+    }
+
+    #[test]
+    fn what_failed_before_is_told_once_and_watched_when_it_runs_again() {
+        let mut units = Units::new(BTreeSet::from(["known".to_owned()]));
+        let rows = |list: &[(&str, bool)]| -> Vec<(String, bool)> {
+            list.iter()
+                .map(|(name, failed)| ((*name).to_owned(), *failed))
+                .collect()
+        };
+        for name in ["a.service", "known.service", "old.service", "web@1.service"] {
+            units.worth.insert(name.to_owned(), true);
+        }
+        units.worth.insert("job.service".to_owned(), false);
+        let all = rows(&[
+            ("a.service", false),
+            ("job.service", true),
+            ("known.service", true),
+            ("old.service", true),
+            ("web@1.service", false),
+        ]);
+        let seen = units.take(&all, 0);
+        assert_eq!(names(&seen), ["a", "known", "web-1"]);
+        assert_eq!(seen.failed_before, ["old.service"]);
+        // One that fails later is watched on; one that was stopped is not there.
+        let seen = units.take(&rows(&[("a.service", true), ("old.service", true)]), 0);
+        assert_eq!(names(&seen), ["a"]);
+        units.worth.insert("old.service".to_owned(), true);
+        let seen = units.take(&rows(&[("a.service", true), ("old.service", false)]), 2);
+        assert_eq!(names(&seen), ["a", "old"]);
+        assert_eq!(seen.refused.len(), 1);
+    }
+}

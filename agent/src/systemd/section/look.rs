@@ -1,0 +1,182 @@
+//! Asking PID 1 which files make up the units that have a section.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use zbus::{Connection, Message, Variant};
+
+use crate::config::{OriginKind, Place, Refused};
+use crate::found::Seen;
+
+use super::super::facts::{Properties, Source};
+use super::super::message::{MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, UNIT};
+use super::super::names::unit_path;
+use super::super::peers::listed;
+use super::super::watcher::BusAddress;
+use super::files::{self, Cache, UNITS_MAX};
+
+/// PID 1 answers within milliseconds; one that reloads a big host within this time or not at all.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// What is known between two looks.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    cache: Cache,
+    /// Templates that have a section.
+    templates: BTreeSet<String>,
+    /// Instances of these that were ever seen: one that is unloaded has stopped, and is no less a service.
+    instances: BTreeSet<String>,
+}
+
+impl Known {
+    /// Whether a unit that was just loaded is a service that is not known yet.
+    pub(super) fn is_new_instance(&self, unit: &str) -> bool {
+        template_of(unit).is_some_and(|template| self.templates.contains(&template)) && !self.instances.contains(unit)
+    }
+}
+
+/// Every unit with a section, asked for once.
+///
+/// # Errors
+///
+/// A sentence for people, when systemd cannot be reached or does not answer.
+pub async fn unit_sections(address: &BusAddress) -> Result<Seen, String> {
+    let connection = address.connect().await?;
+    look(&connection, &mut Known::default()).await
+}
+
+/// Looks at all units.
+pub(super) async fn look(connection: &Connection, known: &mut Known) -> Result<Seen, String> {
+    let dirs = unit_path_of(connection).await?;
+    let mut cache = std::mem::take(&mut known.cache);
+    // Hundreds of small files, on a disk that may be slow today.
+    let scan = tokio::task::spawn_blocking(move || (cache.candidates(&dirs), cache));
+    let (candidates, cache) = scan.await.map_err(|error| error.to_string())?;
+    known.cache = cache;
+    known.templates = candidates.iter().filter(|unit| is_template(unit)).cloned().collect();
+    known.find_instances(connection).await?;
+    let units = candidates.into_iter().filter(|unit| !is_template(unit));
+    let units: BTreeSet<String> = units.chain(known.instances.iter().cloned()).collect();
+    let mut seen = Seen::default();
+    let mut done = BTreeSet::new();
+    for unit in units.iter().take(UNITS_MAX) {
+        let Some((id, paths)) = describe(connection, unit).await? else {
+            continue;
+        };
+        // Several names may be one unit.
+        if !done.insert(id.clone()) {
+            continue;
+        }
+        let read = tokio::task::spawn_blocking(move || files::service(&id, &paths));
+        match read.await.map_err(|error| error.to_string())? {
+            Ok(found) => seen.services.extend(found),
+            Err(refused) => seen.refused.extend(refused),
+        }
+    }
+    if units.len() > UNITS_MAX {
+        let message = format!("{} units have a section; the first {UNITS_MAX} count", units.len());
+        let place = Place::named("unit files");
+        seen.refused
+            .push(Refused::new("", OriginKind::UnitFile, place, message));
+    }
+    Ok(seen)
+}
+
+impl Known {
+    async fn find_instances(&mut self, connection: &Connection) -> Result<(), String> {
+        let templates = &self.templates;
+        self.instances
+            .retain(|unit| template_of(unit).is_some_and(|template| templates.contains(&template)));
+        if templates.is_empty() {
+            return Ok(());
+        }
+        let patterns: Vec<String> = templates.iter().map(|unit| unit.replacen('@', "@?*", 1)).collect();
+        let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+        let none: &[&str] = &[];
+        let body = (none, patterns.as_slice());
+        let call = connection.call_method(Some(SYSTEMD), MANAGER_PATH, Some(MANAGER), "ListUnitsByPatterns", &body);
+        let rows = listed(&within(call).await?).ok_or(UNEXPECTED)?;
+        let room = UNITS_MAX.saturating_sub(self.instances.len());
+        self.instances.extend(rows.into_iter().map(|row| row.id).take(room));
+        Ok(())
+    }
+}
+
+/// The directories of units, the one that wins first.
+async fn unit_path_of(connection: &Connection) -> Result<Vec<String>, String> {
+    let body = (MANAGER, "UnitPath");
+    let call = connection.call_method(Some(SYSTEMD), MANAGER_PATH, Some(PROPERTIES), "Get", &body);
+    let answer = within(call).await?;
+    let body = answer.body();
+    let (value,) = body.deserialize::<(Variant<'_>,)>().map_err(|_| UNEXPECTED)?;
+    let mut dirs = Vec::new();
+    Source(&Properties::from([(DIRS, value)])).names(&[DIRS], &mut dirs);
+    Ok(dirs)
+}
+
+const DIRS: &str = "UnitPath";
+const UNEXPECTED: &str = "systemd answered with something unexpected";
+
+/// The unit's own name and its files, in the order in which systemd reads them; `None` for one that is masked or not there.
+async fn describe(connection: &Connection, unit: &str) -> Result<Option<(String, Vec<String>)>, String> {
+    let call = connection.call_method(Some(SYSTEMD), unit_path(unit), Some(PROPERTIES), "GetAll", &(UNIT,));
+    let answer = within(call).await?;
+    let body = answer.body();
+    let (properties,) = body.deserialize::<(Properties<'_>,)>().map_err(|_| UNEXPECTED)?;
+    let text = |name: &str| match properties.get(name) {
+        Some(Variant::Str(text)) => text.as_str().to_owned(),
+        _ => String::new(),
+    };
+    if matches!(text("LoadState").as_str(), "masked" | "not-found") {
+        return Ok(None);
+    }
+    let mut paths = vec![text("FragmentPath")];
+    if let Some(Variant::Array(array)) = properties.get("DropInPaths") {
+        paths.extend(array.inner().iter().filter_map(|path| match path {
+            Variant::Str(path) => Some(path.as_str().to_owned()),
+            _ => None,
+        }));
+    }
+    Ok(Some((text("Id"), paths)))
+}
+
+async fn within(call: impl Future<Output = zbus::Result<Message>>) -> Result<Message, String> {
+    match tokio::time::timeout(ANSWER_WITHIN, call).await {
+        Ok(answer) => answer.map_err(|error| format!("systemd refused: {error}")),
+        Err(_elapsed) => Err(format!("systemd did not answer within {} s", ANSWER_WITHIN.as_secs())),
+    }
+}
+
+fn is_template(unit: &str) -> bool {
+    unit.ends_with("@.service")
+}
+
+/// `pg@.service` of `pg@15-main.service`.
+fn template_of(unit: &str) -> Option<String> {
+    let (name, instance) = unit.strip_suffix(".service")?.split_once('@')?;
+    (!instance.is_empty()).then(|| format!("{name}@.service"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_new_once_and_only_of_a_template_with_a_section() {
+        let known = Known {
+            templates: ["pg@.service".to_owned()].into(),
+            instances: ["pg@15.service".to_owned()].into(),
+            ..Known::default()
+        };
+        assert!(known.is_new_instance("pg@16.service"));
+        for unit in [
+            "pg@15.service",
+            "pg@.service",
+            "pg.service",
+            "x@16.service",
+            "pg@16.timer",
+        ] {
+            assert!(!known.is_new_instance(unit), "{unit}");
+        }
+    }
+}

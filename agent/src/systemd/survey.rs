@@ -1,0 +1,145 @@
+//! systemd, its units, and what helps it, looked at once and not touched: for `sentinel doctor`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use zbus::{Connection, Variant};
+
+use super::message::{MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, UNIT};
+use super::names::unit_path;
+use super::watcher::BusAddress;
+
+/// Everything here answers within milliseconds, once it runs; some is started for the question.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+const SERVICE: &str = "org.freedesktop.systemd1.Service";
+const POLKIT: [&str; 3] = [
+    "org.freedesktop.PolicyKit1",
+    "/org/freedesktop/PolicyKit1/Authority",
+    "org.freedesktop.PolicyKit1.Authority",
+];
+const TIMEDATE: [&str; 3] = [
+    "org.freedesktop.timedate1",
+    "/org/freedesktop/timedate1",
+    "org.freedesktop.timedate1",
+];
+
+/// What was seen. Errors are sentences for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// systemd's version, or why it does not answer.
+    pub version: Result<String, String>,
+    /// Whether systemd will tell of changes.
+    pub subscribed: Result<(), String>,
+    /// Units that could not be loaded: name and `LoadState` (`not-found`, `masked`, ...).
+    pub unusable: Vec<(String, String)>,
+    /// polkit's version, or why it does not answer.
+    pub polkit: Result<String, String>,
+    /// Whether the clock follows a time server; `None` when nobody can tell.
+    pub synchronised: Option<bool>,
+}
+
+/// As whom a unit runs; empty where the unit does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitAccount {
+    /// `User=`.
+    pub user: String,
+    /// `Group=`.
+    pub group: String,
+    /// `SupplementaryGroups=`.
+    pub supplementary: Vec<String>,
+}
+
+/// Looks at systemd, at `units`, at polkit and at the clock.
+///
+/// # Errors
+///
+/// A sentence for people, when there is no bus.
+pub async fn survey(address: &BusAddress, units: &BTreeSet<String>) -> Result<Survey, String> {
+    let bus = address.connect().await?;
+    let word = |value: Variant<'static>| match value {
+        Variant::Str(word) => word.to_string(),
+        _ => String::new(),
+    };
+    let version = property(&bus, SYSTEMD, MANAGER_PATH, MANAGER, "Version")
+        .await
+        .map(word);
+    let subscribe = bus.call_method(Some(SYSTEMD), MANAGER_PATH, Some(MANAGER), "Subscribe", &());
+    let subscribed = within(subscribe).await.map(drop);
+    let mut unusable = Vec::new();
+    for unit in units {
+        let state = property(&bus, SYSTEMD, &unit_path(unit), UNIT, "LoadState")
+            .await
+            .map(word);
+        match state {
+            Ok(state) if state == "loaded" => {}
+            Ok(state) | Err(state) => unusable.push((unit.clone(), state)),
+        }
+    }
+    let [name, path, interface] = POLKIT;
+    let polkit = property(&bus, name, path, interface, "BackendVersion").await.map(word);
+    let [name, path, interface] = TIMEDATE;
+    let synchronised = match property(&bus, name, path, interface, "NTPSynchronized").await {
+        Ok(Variant::Bool(synchronised)) => Some(synchronised),
+        _ => None,
+    };
+    Ok(Survey {
+        version,
+        subscribed,
+        unusable,
+        polkit,
+        synchronised,
+    })
+}
+
+/// As whom the service unit runs; `None` when there is no such unit.
+///
+/// # Errors
+///
+/// A sentence for people, when systemd cannot be asked.
+pub async fn unit_account(address: &BusAddress, unit: &str) -> Result<Option<UnitAccount>, String> {
+    let bus = address.connect().await?;
+    let path = unit_path(unit);
+    let loaded = property(&bus, SYSTEMD, &path, UNIT, "LoadState").await?;
+    if !matches!(loaded, Variant::Str(state) if state == "loaded") {
+        return Ok(None);
+    }
+    let mut account = UnitAccount::default();
+    for (field, name) in [(&mut account.user, "User"), (&mut account.group, "Group")] {
+        if let Variant::Str(value) = property(&bus, SYSTEMD, &path, SERVICE, name).await? {
+            *field = value.to_string();
+        }
+    }
+    if let Variant::Array(groups) = property(&bus, SYSTEMD, &path, SERVICE, "SupplementaryGroups").await? {
+        let name = |group: &Variant<'_>| match group {
+            Variant::Str(name) => Some(name.to_string()),
+            _ => None,
+        };
+        account.supplementary = groups.iter().filter_map(name).collect();
+    }
+    Ok(Some(account))
+}
+
+async fn property(
+    bus: &Connection,
+    name: &str,
+    path: &str,
+    interface: &str,
+    property: &str,
+) -> Result<Variant<'static>, String> {
+    let body = (interface, property);
+    let answer = within(bus.call_method(Some(name), path, Some(PROPERTIES), "Get", &body)).await?;
+    let body = answer.body();
+    let value = body.deserialize::<(Variant<'_>,)>();
+    value
+        .map_err(|_| format!("`{name}` answered with something unexpected"))
+        .and_then(|(value,)| value.try_to_owned().map_err(|error| error.to_string()))
+        .map(Into::into)
+}
+
+async fn within<T>(call: impl Future<Output = zbus::Result<T>>) -> Result<T, String> {
+    match tokio::time::timeout(ANSWER_WITHIN, call).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_elapsed) => Err(format!("no answer within {} s", ANSWER_WITHIN.as_secs())),
+    }
+}

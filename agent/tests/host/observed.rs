@@ -1,0 +1,74 @@
+//! Nothing configured: whatever runs on the host is observed, by an agent without privileges.
+
+use crate::lab::Lab;
+
+const USER: &str = "useradd --system sentinel && mkdir -p /etc/systemd/system/sentinel.service.d && \
+    printf '[Service]\\nUser=sentinel\\n' >/etc/systemd/system/sentinel.service.d/user.conf && \
+    systemctl daemon-reload && systemctl stop sentinel && rm -rf /var/lib/sentinel && : >/var/tmp/received && \
+    chown root:sentinel /etc/sentinel/sentinel.toml && chmod 640 /etc/sentinel/sentinel.toml";
+
+#[test]
+fn with_nothing_configured_the_host_is_observed_and_nothing_restarted() {
+    let lab = Lab::new(
+        &[
+            ("web", "ExecStart=/bin/sleep infinity"),
+            ("calm", "ExecStart=/bin/sleep infinity"),
+            ("broken", "ExecStart=/bin/false"),
+            ("wrecked", "ExecStart=/bin/false"),
+            ("job", "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true"),
+        ],
+        "[alerts]\nnotify_after = \"1s\"\n",
+    );
+    lab.host.sh(USER);
+    lab.wait("both have failed", || {
+        lab.host.try_sh("systemctl is-failed broken wrecked").status.success()
+    });
+    lab.host.sh("systemctl start sentinel");
+    assert_eq!(lab.host.sh("ps -o user= -C sentinel"), "sentinel");
+    lab.await_state("web", "healthy");
+    assert_eq!(lab.status("web")["origin"], "host");
+    assert_eq!(lab.status("web")["mode"], "observe");
+    for left_alone in ["broken", "job", "dbus", "systemd-journald"] {
+        assert!(lab.status(left_alone).is_null(), "{left_alone}");
+    }
+
+    // What had failed before is one message, and no incident.
+    let notices = || {
+        let all = lab.received().into_iter().map(|(_, body)| body);
+        let notices = all.filter(|body| body["type"] == "alerts.notice");
+        notices
+            .map(|body| body["data"]["summary"].to_string())
+            .collect::<Vec<_>>()
+    };
+    lab.wait("what had failed is told", || !notices().is_empty());
+    assert!(
+        notices()[0].contains("2 services had failed before the agent was started: broken.service, wrecked.service"),
+        "{:?}",
+        notices()
+    );
+    assert!(lab.incidents().is_empty());
+
+    // A stop on purpose is nothing; a service that dies is an incident, and stays down.
+    lab.host.sh("systemctl stop calm");
+    lab.kill("web");
+    lab.wait("people are told", || lab.received_kinds().contains(&"fired".to_owned()));
+    let incidents = lab.incidents();
+    assert_eq!(incidents.len(), 1, "{incidents:?}");
+    assert_eq!(
+        (&incidents[0]["service"], &incidents[0]["cause"]),
+        (&"web".into(), &"killed by signal KILL".into())
+    );
+    lab.wait("who was stopped is not there", || lab.status("calm").is_null());
+    assert_eq!(lab.starts("web"), 1);
+
+    // What is installed later, and what runs again, is observed too.
+    lab.host.write(
+        "/etc/systemd/system/late.service",
+        b"[Service]\nExecStart=/bin/sleep infinity\n",
+    );
+    lab.host.sh("systemctl daemon-reload && systemctl start late");
+    lab.await_state("late", "healthy");
+    assert_eq!(lab.incidents().len(), 1);
+    assert_eq!(notices().len(), 1);
+    assert_eq!(lab.starts("web"), 1);
+}

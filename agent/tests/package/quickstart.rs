@@ -1,0 +1,120 @@
+//! The quick start of the README, as it is typed, on a host with a real nginx and a real Redis; then each of them is broken
+//! in every way that is different to the agent.
+
+use serde_json::Value;
+
+use crate::built::OLD;
+use crate::lab::Lab;
+
+/// What a reader is told to type.
+const README: &str = include_str!("../../../README.md");
+
+/// The test host has no sudo, and needs none: everybody there is root.
+const SUDO: &str = "sudo() { \"$@\"; }\nset -e\n";
+
+/// What is done to a service, and what the agent then makes of it.
+struct Fault {
+    service: &'static str,
+    how: &'static str,
+    cause: &'static str,
+    /// Who brings it back.
+    by: &'static str,
+}
+
+const SENTINEL: &str = "healed";
+
+const FAULTS: [Fault; 6] = [
+    Fault {
+        service: "nginx",
+        how: "systemctl kill --signal KILL nginx",
+        cause: "killed by signal KILL",
+        by: SENTINEL,
+    },
+    Fault {
+        service: "redis",
+        how: "systemctl kill --signal STOP redis-server",
+        cause: "probe failed: timed out",
+        by: SENTINEL,
+    },
+    Fault {
+        service: "nginx",
+        how: "systemctl kill --signal STOP nginx",
+        cause: "probe failed: timed out",
+        by: SENTINEL,
+    },
+    Fault {
+        service: "redis",
+        how: "redis-cli config set requirepass forgotten",
+        cause: "probe failed: exit status 1",
+        by: SENTINEL,
+    },
+    Fault {
+        service: "nginx",
+        how: "nginx -s quit",
+        cause: "ended by itself",
+        by: SENTINEL,
+    },
+    Fault {
+        service: "redis",
+        how: "systemctl kill --signal KILL redis-server",
+        cause: "killed by signal KILL",
+        // Debian's unit says `Restart=always`, and the supervisor goes first.
+        by: "recovered",
+    },
+];
+
+/// The lines under `<!-- tested: NAME -->`.
+fn block(name: &str) -> String {
+    let mark = format!("<!-- tested: {name} -->\n\n");
+    let (_, rest) = README.split_once(&mark).expect("the README has the block");
+    let lines = rest
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with("    "));
+    let lines: Vec<&str> = lines.map(|line| line.get(4..).unwrap_or_default()).collect();
+    let text = lines.join("\n");
+    assert!(!text.trim().is_empty(), "{name} is empty");
+    text
+}
+
+fn typed(lab: &Lab, name: &str) -> String {
+    lab.host.sh(&format!("{SUDO}{}", block(name)))
+}
+
+/// Incidents of a service that are over, the newest first.
+fn ended(lab: &Lab, service: &str) -> Vec<Value> {
+    let mut incidents = lab.incidents();
+    incidents.retain(|incident| incident["service"] == service && incident["resolution"].is_string());
+    incidents
+}
+
+#[test]
+fn quick_start_of_the_readme_heals_what_is_broken() {
+    let lab = Lab::new();
+    lab.host.sh("systemctl start nginx redis-server");
+    lab.install(OLD);
+    lab.await_active();
+    typed(&lab, "configure");
+    for service in ["nginx", "redis"] {
+        lab.await_state(service, "healthy");
+    }
+
+    typed(&lab, "break");
+    lab.wait("the first incident is over", || ended(&lab, "nginx").len() == 1);
+    let told = typed(&lab, "read");
+    println!("{told}");
+    for part in ["killed by signal KILL", "event=verified", "2 services: 2 healthy"] {
+        assert!(told.contains(part), "{part:?} is not in\n{told}");
+    }
+
+    for fault in &FAULTS {
+        let before = ended(&lab, fault.service).len();
+        lab.host.sh(fault.how);
+        lab.wait(fault.how, || ended(&lab, fault.service).len() > before);
+        let incident = &ended(&lab, fault.service)[0];
+        println!("{}: {incident}", fault.how);
+        let cause = incident["cause"].as_str().unwrap_or_default();
+        assert!(cause.contains(fault.cause), "{}: {incident}", fault.how);
+        assert_eq!(incident["resolution"], fault.by, "{}: {incident}", fault.how);
+        lab.await_state(fault.service, "healthy");
+    }
+}

@@ -255,7 +255,12 @@ impl Hook {
                 }
                 let mut body = vec![0; length];
                 if reader.read_exact(&mut body).is_ok() {
-                    bodies.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+                    let body = serde_json::from_slice(&body).unwrap();
+                    let mut bodies = bodies.lock().unwrap();
+                    // An agent that was killed before it could note the answer sends the same again.
+                    if !bodies.contains(&body) {
+                        bodies.push(body);
+                    }
                 }
                 let _ = reader
                     .into_inner()

@@ -45,7 +45,12 @@ pub(crate) fn pack(version: &str, out: &Path) -> Vec<PathBuf> {
     let packages = script(
         "deb",
         &[],
-        &[("VERSION", version.into()), ("OUT", out.into()), ("PROGRAMS", programs)],
+        &[
+            ("VERSION", version.into()),
+            ("OUT", out.into()),
+            ("PROGRAMS", programs),
+            ("PACKING", "-z1".into()),
+        ],
     );
     assert_eq!(packages.len(), 2, "{packages:?}");
     packages

@@ -104,9 +104,9 @@ impl Lab {
         lab
     }
 
-    /// Installs a version by apt, as an operator does.
-    pub(crate) fn install(&self, version: &str) {
-        self.host.sh(&format!("apt-get install -y sentinel={version}"));
+    /// Installs a version by apt, as an operator does; answers what apt and the maintainer scripts said.
+    pub(crate) fn install(&self, version: &str) -> String {
+        self.host.sh(&format!("apt-get install -y sentinel={version} 2>&1"))
     }
 
     /// Waits until `holds`; tells what the agent logged if it never does.

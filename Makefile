@@ -52,7 +52,7 @@ host: ## The agent on a real host with systemd as PID 1; needs a Docker Engine, 
 simulate: ## Random faults against the engine's invariants, SEEDS=15000 lives of a host, a million hours
 	SENTINEL_SIM_SEEDS=$(SEEDS) cargo test --profile simulation --locked -p sentinel-engine --test invariants invariants_hold -- --nocapture
 
-mutants: ## Whether the engine's tests notice each guard that is missing; half an hour, WORDS="budget storm" chooses
+mutants: ## Whether the engine's tests notice each guard that is missing; an hour, WORDS="budget storm" chooses
 	agent/engine/mutants/run $(WORDS)
 
 bench: ## Measure the agent beside systemd, monit and blackbox exporter, in ten minutes (PARTS="heal alert probe load" chooses)

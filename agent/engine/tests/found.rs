@@ -156,7 +156,7 @@ fn a_suspended_host_has_no_good_minutes_until_probes_pass_again() {
 }
 
 #[test]
-fn what_ended_by_itself_comes_back_when_the_configuration_wants_it_back() {
+fn what_ended_by_itself_and_was_left_so_is_not_started_by_a_reload_but_its_next_run_is_kept_up() {
     let mut world = settled([Toy::new("shop").with(|policy| policy.on_clean_exit = OnCleanExit::Ignore)]);
     world.die("shop", Cause::Exited { code: 0 });
     world.run(600);
@@ -168,6 +168,13 @@ fn what_ended_by_itself_comes_back_when_the_configuration_wants_it_back() {
         changed: vec![(service, Changed::default())],
         ..Reload::default()
     });
+    world.run(600);
+    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert_eq!(world.state("shop"), State::Stopped);
+    world.start("shop");
     world.run(60);
-    assert_eq!(world.state("shop"), State::Healthy, "{:#?}", world.transcript());
+    world.die("shop", Cause::Exited { code: 0 });
+    world.run(60);
+    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.state("shop"), State::Healthy);
 }

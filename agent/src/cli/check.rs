@@ -13,8 +13,8 @@ use sentinel_engine::{Mode, Settle};
 use serde_json::{Value, json};
 
 use crate::config::{
-    self, ContainerTarget, Loaded, MaintenanceSettings, Place, ProbeSettings, Problem, ReceiverKind, ReceiverSettings,
-    Secret, ServiceSettings, Settings, SlackSettings, Target,
+    self, ContainerTarget, Loaded, MaintenanceSettings, OriginKind, Place, ProbeSettings, Problem, ReceiverKind,
+    ReceiverSettings, Secret, ServiceSettings, Settings, SlackSettings, Target,
 };
 use crate::found::{Discovered, Source};
 use crate::maintenance;
@@ -102,6 +102,14 @@ fn print(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
             .to_vec(),
         ];
         rows.extend(settings.services.iter().map(service_row));
+        if settings
+            .services
+            .iter()
+            .all(|service| service.origin.kind == OriginKind::File)
+        {
+            // Nobody asks who defines what the files define.
+            rows.iter_mut().for_each(|row| drop(row.pop()));
+        }
         print_table(&rows, out)?;
         writeln!(out)?;
     }

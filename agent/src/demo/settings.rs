@@ -91,6 +91,7 @@ pub(super) fn text(names: &Names) -> String {
          control_socket = {socket}\n\
          log = \"json\"\n\
          labels = false\n\
+         unit_files = false\n\
          \n\
          [services.{SERVICE}]\n\
          process = {{ pid_file = {pid_file}, start = [{start}] }}\n\
@@ -179,6 +180,7 @@ state_dir = \"/tmp/x/state\"
 control_socket = \"/tmp/x/control.sock\"
 log = \"json\"
 labels = false
+unit_files = false
 
 [services.demo-service]
 process = { pid_file = \"/tmp/x/pid\", start = [\"/opt/demo-service\", \"--name\", \"demo-service\", \"--listen\", \

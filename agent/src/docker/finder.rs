@@ -12,6 +12,7 @@ use std::time::Duration;
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::InspectContainerOptions;
 use jiff::Timestamp;
+use rustix::fs::{Access, access};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
 
@@ -71,8 +72,8 @@ pub async fn find(board: Board, mut search: watch::Receiver<Search>, continuing:
             tracing::debug!(reason, "cannot look for containers");
             told = Some(reason);
         }
-        if !candidates.has_looked() && is_absent(&wanted.address) {
-            // There is no Docker here: that is something seen.
+        if !candidates.has_looked() && is_out_of_reach(&wanted.address) {
+            // There is no Docker here, or none for this user: that is something seen.
             publish(&board, &wanted, &Seen::default());
         } else if !candidates.has_looked() && wanted.host {
             // Nobody waits for what may never be seen to hear of what failed elsewhere.
@@ -115,6 +116,11 @@ pub async fn find_once(wanted: &Search) -> Result<Vec<(Source, crate::found::See
 
 fn is_absent(address: &DockerAddress) -> bool {
     matches!(address, DockerAddress::Unix(path) if !Path::exists(path))
+}
+
+/// Whether it will not answer however often it is asked.
+fn is_out_of_reach(address: &DockerAddress) -> bool {
+    matches!(address, DockerAddress::Unix(path) if access(path, Access::READ_OK | Access::WRITE_OK).is_err())
 }
 
 fn publish(board: &Board, wanted: &Search, seen: &Seen) {

@@ -28,10 +28,7 @@ use std::path::Path;
 use sentinel_engine::Mode;
 
 use crate::config::{self, ConfigErrors, Settings, Target};
-use crate::systemd::{BusAddress, canonical_names, unit_sections};
-
-/// There when PID 1 is systemd (`sd_booted(3)`).
-const BOOTED: &str = "/run/systemd/system";
+use crate::systemd::{BusAddress, canonical_names, is_booted, unit_sections};
 
 /// What the rule is made from: the files of the configuration, laid over the sections of unit files, which count only when
 /// root alone can write them too. Not containers' labels, whose services are no units, nor what is only observed.
@@ -72,7 +69,7 @@ pub fn units(settings: &Settings) -> BTreeSet<String> {
 /// A sentence for people: systemd cannot be asked, or one of the names stands for a unit that must not be restarted.
 pub async fn wanted(settings: &Settings) -> Result<Rule, String> {
     let configured = units(settings);
-    if configured.is_empty() || !Path::new(BOOTED).is_dir() {
+    if configured.is_empty() || !is_booted() {
         return Ok(Rule::new(configured.into_iter().map(|unit| (unit.clone(), unit))));
     }
     let names = canonical_names(&BusAddress::System, &configured)

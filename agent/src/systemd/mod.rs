@@ -55,3 +55,8 @@ pub use requests::Systemd;
 pub use section::{SectionWatcher, unit_sections};
 pub use survey::{Survey, UnitAccount, survey, unit_account};
 pub use watcher::{BusAddress, Watched, Watcher};
+
+/// Whether PID 1 is systemd, as `sd_booted(3)` finds out.
+pub fn is_booted() -> bool {
+    std::path::Path::new("/run/systemd/system").is_dir()
+}

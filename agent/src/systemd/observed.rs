@@ -8,6 +8,7 @@ use std::time::Duration;
 use zbus::Connection;
 
 use super::inventory::{SERVICES_MAX, describe, manager};
+use super::is_booted;
 use super::peers::listed;
 use super::watcher::BusAddress;
 use crate::config::{Found, FoundKey, Origin, OriginKind, Place, Refused, service_name};
@@ -33,6 +34,10 @@ pub async fn observe_units(board: Board, continuing: BTreeSet<String>) {
             }
             Err(reason) => {
                 connection = None;
+                if !is_booted() {
+                    // There are none here: that is something seen.
+                    board.publish(Source::HostUnits, Seen::default());
+                }
                 // What was seen last stays.
                 if told.as_ref() != Some(&reason) {
                     tracing::warn!(reason, "failed to look which services systemd runs");

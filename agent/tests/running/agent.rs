@@ -62,7 +62,7 @@ impl Place {
         let place = self.directory.path().display();
         let agent = format!(
             "[agent]\nname = \"place\"\nlog = \"logfmt\"\nstate_dir = \"{place}/state\"\ncontrol_socket = \"{place}/control.sock\"\n\
-             labels = false\nhost = \"off\"\n\
+             labels = false\nunit_files = false\nhost = \"off\"\n\
              [recovery]\ntokens = 1000\nstorm_services = 1000\nboot_grace = \"0s\"\n"
         );
         fs::write(self.path("sentinel.toml"), agent + text).unwrap();
@@ -255,7 +255,12 @@ impl Hook {
                 }
                 let mut body = vec![0; length];
                 if reader.read_exact(&mut body).is_ok() {
-                    bodies.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+                    let body = serde_json::from_slice(&body).unwrap();
+                    let mut bodies = bodies.lock().unwrap();
+                    // An agent that was killed before it could note the answer sends the same again.
+                    if !bodies.contains(&body) {
+                        bodies.push(body);
+                    }
                 }
                 let _ = reader
                     .into_inner()

@@ -223,10 +223,14 @@ fn service_manager_is_told_of_every_reload() {
         .push(("NOTIFY_SOCKET".to_owned(), path.display().to_string()));
     place.configure("");
     place.start();
-    let next = || {
+    // Words about the services come whenever they change.
+    let next = || loop {
         let mut buffer = [0; 1024];
         let length = socket.recv(&mut buffer).unwrap();
-        String::from_utf8_lossy(&buffer[..length]).into_owned()
+        let told = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if !told.starts_with("STATUS=") {
+            return told;
+        }
     };
     assert_eq!(next().trim(), "READY=1");
     for text in ["", "wrong"] {

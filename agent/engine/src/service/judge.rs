@@ -73,9 +73,9 @@ impl Machine {
             _ if latched => "stopped on purpose",
             _ => return None,
         };
-        // What ended by itself is nobody's stop: where another setting wants it back, that counts.
-        let stopped = intent != Intent::CleanExit;
-        if stopped && !self.start_was_refused() && self.memory.stopped != instance {
+        // That includes what ended by itself and was left so: other settings count from its next run on. A default changed
+        // for all services must not start every job that ended since.
+        if !self.start_was_refused() && self.memory.stopped != instance {
             self.memory.stopped = instance;
             self.unsaved = true;
         }

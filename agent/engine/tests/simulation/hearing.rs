@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sentinel_engine::{
     ActionId, ActionResult, Cause, Changed, Happening, Intent, Notification, NotificationKind, Observation,
-    OperatorRequest, Pause, ProbeRound, Report, Service, Supervisor, TargetState, Time, Verdict,
+    OnCleanExit, OperatorRequest, Pause, ProbeRound, Report, Service, Supervisor, TargetState, Time, Verdict,
 };
 
 use super::kept::{Copied, Kept, Left, Open, Spent};
@@ -69,6 +69,9 @@ impl Known {
             (self.sight, self.run, self.down_at) = (None, None, None);
             self.run_began = now;
         }
+        if let Some(intent) = self.down() {
+            self.note_stop(intent);
+        }
         if changed.target || changed.probes || reset {
             self.bad_at = now;
         }
@@ -120,13 +123,7 @@ impl Known {
                 self.down_at.get_or_insert(now);
                 self.forget_probes();
                 self.bad_at = now;
-                let deliberate = matches!(
-                    intent,
-                    Intent::OperatorStop | Intent::ConflictStop | Intent::NotApplicable
-                );
-                if deliberate {
-                    self.keep.stopped.clone_from(&self.run);
-                }
+                self.note_stop(*intent);
             }
             state => {
                 self.down_at = None;
@@ -146,6 +143,19 @@ impl Known {
         let known = self.keep.rests.as_ref().map(|(_, run)| run);
         if self.down().is_some() && self.supervisor() == Supervisor::GaveUp && known != Some(&self.run) {
             self.keep.rests = Some((now, self.run.clone()));
+        }
+    }
+
+    /// What is stopped on purpose stays so, and what ended by itself where that is wanted: another configuration later
+    /// makes no difference to this run.
+    fn note_stop(&mut self, intent: Intent) {
+        let left_alone = match intent {
+            Intent::OperatorStop | Intent::ConflictStop | Intent::NotApplicable => true,
+            Intent::CleanExit => self.service.policy.on_clean_exit == OnCleanExit::Ignore,
+            Intent::Crash | Intent::DependencyStop | Intent::Unclear | Intent::Shutdown => false,
+        };
+        if left_alone && self.keep.stopped != self.run {
+            self.keep.stopped.clone_from(&self.run);
         }
     }
 

@@ -227,7 +227,7 @@ impl Ledger {
                 known.asked = None;
                 known.due_since = None;
                 if action.attempt > 0 {
-                    if known.keep.gave_up {
+                    if known.keep.resigned {
                         known.waits_for_half_open(now);
                     }
                     known.keep.ever.push((now, action.id));
@@ -247,12 +247,15 @@ impl Ledger {
             }
             Command::Report(report) => {
                 self.known(&report.service).reported(report);
-                if matches!(report.what, Happening::IncidentClosed { .. }) && report.service.as_str() == HOST {
-                    self.host.storm_ended();
-                }
-                if matches!(report.what, Happening::IncidentOpened { .. }) && report.service.as_str() != HOST {
-                    let explained = self.is_explained(&self.services[&report.service]);
-                    self.host.went_down(&report.service, explained, now);
+                let itself = report.service.as_str() == HOST;
+                match report.what {
+                    Happening::IncidentOpened { .. } if itself => self.host.storm_began(now),
+                    Happening::IncidentClosed { .. } if itself => self.host.storm_ended(),
+                    Happening::IncidentOpened { .. } => {
+                        let explained = self.is_explained(&self.services[&report.service]);
+                        self.host.went_down(&report.service, explained, now);
+                    }
+                    _ => {}
                 }
             }
             Command::Notify(message) => self.known(&message.service).notified(message),

@@ -88,28 +88,39 @@ impl Shared {
     /// An incident was opened; `explained` says whether something it depends on is down.
     pub fn went_down(&mut self, service: &ServiceName, explained: bool, now: Time) {
         let (window, hold) = (self.policy.storm_window, self.policy.storm_hold);
+        let storms = self.storms(now);
         let keep = &mut *self.keep;
         keep.any.retain(|_, at| now.since(*at) < window);
         keep.any.insert(service.clone(), now);
-        if keep.any.len() >= self.policy.storm_services {
+        let many = keep.any.len() >= self.policy.storm_services;
+        if many {
             keep.stormy_until = Some(now + hold);
         }
-        if keep.any.len() >= self.policy.storm_services && keep.perhaps_until.is_none_or(|until| until <= now) {
-            // It is part of this storm, if there is one; and then the next one needs as many again.
-            keep.perhaps_until = Some(now + hold);
-            let storm = !explained && {
-                keep.certain.retain(|_, at| now.since(*at) < window);
-                keep.certain.insert(service.clone(), now);
-                keep.certain.len() >= self.policy.storm_services
-            };
-            if storm {
-                keep.storm_until = Some(now + hold);
-            }
-            keep.certain.clear();
-        } else if !explained && keep.perhaps_until.is_none_or(|until| until <= now) {
+        if storms {
+            // It is part of this storm, which it does not make longer.
+            return;
+        }
+        let perhaps = keep.perhaps_until.is_some_and(|until| until > now);
+        if !explained && !perhaps {
             keep.certain.retain(|_, at| now.since(*at) < window);
             keep.certain.insert(service.clone(), now);
         }
+        if many {
+            // Where it is not certain that a storm has begun already, it may begin with any of them. It is part of that,
+            // if there is one; and then the next one needs as many again.
+            keep.perhaps_until = Some(now + hold);
+            if !explained && !perhaps && keep.certain.len() >= self.policy.storm_services {
+                keep.storm_until = Some(now + hold);
+            }
+            keep.certain.clear();
+        }
+    }
+
+    /// People were told of a storm, and for how long nothing will be restarted: that is a promise.
+    pub fn storm_began(&mut self, now: Time) {
+        let until = Some(now + self.policy.storm_hold);
+        (self.keep.storm_until, self.keep.perhaps_until) = (until, until);
+        self.keep.certain.clear();
     }
 
     /// All of those that went down in it are well again, or no longer there.
@@ -144,6 +155,8 @@ impl Shared {
 
     /// Whether a storm certainly forbids to act.
     pub fn storms(&self, now: Time) -> bool {
+        // Stored moments are whole microseconds.
+        let now = now + Duration::from_micros(1);
         self.keep.storm_until.is_some_and(|until| until > now)
     }
 

@@ -7,8 +7,9 @@ use tokio::time::Instant;
 use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream};
 
-use crate::found::{Board, Source};
+use crate::found::{Board, Seen, Source};
 
+use super::super::is_booted;
 use super::super::message::{BUS, MANAGER, MANAGER_PATH, SYSTEMD, add_match, subscribe};
 use super::super::watcher::BusAddress;
 use super::look::{Known, look};
@@ -56,6 +57,10 @@ impl SectionWatcher {
                 Err(reason) => reason,
             };
             tracing::debug!(reason, "unit files cannot be looked at");
+            if !is_booted() {
+                // There are none here: that is something seen.
+                self.board.publish(Source::UnitFiles, Seen::default());
+            }
             tokio::time::sleep(backoff).await;
             backoff = (backoff * 2).min(BACKOFF_MAX);
         }

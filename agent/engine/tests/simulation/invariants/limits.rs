@@ -39,7 +39,9 @@ pub(super) fn nothing_is_done_after_giving_up(ledger: &Ledger, now: Time, entry:
 /// becomes of the agent, unless it was well for `reset_after` between them or an operator asked for a restart. What
 /// was called off before anything was done is not counted, and the rare one after a human was called is not refused.
 ///
-/// Well means one run, seen to run, without `fall` failed probes: what its supervisor restarts is not well.
+/// Well means one run, seen to run, without `fall` failed probes: what its supervisor restarts is not well. The ledger
+/// counts such minutes from when the run was seen, the agent perhaps from a later proof. Where it is therefore not certain
+/// that a human's call is history, one attempt each `half_open` is the rare one still, but no more than that.
 pub(super) fn budgets_are_kept(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some((_, known)) = own_attempt(ledger, entry) else {
         return Ok(());
@@ -50,7 +52,8 @@ pub(super) fn budgets_are_kept(ledger: &Ledger, now: Time, entry: &Entry) -> Jud
     } else {
         burst
     };
-    ensure(known.spent(now) < burst as usize || known.keep.gave_up, || {
+    let rare = known.keep.resigned && known.half_open(now);
+    ensure(known.spent(now) < burst as usize || rare, || {
         format!("{} attempts were made, {burst} are allowed", known.spent(now))
     })
 }

@@ -82,7 +82,12 @@ impl Lab {
     pub(crate) fn watching(version: &str) -> Self {
         let lab = Self::with(version);
         let host = &lab.host;
-        host.sh("apt-get install -y demo-service && systemctl disable --now demo-service");
+        // By its version: apt takes packages of one source along to the newest, and this would upgrade the agent.
+        host.sh(&format!(
+            "apt-get install -y demo-service={version} && systemctl disable --now demo-service"
+        ));
+        let installed = host.sh("dpkg-query -f '${Version}' -W sentinel");
+        assert_eq!(installed, version, "the agent is still the one asked for");
         host.write("/etc/systemd/system/shop.service", SHOP);
         host.write("/etc/systemd/system/receiver.service", RECEIVER);
         host.sh("systemctl daemon-reload && systemctl start shop receiver nginx");

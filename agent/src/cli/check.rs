@@ -108,7 +108,9 @@ fn print(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
             .all(|service| service.origin.kind == OriginKind::File)
         {
             // Nobody asks who defines what the files define.
-            rows.iter_mut().for_each(|row| drop(row.pop()));
+            for row in &mut rows {
+                row.pop();
+            }
         }
         print_table(&rows, out)?;
         writeln!(out)?;

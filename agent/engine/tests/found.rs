@@ -6,8 +6,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, BlastRadius, Cause, Changed, Command, Event, HostMemory, Intent, Memory, Mode, OnCleanExit, Reload,
-    State, TargetState,
+    ActionResult, BlastRadius, Cause, Changed, Command, Event, HostMemory, HostPolicy, Intent, Memory, Mode,
+    OnCleanExit, Reload, State, TargetState,
 };
 use world::{Start, Toy, World};
 
@@ -177,4 +177,43 @@ fn what_ended_by_itself_and_was_left_so_is_not_started_by_a_reload_but_its_next_
     world.run(60);
     assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
     assert_eq!(world.state("shop"), State::Healthy);
+}
+
+#[test]
+fn a_token_that_was_put_back_has_not_begun_the_wait_for_the_next_one() {
+    let toys = ["api", "shop"].map(|name| Toy::new(name).with(|policy| policy.backoff = Duration::from_secs(1)));
+    let policy = HostPolicy {
+        max_in_flight: 2,
+        tokens: 2,
+        refill: Duration::from_secs(60),
+        ..HostPolicy::default()
+    };
+    let mut world = World::with_policy(toys, policy);
+    world.run(120);
+    world.loses_actions = true;
+    world.kill("api");
+    world.run(30);
+    world.loses_actions = false;
+    world.kill("shop");
+    world.run(10);
+    let [(_, called_off), (first, _)] = &world.actions[..] else {
+        panic!("{:#?}", world.transcript());
+    };
+    let (called_off, first) = (called_off.id, *first);
+    world.tell(Event::ActionFinished {
+        action: called_off,
+        service: "api".into(),
+        result: ActionResult::Conflict("a job is pending".into()),
+    });
+    world.run(30);
+    assert_eq!(world.actions.len(), 3, "api was tried again: {:#?}", world.transcript());
+    world.kill("shop");
+    world.run(60);
+    let (last, action) = &world.actions[3];
+    assert_eq!((action.service.as_str(), action.attempt), ("shop", 1));
+    assert!(
+        last.since(first) >= Duration::from_secs(60),
+        "{:#?}",
+        world.transcript()
+    );
 }

@@ -142,12 +142,13 @@ impl Host {
     }
 
     pub(crate) fn take_token(&mut self, now: Time) {
-        self.memory.bucket.take(now);
+        self.memory.bucket.take(self.policy.refill, now);
         self.unsaved = true;
     }
 
-    pub(crate) fn put_token_back(&mut self) {
-        self.memory.bucket.put_back();
+    /// The token taken `at` that moment was not needed.
+    pub(crate) fn put_token_back(&mut self, at: Time) {
+        self.memory.bucket.put_back(at, self.policy.refill);
         self.unsaved = true;
     }
 

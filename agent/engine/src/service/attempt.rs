@@ -67,8 +67,10 @@ impl Machine {
             .as_ref()
             .is_none_or(|attempt| attempt.action != action)
         {
-            if self.withdrawn.take_if(|withdrawn| *withdrawn == action).is_some() && result.nothing_done() {
-                self.refund(cx);
+            if let Some((_, at)) = self.withdrawn.take_if(|(withdrawn, _)| *withdrawn == action)
+                && result.nothing_done()
+            {
+                self.refund(at, cx);
             }
             return;
         }
@@ -123,17 +125,20 @@ impl Machine {
     /// Nothing was done, so nothing was spent.
     fn take_back(&mut self, cx: &mut Context<'_>) {
         self.memory.next_attempt = Some(cx.now + LOOK_AGAIN);
-        let counted = self.memory.attempt.take().is_some_and(|attempt| !attempt.requested);
-        if let Some(incident) = self.memory.incident.as_mut().filter(|_| counted) {
+        let counted = self.memory.attempt.take().filter(|attempt| !attempt.requested);
+        if let Some(attempt) = counted
+            && let Some(incident) = &mut self.memory.incident
+        {
             incident.attempts = incident.attempts.saturating_sub(1);
-            self.refund(cx);
+            self.refund(attempt.started_at, cx);
         }
     }
 
-    fn refund(&mut self, cx: &mut Context<'_>) {
+    /// Gives back what was spent `at` that moment.
+    fn refund(&mut self, at: Time, cx: &mut Context<'_>) {
         self.memory.attempts = self.memory.attempts.saturating_sub(1);
         self.memory.budget.refund();
-        cx.host.put_token_back();
+        cx.host.put_token_back(at);
         self.unsaved = true;
     }
 
@@ -154,7 +159,8 @@ impl Machine {
     fn end_attempt(&mut self) -> Option<ActionId> {
         let attempt = self.memory.attempt.take()?;
         self.unsaved = true;
-        self.withdrawn = (attempt.ended_at.is_none() && !attempt.requested).then_some(attempt.action);
+        self.withdrawn =
+            (attempt.ended_at.is_none() && !attempt.requested).then_some((attempt.action, attempt.started_at));
         Some(attempt.action)
     }
 

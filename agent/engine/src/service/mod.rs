@@ -96,8 +96,8 @@ pub(crate) struct Machine {
     refused: Option<Hold>,
     /// The action that holds one of the host's slots, and since when.
     in_flight: Option<(ActionId, Time)>,
-    /// A counted attempt that was given up before its answer came.
-    withdrawn: Option<ActionId>,
+    /// A counted attempt that was given up before its answer came, and when it was spent.
+    withdrawn: Option<(ActionId, Time)>,
     /// The action in flight is about a target that is no longer the service's.
     outlived: bool,
     /// No longer configured; waits only for the action in flight.

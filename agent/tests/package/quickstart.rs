@@ -33,25 +33,25 @@ const FAULTS: [Fault; 6] = [
     Fault {
         service: "redis",
         how: "systemctl kill --signal STOP redis-server",
-        cause: "probe failed: timed out",
+        cause: "runs but does not answer",
         by: SENTINEL,
     },
     Fault {
         service: "nginx",
         how: "systemctl kill --signal STOP nginx",
-        cause: "probe failed: timed out",
+        cause: "runs but does not answer",
         by: SENTINEL,
     },
     Fault {
         service: "redis",
         how: "redis-cli config set requirepass forgotten",
-        cause: "probe failed: exit status 1",
+        cause: "exited with code 1",
         by: SENTINEL,
     },
     Fault {
         service: "nginx",
         how: "nginx -s quit",
-        cause: "ended by itself",
+        cause: "exited with code 0",
         by: SENTINEL,
     },
     Fault {

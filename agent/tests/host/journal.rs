@@ -102,7 +102,8 @@ fn systemctl_status_tells_the_state_in_one_line() {
 
     // A configuration that is wrong is an event of its own kind, and the status says so.
     lab.host.sh("systemctl stop sentinel");
-    lab.host.write("/etc/sentinel/conf.d/x.toml", b"[services.x]\n");
+    lab.host
+        .write("/etc/sentinel/conf.d/x.toml", b"[services.x]\nunti = \"x\"\n");
     lab.host.sh("systemctl start --no-block sentinel");
     tells("does not start: ");
     lab.wait("the journal has the reason", || {
@@ -111,7 +112,7 @@ fn systemctl_status_tells_the_state_in_one_line() {
             entry["PRIORITY"] == "3"
                 && entry["SENTINEL_REASON"]
                     .as_str()
-                    .is_some_and(|text| text.contains("x.toml:1"))
+                    .is_some_and(|text| text.contains("x.toml:2"))
         })
     });
 }

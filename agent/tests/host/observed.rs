@@ -2,11 +2,6 @@
 
 use crate::lab::Lab;
 
-const USER: &str = "useradd --system sentinel && mkdir -p /etc/systemd/system/sentinel.service.d && \
-    printf '[Service]\\nUser=sentinel\\n' >/etc/systemd/system/sentinel.service.d/user.conf && \
-    systemctl daemon-reload && systemctl stop sentinel && rm -rf /var/lib/sentinel && : >/var/tmp/received && \
-    chown root:sentinel /etc/sentinel/sentinel.toml && chmod 640 /etc/sentinel/sentinel.toml";
-
 #[test]
 fn with_nothing_configured_the_host_is_observed_and_nothing_restarted() {
     let lab = Lab::new(
@@ -19,7 +14,10 @@ fn with_nothing_configured_the_host_is_observed_and_nothing_restarted() {
         ],
         "[alerts]\nnotify_after = \"1s\"\n",
     );
-    lab.host.sh(USER);
+    lab.host.confine_agent();
+    // As a new one.
+    lab.host
+        .sh("systemctl stop sentinel && rm -rf /var/lib/sentinel && : >/var/tmp/received");
     lab.wait("both have failed", || {
         lab.host.try_sh("systemctl is-failed broken wrecked").status.success()
     });

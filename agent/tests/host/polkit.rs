@@ -381,6 +381,8 @@ fn an_agent_of_its_own_user_heals_what_it_may_and_tells_of_the_rest() {
     let unit = "ExecStart=/bin/sleep infinity";
     let config = "[services.shop]\nunit = \"shop\"\n[services.other]\nunit = \"other\"\n";
     let lab = Lab::new(&[("shop", unit), ("other", unit)], config);
+    lab.host.confine_agent();
+    lab.host.sh("systemctl restart sentinel");
     assert_eq!(
         lab.host.sh("stat -c %U /proc/$(systemctl show -P MainPID sentinel)"),
         "sentinel"

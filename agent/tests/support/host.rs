@@ -164,6 +164,13 @@ impl Host {
         self.sh("systemd-sysusers && systemctl daemon-reload");
     }
 
+    /// From its next start on the agent has the user and the sandbox that the package gives it.
+    pub fn confine_agent(&self) {
+        self.sh("rm /etc/systemd/system/sentinel.service.d/process-targets.conf
+                 chgrp -R sentinel /etc/sentinel && chmod -R u=rwX,g=rX,o= /etc/sentinel
+                 systemctl daemon-reload");
+    }
+
     /// Installs the running test binary in the host, so that its `#[ignore]`d tests can be run there by
     /// [`Self::run_test`].
     pub fn install_tests(&self) {

@@ -1,7 +1,7 @@
 //! `sentinel doctor`: does the agent have what it needs on this host, and how to mend what it lacks.
 //!
 //! Facts are collected by small files, each within a deadline and none by acting: nothing is restarted, sent or written.
-//! [`judge`] is the pure function from facts to findings.
+//! [`judge()`] is the pure function from facts to findings.
 //!
 //! What counts is what the agent's user may do, not who asks. So root first looks at what only root can see, then becomes
 //! that user for good, and looks at the rest with the same eyes as the agent ([`Account`]).

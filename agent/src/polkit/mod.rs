@@ -8,7 +8,7 @@
 //!   own directories, says on its socket, or has in its environment;
 //! * it is put in place whole or not at all ([`install`]), and polkit is asked whether it goes by it ([`in_force`]).
 //!
-//! The agent never writes it. What it may do it finds out by asking systemd ([`verify`], `systemd::permission`).
+//! The agent never writes it. What it may do it finds out by asking systemd ([`verify()`], `systemd::permission`).
 
 mod in_force;
 mod install;

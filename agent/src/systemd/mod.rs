@@ -21,7 +21,7 @@
 //! * [`inventory`]: what runs, asked for once, without watching
 //! * [`section`]: services that are defined in unit files, by `[X-Sentinel]`
 //! * [`inventory`]: what runs, asked for once, without watching; [`observed`]: the same every now and then
-//! * [`permission`]: what this user may do, asked without doing it; [`survey`]: for `sentinel doctor`
+//! * [`permission`]: what this user may do, asked without doing it; [`mod@survey`]: for `sentinel doctor`
 
 mod attribution;
 mod blast;

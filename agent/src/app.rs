@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::{self, ConfigErrors, LogFormat, Settings, Sources};
-use crate::driver::{self, Driver, Unrecorded};
+use crate::driver::{self, Driver, Gatherer, Unrecorded};
 use crate::history;
 use crate::maintenance::Schedule;
 use crate::parts::Parts;
@@ -153,6 +153,7 @@ async fn start(
         departed: BTreeMap::new(),
         pulse,
         stories,
+        gatherer: Gatherer::default(),
         maintenance,
         direct,
         unrecorded,

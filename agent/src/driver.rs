@@ -5,6 +5,7 @@
 
 mod alerts;
 mod batch;
+mod evidence;
 mod reload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,7 @@ use crate::watchdog::Watchdog;
 
 pub use alerts::alerting;
 pub use batch::Unrecorded;
+pub use evidence::Gatherer;
 pub use reload::Change;
 
 /// Events that may wait for the driver. Watchers wait when it is full; nothing is dropped.
@@ -83,6 +85,8 @@ pub struct ServiceHandle {
     pub labels: BTreeMap<String, String>,
     /// Which other units a restart of it may restart or stop.
     pub reach: Reach,
+    /// How many of the last lines of its log are evidence, at most.
+    pub log_lines: u32,
     /// Where it comes from.
     pub origin: Origin,
 }
@@ -123,6 +127,8 @@ pub struct Driver {
     pub pulse: Pulse,
     /// What happened so far in each incident, for messages.
     pub stories: Stories,
+    /// Reads the logs of what failed.
+    pub gatherer: Gatherer,
     /// The maintenance windows.
     pub maintenance: Schedule,
     /// Tells what cannot be recorded.
@@ -176,6 +182,7 @@ impl Driver {
                     self.notice_standstill(&mut last_turn);
                     self.serve(request);
                 }
+                Some(gathered) = self.gatherer.recv() => self.keep_evidence(gathered),
                 Some(change) = self.changes.recv() => {
                     self.notice_standstill(&mut last_turn);
                     self.apply(change).await;
@@ -282,6 +289,7 @@ impl Driver {
                 Command::SaveHost(memory) => self.unrecorded.host = Some(*memory),
                 Command::Report(report) => {
                     self.alerts.handle_report(&report);
+                    self.gather(&report);
                     self.note(report, &mut deeds);
                 }
                 Command::Notify(message) => self.alert(*message),

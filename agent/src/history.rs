@@ -4,13 +4,15 @@ use jiff::Timestamp;
 use sentinel_engine::{Happening, IncidentId, Report, ServiceName, Time};
 
 use crate::clock::Clock;
-use crate::receivers::Stories;
+use crate::receivers::{Evidence, Stories};
 use crate::server::api::{
-    ActionEntry, IncidentDetail, IncidentSummary, MessageEntry, QueueResponse, QueuedMessage, ReceiverStatus,
-    TimelineEntry,
+    ActionEntry, EvidenceEntry, IncidentDetail, IncidentSummary, MessageEntry, QueueResponse, QueuedMessage,
+    ReceiverStatus, TimelineEntry,
 };
 use crate::server::{HistoryError, IncidentQuery};
-use crate::store::{AttemptRow, IncidentFilter, IncidentRow, MessageRow, ReceiverQueue, Store, StoreError};
+use crate::store::{
+    AttemptRow, EvidenceRow, IncidentFilter, IncidentRow, MessageRow, ReceiverQueue, Store, StoreError,
+};
 
 /// Whether a report becomes part of the history. Changes of state are for the log: the timeline tells their reasons.
 pub fn is_recorded(report: &Report) -> bool {
@@ -51,6 +53,9 @@ pub async fn stories(store: &Store, clock: &Clock, open: impl IntoIterator<Item 
         for line in detail.timeline.into_iter().filter(|line| line.at <= wall) {
             stories.add(id, time(line.at), &line.text);
         }
+        for piece in detail.evidence.into_iter().filter(|piece| !piece.missing) {
+            stories.learn(id, Evidence::last_lines(&piece.title, &piece.text));
+        }
     }
     stories
 }
@@ -81,6 +86,7 @@ pub async fn incident(store: &Store, id: IncidentId) -> Result<Option<IncidentDe
         cause_facts: detail.incident.cause.clone(),
         summary: summary(detail.incident),
         timeline: detail.timeline.into_iter().map(line).collect(),
+        evidence: detail.evidence.into_iter().map(evidence).collect(),
         actions: detail.actions.into_iter().map(action).collect(),
         messages: detail.messages.into_iter().map(message).collect(),
     }))
@@ -144,6 +150,15 @@ fn summary(row: IncidentRow) -> IncidentSummary {
         duration_seconds: until.duration_since(row.opened).as_secs_f64().max(0.0),
         resolution: row.resolution,
         attempts: row.attempts,
+    }
+}
+
+fn evidence(row: EvidenceRow) -> EvidenceEntry {
+    EvidenceEntry {
+        at: row.at,
+        title: row.title,
+        text: row.text,
+        missing: row.missing,
     }
 }
 

@@ -12,6 +12,7 @@ pub mod discover;
 pub mod docker;
 pub mod doctor;
 pub mod driver;
+mod evidence;
 pub mod found;
 pub mod history;
 pub mod host_bus;

@@ -238,6 +238,7 @@ impl Parts {
             target,
             labels: settings.labels.clone(),
             reach: settings.reach.clone(),
+            log_lines: settings.log_lines,
             origin: settings.origin.clone(),
         })
     }

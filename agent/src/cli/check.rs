@@ -356,6 +356,7 @@ fn describe_service(service: &ServiceSettings) -> Value {
         "probes": service.probes.iter().map(probe).collect::<Vec<_>>(),
         "after": service.service.after,
         "may_affect": service.reach.may_affect,
+        "log_lines": service.log_lines,
         "labels": service.labels,
         "origin": service.origin.kind,
         "origin_place": service.origin.place,

@@ -84,6 +84,18 @@ pub(super) fn one(incident: &IncidentDetail, paint: Paint, zone: &TimeZone) -> S
     }
     section(&mut out, "timeline", &timeline.render(paint), paint);
 
+    for piece in &incident.evidence {
+        let title = format!("{}, {}", piece.title, precise_moment(piece.at, zone));
+        let mut lines = Table::indented("  ");
+        if piece.missing {
+            lines.row([(Tone::Faint, format!("cannot be read: {}", piece.text))]);
+        }
+        for line in piece.text.lines().filter(|_| !piece.missing) {
+            lines.row([(Tone::Plain, line.to_owned())]);
+        }
+        section(&mut out, &title, &lines.render(paint), paint);
+    }
+
     let mut actions = Table::indented("  ");
     for entry in &incident.actions {
         actions.row([

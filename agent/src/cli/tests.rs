@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 
 use crate::config::OriginKind;
 use crate::server::api::{
-    ActionEntry, FlappingStatus, HoldStatus, IncidentDetail, IncidentSummary, MessageEntry, ModeWord, ObservedStatus,
-    ProbeStatus, ReloadResponse, ServiceStatus, StatusResponse, TimelineEntry, Waiting,
+    ActionEntry, EvidenceEntry, FlappingStatus, HoldStatus, IncidentDetail, IncidentSummary, MessageEntry, ModeWord,
+    ObservedStatus, ProbeStatus, ReloadResponse, ServiceStatus, StatusResponse, TimelineEntry, Waiting,
 };
 use crate::server::{self, Access, ControlRequest, ControlSocket, ServerInfo, api};
 
@@ -142,6 +142,20 @@ fn detail() -> IncidentDetail {
             entry("2026-03-01T11:58:20.123Z", "died", "killed by signal KILL"),
             entry("2026-03-01T11:58:20.125Z", "restart", "start, attempt 1"),
             entry("2026-03-01T11:58:41.623Z", "incident_closed", "healed after 21.5 s"),
+        ],
+        evidence: vec![
+            EvidenceEntry {
+                at: at("2026-03-01T11:58:20.123Z"),
+                title: "its last log lines".to_owned(),
+                text: "listening on :8080\nout of ideas".to_owned(),
+                missing: false,
+            },
+            EvidenceEntry {
+                at: at("2026-03-01T11:58:30.000Z"),
+                title: "its last log lines".to_owned(),
+                text: "journalctl: no".to_owned(),
+                missing: true,
+            },
         ],
         actions: vec![ActionEntry {
             id: 7,
@@ -301,6 +315,13 @@ fn an_incident_is_told_from_beginning_to_end() {
          \x20 2026-03-01 12:58:20.125 +01:00  restart          start, attempt 1\n\
          \x20 2026-03-01 12:58:41.623 +01:00  incident_closed  healed after 21.5 s\n\
          \n\
+         its last log lines, 2026-03-01 12:58:20.123 +01:00\n\
+         \x20 listening on :8080\n\
+         \x20 out of ideas\n\
+         \n\
+         its last log lines, 2026-03-01 12:58:30.000 +01:00\n\
+         \x20 cannot be read: journalctl: no\n\
+         \n\
          actions\n\
          \x20 2026-03-01 12:58:20.125 +01:00  start  attempt 1, carried out after 300ms\n\
          \n\
@@ -321,6 +342,7 @@ fn an_open_incident_has_no_empty_sections() {
             ..summary()
         },
         timeline: vec![],
+        evidence: vec![],
         actions: vec![],
         messages: vec![],
     };

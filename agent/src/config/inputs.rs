@@ -74,6 +74,7 @@ pub(super) struct ServiceInput {
     pub(super) start_grace: Option<Duration>,
     #[serde(deserialize_with = "settle")]
     pub(super) settle: Option<Settle>,
+    pub(super) log_lines: Option<u32>,
     pub(super) enabled: Option<bool>,
     pub(super) recovery: RecoveryInput,
 }
@@ -273,6 +274,7 @@ impl ServiceInput {
             rise: self.rise.or(defaults.rise),
             start_grace: self.start_grace.or(defaults.start_grace),
             settle: self.settle.or(defaults.settle),
+            log_lines: self.log_lines.or(defaults.log_lines),
             enabled: self.enabled.or(defaults.enabled),
             may_affect: self.may_affect.or_else(|| defaults.may_affect.clone()),
             recovery: self.recovery.inherit(&defaults.recovery),

@@ -418,6 +418,12 @@ const COMMON: &[Key] = &[
               \"worker-*\"; those of services `after` this one always may. When others run, it is not restarted",
     },
     Key {
+        name: "log_lines",
+        kind: Kind::Integer { min: 0, max: 50 },
+        default: "10",
+        doc: "How many of the last lines of its log are kept with an incident and told in messages, at most; 0 reads none",
+    },
+    Key {
         name: "enabled",
         kind: Kind::Bool,
         default: "true",

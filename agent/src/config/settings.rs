@@ -119,6 +119,8 @@ pub struct ServiceSettings {
     pub labels: BTreeMap<String, String>,
     /// Which other units a restart of it may restart or stop.
     pub reach: Reach,
+    /// How many of the last lines of its log are evidence, at most.
+    pub log_lines: u32,
     /// Where it comes from.
     pub origin: Origin,
 }

@@ -191,7 +191,11 @@ impl Client {
     }
 
     /// Makes a call, unless the daemon is going down or gone: one that waits at its socket would start it again.
-    async fn ask<T>(&self, deadline: Duration, call: impl Future<Output = Result<T, Error>>) -> Result<T, CallError> {
+    pub(super) async fn ask<T>(
+        &self,
+        deadline: Duration,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, CallError> {
         awake(&self.daemon, &self.address).await?;
         within(deadline, call).await
     }
@@ -262,7 +266,7 @@ impl Client {
 
     /// How to name a container of which something is asked. An id cannot mean another one that has taken its name; a proxy
     /// that knows names leaves the milliseconds between the look and the call in which a name could.
-    fn name_of<'a>(&self, container: &'a Facts) -> &'a str {
+    pub(super) fn name_of<'a>(&self, container: &'a Facts) -> &'a str {
         if matches!(self.address, DockerAddress::Tcp(_)) {
             &container.name
         } else {

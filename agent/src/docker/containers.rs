@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::classify::{Verdict, World, classify};
 use super::client::{Heard, History, Mark, Seen};
+use super::facts::{Facts, short};
 use super::identity::{Identity, is_id};
 use super::outbox::Outbox;
 use super::scopes::Sight;
@@ -234,6 +235,16 @@ impl Containers {
         let id = service.members.iter().find(at)?;
         let unhealthy = matches!(&service.told, Some(told) if matches!(told.state, TargetState::Unhealthy(_)));
         Some((id.clone(), unhealthy))
+    }
+
+    /// The container that made this run, which may have been started again since, and when that run began.
+    pub(super) fn run(&self, run: &Instance) -> Option<(&Facts, Timestamp)> {
+        let (id, started) = run.as_str().split_once('@')?;
+        let container = self
+            .by_id
+            .values()
+            .find(|container| short(&container.tracker.facts.id) == id)?;
+        Some((&container.tracker.facts, started.parse().ok()?))
     }
 
     /// When some service has to be judged again although nothing happens.

@@ -19,6 +19,7 @@
 //! * [`session`]: the life of one connection; [`client`] are the calls
 //! * [`containers`]: what outlives it; [`outbox`] is how it is told
 //! * [`requests`], [`restart`]: the handle and the verbs
+//! * [`tail`]: what a run last wrote to its log
 //! * [`inventory`]: what runs, asked for once, without watching
 //! * [`finder`]: what asks to be watched by its labels; [`select`] is the pure part of it
 //! * [`daemon`]: whether the daemon is to be spoken to, which systemd knows
@@ -43,6 +44,7 @@ mod scopes;
 mod select;
 mod service;
 mod session;
+mod tail;
 mod tracker;
 mod watcher;
 

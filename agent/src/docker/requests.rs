@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sentinel_engine::{ActionResult, Instance, Verb};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -21,9 +22,18 @@ pub struct Docker {
     wanted: watch::Sender<Wanted>,
 }
 
+/// What can be asked of the connection.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// To start or restart a container.
+    Restart(Restart),
+    /// The last lines that a run of a container wrote.
+    Lines(Lines),
+}
+
 /// A container to be started or restarted.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct Restart {
     pub(super) target: ContainerTarget,
     pub(super) verb: Verb,
     pub(super) expected: Option<Instance>,
@@ -31,15 +41,30 @@ pub(super) struct Request {
     pub(super) reply: oneshot::Sender<ActionResult>,
 }
 
+/// A run whose last lines are wanted.
+#[derive(Debug)]
+pub(super) struct Lines {
+    pub(super) run: Instance,
+    pub(super) until: Timestamp,
+    pub(super) count: u32,
+    pub(super) reply: oneshot::Sender<Result<Vec<Vec<u8>>, String>>,
+}
+
 impl Request {
+    /// Answers that nothing was done.
+    pub(super) fn refuse(self) {
+        let why = "the Docker daemon cannot be reached".to_owned();
+        match self {
+            Self::Restart(restart) => restart.answer(ActionResult::Outdated(why)),
+            Self::Lines(lines) => drop(lines.reply.send(Err(why))),
+        }
+    }
+}
+
+impl Restart {
     /// Answers. Whoever asked may have stopped waiting.
     pub(super) fn answer(self, result: ActionResult) {
         drop(self.reply.send(result));
-    }
-
-    /// Answers that nothing was done.
-    pub(super) fn refuse(self) {
-        self.answer(ActionResult::Outdated("the Docker daemon cannot be reached".to_owned()));
     }
 }
 
@@ -66,14 +91,14 @@ impl Docker {
         deadline: Duration,
     ) -> ActionResult {
         let (reply, answer) = oneshot::channel();
-        let request = Request {
+        let request = Restart {
             target: target.clone(),
             verb,
             expected: expected.cloned(),
             deadline,
             reply,
         };
-        if self.requests.send(request).await.is_err() {
+        if self.requests.send(Request::Restart(request)).await.is_err() {
             return ActionResult::Outdated("Docker is not watched any more".to_owned());
         }
         match tokio::time::timeout(deadline + AROUND_A_CALL, answer).await {
@@ -84,5 +109,26 @@ impl Docker {
                 deadline.as_secs()
             )),
         }
+    }
+
+    /// The last `count` lines that `run` of a container wrote before `until`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Why they cannot be read, for people.
+    pub async fn last_lines(&self, run: &Instance, until: Timestamp, count: u32) -> Result<Vec<Vec<u8>>, String> {
+        let (reply, answer) = oneshot::channel();
+        let lines = Lines {
+            run: run.clone(),
+            until,
+            count,
+            reply,
+        };
+        if self.requests.send(Request::Lines(lines)).await.is_err() {
+            return Err("Docker is not watched any more".to_owned());
+        }
+        answer
+            .await
+            .unwrap_or_else(|_dropped| Err("sight of the Docker daemon was lost meanwhile".to_owned()))
     }
 }

@@ -14,8 +14,9 @@ use tokio::time::Instant;
 use super::client::{CallError, Client, Heard, Seen};
 use super::containers::Containers;
 use super::own;
-use super::requests::Request;
+use super::requests::{Lines, Request, Restart};
 use super::restart::{self, Decision};
+use super::tail;
 use super::watcher::Wanted;
 use crate::config::DockerAddress;
 
@@ -46,7 +47,7 @@ pub(super) struct Session<'w> {
     to_read: VecDeque<String>,
     reads: JoinSet<(String, Result<Option<Seen>, CallError>)>,
     /// Requests whose container is being looked at, and those that are being carried out.
-    looks: JoinSet<(Request, Look)>,
+    looks: JoinSet<(Restart, Look)>,
     deeds: JoinSet<String>,
     own: Option<String>,
     resync_at: Instant,
@@ -127,7 +128,10 @@ impl<'w> Session<'w> {
                 Some(deed) = self.deeds.join_next() => if let Ok(id) = deed {
                     self.acted(&id);
                 },
-                Some(request) = self.requests.recv() => self.look(request),
+                Some(request) = self.requests.recv() => match request {
+                    Request::Restart(restart) => self.look(restart),
+                    Request::Lines(lines) => self.tell_lines(lines),
+                },
                 () = self.containers.flush_one() => {}
                 () = tokio::time::sleep_until(timer) => self.timer().await?,
             }
@@ -212,7 +216,7 @@ impl<'w> Session<'w> {
     }
 
     /// The first half of a request: looks at the container once more.
-    fn look(&mut self, request: Request) {
+    fn look(&mut self, request: Restart) {
         let Some((id, unhealthy)) = self.containers.find(&request.target, request.expected.as_ref()) else {
             request.answer(ActionResult::Outdated(
                 "it has been started again, or removed, since".to_owned(),
@@ -227,7 +231,7 @@ impl<'w> Session<'w> {
     }
 
     /// The second half: does it, unless something has changed.
-    fn act(&mut self, request: Request, look: Look) -> Result<(), Lost> {
+    fn act(&mut self, request: Restart, look: Look) -> Result<(), Lost> {
         let seen = match look.seen {
             Ok(Some(seen)) => seen,
             Ok(None) => {
@@ -268,6 +272,21 @@ impl<'w> Session<'w> {
         });
         self.deeds.spawn(async move { deed.await.unwrap_or_default() });
         Ok(())
+    }
+
+    /// Reads from a container's log, beside everything else. Nothing here waits for it.
+    fn tell_lines(&mut self, wanted: Lines) {
+        let Some((container, since)) = self.containers.run(&wanted.run) else {
+            let gone = Err("the container is gone, and its log with it".to_owned());
+            drop(wanted.reply.send(gone));
+            return;
+        };
+        let (client, name) = (self.client.clone(), self.client.name_of(container).to_owned());
+        tokio::spawn(async move {
+            let lines = tail::last_lines(&client, &name, (since, wanted.until), wanted.count).await;
+            // Whoever asked may have stopped waiting.
+            drop(wanted.reply.send(lines));
+        });
     }
 
     fn acted(&mut self, id: &str) {

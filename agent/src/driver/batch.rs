@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use sentinel_engine::alerting::Outgoing;
-use sentinel_engine::{HostMemory, Memory, Report, ServiceName, Time};
+use sentinel_engine::{HostMemory, IncidentId, Memory, Report, ServiceName, Time};
 
 use super::Driver;
 use crate::receivers::{Message, Story};
-use crate::store::{AlertChanges, Batch, OutgoingMessage};
+use crate::store::{AlertChanges, Batch, EvidenceRow, OutgoingMessage};
 
 /// What was decided and is not on disk.
 #[derive(Default)]
@@ -15,6 +15,7 @@ pub struct Unrecorded {
     pub(super) saves: BTreeMap<ServiceName, Memory>,
     pub(super) host: Option<HostMemory>,
     pub(super) reports: Vec<Report>,
+    pub(super) evidence: Vec<(IncidentId, EvidenceRow)>,
     pub(super) messages: Vec<(Outgoing, Story)>,
     pub(super) alerts: AlertChanges,
     /// Those who wait for it to be on disk.
@@ -38,6 +39,7 @@ impl Unrecorded {
         self.saves.is_empty()
             && self.host.is_none()
             && self.reports.is_empty()
+            && self.evidence.is_empty()
             && self.messages.is_empty()
             && self.alerts.is_empty()
     }
@@ -69,6 +71,7 @@ impl Driver {
                 .iter()
                 .map(|report| (report.clone(), wall(report.at)))
                 .collect(),
+            evidence: self.unrecorded.evidence.clone(),
             messages: self
                 .unrecorded
                 .messages

@@ -62,7 +62,10 @@ impl Message {
                 duration_seconds: duration.map(|duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0),
                 labels: clip_labels(labels),
                 timeline: timeline(story, &wall),
-                evidence: evidence(&notification.cause).into_iter().collect(),
+                evidence: evidence(&notification.cause)
+                    .into_iter()
+                    .chain(story.log.clone())
+                    .collect(),
                 incidents_last_day: story.last_day,
                 members: Vec::new(),
                 url: None,
@@ -296,6 +299,7 @@ mod tests {
                 "killed by signal KILL".to_owned(),
             )],
             omitted: 0,
+            log: Some(Evidence::last_lines("its last log lines", "up\nout of ideas")),
             last_day: Some(3),
         };
         let message = Message::new(&notification(kind), &story, "web1", &labels, wall);
@@ -312,7 +316,10 @@ mod tests {
                 "resolution": "healed", "duration_seconds": 40.5,
                 "labels": {"team": "shop"},
                 "timeline": [{"at": "2023-11-14T22:14:20Z", "text": "killed by signal KILL"}],
-                "evidence": [{"title": "signal", "text": "9"}],
+                "evidence": [
+                    {"title": "signal", "text": "9"},
+                    {"title": "its last log lines", "text": "up\nout of ideas"},
+                ],
                 "incidents_last_day": 3,
             },
         });
@@ -338,6 +345,7 @@ mod tests {
             let story = Story {
                 lines: vec![(Time::ZERO, long.clone()); TIMELINE_MAX],
                 omitted: 5,
+                log: Some(Evidence::last_lines(&long, &long)),
                 last_day: Some(u32::MAX),
             };
             let payload = Message::new(&notification, &story, &long, &labels, wall).payload();

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sentinel_engine::{Resolution, Severity};
 use serde::{Deserialize, Serialize};
 
-use super::words::{clip, clip_block};
+use super::words::{clip, clip_beginning, clip_block};
 
 /// A payload is smaller than this, in bytes: what Standard Webhooks asks for.
 pub const PAYLOAD_MAX: usize = 20_000;
@@ -15,7 +15,7 @@ pub const PAYLOAD_MAX: usize = 20_000;
 /// At most so many members of a combined message are named, one by one.
 pub const MEMBERS_MAX: usize = 20;
 /// At most so many pieces of evidence.
-pub const EVIDENCE_MAX: usize = 3;
+pub const EVIDENCE_MAX: usize = 2;
 /// At most so many lines of the timeline.
 pub const TIMELINE_MAX: usize = 16;
 
@@ -23,7 +23,7 @@ pub const TIMELINE_MAX: usize = 16;
 const MEMBER_NAME_MAX: usize = 80;
 const MEMBER_SUMMARY_MAX: usize = 300;
 const EVIDENCE_TITLE_MAX: usize = 80;
-const EVIDENCE_TEXT_MAX: usize = 1000;
+const EVIDENCE_TEXT_MAX: usize = 1500;
 pub(super) const LINE_MAX: usize = 200;
 
 /// A message as its receivers get it.
@@ -143,6 +143,11 @@ impl TimelineLine {
 }
 
 impl Evidence {
+    /// A piece of a log, of which the last lines are kept when there is not room for all.
+    pub fn last_lines(title: &str, text: &str) -> Self {
+        Self::new(title, &clip_beginning(text, EVIDENCE_TEXT_MAX))
+    }
+
     /// A piece of evidence, cut to what there is room for.
     pub fn new(title: &str, text: &str) -> Self {
         Self {

@@ -51,6 +51,7 @@ pub use email::Email;
 pub use error::{DeliveryError, DeliveryErrorKind};
 use http::Clients;
 use letter::Letter;
+pub(crate) use mask::mask;
 pub use message::{
     EVIDENCE_MAX, Evidence, MEMBERS_MAX, Member, Message, MessageCause, MessageData, PAYLOAD_MAX, TIMELINE_MAX,
     TimelineLine,
@@ -60,6 +61,7 @@ pub use slack::Slack;
 pub use story::{Stories, Story};
 pub use text::Text;
 pub use webhook::Webhook;
+pub(crate) use words::clip;
 
 use crate::clock::Clock;
 use crate::config::{ReceiverKind, ReceiverSettings};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sentinel_engine::{Happening, IncidentId, Report, ServiceName, Time};
 
-use super::message::{LINE_MAX, TIMELINE_MAX};
+use super::message::{Evidence, LINE_MAX, TIMELINE_MAX};
 use super::words::clip;
 
 /// The first lines of a long story say how it began; of the rest the last ones matter.
@@ -30,6 +30,8 @@ pub struct Story {
     pub lines: Vec<(Time, String)>,
     /// Lines that were left out after the first few.
     pub omitted: usize,
+    /// What the run that failed last wrote to its log, once that was read.
+    pub log: Option<Evidence>,
     /// Incidents of the service in the last 24 hours, this one included; `None` when it is not known.
     pub last_day: Option<u32>,
 }
@@ -84,6 +86,14 @@ impl Stories {
         }
         while self.all.len() > STORIES_MAX {
             self.all.pop_first();
+        }
+    }
+
+    /// Takes in what a log says about an incident; the newest counts. Incidents that nobody will be told of any more have
+    /// no story.
+    pub fn learn(&mut self, incident: IncidentId, log: Evidence) {
+        if let Some(story) = self.all.get_mut(&incident) {
+            story.log = Some(log);
         }
     }
 

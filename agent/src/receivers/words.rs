@@ -14,6 +14,22 @@ pub(crate) fn clip_block(text: &str, max: usize) -> String {
     )
 }
 
+/// As [`clip_block`], but it is whole lines at the beginning that are left out, as long as there are others.
+pub(crate) fn clip_beginning(text: &str, max: usize) -> String {
+    let cost_of = |text: &str| text.chars().map(cost).sum::<usize>();
+    let start_of_line = |end: usize| text[..end].rfind('\n').map_or(0, |at| at + 1);
+    let mut begin = start_of_line(text.len());
+    let mut left = room(max).saturating_sub(cost_of(&text[begin..]));
+    while begin > 0 {
+        let earlier = start_of_line(begin - 1);
+        let Some(rest) = left.checked_sub(cost_of(&text[earlier..begin])) else {
+            break;
+        };
+        (left, begin) = (rest, earlier);
+    }
+    clip_block(&text[begin..], max)
+}
+
 /// What could disturb whoever shows it becomes a space: control characters, and those that turn the direction of writing
 /// for all that follows.
 pub(crate) fn plain(letter: char) -> char {
@@ -24,11 +40,21 @@ pub(crate) fn plain(letter: char) -> char {
     }
 }
 
+/// What a letter takes in JSON, in bytes.
+fn cost(letter: char) -> usize {
+    letter.len_utf8() + usize::from(matches!(letter, '"' | '\\' | '\n'))
+}
+
+/// How much of `max` bytes is there for letters, so that there is always place to show that some are left out.
+fn room(max: usize) -> usize {
+    max.saturating_sub('…'.len_utf8())
+}
+
 fn clip_letters(letters: impl Iterator<Item = char>, max: usize) -> String {
     let mut clipped = String::new();
-    let mut room = max.saturating_sub('…'.len_utf8());
+    let mut room = room(max);
     for letter in letters {
-        let cost = letter.len_utf8() + usize::from(matches!(letter, '"' | '\\' | '\n'));
+        let cost = cost(letter);
         if cost > room {
             clipped.push('…');
             break;
@@ -57,5 +83,14 @@ mod tests {
         }
         assert_eq!(clip_block("a\r\nb\u{0}c", 10), "a\nb c");
         assert_eq!(clip("a\nb\u{202e}c", 10), "a b c");
+    }
+
+    #[test]
+    fn of_a_log_the_last_lines_stay() {
+        assert_eq!(clip_beginning("one\ntwo\nthree", 100), "one\ntwo\nthree");
+        assert_eq!(clip_beginning("one\ntwo\nthree", 14), "two\nthree");
+        assert_eq!(clip_beginning("one\ntwo…", 12), "two…");
+        assert_eq!(clip_beginning("one\nthirteen letters", 10), "thirtee…");
+        assert_eq!(clip_beginning("", 10), "");
     }
 }

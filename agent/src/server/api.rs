@@ -251,6 +251,9 @@ pub struct IncidentDetail {
     pub cause_facts: serde_json::Value,
     /// What happened, oldest first.
     pub timeline: Vec<TimelineEntry>,
+    /// What was gathered about it, oldest first; an agent of an older version tells none.
+    #[serde(default)]
+    pub evidence: Vec<EvidenceEntry>,
     /// What was done, oldest first.
     pub actions: Vec<ActionEntry>,
     /// Who was told, oldest first.
@@ -266,6 +269,20 @@ pub struct TimelineEntry {
     pub kind: String,
     /// For people.
     pub text: String,
+}
+
+/// One piece of evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceEntry {
+    /// When it was so.
+    pub at: Timestamp,
+    /// What it is: `its last log lines`.
+    pub title: String,
+    /// What it says, in the words of whoever said it, without control characters other than line ends; why it could not be
+    /// had, if it is `missing`.
+    pub text: String,
+    /// Whether it could not be had.
+    pub missing: bool,
 }
 
 /// One recovery action.

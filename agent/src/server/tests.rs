@@ -256,6 +256,7 @@ fn detail() -> IncidentDetail {
         cause_facts: serde_json::Value::Null,
         summary: summary(),
         timeline: vec![],
+        evidence: vec![],
         actions: vec![],
         messages: vec![],
     }

@@ -8,11 +8,12 @@ use sentinel_engine::{
 
 use super::alerts::AlertChanges;
 use super::error::StoreError;
+use super::evidence::EvidenceRow;
 use super::open::Database;
 use super::outbox::{self, OutgoingMessage};
 use super::state::State;
 use super::value::{clip, from_id, from_time};
-use super::{alerts, memory, value};
+use super::{alerts, evidence, memory, value};
 use crate::clock::Anchor;
 
 /// Entries of a timeline that are kept from its beginning; how it began matters most.
@@ -32,6 +33,8 @@ pub struct Batch {
     pub host: Option<HostMemory>,
     /// What happened, with the wall clock at that time.
     pub reports: Vec<(Report, Timestamp)>,
+    /// What was gathered about incidents.
+    pub evidence: Vec<(IncidentId, EvidenceRow)>,
     /// What receivers are to be told.
     pub messages: Vec<OutgoingMessage>,
     /// What is to be kept of who was told, and of silences.
@@ -57,6 +60,7 @@ pub(super) fn commit(database: &mut Database, batch: &Batch) -> Result<(), Store
     if let Some(host) = &batch.host {
         memory::save(&transaction, HOST, host, batch.anchor.wall)?;
     }
+    evidence::add(&transaction, &batch.evidence)?;
     alerts::save(&transaction, &batch.alerts, batch.anchor.wall)?;
     let (now, installation) = (batch.anchor.last, &state.installation);
     outbox::insert_all(&transaction, installation, &batch.messages, now, &database.ledger)?;
@@ -290,6 +294,7 @@ mod tests {
             saves: Vec::new(),
             host: None,
             reports: vec![(report, Timestamp::UNIX_EPOCH); times],
+            evidence: Vec::new(),
             messages: Vec::new(),
             alerts: AlertChanges::default(),
         }

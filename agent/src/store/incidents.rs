@@ -6,6 +6,7 @@ use sentinel_engine::{IncidentId, ServiceName};
 use serde::Serialize;
 
 use super::error::StoreError;
+use super::evidence::{self, EvidenceRow};
 use super::thread::Store;
 use super::value::{from_id, optional_text, text, to_id, to_wall};
 
@@ -69,6 +70,8 @@ pub struct IncidentDetail {
     pub incident: IncidentRow,
     /// What happened, oldest first.
     pub timeline: Vec<TimelineEntry>,
+    /// What was gathered about it, oldest first.
+    pub evidence: Vec<EvidenceRow>,
     /// What was done about it, oldest first.
     pub actions: Vec<AttemptRow>,
     /// What people were told, oldest first.
@@ -204,6 +207,7 @@ fn detail(connection: &Connection, id: IncidentId) -> rusqlite::Result<Option<In
     Ok(Some(IncidentDetail {
         incident,
         timeline,
+        evidence: evidence::of(connection, id)?,
         actions,
         messages,
     }))

@@ -9,12 +9,13 @@
 //! * `thread`: the thread and its queue; `error`: what can go wrong
 //! * `commit`: a batch and the rows it makes; `memory` and `state`: what is kept for the engine; `retention`: what is
 //!   forgotten
-//! * `alerts`: who was told, and silences; `incidents`: history for people; `outbox`: messages on their way; `room`: how many
+//! * `alerts`: who was told, and silences; `incidents` and `evidence`: history for people; `outbox`: messages on their way; `room`: how many
 //!   of them; `firing`: what receivers are told over and over
 
 mod alerts;
 mod commit;
 mod error;
+mod evidence;
 mod firing;
 mod incidents;
 mod inspect;
@@ -33,6 +34,7 @@ mod waiting;
 pub use alerts::{AlertChanges, AlertMemory};
 pub use commit::Batch;
 pub use error::{StoreError, StoreErrorKind};
+pub use evidence::EvidenceRow;
 pub use firing::{Firing, Waiting};
 pub use incidents::{AttemptRow, IncidentDetail, IncidentFilter, IncidentRow, MessageRow, TimelineEntry};
 pub use inspect::{Inspection, inspect};

@@ -11,6 +11,7 @@
 //! * [`classify`]: what it all means; [`cause`], [`supervisor`] and [`attribution`] are parts of that question
 //! * [`relations`]: what a job for one unit does to others
 //! * [`journal`]: what PID 1's journal says of a unit that went down while nobody watched
+//! * [`tail`]: what a run of a unit last wrote to the journal itself
 //!
 //! With the bus:
 //!
@@ -18,7 +19,6 @@
 //! * [`session`]: the life of one connection; [`message`], [`calls`] and [`peers`] are what it speaks
 //! * [`units`]: what outlives it
 //! * [`requests`], [`restart`], [`blast`]: the handle, the verbs, and what else they would hurt
-//! * [`inventory`]: what runs, asked for once, without watching
 //! * [`section`]: services that are defined in unit files, by `[X-Sentinel]`
 //! * [`inventory`]: what runs, asked for once, without watching; [`observed`]: the same every now and then
 //! * [`permission`]: what this user may do, asked without doing it; [`mod@survey`]: for `sentinel doctor`
@@ -43,6 +43,7 @@ mod section;
 mod session;
 mod supervisor;
 mod survey;
+mod tail;
 mod tracker;
 mod units;
 mod watcher;
@@ -54,6 +55,7 @@ pub use permission::{canonical_names, denied};
 pub use requests::Systemd;
 pub use section::{SectionWatcher, unit_sections};
 pub use survey::{Survey, UnitAccount, survey, unit_account};
+pub use tail::last_lines;
 pub use watcher::{BusAddress, Watched, Watcher};
 
 /// Whether PID 1 is systemd, as `sd_booted(3)` finds out.

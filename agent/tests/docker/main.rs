@@ -19,6 +19,7 @@ mod compose;
 mod daemon;
 mod discover;
 mod engine;
+mod evidence;
 mod healing;
 mod labels;
 mod scenarios;

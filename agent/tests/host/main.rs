@@ -17,6 +17,7 @@ mod blast;
 mod delivery;
 mod discover;
 mod disk_full;
+mod evidence;
 mod journal;
 mod lab;
 mod many;

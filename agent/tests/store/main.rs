@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use sentinel::clock::{Anchor, Clock};
 use sentinel::store::{
-    AlertChanges, Batch, IncidentFilter, Next, Opened, Outcome, OutgoingMessage, Store, StoreError, StoreErrorKind,
+    AlertChanges, Batch, EvidenceRow, IncidentFilter, Next, Opened, Outcome, OutgoingMessage, Store, StoreError,
+    StoreErrorKind,
 };
 use sentinel_engine::{
     Action, ActionId, ActionResult, Cause, Happening, Hold, IncidentId, Memory, Report, Resolution, ServiceName,
@@ -50,6 +51,7 @@ fn batch() -> Batch {
         saves: Vec::new(),
         host: None,
         reports: Vec::new(),
+        evidence: Vec::new(),
         messages: Vec::new(),
         alerts: AlertChanges::default(),
     }
@@ -104,6 +106,15 @@ fn message(incident: u64, sequence: u32, receiver: &str) -> OutgoingMessage {
     }
 }
 
+fn evidence(text: &str) -> EvidenceRow {
+    EvidenceRow {
+        at: wall(),
+        title: "its last log lines".to_owned(),
+        text: text.to_owned(),
+        missing: false,
+    }
+}
+
 fn memory(recoveries: u64) -> Memory {
     Memory {
         recoveries,
@@ -118,6 +129,7 @@ fn full_batch(n: u64) -> Batch {
         saves: vec![("shop".into(), memory(n))],
         host: None,
         reports: vec![opened(n), started(n, n)],
+        evidence: vec![(IncidentId(n), evidence(&format!("evidence {n}")))],
         messages: vec![message(n, 1, "team")],
         alerts: AlertChanges::default(),
     }

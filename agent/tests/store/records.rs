@@ -94,6 +94,38 @@ async fn an_incident_is_told_from_its_beginning() {
 }
 
 #[tokio::test]
+async fn evidence_is_kept_from_the_beginning_and_the_newest() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap().store;
+    let known = |numbers: std::ops::Range<u32>| numbers.map(|n| (IncidentId(1), evidence(&n.to_string()))).collect();
+    let batch_of = |evidence| Batch {
+        evidence,
+        ..told(vec![opened(1)])
+    };
+    // Of an incident that nobody knows any more nothing is kept, and nothing fails.
+    let mut first: Vec<(IncidentId, EvidenceRow)> = known(1..4);
+    first.push((IncidentId(7), evidence("stray")));
+    store.commit(batch_of(first)).await.unwrap();
+    let texts = async || {
+        let incident = store.incident(IncidentId(1)).await.unwrap().unwrap();
+        incident
+            .evidence
+            .into_iter()
+            .map(|piece| piece.text)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(texts().await, ["1", "2", "3"]);
+    for n in 4..31 {
+        store.commit(batch_of(known(n..n + 1))).await.unwrap();
+    }
+    assert_eq!(
+        texts().await,
+        ["1", "22", "23", "24", "25", "26", "27", "28", "29", "30"]
+    );
+    assert!(store.incident(IncidentId(7)).await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn history_is_listed_by_service_age_and_whether_it_is_over() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap().store;

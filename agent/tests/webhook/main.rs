@@ -208,6 +208,7 @@ async fn tell(store: &Store, clock: &Clock, messages: impl IntoIterator<Item = (
         saves: Vec::new(),
         host: None,
         reports,
+        evidence: Vec::new(),
         messages,
         alerts: AlertChanges::default(),
     };

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::Engine;
 use crate::alerting::Reason;
 use crate::host::HOST;
-use crate::ids::{IncidentId, ServiceName};
+use crate::ids::{IncidentId, Instance, ServiceName};
 use crate::notification::{Notification, NotificationKind};
 use crate::policy::Severity;
+use crate::report::{Happening, Report};
 use crate::service::Machine;
 use crate::time::Time;
 
@@ -20,6 +21,17 @@ impl Engine {
             None if service.as_str() == HOST => Some(Reason::HostGoesDown),
             None => Some(Reason::Unseen),
         }
+    }
+
+    /// The run whose failure `report` tells of: at the beginning of an incident the one that it is about, later the one that
+    /// an attempt made. `None` when its target has no runs, or was never seen.
+    pub fn failed_run(&self, report: &Report) -> Option<Instance> {
+        let (of_incident, last) = self.machines.get(&report.service)?.run_instances();
+        let run = match report.what {
+            Happening::IncidentOpened { .. } => of_incident.or(last),
+            _ => last.or(of_incident),
+        };
+        run.cloned()
     }
 
     /// Every open incident, the host's own included.

@@ -3,6 +3,7 @@
 
 use super::Machine;
 use crate::alerting::Reason;
+use crate::ids::Instance;
 use crate::memory::Incident;
 use crate::policy::Severity;
 use crate::state::State;
@@ -23,6 +24,15 @@ impl Machine {
         } else {
             Some(Reason::HostWide)
         }
+    }
+
+    /// The runs that a failure may be about: the one that the open incident is about, and the one that was seen last.
+    pub(crate) fn run_instances(&self) -> (Option<&Instance>, Option<&Instance>) {
+        let incident = self.memory.incident.as_ref();
+        (
+            incident.and_then(|incident| incident.instance.as_ref()),
+            self.instance(),
+        )
     }
 
     /// The open incident, and how bad it is as long as the agent has not given up.

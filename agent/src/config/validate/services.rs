@@ -18,6 +18,9 @@ const DOCKER: &str = "docker.service";
 /// A probe's deadline, unless `timeout` says otherwise or `interval` is shorter.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Lines of a log that fit a message and mostly hold the reason.
+const DEFAULT_LOG_LINES: u32 = 10;
+
 pub(super) fn settings(
     inputs: BTreeMap<String, ServiceInput>,
     defaults: &ServiceInput,
@@ -171,6 +174,7 @@ fn service(
             may_affect: may_affect(&path, input.may_affect, target.as_ref(), findings),
             dependents: Vec::new(),
         },
+        log_lines: input.log_lines.unwrap_or(DEFAULT_LOG_LINES),
         origin: Origin::default(),
         target,
     }

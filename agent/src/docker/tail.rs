@@ -1,0 +1,107 @@
+//! The last lines that a run of a container wrote, as far as its log driver can give them back.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bollard::query_parameters::LogsOptionsBuilder;
+use futures_util::StreamExt as _;
+use jiff::Timestamp;
+
+use super::client::Client;
+
+/// Longest log kept while it is read: the Engine does not cut lines.
+const OUTPUT_MAX: usize = 512 * 1024;
+
+/// Lines read beyond those asked for, as the Engine counts from the end of the log, and the next run may have begun.
+const NEXT_RUN: u32 = 200;
+
+/// The Engine looks for the end of the log and goes back from there.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
+/// The last `count` lines that `container` wrote from `since` to `until`, oldest first. Its log is one for all of its runs,
+/// so it takes both times to tell one run from the others.
+///
+/// # Errors
+///
+/// Why they cannot be read, for people.
+pub(super) async fn last_lines(
+    client: &Client,
+    container: &str,
+    (since, until): (Timestamp, Timestamp),
+    count: u32,
+) -> Result<Vec<Vec<u8>>, String> {
+    let options = LogsOptionsBuilder::new()
+        .stdout(true)
+        .stderr(true)
+        .timestamps(true)
+        .tail(&count.saturating_add(NEXT_RUN).to_string())
+        .build();
+    let log = client.bollard.logs(container, Some(options));
+    let collected = async {
+        let mut log = pin!(log);
+        let mut written = Vec::new();
+        while let Some(output) = log.next().await {
+            written.extend_from_slice(output?.as_ref());
+            // The newest come last.
+            let surplus = written.len().saturating_sub(OUTPUT_MAX);
+            written.drain(..surplus);
+        }
+        Ok(written)
+    };
+    let written = client.ask(ANSWER_WITHIN, collected).await;
+    let written = written.map_err(|error| error.to_string())?;
+    Ok(lines(&written, (since, until), count))
+}
+
+/// The last lines of what was written in that time. Each begins with its time, as the Engine was asked for it.
+fn lines(written: &[u8], (since, until): (Timestamp, Timestamp), count: u32) -> Vec<Vec<u8>> {
+    let mut lines: Vec<Vec<u8>> = written
+        .split(|byte| *byte == b'\n')
+        .rev()
+        .filter_map(|line| {
+            let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+            let (time, said) = line.split_at(end);
+            let at: Timestamp = std::str::from_utf8(time).ok()?.parse().ok()?;
+            (since..=until)
+                .contains(&at)
+                .then(|| said.get(1..).unwrap_or_default().to_vec())
+        })
+        .take(count as usize)
+        .collect();
+    lines.reverse();
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_363_380 + second).unwrap()
+    }
+
+    #[test]
+    fn lines_of_one_run_are_counted_from_its_end() {
+        let written = [
+            format!("{} the run before\n", at(0)),
+            format!("{} one\n", at(10)),
+            format!("{} two with spaces\n", at(11)),
+            format!("{}\n", at(12)),
+            format!("{} \n", at(12)),
+            "no time\n\u{fffd}\n".to_owned(),
+            format!("{} the next run\n", at(20)),
+        ]
+        .concat();
+        let said = |count| {
+            let lines = lines(written.as_bytes(), (at(5), at(15)), count);
+            lines
+                .into_iter()
+                .map(|line| String::from_utf8(line).unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(said(9), ["one", "two with spaces", "", ""]);
+        assert_eq!(said(3), ["two with spaces", "", ""]);
+        assert_eq!(said(0), Vec::<String>::new());
+        assert!(lines(b"", (at(0), at(9)), 9).is_empty());
+    }
+}

@@ -1,0 +1,148 @@
+//! Evidence that survives a restart: what the run that failed last wrote to its log. It is read beside everything else,
+//! joins the incident when it is there, and nothing waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sentinel_engine::{Happening, IncidentId, Instance, Report};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{Driver, TargetHandle, UNRECORDED_MAX};
+use crate::evidence::log_text;
+use crate::receivers::Evidence;
+use crate::store::EvidenceRow;
+use crate::systemd;
+
+/// What it is called.
+const TITLE: &str = "its last log lines";
+
+/// How long to wait before a log is read. journald and Docker have what a dying process said by then, and a restart, which
+/// somebody waits for, has gone first.
+const AFTER: Duration = Duration::from_millis(500);
+
+/// Logs read at the same time: each is a process of its own, on a host that has trouble already.
+const READERS: usize = 2;
+
+/// Logs that may wait to be read. When more fails at once, the first ones tell the story.
+const WAITING: usize = 64;
+
+/// Reads logs and keeps what was read until the driver takes it.
+pub struct Gatherer {
+    sender: mpsc::Sender<Gathered>,
+    gathered: mpsc::Receiver<Gathered>,
+    waiting: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
+}
+
+/// What was read of one log.
+pub(super) struct Gathered {
+    incident: IncidentId,
+    at: Timestamp,
+    text: Result<String, String>,
+}
+
+impl Default for Gatherer {
+    fn default() -> Self {
+        // Each that waits sends one, so the queue is never full for long.
+        let (sender, gathered) = mpsc::channel(WAITING);
+        Self {
+            sender,
+            gathered,
+            waiting: Arc::new(Semaphore::new(WAITING)),
+            readers: Arc::new(Semaphore::new(READERS)),
+        }
+    }
+}
+
+impl Gatherer {
+    /// The next text that was read. May be dropped at any time.
+    pub(super) async fn recv(&mut self) -> Option<Gathered> {
+        self.gathered.recv().await
+    }
+}
+
+impl Driver {
+    /// Has the log of a run that failed read, if `report` tells of one.
+    pub(super) fn gather(&mut self, report: &Report) {
+        let tells_of_failure = matches!(
+            report.what,
+            Happening::IncidentOpened { .. } | Happening::ActionUnverified { .. }
+        );
+        let Some(incident) = report.incident.filter(|_| tells_of_failure) else {
+            return;
+        };
+        let Some((target, count)) = self
+            .services
+            .get(&report.service)
+            .and_then(|service| Some((service.target.clone()?, service.log_lines)))
+            .filter(|(_, count)| *count > 0)
+        else {
+            return;
+        };
+        let (run, at) = (self.engine.failed_run(report), self.clock.wall(report.at));
+        let Ok(place) = Arc::clone(&self.gatherer.waiting).try_acquire_owned() else {
+            let why = "not read, as too much failed at once".to_owned();
+            return self.keep_evidence(Gathered {
+                incident,
+                at,
+                text: Err(why),
+            });
+        };
+        let (readers, sender) = (Arc::clone(&self.gatherer.readers), self.gatherer.sender.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(AFTER).await;
+            let reader = readers.acquire().await;
+            let lines = target.last_lines(run.as_ref(), at, count).await;
+            drop(reader);
+            if let Some(lines) = lines {
+                let text = lines.map(|lines| log_text(&lines));
+                // Without a driver nobody is left to tell.
+                let _ = sender.send(Gathered { incident, at, text }).await;
+            }
+            drop(place);
+        });
+    }
+
+    /// Takes what was read into the incident, and into what is told of it from now on.
+    pub(super) fn keep_evidence(&mut self, gathered: Gathered) {
+        let Gathered { incident, at, text } = gathered;
+        let (text, missing) = match text {
+            // It said nothing: that is no evidence.
+            Ok(text) if text.is_empty() => return,
+            Ok(text) => {
+                self.stories.learn(incident, Evidence::last_lines(TITLE, &text));
+                (text, false)
+            }
+            Err(why) => (why, true),
+        };
+        if self.unrecorded.evidence.len() >= UNRECORDED_MAX {
+            return;
+        }
+        self.unrecorded.evidence.push((
+            incident,
+            EvidenceRow {
+                at,
+                title: TITLE.to_owned(),
+                text,
+                missing,
+            },
+        ));
+    }
+}
+
+impl TargetHandle {
+    /// The last lines that `run` wrote before `at`; `None` when nobody keeps what this kind of target writes.
+    async fn last_lines(
+        &self,
+        run: Option<&Instance>,
+        at: Timestamp,
+        count: u32,
+    ) -> Option<Result<Vec<Vec<u8>>, String>> {
+        match self {
+            Self::Unit(_, unit) => Some(systemd::last_lines(unit, run, at, count).await),
+            Self::Container(docker, _) => Some(docker.last_lines(run?, at, count).await),
+            Self::Process(_) => None,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What a service wrote before it failed becomes part of its incident, and of what is told.
+
+use serde_json::Value;
+
+use crate::lab::Lab;
+
+/// Says how often it has run, in colour and with a secret, and goes on.
+const TALKER: &str = "ExecStart=/bin/sh -c 'echo run $(wc -l </var/tmp/shop.starts); \\
+    printf \"\\\\033[31mcannot open /data, password=hunter2\\\\033[0m\\\\n\" >&2; exec sleep infinity'";
+
+fn evidence(lab: &Lab, incident: u64) -> Vec<Value> {
+    lab.incident(incident)["evidence"].as_array().expect("a list").clone()
+}
+
+#[test]
+fn what_it_last_said_is_told_by_the_agents_own_user() {
+    let lab = Lab::new(
+        &[("shop", TALKER)],
+        "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n[services.shop]\nunit = \"shop\"\nmode = \"observe\"\n",
+    );
+    lab.host.confine_agent();
+    lab.host.sh("systemctl restart sentinel");
+    lab.await_state("shop", "healthy");
+    lab.kill("shop");
+    lab.wait("evidence", || {
+        !lab.incidents().is_empty() && !evidence(&lab, 1).is_empty()
+    });
+    let piece = evidence(&lab, 1).remove(0);
+    assert_eq!(piece["title"], "its last log lines");
+    assert_eq!(
+        piece["text"], "run 1\ncannot open /data, password=[redacted]",
+        "{piece:#}"
+    );
+    let story = lab.host.sh("sentinel incidents 1");
+    assert!(
+        story.contains("\n  run 1\n  cannot open /data, password=[redacted]\n"),
+        "{story}"
+    );
+
+    // Whatever is told from then on has it, also by the agent that comes after this one.
+    lab.host.sh("systemctl restart sentinel");
+    lab.wait("the next agent", || !lab.state("shop").is_empty());
+    lab.host.sh("systemctl start shop");
+    lab.wait("the end is told", || {
+        lab.received_kinds().last().is_some_and(|kind| kind == "resolved")
+    });
+    let (_, resolved) = lab.received().pop().expect("a message");
+    let told = resolved["data"]["evidence"].as_array().expect("a list");
+    assert!(
+        told.iter()
+            .any(|told| told["title"] == "its last log lines" && told["text"] == piece["text"]),
+        "{resolved:#}"
+    );
+
+    // Without the group that may read the journal that is said instead.
+    lab.host.write(
+        "/etc/systemd/system/sentinel.service.d/no-journal.conf",
+        b"[Service]\nSupplementaryGroups=\n",
+    );
+    lab.host.sh("systemctl daemon-reload && systemctl restart sentinel");
+    lab.await_state("shop", "healthy");
+    lab.kill("shop");
+    lab.wait("why there is none", || {
+        lab.incidents().len() == 2 && !evidence(&lab, 2).is_empty()
+    });
+    let missing = evidence(&lab, 2).remove(0);
+    assert_eq!(missing["missing"], true, "{missing:#}");
+    let why = missing["text"].as_str().expect("text");
+    assert!(why.starts_with("journalctl: ") && why.contains("permission"), "{why}");
+}
+
+#[test]
+fn each_attempt_is_judged_by_what_its_own_run_said() {
+    // Ends at once, but not the first time.
+    let unit = "ExecStart=/bin/sh -c 'n=$(wc -l </var/tmp/shop.starts); echo run $n; test $n = 1 && exec sleep infinity; exit 3'";
+    let lab = Lab::new(
+        &[("shop", unit)],
+        "[services.shop]\nunit = \"shop\"\nrecovery = { burst = 2 }\n",
+    );
+    lab.await_state("shop", "healthy");
+    lab.kill("shop");
+    lab.wait("evidence of three runs", || {
+        !lab.incidents().is_empty() && evidence(&lab, 1).len() == 3
+    });
+    let texts: Vec<Value> = evidence(&lab, 1)
+        .into_iter()
+        .map(|piece| piece["text"].clone())
+        .collect();
+    assert_eq!(texts, ["run 1", "run 2", "run 3"]);
+}

@@ -1,5 +1,5 @@
-//! Evidence that survives a restart: what the run that failed last wrote to its log. It is read beside everything else,
-//! joins the incident when it is there, and nothing waits for it.
+//! Evidence beside the cause: how the host was when something failed, and what the run that failed last wrote to its log. It
+//! is gathered beside everything else, joins the incident when it is there, and nothing waits for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +9,14 @@ use sentinel_engine::{Happening, IncidentId, Instance, Report};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{Driver, TargetHandle, UNRECORDED_MAX};
-use crate::evidence::log_text;
+use crate::evidence::{log_text, look, notable};
 use crate::receivers::Evidence;
 use crate::store::EvidenceRow;
 use crate::systemd;
 
-/// What it is called.
-const TITLE: &str = "its last log lines";
+/// What each is called.
+const LOG: &str = "its last log lines";
+const HOST_THEN: &str = "the host at that time";
 
 /// How long to wait before a log is read. journald and Docker have what a dying process said by then, and a restart, which
 /// somebody waits for, has gone first.
@@ -33,12 +34,16 @@ pub struct Gatherer {
     gathered: mpsc::Receiver<Gathered>,
     waiting: Arc<Semaphore>,
     readers: Arc<Semaphore>,
+    /// One look at the host at a time: of what fails at the same moment the first one tells, and no thread but one waits for
+    /// a file system that does not answer.
+    look: Arc<Semaphore>,
 }
 
-/// What was read of one log.
+/// A piece of evidence, or why there is none.
 pub(super) struct Gathered {
     incident: IncidentId,
     at: Timestamp,
+    title: &'static str,
     text: Result<String, String>,
 }
 
@@ -51,6 +56,7 @@ impl Default for Gatherer {
             gathered,
             waiting: Arc::new(Semaphore::new(WAITING)),
             readers: Arc::new(Semaphore::new(READERS)),
+            look: Arc::new(Semaphore::new(1)),
         }
     }
 }
@@ -63,7 +69,7 @@ impl Gatherer {
 }
 
 impl Driver {
-    /// Has the log of a run that failed read, if `report` tells of one.
+    /// Has evidence of a failure gathered, if `report` tells of one.
     pub(super) fn gather(&mut self, report: &Report) {
         let tells_of_failure = matches!(
             report.what,
@@ -72,6 +78,8 @@ impl Driver {
         let Some(incident) = report.incident.filter(|_| tells_of_failure) else {
             return;
         };
+        let at = self.clock.wall(report.at);
+        self.look_at_host(incident, at);
         let Some((target, count)) = self
             .services
             .get(&report.service)
@@ -80,13 +88,13 @@ impl Driver {
         else {
             return;
         };
-        let (run, at) = (self.engine.failed_run(report), self.clock.wall(report.at));
+        let run = self.engine.failed_run(report);
         let Ok(place) = Arc::clone(&self.gatherer.waiting).try_acquire_owned() else {
-            let why = "not read, as too much failed at once".to_owned();
             return self.keep_evidence(Gathered {
                 incident,
                 at,
-                text: Err(why),
+                title: LOG,
+                text: Err("too much failed at once".to_owned()),
             });
         };
         let (readers, sender) = (Arc::clone(&self.gatherer.readers), self.gatherer.sender.clone());
@@ -96,22 +104,52 @@ impl Driver {
             let lines = target.last_lines(run.as_ref(), at, count).await;
             drop(reader);
             if let Some(lines) = lines {
-                let text = lines.map(|lines| log_text(&lines));
+                let gathered = Gathered {
+                    incident,
+                    at,
+                    title: LOG,
+                    text: lines.map(|lines| log_text(&lines)),
+                };
                 // Without a driver nobody is left to tell.
-                let _ = sender.send(Gathered { incident, at, text }).await;
+                let _ = sender.send(gathered).await;
             }
             drop(place);
         });
     }
 
+    /// Has it noted what is wrong with the host itself.
+    fn look_at_host(&self, incident: IncidentId, at: Timestamp) {
+        let Ok(turn) = Arc::clone(&self.gatherer.look).try_acquire_owned() else {
+            return;
+        };
+        let sender = self.gatherer.sender.clone();
+        tokio::task::spawn_blocking(move || {
+            let text = notable(&look()).join("\n");
+            let gathered = Gathered {
+                incident,
+                at,
+                title: HOST_THEN,
+                text: Ok(text),
+            };
+            // Without a driver nobody is left to tell; with a full queue logs are on their way, which say more.
+            let _ = sender.try_send(gathered);
+            drop(turn);
+        });
+    }
+
     /// Takes what was read into the incident, and into what is told of it from now on.
     pub(super) fn keep_evidence(&mut self, gathered: Gathered) {
-        let Gathered { incident, at, text } = gathered;
+        let Gathered {
+            incident,
+            at,
+            title,
+            text,
+        } = gathered;
         let (text, missing) = match text {
-            // It said nothing: that is no evidence.
+            // There is nothing to say: that is no evidence.
             Ok(text) if text.is_empty() => return,
             Ok(text) => {
-                self.stories.learn(incident, Evidence::last_lines(TITLE, &text));
+                self.stories.learn(incident, Evidence::last_lines(title, &text));
                 (text, false)
             }
             Err(why) => (why, true),
@@ -123,7 +161,7 @@ impl Driver {
             incident,
             EvidenceRow {
                 at,
-                title: TITLE.to_owned(),
+                title: title.to_owned(),
                 text,
                 missing,
             },

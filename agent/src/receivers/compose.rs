@@ -64,7 +64,7 @@ impl Message {
                 timeline: timeline(story, &wall),
                 evidence: evidence(&notification.cause)
                     .into_iter()
-                    .chain(story.log.clone())
+                    .chain(story.evidence.iter().cloned())
                     .collect(),
                 incidents_last_day: story.last_day,
                 members: Vec::new(),
@@ -299,7 +299,7 @@ mod tests {
                 "killed by signal KILL".to_owned(),
             )],
             omitted: 0,
-            log: Some(Evidence::last_lines("its last log lines", "up\nout of ideas")),
+            evidence: vec![Evidence::last_lines("its last log lines", "up\nout of ideas")],
             last_day: Some(3),
         };
         let message = Message::new(&notification(kind), &story, "web1", &labels, wall);
@@ -345,7 +345,7 @@ mod tests {
             let story = Story {
                 lines: vec![(Time::ZERO, long.clone()); TIMELINE_MAX],
                 omitted: 5,
-                log: Some(Evidence::last_lines(&long, &long)),
+                evidence: vec![Evidence::last_lines(&long, &long); 2],
                 last_day: Some(u32::MAX),
             };
             let payload = Message::new(&notification, &story, &long, &labels, wall).payload();

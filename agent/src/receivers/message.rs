@@ -15,7 +15,7 @@ pub const PAYLOAD_MAX: usize = 20_000;
 /// At most so many members of a combined message are named, one by one.
 pub const MEMBERS_MAX: usize = 20;
 /// At most so many pieces of evidence.
-pub const EVIDENCE_MAX: usize = 2;
+pub const EVIDENCE_MAX: usize = 3;
 /// At most so many lines of the timeline.
 pub const TIMELINE_MAX: usize = 16;
 
@@ -23,7 +23,7 @@ pub const TIMELINE_MAX: usize = 16;
 const MEMBER_NAME_MAX: usize = 80;
 const MEMBER_SUMMARY_MAX: usize = 300;
 const EVIDENCE_TITLE_MAX: usize = 80;
-const EVIDENCE_TEXT_MAX: usize = 1500;
+const EVIDENCE_TEXT_MAX: usize = 1200;
 pub(super) const LINE_MAX: usize = 200;
 
 /// A message as its receivers get it.

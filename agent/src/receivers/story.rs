@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sentinel_engine::{Happening, IncidentId, Report, ServiceName, Time};
 
-use super::message::{Evidence, LINE_MAX, TIMELINE_MAX};
+use super::message::{EVIDENCE_MAX, Evidence, LINE_MAX, TIMELINE_MAX};
 use super::words::clip;
 
 /// The first lines of a long story say how it began; of the rest the last ones matter.
@@ -30,8 +30,8 @@ pub struct Story {
     pub lines: Vec<(Time, String)>,
     /// Lines that were left out after the first few.
     pub omitted: usize,
-    /// What the run that failed last wrote to its log, once that was read.
-    pub log: Option<Evidence>,
+    /// What was gathered about it, once that is done: the newest of each title.
+    pub evidence: Vec<Evidence>,
     /// Incidents of the service in the last 24 hours, this one included; `None` when it is not known.
     pub last_day: Option<u32>,
 }
@@ -89,11 +89,14 @@ impl Stories {
         }
     }
 
-    /// Takes in what a log says about an incident; the newest counts. Incidents that nobody will be told of any more have
-    /// no story.
-    pub fn learn(&mut self, incident: IncidentId, log: Evidence) {
+    /// Takes in evidence about an incident; the newest of each title counts. Incidents that nobody will be told of any more
+    /// have no story.
+    pub fn learn(&mut self, incident: IncidentId, evidence: Evidence) {
         if let Some(story) = self.all.get_mut(&incident) {
-            story.log = Some(log);
+            story.evidence.retain(|known| known.title != evidence.title);
+            story.evidence.push(evidence);
+            // As it is told.
+            story.evidence.truncate(EVIDENCE_MAX);
         }
     }
 

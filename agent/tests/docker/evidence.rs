@@ -8,7 +8,12 @@ use crate::engine::{Names, must};
 fn evidence(place: &Place) -> Vec<Value> {
     let output = place.ask(&["incidents", "1", "--json"]);
     let incident: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    incident["evidence"].as_array().cloned().unwrap_or_default()
+    let pieces = incident["evidence"].as_array().cloned().unwrap_or_default();
+    // How the host was is another matter, and changes from run to run.
+    pieces
+        .into_iter()
+        .filter(|piece| piece["title"] == "its last log lines")
+        .collect()
 }
 
 /// Runs a container that says something, kills it, and answers what is known of it once it was started again.
@@ -38,7 +43,6 @@ fn last_said(options: &str) -> Value {
 fn what_the_run_that_failed_last_said_is_kept() {
     // By then the next run has said the same; that is not of this incident.
     let piece = last_said("");
-    assert_eq!(piece["title"], "its last log lines");
     let mut lines: Vec<&str> = piece["text"].as_str().unwrap().lines().collect();
     // Two streams of one process may overtake one another.
     lines.sort_unstable();

@@ -8,8 +8,12 @@ use crate::lab::Lab;
 const TALKER: &str = "ExecStart=/bin/sh -c 'echo run $(wc -l </var/tmp/shop.starts); \\
     printf \"\\\\033[31mcannot open /data, password=hunter2\\\\033[0m\\\\n\" >&2; exec sleep infinity'";
 
+/// What is known of its log. How the host was is another matter, and changes from run to run.
 fn evidence(lab: &Lab, incident: u64) -> Vec<Value> {
-    lab.incident(incident)["evidence"].as_array().expect("a list").clone()
+    let incident = lab.incident(incident);
+    let pieces = incident["evidence"].as_array().expect("a list");
+    let of_log = pieces.iter().filter(|piece| piece["title"] == "its last log lines");
+    of_log.cloned().collect()
 }
 
 #[test]
@@ -26,7 +30,6 @@ fn what_it_last_said_is_told_by_the_agents_own_user() {
         !lab.incidents().is_empty() && !evidence(&lab, 1).is_empty()
     });
     let piece = evidence(&lab, 1).remove(0);
-    assert_eq!(piece["title"], "its last log lines");
     assert_eq!(
         piece["text"], "run 1\ncannot open /data, password=[redacted]",
         "{piece:#}"
@@ -87,4 +90,24 @@ fn each_attempt_is_judged_by_what_its_own_run_said() {
         .map(|piece| piece["text"].clone())
         .collect();
     assert_eq!(texts, ["run 1", "run 2", "run 3"]);
+}
+
+#[test]
+fn a_full_disk_is_told_beside_what_failed() {
+    let lab = Lab::new(
+        &[("shop", "ExecStart=/bin/sleep infinity")],
+        "[services.shop]\nunit = \"shop\"\nmode = \"observe\"\n",
+    );
+    lab.await_state("shop", "healthy");
+    // The host's /tmp is a file system of its own, in memory.
+    lab.host
+        .sh("mount -o remount,size=16M /tmp && ! dd if=/dev/zero of=/tmp/full bs=1M");
+    lab.kill("shop");
+    lab.wait("the full disk", || {
+        !lab.incidents().is_empty()
+            && lab
+                .host
+                .sh("sentinel incidents 1")
+                .contains("disk: /tmp is full, 0 bytes of 16.0 MiB available")
+    });
 }

@@ -1,0 +1,10 @@
+//! Evidence about a failure, beside its cause, made fit to be kept and told.
+//!
+//! * [`log`]: what a service last wrote to its log; pure
+//! * [`host`]: what was wrong with the host itself at that time
+
+mod host;
+mod log;
+
+pub(crate) use host::{look, notable};
+pub(crate) use log::log_text;

@@ -17,6 +17,11 @@ pub enum Cause {
         /// The exit code; 0 is a clean exit.
         code: i32,
     },
+    /// Its supervisor could not start its main process.
+    NotStarted {
+        /// What could not be done.
+        reason: String,
+    },
     /// A signal ended the main process.
     Killed {
         /// The signal's number on Linux.
@@ -74,6 +79,7 @@ impl Cause {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Exited { .. } => "exited",
+            Self::NotStarted { .. } => "not_started",
             Self::Killed { .. } => "killed",
             Self::OomKilled => "oom_killed",
             Self::Watchdog => "watchdog",
@@ -104,6 +110,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited { code } => write!(f, "exited with code {code}"),
+            Self::NotStarted { reason } => write!(f, "cannot be started: {reason}"),
             Self::Killed { signal, core_dumped } => {
                 write!(f, "killed by signal {}", signal_name(*signal))?;
                 if *core_dumped {

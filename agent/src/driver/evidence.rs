@@ -10,13 +10,9 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::{Driver, TargetHandle, UNRECORDED_MAX};
 use crate::evidence::{log_text, look, notable};
-use crate::receivers::Evidence;
+use crate::receivers::Finding;
 use crate::store::EvidenceRow;
 use crate::systemd;
-
-/// What each is called.
-const LOG: &str = "its last log lines";
-const HOST_THEN: &str = "the host at that time";
 
 /// How long to wait before a log is read. journald and Docker have what a dying process said by then, and a restart, which
 /// somebody waits for, has gone first.
@@ -43,7 +39,7 @@ pub struct Gatherer {
 pub(super) struct Gathered {
     incident: IncidentId,
     at: Timestamp,
-    title: &'static str,
+    kind: Finding,
     text: Result<String, String>,
 }
 
@@ -79,7 +75,9 @@ impl Driver {
             return;
         };
         let at = self.clock.wall(report.at);
-        self.look_at_host(incident, at);
+        if matches!(report.what, Happening::IncidentOpened { .. }) {
+            self.look_at_host(incident, at);
+        }
         let Some((target, count)) = self
             .services
             .get(&report.service)
@@ -93,7 +91,7 @@ impl Driver {
             return self.keep_evidence(Gathered {
                 incident,
                 at,
-                title: LOG,
+                kind: Finding::Log,
                 text: Err("too much failed at once".to_owned()),
             });
         };
@@ -107,7 +105,7 @@ impl Driver {
                 let gathered = Gathered {
                     incident,
                     at,
-                    title: LOG,
+                    kind: Finding::Log,
                     text: lines.map(|lines| log_text(&lines)),
                 };
                 // Without a driver nobody is left to tell.
@@ -128,7 +126,7 @@ impl Driver {
             let gathered = Gathered {
                 incident,
                 at,
-                title: HOST_THEN,
+                kind: Finding::Host,
                 text: Ok(text),
             };
             // Without a driver nobody is left to tell; with a full queue logs are on their way, which say more.
@@ -142,16 +140,15 @@ impl Driver {
         let Gathered {
             incident,
             at,
-            title,
+            kind,
             text,
         } = gathered;
         let (text, missing) = match text {
             // There is nothing to say: that is no evidence.
             Ok(text) if text.is_empty() => return,
-            Ok(text) => {
-                self.stories.learn(incident, Evidence::last_lines(title, &text));
-                (text, false)
-            }
+            // Nothing new was said.
+            Ok(text) if !self.stories.learn(incident, kind, &text) => return,
+            Ok(text) => (text, false),
             Err(why) => (why, true),
         };
         if self.unrecorded.evidence.len() >= UNRECORDED_MAX {
@@ -161,7 +158,7 @@ impl Driver {
             incident,
             EvidenceRow {
                 at,
-                title: title.to_owned(),
+                title: kind.title().to_owned(),
                 text,
                 missing,
             },

@@ -64,7 +64,7 @@ impl Message {
                 timeline: timeline(story, &wall),
                 evidence: evidence(&notification.cause)
                     .into_iter()
-                    .chain(story.evidence.iter().cloned())
+                    .chain(story.evidence.values().cloned())
                     .collect(),
                 incidents_last_day: story.last_day,
                 members: Vec::new(),
@@ -172,19 +172,21 @@ fn timeline(story: &Story, wall: impl Fn(Time) -> Timestamp) -> Vec<TimelineLine
 fn evidence(cause: &Cause) -> Option<Evidence> {
     let (title, text) = match cause {
         Cause::Probe(failure) => ("last probe", format!("{}: {}", failure.phase.as_str(), failure.detail)),
-        Cause::Exited { code } => ("exit status", code.to_string()),
-        Cause::Killed { signal, core_dumped } => (
-            "signal",
-            format!("{signal}{}", if *core_dumped { ", core dumped" } else { "" }),
-        ),
-        Cause::OomKilled => ("its supervisor's result", "oom-kill".to_owned()),
-        Cause::Watchdog => ("its supervisor's result", "watchdog".to_owned()),
-        Cause::Timeout => ("its supervisor's result", "timeout".to_owned()),
-        Cause::StartLimit => ("its supervisor's result", "start-limit-hit".to_owned()),
         Cause::Unhealthy { output } => ("its health check says", output.clone()),
         Cause::Unusable { reason } => ("its supervisor says", reason.clone()),
         Cause::Other { result } => ("its supervisor's result", result.clone()),
-        Cause::Dependency | Cause::CrashLoop { .. } | Cause::HostWide { .. } | Cause::Unknown => return None,
+        // The sentence says all of it.
+        Cause::Exited { .. }
+        | Cause::NotStarted { .. }
+        | Cause::Killed { .. }
+        | Cause::OomKilled
+        | Cause::Watchdog
+        | Cause::Timeout
+        | Cause::StartLimit
+        | Cause::Dependency
+        | Cause::CrashLoop { .. }
+        | Cause::HostWide { .. }
+        | Cause::Unknown => return None,
     };
     Some(Evidence::new(title, &mask(&text)))
 }
@@ -211,6 +213,7 @@ mod tests {
     use sentinel_engine::{IncidentId, ProbeFailure, ProbePhase, Severity};
 
     use super::super::message::{PAYLOAD_MAX, TIMELINE_MAX};
+    use super::super::story::Finding;
     use super::*;
 
     fn notification(kind: NotificationKind) -> Notification {
@@ -299,7 +302,16 @@ mod tests {
                 "killed by signal KILL".to_owned(),
             )],
             omitted: 0,
-            evidence: vec![Evidence::last_lines("its last log lines", "up\nout of ideas")],
+            evidence: BTreeMap::from([
+                (
+                    Finding::Host,
+                    Evidence::last_lines("the host at that time", "load: 9.5 with 2 CPUs"),
+                ),
+                (
+                    Finding::Log,
+                    Evidence::last_lines("its last log lines", "up\nout of ideas"),
+                ),
+            ]),
             last_day: Some(3),
         };
         let message = Message::new(&notification(kind), &story, "web1", &labels, wall);
@@ -317,8 +329,8 @@ mod tests {
                 "labels": {"team": "shop"},
                 "timeline": [{"at": "2023-11-14T22:14:20Z", "text": "killed by signal KILL"}],
                 "evidence": [
-                    {"title": "signal", "text": "9"},
                     {"title": "its last log lines", "text": "up\nout of ideas"},
+                    {"title": "the host at that time", "text": "load: 9.5 with 2 CPUs"},
                 ],
                 "incidents_last_day": 3,
             },
@@ -345,7 +357,9 @@ mod tests {
             let story = Story {
                 lines: vec![(Time::ZERO, long.clone()); TIMELINE_MAX],
                 omitted: 5,
-                evidence: vec![Evidence::last_lines(&long, &long); 2],
+                evidence: [Finding::Log, Finding::Host]
+                    .map(|kind| (kind, Evidence::last_lines(&long, &long)))
+                    .into(),
                 last_day: Some(u32::MAX),
             };
             let payload = Message::new(&notification, &story, &long, &labels, wall).payload();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sentinel_engine::{Happening, IncidentId, Report, ServiceName, Time};
 
-use super::message::{EVIDENCE_MAX, Evidence, LINE_MAX, TIMELINE_MAX};
+use super::message::{Evidence, LINE_MAX, TIMELINE_MAX};
 use super::words::clip;
 
 /// The first lines of a long story say how it began; of the rest the last ones matter.
@@ -30,10 +30,34 @@ pub struct Story {
     pub lines: Vec<(Time, String)>,
     /// Lines that were left out after the first few.
     pub omitted: usize,
-    /// What was gathered about it, once that is done: the newest of each title.
-    pub evidence: Vec<Evidence>,
+    /// What was gathered about it, once that is done: the newest of each kind, the one that says most first.
+    pub evidence: BTreeMap<Finding, Evidence>,
     /// Incidents of the service in the last 24 hours, this one included; `None` when it is not known.
     pub last_day: Option<u32>,
+}
+
+/// What can be gathered about an incident, the one that says most first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Finding {
+    /// What the run that failed last wrote.
+    Log,
+    /// What was wrong with the host.
+    Host,
+}
+
+impl Finding {
+    /// What it is called.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Log => "its last log lines",
+            Self::Host => "the host at that time",
+        }
+    }
+
+    /// The one that is called so.
+    pub fn of_title(title: &str) -> Option<Self> {
+        [Self::Log, Self::Host].into_iter().find(|kind| kind.title() == title)
+    }
 }
 
 /// The stories of all incidents.
@@ -89,15 +113,16 @@ impl Stories {
         }
     }
 
-    /// Takes in evidence about an incident; the newest of each title counts. Incidents that nobody will be told of any more
-    /// have no story.
-    pub fn learn(&mut self, incident: IncidentId, evidence: Evidence) {
-        if let Some(story) = self.all.get_mut(&incident) {
-            story.evidence.retain(|known| known.title != evidence.title);
-            story.evidence.push(evidence);
-            // As it is told.
-            story.evidence.truncate(EVIDENCE_MAX);
-        }
+    /// Takes in what was found out about an incident, and answers whether it is news. Incidents that nobody will be told of
+    /// any more have no story; what is found out about them always is.
+    pub fn learn(&mut self, incident: IncidentId, kind: Finding, text: &str) -> bool {
+        let Some(story) = self.all.get_mut(&incident) else {
+            return true;
+        };
+        let evidence = Evidence::last_lines(kind.title(), text);
+        let is_news = story.evidence.get(&kind) != Some(&evidence);
+        story.evidence.insert(kind, evidence);
+        is_news
     }
 
     /// The story so far of `incident` of `service`.

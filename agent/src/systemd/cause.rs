@@ -19,8 +19,10 @@ pub(super) fn cause_of(facts: &Facts) -> Cause {
         ("watchdog", _) => Cause::Watchdog,
         ("timeout", _) => Cause::Timeout,
         ("start-limit-hit", _) => Cause::StartLimit,
-        ("success" | "" | "exit-code", EXITED) => Cause::Exited {
-            code: facts.exec_status,
+        ("success" | "" | "exit-code", EXITED) => exited(facts.exec_status),
+        // The main process never ran.
+        ("exit-code", 0) => Cause::NotStarted {
+            reason: "a command that runs before its program failed (ExecStartPre=)".to_owned(),
         },
         ("success" | "" | "signal", KILLED) => Cause::Killed {
             signal: facts.exec_status,
@@ -37,6 +39,36 @@ pub(super) fn cause_of(facts: &Facts) -> Cause {
     }
 }
 
+/// The cause of an exit with `code`. Between fork and exec systemd speaks by codes of its own (systemd.exec(5), "Process Exit
+/// Codes"); a program that uses one of them is taken for that, here as in `systemctl status`.
+pub(super) fn exited(code: i32) -> Cause {
+    let (name, what) = match code {
+        200 => ("CHDIR", "its working directory cannot be entered"),
+        203 => ("EXEC", "its program is missing or cannot be executed"),
+        208 => ("STDIN", "its standard input cannot be opened"),
+        209 => ("STDOUT", "its standard output cannot be opened"),
+        216 => ("GROUP", "its group is not known"),
+        217 => ("USER", "its user is not known"),
+        218 => ("CAPABILITIES", "its capabilities cannot be set"),
+        219 => ("CGROUP", "its control group cannot be set up"),
+        226 => (
+            "NAMESPACE",
+            "its sandbox cannot be set up, often as a path in it is missing",
+        ),
+        228 => ("SECCOMP", "its filter of system calls cannot be set"),
+        233 => ("RUNTIME_DIRECTORY", "its directory in /run cannot be made"),
+        238 => ("STATE_DIRECTORY", "its directory in /var/lib cannot be made"),
+        239 => ("CACHE_DIRECTORY", "its directory in /var/cache cannot be made"),
+        240 => ("LOGS_DIRECTORY", "its directory in /var/log cannot be made"),
+        241 => ("CONFIGURATION_DIRECTORY", "its directory in /etc cannot be made"),
+        243 => ("CREDENTIALS", "its credentials cannot be read"),
+        _ => return Cause::Exited { code },
+    };
+    Cause::NotStarted {
+        reason: format!("{what} ({code}/{name})"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +76,7 @@ mod tests {
     #[test]
     fn result_and_main_process_name_the_cause() {
         let other = |result: &str| Cause::Other { result: result.into() };
+        let not_started = |reason: &str| Cause::NotStarted { reason: reason.into() };
         let killed = |signal, core_dumped| Cause::Killed { signal, core_dumped };
         for (result, code, status, cause) in [
             // kill -9
@@ -51,10 +84,29 @@ mod tests {
             ("core-dump", DUMPED, 6, killed(6, true)),
             // exit 1
             ("exit-code", EXITED, 1, Cause::Exited { code: 1 }),
-            // The binary is gone, Type=exec.
-            ("exit-code", EXITED, 203, Cause::Exited { code: 203 }),
+            ("exit-code", EXITED, 255, Cause::Exited { code: 255 }),
+            // The binary is gone.
+            (
+                "exit-code",
+                EXITED,
+                203,
+                not_started("its program is missing or cannot be executed (203/EXEC)"),
+            ),
+            (
+                "exit-code",
+                EXITED,
+                217,
+                not_started("its user is not known (217/USER)"),
+            ),
             // ExecStartPre= failed; the main process never ran.
-            ("exit-code", 0, 0, other("exit-code")),
+            (
+                "exit-code",
+                0,
+                0,
+                not_started("a command that runs before its program failed (ExecStartPre=)"),
+            ),
+            // ExecStartPost= failed, and the main process was ended for it.
+            ("exit-code", KILLED, 15, other("exit-code")),
             // WatchdogSec=: systemd sends SIGABRT itself.
             ("watchdog", KILLED, 6, Cause::Watchdog),
             ("timeout", KILLED, 15, Cause::Timeout),

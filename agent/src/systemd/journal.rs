@@ -155,7 +155,7 @@ fn cause(earlier: &[Entry]) -> Option<Cause> {
         .find(|entry| entry.message_id == UNIT_PROCESS_EXIT)?;
     let status = exit.exit_status.parse().ok()?;
     match exit.exit_code.as_str() {
-        "exited" => Some(Cause::Exited { code: status }),
+        "exited" => Some(super::cause::exited(status)),
         "killed" | "dumped" => Some(Cause::Killed {
             signal: status,
             core_dumped: exit.exit_code == "dumped",

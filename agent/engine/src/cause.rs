@@ -110,7 +110,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited { code } => write!(f, "exited with code {code}"),
-            Self::NotStarted { reason } => write!(f, "cannot be started: {reason}"),
+            Self::NotStarted { reason } => f.write_str(reason),
             Self::Killed { signal, core_dumped } => {
                 write!(f, "killed by signal {}", signal_name(*signal))?;
                 if *core_dumped {

@@ -14,7 +14,7 @@ use super::scenario::{Start, Toy};
 const ROW: Duration = Duration::from_secs(10);
 
 /// What systemd reports when a program cannot be executed (systemd.exec(5)).
-const CANNOT_EXECUTE: i32 = 203;
+const CANNOT_EXECUTE: &str = "its program is missing or cannot be executed (203/EXEC)";
 
 /// What a running process answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +134,9 @@ impl Actor {
 
     /// Why the run that has just been started is over already, if it is.
     pub(super) fn refusal(&self) -> Option<Cause> {
-        (self.toy.start == Start::Refused).then_some(Cause::Exited { code: CANNOT_EXECUTE })
+        (self.toy.start == Start::Refused).then(|| Cause::NotStarted {
+            reason: CANNOT_EXECUTE.to_owned(),
+        })
     }
 
     /// Somebody other than its supervisor starts it: the supervisor counts anew.

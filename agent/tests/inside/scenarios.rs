@@ -165,7 +165,7 @@ fn truth_of(state: &TargetState) -> Truth {
             (Intent::CleanExit, _) => CleanExit,
             (Intent::NotApplicable, _) => NotApplicable,
             (Intent::Crash, Cause::Killed { .. }) => Signal,
-            (Intent::Crash, Cause::Exited { .. }) => ExitCode,
+            (Intent::Crash, Cause::Exited { .. } | Cause::NotStarted { .. }) => ExitCode,
             (Intent::Crash, Cause::Other { result }) if result == "exit-code" => ExitCode,
             (Intent::Crash, Cause::StartLimit) => StartLimit,
             _ => Truth::Other,

@@ -165,6 +165,21 @@ async fn a_bot_keeps_an_incident_in_one_place() {
 }
 
 #[tokio::test]
+async fn an_incident_links_to_its_page() {
+    let (url, slack) = start().await;
+    let mut message = message("fired");
+    message.data.url = Some("https://runbooks.example.com/shop?host=web1&x=<!channel>|y".to_owned());
+    send(&incoming(&url), &message, None).await.unwrap();
+    let posts = posts(&slack);
+    let blocks = posts[0].payload["blocks"].as_array().unwrap();
+    assert_eq!(
+        blocks[2]["text"]["text"], "<https://runbooks.example.com/shop?host=web1&amp;x=%3C!channel%3E%7Cy>",
+        "after the facts, where it is not cut off"
+    );
+    assert_eq!(slack.lock().unwrap().broken, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_deleted_message_does_not_keep_the_news_back() {
     let (url, slack) = start().await;
     let bot = bot(&url, TOKEN, CHANNEL);

@@ -206,6 +206,35 @@ fn end_goes_to_who_got_the_beginning_after_a_reload_changed_the_routes() {
 }
 
 #[test]
+fn incidents_link_to_the_page_that_is_configured() {
+    let mut place = Place::new();
+    let hook = Hook::start();
+    place.begin("shop");
+    let link = |page: &str| format!("link = \"https://runbooks.example.com/{page}\"");
+    let alerts = link("{{ service }}?cause={{ cause.kind }}&incident={{ incident }}");
+    place.configure(&shop(&place, &alerts, &[("team", &hook)]));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    place.kill("shop");
+    hook.wait_for(&["shop fired"]);
+    let url = |n: usize| hook.bodies()[n]["data"]["url"].clone();
+    let first = url(0);
+    let first = first.as_str().unwrap();
+    assert!(
+        first.starts_with("https://runbooks.example.com/shop?cause=") && first.ends_with("&incident=1"),
+        "{first}"
+    );
+    // Another one from here on, which cannot be made of every message: that keeps no message back.
+    let alerts = link("{% if kind == 'resolved' and attempts == 0 %}{{ 1 / 0 }}{% endif %}");
+    place.configure(&shop(&place, &alerts, &[("team", &hook)]));
+    assert!(place.hang_up().contains("event=reloaded"));
+    place.begin("shop");
+    hook.wait_for(&["shop fired", "shop resolved"]);
+    assert!(url(1).is_null(), "{}", url(1));
+    place.line_after(0, &["a message goes without its link", "service=shop"]);
+}
+
+#[test]
 fn service_removed_while_the_agent_was_down_is_over_for_who_was_told() {
     let mut place = Place::new();
     let (told, other) = (Hook::start(), Hook::start());

@@ -104,6 +104,7 @@ async fn later_mails_go_on_with_it_under_the_same_stem() {
         delivery.first = Some(First {
             event: "msg_11111111111111111111111111111111".to_owned(),
             reference: reference.map(str::to_owned),
+            shared: false,
         });
         let mail = mail_of(&delivery).await;
         assert_eq!(

@@ -1,5 +1,7 @@
 //! Messages that stand for others, and messages about receivers: what they say.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use sentinel_engine::{Severity, span};
 
@@ -109,15 +111,26 @@ impl Message {
 
     /// `alerts.stuck` or `alerts.works`, about `receiver`, which has failed since `since` with `error`.
     pub fn about_receiver(notice: Notice, host: &str, receiver: &str, about: &Trouble<'_>, wall: Timestamp) -> Self {
-        let waiting = counted(about.waiting, "message");
+        let (waiting, wait) = (
+            counted(about.waiting, "message"),
+            if about.waiting == 1 { "waits" } else { "wait" },
+        );
         let since = about.since.unwrap_or(wall);
         let lasted = span(wall.duration_since(since).try_into().unwrap_or_default());
         let error = clip(about.error, ERROR_MAX);
         let (word, severity, summary) = match notice {
+            Notice::Stuck if !about.asked.is_zero() => (
+                "stuck",
+                Severity::Warning,
+                format!(
+                    "{host}: the receiver {receiver} asks to be left alone for {}, {waiting} {wait}: {error}",
+                    span(about.asked)
+                ),
+            ),
             Notice::Stuck => (
                 "stuck",
                 Severity::Warning,
-                format!("{host}: nothing has reached the receiver {receiver} for {lasted}, {waiting} wait: {error}"),
+                format!("{host}: nothing has reached the receiver {receiver} for {lasted}, {waiting} {wait}: {error}"),
             ),
             Notice::Refused => (
                 "stuck",
@@ -127,7 +140,7 @@ impl Message {
             Notice::Works => (
                 "works",
                 Severity::Info,
-                format!("{host}: messages reach the receiver {receiver} again after {lasted}, {waiting} still wait"),
+                format!("{host}: messages reach the receiver {receiver} again after {lasted}, {waiting} still {wait}"),
             ),
         };
         let mut message = Self::about_alerts(word, host, wall, severity, &summary);
@@ -195,6 +208,8 @@ impl Message {
 pub struct Trouble<'a> {
     /// Since when it has failed.
     pub since: Option<Timestamp>,
+    /// How long it asks to be left alone from now on.
+    pub asked: Duration,
     /// Messages that wait for it.
     pub waiting: u64,
     /// The last failure, for people; without secrets.
@@ -341,6 +356,7 @@ mod tests {
     fn messages_about_receivers_say_what_is_wrong() {
         let about = Trouble {
             since: Some(at(0)),
+            asked: Duration::ZERO,
             waiting: 12,
             error: "connection refused",
         };
@@ -356,6 +372,17 @@ mod tests {
         assert_eq!(
             summary(Notice::Works),
             "web1: messages reach the receiver team again after 11 min, 12 messages still wait"
+        );
+        let asked = Trouble {
+            asked: Duration::from_secs(3600),
+            waiting: 1,
+            error: "answered 429",
+            ..about
+        };
+        let message = Message::about_receiver(Notice::Stuck, "web1", "team", &asked, at(0));
+        assert_eq!(
+            message.data.summary,
+            "web1: the receiver team asks to be left alone for 1 h, 1 message waits: answered 429"
         );
     }
 

@@ -206,6 +206,39 @@ fn end_goes_to_who_got_the_beginning_after_a_reload_changed_the_routes() {
 }
 
 #[test]
+fn who_asks_to_be_left_alone_is_told_of_and_tried_at_once_when_it_is_put_right() {
+    let mut place = Place::new();
+    let busy = Hook::answering("429 Too Many Requests\r\nRetry-After: 3600");
+    let (team, boss) = (Hook::start(), Hook::start());
+    place.begin("shop");
+    let alerts = "group_wait = \"0s\"";
+    place.configure(&shop(&place, alerts, &[("team", &busy), ("boss", &boss)]));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    place.kill("shop");
+    wait("the other receiver hears of it long before the hour is over", || {
+        let messages = boss.messages();
+        let has = |what: &str| messages.iter().any(|message| message == what);
+        (has("shop fired") && has(" stuck")).then_some(())
+    });
+    let said = |kind: &str| {
+        let bodies = boss.bodies();
+        let found = bodies.iter().find(|body| body["data"]["kind"] == kind)?;
+        Some(found["data"]["summary"].as_str().unwrap().to_owned())
+    };
+    let stuck = said("stuck").unwrap();
+    assert!(
+        stuck.contains("the receiver team asks to be left alone for 1 h, 1 message waits"),
+        "{stuck}"
+    );
+
+    place.configure(&shop(&place, alerts, &[("team", &team), ("boss", &boss)]));
+    assert!(place.hang_up().contains("event=reloaded"));
+    team.wait_for(&["shop fired"]);
+    wait("that it works is told as well", || said("works"));
+}
+
+#[test]
 fn incidents_link_to_the_page_that_is_configured() {
     let mut place = Place::new();
     let hook = Hook::start();

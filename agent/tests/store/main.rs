@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use sentinel::clock::{Anchor, Clock};
 use sentinel::store::{
-    AlertChanges, Batch, IncidentFilter, Next, Opened, Outcome, OutgoingMessage, Store, StoreError, StoreErrorKind,
+    AlertChanges, Batch, IncidentFilter, Next, Notice, Opened, Outcome, OutgoingMessage, Store, StoreError,
+    StoreErrorKind,
 };
 use sentinel_engine::{
     Action, ActionId, ActionResult, Cause, Happening, Hold, IncidentId, Memory, Report, Resolution, ServiceName,

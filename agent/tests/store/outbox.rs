@@ -267,3 +267,30 @@ async fn what_began_in_one_message_with_others_says_so() {
             .unwrap();
     }
 }
+
+#[tokio::test]
+async fn who_is_added_while_the_only_receiver_is_stuck_hears_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap().store;
+    store.enroll("team").await.unwrap();
+    let messages = vec![message(1, 1, "team")];
+    store.commit(Batch { messages, ..batch() }).await.unwrap();
+    // Failures, a minute apart: from the eleventh on it is stuck.
+    let fail = async |minute: u64| {
+        let at = now() + Duration::from_secs(60 * minute);
+        let Next::Send(next) = store.next_message("team", at, wall()).await.unwrap() else {
+            panic!("minute {minute}")
+        };
+        let failed = postponed(Duration::ZERO);
+        let stuck = store.attempted(next.row, failed, at, wall()).await.unwrap().news.stuck;
+        let tell = || store.tell_others("team", Notice::Stuck, b"stuck".to_vec(), Severity::Warning, at, wall());
+        (stuck, if stuck { tell().await.unwrap() } else { 0 })
+    };
+    for minute in 0..10 {
+        assert_eq!(fail(minute).await, (false, 0), "minute {minute}");
+    }
+    assert_eq!(fail(10).await, (true, 0), "there is nobody else");
+    store.enroll("boss").await.unwrap();
+    assert_eq!(fail(11).await, (true, 1));
+    assert_eq!(fail(12).await, (false, 0), "once");
+}

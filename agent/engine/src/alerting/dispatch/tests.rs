@@ -613,6 +613,23 @@ fn the_breaker_opens_closes_and_tells() {
 }
 
 #[test]
+fn who_asks_to_be_left_alone_for_long_is_told_of_at_once() {
+    let policy = DispatchPolicy::default();
+    let minutes = |minutes: u64| Some(Duration::from_secs(minutes * 60));
+    let mut health = Health::default();
+    assert!(!health.failed(&policy, at(0), minutes(5)).stuck, "that may pass");
+    assert!(
+        health.failed(&policy, at(300), minutes(5)).stuck,
+        "but not ten minutes, whatever the number of tries"
+    );
+    health.told_stuck();
+    assert!(!health.failed(&policy, at(600), minutes(60)).stuck, "once");
+    assert!(health.succeeded(&policy, at(4200)).works);
+    assert!(Health::default().failed(&policy, at(0), minutes(60)).stuck);
+    assert!(!Health::default().failed(&policy, at(0), None).stuck);
+}
+
+#[test]
 fn refusals_for_good_are_told_at_once_and_at_most_hourly() {
     let policy = DispatchPolicy::default();
     let mut health = Health::default();

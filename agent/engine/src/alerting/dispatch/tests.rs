@@ -76,6 +76,10 @@ impl Row {
         })
     }
 
+    fn tried_often(self, attempts: u32) -> Self {
+        self.with(|row| row.attempts = attempts)
+    }
+
     fn ambiguous(self) -> Self {
         self.with(|row| row.ambiguous = true)
     }
@@ -471,6 +475,30 @@ fn a_receiver_that_fails_is_tried_with_the_oldest_message_only() {
             "one try, with the oldest, whatever its own time",
             vec![fired(1, 7).tried(500), fired(2, 8), gave_up(3, 8)],
             broken(60),
+            60,
+            send(1, Why::Probe),
+        ),
+        (
+            "and now and then with another, as it may be that one which cannot be taken",
+            vec![
+                fired(1, 7).tried(500),
+                fired(2, 8).tried(500).tried_often(6),
+                fired(3, 9),
+            ],
+            Health {
+                failures: 12,
+                ..broken(60)
+            },
+            60,
+            send(3, Why::Probe),
+        ),
+        (
+            "when there is one",
+            vec![fired(1, 7).tried(500), gave_up(3, 7)],
+            Health {
+                failures: 12,
+                ..broken(60)
+            },
             60,
             send(1, Why::Probe),
         ),

@@ -235,7 +235,7 @@ impl<'a> Queue<'a> {
                 use MessageKind::{Fired, GaveUp, Update};
                 matches!(row.kind, Fired | GaveUp | Update)
             };
-            let untold = first.kind == MessageKind::Fired
+            let untold = matches!(first.kind, MessageKind::Fired | MessageKind::GaveUp)
                 && earlier.iter().all(plain)
                 && first.earlier == Earlier::Nothing
                 && ending.kind == MessageKind::Resolved

@@ -302,6 +302,11 @@ fn beginnings_wait_for_company_but_not_for_ever_and_never_where_a_human_is_neede
 }
 
 #[test]
+fn an_escalation_begins_the_conversation_of_whom_it_calls() {
+    assert_eq!(MessageKind::from_word("escalated"), MessageKind::Fired);
+}
+
+#[test]
 fn what_is_over_before_anybody_heard_of_it_is_one_message() {
     let collapse = |rows: Vec<i64>, ending| Plan::Collapse { rows, ending };
     check(vec![
@@ -325,6 +330,13 @@ fn what_is_over_before_anybody_heard_of_it_is_one_message() {
             well(),
             0,
             collapse(vec![1, 2], 3),
+        ),
+        (
+            "somebody was called, and never heard it",
+            vec![gave_up(1, 7), resolved(2, 7)],
+            well(),
+            0,
+            collapse(vec![1], 2),
         ),
         (
             "may have arrived: both are sent",

@@ -206,6 +206,33 @@ fn end_goes_to_who_got_the_beginning_after_a_reload_changed_the_routes() {
 }
 
 #[test]
+fn what_there_was_nobody_to_tell_of_is_told_when_there_is() {
+    let mut place = Place::new();
+    let (first, second) = (Hook::start(), Hook::start());
+    place.begin("shop");
+    place.configure(&shop(&place, "", &[]));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    place.kill("shop");
+    place.line_after(0, &["event=not_told", "kind=fired", "why=no_receivers"]);
+    place.configure(&shop(&place, "", &[("first", &first)]));
+    assert!(place.hang_up().contains("event=reloaded"));
+    first.wait_for(&["shop fired"]);
+    // Somebody knows: who is added later is not told anew, nor is anybody by another start.
+    let hooks = [("first", &first), ("second", &second)];
+    place.configure(&shop(&place, "", &hooks));
+    assert!(place.hang_up().contains("event=reloaded"));
+    place.kill_agent();
+    place.start();
+    place.wait_for_state("shop", "held");
+    place.begin("shop");
+    first.wait_for(&["shop fired", "shop resolved"]);
+    assert_eq!(second.messages(), [] as [&str; 0]);
+    let told = |line: &&String| line.contains("event=not_told");
+    assert_eq!(place.lines().iter().filter(told).count(), 1, "it is said once");
+}
+
+#[test]
 fn who_asks_to_be_left_alone_is_told_of_and_tried_at_once_when_it_is_put_right() {
     let mut place = Place::new();
     let busy = Hook::answering("429 Too Many Requests\r\nRetry-After: 3600");

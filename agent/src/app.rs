@@ -143,6 +143,7 @@ async fn start(
         services,
         refused: Vec::new(),
         host: settings.agent.name.clone(),
+        link: settings.alerts.link.clone(),
         alerts,
         watchdog: Watchdog::from_env(),
         sender,

@@ -35,6 +35,7 @@ use crate::server::{ControlRequest, ReloadReply, StatusView};
 use crate::store::{Store, StoreErrorKind};
 use crate::systemd::{MayAffect, Systemd};
 use crate::telemetry;
+use crate::template::Link;
 use crate::watchdog::Watchdog;
 
 pub use alerts::alerting;
@@ -107,6 +108,8 @@ pub struct Driver {
     pub refused: Vec<Refused>,
     /// The host's name in messages.
     pub host: String,
+    /// Where to read more about an incident.
+    pub link: Option<Arc<Link>>,
     /// Decides who is told.
     pub alerts: Alerting,
     /// Tells systemd that the agent makes progress.

@@ -277,6 +277,12 @@ impl Parts {
         self.watch_containers(prepared.docker, prepared.containers);
         // In memory only: it fails when the store is closed, and then nobody is told anything.
         let _ = self.store.configure_outbox(prepared.outbox).await;
+        for receiver in self.end_workers(&prepared.receivers, &prepared.names) {
+            if let Err(error) = self.store.receiver_changed(&receiver).await {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(receiver, error, "failed to have a changed receiver tried at once");
+            }
+        }
         self.run_workers(prepared.receivers, &prepared.names);
         if let Err(error) = self.store.keep_receivers(prepared.names, Timestamp::now()).await {
             let error: &dyn std::error::Error = &error;
@@ -326,15 +332,25 @@ impl Parts {
         }
     }
 
-    /// A worker may be ended at any time: what it was sending is sent again, under the same key, by the next.
-    fn run_workers(&mut self, receivers: Vec<Receiver>, names: &[String]) {
+    /// Ends the workers of receivers that are gone or another now; answers the names of these. A worker may be ended at any
+    /// time: what it was sending is sent again, under the same key, by the next.
+    fn end_workers(&mut self, receivers: &[Receiver], names: &[String]) -> Vec<String> {
+        let mut changed = Vec::new();
         self.workers.retain(|name, worker| {
-            let stays = names.contains(name) && receivers.iter().all(|receiver| receiver.name() != name);
+            let is_new = receivers.iter().any(|receiver| receiver.name() == name);
+            let stays = names.contains(name) && !is_new;
             if !stays {
                 worker.abort();
             }
+            if is_new {
+                changed.push(name.clone());
+            }
             stays
         });
+        changed
+    }
+
+    fn run_workers(&mut self, receivers: Vec<Receiver>, names: &[String]) {
         self.directory.keep(names);
         for receiver in receivers {
             let name = receiver.name().to_owned();

@@ -217,6 +217,7 @@ impl Reloader {
             services: prepared.services(),
             refused: loaded.refused.clone(),
             host: new.agent.name.clone(),
+            link: new.alerts.link.clone(),
             alerts: new.alerts.rules.clone(),
             maintenance: new.maintenance.clone(),
             applied,

@@ -1,13 +1,16 @@
 //! Templates of the operator: Jinja, with a limit on the work and on the size of what comes out.
+//!
+//! A [`Template`] is for words, a [`Link`] for the address of a page.
 
 use std::fmt;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use minijinja::{Environment, Error, UndefinedBehavior};
+use minijinja::{Environment, Error, UndefinedBehavior, escape_formatter, filters};
 use serde::Serialize;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::moment::moment;
 
@@ -16,6 +19,9 @@ const FUEL: u64 = 100_000;
 
 /// What a template makes is cut off here, in bytes: no receiver takes more.
 const OUTPUT_MAX: usize = 32 * 1024;
+
+/// The longest address a link may make, in bytes: a message has room for it whatever else it says, and receivers take it.
+pub(crate) const LINK_MAX: usize = 1000;
 
 /// The only template of its environment.
 const NAME: &str = "template";
@@ -56,6 +62,69 @@ impl Template {
             })?;
         String::from_utf8(output.0).map_err(|_| "makes no UTF-8 text".to_owned())
     }
+}
+
+/// The template of an address. Every value in it is encoded as a part of one, so that what a service is called or says
+/// changes where it leads to no more than it should; `safe` takes a value as it is.
+pub struct Link(Template);
+
+impl Link {
+    /// From its text. The error names the line.
+    pub(crate) fn new(text: &str) -> Result<Self, String> {
+        let mut template = Template::new(text, &TimeZone::UTC)?;
+        // Said out loud it is not done twice.
+        let encode = |value: &minijinja::Value| filters::urlencode(value).map(minijinja::Value::from_safe_string);
+        template
+            .0
+            .add_filter("urlencode", move |value: minijinja::Value| encode(&value));
+        template.0.set_formatter(move |output, state, value| {
+            let value = if value.is_safe() { value.clone() } else { encode(value)? };
+            escape_formatter(output, state, &value)
+        });
+        Ok(Self(template))
+    }
+
+    /// The address for what `context` holds.
+    pub(crate) fn render(&self, context: impl Serialize) -> Result<Url, String> {
+        let rendered = self.0.render(context)?;
+        let url = address(rendered.trim()).map_err(|reason| format!("what it makes {reason}"))?;
+        // Encoded, it may be longer than it was.
+        match url.as_str().len() {
+            0..=LINK_MAX => Ok(url),
+            length => Err(format!("makes an address of {length} bytes, more than {LINK_MAX}")),
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
+    }
+}
+
+/// The address of a page that a browser can open.
+fn address(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("is a URL with another scheme than http and https".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("is a URL with a user or a password, which everybody would see".to_owned());
+    }
+    Ok(url)
+}
+
+/// The link that `text` describes, tried on messages of several kinds: better now than when there is something to tell.
+pub(crate) fn link(text: &str) -> Result<Link, String> {
+    let link = Link::new(text)?;
+    let [_, mut fired, resolved] = samples();
+    // Not every service has labels.
+    merge(&mut fired, json!({ "labels": {} }));
+    for sample in [fired, resolved] {
+        link.render(&sample)
+            .map_err(|problem| format!("{problem} (tried on {})", sample["type"]))?;
+    }
+    Ok(link)
 }
 
 impl fmt::Debug for Template {
@@ -196,6 +265,56 @@ mod tests {
             "{{ labels.team or 'nobody' }}",
         ] {
             check(fine).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_link_is_an_address_whatever_it_is_made_of() {
+        let context = json!({
+            "host": "web 1", "service": "a/b?c&d#e", "incident": 7, "labels": { "runbook": "https://wiki.example/x?y=1&z" },
+            "nothing": null,
+        });
+        #[rustfmt::skip]
+        let table = [
+            ("https://r.example/{{ service }}", Ok("https://r.example/a/b%3Fc%26d%23e")),
+            ("https://r.example/x?host={{ host }}&incident={{ incident }}", Ok("https://r.example/x?host=web%201&incident=7")),
+            ("https://r.example/x?host={{ host | urlencode }}", Ok("https://r.example/x?host=web%201")),
+            ("https://r.example/?{{ {'host': host, 'n': incident} | urlencode }}", Ok("https://r.example/?host=web%201&n=7")),
+            ("https://r.example/{{ service | replace('/', '-') }}", Ok("https://r.example/a-b%3Fc%26d%23e")),
+            ("{{ labels.runbook | safe }}", Ok("https://wiki.example/x?y=1&z")),
+            ("{{ (labels.other or 'https://r.example/' ~ incident) | safe }}", Ok("https://r.example/7")),
+            (" http://[::1]:9464/{{ incident }}\n", Ok("http://[::1]:9464/7")),
+            ("https://r.example/é {{ nothing }}x", Ok("https://r.example/%C3%A9%20x")),
+            ("{{ labels.runbook }}", Err("what it makes is not a URL: ")),
+            ("{{ service }}", Err("what it makes is not a URL: ")),
+            ("", Err("what it makes is not a URL: ")),
+            ("javascript:alert({{ incident }})", Err("what it makes is a URL with another scheme than http and https")),
+            ("https://me:secret@r.example/", Err("what it makes is a URL with a user or a password")),
+            ("https://r.example/{{ srevice }}", Err("line 1 of the template: undefined value: `srevice` is undefined")),
+            ("https://r.example/{% for n in range(500) %}é{% endfor %}", Err("makes an address of 3018 bytes, more than 1000")),
+        ];
+        for (text, expected) in table {
+            let made = Link::new(text).and_then(|link| link.render(&context));
+            match (made, expected) {
+                (Ok(url), Ok(expected)) => assert_eq!(url.as_str(), expected, "{text}"),
+                (Err(problem), Err(expected)) => assert!(problem.starts_with(expected), "{text}: {problem}"),
+                (made, _) => panic!("{text}: {made:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_is_tried_before_it_is_needed() {
+        let problem = link("https://r.example/{{ labels.team }}").unwrap_err();
+        assert!(
+            problem.contains("is undefined (tried on \"incident.fired\")"),
+            "a service need not have that label: {problem}"
+        );
+        for fine in [
+            "https://r.example/{{ labels.team or service }}",
+            "https://r.example/{% if resolution %}over{% else %}{{ cause.kind }}{% endif %}",
+        ] {
+            link(fine).unwrap();
         }
     }
 

@@ -376,3 +376,28 @@ proptest! {
         prop_assert!(play.conversations.is_empty());
     }
 }
+
+#[test]
+fn what_there_was_nobody_to_tell_of_is_told_when_there_is_and_it_can_be_said() {
+    let told = |play: &Play| play.seen.get(&1).map(|seen| seen.told.clone()).unwrap_or_default();
+    let mut play = Play::new();
+    for step in [
+        Step::Reload(vec![false; 4]),
+        Step::Down(1),
+        Step::Inhibit(true),
+        Step::Reload(vec![true; 4]),
+        Step::Pass(60),
+        Step::Restart,
+        Step::Pass(60),
+    ] {
+        play.step(&step);
+        assert!(told(&play).is_empty(), "{step:?}");
+    }
+    play.step(&Step::Inhibit(false));
+    play.step(&Step::Pass(5));
+    assert_eq!(told(&play), BTreeSet::from(["chat".to_owned()]));
+    // Told once, whatever is configured next.
+    play.step(&Step::Reload(vec![true; 4]));
+    play.step(&Step::Up(1));
+    assert_eq!(play.seen[&1].sequence, 2);
+}

@@ -40,6 +40,26 @@ struct Post {
     delivered: Vec<(Time, MessageKind, usize)>,
 }
 
+/// A beginning that is recorded at `now` and has not been tried.
+fn row(now: Time) -> Row {
+    Row {
+        id: 0,
+        place: 0,
+        incident: IncidentId(0),
+        sequence: 1,
+        kind: MessageKind::Fired,
+        severity: Severity::Warning,
+        created: now,
+        not_before: Time::ZERO,
+        attempts: 0,
+        ambiguous: false,
+        patient: false,
+        standing: Standing::Pending,
+        earlier: Earlier::Nothing,
+        overtaken: false,
+    }
+}
+
 impl Post {
     fn add(&mut self, mut row: Row) -> i64 {
         self.next += 1;
@@ -52,23 +72,13 @@ impl Post {
     }
 
     fn tell(&mut self, message: &Notification) {
-        let row = Row {
-            id: 0,
-            place: 0,
+        self.add(Row {
             incident: message.incident,
             sequence: message.sequence,
             kind: MessageKind::from_word(message.kind.as_str()),
             severity: message.severity,
-            created: message.at,
-            not_before: Time::ZERO,
-            attempts: 0,
-            ambiguous: false,
-            patient: false,
-            standing: Standing::Pending,
-            earlier: Earlier::Nothing,
-            overtaken: false,
-        };
-        self.add(row);
+            ..row(message.at)
+        });
     }
 
     /// Works as long as there is something to do at `now`; answers when to look again.
@@ -112,20 +122,10 @@ impl Post {
             self.row(*row).standing = Standing::Merged;
         }
         let id = self.add(Row {
-            id: 0,
             place: rows[0],
-            incident: IncidentId(0),
-            sequence: 1,
             kind,
             severity,
-            created: now,
-            not_before: Time::ZERO,
-            attempts: 0,
-            ambiguous: false,
-            patient: false,
-            standing: Standing::Pending,
-            earlier: Earlier::Nothing,
-            overtaken: false,
+            ..row(now)
         });
         self.parts.insert(id, rows.to_vec());
     }
@@ -233,4 +233,39 @@ fn a_receiver_that_hangs_for_an_hour_changes_nothing_else_and_gets_a_digest_afte
         other.delivered.len() > stood_for,
         "in quiet times each is told by itself"
     );
+}
+
+/// However many waves there are, and however they come: a message for each `group_wait` that something begins in, and each
+/// incident is told no later than that after it began.
+#[test]
+fn wave_after_wave_of_incidents_is_a_message_for_each_group_wait() {
+    const GROUP_WAIT: Duration = Duration::from_secs(10);
+    let mut post = Post::default();
+    let mut incidents = 0;
+    for second in 0..330_u64 {
+        let now = Time::from_epoch(Duration::from_secs(1000 + second));
+        // One each second, and fifty at once every half minute.
+        let begin = if second >= 300 {
+            0
+        } else {
+            1 + 49 * u64::from(second % 30 == 12)
+        };
+        for _ in 0..begin {
+            incidents += 1;
+            post.add(Row {
+                incident: IncidentId(incidents),
+                not_before: now + GROUP_WAIT,
+                patient: true,
+                ..row(now)
+            });
+        }
+        post.work(now, Mood::Well);
+        let late = |row: &Row| now.since(row.created) > GROUP_WAIT;
+        assert!(!post.rows.iter().any(late), "nobody waits longer: {:?}", post.rows);
+    }
+    let told: usize = post.delivered.iter().map(|(.., count)| count).sum();
+    assert_eq!(u64::try_from(told).unwrap(), incidents, "each is told");
+    let gaps = post.delivered.windows(2).map(|pair| pair[1].0.since(pair[0].0));
+    assert!(gaps.min() >= Some(GROUP_WAIT), "{:?}", post.delivered);
+    assert!(post.delivered.len() <= 30, "{:?}", post.delivered);
 }

@@ -1,10 +1,12 @@
 //! `sentinel silence` and `sentinel ack`.
 
+use std::collections::BTreeMap;
+
 use crate::server::api::{AckBody, AckResponse, SilenceBody, SilenceEntry, SilencesResponse};
 
 use super::View;
 use super::args::{SilenceAdd, SilenceCommand};
-use super::client::{Client, Result, parse};
+use super::client::{Client, ClientError, Result, parse};
 use super::paint::Tone;
 use super::table::Table;
 use super::words::{between, moment, span};
@@ -49,7 +51,7 @@ async fn add(client: &Client, view: &View, add: &SilenceAdd) -> Result<String> {
     let body = SilenceBody {
         services: add.service.clone(),
         severities: add.severity.clone(),
-        labels: add.label.iter().cloned().collect(),
+        labels: labels(&add.label)?,
         duration_seconds: add.duration.as_secs(),
         comment: add.comment.clone(),
     };
@@ -65,6 +67,18 @@ async fn add(client: &Client, view: &View, add: &SilenceAdd) -> Result<String> {
         moment(entry.until, &view.zone),
         entry.id
     ))
+}
+
+/// Every label must fit, so that of two values for one nothing would be silenced, and of one that is dropped too much.
+fn labels(given: &[(String, String)]) -> Result<BTreeMap<String, String>> {
+    let mut labels = BTreeMap::new();
+    for (name, value) in given {
+        if labels.insert(name.clone(), value.clone()).is_some() {
+            let problem = format!("the label `{name}` is given twice; its value may be a pattern such as `web-*`");
+            return Err(ClientError::Refused(problem));
+        }
+    }
+    Ok(labels)
 }
 
 /// A line for each silence.
@@ -98,4 +112,23 @@ fn what(entry: &SilenceEntry) -> String {
     ];
     let parts: Vec<String> = lists.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_given_once() {
+        let given = |labels: &[(&str, &str)]| {
+            let owned: Vec<_> = labels
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            self::labels(&owned).map_err(|error| error.to_string())
+        };
+        assert_eq!(given(&[("team", "web"), ("tier", "1")]).unwrap().len(), 2);
+        let error = given(&[("team", "web"), ("team", "data")]).unwrap_err();
+        assert!(error.starts_with("the label `team` is given twice"), "{error}");
+    }
 }

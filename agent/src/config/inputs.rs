@@ -204,6 +204,7 @@ pub(super) struct AlertsInput {
     #[serde(deserialize_with = "duration")]
     pub(super) notify_after: Option<Duration>,
     pub(super) time_zone: Option<String>,
+    pub(super) link: Option<String>,
     #[serde(deserialize_with = "duration")]
     pub(super) group_wait: Option<Duration>,
     pub(super) repeat_interval: Option<Repeat>,

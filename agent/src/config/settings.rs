@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::{Time, Weekday};
@@ -17,6 +18,7 @@ use super::alertmanager::AlertmanagerSettings;
 use super::email::EmailSettings;
 use super::found::Origin;
 use super::secret::Secret;
+use crate::template::Link;
 
 /// Everything the configuration says.
 #[derive(Clone, Debug)]
@@ -353,6 +355,8 @@ pub struct AlertSettings {
     pub rules: Rules,
     /// An outage healed within this time is one info message. Default 30 s; copied into each service's policy.
     pub notify_after: Duration,
+    /// Where to read more about an incident.
+    pub link: Option<Arc<Link>>,
 }
 
 /// One `[maintenance.NAME]`.

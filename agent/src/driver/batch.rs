@@ -86,7 +86,10 @@ impl Driver {
     fn rows(&self, outgoing: &Outgoing, story: &Story) -> Vec<OutgoingMessage> {
         let notification = &outgoing.notification;
         let labels = self.labels_of(&notification.service);
-        let message = Message::new(notification, story, &self.host, labels, |at| self.clock.wall(at));
+        let mut message = Message::new(notification, story, &self.host, labels, |at| self.clock.wall(at));
+        if let Some(link) = &self.link {
+            message.add_link(link);
+        }
         let mut rows = message.outgoing(notification, outgoing.receivers.keys());
         for row in &mut rows {
             row.not_before = outgoing.not_before;

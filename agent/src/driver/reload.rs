@@ -1,6 +1,7 @@
 //! A new configuration, taken on between two turns.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sentinel_engine::alerting::Rules;
 use sentinel_engine::{HostPolicy, Reload, ServiceName};
@@ -8,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::{Driver, ServiceHandle};
 use crate::config::{MaintenanceSettings, Refused};
+use crate::template::Link;
 
 /// Everything of a new configuration that the driver works with. Nothing of it can fail any more.
 pub struct Change {
@@ -21,6 +23,8 @@ pub struct Change {
     pub refused: Vec<Refused>,
     /// The host's name in messages.
     pub host: String,
+    /// Where to read more about an incident.
+    pub link: Option<Arc<Link>>,
     /// Who is told what.
     pub alerts: Rules,
     /// When services are left alone.
@@ -55,6 +59,7 @@ impl Driver {
         self.maintenance.replace(change.maintenance, names);
         self.keep_calendar();
         self.host = change.host;
+        self.link = change.link;
         self.refused = change.refused;
         self.pulse.news();
         self.carry_out().await;

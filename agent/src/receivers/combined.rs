@@ -1,7 +1,9 @@
 //! Messages that stand for others, and messages about receivers: what they say.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
-use sentinel_engine::{Severity, span};
+use sentinel_engine::{HOST, Severity, span};
 
 use super::message::{MEMBERS_MAX, Member, Message};
 use super::words::clip;
@@ -10,6 +12,10 @@ use crate::store::{Combination, Combine, Notice, Part, Undelivered};
 
 /// So many services are named in a line; the others are counted.
 const NAMES: usize = 5;
+
+/// Room for a name, and for a cause, where several stand in a line, in bytes.
+const NAME_MAX: usize = 80;
+const CAUSE_MAX: usize = 100;
 
 /// Room for an error in a line, in bytes.
 const ERROR_MAX: usize = 500;
@@ -37,8 +43,7 @@ impl Message {
     /// `alerts.group`: the beginnings of several incidents.
     pub fn group(host: &str, parts: &[Self], wall: Timestamp) -> Self {
         let severity = parts.iter().map(|part| part.data.severity).max().unwrap_or_default();
-        let down = names(parts.iter().map(|part| part.data.service.as_str()));
-        let summary = format!("{host}: {} services are down: {down}", parts.len());
+        let summary = format!("{host}: {}", down(parts));
         let mut message = Self::about_alerts("group", host, wall, severity, &summary);
         message.data.members = members(parts);
         message.data.opened_at = parts.iter().map(|part| part.data.opened_at).min().unwrap_or(wall);
@@ -109,15 +114,26 @@ impl Message {
 
     /// `alerts.stuck` or `alerts.works`, about `receiver`, which has failed since `since` with `error`.
     pub fn about_receiver(notice: Notice, host: &str, receiver: &str, about: &Trouble<'_>, wall: Timestamp) -> Self {
-        let waiting = counted(about.waiting, "message");
+        let (waiting, wait) = (
+            counted(about.waiting, "message"),
+            if about.waiting == 1 { "waits" } else { "wait" },
+        );
         let since = about.since.unwrap_or(wall);
         let lasted = span(wall.duration_since(since).try_into().unwrap_or_default());
         let error = clip(about.error, ERROR_MAX);
         let (word, severity, summary) = match notice {
+            Notice::Stuck if !about.asked.is_zero() => (
+                "stuck",
+                Severity::Warning,
+                format!(
+                    "{host}: the receiver {receiver} asks to be left alone for {}, {waiting} {wait}: {error}",
+                    span(about.asked)
+                ),
+            ),
             Notice::Stuck => (
                 "stuck",
                 Severity::Warning,
-                format!("{host}: nothing has reached the receiver {receiver} for {lasted}, {waiting} wait: {error}"),
+                format!("{host}: nothing has reached the receiver {receiver} for {lasted}, {waiting} {wait}: {error}"),
             ),
             Notice::Refused => (
                 "stuck",
@@ -127,7 +143,7 @@ impl Message {
             Notice::Works => (
                 "works",
                 Severity::Info,
-                format!("{host}: messages reach the receiver {receiver} again after {lasted}, {waiting} still wait"),
+                format!("{host}: messages reach the receiver {receiver} again after {lasted}, {waiting} still {wait}"),
             ),
         };
         let mut message = Self::about_alerts(word, host, wall, severity, &summary);
@@ -195,6 +211,8 @@ impl Message {
 pub struct Trouble<'a> {
     /// Since when it has failed.
     pub since: Option<Timestamp>,
+    /// How long it asks to be left alone from now on.
+    pub asked: Duration,
     /// Messages that wait for it.
     pub waiting: u64,
     /// The last failure, for people; without secrets.
@@ -205,21 +223,56 @@ pub struct Trouble<'a> {
 fn members(parts: &[Message]) -> Vec<Member> {
     let member = |part: &Message| {
         let data = &part.data;
-        let summary = data.summary.strip_prefix(&format!("{}: ", data.host));
-        let summary = summary.unwrap_or(&data.summary);
-        Member::new(data.incident, &data.service, &data.kind, data.severity, summary)
+        Member::new(data.incident, &data.service, &data.kind, data.severity, &said(part))
     };
     parts.iter().take(MEMBERS_MAX).map(member).collect()
 }
 
-/// `shop, mail and 7 more`.
-fn names<'a>(services: impl ExactSizeIterator<Item = &'a str>) -> String {
-    let more = services.len().saturating_sub(NAMES);
-    let named: Vec<String> = services.take(NAMES).map(|name| clip(name, 80)).collect();
-    match more {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
-    }
+/// What a message says in its first line, without the host.
+fn said(part: &Message) -> String {
+    let data = &part.data;
+    let said = data.summary.strip_prefix(&format!("{}: ", data.host));
+    said.unwrap_or(&data.summary).to_owned()
+}
+
+/// What is down, and why: the host's own outage first, which may be what the others come of.
+fn down(parts: &[Message]) -> String {
+    let is_host = |part: &&Message| part.data.service == HOST;
+    let host: Vec<String> = parts.iter().filter(is_host).map(said).collect();
+    let services: Vec<&Message> = parts.iter().filter(|part| !is_host(part)).collect();
+    let said = match services.as_slice() {
+        [] => String::new(),
+        [service] => said(service),
+        services => format!("{} services are down: {}", services.len(), causes(services)),
+    };
+    let parts: Vec<String> = host.into_iter().chain([said]).filter(|said| !said.is_empty()).collect();
+    parts.join("; ")
+}
+
+/// `shop, mail and 7 more: connection refused`, or each with its own cause when it is not the same.
+fn causes(services: &[&Message]) -> String {
+    let cause = |part: &Message| clip(&part.data.cause.text, CAUSE_MAX);
+    let common = services.first().map(|part| cause(part)).unwrap_or_default();
+    let is_common = services.iter().all(|part| cause(part) == common);
+    let named = services.iter().take(NAMES).map(|part| {
+        let (name, cause) = (clip(&part.data.service, NAME_MAX), cause(part));
+        if is_common || cause.is_empty() {
+            name
+        } else {
+            format!("{name} ({cause})")
+        }
+    });
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = match services.len().saturating_sub(NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let why = if is_common && !common.is_empty() {
+        format!(": {common}")
+    } else {
+        String::new()
+    };
+    format!("{named}{more}{why}")
 }
 
 fn counted(count: u64, thing: &str) -> String {
@@ -245,6 +298,7 @@ mod tests {
         let mut message = Message::about_alerts("fired", "web1", at(1), severity, &summary);
         message.data.incident = incident;
         service.clone_into(&mut message.data.service);
+        "killed by signal KILL".clone_into(&mut message.data.cause.text);
         message
     }
 
@@ -265,7 +319,10 @@ mod tests {
             fired(2, "mail", Severity::Critical),
         ];
         let group = Message::group("web1", &parts, at(2));
-        assert_eq!(group.data.summary, "web1: 2 services are down: shop, mail");
+        assert_eq!(
+            group.data.summary,
+            "web1: 2 services are down: shop, mail: killed by signal KILL"
+        );
         assert_eq!(
             (group.kind.as_str(), group.data.severity),
             ("alerts.group", Severity::Critical)
@@ -289,9 +346,32 @@ mod tests {
         let group = Message::group("web1", &many, at(2));
         assert_eq!(
             group.data.summary,
-            "web1: 200 services are down: s1, s2, s3, s4, s5 and 195 more"
+            "web1: 200 services are down: s1, s2, s3, s4, s5 and 195 more: killed by signal KILL"
         );
         assert_eq!(group.data.members.len(), MEMBERS_MAX);
+    }
+
+    #[test]
+    fn a_group_says_why_in_its_first_line() {
+        let said = |parts: &[Message]| Message::group("web1", parts, at(2)).data.summary;
+        let mut parts = vec![fired(1, "shop", Severity::Warning), fired(2, "mail", Severity::Warning)];
+        "connection refused".clone_into(&mut parts[1].data.cause.text);
+        assert_eq!(
+            said(&parts),
+            "web1: 2 services are down: shop (killed by signal KILL), mail (connection refused)"
+        );
+        let mut host = fired(3, HOST, Severity::Critical);
+        host.data.summary = "web1: host-wide outage: 4 services went down at once: out of memory".to_owned();
+        parts.push(host);
+        assert_eq!(
+            said(&parts),
+            "web1: host-wide outage: 4 services went down at once: out of memory; \
+             2 services are down: shop (killed by signal KILL), mail (connection refused)"
+        );
+        assert_eq!(
+            said(&parts[1..]),
+            "web1: host-wide outage: 4 services went down at once: out of memory; mail is down: killed by signal KILL"
+        );
     }
 
     #[test]
@@ -341,6 +421,7 @@ mod tests {
     fn messages_about_receivers_say_what_is_wrong() {
         let about = Trouble {
             since: Some(at(0)),
+            asked: Duration::ZERO,
             waiting: 12,
             error: "connection refused",
         };
@@ -356,6 +437,17 @@ mod tests {
         assert_eq!(
             summary(Notice::Works),
             "web1: messages reach the receiver team again after 11 min, 12 messages still wait"
+        );
+        let asked = Trouble {
+            asked: Duration::from_secs(3600),
+            waiting: 1,
+            error: "answered 429",
+            ..about
+        };
+        let message = Message::about_receiver(Notice::Stuck, "web1", "team", &asked, at(0));
+        assert_eq!(
+            message.data.summary,
+            "web1: the receiver team asks to be left alone for 1 h, 1 message waits: answered 429"
         );
     }
 

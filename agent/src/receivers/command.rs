@@ -185,6 +185,7 @@ fn environment(letter: &Letter<'_>) -> Vec<(&'static str, String)> {
         ("SENTINEL_CAUSE", data.cause.text.clone()),
         ("SENTINEL_CAUSE_KIND", data.cause.kind.clone()),
         ("SENTINEL_RESOLUTION", resolution.to_owned()),
+        ("SENTINEL_URL", data.url.clone().unwrap_or_default()),
         ("SENTINEL_TITLE", letter.text.title.clone()),
         ("SENTINEL_TEXT", letter.text.whole()),
     ];

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use sentinel_engine::{Cause, News, Notification, NotificationKind, Resolution, Time, span};
 
+use super::Text;
+use super::letter::context;
 use super::mask::mask;
 use super::message::{Evidence, Message, MessageCause, MessageData, TimelineLine};
 use super::story::Story;
 use super::words::clip;
 use crate::store::OutgoingMessage;
+use crate::template::Link;
 
 /// Room for each part, in bytes of JSON; with timeline and evidence they stay below `PAYLOAD_MAX`.
 pub(super) const NAME_MAX: usize = 256;
@@ -72,6 +76,19 @@ impl Message {
                 host,
                 service,
             },
+        }
+    }
+
+    /// Says where to read more, as `link` has it. A link that cannot be made of this message keeps nothing else back.
+    pub(crate) fn add_link(&mut self, link: &Link) {
+        match link.render(context(self, &Text::of(self, &TimeZone::UTC))) {
+            Ok(url) => self.data.url = Some(url.into()),
+            Err(problem) => tracing::warn!(
+                service = self.data.service,
+                incident = self.data.incident,
+                problem,
+                "a message goes without its link: [alerts] link cannot be made"
+            ),
         }
     }
 

@@ -201,6 +201,7 @@ impl Worker {
             let wall = Timestamp::now();
             let trouble = Trouble {
                 since: changed.failing_since.map(|since| self.clock.wall(since)),
+                asked: changed.asked,
                 waiting: changed.waiting,
                 error,
             };
@@ -213,6 +214,10 @@ impl Worker {
                 .store
                 .tell_others(receiver, notice, payload, severity, now, wall)
                 .await?;
+            // Who is alone has nobody to be told; tried again, as somebody may be added.
+            if told == 0 {
+                continue;
+            }
             let about = notice.as_str();
             tracing::warn!(
                 event = "receivers_told",

@@ -94,7 +94,7 @@ fn render(template: &Template, message: &Message, text: &Text) -> Result<String,
 
 /// What a template works with: `type`, `timestamp`, everything in `data` by its own name, and the built-in words as `title`
 /// and `body`.
-fn context(message: &Message, text: &Text) -> Value {
+pub(super) fn context(message: &Message, text: &Text) -> Value {
     let mut context: Map<String, Value> = OPTIONAL
         .map(|(name, absent)| (name.to_owned(), absent))
         .into_iter()

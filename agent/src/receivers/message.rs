@@ -85,7 +85,7 @@ pub struct MessageData {
     /// What a combined message is made of; empty in all others. At most [`MEMBERS_MAX`]; `summary` says how many there are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<Member>,
-    /// Where to read more.
+    /// Where to read more: what `[alerts] link` makes of a message about one incident.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }

@@ -21,6 +21,7 @@ use super::error::{DeliveryError, DeliveryErrorKind};
 use super::http::{self, Clients, Endpoint};
 use super::{Delivered, Letter};
 use crate::config::{Secret, SlackSettings};
+use crate::store::First;
 
 /// All requests for one message together: one of them may take half of it.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -44,6 +45,8 @@ enum Kind {
 struct Parent<'a> {
     channel: &'a str,
     ts: &'a str,
+    /// Whether other incidents began with it as well.
+    shared: bool,
 }
 
 impl Slack {
@@ -88,7 +91,7 @@ impl Slack {
                 Kind::Webhook(webhook) => self.send(webhook, letter, Value::Null).await,
                 Kind::Bot { post, update, channel } => {
                     let first = letter.delivery.first.as_ref();
-                    match first.and_then(|first| Parent::read(first.reference.as_deref()?)) {
+                    match first.and_then(Parent::of) {
                         Some(parent) => self.go_on(post, update, &parent, letter).await,
                         None => self.send(post, letter, serde_json::json!({ "channel": channel })).await,
                     }
@@ -104,7 +107,7 @@ impl Slack {
     }
 
     /// Brings the incident's message up to date, and says in its thread what is new. In this order, since the first can be
-    /// repeated without harm.
+    /// repeated without harm. A message about several incidents stays as it is: the news of one is no word about the others.
     async fn go_on(
         &self,
         post: &Endpoint,
@@ -112,15 +115,19 @@ impl Slack {
         parent: &Parent<'_>,
         letter: &Letter<'_>,
     ) -> Result<Option<Posted>, DeliveryError> {
-        let place = serde_json::json!({ "channel": parent.channel, "ts": parent.ts });
-        match self.send(update, letter, place).await {
-            Ok(_) => {}
-            // It was deleted, or may no longer be edited. What is new is told all the same.
-            Err(error) if error.kind() == DeliveryErrorKind::Refused => {}
-            Err(error) => return Err(error),
+        let data = &letter.message.data;
+        if !parent.shared {
+            let place = serde_json::json!({ "channel": parent.channel, "ts": parent.ts });
+            match self.send(update, letter, place).await {
+                Ok(_) => {}
+                // It was deleted, or may no longer be edited. What is new is told all the same.
+                Err(error) if error.kind() == DeliveryErrorKind::Refused => {}
+                Err(error) => return Err(error),
+            }
         }
-        // Nobody is called by a reply in a thread; what needs a human goes to the channel as well.
-        let broadcast = letter.message.data.severity == Severity::Critical;
+        // Nobody is called by a reply in a thread; what needs a human goes to the channel as well, and so does an end that
+        // nothing else in the channel shows.
+        let broadcast = data.severity == Severity::Critical || parent.shared && data.resolution.is_some();
         let place = serde_json::json!({
             "channel": parent.channel, "thread_ts": parent.ts, "reply_broadcast": broadcast,
         });
@@ -179,9 +186,10 @@ impl Slack {
 }
 
 impl<'a> Parent<'a> {
-    fn read(reference: &'a str) -> Option<Self> {
-        let (channel, ts) = reference.split_once('/')?;
-        Some(Self { channel, ts })
+    fn of(first: &'a First) -> Option<Self> {
+        let (channel, ts) = first.reference.as_deref()?.split_once('/')?;
+        let shared = first.shared;
+        Some(Self { channel, ts, shared })
     }
 }
 

@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sentinel_engine::{Resolution, span};
 
@@ -157,9 +156,18 @@ fn incident_facts(message: &Message, zone: &TimeZone) -> Vec<(&'static str, Stri
 }
 
 fn timeline(data: &MessageData, zone: &TimeZone) -> Vec<String> {
-    let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
-    let several_days = data.timeline.iter().any(|line| day(line.at) != day(data.opened_at));
-    let format = if several_days { "%Y-%m-%d %H:%M:%S" } else { "%H:%M:%S" };
+    let begin = data.opened_at.to_zoned(zone.clone());
+    let lines = || data.timeline.iter().map(|line| line.at.to_zoned(zone.clone()));
+    // The night in which clocks are put back has an hour twice.
+    let format = match (
+        lines().any(|at| at.date() != begin.date()),
+        lines().any(|at| at.offset() != begin.offset()),
+    ) {
+        (false, false) => "%H:%M:%S",
+        (true, false) => "%Y-%m-%d %H:%M:%S",
+        (false, true) => "%H:%M:%S %Z",
+        (true, true) => "%Y-%m-%d %H:%M:%S %Z",
+    };
     data.timeline
         .iter()
         .map(|line| format!("{}  {}", line.at.to_zoned(zone.clone()).strftime(format), line.text))
@@ -168,6 +176,7 @@ fn timeline(data: &MessageData, zone: &TimeZone) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use sentinel_engine::Severity;
 
     use super::super::message::{Member, TimelineLine};
@@ -227,6 +236,39 @@ last probe:
     connect: connection refused
     second line";
         assert_eq!(Text::of(&message(), &berlin()).whole(), expected);
+    }
+
+    #[test]
+    fn lines_say_which_day_and_by_which_clock_where_it_is_not_the_same() {
+        let lines = |moments: [&str; 2]| {
+            let [opened_at, later] = moments.map(|at| at.parse::<Timestamp>().unwrap());
+            let mut message = message();
+            message.data.opened_at = opened_at;
+            message.data.timeline = vec![TimelineLine::new(opened_at, "down"), TimelineLine::new(later, "up")];
+            Text::of(&message, &berlin()).timeline
+        };
+        let table = [
+            (
+                ["2026-06-01T10:00:00Z", "2026-06-01T10:00:09Z"],
+                ["12:00:00  down", "12:00:09  up"],
+            ),
+            (
+                ["2026-06-01T21:59:58Z", "2026-06-01T22:00:03Z"],
+                ["2026-06-01 23:59:58  down", "2026-06-02 00:00:03  up"],
+            ),
+            // Clocks are put back at three, to two.
+            (
+                ["2026-10-25T00:50:00Z", "2026-10-25T01:10:00Z"],
+                ["02:50:00 CEST  down", "02:10:00 CET  up"],
+            ),
+            (
+                ["2026-10-24T20:00:00Z", "2026-10-25T01:10:00Z"],
+                ["2026-10-24 22:00:00 CEST  down", "2026-10-25 02:10:00 CET  up"],
+            ),
+        ];
+        for (moments, expected) in table {
+            assert_eq!(lines(moments), expected);
+        }
     }
 
     #[test]

@@ -27,36 +27,61 @@ pub(super) fn make(connection: &Connection, added: &[OutgoingMessage]) -> Result
     make_within(connection, BOUNDS, added)
 }
 
-/// Keeps the outbox with what is `added` within its bounds: finished messages go first, then whole conversations that
+/// Finished messages that nothing on its way goes on with. Those of incidents that are open go last: their end will be
+/// told to whoever was told the beginning, and in its thread.
+fn finished() -> String {
+    format!(
+        "SELECT id FROM outbox AS o WHERE state NOT IN {WAITING} AND (state = 'superseded' OR kind = 'update' OR NOT EXISTS \
+         (SELECT 1 FROM outbox AS w WHERE w.incident = o.incident AND w.receiver = o.receiver AND w.incident > 0 \
+         AND w.state IN {WAITING})) ORDER BY EXISTS (SELECT 1 FROM incidents AS i WHERE i.id = o.incident \
+         AND i.closed_at IS NULL), id LIMIT 100"
+    )
+}
+
+/// A whole conversation with one receiver, the oldest one there is: half of it would mislead. One that a combined message
+/// began goes only with that. `condition` is about all messages of it, in terms of SQL's aggregates.
+fn conversation(condition: &str) -> String {
+    format!(
+        "state = 'pending' AND (receiver, incident) = (SELECT receiver, incident FROM outbox WHERE incident > 0 \
+         GROUP BY receiver, incident HAVING max(state = 'pending') AND NOT max(state = 'merged') AND {condition} \
+         ORDER BY max(attempts > 0), min(id) LIMIT 1)"
+    )
+}
+
+/// Keeps the outbox with what is `added` within its bounds: finished messages go first, then what matters least of what
 /// nobody took. What is being sent stays.
 fn make_within(connection: &Connection, bounds: Bounds, added: &[OutgoingMessage]) -> Result<(), StoreError> {
     let bytes_added: usize = added.iter().map(|message| message.payload.len()).sum();
     let wall = added
         .first()
         .map_or(Timestamp::UNIX_EPOCH, |message| message.created_wall);
+    let heard = "max(state = 'delivered' OR ambiguous)";
+    let given_up_in_turn = [
+        // The next one says the same, and more.
+        "id = (SELECT min(id) FROM outbox WHERE state = 'pending' AND kind = 'update')".to_owned(),
+        conversation(&format!("NOT {heard}")),
+        "id = (SELECT min(id) FROM outbox WHERE incident = 0 AND state = 'pending')".to_owned(),
+        // What somebody heard the beginning of goes when there is nothing else; the digest then tells of it.
+        conversation(heard),
+    ];
     loop {
         let (rows, bytes) = size(connection)?;
         if rows.saturating_add(added.len()) <= bounds.rows && bytes.saturating_add(bytes_added) <= bounds.bytes {
             return Ok(());
         }
         let removed = connection
-            .prepare_cached(&format!(
-                "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state NOT IN {WAITING} ORDER BY id LIMIT 100)"
-            ))
+            .prepare_cached(&format!("DELETE FROM outbox WHERE id IN ({})", finished()))
             .and_then(|mut statement| statement.execute([]))
             .map_err(StoreError::doing("make room in the outbox"))?;
         if removed > 0 {
             continue;
         }
-        // Half a conversation would mislead, so it goes as a whole, and first one of which nobody heard yet. One that a
-        // combined message began goes only with that, which is the last that goes.
-        let conversation = "state = 'pending' AND (receiver, incident) = (SELECT receiver, incident FROM outbox \
-             WHERE incident > 0 GROUP BY receiver, incident HAVING max(state = 'pending') AND NOT max(state = 'merged') \
-             ORDER BY max(attempts > 0), min(id) LIMIT 1)";
-        let combined = "id = (SELECT min(id) FROM outbox WHERE incident = 0 AND state = 'pending')";
-        let mut given_up = expire_where(connection, conversation, &[], FULL, wall)?;
-        if given_up == 0 {
-            given_up = expire_where(connection, combined, &[], FULL, wall)?;
+        let mut given_up = 0;
+        for condition in &given_up_in_turn {
+            given_up = expire_where(connection, condition, &[], FULL, wall)?;
+            if given_up > 0 {
+                break;
+            }
         }
         if given_up == 0 {
             return Ok(());
@@ -163,6 +188,58 @@ mod tests {
         let rows_max = Bounds { rows: 4, bytes: 10_000 };
         make_within(&connection, rows_max, &[message(4, 1)]).unwrap();
         assert_eq!(rows(&connection), ["1/1 pending", "1/2 pending"]);
+    }
+
+    #[test]
+    fn the_end_of_what_was_told_outlives_what_nobody_heard_of() {
+        let connection = outbox(4);
+        // Incident 1 was told and is over; 2 was told and goes on, and so does 3, of which nobody heard.
+        connection
+            .execute_batch(
+                "UPDATE outbox SET state = 'delivered', attempts = 1, payload = x'' WHERE incident < 3 AND sequence = 1; \
+                 UPDATE outbox SET kind = 'resolved' WHERE incident = 1 AND sequence = 2; \
+                 UPDATE outbox SET kind = 'update' WHERE incident = 2 AND sequence = 2",
+            )
+            .unwrap();
+        make_within(&connection, Bounds { rows: 8, bytes: 10_000 }, &[message(5, 1)]).unwrap();
+        assert_eq!(
+            rows(&connection),
+            [
+                "1/1 delivered",
+                "1/2 pending",
+                "3/1 pending",
+                "3/2 pending",
+                "4/1 pending",
+                "4/2 pending"
+            ],
+            "an update is no loss, and nothing goes on with its beginning now"
+        );
+        make_within(&connection, Bounds { rows: 4, bytes: 10_000 }, &[message(5, 1)]).unwrap();
+        assert_eq!(rows(&connection), ["1/1 delivered", "1/2 pending"]);
+        make_within(&connection, Bounds { rows: 2, bytes: 10_000 }, &[message(5, 1)]).unwrap();
+        assert_eq!(rows(&connection), [""; 0], "the bound holds whatever it takes");
+    }
+
+    #[test]
+    fn what_goes_on_with_open_incidents_is_forgotten_last() {
+        let connection = outbox(3);
+        connection
+            .execute_batch(
+                "UPDATE outbox SET state = 'delivered'; \
+                 INSERT INTO incidents SELECT 1, 'shop', 0, NULL, NULL, NULL, '', '', '', 0, 0",
+            )
+            .unwrap();
+        connection
+            .execute_batch("DELETE FROM outbox WHERE sequence = 2")
+            .unwrap();
+        let sql = finished().replace("LIMIT 100", "LIMIT 2");
+        let mut statement = connection.prepare(&sql).unwrap();
+        let ids: Vec<i64> = statement
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(ids, [3, 5], "incident 1 is open");
     }
 
     #[test]

@@ -66,6 +66,22 @@ async fn a_first_mail_begins_a_thread() {
 }
 
 #[tokio::test]
+async fn a_mail_links_to_the_page_of_its_incident() {
+    let mut message = payload("fired");
+    message["data"]["url"] = json!("https://runbooks.example.com/shop?a=1&b=2");
+    let mail = mail_of(&delivery(&message)).await.replace("=\r\n", "");
+    let text = &mail[..mail.find("Content-Type: text/html").unwrap()];
+    assert!(
+        text.contains("\r\nhttps://runbooks.example.com/shop?a=3D1&b=3D2\r\n"),
+        "{text}"
+    );
+    assert!(
+        mail.contains("<a href=3D\"https://runbooks.example.com/shop?a=3D1&amp;b=3D2\">"),
+        "{mail}"
+    );
+}
+
+#[tokio::test]
 async fn later_mails_go_on_with_it_under_the_same_stem() {
     let table = [
         (None, "<msg_11111111111111111111111111111111@example.com>"),
@@ -88,6 +104,7 @@ async fn later_mails_go_on_with_it_under_the_same_stem() {
         delivery.first = Some(First {
             event: "msg_11111111111111111111111111111111".to_owned(),
             reference: reference.map(str::to_owned),
+            shared: false,
         });
         let mail = mail_of(&delivery).await;
         assert_eq!(

@@ -36,13 +36,12 @@ async fn run(text: &str, message: &Message) -> (Result<(), DeliveryError>, tempf
 
 #[tokio::test]
 async fn a_program_gets_the_message_on_stdin_and_in_its_environment() {
-    let (result, dir) = run("cat > $1/stdin; env > $1/env", &message("fired")).await;
+    let mut linked = message("fired");
+    linked.data.url = Some("https://runbooks.example.com/shop".to_owned());
+    let (result, dir) = run("cat > $1/stdin; env > $1/env", &linked).await;
     result.unwrap();
     let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
-    assert_eq!(
-        serde_json::from_str::<Message>(&read("stdin")).unwrap(),
-        message("fired")
-    );
+    assert_eq!(serde_json::from_str::<Message>(&read("stdin")).unwrap(), linked);
     let env = read("env");
     for line in [
         "SENTINEL_TYPE=incident.fired",
@@ -51,6 +50,7 @@ async fn a_program_gets_the_message_on_stdin_and_in_its_environment() {
         "SENTINEL_SERVICE=shop",
         "SENTINEL_INCIDENT=7",
         "SENTINEL_SEVERITY=warning",
+        "SENTINEL_URL=https://runbooks.example.com/shop",
         "SENTINEL_ATTEMPT=1",
         "SENTINEL_MESSAGE_ID=msg_0123456789abcdef0123456789abcdef",
         "SENTINEL_TITLE=web1: shop is down: killed by signal KILL",

@@ -22,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sentinel::config::{ReceiverKind, ReceiverSettings, Secret, WebhookSettings};
-use sentinel::receivers::{Evidence, Message, Receiver, TimelineLine};
+use sentinel::receivers::{Evidence, Member, Message, Receiver, TimelineLine};
 use sentinel::store::{Delivery, First};
 use sentinel_engine::{IncidentId, Severity, Time};
 use tokio::sync::mpsc;

@@ -138,6 +138,7 @@ async fn a_bot_keeps_an_incident_in_one_place() {
         Some(First {
             event: "msg_first".to_owned(),
             reference: reference.clone(),
+            shared: false,
         })
     };
     let mut gave_up = message("gave_up");
@@ -165,6 +166,63 @@ async fn a_bot_keeps_an_incident_in_one_place() {
 }
 
 #[tokio::test]
+async fn the_news_of_one_incident_does_not_replace_a_message_about_several() {
+    let (url, slack) = start().await;
+    let bot = bot(&url, TOKEN, CHANNEL);
+    let mut group = Message::about_alerts(
+        "group",
+        "web1",
+        Timestamp::UNIX_EPOCH,
+        Severity::Warning,
+        "2 services are down",
+    );
+    group.data.members = vec![Member::new(7, "shop", "fired", Severity::Warning, "shop is down")];
+    let reference = send(&bot, &group, None).await.unwrap().reference;
+    let first = || {
+        Some(First {
+            event: "msg_group".to_owned(),
+            reference: reference.clone(),
+            shared: true,
+        })
+    };
+    send(&bot, &message("update"), first()).await.unwrap();
+    let mut resolved = message("resolved");
+    resolved.data.resolution = Some(sentinel_engine::Resolution::Recovered);
+    send(&bot, &resolved, first()).await.unwrap();
+
+    let posts = posts(&slack);
+    let seen: Vec<_> = posts
+        .iter()
+        .map(|post| (post.thread.as_deref(), post.broadcast, post.edits))
+        .collect();
+    let parent = Some("1795363380.000001");
+    assert_eq!(
+        seen,
+        [(None, false, 0), (parent, false, 0), (parent, true, 0)],
+        "the end is to be seen in the channel"
+    );
+    assert!(
+        shown(&posts[0]).contains("2 services are down"),
+        "the other one is still down"
+    );
+}
+
+#[tokio::test]
+async fn an_incident_links_to_its_page() {
+    let (url, slack) = start().await;
+    let mut message = message("fired");
+    message.data.url = Some("https://runbooks.example.com/shop?host=web1&x=<!channel>|y".to_owned());
+    send(&incoming(&url), &message, None).await.unwrap();
+    let posts = posts(&slack);
+    let blocks = posts[0].payload["blocks"].as_array().unwrap();
+    assert_eq!(
+        blocks[2]["text"]["text"], "<https://runbooks.example.com/shop?host=web1&amp;x=%3C!channel%3E%7Cy>",
+        "after the facts, where it is not cut off"
+    );
+    assert_eq!(slack.lock().unwrap().broken, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_deleted_message_does_not_keep_the_news_back() {
     let (url, slack) = start().await;
     let bot = bot(&url, TOKEN, CHANNEL);
@@ -174,6 +232,7 @@ async fn a_deleted_message_does_not_keep_the_news_back() {
         Some(First {
             event: "msg_first".to_owned(),
             reference: reference.map(str::to_owned),
+            shared: false,
         })
     };
     send(&bot, &message("resolved"), first(Some("C012AB3CD/1795363380.000001")))

@@ -238,6 +238,11 @@ pub(crate) struct Hook {
 
 impl Hook {
     pub(crate) fn start() -> Self {
+        Self::answering("200 OK")
+    }
+
+    /// One that answers everything with this status, and headers behind it.
+    pub(crate) fn answering(status: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -262,9 +267,8 @@ impl Hook {
                         bodies.push(body);
                     }
                 }
-                let _ = reader
-                    .into_inner()
-                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let _ = reader.into_inner().write_all(answer.as_bytes());
             }
         });
         Self { address, received }

@@ -206,6 +206,95 @@ fn end_goes_to_who_got_the_beginning_after_a_reload_changed_the_routes() {
 }
 
 #[test]
+fn what_there_was_nobody_to_tell_of_is_told_when_there_is() {
+    let mut place = Place::new();
+    let (first, second) = (Hook::start(), Hook::start());
+    place.begin("shop");
+    place.configure(&shop(&place, "", &[]));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    place.kill("shop");
+    place.line_after(0, &["event=not_told", "kind=fired", "why=no_receivers"]);
+    place.configure(&shop(&place, "", &[("first", &first)]));
+    assert!(place.hang_up().contains("event=reloaded"));
+    first.wait_for(&["shop fired"]);
+    // Somebody knows: who is added later is not told anew, nor is anybody by another start.
+    let hooks = [("first", &first), ("second", &second)];
+    place.configure(&shop(&place, "", &hooks));
+    assert!(place.hang_up().contains("event=reloaded"));
+    place.kill_agent();
+    place.start();
+    place.wait_for_state("shop", "held");
+    place.begin("shop");
+    first.wait_for(&["shop fired", "shop resolved"]);
+    assert_eq!(second.messages(), [] as [&str; 0]);
+    let told = |line: &&String| line.contains("event=not_told");
+    assert_eq!(place.lines().iter().filter(told).count(), 1, "it is said once");
+}
+
+#[test]
+fn who_asks_to_be_left_alone_is_told_of_and_tried_at_once_when_it_is_put_right() {
+    let mut place = Place::new();
+    let busy = Hook::answering("429 Too Many Requests\r\nRetry-After: 3600");
+    let (team, boss) = (Hook::start(), Hook::start());
+    place.begin("shop");
+    let alerts = "group_wait = \"0s\"";
+    place.configure(&shop(&place, alerts, &[("team", &busy), ("boss", &boss)]));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    place.kill("shop");
+    wait("the other receiver hears of it long before the hour is over", || {
+        let messages = boss.messages();
+        let has = |what: &str| messages.iter().any(|message| message == what);
+        (has("shop fired") && has(" stuck")).then_some(())
+    });
+    let said = |kind: &str| {
+        let bodies = boss.bodies();
+        let found = bodies.iter().find(|body| body["data"]["kind"] == kind)?;
+        Some(found["data"]["summary"].as_str().unwrap().to_owned())
+    };
+    let stuck = said("stuck").unwrap();
+    assert!(
+        stuck.contains("the receiver team asks to be left alone for 1 h, 1 message waits"),
+        "{stuck}"
+    );
+
+    place.configure(&shop(&place, alerts, &[("team", &team), ("boss", &boss)]));
+    assert!(place.hang_up().contains("event=reloaded"));
+    team.wait_for(&["shop fired"]);
+    wait("that it works is told as well", || said("works"));
+}
+
+#[test]
+fn incidents_link_to_the_page_that_is_configured() {
+    let mut place = Place::new();
+    let hook = Hook::start();
+    place.begin("shop");
+    let link = |page: &str| format!("link = \"https://runbooks.example.com/{page}\"");
+    let alerts = link("{{ service }}?cause={{ cause.kind }}&incident={{ incident }}");
+    place.configure(&shop(&place, &alerts, &[("team", &hook)]));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    place.kill("shop");
+    hook.wait_for(&["shop fired"]);
+    let url = |n: usize| hook.bodies()[n]["data"]["url"].clone();
+    let first = url(0);
+    let first = first.as_str().unwrap();
+    assert!(
+        first.starts_with("https://runbooks.example.com/shop?cause=") && first.ends_with("&incident=1"),
+        "{first}"
+    );
+    // Another one from here on, which cannot be made of every message: that keeps no message back.
+    let alerts = link("{% if kind == 'resolved' and attempts == 0 %}{{ 1 / 0 }}{% endif %}");
+    place.configure(&shop(&place, &alerts, &[("team", &hook)]));
+    assert!(place.hang_up().contains("event=reloaded"));
+    place.begin("shop");
+    hook.wait_for(&["shop fired", "shop resolved"]);
+    assert!(url(1).is_null(), "{}", url(1));
+    place.line_after(0, &["a message goes without its link", "service=shop"]);
+}
+
+#[test]
 fn service_removed_while_the_agent_was_down_is_over_for_who_was_told() {
     let mut place = Place::new();
     let (told, other) = (Hook::start(), Hook::start());

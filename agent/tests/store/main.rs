@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use sentinel::clock::{Anchor, Clock};
 use sentinel::store::{
-    AlertChanges, Batch, EvidenceRow, IncidentFilter, Next, Opened, Outcome, OutgoingMessage, Store, StoreError,
-    StoreErrorKind,
+    AlertChanges, Batch, EvidenceRow, IncidentFilter, Next, Notice, Opened, Outcome, OutgoingMessage, Store,
+    StoreError, StoreErrorKind,
 };
 use sentinel_engine::{
     Action, ActionId, ActionResult, Cause, Happening, Hold, IncidentId, Memory, Report, Resolution, ServiceName,

@@ -211,3 +211,86 @@ async fn the_same_message_is_recorded_once_and_told_apart_between_hosts() {
         assert_ne!(id, different);
     }
 }
+
+#[tokio::test]
+async fn what_began_in_one_message_with_others_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap().store;
+    let later = now() + Duration::from_secs(10);
+    let together = |incident| OutgoingMessage {
+        not_before: later,
+        ..message(incident, 1, "team")
+    };
+    let messages = vec![together(1), together(2), message(3, 1, "team")];
+    store.commit(Batch { messages, ..batch() }).await.unwrap();
+    let Next::Send(alone) = store.next_message("team", now(), wall()).await.unwrap() else {
+        panic!("it waits for nobody")
+    };
+    let delivered = |reference: &str| Outcome::Delivered(Some(reference.to_owned()));
+    store
+        .attempted(alone.row, delivered("alone"), now(), wall())
+        .await
+        .unwrap();
+    let Next::Combine(group) = store.next_message("team", later, wall()).await.unwrap() else {
+        panic!("a group")
+    };
+    let said = b"group".to_vec();
+    store
+        .combine(*group, said, Severity::Warning, later, wall())
+        .await
+        .unwrap();
+    let Next::Send(group) = store.next_message("team", later, wall()).await.unwrap() else {
+        panic!("the group is next")
+    };
+    store
+        .attempted(group.row, delivered("group"), later, wall())
+        .await
+        .unwrap();
+    let resolved = |incident| OutgoingMessage {
+        kind: "resolved",
+        ..message(incident, 2, "team")
+    };
+    let messages = vec![resolved(1), resolved(3)];
+    store.commit(Batch { messages, ..batch() }).await.unwrap();
+    for (event, reference, shared) in [(group.event, "group", true), (alone.event, "alone", false)] {
+        let Next::Send(end) = store.next_message("team", later, wall()).await.unwrap() else {
+            panic!("an end")
+        };
+        let first = end.first.unwrap();
+        assert_eq!(
+            (first.event, first.reference.as_deref(), first.shared),
+            (event, Some(reference), shared)
+        );
+        store
+            .attempted(end.row, Outcome::Delivered(None), later, wall())
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_is_added_while_the_only_receiver_is_stuck_hears_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap().store;
+    store.enroll("team").await.unwrap();
+    let messages = vec![message(1, 1, "team")];
+    store.commit(Batch { messages, ..batch() }).await.unwrap();
+    // Failures, a minute apart: from the eleventh on it is stuck.
+    let fail = async |minute: u64| {
+        let at = now() + Duration::from_secs(60 * minute);
+        let Next::Send(next) = store.next_message("team", at, wall()).await.unwrap() else {
+            panic!("minute {minute}")
+        };
+        let failed = postponed(Duration::ZERO);
+        let stuck = store.attempted(next.row, failed, at, wall()).await.unwrap().news.stuck;
+        let tell = || store.tell_others("team", Notice::Stuck, b"stuck".to_vec(), Severity::Warning, at, wall());
+        (stuck, if stuck { tell().await.unwrap() } else { 0 })
+    };
+    for minute in 0..10 {
+        assert_eq!(fail(minute).await, (false, 0), "minute {minute}");
+    }
+    assert_eq!(fail(10).await, (true, 0), "there is nobody else");
+    store.enroll("boss").await.unwrap();
+    assert_eq!(fail(11).await, (true, 1));
+    assert_eq!(fail(12).await, (false, 0), "once");
+}

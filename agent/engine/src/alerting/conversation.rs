@@ -42,7 +42,7 @@ pub struct Conversation {
     /// Messages so far.
     #[serde(default)]
     pub messages: u32,
-    /// What was last told of its being down.
+    /// What was last told of its being down, or would have been had there been anybody.
     #[serde(default)]
     pub opening: Option<NotificationKind>,
     /// What people should know and have not been told.
@@ -143,8 +143,8 @@ impl Conversation {
         if let Some(id) = silence {
             return Due::Withhold(owed, Reason::Silenced(id));
         }
-        // The engine had no objection when it decided this. After a silence it may have.
-        if self.silenced.is_some()
+        // The engine had no objection when it decided this. After a silence, or when it is told anew, it may have.
+        if (self.silenced.is_some() || self.opening == Some(owed))
             && let Some(reason) = inhibition
         {
             return Due::Withhold(owed, reason.clone());

@@ -125,7 +125,8 @@ impl Alerting {
         self.drop_strangers(now)
     }
 
-    /// Forgets receivers that are no longer configured. An incident that nobody is left to know of is told anew.
+    /// Forgets receivers that are no longer configured. An incident that nobody is left to know of is told anew; so is one
+    /// that there was nobody to tell of, if there is now.
     fn drop_strangers(&mut self, now: Time) -> BTreeMap<String, usize> {
         let mut gone = BTreeMap::new();
         for (id, conversation) in &mut self.conversations {
@@ -134,11 +135,12 @@ impl Alerting {
                 *gone.entry(name.clone()).or_default() += 1;
             }
             conversation.told.retain(|name| self.rules.receivers.contains(name));
-            if conversation.told.len() == before {
-                continue;
-            }
-            if conversation.told.is_empty() && !conversation.over && conversation.owed.is_none() {
+            let owes = conversation.told.is_empty() && !conversation.over && conversation.owed.is_none();
+            if owes {
                 conversation.owed = conversation.opening;
+            }
+            if conversation.told.len() == before && !(owes && conversation.owed.is_some()) {
+                continue;
             }
             self.commands
                 .push_back(AlertCommand::Keep(Box::new(conversation.clone())));
@@ -334,8 +336,15 @@ impl Alerting {
                 }
                 Due::Drop(kind, reason) => {
                     conversation.owed = None;
-                    let withheld = conversation.clone().tell(now, kind, None);
-                    self.withhold(&withheld, reason);
+                    // Another configuration may name somebody; that this one does not is said once.
+                    let is_new = conversation.opening != Some(kind);
+                    if matches!(kind, NotificationKind::Fired | NotificationKind::GaveUp) {
+                        conversation.opening = Some(kind);
+                    }
+                    if is_new {
+                        let withheld = conversation.clone().tell(now, kind, None);
+                        self.withhold(&withheld, reason);
+                    }
                 }
                 Due::Withhold(kind, reason) => {
                     let silenced = match reason {

@@ -51,6 +51,15 @@ pub(super) static ALERTS: Section = Section {
             doc: "By whose clocks times are told, such as \"Europe/Berlin\"; the time by UTC stands beside it",
         },
         Key {
+            name: "link",
+            kind: Kind::Text {
+                what: "the address of a page, as a Jinja template",
+                rule: rules::template,
+            },
+            default: "",
+            doc: "Where to read more, told with every message about one incident: a template of an http or https URL",
+        },
+        Key {
             name: "routes",
             kind: Kind::Tables {
                 section: &ROUTE,

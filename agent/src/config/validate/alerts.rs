@@ -1,6 +1,7 @@
 //! `[alerts]`: defaults, routes and escalations, and routes that are probably not meant.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sentinel_engine::alerting::{Escalation, Match, Route, Rules, Subject, Verdict};
@@ -12,6 +13,7 @@ use crate::config::inputs::{AlertsInput, EscalationInput, MatchInput, RouteInput
 use crate::config::pattern::matches;
 use crate::config::schema::nearest;
 use crate::config::settings::{AlertSettings, ServiceSettings};
+use crate::template::Link;
 
 /// How long the first message of an incident waits for others.
 const GROUP_WAIT: Duration = Duration::from_secs(10);
@@ -27,6 +29,7 @@ pub(super) fn settings(input: AlertsInput, names: &[String], findings: &mut Find
             findings.warn("alerts.receivers", "is empty: nobody is told");
         }
     }
+    let link = input.link.as_deref().and_then(|text| link(text, findings));
     let mut receivers = input.receivers.unwrap_or_else(|| names.to_vec());
     receivers.sort();
     receivers.dedup();
@@ -47,6 +50,18 @@ pub(super) fn settings(input: AlertsInput, names: &[String], findings: &mut Find
             escalations: escalations.collect(),
         },
         receivers,
+        link,
+    }
+}
+
+/// A link that can be made. Whether a label holds an address shows when there is something to tell.
+fn link(text: &str, findings: &mut Findings) -> Option<Arc<Link>> {
+    match crate::template::link(text) {
+        Ok(link) => Some(Arc::new(link)),
+        Err(reason) => {
+            findings.wrong("alerts.link", reason);
+            None
+        }
     }
 }
 

@@ -112,3 +112,29 @@ fn capitalised(word: &str) -> String {
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     first.into_iter().chain(letters).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+    use sentinel_engine::Severity;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_page_of_an_incident_is_the_source_of_its_alert() {
+        let at = Timestamp::UNIX_EPOCH;
+        let mut message = Message::about_alerts("fired", "web1", at, Severity::Warning, "web1: shop is down");
+        message.kind = "incident.fired".to_owned();
+        for url in [None, Some("https://runbooks.example.com/shop")] {
+            message.data.url = url.map(str::to_owned);
+            let alert = Alert::down(&message, &Text::of(&message, &TimeZone::UTC));
+            let posted = serde_json::to_value(alert.posted(at, Duration::ZERO, None)).unwrap();
+            assert_eq!(posted.get("generatorURL").and_then(Value::as_str), url);
+            assert!(
+                !alert.labels.values().any(|value| value.contains("runbooks")),
+                "it is no label"
+            );
+        }
+    }
+}

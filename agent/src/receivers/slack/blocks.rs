@@ -6,6 +6,7 @@
 
 use sentinel_engine::{Resolution, Severity};
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::receivers::message::Message;
 use crate::receivers::text::Text;
@@ -43,6 +44,9 @@ pub(super) fn payload(message: &Message, text: &Text, place: &Value) -> Value {
         .map(|(name, value)| format!("{name}: {value}"))
         .collect();
     page.section(&facts.join("\n"), "", "");
+    if let Some(url) = &text.url {
+        page.link(url);
+    }
     page.section(&bullets(&text.members), "", "");
     if let Some(written) = &text.written {
         page.section(written, "", "");
@@ -51,9 +55,6 @@ pub(super) fn payload(message: &Message, text: &Text, place: &Value) -> Value {
     for evidence in &text.evidence {
         let title = format!("{}:\n```\n", escape(&evidence.title, 200, usize::MAX, true));
         page.section(&evidence.text, &title, "\n```");
-    }
-    if let Some(url) = &text.url {
-        page.section(url, "", "");
     }
     page.finish()
 }
@@ -133,6 +134,30 @@ impl Page {
         }
         let text = format!("{before}{text}{after}");
         self.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": text, "verbatim": true } }));
+    }
+
+    /// Adds a section that is a link, written as Slack has them: in `verbatim` text it makes none of its own. What is no
+    /// address of a page is not one to Slack either (`<!channel>`), and a cut one leads nowhere: both are left out.
+    fn link(&mut self, url: &str) {
+        let web = Url::parse(url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"));
+        let Some(url) = web else { return };
+        let mut text = String::from("<");
+        for letter in url.as_str().chars() {
+            match letter {
+                '&' => text.push_str("&amp;"),
+                '<' => text.push_str("%3C"),
+                '>' => text.push_str("%3E"),
+                // Behind it Slack expects other words for the link.
+                '|' => text.push_str("%7C"),
+                letter => text.push(letter),
+            }
+        }
+        text.push('>');
+        if json_len(&text) <= self.room().saturating_sub(BLOCK_COST).min(SECTION_MAX) {
+            self.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": text, "verbatim": true } }));
+        }
     }
 
     fn finish(mut self) -> Value {
@@ -242,12 +267,16 @@ mod tests {
         ]
     }
 
+    fn address() -> impl Strategy<Value = String> {
+        prop_oneof![nasty(), nasty().prop_map(|path| format!("https://web.example/{path}"))]
+    }
+
     prop_compose! {
         /// A message with anything in it, also what the agent itself would never let in.
         fn message()(
             summary in nasty(), service in nasty(), doing in nasty(), label in nasty(),
             lines in prop::collection::vec(nasty(), 0..4), evidence in prop::collection::vec((nasty(), nasty()), 0..3),
-            members in prop::collection::vec(nasty(), 0..4), url in prop::option::of(nasty()), over in any::<bool>(),
+            members in prop::collection::vec(nasty(), 0..4), url in prop::option::of(address()), over in any::<bool>(),
             is_incident in any::<bool>(),
         ) -> Message {
             let at = Timestamp::UNIX_EPOCH;
@@ -299,7 +328,17 @@ mod tests {
                 text.encode_utf16().count()
             );
             prop_assert!(!text.trim().is_empty(), "{kind} is empty");
-            prop_assert!(!text.contains(['<', '>']), "{kind} is not escaped: {text}");
+            let link = text.strip_prefix("<http").and_then(|rest| rest.strip_suffix('>'));
+            let link = link.filter(|_| kind == "section" && !is_written);
+            let shown = link.unwrap_or(&text);
+            prop_assert!(!shown.contains(['<', '>']), "{kind} is not escaped: {text}");
+            if link.is_some() {
+                prop_assert!(
+                    !text.contains(|letter: char| letter == '|' || letter.is_whitespace()),
+                    "{text}"
+                );
+                continue;
+            }
             prop_assert!(
                 !text.chars().any(|letter| letter.is_control() && letter != '\n'),
                 "{kind}"

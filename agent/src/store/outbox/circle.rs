@@ -46,6 +46,24 @@ impl Store {
         .await
     }
 
+    /// Says that `receiver` is configured otherwise than before: what waits for it is tried at once, however long it had
+    /// asked to be left alone.
+    pub async fn receiver_changed(&self, receiver: &str) -> Result<(), StoreError> {
+        let receiver = receiver.to_owned();
+        self.call(move |database| {
+            let connection = &database.connection;
+            let mut health = page::health(connection, &receiver)?;
+            health.changed();
+            page::save_health(connection, &receiver, &health)?;
+            execute(
+                connection,
+                "UPDATE outbox SET not_before_at = 0 WHERE receiver = ?1 AND state = 'pending' AND attempts > 0",
+                [&receiver],
+            )
+        })
+        .await
+    }
+
     /// Gives up the messages to receivers that are no longer configured, which nobody would ever send; answers how many.
     pub async fn keep_receivers(&self, names: Vec<String>, wall: Timestamp) -> Result<usize, StoreError> {
         self.call(move |database| {
@@ -179,6 +197,8 @@ fn tell(
     }
     let mut health = page::health(&transaction, about)?;
     match notice {
+        // Whoever is added while it lasts is told then.
+        Notice::Stuck if told == 0 => {}
         Notice::Stuck => health.told_stuck(),
         Notice::Refused => health.told_refused(now),
         Notice::Works => health.told_works(),

@@ -49,6 +49,8 @@ pub struct First {
     pub event: String,
     /// What the receiver calls it; `None` when it gave it no name, or nobody knows.
     pub reference: Option<String>,
+    /// Whether it began the conversations about other incidents as well.
+    pub shared: bool,
 }
 
 /// What a receiver has to do.
@@ -186,8 +188,8 @@ fn first(connection: &Connection, receiver: &str, delivery: &Delivery) -> Result
     }
     connection
         .prepare_cached(
-            "SELECT coalesce(whole.event, part.event), coalesce(whole.reference, part.reference) FROM outbox AS part \
-             LEFT JOIN outbox AS whole ON whole.id = part.combined \
+            "SELECT coalesce(whole.event, part.event), coalesce(whole.reference, part.reference), whole.id IS NOT NULL \
+             FROM outbox AS part LEFT JOIN outbox AS whole ON whole.id = part.combined \
              WHERE part.receiver = ?1 AND part.incident = ?2 AND part.sequence < ?3 \
              AND (part.state = 'delivered' OR part.ambiguous) ORDER BY part.sequence LIMIT 1",
         )
@@ -199,6 +201,7 @@ fn first(connection: &Connection, receiver: &str, delivery: &Delivery) -> Result
                         Ok(First {
                             event: text(row, 0)?,
                             reference: optional_text(row, 1)?,
+                            shared: row.get(2)?,
                         })
                     },
                 )

@@ -41,6 +41,8 @@ pub struct Changed {
     pub news: News,
     /// When the first of the failures in a row was, that before this outcome too.
     pub failing_since: Option<Time>,
+    /// How long the receiver asks to be left alone, from this outcome on.
+    pub asked: Duration,
     /// Messages that wait for this receiver.
     pub waiting: u64,
 }
@@ -107,6 +109,7 @@ fn attempted(
     let changed = Changed {
         news,
         failing_since: health.failing_since.or(before.failing_since),
+        asked: health.asked_until.since(now),
         waiting: count(&transaction, &receiver)?,
     };
     transaction.commit().map_err(&doing)?;

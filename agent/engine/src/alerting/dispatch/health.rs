@@ -142,6 +142,12 @@ impl Health {
         }
     }
 
+    /// Somebody put it right: it need not be waited for. Whether that helped shows at the next message.
+    pub const fn changed(&mut self) {
+        self.rest_until = Time::ZERO;
+        self.asked_until = Time::ZERO;
+    }
+
     /// Nothing waits any more: what an outage left behind is sent.
     pub const fn drained(&mut self) {
         self.recovering = false;
@@ -179,8 +185,12 @@ impl Health {
         is_open && !was_open
     }
 
+    /// Whether nothing has arrived for too long, or will not have before it may be asked again: who asks to be left alone
+    /// for an hour is not waited for until the others hear of it.
     fn is_stuck(&self, policy: &DispatchPolicy, now: Time) -> bool {
         let since = self.failing_since.unwrap_or(now);
-        !self.stuck_told && self.is_open(policy) && now.since(since) >= policy.stuck_after
+        let fails = self.is_open(policy) || self.asked_until > now;
+        let failing = self.asked_until.max(now).since(since);
+        !self.stuck_told && fails && failing >= policy.stuck_after
     }
 }

@@ -30,7 +30,8 @@ pub struct DispatchPolicy {
     /// Longest time between two tries while the breaker is open. The first ones come sooner, so that a receiver that was
     /// merely restarted is not left alone for a minute. 60 s.
     pub probe_every: Duration,
-    /// After failing this long with something waiting, the other receivers are told. 10 min.
+    /// After failing this long with something waiting, the other receivers are told; at once when it is certain that it
+    /// will be as long, as the receiver asks to be left alone. 10 min.
     pub stuck_after: Duration,
     /// Refusals for good are told to the other receivers at most this often. 1 h.
     pub refused_every: Duration,

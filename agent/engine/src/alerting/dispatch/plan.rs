@@ -7,6 +7,9 @@ use super::{DispatchPolicy, Health, expiry};
 use crate::policy::Severity;
 use crate::time::Time;
 
+/// While the breaker is open, so many failures lie between two tries with another message than the oldest.
+const ANOTHER_EVERY: u32 = 6;
+
 /// What to do next for a receiver. Rows are named by their number in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
@@ -232,7 +235,7 @@ impl<'a> Queue<'a> {
                 use MessageKind::{Fired, GaveUp, Update};
                 matches!(row.kind, Fired | GaveUp | Update)
             };
-            let untold = first.kind == MessageKind::Fired
+            let untold = matches!(first.kind, MessageKind::Fired | MessageKind::GaveUp)
                 && earlier.iter().all(plain)
                 && first.earlier == Earlier::Nothing
                 && ending.kind == MessageKind::Resolved
@@ -267,13 +270,18 @@ impl<'a> Queue<'a> {
         Some(Plan::Send { row, why })
     }
 
-    /// While the breaker is open, only the oldest message is tried, whatever its own time.
+    /// While the breaker is open, only the oldest message is tried, whatever its own time. Now and then it is another one,
+    /// with those that were tried less first: it may be that message that the receiver fails at, and nothing else.
     fn probe(&self, undelivered: bool) -> Option<Plan> {
         if !self.health.is_open(self.policy) {
             return None;
         }
-        let oldest = self.heads().map(|(head, _)| head).min_by_key(|row| (row.place, row.id));
-        Some(match oldest {
+        let place = |row: &&Row| (row.place, row.id);
+        let oldest = self.heads().map(|(head, _)| head).min_by_key(place);
+        let others = self.heads().map(|(head, _)| head).filter(|head| Some(*head) != oldest);
+        let another = others.min_by_key(|row| (row.attempts / ANOTHER_EVERY, place(row)));
+        let is_others_turn = self.health.failures.is_multiple_of(ANOTHER_EVERY);
+        Some(match another.filter(|_| is_others_turn).or(oldest) {
             Some(row) => Plan::Send {
                 row: row.id,
                 why: Why::Probe,

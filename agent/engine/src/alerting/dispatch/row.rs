@@ -31,7 +31,8 @@ impl MessageKind {
     /// The kind that the word of a stored message means.
     pub fn from_word(word: &str) -> Self {
         match word {
-            "fired" => Self::Fired,
+            // It is told only to those who have heard nothing yet.
+            "fired" | "escalated" => Self::Fired,
             "gave_up" => Self::GaveUp,
             "healed" => Self::Healed,
             "resolved" => Self::Resolved,

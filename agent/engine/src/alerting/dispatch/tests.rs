@@ -76,6 +76,10 @@ impl Row {
         })
     }
 
+    fn tried_often(self, attempts: u32) -> Self {
+        self.with(|row| row.attempts = attempts)
+    }
+
     fn ambiguous(self) -> Self {
         self.with(|row| row.ambiguous = true)
     }
@@ -298,6 +302,11 @@ fn beginnings_wait_for_company_but_not_for_ever_and_never_where_a_human_is_neede
 }
 
 #[test]
+fn an_escalation_begins_the_conversation_of_whom_it_calls() {
+    assert_eq!(MessageKind::from_word("escalated"), MessageKind::Fired);
+}
+
+#[test]
 fn what_is_over_before_anybody_heard_of_it_is_one_message() {
     let collapse = |rows: Vec<i64>, ending| Plan::Collapse { rows, ending };
     check(vec![
@@ -321,6 +330,13 @@ fn what_is_over_before_anybody_heard_of_it_is_one_message() {
             well(),
             0,
             collapse(vec![1, 2], 3),
+        ),
+        (
+            "somebody was called, and never heard it",
+            vec![gave_up(1, 7), resolved(2, 7)],
+            well(),
+            0,
+            collapse(vec![1], 2),
         ),
         (
             "may have arrived: both are sent",
@@ -475,6 +491,30 @@ fn a_receiver_that_fails_is_tried_with_the_oldest_message_only() {
             send(1, Why::Probe),
         ),
         (
+            "and now and then with another, as it may be that one which cannot be taken",
+            vec![
+                fired(1, 7).tried(500),
+                fired(2, 8).tried(500).tried_often(6),
+                fired(3, 9),
+            ],
+            Health {
+                failures: 12,
+                ..broken(60)
+            },
+            60,
+            send(3, Why::Probe),
+        ),
+        (
+            "when there is one",
+            vec![fired(1, 7).tried(500), gave_up(3, 7)],
+            Health {
+                failures: 12,
+                ..broken(60)
+            },
+            60,
+            send(1, Why::Probe),
+        ),
+        (
             "after it, one at a time",
             vec![fired(1, 7)],
             Health {
@@ -610,6 +650,23 @@ fn the_breaker_opens_closes_and_tells() {
     health.drained();
     health.succeeded(&policy, at(7002));
     assert_eq!(health.gate(&policy, at(7002)), None, "nothing is left of the outage");
+}
+
+#[test]
+fn who_asks_to_be_left_alone_for_long_is_told_of_at_once() {
+    let policy = DispatchPolicy::default();
+    let minutes = |minutes: u64| Some(Duration::from_secs(minutes * 60));
+    let mut health = Health::default();
+    assert!(!health.failed(&policy, at(0), minutes(5)).stuck, "that may pass");
+    assert!(
+        health.failed(&policy, at(300), minutes(5)).stuck,
+        "but not ten minutes, whatever the number of tries"
+    );
+    health.told_stuck();
+    assert!(!health.failed(&policy, at(600), minutes(60)).stuck, "once");
+    assert!(health.succeeded(&policy, at(4200)).works);
+    assert!(Health::default().failed(&policy, at(0), minutes(60)).stuck);
+    assert!(!Health::default().failed(&policy, at(0), None).stuck);
 }
 
 #[test]

@@ -44,6 +44,7 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::path::Path;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config::Settings;
@@ -133,12 +134,12 @@ fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovered, V
 /// What is wrong with the configuration goes to stderr, what would be watched to stdout; JSON always to stdout.
 fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
     let mut text = Vec::new();
-    let env = config::environment();
+    let (env, now) = (config::environment(), Timestamp::now());
     let checked = if args.quiet {
         // Only the files are asked about.
-        check(&cli.config, env, cli.json, &mut text)
+        check(&cli.config, env, cli.json, now, &mut text)
     } else {
-        check_with(&cli.config, env, cli.json, look_around, &mut text)
+        check_with(&cli.config, env, cli.json, now, look_around, &mut text)
     };
     match checked {
         Ok(true) if args.quiet => Exit::Ok,

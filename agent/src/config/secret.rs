@@ -70,12 +70,13 @@ pub(super) fn resolve(file: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// Reads a secret, without the white space around it.
+/// Reads a secret, without the white space around it, and without the mark that some editors begin a file with.
 pub(super) fn read(path: &Path) -> Result<Secret, String> {
     let shown = path.display();
     let bytes = read_limited(path, MAX_SECRET).map_err(|reason| format!("`{shown}` {reason}"))?;
     let text = str::from_utf8(&bytes)
         .map_err(|_| format!("`{shown}` is not UTF-8 text"))?
+        .trim_start_matches('\u{feff}')
         .trim();
     if text.is_empty() {
         return Err(format!("`{shown}` is empty"));

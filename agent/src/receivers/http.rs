@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::error::{DeliveryError, DeliveryErrorKind};
-use super::redact::Redactor;
+use super::redact::{Redactor, Secrets};
 use super::retry;
 use crate::config::Secret;
 
@@ -103,7 +103,7 @@ impl Endpoint {
         Ok(Self {
             client,
             origin: url.origin().ascii_serialization(),
-            redactor: Redactor::new(&url, secrets),
+            redactor: Secrets::default().address(&url).tokens(secrets).redactor(),
             url,
         })
     }
@@ -236,8 +236,9 @@ pub(super) async fn read(mut response: Response) -> Body {
     }
     let cut = !complete || bytes.len() > BODY_READ;
     bytes.truncate(BODY_READ);
-    Body {
-        text: String::from_utf8_lossy(&bytes).into_owned(),
-        cut,
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    if cut {
+        // Half a letter would hide that what stands before it is the beginning of a secret.
+        text.truncate(text.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
     }
 }

@@ -23,7 +23,7 @@ use futures_util::future::join_all;
 use jiff::tz::TimeZone;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, redirect};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -31,7 +31,8 @@ use self::alert::Alert;
 use self::level::Level;
 use self::replica::{CONNECT_TIMEOUT, Replica, TIMEOUT};
 use super::error::{DeliveryError, DeliveryErrorKind};
-use super::redact::Redactor;
+use super::redact::{Redactor, Secrets};
+use super::words::clip;
 use super::{Delivered, Letter};
 use crate::config::{AlertmanagerSettings, HttpLogin};
 use crate::store::{Store, StoreError};
@@ -76,19 +77,11 @@ impl Alertmanager {
     /// From its settings. The error says what is wrong, without any value.
     pub(super) fn new(name: &str, settings: &AlertmanagerSettings, zone: &TimeZone) -> Result<Self, String> {
         let client = client(settings)?;
-        let mut secrets: Vec<SecretString> = Vec::new();
-        for value in settings.headers.values() {
-            let value = value.expose_secret();
-            secrets.push(value.to_owned().into());
-            // `Bearer TOKEN`: the token alone is what matters.
-            let parts = value.split_whitespace().filter(|part| part.len() > 5);
-            secrets.extend(parts.map(|part| part.to_owned().into()));
-        }
-        match &settings.login {
+        let secrets = Secrets::default().tokens(settings.headers.values());
+        let secrets = match &settings.login {
             Some(HttpLogin::Basic { user, password }) => {
-                let password = password.expose_secret();
-                secrets.push(password.to_owned().into());
-                secrets.push(STANDARD.encode(format!("{user}:{password}")).into());
+                let sent = format!("{user}:{}", password.expose_secret());
+                secrets.password(password, &[sent])
             }
             Some(HttpLogin::Bearer(token)) => secrets.push(token.expose_secret().to_owned().into()),
             None => {}

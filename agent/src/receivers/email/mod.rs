@@ -14,14 +14,12 @@ mod session;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use lettre::Address;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 
 use self::session::{Failure, FailureKind, Outcome, Refusal, Stage};
 use super::error::{DeliveryError, DeliveryErrorKind};
-use super::redact::Redactor;
+use super::redact::{Redactor, Secrets};
 use super::words::clip;
 use super::{Delivered, Letter};
 use crate::config::EmailSettings;
@@ -55,16 +53,11 @@ impl Email {
     /// From its settings.
     pub(super) fn new(settings: &EmailSettings) -> Self {
         let server = format!("{}:{}", settings.server.host, settings.server.port);
-        let mut secrets: Vec<SecretString> = Vec::new();
-        if let Some(login) = &settings.login {
-            let (user, password) = (&login.user, login.password.expose_secret());
-            // A server may repeat what it was sent, and it is sent in these forms.
-            for sent in [password.to_owned(), format!("\0{user}\0{password}")] {
-                secrets.push(STANDARD.encode(&sent).into());
-                secrets.push(STANDARD_NO_PAD.encode(&sent).into());
-            }
-            secrets.push(password.to_owned().into());
-        }
+        let secrets = settings.login.iter().fold(Secrets::default(), |secrets, login| {
+            // As it is sent, and a server may repeat it.
+            let sent = format!("\0{}\0{}", login.user, login.password.expose_secret());
+            secrets.password(&login.password, &[sent])
+        });
         Self {
             settings: settings.clone(),
             server,

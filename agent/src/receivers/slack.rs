@@ -117,7 +117,10 @@ impl Slack {
             Err(DeliveryError::new(DeliveryErrorKind::Timeout, text))
         })?;
         let reference = posted.and_then(|posted| Some(format!("{}/{}", posted.channel?, posted.ts?)));
-        Ok(Delivered { reference })
+        Ok(Delivered {
+            reference,
+            missed: None,
+        })
     }
 
     /// Brings the incident's message up to date, and says in its thread what is new. In this order, since the first can be

@@ -46,6 +46,9 @@ const LASTING: u32 = 4;
 /// A message waits this long for a replica to have heard of it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Of what replicas say that were not told, this much is shown, in bytes.
+const MISSED_MAX: usize = 1024;
+
 /// An Alertmanager. Its `Debug` shows where it is, and nothing that is secret.
 pub struct Alertmanager {
     /// The receiver's name, under which the store keeps what fires.
@@ -83,9 +86,9 @@ impl Alertmanager {
                 let sent = format!("{user}:{}", password.expose_secret());
                 secrets.password(password, &[sent])
             }
-            Some(HttpLogin::Bearer(token)) => secrets.push(token.expose_secret().to_owned().into()),
-            None => {}
-        }
+            Some(HttpLogin::Bearer(token)) => secrets.token(token),
+            None => secrets,
+        };
         let replicas: Vec<Replica> = settings
             .urls
             .iter()
@@ -95,7 +98,7 @@ impl Alertmanager {
             name: name.to_owned(),
             resend: settings.resend,
             zone: zone.clone(),
-            redactor: Redactor::of(&secrets),
+            redactor: secrets.redactor(),
             store: OnceLock::new(),
             news: watch::Sender::new(0),
             progress: watch::Sender::new(vec![Progress::default(); replicas.len()]),
@@ -165,19 +168,18 @@ impl Alertmanager {
             .replicas
             .iter()
             .map(|replica| replica.post(&alerts, &self.redactor, letter.wall));
-        let mut result = Err(None);
-        for told in join_all(telling).await {
-            match (told, &result) {
-                (Ok(()), _) => result = Ok(()),
-                (Err(error), Err(None)) => result = Err(Some(error)),
-                _ => {}
-            }
+        let told = join_all(telling).await;
+        let was_told = told.iter().any(Result::is_ok);
+        let mut errors = told.into_iter().filter_map(Result::err);
+        if was_told {
+            let all: Vec<String> = errors.map(|error| error.to_string()).collect();
+            return Ok(Delivered {
+                missed: (!all.is_empty()).then(|| clip(&all.join("; "), MISSED_MAX)),
+                ..Delivered::default()
+            });
         }
-        match result {
-            Err(Some(error)) => Err(error),
-            // Settings name at least one replica.
-            Ok(()) | Err(None) => Ok(Delivered::default()),
-        }
+        // Settings name at least one replica.
+        errors.next().map_or_else(|| Ok(Delivered::default()), Err)
     }
 
     /// Tells each replica what fires, again and again, until the store is closed.

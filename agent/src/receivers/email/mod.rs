@@ -61,7 +61,7 @@ impl Email {
         Self {
             settings: settings.clone(),
             server,
-            redactor: Redactor::of(&secrets),
+            redactor: secrets.redactor(),
             partial: Mutex::default(),
         }
     }
@@ -80,14 +80,20 @@ impl Email {
         let outcome = session::send(&self.settings, &open, &mail)
             .await
             .map_err(|failure| self.failed(&failure, !served.is_empty()))?;
-        self.judge(letter, &outcome, served)?;
+        let missed = self.judge(letter, &outcome, served)?;
         Ok(Delivered {
             reference: Some(reference),
+            missed,
         })
     }
 
-    /// Whether that was all, when the server let `outcome` happen and some were `served` before.
-    fn judge(&self, letter: &Letter<'_>, outcome: &Outcome, mut served: Vec<Address>) -> Result<(), DeliveryError> {
+    /// Whether that was all, when the server let `outcome` happen and some were `served` before. Answers who never gets it.
+    fn judge(
+        &self,
+        letter: &Letter<'_>,
+        outcome: &Outcome,
+        mut served: Vec<Address>,
+    ) -> Result<Option<String>, DeliveryError> {
         let delivery = letter.delivery;
         served.extend(outcome.taken.iter().cloned());
         let put_off = outcome.refused.iter().find(|refusal| refusal.code < 500);
@@ -103,19 +109,18 @@ impl Email {
         self.serve("", Vec::new());
         match outcome.refused.first() {
             Some(refusal) if !is_partial => Err(self.refused(DeliveryErrorKind::Refused, refusal)),
-            refused => {
-                if refused.is_some() {
-                    let all: Vec<String> = outcome.refused.iter().map(|refusal| self.said(refusal)).collect();
-                    let refused = clip(&all.join("; "), SAID_MAX);
-                    tracing::error!(
-                        event = "mail_partly_refused",
-                        mail = delivery.event,
-                        incident = delivery.incident.0,
-                        refused,
-                        "a mail reached only some of its recipients"
-                    );
-                }
-                Ok(())
+            None => Ok(None),
+            Some(_) => {
+                let all: Vec<String> = outcome.refused.iter().map(|refusal| self.said(refusal)).collect();
+                let refused = clip(&all.join("; "), SAID_MAX);
+                tracing::error!(
+                    event = "mail_partly_refused",
+                    mail = delivery.event,
+                    incident = delivery.incident.0,
+                    refused,
+                    "a mail reached only some of its recipients"
+                );
+                Ok(Some(refused))
             }
         }
     }

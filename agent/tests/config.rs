@@ -694,6 +694,7 @@ fn readable_secrets_and_endless_recovery_are_warned_of() {
     for path in [place.main(), place.files().join("signing-secret")] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
     }
+    fs::set_permissions(place.directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let loaded = place.load(&[]).unwrap();
     let warnings: Vec<_> = loaded
         .warnings
@@ -705,7 +706,7 @@ fn readable_secrets_and_endless_recovery_are_warned_of() {
         [
             "sentinel.toml:4:1: services.a.recovery: never gives up: 5 attempts take at least 16m, longer than the window of 10m",
             "sentinel.toml:7:10: receivers.x.webhook.secret: stands in a file that everybody on this host may read; use `secret_file`",
-            "sentinel.toml:10:15: receivers.y.webhook.secret_file: `@FILES@/signing-secret` may be read by everybody on this host; chmod 0640 or less",
+            "sentinel.toml:10:15: receivers.y.webhook.secret_file: `@FILES@/signing-secret` may be read by everybody on this host; `chgrp sentinel` and `chmod 0640` leave it to the agent",
         ]
     );
 }

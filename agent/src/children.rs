@@ -120,8 +120,12 @@ impl Tail {
     }
 
     /// What was kept, as one printable line.
+    ///
+    /// When it was cut within a letter, that letter is left out.
     pub(crate) fn line(&self) -> String {
-        one_line(&self.kept)
+        let is_begun = |byte: &u8| self.cut && byte & 0b1100_0000 == 0b1000_0000;
+        let begun = self.kept.iter().take_while(|byte| is_begun(byte)).count();
+        one_line(self.kept.get(begun..).unwrap_or_default())
     }
 }
 
@@ -160,6 +164,12 @@ mod tests {
         let mut tail = Tail::new(4);
         tail.fill(&b"first\nlast"[..]).await;
         assert_eq!(tail.line(), "last");
+        let mut tail = Tail::new(4);
+        tail.fill("fünf é".as_bytes()).await;
+        assert_eq!(tail.line(), "f é");
+        let mut tail = Tail::new(4);
+        tail.fill("été".as_bytes()).await;
+        assert_eq!(tail.line(), "té", "half an é is none");
     }
 
     #[test]

@@ -12,13 +12,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use sentinel::cli::check;
 use sentinel::config::{
     self, ConfigErrors, ContainerTarget, HttpLogin, HttpProbe, Kind, Loaded, LogFormat, MailSecurity, ProbeSettings,
-    ReceiverKind, Section, ServiceSettings, Target,
+    ReceiverKind, Section, ServiceSettings, SlackSettings, Target,
 };
 use sentinel_engine::{Mode, OnCleanExit, Policy, Settle, Severity};
 use tempfile::TempDir;
@@ -51,6 +53,16 @@ impl Place {
             b"whsec_c2VudGluZWwgdGVzdHMsIG5vdCBhIHNlY3JldA==\nwhsec_c2hvcnQ=\n",
         );
         place.file("password", b"sesame\n");
+        place.file("two-passwords", b"sesame\nsimsalabim\n");
+        place.file(
+            "two-urls",
+            b"https://hooks.example.com/one\nhttps://hooks.example.com/two\n",
+        );
+        place.file("binary", b"\xff\xfe\x00");
+        fs::create_dir(place.files().join("directory")).unwrap();
+        // Whoever opens it waits for a writer.
+        let fifo = Command::new("mkfifo").arg(place.files().join("fifo")).status();
+        assert!(fifo.unwrap().success());
         place.file("token", b"tok-123456\n");
         place.file("webhook-url", b"https://hooks.example.com/night?token=1\n");
         place
@@ -661,6 +673,18 @@ fn routes_that_no_message_reaches_are_warned_of() {
 }
 
 #[test]
+fn what_an_editor_adds_around_a_secret_is_no_part_of_it() {
+    let place = Place::new();
+    let text = "[receivers.x.slack]\ntoken_file = \"@FILES@/marked\"\nchannel = \"alerts\"\n";
+    place.file("marked", "\u{feff}xoxb-not-a-token\r\n".as_bytes());
+    let loaded = place.write("sentinel.toml", text).load(&[]).unwrap();
+    let ReceiverKind::Slack(SlackSettings::Bot { token, .. }) = &loaded.settings.receivers[0].kind else {
+        panic!("a bot");
+    };
+    assert_eq!(token.expose_secret(), "xoxb-not-a-token");
+}
+
+#[test]
 fn readable_secrets_and_endless_recovery_are_warned_of() {
     let place = Place::new();
     let text = "[services.a]\nunit = \"a\"\ntcp = \"127.0.0.1:1\"\nrecovery = { backoff = \"5m\", window = \"10m\" }\n\
@@ -670,6 +694,7 @@ fn readable_secrets_and_endless_recovery_are_warned_of() {
     for path in [place.main(), place.files().join("signing-secret")] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
     }
+    fs::set_permissions(place.directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let loaded = place.load(&[]).unwrap();
     let warnings: Vec<_> = loaded
         .warnings
@@ -681,7 +706,7 @@ fn readable_secrets_and_endless_recovery_are_warned_of() {
         [
             "sentinel.toml:4:1: services.a.recovery: never gives up: 5 attempts take at least 16m, longer than the window of 10m",
             "sentinel.toml:7:10: receivers.x.webhook.secret: stands in a file that everybody on this host may read; use `secret_file`",
-            "sentinel.toml:10:15: receivers.y.webhook.secret_file: `@FILES@/signing-secret` may be read by everybody on this host; chmod 0640 or less",
+            "sentinel.toml:10:15: receivers.y.webhook.secret_file: `@FILES@/signing-secret` may be read by everybody on this host; `chgrp sentinel` and `chmod 0640` leave it to the agent",
         ]
     );
 }
@@ -775,7 +800,7 @@ fn check_prints_what_would_be_watched() {
         &fs::read_to_string(fixtures().join("good/full.toml")).unwrap(),
     );
     let mut out = Vec::new();
-    assert!(check(&place.main(), variables(&[]), false, &mut out).unwrap());
+    assert!(check(&place.main(), variables(&[]), false, now(), &mut out).unwrap());
     let text = place.plain(&String::from_utf8(out).unwrap());
     golden("good/full.stdout", &any_day(&text));
     assert!(!text.contains("token=1"));
@@ -810,7 +835,7 @@ fn check_describes_for_machines() {
     let place = Place::new();
     place.write("sentinel.toml", "[services.a]\nunit = \"a\"\n");
     let mut out = Vec::new();
-    assert!(check(&place.main(), variables(&[]), true, &mut out).unwrap());
+    assert!(check(&place.main(), variables(&[]), true, now(), &mut out).unwrap());
     let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(document["ok"], true);
     assert_eq!(document["services"][0]["target"]["name"], "a.service");
@@ -819,7 +844,7 @@ fn check_describes_for_machines() {
 
     place.write("sentinel.toml", "[services.a]\nunit = \"a\"\nintervall = \"5s\"\n");
     let mut out = Vec::new();
-    assert!(!check(&place.main(), variables(&[]), true, &mut out).unwrap());
+    assert!(!check(&place.main(), variables(&[]), true, now(), &mut out).unwrap());
     let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(document["ok"], false);
     let error = &document["errors"][0];
@@ -836,12 +861,17 @@ fn check_prints_errors_and_their_number() {
     let place = Place::new();
     place.write("sentinel.toml", "[services.a]\nunit = \"a\"\nintervall = \"5s\"\n");
     let mut out = Vec::new();
-    assert!(!check(&place.main(), variables(&[]), false, &mut out).unwrap());
+    assert!(!check(&place.main(), variables(&[]), false, now(), &mut out).unwrap());
     let text = place.plain(&String::from_utf8(out).unwrap());
     assert_eq!(
         text,
         "sentinel.toml:3:1: services.a.intervall: unknown key; did you mean `interval`?\n\n1 error\n"
     );
+}
+
+/// When everything here is checked: what is open next depends on it.
+fn now() -> Timestamp {
+    "2026-11-22T16:03:00Z".parse().unwrap()
 }
 
 fn golden(name: &str, actual: &str) {

@@ -20,8 +20,8 @@ struct Tested {
     receiver: String,
     kind: &'static str,
     took: Duration,
-    /// Why it failed.
-    problem: Option<String>,
+    /// Whom of those behind it the message did not reach, and why; or why it failed.
+    result: Result<Option<String>, String>,
 }
 
 /// Carries out the command.
@@ -60,27 +60,28 @@ async fn test(host: &str, chosen: Vec<&ReceiverSettings>, json: bool) -> Exit {
     let tested = join_all(chosen.into_iter().map(|settings| try_out(host, settings))).await;
     let shown = if json { in_json(&tested) } else { in_words(&tested) };
     match print(&shown) {
-        Exit::Ok if tested.iter().any(|tested| tested.problem.is_some()) => Exit::No,
+        Exit::Ok if tested.iter().any(|tested| tested.result.is_err()) => Exit::No,
         exit => exit,
     }
 }
 
 async fn try_out(host: &str, settings: &ReceiverSettings) -> Tested {
     let begin = Instant::now();
-    let problem = match Receiver::all(std::slice::from_ref(settings)).map(|mut made| made.pop()) {
+    let result = match Receiver::all(std::slice::from_ref(settings)).map(|mut made| made.pop()) {
         Ok(Some(receiver)) => {
             let now = Timestamp::now();
             let sent = receiver.deliver(&delivery(host, &settings.name, now), now).await;
-            sent.err().map(|error| error.to_string())
+            sent.map(|delivered| delivered.missed)
+                .map_err(|error| error.to_string())
         }
-        Ok(None) => None,
-        Err(error) => Some(error.to_string()),
+        Ok(None) => Ok(None),
+        Err(error) => Err(error.to_string()),
     };
     Tested {
         receiver: settings.name.clone(),
         kind: settings.kind.word(),
         took: begin.elapsed(),
-        problem,
+        result,
     }
 }
 
@@ -111,9 +112,10 @@ fn delivery(host: &str, receiver: &str, now: Timestamp) -> Delivery {
 fn in_words(tested: &[Tested]) -> String {
     let mut table = Table::indented("");
     for one in tested {
-        let (tone, result) = match &one.problem {
-            None => (Tone::Good, "ok".to_owned()),
-            Some(problem) => (Tone::Bad, format!("failed: {problem}")),
+        let (tone, result) = match &one.result {
+            Ok(None) => (Tone::Good, "ok".to_owned()),
+            Ok(Some(missed)) => (Tone::Warn, format!("ok, but not for all: {missed}")),
+            Err(problem) => (Tone::Bad, format!("failed: {problem}")),
         };
         table.row([
             (Tone::Strong, one.receiver.clone()),
@@ -130,7 +132,8 @@ fn in_json(tested: &[Tested]) -> String {
         .iter()
         .map(|one| {
             json!({
-                "receiver": one.receiver, "kind": one.kind, "ok": one.problem.is_none(), "error": one.problem,
+                "receiver": one.receiver, "kind": one.kind, "ok": one.result.is_ok(),
+                "error": one.result.as_ref().err(), "missed": one.result.as_ref().ok(),
                 "seconds": one.took.as_secs_f64(),
             })
         })

@@ -25,7 +25,7 @@ use crate::server::api::RefusedStatus;
 const OCCURRENCES: usize = 3;
 
 /// Checks the configuration at `path` together with `env` and writes the result to `out`: the problems, or what would be
-/// watched and any warnings. Nothing is started.
+/// watched from `now` on and any warnings. Nothing is started.
 ///
 /// Answers whether the configuration is free of errors.
 ///
@@ -36,9 +36,10 @@ pub fn check(
     path: &Path,
     env: impl IntoIterator<Item = (String, String)>,
     json: bool,
+    now: Timestamp,
     out: &mut dyn Write,
 ) -> io::Result<bool> {
-    check_with(path, env, json, |_, _| (Discovered::default(), Vec::new()), out)
+    check_with(path, env, json, now, |_, _| (Discovered::default(), Vec::new()), out)
 }
 
 /// The same, over what is found on the host: `look` answers that, and what it could not see.
@@ -50,6 +51,7 @@ pub(super) fn check_with(
     path: &Path,
     env: impl IntoIterator<Item = (String, String)>,
     json: bool,
+    now: Timestamp,
     look: impl FnOnce(&Settings, &BTreeSet<Source>) -> (Discovered, Vec<String>),
     out: &mut dyn Write,
 ) -> io::Result<bool> {
@@ -68,14 +70,14 @@ pub(super) fn check_with(
     });
     if json {
         let document = match &result {
-            Ok(loaded) => describe(loaded),
+            Ok(loaded) => describe(loaded, now),
             Err(errors) => json!({ "ok": false, "errors": errors.problems, "omitted": errors.omitted }),
         };
         serde_json::to_writer_pretty(&mut *out, &document)?;
         writeln!(out)?;
     } else {
         match &result {
-            Ok(loaded) => print(loaded, out)?,
+            Ok(loaded) => print(loaded, now, out)?,
             Err(errors) => {
                 writeln!(out, "{errors}")?;
                 writeln!(out, "\n{}", plural(errors.count(), "error"))?;
@@ -85,7 +87,7 @@ pub(super) fn check_with(
     Ok(result.is_ok())
 }
 
-fn print(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
+fn print(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
     let settings = &loaded.settings;
     if !settings.services.is_empty() {
         let mut rows = vec![
@@ -131,7 +133,7 @@ fn print(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
         print_table(&rows, out)?;
         writeln!(out)?;
     }
-    print_maintenance(settings, out)?;
+    print_maintenance(settings, now, out)?;
     for warning in &loaded.warnings {
         writeln!(out, "warning: {warning}")?;
     }
@@ -149,14 +151,14 @@ fn print(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Each maintenance window, how many services it is about, and when it is open next, by its own clocks.
-fn print_maintenance(settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
+fn print_maintenance(settings: &Settings, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
     if settings.maintenance.is_empty() {
         return Ok(());
     }
     let mut rows = vec![["MAINTENANCE", "SERVICES", "NEXT"].map(str::to_owned).to_vec()];
     for window in &settings.maintenance {
         let mut first = [window.name.clone(), covered(window, settings).len().to_string()];
-        for occurrence in maintenance::upcoming(window, Timestamp::now(), OCCURRENCES) {
+        for occurrence in maintenance::upcoming(window, now, OCCURRENCES) {
             let show = |at: Timestamp, format: &str| at.to_zoned(window.zone.clone()).strftime(format).to_string();
             let start = show(occurrence.start, "%a %Y-%m-%d %H:%M %:z");
             let end = show(occurrence.end, "%a %Y-%m-%d %H:%M %:z");
@@ -308,7 +310,7 @@ fn print_table(rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The same for machines. Durations are seconds.
-fn describe(loaded: &Loaded) -> Value {
+fn describe(loaded: &Loaded, now: Timestamp) -> Value {
     let settings = &loaded.settings;
     json!({
         "ok": true,
@@ -320,11 +322,8 @@ fn describe(loaded: &Loaded) -> Value {
             let alerts = reached(&receiver.name, &settings.alerts.rules).is_some();
             json!({ "name": receiver.name, "kind": kind, "host": host, "alerts": alerts })
         }).collect::<Vec<_>>(),
-        "refused": loaded.refused.iter().map(|refused| {
-            json!({ "service": refused.service, "problem": refused.problem })
-        }).collect::<Vec<_>>(),
         "maintenance": settings.maintenance.iter().map(|window| {
-            let next = maintenance::upcoming(window, Timestamp::now(), OCCURRENCES);
+            let next = maintenance::upcoming(window, now, OCCURRENCES);
             json!({
                 "name": window.name,
                 "reason": window.reason(),

@@ -44,7 +44,9 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::path::Path;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use rustix::process::geteuid;
 
 use crate::config::Settings;
 use crate::docker::{self, Search};
@@ -130,15 +132,33 @@ fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovered, V
     )
 }
 
+/// Makes root the user whom the agent runs as, for good, and answers who that is: what counts of secrets is what the agent
+/// can read.
+fn become_the_agent() -> Option<String> {
+    if !geteuid().is_root() {
+        return None;
+    }
+    let account = on_runtime(crate::doctor::unit_user()).ok()??;
+    account.assume().ok()?;
+    Some(account.name)
+}
+
 /// What is wrong with the configuration goes to stderr, what would be watched to stdout; JSON always to stdout.
 fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
     let mut text = Vec::new();
-    let env = config::environment();
+    let (env, now) = (config::environment(), Timestamp::now());
+    let mut user = None;
     let checked = if args.quiet {
         // Only the files are asked about.
-        check(&cli.config, env, cli.json, &mut text)
+        check(&cli.config, env, cli.json, now, &mut text)
     } else {
-        check_with(&cli.config, env, cli.json, look_around, &mut text)
+        let look = |settings: &Settings, wanted: &BTreeSet<Source>| {
+            let found = look_around(settings, wanted);
+            // Only root sees all of the host; the configuration is checked over what was found.
+            user = become_the_agent();
+            found
+        };
+        check_with(&cli.config, env, cli.json, now, look, &mut text)
     };
     match checked {
         Ok(true) if args.quiet => Exit::Ok,
@@ -148,6 +168,12 @@ fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
             Exit::No
         }
         Ok(false) => {
+            if let Some(user) = user {
+                let _ = writeln!(
+                    text,
+                    "as seen by `{user}`, the agent's user; `sentinel doctor` tells more"
+                );
+            }
             let _ = io::stderr().write_all(&text);
             Exit::No
         }

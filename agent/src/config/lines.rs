@@ -32,14 +32,15 @@ impl<'a> Lines<'a> {
     pub(super) fn excerpt(&self, span: &Range<usize>) -> Option<String> {
         /// Longer lines wrap, and the caret would point nowhere.
         const MAX_LEN: usize = 120;
-        /// Text beside these words may be what nobody else should read, and errors go to logs.
-        const SECRETS: [&str; 7] = ["secret", "token", "password", "authorization", "key", "url", "header"];
 
         let (number, column) = self.position(span.start);
         let text = self.text[self.starts[number - 1]..].lines().next()?.trim_end();
-        let lower = text.to_lowercase();
-        if text.len() > MAX_LEN || text.chars().any(char::is_control) || SECRETS.iter().any(|word| lower.contains(word))
-        {
+        if text.len() > MAX_LEN || text.chars().any(char::is_control) || is_secret(text) {
+            return None;
+        }
+        // What a line holds may be said by the header of its table alone.
+        let before = self.text[..self.starts[number - 1]].lines();
+        if before.rev().find(|line| is_header(line)).is_some_and(is_secret) {
             return None;
         }
         let margin = " ".repeat(number.to_string().len());
@@ -48,6 +49,31 @@ impl<'a> Lines<'a> {
         let carets = "^".repeat(span.len().min(room).max(1));
         Some(format!("{margin} |\n{number} | {text}\n{margin} | {left}{carets}"))
     }
+}
+
+/// Whether a line, or a table by its header, may hold what nobody else should read: errors go to logs.
+fn is_secret(text: &str) -> bool {
+    const WORDS: [&str; 10] = [
+        "secret",
+        "token",
+        "password",
+        "authorization",
+        "key",
+        "url",
+        "header",
+        "env",
+        "receivers.",
+        "heartbeat",
+    ];
+    let text = text.to_lowercase();
+    WORDS.iter().any(|word| text.contains(word))
+}
+
+/// Whether a line is the header of a table, and not a list within a list. One that was not closed is meant as one too.
+fn is_header(line: &str) -> bool {
+    let name = line.trim_start().trim_start_matches('[');
+    let name = (name.len() < line.trim_start().len()).then(|| name.trim_start());
+    name.is_some_and(|name| name.starts_with(|letter: char| letter.is_ascii_alphabetic()))
 }
 
 #[cfg(test)]
@@ -72,6 +98,23 @@ mod tests {
 
     #[test]
     fn excerpt_hides_what_may_be_secret() {
-        assert_eq!(Lines::of("secret = \"whsec_\n").excerpt(&(9..16)), None);
+        for text in [
+            "secret = \"whsec_\n",
+            // What it is stands in another line.
+            "[receivers.team.webhook]\nsecret = [\n  \"hunter2\n]\n",
+            "[receivers.team.webhook.headers]\nX-Pin = \"hunter2\n",
+            "[ receivers.pager.command.env ]\nPIN = \"hunter2\n",
+            "[receivers.pager.command\nPIN = \"hunter2\n",
+            "[services.shop.http.headers]\nX-Pin = \"hunter2\n",
+            "receivers.pager.command.env.PIN = \"hunter2\n",
+            "command = { argv = [\"/bin/page\"], env = { PIN = \"hunter2 } }\n",
+        ] {
+            let at = text.find("hunter2").unwrap_or(9);
+            assert_eq!(Lines::of(text).excerpt(&(at..at + 2)), None, "{text}");
+        }
+        let text = "[receivers.team.webhook]\nsecret = \"x\"\n[services.shop]\nargv = [\n[\"a\n";
+        let at = text.len() - 3;
+        let excerpt = Lines::of(text).excerpt(&(at..at + 2)).unwrap();
+        assert!(excerpt.contains("[\"a"), "another table: {excerpt}");
     }
 }

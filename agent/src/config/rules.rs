@@ -193,6 +193,10 @@ pub(super) fn http_url(text: &str) -> Result<Url, String> {
     if text.len() > MAX_TEXT {
         return Err(format!("is longer than {MAX_TEXT} bytes"));
     }
+    if text.chars().any(char::is_control) {
+        // A parser of URLs leaves out the ends of lines, and would make one address of two.
+        return Err("holds the end of a line or another control character, as no URL does".to_owned());
+    }
     let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!(

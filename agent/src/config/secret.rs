@@ -70,12 +70,13 @@ pub(super) fn resolve(file: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// Reads a secret, without the white space around it.
+/// Reads a secret, without the white space around it, and without the mark that some editors begin a file with.
 pub(super) fn read(path: &Path) -> Result<Secret, String> {
     let shown = path.display();
     let bytes = read_limited(path, MAX_SECRET).map_err(|reason| format!("`{shown}` {reason}"))?;
     let text = str::from_utf8(&bytes)
         .map_err(|_| format!("`{shown}` is not UTF-8 text"))?
+        .trim_start_matches('\u{feff}')
         .trim();
     if text.is_empty() {
         return Err(format!("`{shown}` is empty"));
@@ -83,9 +84,12 @@ pub(super) fn read(path: &Path) -> Result<Secret, String> {
     Ok(text.to_owned().into())
 }
 
-/// Whether everybody on the host may read the file.
+/// Whether everybody on the host may read the file: it lies open, and so does the way there. In a directory that only the
+/// agent's group may enter, such as `/etc/sentinel/secrets`, files may be as `tee` makes them.
 pub(super) fn is_world_readable(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
+    let has = |path: &Path, bit| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & bit != 0);
+    fs::canonicalize(path)
+        .is_ok_and(|path| has(&path, 0o004) && path.ancestors().skip(1).all(|directory| has(directory, 0o001)))
 }
 
 /// Checks a signing secret: one that says it is a Standard Webhooks secret must be one.
@@ -103,5 +107,39 @@ pub(super) fn check_signing(secret: &str) -> Result<(), String> {
             key.len()
         )),
         Ok(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_lies_open_when_the_way_to_it_does() {
+        let place = tempfile::tempdir().unwrap();
+        let (directory, link) = (place.path().join("secrets"), place.path().join("link"));
+        let file = directory.join("slack");
+        fs::create_dir(&directory).unwrap();
+        fs::write(&file, "a secret").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        #[rustfmt::skip]
+        let table = [
+            // the directory above, that of the secrets, the file; whether everybody may read it
+            (0o755, 0o755, 0o644, true),
+            (0o755, 0o711, 0o604, true),
+            (0o755, 0o750, 0o644, false),
+            (0o700, 0o755, 0o644, false),
+            (0o755, 0o755, 0o640, false),
+        ];
+        for (above, own, mode, expected) in table {
+            set(place.path(), above);
+            set(&directory, own);
+            set(&file, mode);
+            for path in [&file, &link] {
+                assert_eq!(is_world_readable(path), expected, "{above:o} {own:o} {mode:o}");
+            }
+        }
+        assert!(!is_world_readable(&place.path().join("nothing")));
     }
 }

@@ -17,7 +17,7 @@ pub use account::Account;
 pub use facts::{AgentFacts, Facts, RuleFacts};
 pub use host::collect;
 pub use judge::{Finding, Level, judge};
-pub use root::{RootFacts, look as look_as_root};
+pub use root::{RootFacts, look as look_as_root, unit_user};
 
 use std::time::Duration;
 

@@ -40,6 +40,12 @@ async fn account() -> Result<Option<Account>, String> {
     Account::of(&unit)
 }
 
+/// The user of the agent's unit; `None` when that is root, or not known.
+pub async fn unit_user() -> Option<Account> {
+    let unit = within(unit_account(&BusAddress::System, UNIT)).await.ok().flatten()?;
+    Account::of(&unit).ok().flatten()
+}
+
 async fn rule(config: &Path) -> Result<RuleFacts, String> {
     for path in config::sources(config) {
         polkit::check_trust(&path).map_err(|error| error.to_string())?;

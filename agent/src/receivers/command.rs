@@ -15,7 +15,7 @@ use tokio::process::Child;
 use tokio::time::timeout;
 
 use super::error::{DeliveryError, DeliveryErrorKind};
-use super::redact::Redactor;
+use super::redact::{Redactor, Secrets};
 use super::{Delivered, Letter};
 use crate::children::{self, Group, Tail};
 use crate::config::{CommandSettings, Secret};
@@ -51,7 +51,7 @@ impl Command {
             argv: settings.argv.clone(),
             env: settings.env.clone().into_iter().collect(),
             timeout: settings.timeout,
-            redactor: Redactor::without_address(settings.env.values()),
+            redactor: Secrets::default().tokens(settings.env.values()).redactor(),
         })
     }
 

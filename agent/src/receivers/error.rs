@@ -76,9 +76,15 @@ impl DeliveryError {
         self
     }
 
+    /// The same, with what an operator can do about it.
+    #[must_use]
+    pub(super) fn with_hint(mut self, hint: &str) -> Self {
+        self.text.push_str(hint);
+        self
+    }
+
     /// The same, but the receiver may have got the message.
     #[must_use]
-    #[allow(dead_code, reason = "for receivers that cannot tell by the kind of failure")]
     pub(super) const fn ambiguous(mut self) -> Self {
         self.ambiguous = true;
         self

@@ -114,25 +114,27 @@ impl Pulse {
         self.with(|state| state.unseen.retain(|service, _| known(service)));
     }
 
-    /// What is wrong with the agent; `None` when all is well.
+    /// What is wrong with the agent; `None` when all is well. The words stay the same for as long as the trouble does, since
+    /// it is logged when they change.
     fn trouble(&self, oldest_untaken: Option<Duration>) -> Option<String> {
         self.with(|state| {
-            let still = state.turned.elapsed();
-            if still > STILL {
-                return Some(format!("the agent stands still for {} s", still.as_secs()));
+            if state.turned.elapsed() > STILL {
+                return Some(format!("the agent has stood still for more than {} s", STILL.as_secs()));
             }
             if state.store_failing {
                 return Some("the store cannot be written".to_owned());
             }
             if let Some(service) = state.unseen.keys().next() {
-                let others = state.unseen.len() - 1;
-                return Some(format!(
-                    "the target of `{service}` cannot be seen, and those of {others} others"
-                ));
+                let others = match state.unseen.len() - 1 {
+                    0 => String::new(),
+                    1 => ", nor that of one other".to_owned(),
+                    others => format!(", nor those of {others} others"),
+                };
+                return Some(format!("the target of `{service}` cannot be seen{others}"));
             }
             oldest_untaken
-                .filter(|age| *age > STUCK)
-                .map(|age| format!("a message has been waiting for {} s", age.as_secs()))
+                .is_some_and(|age| age > STUCK)
+                .then(|| format!("a message has been waiting for more than {} min", STUCK.as_secs() / 60))
         })
     }
 
@@ -234,17 +236,29 @@ mod tests {
     #[test]
     fn each_trouble_is_told() {
         let pulse = Pulse::default();
-        assert_eq!(pulse.trouble(None), None);
-        assert_eq!(pulse.trouble(Some(STUCK)), None, "not yet too long");
-        let waiting = pulse.trouble(Some(STUCK + Duration::from_secs(1)));
-        assert_eq!(waiting.as_deref(), Some("a message has been waiting for 601 s"));
+        let trouble = |waits| pulse.trouble(waits).unwrap_or_default();
+        assert_eq!(trouble(None), "");
+        assert_eq!(trouble(Some(STUCK)), "", "not yet too long");
+        let waiting = "a message has been waiting for more than 10 min";
+        // The next heartbeat says the same, and so the log does not say it again.
+        for seconds in [1, 61] {
+            assert_eq!(trouble(Some(STUCK + Duration::from_secs(seconds))), waiting);
+        }
         pulse.turned(true);
-        assert_eq!(pulse.trouble(None).as_deref(), Some("the store cannot be written"));
+        assert_eq!(trouble(None), "the store cannot be written");
         pulse.turned(false);
-        assert_eq!(pulse.trouble(None), None);
-        pulse.with(|state| state.unseen.insert("shop".into(), "no bus".to_owned()));
-        assert!(pulse.trouble(None).is_some_and(|trouble| trouble.contains("`shop`")));
+        assert_eq!(trouble(None), "");
+        for (service, expected) in [
+            ("shop", "the target of `shop` cannot be seen"),
+            ("site", "the target of `shop` cannot be seen, nor that of one other"),
+            ("till", "the target of `shop` cannot be seen, nor those of 2 others"),
+        ] {
+            pulse.with(|state| state.unseen.insert(service.into(), "no bus".to_owned()));
+            assert_eq!(trouble(None), expected);
+        }
         pulse.keep(|_| false);
-        assert_eq!(pulse.trouble(None), None);
+        assert_eq!(trouble(None), "");
+        pulse.with(|state| state.turned = Instant::now().checked_sub(STILL + Duration::from_secs(7)).unwrap());
+        assert_eq!(trouble(None), "the agent has stood still for more than 60 s");
     }
 }

@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::error::{DeliveryError, DeliveryErrorKind};
-use super::redact::Redactor;
+use super::redact::{Redactor, Secrets};
 use super::retry;
 use crate::config::Secret;
 
@@ -103,7 +103,7 @@ impl Endpoint {
         Ok(Self {
             client,
             origin: url.origin().ascii_serialization(),
-            redactor: Redactor::new(&url, secrets),
+            redactor: Secrets::default().address(&url).tokens(secrets).redactor(),
             url,
         })
     }
@@ -116,17 +116,17 @@ impl Endpoint {
     /// POSTs `body`, and answers whatever came back.
     pub(super) async fn post(&self, headers: HeaderMap, body: Vec<u8>) -> Result<Response, DeliveryError> {
         let request = self.client.post(self.url.clone()).headers(headers).body(body);
-        request.send().await.map_err(|error| self.failed(error, "POST to"))
+        request.send().await.map_err(|error| self.failed(error))
     }
 
     /// Asks by GET, and answers whatever came back.
     pub(crate) async fn ask(&self) -> Result<Response, DeliveryError> {
         let request = self.client.get(self.url.clone());
-        request.send().await.map_err(|error| self.failed(error, "ask"))
+        request.send().await.map_err(|error| self.failed(error))
     }
 
-    fn failed(&self, error: reqwest::Error, doing: &str) -> DeliveryError {
-        failed(error, doing, &self.origin, TIMEOUT, &self.redactor)
+    fn failed(&self, error: reqwest::Error) -> DeliveryError {
+        failed(error, &self.origin, TIMEOUT, &self.redactor)
     }
 
     /// The error for an answer that is not a success, with what it says.
@@ -148,13 +148,7 @@ impl Endpoint {
 }
 
 /// The error for a request to `origin` that got no answer, at most `within` after it was made.
-pub(super) fn failed(
-    error: reqwest::Error,
-    doing: &str,
-    origin: &str,
-    within: Duration,
-    redactor: &Redactor,
-) -> DeliveryError {
+pub(super) fn failed(error: reqwest::Error, origin: &str, within: Duration, redactor: &Redactor) -> DeliveryError {
     let kind = if error.is_connect() {
         DeliveryErrorKind::Connect
     } else if error.is_timeout() {
@@ -167,8 +161,8 @@ pub(super) fn failed(
     let mut source = error.source();
     while let Some(cause) = source {
         let text = cause.to_string();
-        // Layers often repeat each other.
-        if !reason.ends_with(&text) {
+        // Layers often repeat each other, and the first only says that it is about a request.
+        if !reason.ends_with(&text) && !text.starts_with("client error (") {
             if !reason.is_empty() {
                 reason.push_str(": ");
             }
@@ -178,9 +172,20 @@ pub(super) fn failed(
     }
     let text = match kind {
         DeliveryErrorKind::Timeout => format!("no answer from {origin} within {} s", within.as_secs()),
-        _ => format!("failed to {doing} {origin}: {}", redactor.redact(&reason, false)),
+        DeliveryErrorKind::Connect => format!("{origin} cannot be reached: {}", redactor.redact(&reason, false)),
+        _ => format!("{origin} gave no answer: {}", redactor.redact(&reason, false)),
     };
+    let text = text + tls_hint(&reason);
     DeliveryError::new(kind, text)
+}
+
+/// What the words of a failed TLS handshake mean for an operator.
+pub(super) fn tls_hint(reason: &str) -> &'static str {
+    if reason.contains("InvalidContentType") {
+        " (what answers there does not speak TLS)"
+    } else {
+        ""
+    }
 }
 
 /// The error for an answer of `origin` with `status` that is not a success, with what it says.
@@ -192,10 +197,14 @@ pub(super) fn refusal(
     redactor: &Redactor,
 ) -> DeliveryError {
     let said = shown(body, redactor);
+    let hint = match status {
+        300..=399 => " (redirects are not followed)",
+        _ => "",
+    };
     let text = if said.is_empty() {
-        format!("{origin} answered {status}")
+        format!("{origin} answered {status}{hint}")
     } else {
-        format!("{origin} answered {status}: {said}")
+        format!("{origin} answered {status}{hint}: {said}")
     };
     DeliveryError::new(DeliveryErrorKind::Status(status), text).with_retry_after(wish)
 }
@@ -236,8 +245,10 @@ pub(super) async fn read(mut response: Response) -> Body {
     }
     let cut = !complete || bytes.len() > BODY_READ;
     bytes.truncate(BODY_READ);
-    Body {
-        text: String::from_utf8_lossy(&bytes).into_owned(),
-        cut,
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    if cut {
+        // Half a letter would hide that what stands before it is the beginning of a secret.
+        text.truncate(text.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
     }
+    Body { text, cut }
 }

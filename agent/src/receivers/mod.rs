@@ -105,6 +105,8 @@ enum Kind {
 pub struct Delivered {
     /// The receiver's own name for the message, for what must refer to it later.
     pub reference: Option<String>,
+    /// Whom of those behind it the message did not reach, and why: recipients of a mail, replicas of an Alertmanager.
+    pub missed: Option<String>,
 }
 
 /// A receiver that cannot work as it is configured. Never holds a secret.

@@ -49,6 +49,20 @@ struct Parent<'a> {
     shared: bool,
 }
 
+/// A payload that Slack did not take.
+struct Unsent {
+    error: DeliveryError,
+    /// What else may be tried at once.
+    other: Option<Other>,
+}
+
+/// What Slack did not like about a payload.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Other {
+    Form,
+    Place,
+}
+
 impl Slack {
     /// From its settings. The error says what is wrong, without any value.
     pub(super) fn new(settings: &SlackSettings, clients: &mut Clients) -> Result<Self, String> {
@@ -88,12 +102,15 @@ impl Slack {
     pub(super) async fn deliver(&self, letter: &Letter<'_>) -> Result<Delivered, DeliveryError> {
         let delivery = async {
             match &self.kind {
-                Kind::Webhook(webhook) => self.send(webhook, letter, Value::Null).await,
+                Kind::Webhook(webhook) => {
+                    let posted = self.send(webhook, letter, Value::Null).await;
+                    posted.map_err(|unsent| unsent.error)
+                }
                 Kind::Bot { post, update, channel } => {
                     let first = letter.delivery.first.as_ref();
                     match first.and_then(Parent::of) {
-                        Some(parent) => self.go_on(post, update, &parent, letter).await,
-                        None => self.send(post, letter, serde_json::json!({ "channel": channel })).await,
+                        Some(parent) => self.go_on(post, update, &parent, channel, letter).await,
+                        None => self.begin(post, channel, letter).await,
                     }
                 }
             }
@@ -103,85 +120,131 @@ impl Slack {
             Err(DeliveryError::new(DeliveryErrorKind::Timeout, text))
         })?;
         let reference = posted.and_then(|posted| Some(format!("{}/{}", posted.channel?, posted.ts?)));
-        Ok(Delivered { reference })
+        Ok(Delivered {
+            reference,
+            missed: None,
+        })
     }
 
     /// Brings the incident's message up to date, and says in its thread what is new. In this order, since the first can be
     /// repeated without harm. A message about several incidents stays as it is: the news of one is no word about the others.
+    ///
+    /// When there is no such message or channel any more, what is new is posted by itself where the bot writes today: a reply
+    /// to what was deleted is either hidden below its remains or refused (`cannot_reply_to_message`).
     async fn go_on(
         &self,
         post: &Endpoint,
         update: &Endpoint,
         parent: &Parent<'_>,
+        channel: &str,
         letter: &Letter<'_>,
     ) -> Result<Option<Posted>, DeliveryError> {
         let data = &letter.message.data;
-        if !parent.shared {
+        let updated = if parent.shared {
+            Ok(None)
+        } else {
             let place = serde_json::json!({ "channel": parent.channel, "ts": parent.ts });
-            match self.send(update, letter, place).await {
-                Ok(_) => {}
-                // It was deleted, or may no longer be edited. What is new is told all the same.
-                Err(error) if error.kind() == DeliveryErrorKind::Refused => {}
-                Err(error) => return Err(error),
+            self.send(update, letter, place).await
+        };
+        let replied = match updated {
+            // It may no longer be edited. What is new is told all the same.
+            Err(Unsent { error, other: None }) if error.kind() != DeliveryErrorKind::Refused => return Err(error),
+            Err(
+                gone @ Unsent {
+                    other: Some(Other::Place),
+                    ..
+                },
+            ) => Err(gone),
+            Ok(_) | Err(_) => {
+                // Nobody is called by a reply in a thread; what needs a human goes to the channel as well, and so does an end
+                // that nothing else in the channel shows.
+                let broadcast = data.severity == Severity::Critical || parent.shared && data.resolution.is_some();
+                let place = serde_json::json!({
+                    "channel": parent.channel, "thread_ts": parent.ts, "reply_broadcast": broadcast,
+                });
+                self.send(post, letter, place).await
             }
+        };
+        match replied {
+            Err(Unsent {
+                other: Some(Other::Place),
+                ..
+            }) => self.begin(post, channel, letter).await,
+            replied => replied.map_err(|unsent| unsent.error),
         }
-        // Nobody is called by a reply in a thread; what needs a human goes to the channel as well, and so does an end that
-        // nothing else in the channel shows.
-        let broadcast = data.severity == Severity::Critical || parent.shared && data.resolution.is_some();
-        let place = serde_json::json!({
-            "channel": parent.channel, "thread_ts": parent.ts, "reply_broadcast": broadcast,
-        });
-        self.send(post, letter, place).await
+    }
+
+    /// Posts a message that stands by itself.
+    async fn begin(
+        &self,
+        post: &Endpoint,
+        channel: &str,
+        letter: &Letter<'_>,
+    ) -> Result<Option<Posted>, DeliveryError> {
+        let posted = self.send(post, letter, serde_json::json!({ "channel": channel })).await;
+        posted.map_err(|unsent| unsent.error)
     }
 
     /// Sends one payload, and when Slack does not like its form, once more as plain text.
-    async fn send(&self, to: &Endpoint, letter: &Letter<'_>, place: Value) -> Result<Option<Posted>, DeliveryError> {
+    async fn send(&self, to: &Endpoint, letter: &Letter<'_>, place: Value) -> Result<Option<Posted>, Unsent> {
         let payload = blocks::payload(&letter.message, &letter.text, &place);
         match self.request(to, letter, &payload).await {
-            Err((_, true)) => {
+            Err(Unsent {
+                other: Some(Other::Form),
+                ..
+            }) => {
                 let payload = blocks::plain_payload(&letter.text, &place);
-                self.request(to, letter, &payload).await.map_err(|(error, _)| error)
+                self.request(to, letter, &payload).await
             }
-            other => other.map_err(|(error, _)| error),
+            other => other,
         }
     }
 
-    /// One request. The error says as well whether another form may help.
-    async fn request(
-        &self,
-        to: &Endpoint,
-        letter: &Letter<'_>,
-        payload: &Value,
-    ) -> Result<Option<Posted>, (DeliveryError, bool)> {
+    /// One request.
+    async fn request(&self, to: &Endpoint, letter: &Letter<'_>, payload: &Value) -> Result<Option<Posted>, Unsent> {
         let body = payload.to_string().into_bytes();
-        let response = to
-            .post(self.headers.clone(), body)
-            .await
-            .map_err(|error| (error, false))?;
+        let response = to.post(self.headers.clone(), body).await?;
         let (status, wish) = (response.status().as_u16(), http::wish(&response, letter.wall));
         let body = http::read(response).await;
         let said = |error: &str| format!("{} said `{}`", to.origin(), to.shown(&http::Body::of(error)));
+        let refused = |error: &str| {
+            let text = format!("{}{}", said(error), answer::hint(error));
+            DeliveryError::new(DeliveryErrorKind::Refused, text)
+        };
         match answer::meaning(status, &body, matches!(self.kind, Kind::Bot { .. })) {
             Meaning::Posted(posted) => Ok(posted),
-            Meaning::Form(error) => Err((DeliveryError::new(DeliveryErrorKind::Refused, said(&error)), true)),
-            Meaning::Refused(error) => {
-                let text = format!("{}{}", said(&error), answer::hint(&error));
-                Err((DeliveryError::new(DeliveryErrorKind::Refused, text), false))
-            }
+            Meaning::Form(error) => Err(Unsent {
+                error: refused(&error),
+                other: Some(Other::Form),
+            }),
+            Meaning::Place(error) => Err(Unsent {
+                error: refused(&error),
+                other: Some(Other::Place),
+            }),
+            Meaning::Refused(error) => Err(refused(&error).into()),
             Meaning::Later(error) => {
                 let error = DeliveryError::new(DeliveryErrorKind::Unavailable, said(&error));
-                Err((error.with_retry_after(wish), false))
+                Err(error.with_retry_after(wish).into())
             }
             Meaning::Unclear(error) => {
                 let error = DeliveryError::new(DeliveryErrorKind::Unavailable, said(&error)).ambiguous();
-                Err((error.with_retry_after(wish), false))
+                Err(error.with_retry_after(wish).into())
             }
-            Meaning::Status => Err((to.refusal(status, wish, &body), false)),
+            Meaning::Status => {
+                let hint = answer::hint(body.text.trim());
+                Err(to.refusal(status, wish, &body).with_hint(hint).into())
+            }
             Meaning::Nonsense => {
                 let text = format!("{} answered {status} with what is no answer of Slack", to.origin());
-                Err((DeliveryError::new(DeliveryErrorKind::Broken, text), false))
+                Err(DeliveryError::new(DeliveryErrorKind::Broken, text).into())
             }
         }
+    }
+}
+
+impl From<DeliveryError> for Unsent {
+    fn from(error: DeliveryError) -> Self {
+        Self { error, other: None }
     }
 }
 

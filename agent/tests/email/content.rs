@@ -60,6 +60,15 @@ async fn a_first_mail_begins_a_thread() {
         mail.find("Content-Type: text/html"),
     );
     assert!(text.unwrap() < html.unwrap(), "the text comes first");
+    let page = mail.replace("=\r\n", "");
+    let (names, whole) = (
+        page.matches("<tr><td ").count(),
+        page.matches("white-space:nowrap").count(),
+    );
+    assert!(
+        names > 3 && names == whole,
+        "a phone breaks {names} - {whole} names between letters"
+    );
     for external in ["src=", "<img", "<link", "<script", "@import", "url("] {
         assert!(!mail.contains(external), "{external}");
     }

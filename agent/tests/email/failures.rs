@@ -40,7 +40,7 @@ async fn every_failure_is_judged() {
         (|s| s.injected = "250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 ok\r\n250 ok\r\n", Later, false, "connect", "encrypting: "),
         (|s| s.greeting = Line("554 go away"), Later, false, "connect", "waiting for its greeting: 554 go away"),
         (|s| s.greeting = Line("421 too busy"), Later, false, "connect", "waiting for its greeting: 421 too busy"),
-        (|s| s.greeting = Silence, Later, false, "connect", "waiting for its greeting: no answer in time"),
+        (|s| s.greeting = Silence, Later, false, "connect", "waiting for its greeting: no answer in time (one that is encrypted from the first byte is `smtps://`)"),
         (|s| s.greeting = HangUp, Later, false, "connect", "waiting for its greeting: incomplete response"),
         (|s| s.greeting = Line("HTTP/1.1 400 Bad Request"), Later, false, "connect", "waiting for its greeting: "),
         (|s| s.auth = Line("535"), Never, false, "refused", "logging in: 535 5.7.8 not you: AUTH PLAIN [redacted]"),

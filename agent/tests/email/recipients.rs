@@ -22,7 +22,11 @@ async fn who_is_refused_for_good_keeps_the_mail_from_nobody_else() {
         ..Script::default()
     });
     let receiver = receiver(settings(&server, &files));
-    deliver(&receiver, &delivery(&payload("fired"))).await.unwrap();
+    let delivered = deliver(&receiver, &delivery(&payload("fired"))).await.unwrap();
+    assert_eq!(
+        delivered.missed.as_deref(),
+        Some("naming a recipient: 550 nobody (ops@example.com)")
+    );
     assert_eq!(named(&server), [["ops@example.com", "night@example.com"]]);
     assert_eq!(server.mails().len(), 1);
 }

@@ -101,3 +101,59 @@ async fn each_receiver_is_tried_and_what_fails_is_said() {
         "{without:?}"
     );
 }
+
+#[tokio::test]
+async fn what_fails_is_said_in_words_that_help() {
+    let (url, _requests) = server(|request| match request.path.as_str() {
+        "/moved" => (StatusCode::FOUND, [("location", "https://elsewhere.example/")]).into_response(),
+        "/services/T0/B0/removed" => (StatusCode::NOT_FOUND, "no_service").into_response(),
+        _ => StatusCode::OK.into_response(),
+    })
+    .await;
+    // Nobody listens there any more.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("sentinel.toml");
+    let secure = url.replace("http://", "https://");
+    let settings = format!(
+        "[receivers.a_gone.webhook]\nurl = \"http://{gone}/\"\n\
+         [receivers.b_no_tls.webhook]\nurl = \"{secure}/\"\n\
+         [receivers.c_moved.webhook]\nurl = \"{url}/moved\"\n\
+         [receivers.d_removed]\nslack = {{ webhook_url = \"{url}/services/T0/B0/removed\" }}\n\
+         [receivers.e_half.alertmanager]\nurls = [\"{url}/\", \"http://{gone}/\"]\n"
+    );
+    std::fs::write(&config, settings).unwrap();
+    std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let output = alerts_test(&config, &[], None).await;
+    assert_eq!(
+        (output.status.code(), text(&output.stderr).as_str()),
+        (Some(1), ""),
+        "{output:?}"
+    );
+    let expected = [
+        format!("failed: http://{gone} cannot be reached: tcp connect error: Connection refused (os error 111)"),
+        format!(
+            "failed: {secure} cannot be reached: received corrupt message of type InvalidContentType (what answers there does not speak TLS)"
+        ),
+        format!("failed: {url} answered 302 (redirects are not followed)"),
+        format!("failed: {url} answered 404: no_service: the webhook's address is wrong, or the webhook was removed"),
+        format!(
+            "ok, but not for all: http://{gone} cannot be reached: tcp connect error: Connection refused (os error 111)"
+        ),
+    ];
+    let said = text(&output.stdout);
+    let said: Vec<&str> = said.lines().map(|line| line.split_once(" s  ").unwrap().1).collect();
+    assert_eq!(said, expected);
+
+    let half = alerts_test(&config, &["e_half", "--json"], None).await;
+    assert_eq!(half.status.code(), Some(0), "one replica is enough: {half:?}");
+    let answer: Value = serde_json::from_slice(&half.stdout).unwrap();
+    assert_eq!((&answer[0]["ok"], &answer[0]["error"]), (&true.into(), &Value::Null));
+    assert!(
+        answer[0]["missed"].as_str().unwrap().contains("cannot be reached"),
+        "{answer}"
+    );
+}

@@ -226,24 +226,80 @@ async fn an_incident_links_to_its_page() {
 async fn a_deleted_message_does_not_keep_the_news_back() {
     let (url, slack) = start().await;
     let bot = bot(&url, TOKEN, CHANNEL);
-    send(&bot, &message("fired"), None).await.unwrap();
-    slack.lock().unwrap().script.push_back(api_error("message_not_found"));
-    let first = |reference: Option<&str>| {
+    let first = |reference: &str| {
         Some(First {
             event: "msg_first".to_owned(),
-            reference: reference.map(str::to_owned),
+            reference: Some(reference.to_owned()),
             shared: false,
         })
     };
-    send(&bot, &message("resolved"), first(Some("C012AB3CD/1795363380.000001")))
-        .await
-        .unwrap();
-    assert_eq!(posts(&slack)[1].thread.as_deref(), Some("1795363380.000001"));
+    let parent = "C012AB3CD/1795363380.000001";
+    #[rustfmt::skip]
+    let table: [(&str, &[&str], Option<&str>); 6] = [
+        ("no longer to be edited", &["edit_window_closed"], Some("1795363380.000001")),
+        ("posted by another bot", &["cant_update_message"], Some("1795363380.000001")),
+        // A reply would stand below what is left of it, where nobody looks.
+        ("deleted", &["message_not_found"], None),
+        ("no place for replies", &["cant_update_message", "cannot_reply_to_message"], None),
+        ("deleted meanwhile", &["edit_window_closed", "thread_not_found"], None),
+        ("in a channel that was archived, and the bot has another one now", &["is_archived"], None),
+    ];
+    for (what, answers, thread) in table {
+        slack.lock().unwrap().posts.clear();
+        send(&bot, &message("fired"), None).await.unwrap();
+        slack
+            .lock()
+            .unwrap()
+            .script
+            .extend(answers.iter().map(|word| api_error(word)));
+        send(&bot, &message("gave_up"), first(parent)).await.unwrap();
+        let posts = posts(&slack);
+        let told: Vec<_> = posts.iter().skip(1).map(|post| post.thread.as_deref()).collect();
+        assert_eq!(told, [thread], "{what}");
+        assert_eq!(slack.lock().unwrap().script.len(), 0, "{what}: all was answered");
+    }
     // Nobody knows what Slack called the first one, or what was kept is nonsense.
-    for reference in [None, Some("nonsense")] {
-        send(&bot, &message("resolved"), first(reference)).await.unwrap();
+    let unknown = First {
+        event: "msg_first".to_owned(),
+        reference: None,
+        shared: false,
+    };
+    for first in [Some(unknown), first("nonsense")] {
+        send(&bot, &message("resolved"), first).await.unwrap();
         assert_eq!(posts(&slack).last().unwrap().thread, None);
     }
+}
+
+#[tokio::test]
+async fn where_nobody_may_write_the_news_is_refused_and_a_bad_day_is_waited_for() {
+    let (url, slack) = start().await;
+    let bot = bot(&url, TOKEN, CHANNEL);
+    let first = || {
+        Some(First {
+            event: "msg_first".to_owned(),
+            reference: Some("C012AB3CD/1795363380.000001".to_owned()),
+            shared: false,
+        })
+    };
+    #[rustfmt::skip]
+    let table: [(&[&str], Retry, bool, &str); 4] = [
+        (&["is_archived", "is_archived"], Retry::Never, false, "said `is_archived`: the channel is archived"),
+        (&["token_revoked", "token_revoked"], Retry::Never, false, "said `token_revoked`: the token is wrong"),
+        (&["ratelimited"], Retry::Later, false, "said `ratelimited`"),
+        (&["message_not_found", "internal_error"], Retry::Later, true, "said `internal_error`"),
+    ];
+    for (answers, retry, is_ambiguous, text) in table {
+        slack
+            .lock()
+            .unwrap()
+            .script
+            .extend(answers.iter().map(|word| api_error(word)));
+        let error = send(&bot, &message("gave_up"), first()).await.unwrap_err();
+        assert_eq!((error.retry(), error.is_ambiguous()), (retry, is_ambiguous), "{error}");
+        assert!(error.to_string().contains(text), "{error}");
+        assert_eq!(slack.lock().unwrap().script.len(), 0, "{text}: all was answered");
+    }
+    assert_eq!(posts(&slack).len(), 0);
 }
 
 #[tokio::test]
@@ -284,9 +340,9 @@ async fn every_answer_is_understood() {
     let secs = |seconds| Some(Duration::from_secs(seconds));
     #[rustfmt::skip]
     let table = [
-        (&incoming, plain(403, "action_prohibited"), Status(403), Retry::Never, false, None, "answered 403: action_prohibited"),
-        (&incoming, plain(404, "no_service"), Status(404), Retry::Never, false, None, "answered 404: no_service"),
-        (&incoming, plain(410, "channel_is_archived"), Status(410), Retry::Never, false, None, "answered 410: channel_is_archived"),
+        (&incoming, plain(403, "action_prohibited"), Status(403), Retry::Never, false, None, "answered 403: action_prohibited: a rule of the workspace keeps it from writing there"),
+        (&incoming, plain(404, "no_service"), Status(404), Retry::Never, false, None, "answered 404: no_service: the webhook's address is wrong, or the webhook was removed"),
+        (&incoming, plain(410, "channel_is_archived"), Status(410), Retry::Never, false, None, "answered 410: channel_is_archived: the channel is archived"),
         (&incoming, plain(500, "rollup_error"), Status(500), Retry::Later, true, None, "answered 500: rollup_error"),
         (&incoming, throttled(), Status(429), Retry::Later, false, secs(30), "answered 429"),
         (&bot, throttled(), Status(429), Retry::Later, false, secs(30), "answered 429"),

@@ -11,4 +11,5 @@ mod maintenance;
 mod outbox;
 mod reload;
 mod replay;
+mod secrets;
 mod store_lost;

@@ -168,6 +168,19 @@ fn what_a_server_refuses_is_told_without_the_password() {
         });
     }
     lab.host.sh("systemctl stop sentinel");
+    // Root can read whatever it wrote, and hears of what the agent cannot.
+    lab.host.confine_agent();
+    lab.host
+        .sh("chown root:sentinel /etc/lab/password && chmod 640 /etc/lab/password");
+    lab.host.sh("sentinel check");
+    lab.host.sh("chown root:root /etc/lab/password");
+    let said = lab.host.sh("sentinel check 2>&1 || echo refused");
+    let denied = "receivers.tls.email.password_file: `/etc/lab/password` cannot be read: permission denied";
+    assert!(
+        said.contains(denied) && said.contains("as seen by `sentinel`, the agent's user"),
+        "{said}"
+    );
+    assert!(said.ends_with("refused"), "{said}");
     let everywhere = "journalctl --no-pager; cat /var/lib/sentinel/*";
     for secret in ["wrong-horse-battery", "sesame-open"] {
         let found = lab

@@ -85,9 +85,14 @@ async fn only_2xx_is_a_success() {
             (retry, ambiguous, word),
             "{status}"
         );
+        let why = if (300..400).contains(&status) {
+            " (redirects are not followed)"
+        } else {
+            ""
+        };
         assert_eq!(
             error.to_string(),
-            format!("http://{} answered {status}: no such luck", peer.address)
+            format!("http://{} answered {status}{why}: no such luck", peer.address)
         );
     }
     for status in [200, 201, 202, 204, 299] {

@@ -22,7 +22,7 @@ async fn messages_wait_for_a_receiver_that_is_down_and_arrive_in_order() {
     assert!(!waiting.ambiguous, "a refused connection is a certain failure");
     let error = waiting.last_error.clone().unwrap();
     assert!(
-        error.starts_with(&format!("failed to POST to http://{address}: ")),
+        error.starts_with(&format!("http://{address} cannot be reached: ")),
         "{error}"
     );
     assert!(error.contains("refused"), "{error}");

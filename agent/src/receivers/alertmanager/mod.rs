@@ -23,7 +23,7 @@ use futures_util::future::join_all;
 use jiff::tz::TimeZone;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, redirect};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -31,7 +31,8 @@ use self::alert::Alert;
 use self::level::Level;
 use self::replica::{CONNECT_TIMEOUT, Replica, TIMEOUT};
 use super::error::{DeliveryError, DeliveryErrorKind};
-use super::redact::Redactor;
+use super::redact::{Redactor, Secrets};
+use super::words::clip;
 use super::{Delivered, Letter};
 use crate::config::{AlertmanagerSettings, HttpLogin};
 use crate::store::{Store, StoreError};
@@ -44,6 +45,9 @@ const LASTING: u32 = 4;
 
 /// A message waits this long for a replica to have heard of it.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Of what replicas say that were not told, this much is shown, in bytes.
+const MISSED_MAX: usize = 1024;
 
 /// An Alertmanager. Its `Debug` shows where it is, and nothing that is secret.
 pub struct Alertmanager {
@@ -76,23 +80,15 @@ impl Alertmanager {
     /// From its settings. The error says what is wrong, without any value.
     pub(super) fn new(name: &str, settings: &AlertmanagerSettings, zone: &TimeZone) -> Result<Self, String> {
         let client = client(settings)?;
-        let mut secrets: Vec<SecretString> = Vec::new();
-        for value in settings.headers.values() {
-            let value = value.expose_secret();
-            secrets.push(value.to_owned().into());
-            // `Bearer TOKEN`: the token alone is what matters.
-            let parts = value.split_whitespace().filter(|part| part.len() > 5);
-            secrets.extend(parts.map(|part| part.to_owned().into()));
-        }
-        match &settings.login {
+        let secrets = Secrets::default().tokens(settings.headers.values());
+        let secrets = match &settings.login {
             Some(HttpLogin::Basic { user, password }) => {
-                let password = password.expose_secret();
-                secrets.push(password.to_owned().into());
-                secrets.push(STANDARD.encode(format!("{user}:{password}")).into());
+                let sent = format!("{user}:{}", password.expose_secret());
+                secrets.password(password, &[sent])
             }
-            Some(HttpLogin::Bearer(token)) => secrets.push(token.expose_secret().to_owned().into()),
-            None => {}
-        }
+            Some(HttpLogin::Bearer(token)) => secrets.token(token),
+            None => secrets,
+        };
         let replicas: Vec<Replica> = settings
             .urls
             .iter()
@@ -102,7 +98,7 @@ impl Alertmanager {
             name: name.to_owned(),
             resend: settings.resend,
             zone: zone.clone(),
-            redactor: Redactor::of(&secrets),
+            redactor: secrets.redactor(),
             store: OnceLock::new(),
             news: watch::Sender::new(0),
             progress: watch::Sender::new(vec![Progress::default(); replicas.len()]),
@@ -172,19 +168,18 @@ impl Alertmanager {
             .replicas
             .iter()
             .map(|replica| replica.post(&alerts, &self.redactor, letter.wall));
-        let mut result = Err(None);
-        for told in join_all(telling).await {
-            match (told, &result) {
-                (Ok(()), _) => result = Ok(()),
-                (Err(error), Err(None)) => result = Err(Some(error)),
-                _ => {}
-            }
+        let told = join_all(telling).await;
+        let was_told = told.iter().any(Result::is_ok);
+        let mut errors = told.into_iter().filter_map(Result::err);
+        if was_told {
+            let all: Vec<String> = errors.map(|error| error.to_string()).collect();
+            return Ok(Delivered {
+                missed: (!all.is_empty()).then(|| clip(&all.join("; "), MISSED_MAX)),
+                ..Delivered::default()
+            });
         }
-        match result {
-            Err(Some(error)) => Err(error),
-            // Settings name at least one replica.
-            Ok(()) | Err(None) => Ok(Delivered::default()),
-        }
+        // Settings name at least one replica.
+        errors.next().map_or_else(|| Ok(Delivered::default()), Err)
     }
 
     /// Tells each replica what fires, again and again, until the store is closed.

@@ -56,7 +56,7 @@ impl Replica {
                 .json(batch)
                 .send()
                 .await
-                .map_err(|error| http::failed(error, "POST to", &self.origin, TIMEOUT, redactor))?;
+                .map_err(|error| http::failed(error, &self.origin, TIMEOUT, redactor))?;
             let status = response.status();
             if !status.is_success() {
                 let wish = http::wish(&response, wall);

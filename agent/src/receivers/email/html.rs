@@ -68,7 +68,8 @@ fn facts(page: &mut String, facts: &[(&'static str, String)]) {
         put(
             page,
             format_args!(
-                "<tr><td style=\"padding:2px 12px 2px 0;vertical-align:top;color:{MUTED}\">{}</td>\
+                // On a phone a long value leaves no room for the name, which would be broken between letters.
+                "<tr><td style=\"padding:2px 12px 2px 0;vertical-align:top;white-space:nowrap;color:{MUTED}\">{}</td>\
                  <td style=\"padding:2px 0;vertical-align:top\">{}</td></tr>\n",
                 escape(name),
                 escape(value)

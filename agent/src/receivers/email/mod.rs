@@ -14,14 +14,12 @@ mod session;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use lettre::Address;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 
 use self::session::{Failure, FailureKind, Outcome, Refusal, Stage};
 use super::error::{DeliveryError, DeliveryErrorKind};
-use super::redact::Redactor;
+use super::redact::{Redactor, Secrets};
 use super::words::clip;
 use super::{Delivered, Letter};
 use crate::config::EmailSettings;
@@ -55,20 +53,15 @@ impl Email {
     /// From its settings.
     pub(super) fn new(settings: &EmailSettings) -> Self {
         let server = format!("{}:{}", settings.server.host, settings.server.port);
-        let mut secrets: Vec<SecretString> = Vec::new();
-        if let Some(login) = &settings.login {
-            let (user, password) = (&login.user, login.password.expose_secret());
-            // A server may repeat what it was sent, and it is sent in these forms.
-            for sent in [password.to_owned(), format!("\0{user}\0{password}")] {
-                secrets.push(STANDARD.encode(&sent).into());
-                secrets.push(STANDARD_NO_PAD.encode(&sent).into());
-            }
-            secrets.push(password.to_owned().into());
-        }
+        let secrets = settings.login.iter().fold(Secrets::default(), |secrets, login| {
+            // As it is sent, and a server may repeat it.
+            let sent = format!("\0{}\0{}", login.user, login.password.expose_secret());
+            secrets.password(&login.password, &[sent])
+        });
         Self {
             settings: settings.clone(),
             server,
-            redactor: Redactor::of(&secrets),
+            redactor: secrets.redactor(),
             partial: Mutex::default(),
         }
     }
@@ -87,14 +80,20 @@ impl Email {
         let outcome = session::send(&self.settings, &open, &mail)
             .await
             .map_err(|failure| self.failed(&failure, !served.is_empty()))?;
-        self.judge(letter, &outcome, served)?;
+        let missed = self.judge(letter, &outcome, served)?;
         Ok(Delivered {
             reference: Some(reference),
+            missed,
         })
     }
 
-    /// Whether that was all, when the server let `outcome` happen and some were `served` before.
-    fn judge(&self, letter: &Letter<'_>, outcome: &Outcome, mut served: Vec<Address>) -> Result<(), DeliveryError> {
+    /// Whether that was all, when the server let `outcome` happen and some were `served` before. Answers who never gets it.
+    fn judge(
+        &self,
+        letter: &Letter<'_>,
+        outcome: &Outcome,
+        mut served: Vec<Address>,
+    ) -> Result<Option<String>, DeliveryError> {
         let delivery = letter.delivery;
         served.extend(outcome.taken.iter().cloned());
         let put_off = outcome.refused.iter().find(|refusal| refusal.code < 500);
@@ -110,19 +109,18 @@ impl Email {
         self.serve("", Vec::new());
         match outcome.refused.first() {
             Some(refusal) if !is_partial => Err(self.refused(DeliveryErrorKind::Refused, refusal)),
-            refused => {
-                if refused.is_some() {
-                    let all: Vec<String> = outcome.refused.iter().map(|refusal| self.said(refusal)).collect();
-                    let refused = clip(&all.join("; "), SAID_MAX);
-                    tracing::error!(
-                        event = "mail_partly_refused",
-                        mail = delivery.event,
-                        incident = delivery.incident.0,
-                        refused,
-                        "a mail reached only some of its recipients"
-                    );
-                }
-                Ok(())
+            None => Ok(None),
+            Some(_) => {
+                let all: Vec<String> = outcome.refused.iter().map(|refusal| self.said(refusal)).collect();
+                let refused = clip(&all.join("; "), SAID_MAX);
+                tracing::error!(
+                    event = "mail_partly_refused",
+                    mail = delivery.event,
+                    incident = delivery.incident.0,
+                    refused,
+                    "a mail reached only some of its recipients"
+                );
+                Ok(Some(refused))
             }
         }
     }

@@ -17,6 +17,7 @@ use secrecy::ExposeSecret as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::super::http;
 use super::lines::Lines;
 use crate::config::{EmailSettings, MailSecurity};
 
@@ -109,11 +110,20 @@ async fn connect(settings: &EmailSettings, deadline: Instant) -> Result<AsyncSmt
         let address = (server.host.as_str(), server.port);
         let tls = tls(settings).await?;
         let connecting = AsyncSmtpConnection::connect_tokio1(address, Some(CONNECTING), &hello, Some(tls), None);
-        return at("connecting").run(connecting).await;
+        return at("connecting").run(connecting).await.map_err(|failure| {
+            let hint = http::tls_hint(&failure.text);
+            failure.with_hint(hint)
+        });
     }
     let stream = dial(&server.host, server.port, deadline).await?;
     let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(Lines::new(stream)), &hello);
-    let mut connection = at("waiting for its greeting").run(greeting).await?;
+    let mut connection = at("waiting for its greeting")
+        .run(greeting)
+        .await
+        .map_err(|failure| match failure.kind {
+            FailureKind::Silence => failure.with_hint(" (one that is encrypted from the first byte is `smtps://`)"),
+            _ => failure,
+        })?;
     if server.security == MailSecurity::StartTls {
         if !connection.can_starttls() {
             let text = "it does not offer STARTTLS, without which nothing is sent (`tls = \"off\"` would)";
@@ -250,6 +260,12 @@ impl Step {
 }
 
 impl Failure {
+    /// The same, with what an operator can do about it.
+    fn with_hint(mut self, hint: &str) -> Self {
+        self.text.push_str(hint);
+        self
+    }
+
     /// No conversation came about.
     fn connecting(text: impl Into<String>) -> Self {
         Self {

@@ -14,6 +14,8 @@ pub(super) enum Meaning {
     Posted(Option<Posted>),
     /// It does not like the payload's form.
     Form(String),
+    /// There is no such place, or nobody may write there: the message that was to be edited or replied to, or the channel.
+    Place(String),
     /// It will never take it, for the reason named by this word.
     Refused(String),
     /// It did not take it, and may later.
@@ -70,12 +72,23 @@ fn refusal(error: String) -> Meaning {
         "invalid_blocks" | "invalid_blocks_format" | "msg_too_long" | "msg_blocks_too_long" | "invalid_attachments" => {
             Meaning::Form(error)
         }
+        "message_not_found"
+        | "thread_not_found"
+        | "cannot_reply_to_message"
+        | "channel_not_found"
+        | "is_archived"
+        | "not_in_channel"
+        | "restricted_action"
+        | "restricted_action_read_only_channel"
+        | "restricted_action_thread_locked"
+        | "restricted_action_non_threadable_channel" => Meaning::Place(error),
         "ratelimited"
         | "rate_limited"
         | "message_limit_exceeded"
         | "request_timeout"
         | "service_unavailable"
-        | "team_added_to_org" => Meaning::Later(error),
+        | "team_added_to_org"
+        | "org_login_required" => Meaning::Later(error),
         // "It's possible some aspect of the operation succeeded before the error was raised."
         "internal_error" | "fatal_error" | "unknown_error" => Meaning::Unclear(error),
         _ => Meaning::Refused(error),
@@ -89,9 +102,19 @@ pub(super) fn hint(error: &str) -> &'static str {
             ": the token is wrong or no longer valid"
         }
         "missing_scope" | "not_allowed_token_type" => ": the token lacks the scope `chat:write`",
+        "invalid_token" | "no_service" | "no_service_id" | "no_active_hooks" => {
+            ": the webhook's address is wrong, or the webhook was removed"
+        }
+        "no_team" | "team_disabled" => ": there is no such workspace any more",
         "channel_not_found" => ": no such channel, or a private one that the bot is not a member of",
         "not_in_channel" => ": invite the bot to the channel",
-        "is_archived" => ": the channel is archived",
+        "is_archived" | "channel_is_archived" => ": the channel is archived",
+        "restricted_action"
+        | "restricted_action_read_only_channel"
+        | "restricted_action_thread_locked"
+        | "restricted_action_non_threadable_channel"
+        | "action_prohibited"
+        | "posting_to_general_channel_denied" => ": a rule of the workspace keeps it from writing there",
         _ => "",
     }
 }
@@ -104,6 +127,7 @@ mod tests {
     fn answers_are_understood() {
         let refused = |word: &str| Meaning::Refused(word.to_owned());
         let form = |word: &str| Meaning::Form(word.to_owned());
+        let place = |word: &str| Meaning::Place(word.to_owned());
         let posted = Posted {
             channel: Some("C1".to_owned()),
             ts: Some("1.2".to_owned()),
@@ -113,10 +137,15 @@ mod tests {
             (200, "ok", false, Meaning::Posted(None)),
             (200, "", false, Meaning::Posted(None)),
             (200, r#"{"ok":true,"channel":"C1","ts":"1.2"}"#, true, Meaning::Posted(Some(posted))),
-            (200, r#"{"ok":false,"error":"channel_not_found"}"#, true, refused("channel_not_found")),
+            (200, r#"{"ok":false,"error":"channel_not_found"}"#, true, place("channel_not_found")),
+            (200, r#"{"ok":false,"error":"message_not_found"}"#, true, place("message_not_found")),
+            (200, r#"{"ok":false,"error":"cannot_reply_to_message"}"#, true, place("cannot_reply_to_message")),
+            (200, r#"{"ok":false,"error":"is_archived"}"#, true, place("is_archived")),
+            (200, r#"{"ok":false,"error":"edit_window_closed"}"#, true, refused("edit_window_closed")),
             (200, r#"{"ok":false,"error":"invalid_auth"}"#, true, refused("invalid_auth")),
             (200, r#"{"ok":false,"error":"token_revoked"}"#, true, refused("token_revoked")),
             (200, r#"{"ok":false,"error":"a_word_of_the_future"}"#, true, refused("a_word_of_the_future")),
+            (200, r#"{"ok":false,"error":"org_login_required"}"#, true, Meaning::Later("org_login_required".to_owned())),
             (200, r#"{"ok":false,"error":"ratelimited"}"#, true, Meaning::Later("ratelimited".to_owned())),
             (200, r#"{"ok":false,"error":"fatal_error"}"#, true, Meaning::Unclear("fatal_error".to_owned())),
             (200, r#"{"ok":false,"error":"invalid_blocks"}"#, true, form("invalid_blocks")),

@@ -29,7 +29,7 @@ pub(in crate::config::validate) fn either(
         Ok(secret) => {
             if resolved.as_deref().is_ok_and(secret::is_world_readable) {
                 let message = format!(
-                    "`{}` may be read by everybody on this host; chmod 0640 or less",
+                    "`{}` may be read by everybody on this host; `chgrp sentinel` and `chmod 0640` leave it to the agent",
                     file.display()
                 );
                 findings.warn(&file_key, message);

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use secrecy::ExposeSecret as _;
+
 use super::either::{either, warn_of_open_file};
 use crate::config::findings::{Findings, join};
 use crate::config::secret::Secret;
@@ -28,7 +30,7 @@ pub(super) fn password(path: &str, input: LoginInput, findings: &mut Findings) -
     input.user.zip(found)
 }
 
-/// As [`either`], with a warning when the secret stands in a file that all may read.
+/// As [`either`], with a warning when the secret stands in a file that all may read. A password or a token is one line.
 pub(super) fn secret(
     path: &str,
     name: &str,
@@ -39,5 +41,17 @@ pub(super) fn secret(
     if inline.is_some() && file.is_none() {
         warn_of_open_file(path, name, findings);
     }
-    either(path, name, inline, file, findings)
+    let found = either(path, name, inline, file, findings)?;
+    if found.expose_secret().chars().any(char::is_control) {
+        let key = if file.is_some() {
+            format!("{name}_file")
+        } else {
+            name.to_owned()
+        };
+        findings.wrong(
+            &join(path, &key),
+            "holds several lines, or a control character; it must be one line of text",
+        );
+    }
+    Some(found)
 }

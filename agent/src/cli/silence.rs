@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::server::api::{AckBody, AckResponse, SilenceBody, SilenceEntry, SilencesResponse};
+use sentinel_engine::{HOST, matches};
+
+use crate::server::api::{AckBody, AckResponse, SilenceBody, SilenceEntry, SilencesResponse, StatusResponse};
 
 use super::View;
 use super::args::{SilenceAdd, SilenceCommand};
@@ -60,13 +62,29 @@ async fn add(client: &Client, view: &View, add: &SilenceAdd) -> Result<String> {
         return Ok(answer);
     }
     let entry: SilenceEntry = parse(&answer)?;
+    // Done is done: whether somebody is called like that is only asked to say so.
+    let services = client.get(&["status"], &[]).await.and_then(|text| parse(&text));
+    let unknown = services.map_or_else(|_| Vec::new(), |status: StatusResponse| unknown(&entry, &status));
+    let note = match unknown.as_slice() {
+        [] => String::new(),
+        names => format!("\nno service is called {} now", names.join(" or ")),
+    };
     Ok(format!(
-        "silence {} of {} until {}; end it with `sentinel silence expire {}`",
+        "silence {} of {} until {}; end it with `sentinel silence expire {}`{note}",
         entry.id,
         what(&entry),
         moment(entry.until, &view.zone),
         entry.id
     ))
+}
+
+/// The names and patterns that fit no service there is: slips, or services that are yet to come.
+fn unknown<'a>(entry: &'a SilenceEntry, status: &StatusResponse) -> Vec<&'a str> {
+    let fits = |pattern: &str| {
+        pattern == HOST || pattern == "*" || status.services.iter().any(|service| matches(pattern, &service.name))
+    };
+    let services = entry.services.iter().map(String::as_str);
+    services.filter(|pattern| !fits(pattern)).collect()
 }
 
 /// Every label must fit, so that of two values for one nothing would be silenced, and of one that is dropped too much.

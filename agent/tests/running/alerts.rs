@@ -47,6 +47,20 @@ fn silence_outlives_the_agent_and_what_still_burns_at_its_end_is_told() {
     place.kill_agent();
     let seen = place.lines().len();
     place.start();
+    let odd = [
+        "silence",
+        "add",
+        "--service",
+        "shpo",
+        "--service",
+        "sh*",
+        "--for",
+        "1s",
+        "--comment",
+        "x",
+    ];
+    let text = String::from_utf8(place.ask(&odd).stdout).unwrap();
+    assert!(text.trim_end().ends_with("\nno service is called shpo now"), "{text}");
     let listed = succeed(&place, &["silence", "list", "--json"]);
     assert_eq!(listed["silences"][0]["comment"], "new disks");
     assert_eq!(listed["silences"][0]["by"], added["by"]);

@@ -55,6 +55,7 @@ pub(crate) use rules::{
 };
 pub(crate) use schema::nearest;
 pub use schema::{Bounds, Key, Kind, Rule, Section};
+pub(crate) use secret::SIGNING_BASE64;
 pub use secret::Secret;
 pub use settings::{
     AgentSettings, AlertSettings, CommandProbe, CommandSettings, ContainerTarget, DockerAddress, HeartbeatSettings,

@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -14,6 +15,12 @@ use super::files::read_limited;
 
 /// Keys and tokens are short; what is larger is the wrong file.
 const MAX_SECRET: u64 = 64 << 10;
+
+/// What follows `whsec_` in a signing secret. Some tools print keys without padding.
+pub(crate) const SIGNING_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// A value that is never shown. Unlike `SecretString` it can be compared, so that a reload finds what changed.
 #[derive(Clone, Deserialize)]
@@ -100,7 +107,7 @@ pub(super) fn check_signing(secret: &str) -> Result<(), String> {
     let Some(encoded) = secret.strip_prefix("whsec_") else {
         return Ok(());
     };
-    match STANDARD.decode(encoded) {
+    match SIGNING_BASE64.decode(encoded) {
         Err(_) => Err("what follows `whsec_` is not base64".to_owned()),
         Ok(key) if !KEY_BYTES.contains(&key.len()) => Err(format!(
             "what follows `whsec_` decodes to {} bytes; it must be 24 to 64",

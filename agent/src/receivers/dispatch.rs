@@ -1,13 +1,15 @@
 //! One worker per receiver: takes its messages from the outbox, one at a time and in order, until each was taken.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::combined::{self, Trouble};
-use super::error::DeliveryError;
+use super::error::{DeliveryError, DeliveryErrorKind};
 use super::retry::{Retry, RetryPolicy};
 use super::{Delivered, Message, Receiver};
 use crate::clock::Clock;
@@ -33,6 +35,15 @@ pub(super) async fn run(receiver: Arc<Receiver>, store: Store, clock: Clock, pol
         policy,
     };
     worker.run(changes).await;
+}
+
+/// A fault of the agent's own while it delivers is a failure like others: it is tried again, and when it goes on the other
+/// receivers are told. The worker, and what waits behind this message, must not end with it.
+async fn guarded(delivery: impl Future<Output = Result<Delivered, DeliveryError>>) -> Result<Delivered, DeliveryError> {
+    AssertUnwindSafe(delivery).catch_unwind().await.unwrap_or_else(|_| {
+        let text = "the agent failed while it sent this; its log has more".to_owned();
+        Err(DeliveryError::new(DeliveryErrorKind::Broken, text))
+    })
 }
 
 struct Worker {
@@ -99,7 +110,8 @@ impl Worker {
     }
 
     async fn send(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        let result = self.receiver.deliver(delivery, Timestamp::now()).await;
+        // Boxed: what it takes to speak to a receiver is large, and mostly there is nothing to say.
+        let result = guarded(Box::pin(self.receiver.deliver(delivery, Timestamp::now()))).await;
         let outcome = self.judge(delivery, result);
         let changed = self.record(delivery, &outcome).await?;
         let error = match &outcome {
@@ -228,5 +240,17 @@ impl Worker {
             );
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fault_while_sending_is_a_failure_that_is_tried_again() {
+        let error = guarded(async { panic!("on purpose") }).await.unwrap_err();
+        assert_eq!(error.retry(), Retry::Later);
+        assert!(error.is_ambiguous(), "it may have arrived before");
     }
 }

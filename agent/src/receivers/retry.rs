@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use sha2::{Digest, Sha256};
 
 use super::error::DeliveryErrorKind;
@@ -73,13 +72,13 @@ pub(super) const fn judge(kind: DeliveryErrorKind) -> Retry {
     }
 }
 
-/// The wish in a `Retry-After` header: seconds, or an HTTP date. Nonsense is no wish.
+/// The wish in a `Retry-After` header: seconds, or a date in one of HTTP's three forms. Nonsense is no wish.
 pub(super) fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
     let header = header.trim();
     if header.bytes().all(|byte| byte.is_ascii_digit()) && !header.is_empty() {
         return Some(Duration::from_secs(header.parse().unwrap_or(u64::MAX)));
     }
-    let until = rfc2822::DateTimeParser::new().parse_timestamp(header).ok()?;
+    let until = Timestamp::try_from(httpdate::parse_http_date(header).ok()?).ok()?;
     Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
 }
 
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn wishes_are_understood_in_both_forms() {
+    fn wishes_are_understood_in_every_form() {
         let now: Timestamp = "1994-11-06T08:49:00Z".parse().unwrap();
         #[rustfmt::skip]
         let table = [
@@ -169,6 +168,8 @@ mod tests {
             (" 0 ", Some(secs(0))),
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(secs(37))),
             ("Sun, 06 Nov 1994 08:48:00 GMT", Some(secs(0))),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(secs(37))),
+            ("Sun Nov  6 08:49:37 1994", Some(secs(37))),
             ("99999999999999999999999", Some(secs(u64::MAX))),
             ("", None),
             ("soon", None),

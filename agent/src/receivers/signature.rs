@@ -1,20 +1,13 @@
 //! Signatures as in Standard Webhooks 1.0.
 
 use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD};
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
 use sha2::Sha256;
 
-use crate::config::Secret;
-
-/// Some tools print keys without padding.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+use crate::config::{SIGNING_BASE64, Secret};
 
 /// The key of a receiver.
 pub(super) struct Key(Zeroizing<Vec<u8>>);
@@ -24,7 +17,7 @@ impl Key {
     pub(super) fn new(secret: &Secret) -> Result<Self, String> {
         let secret = secret.expose_secret().trim();
         let key = match secret.strip_prefix("whsec_") {
-            Some(encoded) => LENIENT
+            Some(encoded) => SIGNING_BASE64
                 .decode(encoded)
                 .map_err(|_| "what follows `whsec_` in the secret is not base64".to_owned())?,
             None => secret.as_bytes().to_vec(),

@@ -10,9 +10,10 @@
 //! * `commit`: a batch and the rows it makes; `memory` and `state`: what is kept for the engine; `retention`: what is
 //!   forgotten
 //! * `alerts`: who was told, and silences; `incidents`: history for people; `outbox`: messages on their way; `room`: how many
-//!   of them; `firing`: what receivers are told over and over
+//!   of them; `firing`: what receivers are told over and over; `announced`: what they are told once
 
 mod alerts;
+mod announced;
 mod commit;
 mod error;
 mod firing;
@@ -31,6 +32,7 @@ mod value;
 mod waiting;
 
 pub use alerts::{AlertChanges, AlertMemory};
+pub use announced::{Announcement, Topic};
 pub use commit::Batch;
 pub use error::{StoreError, StoreErrorKind};
 pub use firing::{Firing, Waiting};

@@ -55,9 +55,9 @@ simulate: ## Random faults against the engine's invariants, SEEDS=15000 lives of
 mutants: ## Whether the engine's tests notice each guard that is missing; an hour, WORDS="budget storm" chooses
 	agent/engine/mutants/run $(WORDS)
 
-bench: ## Measure the agent beside systemd, monit and blackbox exporter, in ten minutes (PARTS="heal alert probe load" chooses)
+bench: ## Measure the agent beside systemd, monit and blackbox exporter, in 25 minutes (PARTS="heal alert probe load installed" chooses)
 	packaging/test-host/requirements >&2
-	cargo build --release --locked --package sentinel
+	cargo build --release --locked --package sentinel --package demo-service
 	@# The program that measures is no part of what is measured, and shares its build with the tests.
 	SENTINEL_BENCH_AGENT=$(abspath $(TARGET))/release/sentinel \
 	    cargo bench --profile dev --locked --package sentinel --bench host -- $(PARTS)

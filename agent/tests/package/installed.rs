@@ -52,7 +52,7 @@ fn from_its_sandbox_it_sees_and_heals() {
 }
 
 #[test]
-fn its_manual_and_completions_are_there() {
+fn its_manual_is_there() {
     let lab = Lab::with(OLD);
     let host = &lab.host;
     host.sh("apt-get install -y demo-service");
@@ -72,22 +72,5 @@ fn its_manual_and_completions_are_there() {
     let text = host.sh("MANWIDTH=200 man sentinel.toml | col -b");
     for key in ["[services.NAME]", "notify_after = a duration", "default: 30s"] {
         assert!(text.contains(key), "{key} is not in\n{text}");
-    }
-
-    for (program, typed, whole) in [("sentinel", "sta", "status"), ("demo-service", "inj", "inject")] {
-        let completed = host.command([
-            "bash",
-            "-c",
-            &format!(
-                ". /usr/share/bash-completion/bash_completion
-                 __load_completion {program}
-                 COMP_WORDS=({program} {typed}) COMP_CWORD=1
-                 $(complete -p {program} | sed 's/.* -F \\([^ ]*\\) .*/\\1/') {program} {typed} {program}
-                 echo \"${{COMPREPLY[*]}}\""
-            ),
-        ]);
-        let output = { completed }.output().expect("docker exec can be run");
-        let words = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(words.trim(), whole, "{}", String::from_utf8_lossy(&output.stderr));
     }
 }

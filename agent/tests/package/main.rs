@@ -14,6 +14,7 @@
 mod host;
 
 mod built;
+mod completed;
 mod guarded;
 mod installed;
 mod lab;

@@ -13,6 +13,7 @@
 #[path = "../support/host.rs"]
 mod host;
 
+mod beside;
 mod built;
 mod completed;
 mod guarded;

@@ -1,7 +1,7 @@
 //! What is there after `apt install sentinel`.
 
 use crate::built::OLD;
-use crate::lab::Lab;
+use crate::lab::{CONFIG, Lab};
 
 /// The most that `systemd-analyze security` may hold against the unit, of 10.
 const EXPOSURE: f64 = 1.5;
@@ -49,6 +49,34 @@ fn from_its_sandbox_it_sees_and_heals() {
     host.sh("systemctl stop sentinel && systemctl stop shop && systemctl start sentinel");
     lab.await_state("shop", "stopped");
     assert_eq!(host.sh("systemctl show -P ActiveState shop"), "inactive");
+}
+
+#[test]
+fn a_secret_is_handed_over_by_systemd() {
+    let lab = Lab::watching(OLD);
+    let host = &lab.host;
+    // As on a host that is no container, where what systemd mounts for a unit is seen by that unit.
+    host.sh("mount --make-rshared /");
+    // Root's alone: the agent could not read it by itself.
+    host.write("/root/hook", b"http://127.0.0.1:9100/\n");
+    host.sh("chmod 0600 /root/hook");
+    host.write(
+        "/etc/systemd/system/sentinel.service.d/credential.conf",
+        b"[Service]\nLoadCredential=hook:/root/hook\n",
+    );
+    let url = "url = \"http://127.0.0.1:9100/\"";
+    assert!(CONFIG.contains(url), "what is replaced is there");
+    let config = CONFIG.replace(url, "url_file = \"credential:hook\"");
+    host.write("/etc/sentinel/sentinel.toml", config.as_bytes());
+    host.sh("systemctl daemon-reload && systemctl restart sentinel && systemctl kill --signal KILL shop");
+    lab.wait("the receiver is told", || {
+        let journal = host.sh("journalctl --no-pager -o cat -u receiver");
+        journal
+            .lines()
+            .any(|line| line.contains("shop") && line.contains("resolved"))
+    });
+    let log = host.sh("journalctl --no-pager -o verbose -u sentinel");
+    assert!(!log.contains("127.0.0.1:9100"), "the secret is not in the log");
 }
 
 #[test]

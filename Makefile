@@ -1,7 +1,7 @@
 # What developers and CI run. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compose-demo test fmt clippy docs unit host simulate mutants bench deny deb apt-repo
+.PHONY: help demo compose-demo test fmt clippy docs unit host simulate mutants bench deny deb apt-repo reproducible
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -55,9 +55,9 @@ simulate: ## Random faults against the engine's invariants, SEEDS=15000 lives of
 mutants: ## Whether the engine's tests notice each guard that is missing; an hour, WORDS="budget storm" chooses
 	agent/engine/mutants/run $(WORDS)
 
-bench: ## Measure the agent beside systemd, monit and blackbox exporter, in ten minutes (PARTS="heal alert probe load" chooses)
+bench: ## Measure the agent beside systemd, monit and blackbox exporter, in 25 minutes (PARTS="heal alert probe load installed" chooses)
 	packaging/test-host/requirements >&2
-	cargo build --release --locked --package sentinel
+	cargo build --release --locked --package sentinel --package demo-service
 	@# The program that measures is no part of what is measured, and shares its build with the tests.
 	SENTINEL_BENCH_AGENT=$(abspath $(TARGET))/release/sentinel \
 	    cargo bench --profile dev --locked --package sentinel --bench host -- $(PARTS)
@@ -67,6 +67,9 @@ deb: ## The packages, in target/deb; needs debhelper (ARCH=arm64 with a cross co
 
 apt-repo: deb ## A signed repository of them in target/apt (APT_KEY=... or a key of its own); needs apt-utils
 	@packaging/apt-repo $$(ls -t $(TARGET)/deb/*.deb | head -n 2)
+
+reproducible: ## Build the packages of this commit twice, in different surroundings, and compare them; half an hour
+	packaging/reproducible
 
 deny: ## Licences, sources and duplicates of the dependencies; needs cargo-deny
 	cargo deny --locked check licenses bans sources

@@ -4,6 +4,7 @@
 //! source that cannot see says nothing, and what it said last stays: missing sight is no news.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -36,8 +37,31 @@ pub struct Seen {
     pub services: Vec<Found>,
     /// What asks to be one, and cannot.
     pub refused: Vec<Refused>,
-    /// What had failed before anybody looked, in words: it is told once, and watched when it runs again.
-    pub failed_before: Vec<String>,
+    /// What had failed before anybody looked: it is told once, and watched when it runs again.
+    pub failed_before: Vec<FailedBefore>,
+}
+
+/// A failure that is older than the agent's first look.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FailedBefore {
+    /// What failed, in words.
+    pub what: String,
+    /// Which of its failures: the run that failed, or when it ended. Empty where that is not known.
+    pub which: String,
+}
+
+impl FailedBefore {
+    /// What failed, from the text that tells a failure from every other one.
+    pub fn what_of(text: &str) -> &str {
+        text.rsplit_once(' ').map_or(text, |(what, _)| what)
+    }
+}
+
+/// What tells it from every other failure.
+impl fmt::Display for FailedBefore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.what, self.which)
+    }
 }
 
 impl Discovered {
@@ -54,7 +78,7 @@ impl Discovered {
     }
 
     /// What had failed before the agent looked for the first time.
-    pub fn failed_before(&self) -> Vec<String> {
+    pub fn failed_before(&self) -> BTreeSet<FailedBefore> {
         let seen = self.by_source.values();
         seen.flat_map(|seen| seen.failed_before.iter().cloned()).collect()
     }

@@ -18,7 +18,7 @@ use crate::polkit;
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
 use crate::receivers::{self, Directory, Message, Receiver, RetryPolicy};
-use crate::store::{OutboxSettings, Store};
+use crate::store::{Announcement, OutboxSettings, Store, Topic};
 use crate::systemd::{self, BusAddress, SectionWatcher, Systemd, Watched, Watcher};
 
 /// The parts as they run now. Dropping it ends them.
@@ -159,17 +159,40 @@ impl Parts {
         }
     }
 
-    /// Puts a message that is about no incident on its way to these receivers.
-    pub async fn announce(&self, message: &Message, receivers: Vec<String>) {
-        let now = self.clock.now();
-        let told = self.store.announce(
-            receivers,
-            message.data.severity,
-            message.payload(),
-            now,
-            self.clock.wall(now),
-        );
-        if let Err(error) = told.await {
+    /// Tells these receivers of what is new in `about`: what nobody was told, neither by this agent nor by one before it. Of
+    /// what was told and is not in `about`, only that is remembered which still holds; the rest is news when it comes back.
+    pub async fn announce(
+        &self,
+        topic: Topic,
+        mut about: BTreeSet<String>,
+        still_holds: impl Fn(&str) -> bool,
+        receivers: Vec<String>,
+        message: impl FnOnce(&BTreeSet<String>) -> Message,
+    ) {
+        let announced = async {
+            let known = self.store.announced(topic).await?;
+            let new: BTreeSet<String> = about.difference(&known).cloned().collect();
+            about.extend(known.iter().filter(|one| still_holds(one)).cloned());
+            if !new.is_empty() {
+                let message = message(&new);
+                let now = self.clock.now();
+                let announcement = Announcement {
+                    receivers,
+                    severity: message.data.severity,
+                    payload: message.payload(),
+                    now,
+                    wall: self.clock.wall(now),
+                    topic,
+                    about,
+                };
+                self.store.announce(announcement).await
+            } else if about != known {
+                self.store.keep_announced(topic, about).await
+            } else {
+                Ok(())
+            }
+        };
+        if let Err(error) = announced.await {
             let error: &dyn std::error::Error = &error;
             tracing::error!(event = "store_failed", error, "failed to tell receivers of something");
         }

@@ -15,10 +15,11 @@ use crate::config::{
     Sources,
 };
 use crate::driver::Change;
-use crate::found::{Discovered, Source};
+use crate::found::{Discovered, FailedBefore, Source};
 use crate::parts::{Parts, service};
 use crate::receivers::Message;
 use crate::server::{ReloadRefused, ReloadReply, api::ReloadResponse};
+use crate::store::Topic;
 use crate::watchdog::Watchdog;
 
 /// Problems named in the log; `sentinel check` shows all of them.
@@ -44,10 +45,10 @@ pub struct Reloader {
     pub settings: Settings,
     /// Services of before the start that may still be found.
     pub awaited: Awaited,
-    /// What receivers were told of that had failed before the agent looked.
-    pub known_failed: BTreeSet<String>,
-    /// What receivers were told of that was refused.
-    pub told: BTreeSet<Refused>,
+    /// What the log has of what had failed before the agent looked.
+    pub logged_failed: BTreeSet<FailedBefore>,
+    /// What the log has of what was refused.
+    pub logged_refused: BTreeSet<Refused>,
     /// The parts.
     pub parts: Parts,
     /// The memory to assume of services that the store does not know.
@@ -232,40 +233,42 @@ impl Reloader {
         });
         self.parts.look(&wanted, &new, None);
         self.settings = new;
-        self.tell_refused(loaded.refused).await;
+        self.tell_refused(loaded.refused, all_seen).await;
         if all_seen {
             self.tell_failed_before().await;
         }
         Ok(Ok(response))
     }
 
-    /// Tells receivers, once and together, of what had failed on this host before the agent looked.
+    /// Tells receivers, once and together, of what had failed on this host before the agent looked: of each failure once,
+    /// however often the agent is started.
     async fn tell_failed_before(&mut self) {
         let failed = self.found.borrow().failed_before();
-        let new: Vec<String> = failed
-            .into_iter()
-            .filter(|one| self.known_failed.insert(one.clone()))
-            .collect();
-        if new.is_empty() {
-            return;
+        let unheard = |one: &&FailedBefore| !self.logged_failed.contains(one);
+        let new: Vec<&str> = failed.iter().filter(unheard).map(|one| one.what.as_str()).collect();
+        if !new.is_empty() {
+            let (count, names) = (new.len(), new.join(", "));
+            let message = "had failed before the agent was started";
+            tracing::warn!(event = "failed_before", count, names, "{message}");
         }
-        let names = new.join(", ");
-        tracing::warn!(
-            event = "failed_before",
-            count = new.len(),
-            names,
-            "had failed before the agent was started"
-        );
-        let message = Message::about_failed_before(&self.settings.agent.name, &new, Timestamp::now());
-        let receivers = self.settings.alerts.rules.default.clone();
-        self.parts.announce(&message, receivers).await;
+        let about = failed.iter().map(ToString::to_string).collect();
+        let host = &self.settings.agent.name;
+        let message = |new: &BTreeSet<String>| {
+            let new = failed.iter().filter(|one| new.contains(&one.to_string()));
+            let new: Vec<&str> = new.map(|one| one.what.as_str()).collect();
+            Message::about_failed_before(host, &new, Timestamp::now())
+        };
+        // Whoever could not look yet may still say that an older failure is there.
+        let outdated: BTreeSet<&str> = failed.iter().map(|one| one.what.as_str()).collect();
+        let still_holds = |one: &str| !outdated.contains(FailedBefore::what_of(one));
+        self.announce(Topic::FailedBefore, about, still_holds, message).await;
+        self.logged_failed = failed;
     }
 
-    /// Tells receivers, once, of what asks to be watched and cannot be.
-    async fn tell_refused(&mut self, refused: Vec<Refused>) {
+    /// Tells receivers, once, of what asks to be watched and cannot be. `is_all` says that everything was looked at.
+    async fn tell_refused(&mut self, refused: Vec<Refused>, is_all: bool) {
         let refused: BTreeSet<Refused> = refused.into_iter().collect();
-        let new: Vec<&Refused> = refused.difference(&self.told).collect();
-        for refused in &new {
+        for refused in refused.difference(&self.logged_refused) {
             let (service, origin) = (refused.service.as_str(), refused.kind.as_str());
             let reason = refused.to_string();
             tracing::error!(
@@ -276,12 +279,25 @@ impl Reloader {
                 "what was found is not watched"
             );
         }
-        if !new.is_empty() {
-            let message = Message::about_refused(&self.settings.agent.name, &new, Timestamp::now());
-            let receivers = self.settings.alerts.rules.default.clone();
-            self.parts.announce(&message, receivers).await;
-        }
-        self.told = refused;
+        let about = refused.iter().map(ToString::to_string).collect();
+        let host = &self.settings.agent.name;
+        let message = |new: &BTreeSet<String>| {
+            let new = refused.iter().filter(|one| new.contains(&one.to_string()));
+            Message::about_refused(host, &new.collect::<Vec<_>>(), Timestamp::now())
+        };
+        self.announce(Topic::Refused, about, |_| !is_all, message).await;
+        self.logged_refused = refused;
+    }
+
+    async fn announce(
+        &self,
+        topic: Topic,
+        about: BTreeSet<String>,
+        still_holds: impl Fn(&str) -> bool,
+        message: impl FnOnce(&BTreeSet<String>) -> Message,
+    ) {
+        let receivers = self.settings.alerts.rules.default.clone();
+        self.parts.announce(topic, about, still_holds, receivers, message).await;
     }
 }
 

@@ -1,13 +1,15 @@
 //! Measures the agent beside others on a real host: systemd as PID 1, in a container.
 //!
-//!     make bench                                            # everything; under ten minutes
-//!     cargo bench -p sentinel --bench host -- heal load     # parts: heal, alert, probe, load
+//!     make bench                                            # everything; about 25 minutes
+//!     cargo bench -p sentinel --bench host -- heal load     # parts: heal, alert, probe, load, installed
 //!     cargo bench -p sentinel --bench host -- heal --samples 50
+//!     cargo bench -p sentinel --bench host -- installed --minutes 60
 //!
 //! Nothing here passes or fails by a time. It exits 0 unless something could not be measured; then it says what, and
 //! exits 1. `agent/BENCHMARKS.md` tells the method and the figures.
 //!
-//! * out here: `machine` describes where it runs, `figures` and `report` are what comes out
+//! * out here: `machine` describes where it runs, `package` makes and installs the package, `figures` and `report` are what
+//!   comes out
 //! * `inside`: the same program within the host, where every moment is taken by one clock
 
 #![allow(
@@ -25,8 +27,10 @@ mod figures;
 mod inside;
 mod machine;
 mod options;
+mod package;
 mod report;
 
+use std::cell::LazyCell;
 use std::io::{BufRead as _, BufReader};
 use std::process::{ExitCode, Stdio};
 
@@ -69,15 +73,28 @@ fn main() -> ExitCode {
 /// Measures, and reports what was measured. Answers whether that is everything.
 fn measure(options: &Options) -> anyhow::Result<bool> {
     let agent = options::agent()?;
-    let host = Host::start_with(&HOST_OPTIONS);
-    host.install_agent(&agent, "2");
-    host.install(&std::env::current_exe()?, INSIDE);
+    let this = std::env::current_exe()?;
+    // Shared by all parts that put the agent there by hand, and not booted for the one that does not.
+    let by_hand = LazyCell::new(|| {
+        let host = Host::start_with(&HOST_OPTIONS);
+        host.install_agent(&agent, "2");
+        host.install(&this, INSIDE);
+        host
+    });
 
     let mut report = Report::new(Machine::describe(&agent)?);
     for part in &options.parts {
         eprintln!("measuring: {part}");
         let mut figures = Vec::new();
-        if let Err(error) = run_inside(&host, part, options.samples, &mut figures) {
+        let measured = if part == inside::INSTALLED {
+            package::host(&agent).and_then(|host| {
+                host.install(&this, INSIDE);
+                run_inside(&host, part, options.minutes, &mut figures)
+            })
+        } else {
+            run_inside(&by_hand, part, options.samples, &mut figures)
+        };
+        if let Err(error) = measured {
             eprintln!("{error:#}");
             report.missing.push(format!("{part}: {error:#}"));
         }
@@ -94,9 +111,9 @@ fn measure(options: &Options) -> anyhow::Result<bool> {
 }
 
 /// Has one part measured within the host. `figures` has what came before it failed.
-fn run_inside(host: &Host, part: &str, samples: usize, figures: &mut Vec<Figure>) -> anyhow::Result<()> {
+fn run_inside(host: &Host, part: &str, number: usize, figures: &mut Vec<Figure>) -> anyhow::Result<()> {
     let mut child = host
-        .command([INSIDE, "inside", part, &samples.to_string()])
+        .command([INSIDE, "inside", part, &number.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -9,6 +9,9 @@ use crate::inside;
 /// Samples of each latency; enough for a median, few enough for a coffee.
 const SAMPLES: usize = 25;
 
+/// How long the installed service is watched: what grows shows by then.
+const MINUTES: usize = 10;
+
 /// The command line.
 #[derive(Debug)]
 pub struct Options {
@@ -16,6 +19,8 @@ pub struct Options {
     pub parts: Vec<String>,
     /// Samples of each latency.
     pub samples: usize,
+    /// Minutes that the installed service is watched.
+    pub minutes: usize,
 }
 
 impl Options {
@@ -24,15 +29,13 @@ impl Options {
         let mut options = Self {
             parts: Vec::new(),
             samples: SAMPLES,
+            minutes: MINUTES,
         };
         let mut arguments = arguments.iter().filter(|argument| *argument != "--bench");
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
-                "--samples" => {
-                    let count = arguments.next().context("--samples needs a number")?;
-                    options.samples = count.parse().context("--samples needs a number")?;
-                    ensure!(options.samples > 0, "--samples needs a number above zero");
-                }
+                "--samples" => options.samples = number("--samples", arguments.next())?,
+                "--minutes" => options.minutes = number("--minutes", arguments.next())?,
                 part if inside::PARTS.contains(&part) => options.parts.push(part.to_owned()),
                 other => bail!("no part is called `{other}`; there are {}", inside::PARTS.join(", ")),
             }
@@ -42,6 +45,11 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+fn number(option: &str, value: Option<&String>) -> anyhow::Result<usize> {
+    let number = value.and_then(|value| value.parse().ok()).filter(|number| *number > 0);
+    number.with_context(|| format!("{option} needs a number above zero"))
 }
 
 /// The agent to measure: a release build, whatever profile this program was built with.

@@ -102,7 +102,7 @@ pub async fn find_once(wanted: &Search) -> Result<Vec<(Source, crate::found::See
     }
     let looked = async {
         let client = Client::connect(&wanted.address, &Arc::default()).await?;
-        look(&client, wanted).await
+        look(&client, wanted, true).await
     };
     let listed = looked.await.map_err(|error| error.to_string())?;
     let seen = Candidates::new(BTreeSet::new()).take(listed);
@@ -146,7 +146,7 @@ async fn follow(wanted: &Search, daemon: &Arc<Mutex<Daemon>>, candidates: &mut C
     loop {
         let looked = tokio::select! {
             lost = &mut lost => return lost,
-            looked = look(&client, wanted) => looked,
+            looked = look(&client, wanted, !candidates.has_looked()) => looked,
         };
         let listed = match looked {
             Ok(listed) => listed,
@@ -169,8 +169,8 @@ async fn follow(wanted: &Search, daemon: &Arc<Mutex<Daemon>>, candidates: &mut C
     }
 }
 
-/// Every container; those with labels of ours in full.
-async fn look(client: &Client, wanted: &Search) -> Result<Vec<(RunningContainer, State)>, CallError> {
+/// Every container; those with labels of ours in full, and at the first look those that had failed before.
+async fn look(client: &Client, wanted: &Search, is_first: bool) -> Result<Vec<(RunningContainer, State)>, CallError> {
     let mut listed = client.list_all(LIST_WITHIN).await?;
     listed.sort_by_cached_key(name_of);
     let own = own::container();
@@ -183,7 +183,7 @@ async fn look(client: &Client, wanted: &Search) -> Result<Vec<(RunningContainer,
         }
         let id = summary.id.clone().unwrap_or_default();
         let state = state(&summary);
-        let details = if is_ours {
+        let details = if is_ours || is_first && state == State::Failed {
             let inspect = client.bollard.inspect_container(&id, None::<InspectContainerOptions>);
             match within(ANSWER_WITHIN, inspect).await {
                 Ok(answer) => answer,

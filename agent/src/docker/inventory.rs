@@ -52,6 +52,8 @@ pub struct RunningContainer {
     pub restart_policy: String,
     /// All its labels.
     pub labels: BTreeMap<String, String>,
+    /// When it last ended, in the Engine's words; empty where the Engine was not asked.
+    pub ended: String,
 }
 
 impl RunningContainer {
@@ -143,6 +145,7 @@ pub(super) fn describe(summary: ContainerSummary, answer: ContainerInspectRespon
     published.dedup();
     unpublished.sort_unstable();
     unpublished.dedup();
+    let ended = answer.state.and_then(|state| state.finished_at);
     let host = answer.host_config.unwrap_or_default();
     let network = host.network_mode.unwrap_or_default();
     let policy = host.restart_policy.and_then(|policy| policy.name);
@@ -161,6 +164,7 @@ pub(super) fn describe(summary: ContainerSummary, answer: ContainerInspectRespon
         health_check: test.first().is_some_and(|kind| kind != "NONE"),
         restart_policy: policy.map_or_else(|| "no".to_owned(), |policy| policy.to_string()),
         labels: labels.into_iter().collect(),
+        ended: ended.unwrap_or_default(),
     }
 }
 

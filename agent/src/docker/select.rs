@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::inventory::RunningContainer;
 use super::labels::{self, PREFIX};
 use crate::config::{self, Found, FoundKey, LabelProblem, Origin, OriginKind, Place, Refused, service_name};
-use crate::found;
+use crate::found::{self, FailedBefore};
 
 /// How a container is, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) struct Candidates {
     labelled: BTreeMap<String, Found>,
     /// The targets of other containers that have run while somebody looked.
     have_run: BTreeSet<String>,
-    failed_before: Vec<String>,
+    failed_before: Vec<FailedBefore>,
     continuing: BTreeSet<String>,
     looked: bool,
 }
@@ -157,7 +157,10 @@ impl Candidates {
         let name = service_name(own);
         let place = format!("container {}", container.name);
         if state == State::Failed && first_look && !self.continuing.contains(&name) {
-            self.failed_before.push(place);
+            self.failed_before.push(FailedBefore {
+                what: place,
+                which: container.ended.clone(),
+            });
             return;
         }
         let goes_on = first_look && self.continuing.contains(&name);
@@ -277,15 +280,23 @@ mod tests {
 
     #[test]
     fn what_had_failed_before_is_told_and_watched_when_it_has_run() {
+        let ended = |name, when: &str| RunningContainer {
+            ended: when.to_owned(),
+            ..container(name, &[])
+        };
         let mut candidates = Candidates::new(BTreeSet::from(["known".to_owned()]));
         let seen = candidates.take(vec![
             (container("known", &[]), State::Failed),
-            (container("old", &[]), State::Failed),
+            (ended("old", "2026-11-28T22:00:00.5Z"), State::Failed),
             (container("done", &[]), State::Rests),
             (container("web", &[]), State::Runs),
         ]);
         assert_eq!(names(&seen.others), ["web", "known"]);
-        assert_eq!(seen.others.failed_before, ["container old"]);
+        assert_eq!(seen.others.failed_before.len(), 1);
+        assert_eq!(
+            seen.others.failed_before[0].to_string(),
+            "container old 2026-11-28T22:00:00.5Z"
+        );
         let seen = candidates.take(vec![
             (container("old", &[]), State::Runs),
             (container("web", &[]), State::Failed),

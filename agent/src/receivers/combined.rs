@@ -174,13 +174,8 @@ impl Message {
     }
 
     /// `alerts.notice`: what had failed on this host before the agent looked.
-    pub fn about_failed_before(host: &str, failed: &[String], wall: Timestamp) -> Self {
-        let named = failed
-            .iter()
-            .take(NAMES)
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ");
+    pub fn about_failed_before(host: &str, failed: &[&str], wall: Timestamp) -> Self {
+        let named = failed.iter().take(NAMES).copied().collect::<Vec<_>>().join(", ");
         let more = match failed.len().saturating_sub(NAMES) {
             0 => String::new(),
             more => format!(" and {more} more"),

@@ -9,10 +9,11 @@
 //! * `thread`: the thread and its queue; `error`: what can go wrong
 //! * `commit`: a batch and the rows it makes; `memory` and `state`: what is kept for the engine; `retention`: what is
 //!   forgotten
-//! * `alerts`: who was told, and silences; `incidents` and `evidence`: history for people; `outbox`: messages on their way; `room`: how many
-//!   of them; `firing`: what receivers are told over and over
+//! * `alerts`: who was told, and silences; `incidents` and `evidence`: history for people; `outbox`: messages on their way;
+//!   `room`: how many of them; `firing`: what receivers are told over and over; `announced`: what they are told once
 
 mod alerts;
+mod announced;
 mod commit;
 mod error;
 mod evidence;
@@ -32,6 +33,7 @@ mod value;
 mod waiting;
 
 pub use alerts::{AlertChanges, AlertMemory};
+pub use announced::{Announcement, Topic};
 pub use commit::Batch;
 pub use error::{StoreError, StoreErrorKind};
 pub use evidence::EvidenceRow;

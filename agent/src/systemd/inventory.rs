@@ -37,6 +37,8 @@ pub struct RunningUnit {
     pub needs: Vec<String>,
     /// Its processes.
     pub pids: Vec<u32>,
+    /// What tells its last run from others: systemd's invocation, or when it last changed where there is none.
+    pub run: String,
 }
 
 impl RunningUnit {
@@ -110,7 +112,13 @@ pub(super) async fn describe(connection: &Connection, name: String) -> Result<Ru
     facts.merge(&properties);
     let mut needs = Vec::new();
     Source(&properties).names(&["Requires", "BindsTo", "Requisite"], &mut needs);
+    let run = if facts.invocation.is_empty() {
+        facts.state_change.to_string()
+    } else {
+        facts.invocation
+    };
     Ok(RunningUnit {
+        run,
         transient: matches!(properties.get("Transient"), Some(Variant::Bool(true))),
         name,
         service_type: facts.service_type,

@@ -12,7 +12,7 @@ use super::is_booted;
 use super::peers::listed;
 use super::watcher::BusAddress;
 use crate::config::{Found, FoundKey, Origin, OriginKind, Place, Refused, service_name};
-use crate::found::{Board, Seen, Source};
+use crate::found::{Board, FailedBefore, Seen, Source};
 
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -74,21 +74,32 @@ async fn look(connection: &mut Option<Connection>, units: &mut Units) -> Result<
     let omitted = rows.len().saturating_sub(SERVICES_MAX);
     rows.truncate(SERVICES_MAX);
     for (name, _) in &rows {
-        if !units.worth.contains_key(name) {
+        if !units.known.contains_key(name) {
             let unit = describe(&connection, name.clone()).await?;
-            units.worth.insert(name.clone(), unit.is_worth_watching());
+            let is_worth_watching = unit.is_worth_watching();
+            let known = Known {
+                is_worth_watching,
+                run: unit.run,
+            };
+            units.known.insert(name.clone(), known);
         }
     }
     Ok(units.take(&rows, omitted))
 }
 
+/// What systemd said of a unit when it was asked, which is once.
+struct Known {
+    is_worth_watching: bool,
+    /// The run it was in, or had been.
+    run: String,
+}
+
 /// What is known of units between looks. Pure.
 struct Units {
-    /// Whether they are worth watching; asked for once.
-    worth: BTreeMap<String, bool>,
+    known: BTreeMap<String, Known>,
     /// Failed before anybody looked, and have not run since.
     withheld: BTreeSet<String>,
-    failed_before: Vec<String>,
+    failed_before: Vec<FailedBefore>,
     continuing: BTreeSet<String>,
     looked: bool,
 }
@@ -96,7 +107,7 @@ struct Units {
 impl Units {
     fn new(continuing: BTreeSet<String>) -> Self {
         Self {
-            worth: BTreeMap::new(),
+            known: BTreeMap::new(),
             withheld: BTreeSet::new(),
             failed_before: Vec::new(),
             continuing,
@@ -106,15 +117,19 @@ impl Units {
 
     /// Takes in what is there now: names, and whether they have failed.
     fn take(&mut self, rows: &[(String, bool)], omitted: usize) -> Seen {
-        self.worth
+        self.known
             .retain(|name, _| rows.binary_search_by(|(row, _)| row.cmp(name)).is_ok());
-        let present = rows.iter().filter(|(name, _)| self.worth.get(name) == Some(&true));
+        let is_worth = |name: &String| self.known.get(name).is_some_and(|known| known.is_worth_watching);
+        let present = rows.iter().filter(|(name, _)| is_worth(name));
         let present: Vec<&(String, bool)> = present.collect();
         if !std::mem::replace(&mut self.looked, true) {
             for (name, _) in present.iter().filter(|(_, failed)| *failed) {
                 if !self.continuing.contains(&service_of(name)) {
                     self.withheld.insert(name.clone());
-                    self.failed_before.push(name.clone());
+                    self.failed_before.push(FailedBefore {
+                        what: name.clone(),
+                        which: self.known.get(name).map(|known| known.run.clone()).unwrap_or_default(),
+                    });
                 }
             }
         }
@@ -171,10 +186,14 @@ mod tests {
                 .map(|(name, failed)| ((*name).to_owned(), *failed))
                 .collect()
         };
+        let known = |is_worth_watching, run: &str| Known {
+            is_worth_watching,
+            run: run.to_owned(),
+        };
         for name in ["a.service", "known.service", "old.service", "web@1.service"] {
-            units.worth.insert(name.to_owned(), true);
+            units.known.insert(name.to_owned(), known(true, name));
         }
-        units.worth.insert("job.service".to_owned(), false);
+        units.known.insert("job.service".to_owned(), known(false, ""));
         let all = rows(&[
             ("a.service", false),
             ("job.service", true),
@@ -184,11 +203,12 @@ mod tests {
         ]);
         let seen = units.take(&all, 0);
         assert_eq!(names(&seen), ["a", "known", "web-1"]);
-        assert_eq!(seen.failed_before, ["old.service"]);
+        assert_eq!(seen.failed_before.len(), 1);
+        assert_eq!(seen.failed_before[0].to_string(), "old.service old.service");
         // One that fails later is watched on; one that was stopped is not there.
         let seen = units.take(&rows(&[("a.service", true), ("old.service", true)]), 0);
         assert_eq!(names(&seen), ["a"]);
-        units.worth.insert("old.service".to_owned(), true);
+        units.known.insert("old.service".to_owned(), known(true, "again"));
         let seen = units.take(&rows(&[("a.service", true), ("old.service", false)]), 2);
         assert_eq!(names(&seen), ["a", "old"]);
         assert_eq!(seen.refused.len(), 1);

@@ -69,4 +69,25 @@ fn with_nothing_configured_the_host_is_observed_and_nothing_restarted() {
     assert_eq!(lab.incidents().len(), 1);
     assert_eq!(notices().len(), 1);
     assert_eq!(lab.starts("web"), 1);
+
+    // Each failure is told once, however often the agent is started; one that fails anew meanwhile is another one.
+    let looked = || {
+        lab.host
+            .sh("journalctl --no-pager -o cat -u sentinel SENTINEL_EVENT=failed_before | wc -l")
+    };
+    let before = looked();
+    lab.host.sh("systemctl restart sentinel");
+    lab.wait("the agent has looked", || looked() != before);
+    lab.host.sh("systemctl stop sentinel && systemctl start wrecked");
+    lab.wait("it has failed again", || {
+        lab.host.try_sh("systemctl is-failed wrecked").status.success()
+    });
+    lab.host.sh("systemctl start sentinel");
+    lab.wait("what failed anew is told", || notices().len() > 1);
+    assert_eq!(notices().len(), 2, "{:?}", notices());
+    assert!(
+        notices()[1].contains("1 service had failed before the agent was started: wrecked.service"),
+        "{:?}",
+        notices()
+    );
 }

@@ -1,6 +1,8 @@
 //! The packages under test, made once per run.
 
 use std::ffi::OsString;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -28,7 +30,14 @@ pub(crate) static BUILT: LazyLock<Built> = LazyLock::new(|| {
     let new = pack(NEW, &folder.join("deb"));
     let repository = folder.join("apt");
     let arguments: Vec<OsString> = old.iter().chain(&new).map(|path| path.clone().into()).collect();
-    let sources = script("apt-repo", &arguments, &[("OUT", repository.clone().into())]);
+    let keys = folder.join("keys");
+    let key = make_key(&keys);
+    let environment = [
+        ("OUT", repository.clone().into()),
+        ("GNUPGHOME", keys.into()),
+        ("APT_KEY", key.into()),
+    ];
+    let sources = script("apt-repo", &arguments, &environment);
     Built {
         old,
         repository,
@@ -56,8 +65,22 @@ pub(crate) fn pack(version: &str, out: &Path) -> Vec<PathBuf> {
     packages
 }
 
+/// Makes a key as a publisher of packages has one, in a keyring of its own; answers its name.
+fn make_key(folder: &Path) -> &'static str {
+    const NAME: &str = "Some Publisher <packages@example.com>";
+    std::fs::create_dir_all(folder).expect("a folder");
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700)).expect("it is ours");
+    let made = Command::new("gpg")
+        .env("GNUPGHOME", folder)
+        .args(["--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""])
+        .args(["--quick-generate-key", NAME, "ed25519", "sign", "never"])
+        .status();
+    assert!(made.expect("gpg can be run").success(), "gpg makes a key");
+    NAME
+}
+
 /// Runs one of the scripts in `packaging/`; answers the paths it prints.
-fn script(name: &str, arguments: &[OsString], environment: &[(&str, OsString)]) -> Vec<PathBuf> {
+pub(crate) fn script(name: &str, arguments: &[OsString], environment: &[(&str, OsString)]) -> Vec<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging").join(name);
     let output = Command::new(&path)
         .args(arguments)

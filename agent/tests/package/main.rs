@@ -13,7 +13,9 @@
 #[path = "../support/host.rs"]
 mod host;
 
+mod beside;
 mod built;
+mod completed;
 mod guarded;
 mod installed;
 mod lab;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
 
+mod announced;
 mod crash;
 mod damage;
 mod disk;
@@ -9,7 +10,7 @@ mod opening;
 mod outbox;
 mod records;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -20,8 +21,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use sentinel::clock::{Anchor, Clock};
 use sentinel::store::{
-    AlertChanges, Batch, EvidenceRow, IncidentFilter, Next, Notice, Opened, Outcome, OutgoingMessage, Store,
-    StoreError, StoreErrorKind,
+    AlertChanges, Announcement, Batch, EvidenceRow, IncidentFilter, Next, Notice, Opened, Outcome, OutgoingMessage,
+    Store, StoreError, StoreErrorKind, Topic,
 };
 use sentinel_engine::{
     Action, ActionId, ActionResult, Cause, Happening, Hold, IncidentId, Memory, Report, Resolution, ServiceName,

@@ -44,6 +44,11 @@ impl Agent {
         for entry in fs::read_dir("/var/lib/sentinel")? {
             fs::remove_file(entry?.path())?;
         }
+        Self::start_installed()
+    }
+
+    /// Starts it as it was installed: with the configuration that is there, and what it remembers.
+    pub fn start_installed() -> anyhow::Result<Self> {
         let agent = Self { name: "sentinel" };
         units::start(&[agent.name]).context("the agent does not start")?;
         Ok(agent)

@@ -1,6 +1,6 @@
 //! What runs within the host: makes things fail, and notes when they work again.
 //!
-//! * `heal`, `alert`, `probe`, `load`: the parts; each prints its figures, a line of JSON each
+//! * `heal`, `alert`, `probe`, `load`, `installed`: the parts; each prints its figures, a line of JSON each
 //! * `agent`, `rivals`: the contestants; `units`: what systemd says of units
 //! * `target`, `receiver`: what is probed, and who is told; `http`: just enough of it for both
 //! * `clock`: the one clock, which systemd stamps states with; `usage`: memory and CPU of processes
@@ -11,6 +11,7 @@ pub mod clock;
 pub mod driven;
 pub mod heal;
 pub mod http;
+pub mod installed;
 pub mod load;
 pub mod probe;
 pub mod receiver;
@@ -22,7 +23,10 @@ pub mod usage;
 use anyhow::{Context as _, bail};
 
 /// The parts, in the order of measuring.
-pub const PARTS: [&str; 4] = ["heal", "alert", "probe", "load"];
+pub const PARTS: [&str; 5] = ["heal", "alert", "probe", "load", INSTALLED];
+
+/// The part that is measured of the package, and not for a number of samples but of minutes.
+pub const INSTALLED: &str = "installed";
 
 /// The agent, as a contestant.
 pub const SENTINEL: &str = "Sentinel";
@@ -30,17 +34,18 @@ pub const SENTINEL: &str = "Sentinel";
 /// Monit, as a contestant.
 pub const MONIT: &str = "monit, every 1 s";
 
-/// Carries out `heal|alert|probe|load SAMPLES`, or serves as `target PORT`.
+/// Carries out `heal|alert|probe|load SAMPLES` or `installed MINUTES`, or serves as `target PORT`.
 pub fn run(arguments: &[String]) -> anyhow::Result<()> {
     let [role, number] = arguments else {
-        bail!("usage: inside PART SAMPLES");
+        bail!("usage: inside PART NUMBER");
     };
-    let count = || number.parse().context("the number of samples is a number");
+    let count = || number.parse().context("what follows the part is a number");
     match role.as_str() {
         "heal" => heal::measure(count()?),
         "alert" => alert::measure(count()?),
         "probe" => probe::measure(count()?),
         "load" => load::measure(),
+        INSTALLED => installed::measure(count()?),
         "target" => target::serve(number.parse().context("a port is a number")?),
         other => bail!("there is no part `{other}`"),
     }

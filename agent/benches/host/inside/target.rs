@@ -1,6 +1,6 @@
 //! A service that is probed, and fails at a moment of one's choice.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ const STEADY_GAP: u64 = 800_000;
 struct State {
     /// The last three probes, oldest first.
     probes: Mutex<[u64; 3]>,
+    /// All of them.
+    count: AtomicU64,
     failing: AtomicBool,
 }
 
@@ -28,6 +30,7 @@ struct State {
 /// * `/fail/SHARE` waits until it has been probed once a second for a while, fails from `SHARE` of a second after the
 ///   last probe, and answers that moment
 /// * `/mend` ends that
+/// * `/count` answers how often it was probed
 pub fn serve(port: u16) -> anyhow::Result<()> {
     let state = Arc::new(State::default());
     match http::serve(port, move |request| state.answer(&request.line))? {}
@@ -37,6 +40,7 @@ impl State {
     fn answer(&self, line: &str) -> (u16, String) {
         match line {
             "GET /health" => self.probed(),
+            "GET /count" => (200, self.count.load(Ordering::SeqCst).to_string()),
             "GET /mend" => {
                 self.failing.store(false, Ordering::SeqCst);
                 (200, String::new())
@@ -49,6 +53,7 @@ impl State {
     }
 
     fn probed(&self) -> (u16, String) {
+        self.count.fetch_add(1, Ordering::SeqCst);
         let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
         *probes = [probes[1], probes[2], clock::now()];
         if self.failing.load(Ordering::SeqCst) {
@@ -87,6 +92,11 @@ pub fn fail(port: u16, share: f64) -> anyhow::Result<u64> {
 /// Has the target at `port` work again.
 pub fn mend(port: u16) -> anyhow::Result<()> {
     http::get(port, "/mend").map(drop)
+}
+
+/// How often the target at `port` was probed.
+pub fn count(port: u16) -> anyhow::Result<u64> {
+    http::get(port, "/count")?.parse().context("the count is a number")
 }
 
 /// Waits until the target at `port` answers.

@@ -18,6 +18,8 @@ pub struct Memory {
     pub rss: f64,
     /// Resident, and its own alone.
     pub anonymous: f64,
+    /// The most that was ever resident.
+    pub peak: f64,
 }
 
 impl Usage {
@@ -57,6 +59,7 @@ impl Usage {
         Ok(Memory {
             rss: megabytes("VmRSS")?,
             anonymous: megabytes("RssAnon")?,
+            peak: megabytes("VmHWM")?,
         })
     }
 }

@@ -42,7 +42,7 @@ fn well() -> Facts {
             writable: true,
             free: Some(1 << 30),
             store: Ok(Some(Inspection {
-                schema: 4,
+                schema: 5,
                 known: 4,
                 anchor: None,
             })),

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 use sentinel_engine::{Severity, Time};
 
+use super::super::announced::Announcement;
 use super::super::error::StoreError;
 use super::super::open::Database;
 use super::super::thread::Store;
@@ -96,44 +97,6 @@ impl Store {
         .await
     }
 
-    /// Tells `receivers` something that is about no incident, in the words of `payload`.
-    pub async fn announce(
-        &self,
-        receivers: Vec<String>,
-        severity: Severity,
-        payload: Vec<u8>,
-        now: Time,
-        wall: Timestamp,
-    ) -> Result<(), StoreError> {
-        if receivers.is_empty() {
-            return Ok(());
-        }
-        self.call(move |database| {
-            let doing = StoreError::doing("tell receivers");
-            let installation = database.state.installation;
-            let transaction = database
-                .connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(&doing)?;
-            for receiver in &receivers {
-                let special = Special {
-                    receiver,
-                    kind: "notice",
-                    severity,
-                    payload: &payload,
-                    created: now,
-                    created_wall: wall,
-                    about: None,
-                };
-                special.insert(&transaction, &installation)?;
-            }
-            transaction.commit().map_err(&doing)
-        })
-        .await?;
-        self.outbox_changed();
-        Ok(())
-    }
-
     /// Tells the other receivers `notice` about `receiver`, in the words of `payload`. Answers how many are told.
     pub async fn tell_others(
         &self,
@@ -164,6 +127,27 @@ impl Store {
         }
         Ok(told)
     }
+}
+
+/// Adds a message that is about no incident for each of its receivers, in the caller's transaction.
+pub(in super::super) fn insert_notice(
+    connection: &Connection,
+    installation: &[u8; 16],
+    announcement: &Announcement,
+) -> Result<(), StoreError> {
+    for receiver in &announcement.receivers {
+        let special = Special {
+            receiver,
+            kind: "notice",
+            severity: announcement.severity,
+            payload: &announcement.payload,
+            created: announcement.now,
+            created_wall: announcement.wall,
+            about: None,
+        };
+        special.insert(connection, installation)?;
+    }
+    Ok(())
 }
 
 fn tell(

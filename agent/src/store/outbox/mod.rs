@@ -33,6 +33,7 @@ use sha2::{Digest, Sha256};
 use super::error::StoreError;
 
 pub use circle::Notice;
+pub(super) use circle::insert_notice;
 pub use combine::{Combination, Combine, Part, Undelivered};
 pub(super) use ending::{execute, expire_where};
 pub(super) use insert::insert_all;

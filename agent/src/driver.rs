@@ -269,9 +269,10 @@ impl Driver {
             if !deeds.reports.is_empty() {
                 self.pulse.news();
             }
-            // The lines come after the acts: whoever waits for a restart waits for nothing else.
+            // Lines and evidence come after the acts: whoever waits for a restart waits for nothing else.
             for report in &deeds.reports {
                 telemetry::report(report, self.unit_of(&report.service));
+                self.gather(report);
             }
             for (service, round) in deeds.probes {
                 self.probe(service, round);
@@ -292,7 +293,6 @@ impl Driver {
                 Command::SaveHost(memory) => self.unrecorded.host = Some(*memory),
                 Command::Report(report) => {
                     self.alerts.handle_report(&report);
-                    self.gather(&report);
                     self.note(report, &mut deeds);
                 }
                 Command::Notify(message) => self.alert(*message),

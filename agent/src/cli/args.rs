@@ -318,11 +318,15 @@ fn replay_duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// A duration of at least a second; what is beyond whole seconds is dropped.
+/// The longest pause, deploy or silence that the agent takes: 366 days.
+const PAUSE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// A duration of a second at least and 366 days at most; what is beyond whole seconds is dropped.
 fn pause_duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     match duration.as_secs() {
         0 => Err("must be at least a second".to_owned()),
+        seconds if seconds > PAUSE_MAX.as_secs() => Err("must be at most 366 days".to_owned()),
         seconds => Ok(Duration::from_secs(seconds)),
     }
 }
@@ -365,7 +369,7 @@ mod tests {
             parse("sentinel pause web").unwrap().command,
             Command::Ask(Ask::Pause { duration: None, .. })
         ));
-        for wrong in ["soon", "0s", "10ms", "-1h", "99999999999999999999y"] {
+        for wrong in ["soon", "0s", "10ms", "-1h", "367days", "99999999999999999999y"] {
             assert!(parse(&format!("sentinel pause web --for={wrong}")).is_err(), "{wrong}");
         }
     }

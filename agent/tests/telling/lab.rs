@@ -37,7 +37,8 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// Boots a host with the agent installed, not running yet, and `units` that sleep.
+    /// Boots a host with the agent installed, not running yet, and `units` that sleep. The agent has the user and the sandbox
+    /// of the package: whoever it tells, it tells from there.
     pub(crate) fn new(units: &[&str], config: &str) -> Self {
         let host = Host::start_variant("mail", &[]);
         host.install_agent(Path::new(env!("CARGO_BIN_EXE_sentinel")), "0");
@@ -46,7 +47,7 @@ impl Lab {
             let path = format!("/etc/systemd/system/{name}.service");
             host.write(&path, b"[Service]\nExecStart=/bin/sleep infinity\n");
         }
-        host.sh("systemctl daemon-reload");
+        host.confine_agent();
         for name in units {
             host.sh(&format!("systemctl start {name}"));
         }

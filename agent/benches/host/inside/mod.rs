@@ -28,6 +28,9 @@ pub const PARTS: [&str; 5] = ["heal", "alert", "probe", "load", INSTALLED];
 /// The part that is measured of the package, and not for a number of samples but of minutes.
 pub const INSTALLED: &str = "installed";
 
+/// Failures of one service: one more within a quarter of an hour would be flapping, of which people are told otherwise.
+const FAILURES: usize = 5;
+
 /// The agent, as a contestant.
 pub const SENTINEL: &str = "Sentinel";
 

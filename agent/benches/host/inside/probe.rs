@@ -4,11 +4,13 @@
 //! The fault begins at a point of the gap between two probes, and the points are spread evenly over it. So the medians
 //! hold half an interval of mere waiting, no more and no less.
 
+use std::fmt::Write as _;
+
 use super::agent::{Agent, QUICK};
 use super::receiver::Inbox;
 use super::rivals::Rival;
 use super::units::{self, look};
-use super::{MONIT, SENTINEL, clock, target};
+use super::{FAILURES, MONIT, SENTINEL, clock, target};
 use crate::figures::Figure;
 
 /// What is measured until somebody is told.
@@ -17,8 +19,10 @@ pub const HAS_IT: &str = "status 500 until the webhook has it";
 /// What is measured until the service is restarted.
 pub const ACTIVE: &str = "status 500 until active again";
 
-const CONFIG: &str = "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n\
-                      [services.ours]\nunit = \"ours.service\"\nhttp = \"http://127.0.0.1:8081/health\"\n";
+const CONFIG: &str = "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n";
+
+/// The port of the first of ours; the others follow.
+const PORT: u16 = 8100;
 
 /// Two of them: Monit either restarts or runs a command. It leaves a service alone for as long as its start may take,
 /// 30 s unless told otherwise.
@@ -34,17 +38,34 @@ const CHECKS: &str = "check process theirs with pidfile /run/theirs.pid\n  \
 
 /// Measures `samples` faults of each contestant's service, in turn.
 pub fn measure(samples: usize) -> anyhow::Result<()> {
-    let targets = [("ours", 8081), ("theirs", 8082), ("told", 8083)];
-    for (unit, port) in targets {
+    let ours: Vec<(String, u16)> = (PORT..)
+        .take(samples.div_ceil(FAILURES))
+        .map(|port| (format!("ours{port}"), port))
+        .collect();
+    let mut config = format!("{QUICK}{CONFIG}");
+    for (name, port) in &ours {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            config,
+            "[services.{name}]\nunit = \"{name}.service\"\nhttp = \"http://127.0.0.1:{port}/health\""
+        );
+    }
+    let targets: Vec<(&str, u16)> = ours
+        .iter()
+        .map(|(name, port)| (name.as_str(), *port))
+        .chain([("theirs", 8082), ("told", 8083)])
+        .collect();
+    for (unit, port) in &targets {
         let command = format!("{} inside target {port}", crate::INSIDE);
         units::write(unit, &command, "Restart=no")?;
     }
-    units::start(&targets.map(|(unit, _)| unit))?;
-    for (_, port) in targets {
-        target::await_answer(port)?;
+    let names: Vec<&str> = targets.iter().map(|(unit, _)| *unit).collect();
+    units::start(&names)?;
+    for (_, port) in &targets {
+        target::await_answer(*port)?;
     }
     let inbox = Inbox::open();
-    let agent = Agent::start(&format!("{QUICK}{CONFIG}"))?;
+    let agent = Agent::start(&config)?;
     let _monit = Rival::monit(1, CHECKS)?;
 
     let mut told = [Vec::new(), Vec::new()];
@@ -53,10 +74,11 @@ pub fn measure(samples: usize) -> anyhow::Result<()> {
         agent.await_healthy()?;
         inbox.clear();
         let share = clock::share(nth);
-        let before = look("ours")?;
-        let failed = target::fail(8081, share)?;
-        told[0].push(clock::millis(failed, inbox.await_message("ours")?));
-        active[0].push(clock::millis(failed, before.next("ours")?.active_since));
+        let (name, port) = &ours[nth % ours.len()];
+        let before = look(name)?;
+        let failed = target::fail(*port, share)?;
+        told[0].push(clock::millis(failed, inbox.await_message(name)?));
+        active[0].push(clock::millis(failed, before.next(name)?.active_since));
 
         let before = look("theirs")?;
         let failed = target::fail(8082, share)?;

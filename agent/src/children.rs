@@ -7,9 +7,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
-/// Variables by which systemd speaks to the agent alone. A child that had them could feed the agent's watchdog or
-/// read its secrets.
-const OWN_VARIABLES: [&str; 10] = [
+/// Variables that are meant for the agent alone. With those of systemd a child could feed the agent's watchdog or read its
+/// secrets; the last is how the agent's unit keeps its memory small, and would slow down a service of many threads.
+const OWN_VARIABLES: [&str; 11] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",
@@ -20,6 +20,7 @@ const OWN_VARIABLES: [&str; 10] = [
     "INVOCATION_ID",
     "JOURNAL_STREAM",
     "SYSTEMD_EXEC_PID",
+    "MALLOC_ARENA_MAX",
 ];
 
 /// The agent's own configuration in the environment, secrets included.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use sentinel_engine::Severity;
 
+use crate::server::api::PAUSE_MAX;
+
 /// Where the configuration is, unless said otherwise.
 const CONFIG: &str = "/etc/sentinel/sentinel.toml";
 
@@ -317,9 +319,6 @@ fn replay_duration(text: &str) -> Result<Duration, String> {
     }
     Ok(duration)
 }
-
-/// The longest pause, deploy or silence that the agent takes: 366 days.
-const PAUSE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// A duration of a second at least and 366 days at most; what is beyond whole seconds is dropped.
 fn pause_duration(text: &str) -> Result<Duration, String> {

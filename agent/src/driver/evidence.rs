@@ -18,6 +18,9 @@ use crate::systemd;
 /// somebody waits for, has gone first.
 const AFTER: Duration = Duration::from_millis(500);
 
+/// Longest time for one log, however busy whoever has it is: the others wait behind it.
+const LIMIT: Duration = Duration::from_secs(10);
+
 /// Logs read at the same time: each is a process of its own, on a host that has trouble already.
 const READERS: usize = 2;
 
@@ -99,7 +102,10 @@ impl Driver {
         tokio::spawn(async move {
             tokio::time::sleep(AFTER).await;
             let reader = readers.acquire().await;
-            let lines = target.last_lines(run.as_ref(), at, count).await;
+            let reading = target.last_lines(run.as_ref(), at, count);
+            let lines = tokio::time::timeout(LIMIT, reading)
+                .await
+                .unwrap_or_else(|_elapsed| Some(Err(format!("took longer than {} s", LIMIT.as_secs()))));
             drop(reader);
             if let Some(lines) = lines {
                 let gathered = Gathered {

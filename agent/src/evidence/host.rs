@@ -2,7 +2,7 @@
 //! kernel, and a pure function that says which of them are worth telling.
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
 
 use rustix::fs::statvfs;
 
@@ -87,12 +87,13 @@ fn disks() -> Vec<Disk> {
     let mut seen = Vec::new();
     let mut disks = Vec::new();
     for path in DISKS {
-        let Ok(stat) = statvfs(Path::new(path)) else { continue };
-        let identity = (stat.f_fsid, stat.f_blocks, stat.f_bavail);
-        if seen.contains(&identity) || stat.f_blocks == 0 {
+        let (Ok(metadata), Ok(stat)) = (fs::metadata(path), statvfs(path)) else {
+            continue;
+        };
+        if stat.f_blocks == 0 || seen.contains(&metadata.dev()) {
             continue;
         }
-        seen.push(identity);
+        seen.push(metadata.dev());
         let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
         disks.push(Disk {
             path,

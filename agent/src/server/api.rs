@@ -3,12 +3,17 @@
 //! Fields are only ever added. Readers ignore what they do not know; moments are RFC 3339 in UTC; spans are seconds.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sentinel_engine::{Mode, Severity};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{OriginKind, Refused};
+
+/// The longest pause or deploy with an end: 366 days, as for a silence. What shall rest for longer is paused until resumed, or
+/// taken out of the configuration.
+pub const PAUSE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// `GET /v1/version`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 use tracing::info;
 
 use super::api::{
-    DeployBody, HealthResponse, IncidentDetail, IncidentsResponse, OperatorResponse, PauseBody, QueueResponse,
-    ReloadResponse, StatusResponse, Version,
+    DeployBody, HealthResponse, IncidentDetail, IncidentsResponse, OperatorResponse, PAUSE_MAX, PauseBody,
+    QueueResponse, ReloadResponse, StatusResponse, Version,
 };
 use super::control::{ControlHandle, ControlRequest, IncidentQuery};
 use super::errors::{Refusal, as_json, deadline};
@@ -31,9 +31,6 @@ const LIMIT_DEFAULT: u32 = 50;
 
 /// Most incidents in a list; a list is built in memory.
 const LIMIT_MAX: u32 = 1000;
-
-/// Longest pause with an end. What shall rest for longer is paused until resumed, or taken out of the configuration.
-const PAUSE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// What the agent says of itself.
 #[derive(Clone, Debug)]

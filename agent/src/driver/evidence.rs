@@ -89,7 +89,11 @@ impl Driver {
         else {
             return;
         };
-        let run = self.engine.failed_run(report);
+        let mut run = self.engine.failed_run(report);
+        if matches!(target, TargetHandle::Unit(..)) && matches!(report.what, Happening::ActionUnverified { .. }) {
+            // The run that the attempt made may be over before it was seen; the journal knows who wrote last.
+            run = None;
+        }
         let Ok(place) = Arc::clone(&self.gatherer.waiting).try_acquire_owned() else {
             return self.keep_evidence(Gathered {
                 incident,

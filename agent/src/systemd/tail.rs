@@ -22,7 +22,14 @@ const ERROR_MAX: u64 = 1024;
 /// journalctl opens every journal file, which takes milliseconds warm and can take long cold.
 const DEADLINE: Duration = Duration::from_secs(3);
 
-/// The last `count` lines that `run` of `unit` wrote before `until`, oldest first; those of any run when none is named.
+/// Lines read beyond those asked for when no run is named, as a newer one may have begun.
+const NEWER_RUN: u32 = 50;
+
+/// How much later than it was written journald may have taken a line.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// The last `count` lines that `run` of `unit` wrote, oldest first; when no run is named, those of the one that wrote last
+/// before `until`.
 ///
 /// # Errors
 ///
@@ -43,11 +50,13 @@ async fn read(unit: &str, run: Option<&Instance>, until: Timestamp, count: u32) 
     let mut command = Command::new("journalctl");
     command
         .args(["--output=json", "--all", "--no-pager", "--quiet", "--reverse"])
-        .args(["--output-fields=MESSAGE", &format!("--lines={count}")])
+        .arg("--output-fields=MESSAGE,_SYSTEMD_INVOCATION_ID")
         .arg(format!("_SYSTEMD_UNIT={unit}"));
     match run {
-        Some(run) => command.arg(format!("_SYSTEMD_INVOCATION_ID={}", run.as_str())),
-        None => command.arg(format!("--until=@{}", until.as_second() + 1)),
+        Some(run) => command
+            .arg(format!("--lines={count}"))
+            .arg(format!("_SYSTEMD_INVOCATION_ID={}", run.as_str())),
+        None => command.arg(format!("--lines={}", count.saturating_add(NEWER_RUN))),
     };
     let mut child = command
         .stdin(Stdio::null())
@@ -62,7 +71,9 @@ async fn read(unit: &str, run: Option<&Instance>, until: Timestamp, count: u32) 
         up_to(child.stderr.take(), ERROR_MAX)
     );
     let status = child.wait().await.map_err(|error| error.to_string())?;
-    let mut lines = parse(&output);
+    // What a run that still goes on says later belongs to it as well.
+    let until = run.map_or(until, |_| Timestamp::MAX);
+    let mut lines = of_last_run(parse(&output), until, count);
     if lines.is_empty() && !status.success() {
         let words = String::from_utf8_lossy(&error);
         return Err(format!(
@@ -83,12 +94,42 @@ async fn up_to(stream: Option<impl AsyncRead + Unpin>, max: u64) -> Vec<u8> {
     bytes
 }
 
-/// The messages of journalctl's JSON, an object a line. What is none, as one that was cut off, is left out.
-fn parse(output: &[u8]) -> Vec<Vec<u8>> {
+/// A line of the journal.
+#[derive(Debug, PartialEq)]
+struct Line {
+    /// When journald took it, in microseconds of the wall clock; 0 when it does not say.
+    at: i64,
+    run: String,
+    message: Vec<u8>,
+}
+
+/// The lines of journalctl's JSON, an object each. What is none, as one that was cut off, is left out.
+fn parse(output: &[u8]) -> Vec<Line> {
+    let text = |field: Option<&Value>| field.and_then(Value::as_str).unwrap_or_default().to_owned();
     output
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<Map<String, Value>>(line).ok())
-        .filter_map(|mut fields| message(fields.remove("MESSAGE")?))
+        .filter_map(|mut fields| {
+            Some(Line {
+                message: message(fields.remove("MESSAGE")?)?,
+                at: text(fields.get("__REALTIME_TIMESTAMP")).parse().unwrap_or_default(),
+                run: text(fields.get("_SYSTEMD_INVOCATION_ID")),
+            })
+        })
+        .collect()
+}
+
+/// Of `lines`, newest first, at most `count` of the run that wrote last before `until`.
+fn of_last_run(lines: Vec<Line>, until: Timestamp, count: u32) -> Vec<Vec<u8>> {
+    let until = until
+        .as_microsecond()
+        .saturating_add(i64::try_from(SLACK.as_micros()).unwrap_or(i64::MAX));
+    let mut lines = lines.into_iter().skip_while(|line| line.at > until).peekable();
+    let run = lines.peek().map(|line| line.run.clone());
+    lines
+        .filter(|line| Some(&line.run) == run.as_ref())
+        .map(|line| line.message)
+        .take(count as usize)
         .collect()
 }
 
@@ -128,12 +169,34 @@ mod tests {
         ]
         .join("\n");
         let expected: [&[u8]; 5] = [b"plain", b"\x1b[31m\xff", b"first", b"hi", b"h"];
-        assert_eq!(parse(output.as_bytes()), expected);
+        let messages: Vec<Vec<u8>> = parse(output.as_bytes()).into_iter().map(|line| line.message).collect();
+        assert_eq!(messages, expected);
     }
 
     #[test]
     fn a_list_in_a_list_in_a_list_ends() {
         let deep = format!("{{\"MESSAGE\":{}1{}}}", "[".repeat(100), "]".repeat(100));
-        assert_eq!(parse(deep.as_bytes()), [[1]]);
+        assert_eq!(parse(deep.as_bytes())[0].message, [1]);
+    }
+
+    #[test]
+    fn the_run_that_wrote_last_is_told_from_those_around_it() {
+        let until = Timestamp::from_second(100).unwrap();
+        let line = |second: i64, run: &str, message: &str| Line {
+            at: second * 1_000_000,
+            run: run.to_owned(),
+            message: message.into(),
+        };
+        let lines = || {
+            vec![
+                line(103, "c", "the next run"),
+                line(100, "b", "two"),
+                line(99, "b", "one"),
+                line(98, "a", "the run before"),
+            ]
+        };
+        assert_eq!(of_last_run(lines(), until, 9), [b"two".to_vec(), b"one".to_vec()]);
+        assert_eq!(of_last_run(lines(), until, 1), [b"two".to_vec()]);
+        assert!(of_last_run(Vec::new(), until, 9).is_empty());
     }
 }

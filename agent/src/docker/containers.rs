@@ -237,14 +237,16 @@ impl Containers {
         Some((id.clone(), unhealthy))
     }
 
-    /// The container that made this run, which may have been started again since, and when that run began.
-    pub(super) fn run(&self, run: &Instance) -> Option<(&Facts, Timestamp)> {
+    /// The container that made this run, which may have been started again since, and which part of its log is of that run
+    /// when it was seen to fail at `failed`.
+    pub(super) fn part_of_log(&self, run: &Instance, failed: Timestamp) -> Option<(&Facts, (Timestamp, Timestamp))> {
         let (id, started) = run.as_str().split_once('@')?;
         let container = self
             .by_id
             .values()
             .find(|container| short(&container.tracker.facts.id) == id)?;
-        Some((&container.tracker.facts, started.parse().ok()?))
+        let part = container.tracker.ends.part(started.parse().ok()?, failed);
+        Some((&container.tracker.facts, part))
     }
 
     /// When some service has to be judged again although nothing happens.

@@ -9,6 +9,7 @@
 //! * [`facts`]: what the Engine says of a container
 //! * [`identity`]: which containers a service means, whatever their ids
 //! * [`tracker`]: what has to be remembered of a container between events, to tell a stop from a crash
+//! * [`ends`]: which part of its log is of which run
 //! * [`classify`]: what it all means; [`cause`] is a part of that question
 //! * [`labels`]: what the labels of a container say of it as a service
 //! * [`service`]: which of several containers speaks for a service
@@ -31,6 +32,7 @@ mod classify;
 mod client;
 mod containers;
 mod daemon;
+mod ends;
 mod facts;
 mod finder;
 mod identity;

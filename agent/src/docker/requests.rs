@@ -45,7 +45,7 @@ pub(super) struct Restart {
 #[derive(Debug)]
 pub(super) struct Lines {
     pub(super) run: Instance,
-    pub(super) until: Timestamp,
+    pub(super) failed: Timestamp,
     pub(super) count: u32,
     pub(super) reply: oneshot::Sender<Result<Vec<Vec<u8>>, String>>,
 }
@@ -111,16 +111,16 @@ impl Docker {
         }
     }
 
-    /// The last `count` lines that `run` of a container wrote before `until`, oldest first.
+    /// The last `count` lines that `run` of a container, which was seen to fail at `failed`, wrote before that, oldest first.
     ///
     /// # Errors
     ///
     /// Why they cannot be read, for people.
-    pub async fn last_lines(&self, run: &Instance, until: Timestamp, count: u32) -> Result<Vec<Vec<u8>>, String> {
+    pub async fn last_lines(&self, run: &Instance, failed: Timestamp, count: u32) -> Result<Vec<Vec<u8>>, String> {
         let (reply, answer) = oneshot::channel();
         let lines = Lines {
             run: run.clone(),
-            until,
+            failed,
             count,
             reply,
         };

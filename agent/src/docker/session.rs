@@ -276,14 +276,14 @@ impl<'w> Session<'w> {
 
     /// Reads from a container's log, beside everything else. Nothing here waits for it.
     fn tell_lines(&mut self, wanted: Lines) {
-        let Some((container, since)) = self.containers.run(&wanted.run) else {
+        let Some((container, part)) = self.containers.part_of_log(&wanted.run, wanted.failed) else {
             let gone = Err("the container is gone, and its log with it".to_owned());
             drop(wanted.reply.send(gone));
             return;
         };
         let (client, name) = (self.client.clone(), self.client.name_of(container).to_owned());
         tokio::spawn(async move {
-            let lines = tail::last_lines(&client, &name, (since, wanted.until), wanted.count).await;
+            let lines = tail::last_lines(&client, &name, part, wanted.count).await;
             // Whoever asked may have stopped waiting.
             drop(wanted.reply.send(lines));
         });

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sentinel_engine::{Cause, Instance, Intent, Supervisor};
 
+use super::ends::Ends;
 use super::facts::{Facts, signal_number};
 
 /// How much longer than its own timeout a stop may take until it is taken for something that never came to pass.
@@ -87,6 +88,7 @@ pub(super) struct Tracker {
     pub(super) kill: Option<Kill>,
     /// When the main process ended last, and its exit code.
     pub(super) die: Option<(Timestamp, i32)>,
+    pub(super) ends: Ends,
     /// When a stop was last carried out, and whether it was the agent's.
     pub(super) stop: Option<(Timestamp, bool)>,
     pub(super) out_of_memory: Option<Timestamp>,
@@ -111,7 +113,10 @@ impl Tracker {
                     own: self.acting,
                 });
             }
-            Happened::Die { code } => self.die = Some((at, *code)),
+            Happened::Die { code } => {
+                self.die = Some((at, *code));
+                self.ends.ended(at);
+            }
             Happened::Stop => self.stop = Some((at, self.acting)),
             Happened::OutOfMemory => self.out_of_memory = Some(at),
             // What the agent asked for is done; what comes now is somebody else's.
@@ -125,6 +130,9 @@ impl Tracker {
         self.facts = facts;
         if self.facts.is_up() {
             self.seen_running = self.facts.instance();
+            if let Some(started) = self.facts.started {
+                self.ends.runs(started, self.facts.finished);
+            }
         }
         if self
             .concluded

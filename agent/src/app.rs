@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::{self, ConfigErrors, LogFormat, Settings, Sources};
 use crate::driver::{self, Driver, Gatherer, Unrecorded};
+use crate::found::Discovered;
 use crate::history;
 use crate::maintenance::Schedule;
 use crate::parts::Parts;
@@ -162,6 +163,7 @@ async fn start(
     let reloader = Reloader {
         config: config.to_owned(),
         found: parts.discovered(),
+        in_force: Discovered::default(),
         sources,
         settings,
         awaited: Awaited::new(awaited),

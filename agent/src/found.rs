@@ -77,6 +77,11 @@ impl Discovered {
         seen.flat_map(|(_, seen)| seen.refused.iter().cloned()).collect()
     }
 
+    /// Whether the same was asked for by `other`, as far as those who are `wanted` say.
+    pub fn asks_the_same(&self, other: &Self, wanted: &BTreeSet<Source>) -> bool {
+        self.services(wanted) == other.services(wanted) && self.refused(wanted) == other.refused(wanted)
+    }
+
     /// What had failed before the agent looked for the first time.
     pub fn failed_before(&self) -> BTreeSet<FailedBefore> {
         let seen = self.by_source.values();

@@ -41,6 +41,8 @@ pub struct Reloader {
     pub sources: Sources,
     /// What is found on the host.
     pub found: watch::Receiver<Discovered>,
+    /// What of it is in force.
+    pub in_force: Discovered,
     /// What is in force, with what was found.
     pub settings: Settings,
     /// Services of before the start that may still be found.
@@ -141,6 +143,7 @@ impl Reloader {
     async fn reload(&mut self) -> Result<Result<ReloadResponse, ReloadRefused>, Stopping> {
         let config = self.config.clone();
         let found = self.found.borrow_and_update().clone();
+        let laid = found.clone();
         // Files may lie on a disk that is slow today.
         let loaded = tokio::task::spawn_blocking(move || {
             let (_, sources) = config::read(&config, config::environment())?;
@@ -164,6 +167,7 @@ impl Reloader {
                 return Ok(Err(refused));
             }
         };
+        self.in_force = laid;
         for warning in &warnings {
             tracing::warn!(event = "config_warning", "{warning}");
         }
@@ -176,6 +180,12 @@ impl Reloader {
     /// changing them is not hurried.
     async fn follow(&mut self) -> Result<(), Stopping> {
         let found = self.found.borrow_and_update().clone();
+        let wanted = wanted(&self.settings, &self.sources);
+        if self.awaited.names.is_empty() && found.asks_the_same(&self.in_force, &wanted) {
+            self.tell(self.logged_refused.clone(), found.is_complete(&wanted)).await;
+            return Ok(());
+        }
+        let laid = found.clone();
         let sources = self.sources.clone();
         let loaded = match tokio::task::spawn_blocking(move || with(&sources, &found)).await {
             Ok(Ok(loaded)) => loaded,
@@ -188,10 +198,11 @@ impl Reloader {
                 return Ok(());
             }
         };
-        if let Ok(response) = self.apply(loaded).await?
-            && response.added + response.removed + response.changed > 0
-        {
-            log(&response, "other services are found on this host");
+        if let Ok(response) = self.apply(loaded).await? {
+            self.in_force = laid;
+            if response.added + response.removed + response.changed > 0 {
+                log(&response, "other services are found on this host");
+            }
         }
         Ok(())
     }
@@ -233,11 +244,16 @@ impl Reloader {
         });
         self.parts.look(&wanted, &new, None);
         self.settings = new;
-        self.tell_refused(loaded.refused, all_seen).await;
+        self.tell(loaded.refused.into_iter().collect(), all_seen).await;
+        Ok(Ok(response))
+    }
+
+    /// Tells of what was found and is not watched. `all_seen` says that everything was looked at.
+    async fn tell(&mut self, refused: BTreeSet<Refused>, all_seen: bool) {
+        self.tell_refused(refused, all_seen).await;
         if all_seen {
             self.tell_failed_before().await;
         }
-        Ok(Ok(response))
     }
 
     /// Tells receivers, once and together, of what had failed on this host before the agent looked: of each failure once,
@@ -266,8 +282,7 @@ impl Reloader {
     }
 
     /// Tells receivers, once, of what asks to be watched and cannot be. `is_all` says that everything was looked at.
-    async fn tell_refused(&mut self, refused: Vec<Refused>, is_all: bool) {
-        let refused: BTreeSet<Refused> = refused.into_iter().collect();
+    async fn tell_refused(&mut self, refused: BTreeSet<Refused>, is_all: bool) {
         for refused in refused.difference(&self.logged_refused) {
             let (service, origin) = (refused.service.as_str(), refused.kind.as_str());
             let reason = refused.to_string();

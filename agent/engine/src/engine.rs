@@ -29,7 +29,8 @@ type SeenByDependents = (Option<DependencyDown>, Option<Time>);
 /// Decides for all services of a host.
 #[derive(Debug)]
 pub struct Engine {
-    machines: BTreeMap<ServiceName, Machine>,
+    /// Boxed: the nodes of a map that grew in order are half empty.
+    machines: BTreeMap<ServiceName, Box<Machine>>,
     /// What must not be forgotten of services that were removed.
     parked: BTreeMap<ServiceName, Memory>,
     /// Who waits for whom: dependency to dependents.
@@ -79,7 +80,7 @@ impl Engine {
         self.depends_on(&name, &service.after);
         let mut cx = Context::new(now, &mut self.host, &mut self.commands);
         let machine = Machine::new(service, memory, &mut cx);
-        self.machines.insert(name, machine);
+        self.machines.insert(name, Box::new(machine));
     }
 
     /// Ends what was remembered of a service that is no longer configured: its open incident is closed.
@@ -199,7 +200,7 @@ impl Engine {
         let dependency = self.dependency_of(machine, now);
         let after = machine.after().iter();
         let fell = after
-            .filter_map(|dependency| self.machines.get(dependency).and_then(Machine::fell))
+            .filter_map(|dependency| self.machines.get(dependency).and_then(|machine| machine.fell()))
             .collect();
         let Some(machine) = self.machines.get_mut(name) else {
             return;
@@ -254,7 +255,7 @@ impl Engine {
     fn dependency_of(&self, machine: &Machine, now: Time) -> Option<DependencyDown> {
         let dependencies = machine.after().iter().filter_map(|name| self.machines.get(name));
         let waited_for = dependencies
-            .filter_map(Machine::as_dependency)
+            .filter_map(|machine| machine.as_dependency())
             .filter(|dependency| dependency.holds(now));
         let (suspects, down): (Vec<_>, Vec<_>) = waited_for.partition(|dependency| dependency.suspect);
         down.into_iter().chain(suspects).next().cloned()

@@ -9,7 +9,6 @@ use crate::ids::{IncidentId, Instance, ServiceName};
 use crate::notification::{Notification, NotificationKind};
 use crate::policy::Severity;
 use crate::report::{Happening, Report};
-use crate::service::Machine;
 use crate::time::Time;
 
 impl Engine {
@@ -36,7 +35,7 @@ impl Engine {
 
     /// Every open incident, the host's own included.
     pub fn open_incidents(&self) -> BTreeSet<IncidentId> {
-        let own = self.machines.values().filter_map(Machine::incident_now);
+        let own = self.machines.values().filter_map(|machine| machine.incident_now());
         let own = own.map(|(incident, _)| incident.id);
         let parked = self.parked.values().filter_map(|memory| memory.incident.as_ref());
         let parked = parked.map(|incident| incident.id);

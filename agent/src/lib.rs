@@ -16,6 +16,7 @@ mod evidence;
 pub mod found;
 pub mod history;
 pub mod host_bus;
+mod listening;
 pub mod maintenance;
 pub(crate) mod moment;
 pub mod parts;

@@ -1,15 +1,16 @@
-//! Evidence beside the cause: how the host was when something failed, and what the run that failed last wrote to its log. It
-//! is gathered beside everything else, joins the incident when it is there, and nothing waits for it.
+//! Evidence beside the cause: how the host and the service's sockets were when something failed, and what the run that failed
+//! last wrote to its log. It is gathered beside everything else, joins the incident when it is there, and nothing waits for it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sentinel_engine::{Happening, IncidentId, Instance, Report};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Driver, TargetHandle, UNRECORDED_MAX};
-use crate::evidence::{log_text, look, notable};
+use crate::evidence::{log_text, look, notable, unaccepted};
+use crate::listening::listening;
 use crate::receivers::Finding;
 use crate::store::EvidenceRow;
 use crate::systemd;
@@ -27,6 +28,9 @@ const READERS: usize = 2;
 /// Logs that may wait to be read. When more fails at once, the first ones tell the story.
 const WAITING: usize = 64;
 
+/// Looks at sockets at the same time. When more fails at once, the first ones tell the story.
+const LOOKS: usize = 4;
+
 /// Reads logs and keeps what was read until the driver takes it.
 pub struct Gatherer {
     sender: mpsc::Sender<Gathered>,
@@ -36,6 +40,7 @@ pub struct Gatherer {
     /// One look at the host at a time: of what fails at the same moment the first one tells, and no thread but one waits for
     /// a file system that does not answer.
     look: Arc<Semaphore>,
+    sockets: Arc<Semaphore>,
 }
 
 /// A piece of evidence, or why there is none.
@@ -56,6 +61,7 @@ impl Default for Gatherer {
             waiting: Arc::new(Semaphore::new(WAITING)),
             readers: Arc::new(Semaphore::new(READERS)),
             look: Arc::new(Semaphore::new(1)),
+            sockets: Arc::new(Semaphore::new(LOOKS)),
         }
     }
 }
@@ -80,6 +86,7 @@ impl Driver {
         let at = self.clock.wall(report.at);
         if matches!(report.what, Happening::IncidentOpened { .. }) {
             self.look_at_host(incident, at);
+            self.look_at_sockets(report, incident, at);
         }
         let Some((target, count)) = self
             .services
@@ -130,17 +137,42 @@ impl Driver {
         let Ok(turn) = Arc::clone(&self.gatherer.look).try_acquire_owned() else {
             return;
         };
-        let sender = self.gatherer.sender.clone();
-        tokio::task::spawn_blocking(move || {
-            let text = notable(&look()).join("\n");
-            let gathered = Gathered {
+        self.look(turn, move || Gathered {
+            incident,
+            at,
+            kind: Finding::Host,
+            text: Ok(notable(&look()).join("\n")),
+        });
+    }
+
+    /// Has it noted whether the service still accepted connections, where its probes ask this host: right away, since a
+    /// restart makes new sockets.
+    fn look_at_sockets(&self, report: &Report, incident: IncidentId, at: Timestamp) {
+        let service = self.services.get(&report.service);
+        let ports = service.map(|service| service.probes.ports()).unwrap_or_default();
+        if ports.is_empty() {
+            return;
+        }
+        let Ok(turn) = Arc::clone(&self.gatherer.sockets).try_acquire_owned() else {
+            return;
+        };
+        self.look(turn, move || {
+            let sockets = listening().map_err(|error| format!("/proc/net/tcp: {error}"));
+            Gathered {
                 incident,
                 at,
-                kind: Finding::Host,
-                text: Ok(text),
-            };
+                kind: Finding::Accept,
+                text: sockets.map(|sockets| unaccepted(&ports, &sockets).join("\n")),
+            }
+        });
+    }
+
+    /// Has something looked at that may block.
+    fn look(&self, turn: OwnedSemaphorePermit, look: impl FnOnce() -> Gathered + Send + 'static) {
+        let sender = self.gatherer.sender.clone();
+        tokio::task::spawn_blocking(move || {
             // Without a driver nobody is left to tell; with a full queue logs are on their way, which say more.
-            let _ = sender.try_send(gathered);
+            let _ = sender.try_send(look());
             drop(turn);
         });
     }

@@ -77,6 +77,12 @@ impl HttpCheck {
         })
     }
 
+    /// The host and port that are asked first.
+    pub(super) fn asks(&self) -> Option<(&str, u16)> {
+        let url = self.request.url();
+        Some((url.host_str()?, url.port_or_known_default()?))
+    }
+
     pub(super) async fn run(&self) -> ProbeOutcome {
         let start = Instant::now();
         let (status_code, verdict) = STAGE.scope(Stage::Waiting.into(), self.exchange(start)).await;

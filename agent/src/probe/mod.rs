@@ -19,6 +19,8 @@ mod resolver;
 mod stage;
 mod tcp;
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -44,6 +46,27 @@ pub struct Prober {
 /// The probes of one service, ready to be run any number of times. Cheap: connections and trust are shared.
 #[derive(Debug)]
 pub struct ServiceProbes(Vec<Probe>);
+
+impl ServiceProbes {
+    /// The TCP ports of this very host that are asked.
+    pub(crate) fn ports(&self) -> BTreeSet<u16> {
+        let asked = self.0.iter().filter_map(|probe| match probe {
+            Probe::Http(http) => http.asks(),
+            Probe::Tcp(tcp) => Some(tcp.asks()),
+            Probe::Command(_) => None,
+        });
+        asked
+            .filter(|(host, _)| is_this_host(host))
+            .map(|(_, port)| port)
+            .collect()
+    }
+}
+
+/// Whether this is the host itself by any configuration of it.
+fn is_this_host(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
 
 /// One probe, ready to run.
 #[derive(Debug)]
@@ -146,6 +169,24 @@ mod tests {
             verdict,
             status_code,
             latency: Duration::from_millis(millis),
+        }
+    }
+
+    #[test]
+    fn this_host_is_known_by_its_names() {
+        for (host, expected) in [
+            ("localhost", true),
+            ("LocalHost", true),
+            ("127.0.0.1", true),
+            ("127.8.8.8", true),
+            ("[::1]", true),
+            ("::1", true),
+            ("192.0.2.1", false),
+            ("0.0.0.0", false),
+            ("localhost.example.com", false),
+            ("", false),
+        ] {
+            assert_eq!(is_this_host(host), expected, "{host}");
         }
     }
 

@@ -36,6 +36,11 @@ impl TcpCheck {
         })
     }
 
+    /// The host and port that are asked.
+    pub(super) fn asks(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
     pub(super) async fn run(&self) -> ProbeOutcome {
         let start = Instant::now();
         let deadline = start + self.timeout;

@@ -41,6 +41,8 @@ pub struct Story {
 pub enum Finding {
     /// What the run that failed last wrote.
     Log,
+    /// Whether it still accepted connections.
+    Accept,
     /// What was wrong with the host.
     Host,
 }
@@ -50,13 +52,16 @@ impl Finding {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Log => "its last log lines",
+            Self::Accept => "its sockets at that time",
             Self::Host => "the host at that time",
         }
     }
 
     /// The one that is called so.
     pub fn of_title(title: &str) -> Option<Self> {
-        [Self::Log, Self::Host].into_iter().find(|kind| kind.title() == title)
+        [Self::Log, Self::Accept, Self::Host]
+            .into_iter()
+            .find(|kind| kind.title() == title)
     }
 }
 

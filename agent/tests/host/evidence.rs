@@ -105,6 +105,40 @@ fn each_attempt_is_judged_by_what_its_own_run_said() {
     );
 }
 
+/// Answers every request, until it stops accepting: then it hangs for good.
+const HANGS: &str = r#"ExecStartPre=/bin/rm -f /run/hang
+ExecStart=/usr/bin/perl -MIO::Socket -e ' \
+    my $$s = IO::Socket::INET->new(LocalAddr => "127.0.0.1:8080", Listen => 9, ReuseAddr => 1); \
+    while (! -e "/run/hang") { my $$c = $$s->accept; while (<$$c>) { last unless /\\S/ } print $$c "HTTP/1.0 200 OK\\r\\n\\r\\n" } \
+    sleep'"#;
+
+#[test]
+fn a_service_that_accepts_no_connections_is_told_from_one_that_answers_wrongly() {
+    let lab = Lab::new(
+        &[("shop", HANGS)],
+        "[services.shop]\nunit = \"shop\"\ninterval = \"1s\"\ntimeout = \"300ms\"\n\
+         http = \"http://127.0.0.1:8080/\"\n",
+    );
+    lab.host.confine_agent();
+    lab.host.sh("systemctl restart sentinel");
+    lab.await_state("shop", "healthy");
+    lab.host.sh("touch /run/hang");
+    lab.wait("it is healed", || {
+        let incidents = lab.incidents();
+        incidents
+            .first()
+            .is_some_and(|incident| !incident["closed_at"].is_null())
+    });
+    let incident = lab.incident(1);
+    let pieces = incident["evidence"].as_array().expect("a list");
+    let of_sockets = pieces.iter().find(|piece| piece["title"] == "its sockets at that time");
+    let text = of_sockets.and_then(|piece| piece["text"].as_str()).unwrap_or_default();
+    assert!(
+        text.starts_with("port 8080: ") && text.ends_with(" connections wait to be accepted"),
+        "{incident:#}"
+    );
+}
+
 #[test]
 fn a_full_disk_is_told_beside_what_failed() {
     let lab = Lab::new(

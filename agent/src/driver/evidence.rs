@@ -1,5 +1,5 @@
-//! Evidence beside the cause: how the host and the service's sockets were when something failed, and what the run that failed
-//! last wrote to its log. It is gathered beside everything else, joins the incident when it is there, and nothing waits for it.
+//! Evidence beside the cause: how the host and the service's sockets were when something failed, which packages had changed,
+//! and what the run that failed last wrote to its log. It is gathered beside everything else, joins the incident when it is there, and nothing waits for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use sentinel_engine::{Happening, IncidentId, Instance, Report};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Driver, TargetHandle, UNRECORDED_MAX};
-use crate::evidence::{log_text, look, notable, unaccepted};
+use crate::evidence::{log_text, look, notable, recent_changes, unaccepted};
 use crate::listening::listening;
 use crate::receivers::Finding;
 use crate::store::EvidenceRow;
@@ -28,7 +28,7 @@ const READERS: usize = 2;
 /// Logs that may wait to be read. When more fails at once, the first ones tell the story.
 const WAITING: usize = 64;
 
-/// Looks at sockets at the same time. When more fails at once, the first ones tell the story.
+/// Looks at sockets and packages at the same time. When more fails at once, the first ones tell the story.
 const LOOKS: usize = 4;
 
 /// Reads logs and keeps what was read until the driver takes it.
@@ -40,7 +40,7 @@ pub struct Gatherer {
     /// One look at the host at a time: of what fails at the same moment the first one tells, and no thread but one waits for
     /// a file system that does not answer.
     look: Arc<Semaphore>,
-    sockets: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
 }
 
 /// A piece of evidence, or why there is none.
@@ -61,7 +61,7 @@ impl Default for Gatherer {
             waiting: Arc::new(Semaphore::new(WAITING)),
             readers: Arc::new(Semaphore::new(READERS)),
             look: Arc::new(Semaphore::new(1)),
-            sockets: Arc::new(Semaphore::new(LOOKS)),
+            looks: Arc::new(Semaphore::new(LOOKS)),
         }
     }
 }
@@ -87,6 +87,7 @@ impl Driver {
         if matches!(report.what, Happening::IncidentOpened { .. }) {
             self.look_at_host(incident, at);
             self.look_at_sockets(report, incident, at);
+            self.look_at_packages(incident, at);
         }
         let Some((target, count)) = self
             .services
@@ -153,7 +154,7 @@ impl Driver {
         if ports.is_empty() {
             return;
         }
-        let Ok(turn) = Arc::clone(&self.gatherer.sockets).try_acquire_owned() else {
+        let Ok(turn) = Arc::clone(&self.gatherer.looks).try_acquire_owned() else {
             return;
         };
         self.look(turn, move || {
@@ -163,6 +164,22 @@ impl Driver {
                 at,
                 kind: Finding::Accept,
                 text: sockets.map(|sockets| unaccepted(&ports, &sockets).join("\n")),
+            }
+        });
+    }
+
+    /// Has it noted which packages changed shortly before.
+    fn look_at_packages(&self, incident: IncidentId, at: Timestamp) {
+        let Ok(turn) = Arc::clone(&self.gatherer.looks).try_acquire_owned() else {
+            return;
+        };
+        self.look(turn, move || {
+            let changes = recent_changes(at).map_err(|error| format!("dpkg.log: {error}"));
+            Gathered {
+                incident,
+                at,
+                kind: Finding::Packages,
+                text: changes.map(|changes| changes.join("\n")),
             }
         });
     }

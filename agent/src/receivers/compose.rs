@@ -374,7 +374,7 @@ mod tests {
             let story = Story {
                 lines: vec![(Time::ZERO, long.clone()); TIMELINE_MAX],
                 omitted: 5,
-                evidence: [Finding::Log, Finding::Accept, Finding::Host]
+                evidence: [Finding::Log, Finding::Accept, Finding::Packages, Finding::Host]
                     .map(|kind| (kind, Evidence::last_lines(&long, &long)))
                     .into(),
                 last_day: Some(u32::MAX),

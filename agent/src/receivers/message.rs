@@ -15,7 +15,7 @@ pub const PAYLOAD_MAX: usize = 20_000;
 /// At most so many members of a combined message are named, one by one.
 pub const MEMBERS_MAX: usize = 20;
 /// At most so many pieces of evidence.
-pub const EVIDENCE_MAX: usize = 3;
+pub const EVIDENCE_MAX: usize = 4;
 /// At most so many lines of the timeline.
 pub const TIMELINE_MAX: usize = 16;
 

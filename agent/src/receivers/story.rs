@@ -43,6 +43,8 @@ pub enum Finding {
     Log,
     /// Whether it still accepted connections.
     Accept,
+    /// Which packages changed shortly before.
+    Packages,
     /// What was wrong with the host.
     Host,
 }
@@ -53,13 +55,14 @@ impl Finding {
         match self {
             Self::Log => "its last log lines",
             Self::Accept => "its sockets at that time",
+            Self::Packages => "packages changed before",
             Self::Host => "the host at that time",
         }
     }
 
     /// The one that is called so.
     pub fn of_title(title: &str) -> Option<Self> {
-        [Self::Log, Self::Accept, Self::Host]
+        [Self::Log, Self::Accept, Self::Packages, Self::Host]
             .into_iter()
             .find(|kind| kind.title() == title)
     }

@@ -139,6 +139,35 @@ fn a_service_that_accepts_no_connections_is_told_from_one_that_answers_wrongly()
     );
 }
 
+/// Makes the package that is named, and installs it.
+const INSTALL: &str = r#"install_version() {
+    mkdir -p /var/tmp/package/DEBIAN
+    printf 'Package: libshop\nVersion: %s\nArchitecture: all\nMaintainer: A B <a@b.example>\nDescription: x\n' "$1" \
+        >/var/tmp/package/DEBIAN/control
+    dpkg-deb --build /var/tmp/package /var/tmp/package.deb && dpkg --install /var/tmp/package.deb
+}"#;
+
+#[test]
+fn a_package_that_was_upgraded_right_before_is_told() {
+    let lab = Lab::new(
+        &[("shop", "ExecStart=/bin/sleep infinity")],
+        "[services.shop]\nunit = \"shop\"\nmode = \"observe\"\n",
+    );
+    lab.host.confine_agent();
+    lab.host.sh("systemctl restart sentinel");
+    lab.await_state("shop", "healthy");
+    lab.host
+        .sh(&format!("{INSTALL}\ninstall_version 1.2-1 && install_version 1.3-1"));
+    lab.kill("shop");
+    lab.wait("the upgrade", || {
+        !lab.incidents().is_empty()
+            && lab
+                .host
+                .sh("sentinel incidents 1")
+                .contains(" before: libshop was upgraded from 1.2-1 to 1.3-1")
+    });
+}
+
 #[test]
 fn a_full_disk_is_told_beside_what_failed() {
     let lab = Lab::new(

@@ -1,16 +1,18 @@
 //! Evidence beside the cause: how the host was when something failed, and what the run that failed last wrote to its log. It
 //! is gathered beside everything else, joins the incident when it is there, and nothing waits for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{Happening, IncidentId, Instance, Report};
+use sentinel_engine::alerting::Outgoing;
+use sentinel_engine::{Happening, IncidentId, Instance, Report, Time};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{Driver, TargetHandle, UNRECORDED_MAX};
 use crate::evidence::{log_text, look, notable};
-use crate::receivers::Finding;
+use crate::receivers::{Evidence, Finding, Story};
 use crate::store::EvidenceRow;
 use crate::systemd;
 
@@ -27,6 +29,9 @@ const READERS: usize = 2;
 /// Logs that may wait to be read. When more fails at once, the first ones tell the story.
 const WAITING: usize = 64;
 
+/// Messages that wait for company and are kept to be completed. No more logs are read at the same time.
+const COMPLETED: usize = WAITING;
+
 /// Reads logs and keeps what was read until the driver takes it.
 pub struct Gatherer {
     sender: mpsc::Sender<Gathered>,
@@ -36,6 +41,8 @@ pub struct Gatherer {
     /// One look at the host at a time: of what fails at the same moment the first one tells, and no thread but one waits for
     /// a file system that does not answer.
     look: Arc<Semaphore>,
+    /// Messages that wait for company anyway: evidence that is there before they go goes with them.
+    open: BTreeMap<IncidentId, (Outgoing, Story)>,
 }
 
 /// A piece of evidence, or why there is none.
@@ -56,6 +63,7 @@ impl Default for Gatherer {
             waiting: Arc::new(Semaphore::new(WAITING)),
             readers: Arc::new(Semaphore::new(READERS)),
             look: Arc::new(Semaphore::new(1)),
+            open: BTreeMap::new(),
         }
     }
 }
@@ -64,6 +72,31 @@ impl Gatherer {
     /// The next text that was read. May be dropped at any time.
     pub(super) async fn recv(&mut self) -> Option<Gathered> {
         self.gathered.recv().await
+    }
+
+    /// Keeps a message to be completed, if it waits.
+    pub(super) fn hold(&mut self, outgoing: &Outgoing, story: &Story, now: Time) {
+        if outgoing.not_before <= now {
+            return;
+        }
+        if self.open.len() >= COMPLETED {
+            self.open.retain(|_, (outgoing, _)| outgoing.not_before > now);
+        }
+        if self.open.len() < COMPLETED {
+            let incident = outgoing.notification.incident;
+            self.open.insert(incident, (outgoing.clone(), story.clone()));
+        }
+    }
+
+    /// The message about `incident` that still waits, with one more piece of evidence.
+    fn complete(&mut self, incident: IncidentId, kind: Finding, text: &str, now: Time) -> Option<(Outgoing, Story)> {
+        let (outgoing, story) = self.open.get_mut(&incident)?;
+        if outgoing.not_before <= now {
+            self.open.remove(&incident);
+            return None;
+        }
+        story.evidence.insert(kind, Evidence::last_lines(kind.title(), text));
+        Some((outgoing.clone(), story.clone()))
     }
 }
 
@@ -163,6 +196,9 @@ impl Driver {
         };
         if self.unrecorded.evidence.len() >= UNRECORDED_MAX {
             return;
+        }
+        if !missing && let Some(completed) = self.gatherer.complete(incident, kind, &text, self.clock.now()) {
+            self.unrecorded.completed.insert(incident, completed);
         }
         self.unrecorded.evidence.push((
             incident,

@@ -117,7 +117,7 @@ impl Text {
 
 fn incident_facts(message: &Message, zone: &TimeZone) -> Vec<(&'static str, String)> {
     let data = &message.data;
-    let is_over = data.resolution.is_some();
+    let is_over = data.resolution.is_some() || data.kind == "flapping_ended";
     let done = match (data.attempts, data.resolution) {
         (0, _) => String::new(),
         (1, Some(Resolution::Healed)) => "1 restart, which helped".to_owned(),
@@ -144,7 +144,7 @@ fn incident_facts(message: &Message, zone: &TimeZone) -> Vec<(&'static str, Stri
         ("Now", if is_over { String::new() } else { data.doing.clone() }),
         ("Done", done),
         ("Since", moment(data.opened_at, zone)),
-        ("Lasted", lasted),
+        (if is_over { "Lasted" } else { "So far" }, lasted),
         ("Often", often),
         ("Severity", data.severity.as_str().to_owned()),
         ("Labels", labels.join(", ")),
@@ -223,7 +223,7 @@ web1: shop is down: killed by signal KILL
 Now:       verifying, attempt 2
 Done:      2 restarts so far
 Since:     2026-11-22 17:03:00 CET (16:03:00 UTC)
-Lasted:    1 min
+So far:    1 min
 Often:     3 incidents of shop in the last 24 hours
 Severity:  warning
 Labels:    team=shop
@@ -236,6 +236,19 @@ last probe:
     connect: connection refused
     second line";
         assert_eq!(Text::of(&message(), &berlin()).whole(), expected);
+    }
+
+    #[test]
+    fn only_what_is_over_has_lasted() {
+        let mut over = message();
+        over.data.resolution = Some(Resolution::Recovered);
+        let mut calm = message();
+        calm.data.kind = "flapping_ended".to_owned();
+        for (message, name) in [(message(), "So far"), (over, "Lasted"), (calm, "Lasted")] {
+            let facts = Text::of(&message, &TimeZone::UTC).facts;
+            let lasted: Vec<_> = facts.iter().filter(|(_, value)| value == "1 min").collect();
+            assert_eq!(lasted, [&(name, "1 min".to_owned())], "{}", message.data.kind);
+        }
     }
 
     #[test]

@@ -35,7 +35,8 @@ pub(super) fn payload(message: &Message, text: &Text, place: &Value) -> Value {
         header.encode_utf16().count() > HEADER_MAX,
     );
     page.push(json!({ "type": "header", "text": { "type": "plain_text", "text": header, "emoji": false } }));
-    if cut {
+    // Of several, each is named below.
+    if cut && text.members.is_empty() {
         page.section(&text.title, "", "");
     }
     let facts: Vec<String> = text

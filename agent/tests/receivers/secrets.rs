@@ -218,12 +218,14 @@ const KINDS: [Kind; 9] = [
     Kind {
         name: "heartbeat",
         make: |peer, given| {
-            let mut url: Url = format!("http://{peer}/").parse().unwrap();
-            url.path_segments_mut().unwrap().push(&given.text());
-            let url = Secret::from(String::from(url));
+            let mut url = || {
+                let mut url: Url = format!("http://{peer}/").parse().unwrap();
+                url.path_segments_mut().unwrap().push(&given.text());
+                Secret::from(String::from(url))
+            };
             Made::Heartbeat(HeartbeatSettings {
-                fail_url: url.clone(),
-                url,
+                url: url(),
+                fail_url: url(),
                 interval: Duration::from_secs(60),
             })
         },

@@ -140,6 +140,8 @@ fn acknowledging_ends_reminders_and_escalation() {
     let acknowledged = succeed(&place, &["ack", &id, "on it", "--json"]);
     assert_eq!(acknowledged["service"], "shop");
     let by = acknowledged["by"].as_str().unwrap().to_owned();
+    let status = &place.status("shop")["acknowledged"];
+    assert_eq!((&status["by"], &status["text"]), (&by.as_str().into(), &"on it".into()));
     wait("it is told that somebody takes care of it", || {
         let bodies = team.bodies();
         let doing = bodies.last().unwrap()["data"]["doing"].as_str().unwrap().to_owned();

@@ -10,6 +10,9 @@ use sentinel_engine::{Resolution, span};
 use super::message::{Evidence, Message, MessageData};
 use crate::moment::moment;
 
+/// How long something goes on that is not over, when it is told.
+pub(super) const SO_FAR: &str = "So far";
+
 /// A message in words, in the order in which it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
@@ -144,7 +147,7 @@ fn incident_facts(message: &Message, zone: &TimeZone) -> Vec<(&'static str, Stri
         ("Now", if is_over { String::new() } else { data.doing.clone() }),
         ("Done", done),
         ("Since", moment(data.opened_at, zone)),
-        (if is_over { "Lasted" } else { "So far" }, lasted),
+        (if is_over { "Lasted" } else { SO_FAR }, lasted),
         ("Often", often),
         ("Severity", data.severity.as_str().to_owned()),
         ("Labels", labels.join(", ")),

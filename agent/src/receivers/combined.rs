@@ -82,8 +82,8 @@ impl Message {
                 &count.service
             };
             let summary = format!(
-                "{} {} never delivered, from {} to {}",
-                count.messages,
+                "{service}: {} ({}) never delivered, from {} to {}",
+                counted(count.messages, "message"),
                 count.kind,
                 moment(count.first),
                 moment(count.last)
@@ -379,7 +379,7 @@ mod tests {
         );
         assert_eq!(
             digest.data.members[0].summary,
-            "3 fired never delivered, from 2023-11-14 22:14 UTC to 2023-11-14 23:44 UTC"
+            "shop: 3 messages (fired) never delivered, from 2023-11-14 22:14 UTC to 2023-11-14 23:44 UTC"
         );
         assert_eq!(digest.data.members[1].service, "(other)");
         let digest = Message::digest("web1", &[fired(1, "shop", Severity::Info)], &counts[..1], at(99));

@@ -44,7 +44,11 @@ impl Text {
         let facts = if message.is_incident() {
             incident_facts(message, zone)
         } else {
-            vec![("Host", data.host.clone()), ("Time", moment(message.timestamp, zone))]
+            vec![
+                ("Now", data.doing.clone()),
+                ("Host", data.host.clone()),
+                ("Time", moment(message.timestamp, zone)),
+            ]
         };
         Self {
             title,
@@ -309,6 +313,18 @@ Time:  2026-11-22 16:03:00 UTC
 
 * shop is down: exited with code 1 (incident 7)
 * and 5 more";
+        assert_eq!(Text::of(&message, &TimeZone::UTC).whole(), expected);
+    }
+
+    #[test]
+    fn what_is_about_no_incident_says_what_becomes_of_it() {
+        let message = Message::about_store("web1", Some("full"), at(0));
+        let expected = "\
+web1: the agent cannot record what it decides, so it restarts nothing: full
+
+Now:   urgent alerts come from memory; the others when the store can be written again
+Host:  web1
+Time:  2026-11-22 16:03:00 UTC";
         assert_eq!(Text::of(&message, &TimeZone::UTC).whole(), expected);
     }
 

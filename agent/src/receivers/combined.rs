@@ -65,12 +65,8 @@ impl Message {
             let outages = counted(u64::try_from(over.len()).unwrap_or(u64::MAX), "outage");
             said.push(format!("{outages} over before this could be told"));
         }
-        let summary = format!(
-            "{host}: {}, from {} to {}",
-            said.join(", "),
-            moment(first.unwrap_or(wall)),
-            moment(last.unwrap_or(wall))
-        );
+        let when = period(first.unwrap_or(wall), last.unwrap_or(wall));
+        let summary = format!("{host}: {}, {when}", said.join(", "));
         // What was never told may need somebody; what is over does not.
         let severity = if untold > 0 { Severity::Warning } else { Severity::Info };
         let mut message = Self::about_alerts("digest", host, wall, severity, &summary);
@@ -82,11 +78,10 @@ impl Message {
                 &count.service
             };
             let summary = format!(
-                "{service}: {} ({}) never delivered, from {} to {}",
+                "{service}: {} ({}) never delivered, {}",
                 counted(count.messages, "message"),
                 count.kind,
-                moment(count.first),
-                moment(count.last)
+                period(count.first, count.last)
             );
             Member::new(0, service, &count.kind, Severity::Warning, &summary)
         });
@@ -274,6 +269,14 @@ fn counted(count: u64, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
+/// From when to when, in minutes.
+fn period(first: Timestamp, last: Timestamp) -> String {
+    match (moment(first), moment(last)) {
+        (first, last) if first == last => format!("at {first}"),
+        (first, last) => format!("from {first} to {last}"),
+    }
+}
+
 /// A moment for people, who may be anywhere.
 fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
@@ -390,6 +393,14 @@ mod tests {
         );
         let digest = Message::digest("web1", &[fired(1, "shop", Severity::Info)], &[], at(99));
         assert_eq!(digest.data.severity, Severity::Info, "nobody needs to act");
+        let once = Undelivered {
+            last: at(0),
+            first: at(0),
+            ..undelivered("shop", "fired", 1)
+        };
+        let digest = Message::digest("web1", &[], &[once], at(99));
+        let expected = "shop: 1 message (fired) never delivered, at 2023-11-14 22:14 UTC";
+        assert_eq!(digest.data.members[0].summary, expected);
     }
 
     #[test]

@@ -166,6 +166,11 @@ impl Receiver {
         &self.name
     }
 
+    /// Whose clocks the times in its messages go by.
+    const fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// Sends one message, at `wall`. Ends within half a minute, whatever the other side does.
     pub async fn deliver(&self, delivery: &Delivery, wall: Timestamp) -> Result<Delivered, DeliveryError> {
         let letter = Letter::new(delivery, wall, &self.zone, self.template.as_ref());

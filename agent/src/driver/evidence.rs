@@ -227,3 +227,75 @@ impl TargetHandle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use sentinel_engine::{Cause, Notification, NotificationKind, Severity};
+
+    use super::*;
+
+    fn at(seconds: u64) -> Time {
+        Time::from_epoch(Duration::from_secs(seconds))
+    }
+
+    /// A first message about an incident that opened at 100 s, which goes at `not_before`.
+    fn outgoing(incident: u64, not_before: Time) -> Outgoing {
+        Outgoing {
+            notification: Notification {
+                incident: IncidentId(incident),
+                sequence: 1,
+                service: "shop".into(),
+                kind: NotificationKind::Fired,
+                severity: Severity::Warning,
+                at: at(100),
+                opened_at: at(100),
+                cause: Cause::Watchdog,
+                attempts: 0,
+                doing: String::new(),
+            },
+            receivers: BTreeMap::new(),
+            not_before,
+        }
+    }
+
+    fn hold(gatherer: &mut Gatherer, outgoing: &Outgoing) {
+        gatherer.hold(outgoing, &Story::default(), at(100));
+    }
+
+    #[test]
+    fn a_message_is_completed_by_each_piece_until_it_goes() {
+        let mut gatherer = Gatherer::default();
+        hold(&mut gatherer, &outgoing(1, at(110)));
+        let mut complete = |kind, now| gatherer.complete(IncidentId(1), kind, "a word", at(now));
+        let (_, story) = complete(Finding::Host, 101).unwrap();
+        assert_eq!(story.evidence.len(), 1);
+        let (outgoing, story) = complete(Finding::Log, 109).unwrap();
+        assert_eq!(
+            (story.evidence.len(), outgoing.not_before),
+            (2, at(110)),
+            "it waits no longer"
+        );
+        assert_eq!(complete(Finding::Log, 110), None, "too late");
+        assert_eq!(complete(Finding::Log, 105), None, "and forgotten");
+    }
+
+    #[test]
+    fn a_message_that_goes_at_once_is_not_kept() {
+        let mut gatherer = Gatherer::default();
+        hold(&mut gatherer, &outgoing(1, at(100)));
+        assert_eq!(gatherer.complete(IncidentId(1), Finding::Log, "a word", at(100)), None);
+    }
+
+    #[test]
+    fn those_that_have_gone_make_room_for_others() {
+        let mut gatherer = Gatherer::default();
+        for incident in 0..=COMPLETED as u64 {
+            hold(&mut gatherer, &outgoing(incident, at(110)));
+        }
+        assert_eq!(gatherer.open.len(), COMPLETED, "one finds no room");
+        gatherer.hold(&outgoing(999, at(120)), &Story::default(), at(110));
+        assert_eq!(gatherer.open.keys().collect::<Vec<_>>(), [&IncidentId(999)]);
+    }
+}

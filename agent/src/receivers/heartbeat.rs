@@ -217,9 +217,10 @@ pub async fn last(settings: Option<&HeartbeatSettings>) {
 /// time: it is rare, and a client that is kept would cost memory.
 async fn ask(settings: &HeartbeatSettings, is_well: bool) -> Result<(), String> {
     let shown = |error: DeliveryError| error.to_string();
-    let (url, other) = match is_well {
-        true => (&settings.url, &settings.fail_url),
-        false => (&settings.fail_url, &settings.url),
+    let (url, other) = if is_well {
+        (&settings.url, &settings.fail_url)
+    } else {
+        (&settings.fail_url, &settings.url)
     };
     let endpoint = Endpoint::new(url, [other], &mut Clients::default())?;
     let response = endpoint.ask().await.map_err(shown)?;

@@ -48,16 +48,15 @@ fn secrets(path: &str, inline: Vec<Secret>, file: Option<&Path>, findings: &mut 
     let wrong = secrets
         .iter()
         .find_map(|one| secret::check_signing(one.expose_secret()).err());
-    match wrong {
-        Some(reason) => findings.wrong(&join(path, key), reason),
-        None => {
-            warn_of_open_file(path, "secret", findings);
-            if secrets.iter().any(|one| !secret::is_standard(one.expose_secret())) {
-                let message = "is taken as it stands, where libraries of Standard Webhooks decode base64: they would refuse \
-                               what it signs; `whsec_` before base64 means the same to both";
-                findings.warn(&join(path, key), message);
-            }
-        }
+    if let Some(reason) = wrong {
+        findings.wrong(&join(path, key), reason);
+        return secrets;
+    }
+    warn_of_open_file(path, "secret", findings);
+    if secrets.iter().any(|one| !secret::is_standard(one.expose_secret())) {
+        let message = "is taken as it stands, where libraries of Standard Webhooks decode base64: they would refuse what it \
+                       signs; `whsec_` before base64 means the same to both";
+        findings.warn(&join(path, key), message);
     }
     secrets
 }

@@ -386,6 +386,24 @@ mod tests {
     }
 
     #[test]
+    fn a_title_that_is_cut_is_told_whole_unless_a_list_says_the_same() {
+        let at = Timestamp::UNIX_EPOCH;
+        let title = format!("web1: 2 services are down: {}", "shop (a long story), ".repeat(20));
+        let mut message = Message::about_alerts("group", "web1", at, Severity::Warning, &title);
+        let times_told = |message: &Message| {
+            let text = Text::of(message, &TimeZone::UTC);
+            let payload = payload(message, &text, &Value::Null);
+            payload["blocks"]
+                .to_string()
+                .matches("web1: 2 services are down")
+                .count()
+        };
+        assert_eq!(times_told(&message), 2, "in the header, cut, and below it");
+        message.data.members = vec![Member::new(1, "shop", "fired", Severity::Warning, "shop is down")];
+        assert_eq!(times_told(&message), 1);
+    }
+
+    #[test]
     fn what_is_cut_says_so_and_what_fits_does_not() {
         let table = [
             ("abc", 3, 99, "abc"),

@@ -227,9 +227,9 @@ impl Reloader {
         done.await.map_err(|_| Stopping)?;
         let given_up = self.parts.launch(prepared).await;
         if given_up > 0 {
-            let waited = if given_up == 1 { "message" } else { "messages" };
+            let messages = if given_up == 1 { "message" } else { "messages" };
             response.warnings.push(format!(
-                "{given_up} {waited} to receivers that are no longer configured will not arrive any more; \
+                "{given_up} {messages} to receivers that are no longer configured will not arrive any more; \
                  `sentinel incidents ID` shows them as expired"
             ));
         }

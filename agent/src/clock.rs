@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Unit};
 use rustix::time::{ClockId, clock_gettime};
 use sentinel_engine::Time;
 
@@ -72,9 +72,11 @@ impl Clock {
         Time::from_epoch(self.offset)
     }
 
-    /// The wall clock's reading at `at`, by what it says now: right for display even after it was set.
+    /// The wall clock's reading at `at`, by what it says now: right for display even after it was set. In milliseconds: the
+    /// two clocks are read one after the other, and the same moment should be told as the same each time.
     pub fn wall(&self, at: Time) -> Timestamp {
-        wall_of(at, self.now(), Timestamp::now())
+        let wall = wall_of(at, self.now(), Timestamp::now());
+        wall.round(Unit::Millisecond).unwrap_or(wall)
     }
 
     /// What to store so that a later process can go on from here.
@@ -162,6 +164,13 @@ mod tests {
                 "{at}"
             );
         }
+    }
+
+    #[test]
+    fn a_moment_is_told_in_milliseconds() {
+        let clock = Clock::start(None);
+        let told = clock.wall(clock.now());
+        assert_eq!(told.subsec_nanosecond() % 1_000_000, 0, "{told}");
     }
 
     #[test]

@@ -436,11 +436,17 @@ impl Driver {
         let now = self.clock.now();
         match request {
             ControlRequest::Status { reply } => {
+                let services = self.engine.snapshot(now);
                 let view = StatusView {
                     now,
                     wall: self.clock.wall(now),
                     host: self.host.clone(),
-                    services: self.engine.snapshot(now),
+                    acknowledged: services
+                        .iter()
+                        .filter_map(|service| self.alerts.conversation(service.incident?))
+                        .filter_map(|conversation| Some((conversation.incident, conversation.ack.clone()?)))
+                        .collect(),
+                    services,
                     origins: self
                         .services
                         .iter()

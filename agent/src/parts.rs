@@ -291,8 +291,8 @@ impl Parts {
     }
 
     /// Starts what is new and ends what is no longer wanted. To be done when the driver knows the new services: it does
-    /// not understand events of others.
-    pub async fn launch(&mut self, prepared: Prepared) {
+    /// not understand events of others. Answers how many messages were given up, as their receivers are gone.
+    pub async fn launch(&mut self, prepared: Prepared) -> usize {
         self.services = prepared.services;
         self.watch_processes();
         self.watch_units(prepared.units);
@@ -307,8 +307,9 @@ impl Parts {
             }
         }
         self.run_workers(prepared.receivers, &prepared.names);
-        if let Err(error) = self.store.keep_receivers(prepared.names, Timestamp::now()).await {
-            let error: &dyn std::error::Error = &error;
+        let given_up = self.store.keep_receivers(prepared.names, Timestamp::now()).await;
+        if let Err(error) = &given_up {
+            let error: &dyn std::error::Error = error;
             tracing::error!(
                 event = "store_failed",
                 error,
@@ -317,6 +318,7 @@ impl Parts {
         }
         // Those that were ended are not kept account of.
         while self.tasks.try_join_next().is_some() {}
+        given_up.unwrap_or_default()
     }
 
     fn watch_processes(&mut self) {

@@ -172,7 +172,7 @@ impl Reloader {
             tracing::warn!(event = "config_warning", "{warning}");
         }
         log(&response, "the configuration was reloaded");
-        response.warnings = warnings.iter().map(ToString::to_string).collect();
+        response.warnings.splice(0..0, warnings.iter().map(ToString::to_string));
         Ok(Ok(response))
     }
 
@@ -214,7 +214,7 @@ impl Reloader {
             Ok(prepared) => prepared,
             Err(error) => return Ok(Err(refuse(&[format!("{error:#}")], 1))),
         };
-        let (mut engine, response) = difference(&self.settings, &new, self.unknown);
+        let (mut engine, mut response) = difference(&self.settings, &new, self.unknown);
         let wanted = wanted(&new, &self.sources);
         let all_seen = self.found.borrow().is_complete(&wanted);
         let gone = self.awaited.given_up(all_seen);
@@ -236,7 +236,14 @@ impl Reloader {
         };
         self.changes.send(change).await.map_err(|_| Stopping)?;
         done.await.map_err(|_| Stopping)?;
-        self.parts.launch(prepared).await;
+        let given_up = self.parts.launch(prepared).await;
+        if given_up > 0 {
+            let messages = if given_up == 1 { "message" } else { "messages" };
+            response.warnings.push(format!(
+                "{given_up} {messages} to receivers that are no longer configured will not arrive any more; \
+                 `sentinel incidents ID` shows them as expired"
+            ));
+        }
         self.heartbeat.send_if_modified(|heartbeat| {
             let changed = *heartbeat != new.heartbeat;
             heartbeat.clone_from(&new.heartbeat);

@@ -91,7 +91,9 @@ fn state(receiver: &ReceiverStatus) -> (Tone, String) {
     match receiver.failing_seconds {
         _ if receiver.breaker == "closed" && receiver.failures == 0 => (Tone::Good, "works".to_owned()),
         Some(seconds) if receiver.breaker != "closed" => (Tone::Bad, format!("failing for {}", span(seconds))),
-        _ => (Tone::Warn, "failed just now".to_owned()),
+        Some(seconds) if receiver.failures > 1 => (Tone::Warn, format!("failing for {}", span(seconds))),
+        Some(seconds) => (Tone::Warn, format!("failed {} ago", span(seconds))),
+        None => (Tone::Warn, "failed".to_owned()),
     }
 }
 
@@ -153,6 +155,22 @@ mod tests {
             last_error_at: None,
             undelivered: 0,
         }
+    }
+
+    #[test]
+    fn a_failure_is_as_old_as_it_is() {
+        let failed = |failures, breaker: &str| {
+            let receiver = ReceiverStatus {
+                breaker: breaker.to_owned(),
+                failures,
+                failing_seconds: Some(65.0),
+                ..receiver("team")
+            };
+            state(&receiver).1
+        };
+        assert_eq!(failed(1, "closed"), "failed 1m 5s ago");
+        assert_eq!(failed(2, "closed"), "failing for 1m 5s");
+        assert_eq!(failed(5, "open"), "failing for 1m 5s");
     }
 
     #[test]

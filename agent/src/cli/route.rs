@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use sentinel_engine::alerting::{Reason, Rules, Subject, Verdict};
 use sentinel_engine::{HOST, Severity};
@@ -21,6 +22,8 @@ struct Asked {
     severity: Severity,
     kind: &'static str,
     labels: BTreeMap<String, String>,
+    /// How long it is given to be healed before it is told as down. The host's own outage is told at once.
+    notify_after: Duration,
 }
 
 /// Prints each route with what it says, and who is told. Ends with 1 when that is nobody.
@@ -86,6 +89,7 @@ fn asked(settings: &Settings, args: &RouteArgs) -> Result<Asked, String> {
         severity: args.severity.unwrap_or(severity),
         kind: kinds.into_iter().find(|kind| *kind == args.kind).unwrap_or("fired"),
         labels,
+        notify_after: found.map_or(Duration::ZERO, |settings| settings.service.policy.notify_after),
     })
 }
 
@@ -149,6 +153,10 @@ fn follow_up(rules: &Rules, asked: &Asked) -> Vec<String> {
         return Vec::new();
     }
     let mut lines = Vec::new();
+    if asked.kind == "fired" && !asked.notify_after.is_zero() {
+        let after = span(asked.notify_after.as_secs_f64());
+        lines.push(format!("it is told when it was not healed within {after}"));
+    }
     if asked.kind == "fired" && !rules.group_wait.is_zero() {
         let wait = span(rules.group_wait.as_secs_f64());
         lines.push(format!("it waits {wait} for others, to be told in one"));
@@ -209,6 +217,8 @@ fn describe(rules: &Rules, asked: &Asked) -> serde_json::Value {
         "routes": routes,
         "receivers": receivers,
         "nobody": choice.nobody.as_ref().map(reason),
+        "notify_after_seconds": asked.notify_after.as_secs_f64(),
+        "group_wait_seconds": rules.group_wait.as_secs_f64(),
         "escalations": escalations,
     })
 }

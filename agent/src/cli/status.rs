@@ -129,6 +129,14 @@ pub(super) fn one(service: &ServiceStatus, paint: Paint, zone: &TimeZone) -> Str
             (Tone::Bad, format!("{incident} (sentinel incidents {incident})")),
         );
     }
+    if let Some(ack) = &service.acknowledged {
+        let text = if ack.text.is_empty() { "" } else { ": " };
+        let text = format!("by {}, {}{text}{}", ack.by, moment(ack.at, zone), ack.text);
+        row(
+            "acknowledged",
+            (Tone::Plain, crate::telemetry::printable(&text).into_owned()),
+        );
+    }
     row("attempts left", (Tone::Plain, service.attempts_left.to_string()));
     row("recoveries", (Tone::Plain, service.recoveries_total.to_string()));
     row("mode", (Tone::Plain, service.mode.as_str().to_owned()));
@@ -188,7 +196,10 @@ fn awaited(service: &ServiceStatus) -> String {
     parts.extend(service.flapping.as_ref().map(|_| "flapping".to_owned()));
     parts.extend(service.maintenance.iter().map(|maintenance| left(maintenance, service)));
     parts.extend(service.waiting.first().map(wait));
-    parts.extend(service.incident.map(|incident| format!("incident {incident}")));
+    parts.extend(service.incident.map(|incident| match &service.acknowledged {
+        Some(ack) => format!("incident {incident}, acknowledged by {}", ack.by),
+        None => format!("incident {incident}"),
+    }));
     if service.mode == ModeWord::Observe && service.hold.as_ref().is_none_or(|hold| hold.kind != "observe") {
         parts.push("observing only".to_owned());
     }

@@ -11,8 +11,9 @@ use tokio::sync::mpsc;
 
 use crate::config::OriginKind;
 use crate::server::api::{
-    ActionEntry, EvidenceEntry, FlappingStatus, HoldStatus, IncidentDetail, IncidentSummary, MessageEntry, ModeWord,
-    ObservedStatus, ProbeStatus, ReloadResponse, ServiceStatus, StatusResponse, TimelineEntry, Waiting,
+    AcknowledgedStatus, ActionEntry, EvidenceEntry, FlappingStatus, HoldStatus, IncidentDetail, IncidentSummary,
+    MessageEntry, ModeWord, ObservedStatus, ProbeStatus, ReloadResponse, ServiceStatus, StatusResponse, TimelineEntry,
+    Waiting,
 };
 use crate::server::{self, Access, ControlRequest, ControlSocket, ServerInfo, api};
 
@@ -46,6 +47,7 @@ fn service(name: &str, state: &str) -> ServiceStatus {
         target: "running".to_owned(),
         last_probe: None,
         incident: None,
+        acknowledged: None,
         attempts_left: 5,
         recoveries_total: 0,
         observed: None,
@@ -214,6 +216,27 @@ fn status_tells_one_service_in_full() {
          \x20 mode           heal\n\
          \x20 defined by     file\n"
     );
+}
+
+#[test]
+fn status_says_who_takes_care_of_it() {
+    let acknowledged = |text: &str| ServiceStatus {
+        acknowledged: Some(AcknowledgedStatus {
+            by: "ops".to_owned(),
+            text: text.to_owned(),
+            at: at("2026-03-01T11:58:20Z"),
+        }),
+        incident: Some(3),
+        ..service("shop", "gave_up")
+    };
+    let line = "  acknowledged   by ops, 2026-03-01 12:58:20 +01:00";
+    let text = status::one(&acknowledged("disk\u{1b}[31m is full"), plain(), &zone());
+    assert!(
+        text.contains(&format!("{line}: disk")) && !text.contains('\u{1b}'),
+        "{text:?}"
+    );
+    let text = status::one(&acknowledged(""), plain(), &zone());
+    assert!(text.contains(&format!("{line}\n")), "{text}");
 }
 
 #[test]

@@ -835,7 +835,7 @@ static WEBHOOK: Section = Section {
                 max: MAX_SIGNING,
             },
             default: "",
-            doc: "Signs messages: `whsec_` and base64 of 24 to 64 bytes, or any text; of several each signs, so that they can be rotated",
+            doc: "Signs messages: `whsec_` and base64 of 24 to 64 random bytes; other text is the key as it stands. Of several each signs, so that they can be rotated",
         },
         Key {
             name: "secret_file",

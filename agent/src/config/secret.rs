@@ -99,11 +99,19 @@ pub(super) fn is_world_readable(path: &Path) -> bool {
         .is_ok_and(|path| has(&path, 0o004) && path.ancestors().skip(1).all(|directory| has(directory, 0o001)))
 }
 
-/// Checks a signing secret: one that says it is a Standard Webhooks secret must be one.
+/// Whether `secret` is a signing secret in the form of Standard Webhooks. Its libraries decode what lacks the prefix as well.
+pub(super) fn is_standard(secret: &str) -> bool {
+    secret.starts_with("whsec_")
+}
+
+/// Checks a signing secret: one that says it is a Standard Webhooks secret must be one, for signatures of this kind.
 pub(super) fn check_signing(secret: &str) -> Result<(), String> {
     /// Standard Webhooks, "Signature scheme": between 24 and 64 bytes.
     const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
+    if secret.starts_with("whsk_") || secret.starts_with("whpk_") {
+        return Err("is a key for ed25519; messages are signed with a shared secret, `whsec_` and base64".to_owned());
+    }
     let Some(encoded) = secret.strip_prefix("whsec_") else {
         return Ok(());
     };

@@ -96,6 +96,7 @@ impl Driver {
                 AlertCommand::Send(outgoing) if self.unrecorded.messages.len() < UNRECORDED_MAX => {
                     let message = &outgoing.notification;
                     let story = self.stories.so_far(message.incident, &message.service, message.at);
+                    self.gatherer.hold(&outgoing, &story, self.clock.now());
                     self.unrecorded.messages.push((*outgoing, story));
                 }
                 AlertCommand::Send(outgoing) => {

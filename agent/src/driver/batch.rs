@@ -17,6 +17,8 @@ pub struct Unrecorded {
     pub(super) reports: Vec<Report>,
     pub(super) evidence: Vec<(IncidentId, EvidenceRow)>,
     pub(super) messages: Vec<(Outgoing, Story)>,
+    /// Messages that wait in the outbox, with evidence that came after them.
+    pub(super) completed: BTreeMap<IncidentId, (Outgoing, Story)>,
     pub(super) alerts: AlertChanges,
     /// Those who wait for it to be on disk.
     pub(super) waiting: Vec<Box<dyn FnOnce(bool) + Send>>,
@@ -41,6 +43,7 @@ impl Unrecorded {
             && self.reports.is_empty()
             && self.evidence.is_empty()
             && self.messages.is_empty()
+            && self.completed.is_empty()
             && self.alerts.is_empty()
     }
 
@@ -76,6 +79,12 @@ impl Driver {
                 .unrecorded
                 .messages
                 .iter()
+                .flat_map(|(outgoing, story)| self.rows(outgoing, story))
+                .collect(),
+            completed: self
+                .unrecorded
+                .completed
+                .values()
                 .flat_map(|(outgoing, story)| self.rows(outgoing, story))
                 .collect(),
             alerts: self.unrecorded.alerts.clone(),

@@ -1,17 +1,19 @@
 //! Evidence beside the cause: how the host and the service's sockets were when something failed, which packages had changed,
 //! and what the run that failed last wrote to its log. It is gathered beside everything else, joins the incident when it is there, and nothing waits for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{Happening, IncidentId, Instance, Report};
+use sentinel_engine::alerting::Outgoing;
+use sentinel_engine::{Happening, IncidentId, Instance, Report, Time};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Driver, TargetHandle, UNRECORDED_MAX};
 use crate::evidence::{log_text, look, notable, recent_changes, unaccepted};
 use crate::listening::listening;
-use crate::receivers::Finding;
+use crate::receivers::{Evidence, Finding, Story};
 use crate::store::EvidenceRow;
 use crate::systemd;
 
@@ -30,6 +32,8 @@ const WAITING: usize = 64;
 
 /// Looks at sockets and packages at the same time. When more fails at once, the first ones tell the story.
 const LOOKS: usize = 4;
+/// Messages that wait for company and are kept to be completed. No more logs are read at the same time.
+const COMPLETED: usize = WAITING;
 
 /// Reads logs and keeps what was read until the driver takes it.
 pub struct Gatherer {
@@ -41,6 +45,8 @@ pub struct Gatherer {
     /// a file system that does not answer.
     look: Arc<Semaphore>,
     looks: Arc<Semaphore>,
+    /// Messages that wait for company anyway: evidence that is there before they go goes with them.
+    open: BTreeMap<IncidentId, (Outgoing, Story)>,
 }
 
 /// A piece of evidence, or why there is none.
@@ -62,6 +68,7 @@ impl Default for Gatherer {
             readers: Arc::new(Semaphore::new(READERS)),
             look: Arc::new(Semaphore::new(1)),
             looks: Arc::new(Semaphore::new(LOOKS)),
+            open: BTreeMap::new(),
         }
     }
 }
@@ -70,6 +77,31 @@ impl Gatherer {
     /// The next text that was read. May be dropped at any time.
     pub(super) async fn recv(&mut self) -> Option<Gathered> {
         self.gathered.recv().await
+    }
+
+    /// Keeps a message to be completed, if it waits.
+    pub(super) fn hold(&mut self, outgoing: &Outgoing, story: &Story, now: Time) {
+        if outgoing.not_before <= now {
+            return;
+        }
+        if self.open.len() >= COMPLETED {
+            self.open.retain(|_, (outgoing, _)| outgoing.not_before > now);
+        }
+        if self.open.len() < COMPLETED {
+            let incident = outgoing.notification.incident;
+            self.open.insert(incident, (outgoing.clone(), story.clone()));
+        }
+    }
+
+    /// The message about `incident` that still waits, with one more piece of evidence.
+    fn complete(&mut self, incident: IncidentId, kind: Finding, text: &str, now: Time) -> Option<(Outgoing, Story)> {
+        let (outgoing, story) = self.open.get_mut(&incident)?;
+        if outgoing.not_before <= now {
+            self.open.remove(&incident);
+            return None;
+        }
+        story.evidence.insert(kind, Evidence::last_lines(kind.title(), text));
+        Some((outgoing.clone(), story.clone()))
     }
 }
 
@@ -213,6 +245,9 @@ impl Driver {
         if self.unrecorded.evidence.len() >= UNRECORDED_MAX {
             return;
         }
+        if !missing && let Some(completed) = self.gatherer.complete(incident, kind, &text, self.clock.now()) {
+            self.unrecorded.completed.insert(incident, completed);
+        }
         self.unrecorded.evidence.push((
             incident,
             EvidenceRow {
@@ -238,5 +273,77 @@ impl TargetHandle {
             Self::Container(docker, _) => Some(docker.last_lines(run?, at, count).await),
             Self::Process(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use sentinel_engine::{Cause, Notification, NotificationKind, Severity};
+
+    use super::*;
+
+    fn at(seconds: u64) -> Time {
+        Time::from_epoch(Duration::from_secs(seconds))
+    }
+
+    /// A first message about an incident that opened at 100 s, which goes at `not_before`.
+    fn outgoing(incident: u64, not_before: Time) -> Outgoing {
+        Outgoing {
+            notification: Notification {
+                incident: IncidentId(incident),
+                sequence: 1,
+                service: "shop".into(),
+                kind: NotificationKind::Fired,
+                severity: Severity::Warning,
+                at: at(100),
+                opened_at: at(100),
+                cause: Cause::Watchdog,
+                attempts: 0,
+                doing: String::new(),
+            },
+            receivers: BTreeMap::new(),
+            not_before,
+        }
+    }
+
+    fn hold(gatherer: &mut Gatherer, outgoing: &Outgoing) {
+        gatherer.hold(outgoing, &Story::default(), at(100));
+    }
+
+    #[test]
+    fn a_message_is_completed_by_each_piece_until_it_goes() {
+        let mut gatherer = Gatherer::default();
+        hold(&mut gatherer, &outgoing(1, at(110)));
+        let mut complete = |kind, now| gatherer.complete(IncidentId(1), kind, "a word", at(now));
+        let (_, story) = complete(Finding::Host, 101).unwrap();
+        assert_eq!(story.evidence.len(), 1);
+        let (outgoing, story) = complete(Finding::Log, 109).unwrap();
+        assert_eq!(
+            (story.evidence.len(), outgoing.not_before),
+            (2, at(110)),
+            "it waits no longer"
+        );
+        assert_eq!(complete(Finding::Log, 110), None, "too late");
+        assert_eq!(complete(Finding::Log, 105), None, "and forgotten");
+    }
+
+    #[test]
+    fn a_message_that_goes_at_once_is_not_kept() {
+        let mut gatherer = Gatherer::default();
+        hold(&mut gatherer, &outgoing(1, at(100)));
+        assert_eq!(gatherer.complete(IncidentId(1), Finding::Log, "a word", at(100)), None);
+    }
+
+    #[test]
+    fn those_that_have_gone_make_room_for_others() {
+        let mut gatherer = Gatherer::default();
+        for incident in 0..=COMPLETED as u64 {
+            hold(&mut gatherer, &outgoing(incident, at(110)));
+        }
+        assert_eq!(gatherer.open.len(), COMPLETED, "one finds no room");
+        gatherer.hold(&outgoing(999, at(120)), &Story::default(), at(110));
+        assert_eq!(gatherer.open.keys().collect::<Vec<_>>(), [&IncidentId(999)]);
     }
 }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use sentinel_engine::{HOST, Severity, span};
 
 use super::message::{MEMBERS_MAX, Member, Message};
 use super::words::clip;
 use crate::config::Refused;
+use crate::moment::moment;
 use crate::store::{Combination, Combine, Notice, Part, Undelivered};
 
 /// So many services are named in a line; the others are counted.
@@ -20,12 +22,12 @@ const CAUSE_MAX: usize = 100;
 /// Room for an error in a line, in bytes.
 const ERROR_MAX: usize = 500;
 
-/// What is made of `combination` at `wall`, and how urgent that is.
-pub(super) fn compose(combination: &Combination, wall: Timestamp) -> Message {
+/// What is made of `combination` at `wall`, with times of `zone`.
+pub(super) fn compose(combination: &Combination, wall: Timestamp, zone: &TimeZone) -> Message {
     let parts: Vec<Message> = combination.parts.iter().map(read).collect();
     match combination.combine {
         Combine::Group => Message::group(&combination.host, &parts, wall),
-        Combine::Digest => Message::digest(&combination.host, &parts, &combination.undelivered, wall),
+        Combine::Digest => Message::digest(&combination.host, &parts, &combination.undelivered, wall, zone),
         Combine::Collapse => Message::over_untold(&parts, wall),
     }
 }
@@ -51,7 +53,7 @@ impl Message {
     }
 
     /// `alerts.digest`: `over` came and went while nobody could be told, and `undelivered` was never told.
-    pub fn digest(host: &str, over: &[Self], undelivered: &[Undelivered], wall: Timestamp) -> Self {
+    pub fn digest(host: &str, over: &[Self], undelivered: &[Undelivered], wall: Timestamp, zone: &TimeZone) -> Self {
         let untold: u64 = undelivered.iter().map(|count| count.messages).sum();
         let firsts = undelivered.iter().map(|count| count.first);
         let first = firsts.chain(over.iter().map(|part| part.data.opened_at)).min();
@@ -65,12 +67,8 @@ impl Message {
             let outages = counted(u64::try_from(over.len()).unwrap_or(u64::MAX), "outage");
             said.push(format!("{outages} over before this could be told"));
         }
-        let summary = format!(
-            "{host}: {}, from {} to {}",
-            said.join(", "),
-            moment(first.unwrap_or(wall)),
-            moment(last.unwrap_or(wall))
-        );
+        let when = period(first.unwrap_or(wall), last.unwrap_or(wall), zone);
+        let summary = format!("{host}: {}, {when}", said.join(", "));
         // What was never told may need somebody; what is over does not.
         let severity = if untold > 0 { Severity::Warning } else { Severity::Info };
         let mut message = Self::about_alerts("digest", host, wall, severity, &summary);
@@ -82,11 +80,10 @@ impl Message {
                 &count.service
             };
             let summary = format!(
-                "{} {} never delivered, from {} to {}",
-                count.messages,
+                "{service}: {} ({}) never delivered, {}",
+                counted(count.messages, "message"),
                 count.kind,
-                moment(count.first),
-                moment(count.last)
+                period(count.first, count.last, zone)
             );
             Member::new(0, service, &count.kind, Severity::Warning, &summary)
         });
@@ -274,9 +271,12 @@ fn counted(count: u64, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A moment for people, who may be anywhere.
-fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+/// From when to when, by the clocks of `zone` and by UTC.
+fn period(first: Timestamp, last: Timestamp, zone: &TimeZone) -> String {
+    match (moment(first, zone), moment(last, zone)) {
+        (first, last) if first == last => format!("at {first}"),
+        (first, last) => format!("from {first} to {last}"),
+    }
 }
 
 #[cfg(test)]
@@ -372,24 +372,45 @@ mod tests {
     #[test]
     fn a_digest_counts_what_was_never_told() {
         let counts = [undelivered("shop", "fired", 3), undelivered("", "gave_up", 1)];
-        let digest = Message::digest("web1", &[], &counts, at(99));
+        let digest = Message::digest("web1", &[], &counts, at(99), &TimeZone::UTC);
         assert_eq!(
             digest.data.summary,
-            "web1: 4 alerts undeliverable, from 2023-11-14 22:14 UTC to 2023-11-14 23:44 UTC"
+            "web1: 4 alerts undeliverable, from 2023-11-14 22:14:00 UTC to 2023-11-14 23:44:00 UTC"
         );
         assert_eq!(
             digest.data.members[0].summary,
-            "3 fired never delivered, from 2023-11-14 22:14 UTC to 2023-11-14 23:44 UTC"
+            "shop: 3 messages (fired) never delivered, from 2023-11-14 22:14:00 UTC to 2023-11-14 23:44:00 UTC"
         );
         assert_eq!(digest.data.members[1].service, "(other)");
-        let digest = Message::digest("web1", &[fired(1, "shop", Severity::Info)], &counts[..1], at(99));
+        let digest = Message::digest(
+            "web1",
+            &[fired(1, "shop", Severity::Info)],
+            &counts[..1],
+            at(99),
+            &TimeZone::UTC,
+        );
         assert_eq!(
             digest.data.summary,
             "web1: 3 alerts undeliverable, 1 outage over before this could be told, \
-             from 2023-11-14 22:14 UTC to 2023-11-14 23:44 UTC"
+             from 2023-11-14 22:14:00 UTC to 2023-11-14 23:44:00 UTC"
         );
-        let digest = Message::digest("web1", &[fired(1, "shop", Severity::Info)], &[], at(99));
+        let digest = Message::digest("web1", &[fired(1, "shop", Severity::Info)], &[], at(99), &TimeZone::UTC);
         assert_eq!(digest.data.severity, Severity::Info, "nobody needs to act");
+        let once = Undelivered {
+            last: at(0),
+            first: at(0),
+            ..undelivered("shop", "fired", 1)
+        };
+        let digest = Message::digest("web1", &[], &[once], at(99), &TimeZone::UTC);
+        let expected = "shop: 1 message (fired) never delivered, at 2023-11-14 22:14:00 UTC";
+        assert_eq!(digest.data.members[0].summary, expected);
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let digest = Message::digest("web1", &[], &counts[..1], at(99), &berlin);
+        assert_eq!(
+            digest.data.summary,
+            "web1: 3 alerts undeliverable, from 2023-11-14 23:14:00 CET (22:14:00 UTC) \
+             to 2023-11-15 00:44:00 CET (2023-11-14 23:44:00 UTC)"
+        );
     }
 
     #[test]
@@ -453,7 +474,7 @@ mod tests {
         let counts: Vec<Undelivered> = (0..1000).map(|n| undelivered(&long, &long, n)).collect();
         for message in [
             Message::group(&long, &parts, at(1)),
-            Message::digest(&long, &parts, &counts, at(1)),
+            Message::digest(&long, &parts, &counts, at(1), &TimeZone::UTC),
         ] {
             assert!(message.payload().len() < PAYLOAD_MAX, "{}", message.payload().len());
         }

@@ -188,6 +188,8 @@ fn timeline(story: &Story, wall: impl Fn(Time) -> Timestamp) -> Vec<TimelineLine
 /// The fact behind a cause, in the words of whoever stated it.
 fn evidence(cause: &Cause) -> Option<Evidence> {
     let (title, text) = match cause {
+        // `status 503` names its phase, and the sentence has the rest.
+        Cause::Probe(failure) if failure.detail.split(' ').next() == Some(failure.phase.as_str()) => return None,
         Cause::Probe(failure) => ("last probe", format!("{}: {}", failure.phase.as_str(), failure.detail)),
         Cause::Unhealthy { output } => ("its health check says", output.clone()),
         Cause::Unusable { reason } => ("its supervisor says", reason.clone()),
@@ -304,6 +306,20 @@ mod tests {
             told(over),
             "web1: the host-wide outage is over after 2 min 20 s: 3 services went down at once: the host is out of memory"
         );
+    }
+
+    #[test]
+    fn a_probe_is_evidence_when_the_sentence_does_not_say_all_of_it() {
+        let told = |phase, detail: &str| {
+            let mut notification = notification(NotificationKind::Fired);
+            let detail = detail.to_owned();
+            notification.cause = Cause::Probe(ProbeFailure { phase, detail });
+            let message = Message::new(&notification, &Story::default(), "web1", &BTreeMap::new(), wall);
+            message.data.evidence
+        };
+        assert_eq!(told(ProbePhase::Status, "status 503"), []);
+        let refused = Evidence::new("last probe", "connect: connection refused");
+        assert_eq!(told(ProbePhase::Connect, "connection refused"), [refused]);
     }
 
     #[test]

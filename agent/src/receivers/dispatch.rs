@@ -101,7 +101,7 @@ impl Worker {
 
     async fn combine(&self, combination: Combination) -> Result<(), StoreError> {
         let wall = Timestamp::now();
-        let message = combined::compose(&combination, wall);
+        let message = combined::compose(&combination, wall, self.receiver.zone());
         let (kind, messages) = (message.kind.as_str(), combination.parts.len());
         tracing::debug!(receiver = self.receiver.name(), kind, messages, "messages are combined");
         let (payload, severity) = (message.payload(), message.data.severity);

@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::error::DeliveryError;
 use super::http::{Clients, Endpoint};
 use crate::clock::Clock;
-use crate::config::{HeartbeatSettings, Secret};
+use crate::config::HeartbeatSettings;
 use crate::store::Store;
 
 /// A message that nobody took for this long: whoever should be told is not.
@@ -188,12 +188,7 @@ impl Heartbeat {
             Ok(oldest) => self.pulse.trouble(oldest.map(|at| self.clock.now().since(at))),
             Err(_) => Some("the store cannot be read".to_owned()),
         };
-        let url = if trouble.is_none() {
-            &settings.url
-        } else {
-            &settings.fail_url
-        };
-        let failed = ask(url).await.err();
+        let failed = ask(settings, trouble.is_none()).await.err();
         let now = failed.as_ref().or(trouble.as_ref()).cloned();
         if now == *said {
             return;
@@ -212,16 +207,22 @@ impl Heartbeat {
 /// The last heartbeat of an agent that ends as it was told to: the other side has its whole patience until the next.
 pub async fn last(settings: Option<&HeartbeatSettings>) {
     if let Some(settings) = settings
-        && let Ok(Err(error)) = timeout(LAST, ask(&settings.url)).await
+        && let Ok(Err(error)) = timeout(LAST, ask(settings, true)).await
     {
         tracing::warn!(event = "heartbeat_failed", error, "the last heartbeat was not heard");
     }
 }
 
-/// Asks `url`; the error is fit to be shown. Made anew each time: it is rare, and a client that is kept would cost memory.
-async fn ask(url: &Secret) -> Result<(), String> {
+/// Asks the address for when all `is_well`, or the other; the error is fit to be shown, as it tells neither. Made anew each
+/// time: it is rare, and a client that is kept would cost memory.
+async fn ask(settings: &HeartbeatSettings, is_well: bool) -> Result<(), String> {
     let shown = |error: DeliveryError| error.to_string();
-    let endpoint = Endpoint::new(url, [], &mut Clients::default())?;
+    let (url, other) = if is_well {
+        (&settings.url, &settings.fail_url)
+    } else {
+        (&settings.fail_url, &settings.url)
+    };
+    let endpoint = Endpoint::new(url, [other], &mut Clients::default())?;
     let response = endpoint.ask().await.map_err(shown)?;
     if response.status().is_success() {
         return Ok(());

@@ -66,6 +66,11 @@ impl<'a> Letter<'a> {
         }
     }
 
+    /// What is wrong with the operator's template, when it could not be used.
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.rendered.as_ref()?.as_ref().err().map(String::as_str)
+    }
+
     /// What a receiver of JSON gets: the bytes of the outbox, or what the template made.
     pub(super) fn body(&self) -> Cow<'_, [u8]> {
         match &self.rendered {

@@ -166,9 +166,24 @@ impl Receiver {
         &self.name
     }
 
+    /// Whose clocks the times in its messages go by.
+    const fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// Sends one message, at `wall`. Ends within half a minute, whatever the other side does.
     pub async fn deliver(&self, delivery: &Delivery, wall: Timestamp) -> Result<Delivered, DeliveryError> {
         let letter = Letter::new(delivery, wall, &self.zone, self.template.as_ref());
+        // Said once per message, as failures are.
+        if let Some(problem) = letter.problem().filter(|_| delivery.attempt == 1) {
+            tracing::warn!(
+                receiver = self.name,
+                id = delivery.event,
+                incident = delivery.incident.0,
+                problem,
+                "a message goes in the built-in words, as the receiver's template failed"
+            );
+        }
         match &self.kind {
             Kind::Slack(slack) => slack.deliver(&letter).await,
             Kind::Webhook(webhook) => webhook.deliver(&letter).await,

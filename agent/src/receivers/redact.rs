@@ -78,7 +78,10 @@ impl Secrets {
                 .extend(text.split_once(':').map(|(_, password)| password.to_owned()));
             self.whole.push(text);
         }
-        self
+        match Url::parse(secret.trim()) {
+            Ok(url) if url.has_host() => self.address(&url),
+            _ => self,
+        }
     }
 
     pub(super) fn tokens<'a>(self, secrets: impl IntoIterator<Item = &'a Secret>) -> Self {

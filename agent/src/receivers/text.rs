@@ -10,6 +10,9 @@ use sentinel_engine::{Resolution, span};
 use super::message::{Evidence, Message, MessageData};
 use crate::moment::moment;
 
+/// How long something goes on that is not over, when it is told.
+pub(super) const SO_FAR: &str = "So far";
+
 /// A message in words, in the order in which it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
@@ -41,7 +44,11 @@ impl Text {
         let facts = if message.is_incident() {
             incident_facts(message, zone)
         } else {
-            vec![("Host", data.host.clone()), ("Time", moment(message.timestamp, zone))]
+            vec![
+                ("Now", data.doing.clone()),
+                ("Host", data.host.clone()),
+                ("Time", moment(message.timestamp, zone)),
+            ]
         };
         Self {
             title,
@@ -117,7 +124,7 @@ impl Text {
 
 fn incident_facts(message: &Message, zone: &TimeZone) -> Vec<(&'static str, String)> {
     let data = &message.data;
-    let is_over = data.resolution.is_some();
+    let is_over = data.resolution.is_some() || data.kind == "flapping_ended";
     let done = match (data.attempts, data.resolution) {
         (0, _) => String::new(),
         (1, Some(Resolution::Healed)) => "1 restart, which helped".to_owned(),
@@ -144,7 +151,7 @@ fn incident_facts(message: &Message, zone: &TimeZone) -> Vec<(&'static str, Stri
         ("Now", if is_over { String::new() } else { data.doing.clone() }),
         ("Done", done),
         ("Since", moment(data.opened_at, zone)),
-        ("Lasted", lasted),
+        (if is_over { "Lasted" } else { SO_FAR }, lasted),
         ("Often", often),
         ("Severity", data.severity.as_str().to_owned()),
         ("Labels", labels.join(", ")),
@@ -223,7 +230,7 @@ web1: shop is down: killed by signal KILL
 Now:       verifying, attempt 2
 Done:      2 restarts so far
 Since:     2026-11-22 17:03:00 CET (16:03:00 UTC)
-Lasted:    1 min
+So far:    1 min
 Often:     3 incidents of shop in the last 24 hours
 Severity:  warning
 Labels:    team=shop
@@ -236,6 +243,19 @@ last probe:
     connect: connection refused
     second line";
         assert_eq!(Text::of(&message(), &berlin()).whole(), expected);
+    }
+
+    #[test]
+    fn only_what_is_over_has_lasted() {
+        let mut over = message();
+        over.data.resolution = Some(Resolution::Recovered);
+        let mut calm = message();
+        calm.data.kind = "flapping_ended".to_owned();
+        for (message, name) in [(message(), "So far"), (over, "Lasted"), (calm, "Lasted")] {
+            let facts = Text::of(&message, &TimeZone::UTC).facts;
+            let lasted: Vec<_> = facts.iter().filter(|(_, value)| value == "1 min").collect();
+            assert_eq!(lasted, [&(name, "1 min".to_owned())], "{}", message.data.kind);
+        }
     }
 
     #[test]
@@ -293,6 +313,18 @@ Time:  2026-11-22 16:03:00 UTC
 
 * shop is down: exited with code 1 (incident 7)
 * and 5 more";
+        assert_eq!(Text::of(&message, &TimeZone::UTC).whole(), expected);
+    }
+
+    #[test]
+    fn what_is_about_no_incident_says_what_becomes_of_it() {
+        let message = Message::about_store("web1", Some("full"), at(0));
+        let expected = "\
+web1: the agent cannot record what it decides, so it restarts nothing: full
+
+Now:   urgent alerts come from memory; the others when the store can be written again
+Host:  web1
+Time:  2026-11-22 16:03:00 UTC";
         assert_eq!(Text::of(&message, &TimeZone::UTC).whole(), expected);
     }
 

@@ -111,6 +111,9 @@ pub struct ServiceStatus {
     pub last_probe: Option<ProbeStatus>,
     /// The open incident.
     pub incident: Option<u64>,
+    /// Who takes care of it, when somebody said so.
+    #[serde(default)]
+    pub acknowledged: Option<AcknowledgedStatus>,
     /// Restarts left before the agent gives up.
     pub attempts_left: u32,
     /// How often it came back since it was first watched.
@@ -121,6 +124,17 @@ pub struct ServiceStatus {
     /// Set while it goes down too often to tell people each time.
     #[serde(default)]
     pub flapping: Option<FlappingStatus>,
+}
+
+/// Somebody takes care of an incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcknowledgedStatus {
+    /// Who.
+    pub by: String,
+    /// What they said; may be empty.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What would have been done but for `mode = "observe"`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::alerting::{AckError, Match, SilenceError};
+use sentinel_engine::alerting::{AckError, Acknowledgement, Match, SilenceError};
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError, ServiceName, ServiceSnapshot, Time};
 use tokio::sync::{mpsc, oneshot};
 
@@ -141,6 +141,8 @@ pub struct StatusView {
     pub services: Vec<ServiceSnapshot>,
     /// Where each comes from.
     pub origins: BTreeMap<ServiceName, Origin>,
+    /// The open incidents that somebody takes care of.
+    pub acknowledged: BTreeMap<IncidentId, Acknowledgement>,
     /// What was found on the host and is not watched, with the reasons.
     pub refused: Vec<Refused>,
 }

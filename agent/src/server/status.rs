@@ -5,7 +5,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use sentinel_engine::{Mode, ProbeOutcome, ServiceSnapshot, Time, Verdict};
 
-use super::api::{FlappingStatus, HoldStatus, MaintenanceStatus, ObservedStatus, ProbeStatus, ServiceStatus, Waiting};
+use super::api::{
+    AcknowledgedStatus, FlappingStatus, HoldStatus, MaintenanceStatus, ObservedStatus, ProbeStatus, ServiceStatus,
+    Waiting,
+};
 use super::control::StatusView;
 
 /// One service of `view`.
@@ -42,6 +45,14 @@ pub(super) fn service(view: &StatusView, service: &ServiceSnapshot) -> ServiceSt
             .as_ref()
             .map(|(at, outcome)| probe(wall(view, *at), outcome)),
         incident: service.incident.map(|incident| incident.0),
+        acknowledged: service
+            .incident
+            .and_then(|incident| view.acknowledged.get(&incident))
+            .map(|ack| AcknowledgedStatus {
+                by: ack.by.clone(),
+                text: ack.text.clone(),
+                at: wall(view, ack.at),
+            }),
         attempts_left: service.attempts_left,
         recoveries_total: service.recoveries,
         observed: observed(service),

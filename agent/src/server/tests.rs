@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::alerting::{AckError, Match, SilenceError};
+use sentinel_engine::alerting::{AckError, Acknowledgement, Match, SilenceError};
 use sentinel_engine::{
     Hold, IncidentId, Mode, OperatorRequest, ProbeFailure, ProbeOutcome, ProbePhase, RequestError, ServiceSnapshot,
     State, Time, Verdict,
@@ -233,6 +233,14 @@ fn view() -> StatusView {
         host: "web-1".to_owned(),
         services: vec![shop, snapshot("web", State::Healthy)],
         origins: BTreeMap::new(),
+        acknowledged: BTreeMap::from([(
+            IncidentId(3),
+            Acknowledgement {
+                by: "ops".to_owned(),
+                text: "on it".to_owned(),
+                at: at(970),
+            },
+        )]),
         refused: Vec::new(),
     }
 }
@@ -300,6 +308,7 @@ async fn status_tells_everything_about_every_service() {
                     "at": "2026-03-01T11:59:50Z",
                 },
                 "incident": 3,
+                "acknowledged": {"by": "ops", "text": "on it", "at": "2026-03-01T11:59:30Z"},
                 "attempts_left": 2,
                 "recoveries_total": 7,
                 "observed": null, "flapping": null,
@@ -314,6 +323,7 @@ async fn status_tells_everything_about_every_service() {
                 "target": "running",
                 "last_probe": null,
                 "incident": null,
+                "acknowledged": null,
                 "attempts_left": 5,
                 "recoveries_total": 0,
                 "observed": null, "flapping": null,

@@ -37,6 +37,8 @@ pub struct Batch {
     pub evidence: Vec<(IncidentId, EvidenceRow)>,
     /// What receivers are to be told.
     pub messages: Vec<OutgoingMessage>,
+    /// Messages that were recorded before, and say more now. Those that were tried stay as they are.
+    pub completed: Vec<OutgoingMessage>,
     /// What is to be kept of who was told, and of silences.
     pub alerts: AlertChanges,
 }
@@ -64,6 +66,7 @@ pub(super) fn commit(database: &mut Database, batch: &Batch) -> Result<(), Store
     alerts::save(&transaction, &batch.alerts, batch.anchor.wall)?;
     let (now, installation) = (batch.anchor.last, &state.installation);
     outbox::insert_all(&transaction, installation, &batch.messages, now, &database.ledger)?;
+    outbox::complete(&transaction, installation, &batch.completed)?;
     state.write(&transaction)?;
     transaction.commit().map_err(&doing)?;
     database.ledger.recorded(&state.installation, &batch.messages);
@@ -296,6 +299,7 @@ mod tests {
             reports: vec![(report, Timestamp::UNIX_EPOCH); times],
             evidence: Vec::new(),
             messages: Vec::new(),
+            completed: Vec::new(),
             alerts: AlertChanges::default(),
         }
     }

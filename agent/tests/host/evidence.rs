@@ -73,6 +73,24 @@ fn what_it_last_said_is_told_by_the_agents_own_user() {
 }
 
 #[test]
+fn a_first_message_that_waits_for_company_goes_with_what_was_found_meanwhile() {
+    // Longer than a busy host takes to read a log, and no more than the test waits for a message.
+    let lab = Lab::new(
+        &[("shop", TALKER)],
+        "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"10s\"\n[services.shop]\nunit = \"shop\"\nmode = \"observe\"\n",
+    );
+    lab.await_state("shop", "healthy");
+    lab.kill("shop");
+    lab.await_messages(1);
+    let (_, fired) = lab.received().remove(0);
+    assert_eq!(fired["data"]["kind"], "fired", "{fired:#}");
+    let told = fired["data"]["evidence"].as_array().expect("a list");
+    let log = told.iter().find(|piece| piece["title"] == "its last log lines");
+    let log = log.unwrap_or_else(|| panic!("no log in {fired:#}"));
+    assert_eq!(log["text"], "run 1\ncannot open /data, password=[redacted]");
+}
+
+#[test]
 fn each_attempt_is_judged_by_what_its_own_run_said() {
     // Ends at once, but not the first time.
     let unit = "ExecStart=/bin/sh -c 'n=$(wc -l </var/tmp/shop.starts); echo run $n; test $n = 1 && exec sleep infinity; exit 3'";

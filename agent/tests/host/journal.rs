@@ -1,8 +1,11 @@
 //! What the host's own tools tell of the agent: journalctl, its catalog, and systemctl status.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::lab::Lab;
+use crate::receiver::PARROT;
 
 const NEVER_AGAIN: &str = "ExecStart=/bin/sh -c 'test ! -e /var/tmp/broken && exec sleep infinity'";
 
@@ -115,4 +118,52 @@ fn systemctl_status_tells_the_state_in_one_line() {
                     .is_some_and(|text| text.contains("x.toml:2"))
         })
     });
+}
+
+#[test]
+fn the_journal_has_no_secret() {
+    let shop = [("shop", "ExecStart=/bin/sleep infinity")];
+    let lab = Lab::new(&shop, "[services.shop]\nunit = \"shop\"\n");
+    let mut parrot = lab.run_inside("receiver::repeat_what_is_told");
+    let secrets: [String; 10] = std::array::from_fn(|n| format!("T0psecret{n}abcdefghijkl"));
+    let [path, query, header, signing, slack, bot, token, password, pin, beat] = &secrets;
+    let config = format!(
+        "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n\
+         [receivers.web.webhook]\nurl = \"http://{PARROT}/{path}?key={query}\"\nsecret = \"{signing}\"\n\
+         headers = {{ X-Token = \"{header}\" }}\n\
+         [receivers.chat.slack]\nwebhook_url = \"http://{PARROT}/services/{slack}\"\n\
+         [receivers.bot.slack]\ntoken = \"xoxb-{bot}\"\nchannel = \"C1\"\napi_url = \"http://{PARROT}/api/\"\n\
+         [receivers.am.alertmanager]\nurls = [\"http://{PARROT}/\"]\ntoken = \"{token}\"\n\
+         [receivers.am-too.alertmanager]\nurls = [\"http://{PARROT}/\"]\nuser = \"me\"\npassword = \"{password}\"\n\
+         [receivers.pager.command]\nargv = [\"/bin/sh\", \"-c\", \"env >&2; exit 75\"]\nenv = {{ PIN = \"{pin}\" }}\n\
+         [heartbeat]\nurl = \"http://{PARROT}/{beat}\"\ninterval = \"5s\"\n"
+    );
+    lab.host.write("/etc/sentinel/conf.d/secrets.toml", config.as_bytes());
+    // As much as there can be, also of what libraries say.
+    lab.host.write(
+        "/etc/systemd/system/sentinel.service.d/trace.conf",
+        b"[Service]\nEnvironment=SENTINEL_LOG=trace\n",
+    );
+    lab.host.sh("systemctl daemon-reload && systemctl restart sentinel");
+    lab.await_state("shop", "healthy");
+    lab.kill("shop");
+    for receiver in ["web", "chat", "bot", "am", "am-too", "pager"] {
+        lab.wait(&format!("{receiver} fails"), || {
+            !entries(&lab, &format!("SENTINEL_RECEIVER={receiver} SENTINEL_INCIDENT=1")).is_empty()
+        });
+    }
+    lab.host.sh("systemctl stop sentinel");
+    // Every field of every entry, those of systemd about the agent as well.
+    let journal = lab.host.sh("journalctl -o export --all --no-pager");
+    assert!(
+        journal.contains("[redacted]"),
+        "what was repeated is there, without the secrets"
+    );
+    let login = STANDARD.encode(format!("me:{password}"));
+    for secret in secrets.iter().chain([&login]) {
+        let line = journal.lines().find(|line| line.contains(secret.as_str()));
+        assert_eq!(line, None, "{secret}");
+    }
+    let _ = parrot.kill();
+    let _ = parrot.wait();
 }

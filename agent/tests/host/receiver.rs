@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 
 use axum::Router;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
 
 /// Where the receiver listens inside the host.
@@ -13,22 +13,38 @@ pub const ADDRESS: &str = "127.0.0.1:9100";
 /// Where it writes what it received, a line per message: its `webhook-id`, a space, its body.
 pub const RECEIVED: &str = "/var/tmp/received";
 
+/// Where somebody listens inside the host who refuses everything and repeats all that he was told.
+pub const PARROT: &str = "127.0.0.1:9101";
+
 /// Serves until killed. Not a test of its own: the tests run it inside the host.
 #[test]
 #[ignore = "run inside a test host by the other tests"]
 fn serve_webhooks() {
+    serve(ADDRESS, Router::new().route("/", post(receive)));
+}
+
+/// The same.
+#[test]
+#[ignore = "run inside a test host by the other tests"]
+fn repeat_what_is_told() {
+    serve(PARROT, Router::new().fallback(repeat));
+}
+
+fn serve(address: &str, router: Router) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind(ADDRESS)
+        let listener = tokio::net::TcpListener::bind(address)
             .await
             .expect("the address is free");
-        axum::serve(listener, Router::new().route("/", post(receive)))
-            .await
-            .expect("it serves");
+        axum::serve(listener, router).await.expect("it serves");
     });
+}
+
+async fn repeat(uri: Uri, headers: HeaderMap) -> (StatusCode, String) {
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{uri} {headers:?}"))
 }
 
 async fn receive(headers: HeaderMap, body: String) -> StatusCode {

@@ -6,6 +6,7 @@
 mod cli;
 mod command;
 mod heartbeat;
+mod log;
 mod secrets;
 mod signatures;
 mod slack;

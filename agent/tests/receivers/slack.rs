@@ -57,7 +57,7 @@ async fn a_post_says_all_there_is_to_say() {
 🟠 web1: shop is down: killed by signal KILL
 
 Since: 2026-11-22 16:03:00 UTC
-Lasted: 0 s
+So far: 0 s
 Severity: warning
 More: sentinel incidents 7  (on web1)
 

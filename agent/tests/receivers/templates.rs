@@ -3,6 +3,7 @@
 use sentinel::config::{CommandSettings, SlackSettings};
 use serde_json::Value;
 
+use super::log::logged;
 use super::*;
 
 #[tokio::test]
@@ -54,10 +55,15 @@ async fn a_template_that_fails_loses_no_alert() {
     let mut message = message("fired");
     message.data.attempts = 3;
     let receiver = with_template(webhook(&url, &[]), Some(template));
-    receiver
-        .deliver(&delivery(&message, None), Timestamp::now())
-        .await
-        .unwrap();
+    let _ = logged();
+    let mut delivery = delivery(&message, None);
+    for attempt in [1, 2] {
+        delivery.attempt = attempt;
+        receiver.deliver(&delivery, Timestamp::now()).await.unwrap();
+    }
+    let logged = logged();
+    assert_eq!(logged.matches("`no_such_name` is undefined").count(), 1, "{logged}");
+    assert!(logged.contains("receiver=\"team\""), "{logged}");
     let body: Value = serde_json::from_slice(&next(&mut requests).await.body).unwrap();
     assert_eq!(body["data"]["summary"], message.data.summary);
     assert_eq!(

@@ -140,6 +140,8 @@ fn acknowledging_ends_reminders_and_escalation() {
     let acknowledged = succeed(&place, &["ack", &id, "on it", "--json"]);
     assert_eq!(acknowledged["service"], "shop");
     let by = acknowledged["by"].as_str().unwrap().to_owned();
+    let status = &place.status("shop")["acknowledged"];
+    assert_eq!((&status["by"], &status["text"]), (&by.as_str().into(), &"on it".into()));
     wait("it is told that somebody takes care of it", || {
         let bodies = team.bodies();
         let doing = bodies.last().unwrap()["data"]["doing"].as_str().unwrap().to_owned();
@@ -353,6 +355,21 @@ fn route_is_explained_without_an_agent() {
         (&"critical".into(), 1)
     );
     assert_eq!(json["receivers"]["pager"]["text"], "route 1 fits");
+    assert_eq!(
+        (&json["notify_after_seconds"], &json["group_wait_seconds"]),
+        (&0.0.into(), &0.0.into())
+    );
+    assert!(
+        !text.contains("it is told when") && !text.contains("it waits"),
+        "at once: {text}"
+    );
+    let mut patient = place.command(&["alerts", "route", "--service", "shop"]);
+    patient
+        .env("SENTINEL__ALERTS__NOTIFY_AFTER", "45s")
+        .env("SENTINEL__ALERTS__GROUP_WAIT", "5s");
+    let text = String::from_utf8(patient.output().unwrap().stdout).unwrap();
+    let when = "it is told when it was not healed within 45s\nit waits 5s for others, to be told in one\n";
+    assert!(text.contains(when), "{text}");
     let output = route(&["--kind", "healed"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "the answer is no");

@@ -1,5 +1,6 @@
 //! The configuration changes while the agent runs.
 
+use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 
 use crate::agent::{BOUND, Hook, Place, wait};
@@ -188,6 +189,37 @@ fn receivers_are_exchanged_and_who_was_told_hears_the_end() {
     place.configure(&(shop + &first.receiver("second")));
     assert!(place.hang_up().contains("added=1"));
     first.wait_for(&["shop healed", "shop healed"]);
+}
+
+#[test]
+fn who_removes_a_receiver_hears_of_what_waits_for_it() {
+    // It takes connections, and answers nobody.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hook = Hook::start();
+    let mut place = Place::new();
+    place.begin("shop");
+    let shop =
+        place.service("shop", "mode = \"observe\"") + "[alerts]\nnotify_after = \"0s\"\n" + &hook.receiver("team");
+    let address = silent.local_addr().unwrap();
+    place.configure(&format!(
+        "{shop}[receivers.silent]\nwebhook.url = \"http://{address}/\"\n"
+    ));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+    place.kill("shop");
+    hook.wait_for(&["shop fired"]);
+    let (_held, _) = silent.accept().unwrap();
+    let reload = || {
+        let output = place.ask(&["reload"]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!reload().contains("will not arrive"));
+    place.configure(&shop);
+    let said = reload();
+    let warning = "warning: 1 message to receivers that are no longer configured will not arrive any more";
+    assert!(said.contains(warning), "{said}");
+    assert!(!reload().contains("will not arrive"), "said once");
 }
 
 #[test]

@@ -258,7 +258,7 @@ fn kept(directory: &Path) -> Vec<(String, String)> {
 }
 
 /// What is asked of a running agent and of its configuration.
-const QUESTIONS: [&[&str]; 16] = [
+const QUESTIONS: [&[&str]; 20] = [
     &["alerts", "queue"],
     &["alerts", "queue", "--json"],
     &["alerts", "test"],
@@ -275,6 +275,10 @@ const QUESTIONS: [&[&str]; 16] = [
     &["check", "--json"],
     &["doctor"],
     &["doctor", "--json"],
+    &["replay", "1", "--story"],
+    &["replay", "1", "--print"],
+    &["simulate", "crash-loop", "--print"],
+    &["silence", "list", "--json"],
 ];
 
 #[test]

@@ -54,6 +54,7 @@ fn batch() -> Batch {
         reports: Vec::new(),
         evidence: Vec::new(),
         messages: Vec::new(),
+        completed: Vec::new(),
         alerts: AlertChanges::default(),
     }
 }
@@ -132,6 +133,7 @@ fn full_batch(n: u64) -> Batch {
         reports: vec![opened(n), started(n, n)],
         evidence: vec![(IncidentId(n), evidence(&format!("evidence {n}")))],
         messages: vec![message(n, 1, "team")],
+        completed: Vec::new(),
         alerts: AlertChanges::default(),
     }
 }

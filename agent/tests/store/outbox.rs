@@ -95,6 +95,63 @@ async fn a_message_is_sent_once_in_order_and_again_after_a_crash() {
 }
 
 #[tokio::test]
+async fn a_message_says_more_until_it_is_tried_and_then_never() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap().store;
+    let later = now() + Duration::from_secs(10);
+    let waits = OutgoingMessage {
+        not_before: later,
+        ..message(1, 1, "team")
+    };
+    let says = |text: &str| OutgoingMessage {
+        payload: text.as_bytes().to_vec(),
+        ..waits.clone()
+    };
+    let completed = |text: &str| Batch {
+        completed: vec![says(text)],
+        ..batch()
+    };
+    let messages = vec![waits.clone()];
+    store.commit(Batch { messages, ..batch() }).await.unwrap();
+    assert_eq!(
+        store.next_message("team", now(), wall()).await.unwrap(),
+        Next::Wait(later)
+    );
+    store.commit(completed("with its log")).await.unwrap();
+    // What is not there is not made.
+    let stranger = OutgoingMessage {
+        receiver: "boss".to_owned(),
+        ..says("never sent")
+    };
+    let strangers = Batch {
+        completed: vec![stranger],
+        ..batch()
+    };
+    store.commit(strangers).await.unwrap();
+    assert_eq!(store.next_message("boss", later, wall()).await.unwrap(), Next::Idle);
+
+    // It survives the agent, and waits no longer than before.
+    store.close().await;
+    let store = Store::open(dir.path()).await.unwrap().store;
+    let Next::Send(first) = store.next_message("team", later, wall()).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(first.payload, b"with its log");
+    // While it is sent, and when it is sent again, it is the same to the byte.
+    store.commit(completed("too late")).await.unwrap();
+    store
+        .attempted(first.row, postponed(Duration::ZERO), later, wall())
+        .await
+        .unwrap();
+    store.commit(completed("too late")).await.unwrap();
+    let much_later = later + Duration::from_secs(60);
+    let Next::Send(second) = store.next_message("team", much_later, wall()).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!((second.payload.as_slice(), second.attempt), (&b"with its log"[..], 2));
+}
+
+#[tokio::test]
 async fn old_news_expires_but_not_the_end_of_what_was_told() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap().store;

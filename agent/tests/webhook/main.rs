@@ -210,6 +210,7 @@ async fn tell(store: &Store, clock: &Clock, messages: impl IntoIterator<Item = (
         reports,
         evidence: Vec::new(),
         messages,
+        completed: Vec::new(),
         alerts: AlertChanges::default(),
     };
     store.commit(batch).await.unwrap();

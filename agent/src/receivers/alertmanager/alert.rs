@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::super::text::SO_FAR;
 use super::super::words::{clip, clip_block};
 use super::super::{Message, Text};
 
@@ -58,7 +59,10 @@ impl Alert {
             ("severity", data.severity.as_str()),
         ];
         labels.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        Self::new(labels, message, text, data.opened_at)
+        // This is told for as long as it fires, and how long that was at first soon is wrong. Alertmanager shows the beginning.
+        let mut text = text.clone();
+        text.facts.retain(|(name, _)| *name != SO_FAR);
+        Self::new(labels, message, &text, data.opened_at)
     }
 
     /// What is no state of a service, such as a test: an alert that nobody ends, and that ends by itself.
@@ -120,6 +124,20 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    #[test]
+    fn what_is_told_for_hours_does_not_say_that_it_has_lasted_for_a_second() {
+        let at = Timestamp::UNIX_EPOCH;
+        let mut message = Message::about_alerts("fired", "web1", at, Severity::Warning, "web1: shop is down");
+        message.kind = "incident.fired".to_owned();
+        let text = Text::of(&message, &TimeZone::UTC);
+        assert!(text.body().contains("So far:"), "{}", text.body());
+        let description = Alert::down(&message, &text).annotations["description"].clone();
+        assert!(
+            description.starts_with("Since:") && !description.contains("So far"),
+            "{description}"
+        );
+    }
 
     #[test]
     fn the_page_of_an_incident_is_the_source_of_its_alert() {

@@ -35,7 +35,8 @@ pub(super) fn payload(message: &Message, text: &Text, place: &Value) -> Value {
         header.encode_utf16().count() > HEADER_MAX,
     );
     page.push(json!({ "type": "header", "text": { "type": "plain_text", "text": header, "emoji": false } }));
-    if cut {
+    // Of several, each is named below.
+    if cut && text.members.is_empty() {
         page.section(&text.title, "", "");
     }
     let facts: Vec<String> = text
@@ -382,6 +383,24 @@ mod tests {
             is_within_limits(&payload(&message, &written, &place), true)?;
             prop_assert_eq!(payload(&message, &text, &place), payload(&message, &text, &place));
         }
+    }
+
+    #[test]
+    fn a_title_that_is_cut_is_told_whole_unless_a_list_says_the_same() {
+        let at = Timestamp::UNIX_EPOCH;
+        let title = format!("web1: 2 services are down: {}", "shop (a long story), ".repeat(20));
+        let mut message = Message::about_alerts("group", "web1", at, Severity::Warning, &title);
+        let times_told = |message: &Message| {
+            let text = Text::of(message, &TimeZone::UTC);
+            let payload = payload(message, &text, &Value::Null);
+            payload["blocks"]
+                .to_string()
+                .matches("web1: 2 services are down")
+                .count()
+        };
+        assert_eq!(times_told(&message), 2, "in the header, cut, and below it");
+        message.data.members = vec![Member::new(1, "shop", "fired", Severity::Warning, "shop is down")];
+        assert_eq!(times_told(&message), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! New messages.
+//! New messages, and more of what they say.
 
 use rusqlite::{Connection, params};
 use sentinel_engine::Time;
@@ -7,7 +7,7 @@ use super::super::error::StoreError;
 use super::super::room;
 use super::super::value::{from_id, from_time};
 use super::memory::Ledger;
-use super::{OutgoingMessage, event_id};
+use super::{OutgoingMessage, event_id, execute};
 
 /// Adds messages at `now`, in the caller's transaction, and makes room for them. What `ledger` says was sent from memory
 /// is recorded as that.
@@ -26,6 +26,23 @@ pub(in crate::store) fn insert_all(
         let event = event_id(installation, message.incident, message.sequence, &message.receiver);
         insert(connection, &event, message, now)?;
         ledger.mark(connection, &event, now)
+    })
+}
+
+/// Has messages say what `messages` say, in the caller's transaction. One that was tried, or is part of another, stays as it
+/// is: retries must not differ.
+pub(in crate::store) fn complete(
+    connection: &Connection,
+    installation: &[u8; 16],
+    messages: &[OutgoingMessage],
+) -> Result<(), StoreError> {
+    messages.iter().try_for_each(|message| {
+        let event = event_id(installation, message.incident, message.sequence, &message.receiver);
+        execute(
+            connection,
+            "UPDATE outbox SET payload = ?2 WHERE event = ?1 AND state = 'pending' AND attempts = 0",
+            params![event, message.payload],
+        )
     })
 }
 

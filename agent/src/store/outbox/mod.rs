@@ -36,7 +36,7 @@ pub use circle::Notice;
 pub(super) use circle::insert_notice;
 pub use combine::{Combination, Combine, Part, Undelivered};
 pub(super) use ending::{execute, expire_where};
-pub(super) use insert::insert_all;
+pub(super) use insert::{complete, insert_all};
 pub use memory::FromMemory;
 pub(super) use memory::Ledger;
 pub use next::{Delivery, First, Next};

@@ -96,7 +96,7 @@ fn next(database: &mut Database, receiver: &str, now: Time, wall: Timestamp) -> 
                     event = "messages_given_up",
                     receiver,
                     messages,
-                    "messages were not delivered in time and are given up"
+                    "messages are given up: nobody took them in time, or the beginning that they end was refused"
                 );
                 continue;
             }

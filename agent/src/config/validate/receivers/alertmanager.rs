@@ -11,6 +11,9 @@ use crate::config::validate::probes::check_certificates;
 /// Prometheus sends its alerts again about as often.
 const RESEND: Duration = Duration::from_secs(60);
 
+/// What is asked of a replica, below its URL.
+const API: &str = "/api/v2/alerts";
+
 pub(super) fn settings(path: &str, input: AlertmanagerInput, findings: &mut Findings) -> Option<AlertmanagerSettings> {
     let key = join(path, "urls");
     match &input.urls {
@@ -22,9 +25,20 @@ pub(super) fn settings(path: &str, input: AlertmanagerInput, findings: &mut Find
     }
     let urls: Vec<_> = input.urls?.iter().filter_map(|url| rules::http_url(url).ok()).collect();
     // Those that are wrong have been left out, and so the others are not where they stood.
-    for (index, url) in urls.iter().enumerate() {
-        if !findings.is_bad(&key) && urls.iter().take(index).any(|other| other == url) {
-            findings.wrong(&format!("{key}[{index}]"), "is there already");
+    let places: Vec<_> = urls.iter().enumerate().filter(|_| !findings.is_bad(&key)).collect();
+    for (index, url) in places {
+        let key = format!("{key}[{index}]");
+        if urls.iter().take(index).any(|other| other == url) {
+            findings.wrong(&key, "is there already");
+        }
+        let path = url.path().trim_end_matches('/');
+        // Only at its end: a proxy may well have such a part before it.
+        if ["/api/v1", "/api/v2"]
+            .iter()
+            .any(|api| path.trim_end_matches("/alerts").ends_with(api))
+        {
+            let message = format!("names a part of its API, to which `{API}` would be added; leave it out");
+            findings.wrong(&key, message);
         }
     }
     if let Some(file) = &input.ca_file {

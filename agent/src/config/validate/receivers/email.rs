@@ -19,8 +19,9 @@ pub(super) fn settings(path: &str, input: EmailInput, findings: &mut Findings) -
         let names: Vec<String> = missing.iter().map(|(name, _)| format!("`{name}`")).collect();
         findings.wrong(path, format!("is not complete; add {}", names.join(", ")));
     }
-    if input.to.as_ref().is_some_and(Vec::is_empty) {
-        findings.wrong(&join(path, "to"), "is empty: nobody would get a mail");
+    let to = join(path, "to");
+    if input.to.as_ref().is_some_and(Vec::is_empty) && !findings.is_bad(&to) {
+        findings.wrong(&to, "is empty: nobody would get a mail");
     }
     if let Some(file) = &input.ca_file
         && let Err(reason) = check_certificates(file)

@@ -10,6 +10,9 @@ use crate::config::inputs::WebhookInput;
 use crate::config::secret::{self, Secret};
 use crate::config::settings::WebhookSettings;
 
+/// What Standard Webhooks puts in headers. Receivers trust it.
+const SIGNED: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature"];
+
 pub(super) fn settings(path: &str, input: WebhookInput, findings: &mut Findings) -> Option<WebhookSettings> {
     let found = either(path, "url", input.url, input.url_file.as_deref(), findings);
     let secrets = secrets(path, input.secret, input.secret_file.as_deref(), findings);
@@ -18,6 +21,12 @@ pub(super) fn settings(path: &str, input: WebhookInput, findings: &mut Findings)
     }
     let found = found?;
     url(&join(path, "url_file"), &found, input.url_file.is_some(), findings);
+    for name in input.headers.keys() {
+        if SIGNED.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+            let key = join(&join(path, "headers"), name);
+            findings.wrong(&key, "is set by the agent itself, as Standard Webhooks has it");
+        }
+    }
     Some(WebhookSettings {
         url: found,
         secrets,
@@ -39,9 +48,15 @@ fn secrets(path: &str, inline: Vec<Secret>, file: Option<&Path>, findings: &mut 
     let wrong = secrets
         .iter()
         .find_map(|one| secret::check_signing(one.expose_secret()).err());
-    match wrong {
-        Some(reason) => findings.wrong(&join(path, key), reason),
-        None => warn_of_open_file(path, "secret", findings),
+    if let Some(reason) = wrong {
+        findings.wrong(&join(path, key), reason);
+        return secrets;
+    }
+    warn_of_open_file(path, "secret", findings);
+    if secrets.iter().any(|one| !secret::is_standard(one.expose_secret())) {
+        let message = "is taken as it stands, where libraries of Standard Webhooks decode base64: they would refuse what it \
+                       signs; `whsec_` before base64 means the same to both";
+        findings.warn(&join(path, key), message);
     }
     secrets
 }

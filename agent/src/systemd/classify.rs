@@ -63,8 +63,8 @@ fn state_of(tracker: &mut Tracker, world: World) -> Result<TargetState, Verdict>
     match facts.active_state {
         ActiveState::Active => Ok(TargetState::Running),
         ActiveState::Inactive | ActiveState::Failed => match unusable(facts) {
-            Some(reason) => Ok(TargetState::Unusable(reason)),
-            None => down(tracker, world),
+            Some(reason) if !was_taken_away(tracker) => Ok(TargetState::Unusable(reason)),
+            _ => down(tracker, world),
         },
         _ => Ok(TargetState::Unknown(format!(
             "systemd says that it is `{}`, which means nothing to Sentinel",
@@ -85,6 +85,15 @@ fn activity_of(facts: &Facts, own_job: bool) -> Option<Activity> {
         _ if facts.frozen => Some(Activity::Frozen),
         _ => None,
     }
+}
+
+/// Whether somebody stopped the unit, and then masked or removed it: `systemctl mask --now`, or its package was removed.
+fn was_taken_away(tracker: &Tracker) -> bool {
+    let was_stopped = tracker
+        .concluded
+        .as_ref()
+        .is_some_and(|concluded| concluded.intent == Intent::OperatorStop);
+    was_stopped && matches!(tracker.facts.load_state.as_str(), "not-found" | "masked")
 }
 
 /// Why a unit that is down cannot be started as it is.

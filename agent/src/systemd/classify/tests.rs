@@ -141,6 +141,37 @@ fn a_unit_that_cannot_be_started_is_unusable_once_it_is_down() {
             "{load_state}"
         );
     }
+    // What somebody stopped and then took away stays stopped; what crashed does not become that.
+    for (load_state, ended, is_stopped) in [
+        ("masked", "stopped", true),
+        ("not-found", "stopped", true),
+        ("bad-setting", "stopped", false),
+        ("masked", "crashed", false),
+    ] {
+        let mut tracker = match ended {
+            "stopped" => with_jobs(
+                seen(facts(ActiveState::Inactive)),
+                &[(false, "done", ActiveState::Inactive)],
+            ),
+            _ => seen(killed()),
+        };
+        classify(&mut tracker, WORLD);
+        tracker.facts.load_state = load_state.into();
+        let now = state(&tracker, WORLD);
+        let stays = matches!(
+            now,
+            TargetState::Down {
+                intent: Intent::OperatorStop,
+                ..
+            }
+        );
+        assert_eq!(stays, is_stopped, "{load_state} {ended}: {now:?}");
+        assert_eq!(
+            matches!(now, TargetState::Unusable(_)),
+            !is_stopped,
+            "{load_state} {ended}"
+        );
+    }
     let assert_failed = Facts {
         assert_result: false,
         ..facts(ActiveState::Inactive)

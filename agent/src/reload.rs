@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::config::{
-    self, AgentSettings, ConfigErrors, HeartbeatSettings, HostWatch, Loaded, Refused, ServiceSettings, Settings,
-    Sources,
+    self, AgentSettings, ConfigErrors, HeartbeatSettings, HostWatch, Loaded, Refused, Secrets, ServiceSettings,
+    Settings, Sources,
 };
 use crate::driver::Change;
 use crate::found::{Discovered, FailedBefore, Source};
@@ -143,7 +143,7 @@ impl Reloader {
         let found = self.found.borrow_and_update().clone();
         // Files may lie on a disk that is slow today.
         let loaded = tokio::task::spawn_blocking(move || {
-            let (_, sources) = config::read(&config, config::environment())?;
+            let (_, sources) = config::read(&config, config::environment(), Secrets::All)?;
             with(&sources, &found).map(|loaded| (loaded, sources))
         });
         let (loaded, sources) = match loaded.await {

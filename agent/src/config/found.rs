@@ -188,14 +188,12 @@ pub(super) fn add(files: Loaded, sources: &Sources, found: &[Found]) -> Loaded {
                 ..files
             };
         }
-        match sources.settings(&chosen.accepted) {
-            Ok((mut settings, warnings)) => {
-                chosen.mark(&mut settings);
+        match sources.finished(&chosen.accepted) {
+            Ok(mut finished) => {
+                chosen.mark(&mut finished.settings);
                 return Loaded {
-                    settings,
-                    warnings,
                     refused: chosen.refused(),
-                    ..files
+                    ..sources.loaded(finished)
                 };
             }
             Err(errors) => chosen.refuse_culprits(&errors),

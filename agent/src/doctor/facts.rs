@@ -44,6 +44,8 @@ pub struct ConfigFacts {
     pub problems: Vec<(String, String)>,
     /// What is probably not meant.
     pub warnings: Vec<String>,
+    /// Secrets that nobody but the agent is shown: a sentence each.
+    pub unread: Vec<String>,
     /// Every unit that is watched.
     pub units: BTreeSet<String>,
     /// Those that may have to be restarted.
@@ -121,6 +123,8 @@ pub struct AgentFacts {
     pub version: String,
     /// How many services it watches.
     pub services: usize,
+    /// How many of them are configured, be it in unit files; the others are there as they run.
+    pub configured: usize,
     /// Services that it cannot see.
     pub blind: Vec<String>,
     /// Services that it was not able to restart, with reasons.

@@ -30,7 +30,7 @@ fn with(text: &str, found: &[Found]) -> Loaded {
     let directory = tempfile::tempdir().unwrap();
     let file: PathBuf = directory.path().join("sentinel.toml");
     fs::write(&file, text).unwrap();
-    let (_, sources) = config::read(&file, []).unwrap_or_else(|errors| panic!("{errors}"));
+    let (_, sources) = config::read(&file, [], config::Secrets::All).unwrap_or_else(|errors| panic!("{errors}"));
     sources.with(found).unwrap_or_else(|errors| panic!("{errors}"))
 }
 

@@ -80,7 +80,7 @@ fn polkit(facts: &Facts, version: &Result<String, String>) -> Finding {
                 needs,
                 CHECK,
                 text,
-                "`apt install polkitd`, `systemctl unmask --now polkit`",
+                "`apt install polkitd`; `systemctl unmask polkit`, which is started when it is asked",
             )
         }
     }
@@ -92,7 +92,13 @@ pub(super) fn restarts(facts: &Facts) -> Vec<Finding> {
     }
     let mut findings = vec![rule(facts)];
     let healed = facts.config.healed.len();
+    let polkit = facts.survey.as_ref().map(|survey| &survey.polkit);
     match &facts.denied {
+        // For all of them by one reason, which no rule takes away.
+        Ok(denied) if !denied.is_empty() && matches!(polkit, Ok(Err(_))) => {
+            let text = format!("{} may not be restarted: polkit does not answer", some(denied.keys()));
+            findings.push(Finding::failure("restart", text, "mend polkit first"));
+        }
         Ok(denied) => {
             for (unit, reason) in denied {
                 let text = format!("`{unit}` may not be restarted by `{}`: {reason}", facts.user);
@@ -126,7 +132,11 @@ fn rule(facts: &Facts) -> Finding {
     match &facts.rule {
         RuleFacts::Same => Finding::ok(CHECK, format!("`{RULE_FILE}` is what the configuration asks for")),
         RuleFacts::Unseen => Finding::ok(CHECK, "only root can compare it; systemd was asked instead"),
-        RuleFacts::Unknown(why) => Finding::warning(CHECK, format!("it cannot be compared: {why}"), INSTALL),
+        RuleFacts::Unknown(why) => Finding::warning(
+            CHECK,
+            format!("it cannot be compared: {why}"),
+            "mend that first, then `systemctl reload sentinel`",
+        ),
         RuleFacts::Missing => Finding::failure_if(needs, CHECK, format!("there is no `{RULE_FILE}`"), INSTALL),
         RuleFacts::Foreign => {
             let text = format!("`{RULE_FILE}` was not made by `sentinel polkit-rules`");
@@ -157,7 +167,7 @@ pub(super) fn journal(facts: &Facts) -> Finding {
         Ok(false) => Finding::warning(
             CHECK,
             format!("`{}` cannot read entries of other units: {lost}", facts.user),
-            "`SupplementaryGroups=systemd-journal` in the unit",
+            "`systemctl edit sentinel`, `SupplementaryGroups=systemd-journal` below `[Service]`, `systemctl restart sentinel`",
         ),
         Err(why) => Finding::warning(CHECK, format!("{why}: {lost}"), "is systemd-journald running?"),
     }

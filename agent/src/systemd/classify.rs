@@ -63,8 +63,8 @@ fn state_of(tracker: &mut Tracker, world: World) -> Result<TargetState, Verdict>
     match facts.active_state {
         ActiveState::Active => Ok(TargetState::Running),
         ActiveState::Inactive | ActiveState::Failed => match unusable(facts) {
-            Some(reason) if !was_taken_away(tracker) => Ok(TargetState::Unusable(reason)),
-            _ => down(tracker, world),
+            Some(reason) => taken_away(tracker, world).map(|stopped| stopped.unwrap_or(TargetState::Unusable(reason))),
+            None => down(tracker, world),
         },
         _ => Ok(TargetState::Unknown(format!(
             "systemd says that it is `{}`, which means nothing to Sentinel",
@@ -87,13 +87,22 @@ fn activity_of(facts: &Facts, own_job: bool) -> Option<Activity> {
     }
 }
 
-/// Whether somebody stopped the unit, and then masked or removed it: `systemctl mask --now`, or its package was removed.
-fn was_taken_away(tracker: &Tracker) -> bool {
-    let was_stopped = tracker
-        .concluded
-        .as_ref()
-        .is_some_and(|concluded| concluded.intent == Intent::OperatorStop);
-    was_stopped && matches!(tracker.facts.load_state.as_str(), "not-found" | "masked")
+/// What a unit is that somebody stopped, and masked or removed before or after: `systemctl mask --now`, or its package was
+/// removed. `None` for every other one.
+fn taken_away(tracker: &mut Tracker, world: World) -> Result<Option<TargetState>, Verdict> {
+    let is_gone = matches!(tracker.facts.load_state.as_str(), "not-found" | "masked");
+    if !is_gone || !(tracker.concluded.is_some() || was_stopped(tracker)) {
+        return Ok(None);
+    }
+    let state = down(tracker, world)?;
+    let was_meant = matches!(
+        state,
+        TargetState::Down {
+            intent: Intent::OperatorStop,
+            ..
+        }
+    );
+    Ok(was_meant.then_some(state))
 }
 
 /// Why a unit that is down cannot be started as it is.

@@ -141,12 +141,14 @@ fn a_unit_that_cannot_be_started_is_unusable_once_it_is_down() {
             "{load_state}"
         );
     }
-    // What somebody stopped and then took away stays stopped; what crashed does not become that.
-    for (load_state, ended, is_stopped) in [
-        ("masked", "stopped", true),
-        ("not-found", "stopped", true),
-        ("bad-setting", "stopped", false),
-        ("masked", "crashed", false),
+    // What somebody stopped and took away, in whichever order, stays stopped; what crashed does not become that.
+    for (load_state, ended, is_seen_before, is_stopped) in [
+        ("masked", "stopped", true, true),
+        ("masked", "stopped", false, true),
+        ("not-found", "stopped", true, true),
+        ("bad-setting", "stopped", true, false),
+        ("masked", "crashed", true, false),
+        ("masked", "crashed", false, false),
     ] {
         let mut tracker = match ended {
             "stopped" => with_jobs(
@@ -155,7 +157,9 @@ fn a_unit_that_cannot_be_started_is_unusable_once_it_is_down() {
             ),
             _ => seen(killed()),
         };
-        classify(&mut tracker, WORLD);
+        if is_seen_before {
+            classify(&mut tracker, WORLD);
+        }
         tracker.facts.load_state = load_state.into();
         let now = state(&tracker, WORLD);
         let stays = matches!(

@@ -86,6 +86,8 @@ pub struct DockerFacts {
     pub services: usize,
     /// The Engine is asked through its socket, not through a proxy.
     pub is_socket: bool,
+    /// That socket is not there.
+    pub is_missing: bool,
     /// Whether it answers; `None` when it was not asked, as nothing is to be asked of it.
     pub answer: Option<Result<(), String>>,
     /// The user is in the group of the socket.

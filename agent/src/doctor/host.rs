@@ -158,6 +158,7 @@ async fn look_at_docker(settings: Option<&Settings>, in_group: bool) -> DockerFa
     DockerFacts {
         services,
         is_socket: matches!(settings.agent.docker, DockerAddress::Unix(_)),
+        is_missing: matches!(&settings.agent.docker, DockerAddress::Unix(path) if !path.exists()),
         answer,
         in_group,
     }

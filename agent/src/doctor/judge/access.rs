@@ -195,8 +195,19 @@ pub(super) fn docker(facts: &Facts) -> Finding {
                 "{} containers are watched, and the Engine cannot be asked: {why}",
                 docker.services
             ),
-            "`SupplementaryGroups=docker` in the unit, which makes it as good as root, or `[agent] docker` with the address of \
-             a proxy (deploy/docker-proxy)",
+            // Without Docker there is no such group either, and with it in the unit the agent would not start.
+            match (docker.is_socket, docker.is_missing, docker.in_group) {
+                (false, ..) => "start the proxy that `[agent] docker` names",
+                (true, true, _) => {
+                    "`systemctl start docker`; where it is not installed, take the containers out of the configuration"
+                }
+                (true, false, true) => "`systemctl restart docker`; `journalctl -u docker` says what is wrong with it",
+                (true, false, false) => {
+                    "`[agent] docker` with the address of a proxy (deploy/docker-proxy in the sources); or `systemctl edit \
+                     sentinel`, `SupplementaryGroups=docker` below `[Service]`, which makes the agent as good as root, and \
+                     `systemctl restart sentinel`"
+                }
+            },
         ),
         Some(Ok(())) if docker.is_socket && !facts.is_root => Finding::warning(
             CHECK,
@@ -211,7 +222,7 @@ pub(super) fn clock(facts: &Facts) -> Vec<Finding> {
     const CHECK: &str = "clock";
     let mut findings = Vec::new();
     let synchronised = facts.survey.as_ref().ok().and_then(|survey| survey.synchronised);
-    let mend = "`timedatectl set-ntp true`, with systemd-timesyncd or chrony installed";
+    let mend = "`timedatectl set-ntp true`; where there is no time service yet, `apt install systemd-timesyncd` first";
     match synchronised {
         Some(true) => {}
         Some(false) => findings.push(Finding::warning(CHECK, "it follows no time server", mend)),

@@ -12,7 +12,8 @@ const SPACE_NONE: u64 = 1 << 20;
 pub(super) fn user(facts: &Facts) -> Finding {
     const CHECK: &str = "user";
     if let Some(why) = &facts.not_judged {
-        let mend = "install the package `sentinel`, or name the user with `User=` in sentinel.service";
+        let mend = "`apt install --reinstall sentinel` makes the user of the package; `systemctl edit sentinel` changes what `User=`, \
+                    `Group=` and `SupplementaryGroups=` name";
         return Finding::failure(CHECK, why, mend);
     }
     if facts.is_root {
@@ -206,10 +207,12 @@ pub(super) fn store(facts: &Facts) -> Vec<Finding> {
         findings.push(Finding::failure_if(free < SPACE_NONE, CHECK, text, mend));
     }
     match &store.store {
+        // Whoever may not write there may not look either.
+        Err(_) if !store.writable => {}
         Err(why) => findings.push(Finding::failure(
             CHECK,
             why,
-            "a damaged store is moved away when the agent starts; one of a newer agent needs that agent",
+            "`systemctl restart sentinel`, which moves a damaged store away; one of a newer agent needs that agent",
         )),
         Ok(Some(store)) if store.schema < store.known => {
             let text = format!("it has schema {}, and {} is the newest", store.schema, store.known);

@@ -263,6 +263,14 @@ fn each_lack_is_named_with_its_mend() {
             &[("store", Failure, "because", "newer agent")],
         ),
         (
+            "neither to be written nor looked at",
+            |f| {
+                store(f).writable = false;
+                store(f).store = Err(wrong());
+            },
+            &[("store", Failure, "may not write", "chown")],
+        ),
+        (
             "an old schema",
             |f| {
                 store(f).store = Ok(Some(Inspection {
@@ -448,7 +456,33 @@ fn each_lack_is_named_with_its_mend() {
                 f.docker.services = 2;
                 f.docker.answer = Some(Err(wrong()));
             },
-            &[("docker", Failure, "2 containers", "proxy")],
+            &[("docker", Failure, "2 containers", "start the proxy")],
+        ),
+        (
+            "no Docker",
+            |f| {
+                f.docker.is_socket = true;
+                f.docker.is_missing = true;
+                f.docker.answer = Some(Err(wrong()));
+            },
+            &[("docker", Failure, "because", "`systemctl start docker`")],
+        ),
+        (
+            "not in the group of Docker's socket",
+            |f| {
+                f.docker.is_socket = true;
+                f.docker.answer = Some(Err(wrong()));
+            },
+            &[("docker", Failure, "because", "`SupplementaryGroups=docker` below")],
+        ),
+        (
+            "in the group of a socket that does not answer",
+            |f| {
+                f.docker.is_socket = true;
+                f.docker.in_group = true;
+                f.docker.answer = Some(Err(wrong()));
+            },
+            &[("docker", Failure, "because", "`systemctl restart docker`")],
         ),
         (
             "Docker's socket",

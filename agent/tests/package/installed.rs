@@ -152,7 +152,13 @@ fn its_manual_is_there() {
         assert_eq!(warnings, "", "{page}");
     }
     let text = host.sh("MANWIDTH=200 man sentinel.toml | col -b");
-    for key in ["[services.NAME]", "notify_after = a duration", "default: 30s"] {
+    for key in [
+        "[services.NAME]",
+        "notify_after = a duration",
+        "default: 30s",
+        "UNIT FILES",
+        "[X-Sentinel]\n",
+    ] {
         assert!(text.contains(key), "{key} is not in\n{text}");
     }
 }

@@ -100,9 +100,16 @@ pub(super) fn restarts(facts: &Facts) -> Vec<Finding> {
             findings.push(Finding::failure("restart", text, "mend polkit first"));
         }
         Ok(denied) => {
+            let mend = match facts.rule {
+                // polkit goes by another than the one that is there.
+                RuleFacts::Same => {
+                    "`systemctl restart polkit`; `journalctl -u polkit` says why it did not read the rule"
+                }
+                _ => INSTALL,
+            };
             for (unit, reason) in denied {
                 let text = format!("`{unit}` may not be restarted by `{}`: {reason}", facts.user);
-                findings.push(Finding::failure("restart", text, INSTALL));
+                findings.push(Finding::failure("restart", text, mend));
             }
             if denied.is_empty() && facts.config.problems.is_empty() {
                 findings.push(Finding::ok("restart", format!("{healed} units may be restarted")));

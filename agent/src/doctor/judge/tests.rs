@@ -422,13 +422,21 @@ fn each_lack_is_named_with_its_mend() {
         ),
         (
             "denied",
-            |f| f.denied = Ok(BTreeMap::from([("a.service".to_owned(), wrong())])),
+            |f| {
+                f.denied = Ok(BTreeMap::from([("a.service".to_owned(), wrong())]));
+                f.rule = RuleFacts::Unseen;
+            },
             &[(
                 "restart",
                 Failure,
                 "`a.service` may not be restarted by `sentinel`: because",
                 "--install",
             )],
+        ),
+        (
+            "denied, although the rule grants it",
+            |f| f.denied = Ok(BTreeMap::from([("a.service".to_owned(), wrong())])),
+            &[("restart", Failure, "`a.service` may not", "`systemctl restart polkit`")],
         ),
         (
             "too much allowed",

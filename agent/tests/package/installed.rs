@@ -26,6 +26,22 @@ fn the_agent_runs_as_shipped_and_harms_nothing() {
         host.sh("stat -c '%U:%G %a' /etc/sentinel/conf.d/mine.toml"),
         "root:sentinel 640"
     );
+    // One that it cannot read is an error also for root, who could.
+    host.sh("install -m 600 -g root /dev/null /etc/sentinel/conf.d/closed.toml");
+    let check = host.try_sh("sentinel check");
+    assert_eq!(check.status.code(), Some(1), "{}", said(&check));
+    for words in [
+        "conf.d/closed.toml: cannot be read: permission denied",
+        "as seen by `sentinel`",
+    ] {
+        assert!(said(&check).contains(words), "{}", said(&check));
+    }
+    host.sh("rm /etc/sentinel/conf.d/closed.toml && sentinel check");
+    // Whoever cannot see with the agent's eyes is not told to mend what is right.
+    let doctor = host.try_sh("runuser -u nobody -- sentinel doctor");
+    assert_eq!(doctor.status.code(), Some(1), "{}", said(&doctor));
+    assert!(said(&doctor).contains("`sudo sentinel doctor`"), "{}", said(&doctor));
+    assert!(!said(&doctor).contains("chown"), "{}", said(&doctor));
     let nobody = host.try_sh("runuser -u nobody -- cat /etc/sentinel/sentinel.toml");
     assert!(!nobody.status.success(), "others cannot read the configuration");
 

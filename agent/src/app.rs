@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{self, ConfigErrors, LogFormat, Settings, Sources};
+use crate::config::{self, ConfigErrors, LogFormat, Secrets, Settings, Sources};
 use crate::driver::{self, Driver, Gatherer, Unrecorded};
 use crate::found::Discovered;
 use crate::history;
@@ -36,7 +36,7 @@ const FLUSH: Duration = Duration::from_secs(1);
 pub async fn run(config: &Path) -> anyhow::Result<()> {
     // First of all: without a handler SIGHUP would end the agent.
     let hangup = signal(SignalKind::hangup()).context("failed to listen for signals")?;
-    let (loaded, sources) = match config::read(config, config::environment()) {
+    let (loaded, sources) = match config::read(config, config::environment(), Secrets::All) {
         Ok(read) => read,
         Err(errors) => {
             tell_refused(&errors);

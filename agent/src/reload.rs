@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::config::{
-    self, AgentSettings, ConfigErrors, HeartbeatSettings, HostWatch, Loaded, Refused, ServiceSettings, Settings,
-    Sources,
+    self, AgentSettings, ConfigErrors, HeartbeatSettings, HostWatch, Loaded, Refused, Secrets, ServiceSettings,
+    Settings, Sources,
 };
 use crate::driver::Change;
 use crate::found::{Discovered, FailedBefore, Source};
@@ -146,7 +146,7 @@ impl Reloader {
         let laid = found.clone();
         // Files may lie on a disk that is slow today.
         let loaded = tokio::task::spawn_blocking(move || {
-            let (_, sources) = config::read(&config, config::environment())?;
+            let (_, sources) = config::read(&config, config::environment(), Secrets::All)?;
             with(&sources, &found).map(|loaded| (loaded, sources))
         });
         let (loaded, sources) = match loaded.await {

@@ -20,7 +20,7 @@ use secrecy::ExposeSecret as _;
 use sentinel::cli::check;
 use sentinel::config::{
     self, ConfigErrors, ContainerTarget, HttpLogin, HttpProbe, Kind, Loaded, LogFormat, MailSecurity, ProbeSettings,
-    ReceiverKind, Section, ServiceSettings, SlackSettings, Target,
+    ReceiverKind, Secrets, Section, ServiceSettings, SlackSettings, Target,
 };
 use sentinel_engine::{Mode, OnCleanExit, Policy, Settle, Severity};
 use tempfile::TempDir;
@@ -596,7 +596,9 @@ fn empty_configuration_is_valid_with_a_warning() {
         .collect();
     assert_eq!(
         warnings,
-        ["sentinel.toml: no services: whatever runs on this host is observed, and nothing is restarted"]
+        [
+            "sentinel.toml: no services: whatever runs on this host is observed, and nothing is restarted; `sentinel discover` proposes some"
+        ]
     );
 }
 
@@ -682,6 +684,50 @@ fn what_an_editor_adds_around_a_secret_is_no_part_of_it() {
         panic!("a bot");
     };
     assert_eq!(token.expose_secret(), "xoxb-not-a-token");
+}
+
+#[test]
+fn secrets_are_read_where_they_are_needed() {
+    let place = Place::new();
+    let text = "[services.a]\nunit = \"a\"\ntcp = \"127.0.0.1:1\"\n\
+                [receivers.x.webhook]\nurl_file = \"credential:hook\"\nsecret_file = \"@FILES@/nothing\"\n\
+                [receivers.y.slack]\ntoken_file = \"credential:bot\"\nchannel = \"alerts\"\n\
+                [heartbeat]\nurl_file = \"credential:beat\"\n";
+    place.write("sentinel.toml", text);
+    let all = [
+        "heartbeat.url_file",
+        "receivers.x.webhook.secret_file",
+        "receivers.x.webhook.url_file",
+        "receivers.y.slack.token_file",
+    ];
+
+    // Whoever makes rights of it needs none of them.
+    let (unread, _) = config::read(&place.main(), [], Secrets::None).unwrap();
+    let mut keys = unread.unread;
+    keys.sort_unstable();
+    assert_eq!(keys, all);
+    assert!(unread.warnings.is_empty(), "{:?}", unread.warnings);
+
+    // Whoever looks at it is not shown credentials, yet a file has to be there.
+    let errors = config::look(&place.main(), []).unwrap_err();
+    assert_eq!(
+        place.plain(&errors.to_string()),
+        "sentinel.toml:6:15: receivers.x.webhook.secret_file: `@FILES@/nothing` does not exist"
+    );
+    place.file("nothing", b"a secret that is there now\n");
+    let looked = config::look(&place.main(), []).unwrap();
+    assert_eq!(looked.unread.len(), 3, "{:?}", looked.unread);
+    let warning = looked.warnings[0].to_string();
+    assert!(
+        warning.ends_with(
+            "receivers.x.webhook.url_file: not looked at: the credential `hook` is only there while systemd runs the \
+             agent, with `LoadCredential=hook:PATH` in its unit"
+        ),
+        "{warning}"
+    );
+
+    // The agent needs all of them.
+    assert_eq!(place.load(&[]).unwrap_err().problems.len(), 3);
 }
 
 #[test]

@@ -18,7 +18,32 @@ const DESCRIPTION: &[&str] = &[
 const SECRETS: &[&str] = &[
     "Keys that end in `_file` name a file, such as one in `/etc/sentinel/secrets`, that the user `sentinel` must be able to \
      read. `\"credential:NAME\"` is a credential of systemd instead, which only the agent ever sees: with \
-     `LoadCredential=NAME:PATH` in its unit (`systemctl edit sentinel`).",
+     `LoadCredential=NAME:PATH` below `[Service]` in its unit (`systemctl edit sentinel`), handed over when the agent is \
+     restarted.",
+    "No secret is read for polkit's rule: which units may be restarted does not depend on receivers.",
+];
+
+/// What the page says of services that are defined in unit files.
+const UNIT_FILES: &[&str] = &[
+    "A unit file, or a drop-in made by `systemctl edit NAME`, can define a service by a section of its own, which systemd \
+     passes over:",
+];
+
+/// Such a section.
+const UNIT_FILE_EXAMPLE: &str = "[X-Sentinel]
+http=http://127.0.0.1:8080/health
+after=postgresql
+recovery.burst=3";
+
+/// The rest of what the page says of them.
+const UNIT_FILES_MORE: &[&str] = &[
+    "The keys are those of `[services.NAME]`, in the syntax of units: drop-ins override in order, `after=` adds up, an empty \
+     value resets. `name=` calls the service other than its unit, `enabled=no` switches it off. It has no other target and no \
+     `may_affect`, and counts only when root alone can write the file. `sentinel.toml` wins, and `[agent] unit_files = false` \
+     reads none.",
+    "It is watched after `systemctl daemon-reload`. The right to restart the unit is given when apt installs the package that \
+     ships it, else by `systemctl reload sentinel`, which the log asks for. What is wrong with a section is in the log, `sentinel \
+     check` and `sentinel status`, with file, line and key.",
 ];
 
 /// A service, in full.
@@ -62,6 +87,11 @@ pub(crate) fn page() -> String {
     let mut listed = Listed::default();
     listed.add(&mut roff, &ROOT);
     section(&mut roff, "SECRETS", SECRETS);
+    section(&mut roff, "UNIT FILES", UNIT_FILES);
+    verbatim(&mut roff, UNIT_FILE_EXAMPLE);
+    for text in UNIT_FILES_MORE {
+        paragraph(&mut roff, marked(text));
+    }
     section(&mut roff, "SANDBOX", SANDBOX);
     roff.control("SH", ["EXAMPLES"]);
     verbatim(&mut roff, EXAMPLE);

@@ -53,7 +53,7 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run a command during which a service is left alone; ends with the command's exit code.
     Deploy(DeployArgs),
-    /// Check what the agent needs on this host, and say how to mend what it lacks; nothing is changed or sent. As root it
+    /// Check what the agent needs on this host, and say how to mend what it lacks; nothing is changed or sent. Root asks, and it
     /// judges as the agent's user; exit code 1 when anything fails.
     Doctor,
     /// Ask the agent whether it works, as the health check of a container does.

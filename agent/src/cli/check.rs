@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::config::{
     self, ContainerTarget, Loaded, MaintenanceSettings, OriginKind, Place, ProbeSettings, Problem, ReceiverKind,
-    ReceiverSettings, Secret, ServiceSettings, Settings, SlackSettings, Target,
+    ReceiverSettings, Secret, Secrets, ServiceSettings, Settings, SlackSettings, Target,
 };
 use crate::found::{Discovered, Source};
 use crate::maintenance;
@@ -55,8 +55,13 @@ pub(super) fn check_with(
     look: impl FnOnce(&Settings, &BTreeSet<Source>) -> (Discovered, Vec<String>),
     out: &mut dyn Write,
 ) -> io::Result<bool> {
-    let result = config::read(path, env).and_then(|(loaded, sources)| {
+    let env: Vec<(String, String)> = env.into_iter().collect();
+    let result = config::read(path, env.clone(), Secrets::AtHand).and_then(|(loaded, mut sources)| {
         let (found, notes) = look(&loaded.settings, &reload::wanted(&loaded.settings, &sources));
+        // Whoever looked may have become the agent's user, who has to read its files; others are anybody's drafts.
+        if path == Path::new(config::DEFAULT_PATH) {
+            (_, sources) = config::read(path, env, Secrets::AtHand)?;
+        }
         let mut loaded = reload::with(&sources, &found)?;
         let place = |note: String| Problem {
             place: Place::named("this host"),
@@ -225,6 +230,9 @@ fn reached(name: &str, rules: &Rules) -> Option<&'static str> {
 /// Kind and host of a receiver; the rest of its address is secret.
 fn destination(kind: &ReceiverKind) -> (&'static str, String) {
     let host = |url: &Secret| {
+        if url.is_stand_in() {
+            return "-".to_owned();
+        }
         let url = url::Url::parse(url.expose_secret()).ok();
         url.as_ref().and_then(url::Url::host_str).unwrap_or_default().to_owned()
     };

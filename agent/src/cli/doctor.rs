@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::client::{Client, parse};
 use super::paint::{Paint, Tone};
-use super::{Cli, Exit, control_socket, on_runtime, print};
+use super::{Cli, Exit, control_socket, fail, on_runtime, print};
+use crate::config::OriginKind;
 use crate::doctor::{self, AgentFacts, Facts, Finding, Level, RuleFacts};
 use crate::server::api::StatusResponse;
 
@@ -41,6 +42,16 @@ pub(super) fn run(cli: &Cli) -> Exit {
 fn look(cli: &Cli) -> Result<Facts, Exit> {
     let mut rule = RuleFacts::default();
     let mut not_judged = None;
+    if !geteuid().is_root()
+        && let Some(agent) = on_runtime(doctor::unit_user())?
+        && !agent.is_current()
+    {
+        let why = format!(
+            "what counts is what the agent's user `{}` may do, and only root can look as that user: `sudo sentinel doctor`",
+            agent.name
+        );
+        return Err(fail(Exit::No, &why));
+    }
     if geteuid().is_root() {
         let seen = on_runtime(doctor::look_as_root(&cli.config))?;
         rule = seen.rule;
@@ -57,6 +68,8 @@ async fn ask_agent(cli: &Cli) -> Result<AgentFacts, String> {
     let client = Client::new(&control_socket(cli)).map_err(|error| error.explain())?;
     let answer = client.get(&["status"], &[]).await.map_err(|error| error.explain())?;
     let status: StatusResponse = parse(&answer).map_err(|error| error.explain())?;
+    let is_configured = |origin| matches!(origin, OriginKind::File | OriginKind::UnitFile);
+    let configured = status.services.iter().filter(|service| is_configured(service.origin));
     let blind = status.services.iter().filter(|service| service.state == BLIND);
     let refused = status.services.iter().filter_map(|service| {
         let hold = service.hold.as_ref().filter(|hold| hold.kind == REFUSED)?;
@@ -65,6 +78,7 @@ async fn ask_agent(cli: &Cli) -> Result<AgentFacts, String> {
     Ok(AgentFacts {
         version: status.version.clone(),
         services: status.services.len(),
+        configured: configured.count(),
         blind: blind.map(|service| service.name.clone()).collect(),
         refused: refused.collect(),
     })

@@ -92,7 +92,8 @@ fn run_agent(config: &Path, args: &RunArgs) -> Exit {
             let why = format!("{error:#}");
             // Stays when the process has ended. The journal has the rest of the lines.
             watchdog::status(&format!("does not start: {}", why.lines().next().unwrap_or_default()));
-            fail(Exit::No, &why)
+            // Each error of a configuration has a line.
+            why.lines().fold(Exit::No, |_, line| fail(Exit::No, line))
         }
         Err(exit) => exit,
     }

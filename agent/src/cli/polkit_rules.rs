@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Cli, Exit, PolkitRulesArgs, fail, print};
 use crate::config;
-use crate::polkit::{self, RULE_FILE, Rule, USER, VERBS};
+use crate::polkit::{self, ConfigurationError, RULE_FILE, Rule, USER, VERBS};
 
 /// Prints the rule, or puts it in place.
 pub(super) async fn run(cli: &Cli, args: &PolkitRulesArgs) -> Exit {
@@ -52,12 +52,21 @@ async fn rule(config: &Path, install: bool) -> Result<Rule, Exit> {
             note(&why);
         }
     }
-    let settings = polkit::settings(config, []).await.map_err(|errors| {
-        let count = errors.count();
-        let plural = if count == 1 { "" } else { "s" };
-        refuse(&format!("{errors}\n\n{count} error{plural}; no rule was made"))
+    let loaded = polkit::configuration(config, []).await.map_err(|error| match error {
+        ConfigurationError::Wrong(errors) => {
+            let count = errors.count();
+            let plural = if count == 1 { "" } else { "s" };
+            refuse(&format!("{errors}\n\n{count} error{plural}; no rule was made"))
+        }
+        ConfigurationError::Sections(_) => refuse(&format!("{error}\nno rule was made")),
     })?;
-    polkit::wanted(&settings).await.map_err(|why| fail(Exit::No, &why))
+    if !loaded.unread.is_empty() {
+        let keys = loaded.unread.join(", ");
+        note(&format!("not read, as the rule does not depend on it: {keys}"));
+    }
+    polkit::wanted(&loaded.settings)
+        .await
+        .map_err(|why| fail(Exit::No, &why))
 }
 
 /// What became of the file.

@@ -28,7 +28,7 @@ struct Asked {
 
 /// Prints each route with what it says, and who is told. Ends with 1 when that is nobody.
 pub(super) fn run(path: &Path, args: &RouteArgs, as_json: bool) -> Exit {
-    let settings = match config::load(path, config::environment()) {
+    let settings = match config::look(path, config::environment()) {
         Ok(loaded) => loaded.settings,
         Err(errors) => return refuse(&errors.to_string()),
     };

@@ -95,7 +95,7 @@ fn source(name: &str) -> Result<(String, String), String> {
 /// What a configuration says. The environment is left out: the same files give the same answer everywhere.
 pub(super) fn policies(path: &Path) -> Result<Policies, String> {
     config::read_text(path).map_err(|reason| format!("{}: {reason}", path.display()))?;
-    let loaded = config::load(path, []).map_err(|errors| format!("wrong policy\n{errors}"))?;
+    let loaded = config::look(path, []).map_err(|errors| format!("wrong policy\n{errors}"))?;
     Ok(Policies::from(&loaded.settings))
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::problem::{ConfigErrors, Place, Problem};
 use super::schema::is_bare;
+use super::secret::Secrets;
 
 /// Collects places, problems and warnings on the way from text to settings.
 #[derive(Debug)]
@@ -20,6 +21,10 @@ pub(crate) struct Findings {
     warnings: BTreeSet<Problem>,
     /// A source could not be read or parsed, so nothing can be said about what is missing.
     pub(super) incomplete: bool,
+    /// Which secrets are to be read.
+    pub(super) secrets: Secrets,
+    /// The keys of those that were not.
+    pub(super) unread: Vec<String>,
 }
 
 impl Findings {
@@ -32,6 +37,8 @@ impl Findings {
             problems: BTreeSet::new(),
             warnings: BTreeSet::new(),
             incomplete: false,
+            secrets: Secrets::default(),
+            unread: Vec::new(),
         }
     }
 

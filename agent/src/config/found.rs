@@ -188,14 +188,13 @@ pub(super) fn add(files: Loaded, sources: &Sources, found: &[Found]) -> Loaded {
                 ..files
             };
         }
-        match sources.settings(&chosen.accepted) {
-            Ok((mut settings, warnings)) => {
-                chosen.mark(&mut settings);
+        match sources.finished(&chosen.accepted) {
+            Ok(mut finished) => {
+                chosen.mark(&mut finished.settings);
+                finished.warnings.retain(|warning| !chosen.merely_runs(&warning.key));
                 return Loaded {
-                    settings,
-                    warnings,
                     refused: chosen.refused(),
-                    ..files
+                    ..sources.loaded(finished)
                 };
             }
             Err(errors) => chosen.refuse_culprits(&errors),
@@ -227,6 +226,16 @@ impl<'a> Chosen<'a> {
             refused: BTreeSet::new(),
             omitted: 0,
         }
+    }
+
+    /// Whether `key` is that of a service which nobody said anything of: then nothing of it can be meant otherwise.
+    fn merely_runs(&self, key: &str) -> bool {
+        let runs = |(name, found): (&String, &Found)| {
+            found.origin.kind == OriginKind::Host
+                && !self.configured.contains_key(name)
+                && join("services", name) == key
+        };
+        self.accepted.iter().any(runs)
     }
 
     /// Takes one in, or says why not.

@@ -56,7 +56,7 @@ pub(crate) use rules::{
 pub(crate) use schema::nearest;
 pub use schema::{Bounds, Key, Kind, Rule, Section};
 pub(crate) use secret::SIGNING_BASE64;
-pub use secret::Secret;
+pub use secret::{Secret, Secrets};
 pub use settings::{
     AgentSettings, AlertSettings, CommandProbe, CommandSettings, ContainerTarget, DockerAddress, HeartbeatSettings,
     HostWatch, HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings, ProbeSettings, ProcessTarget, Reach,
@@ -77,6 +77,8 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// Services that were found on the host and are not watched, with the reasons.
     pub refused: Vec<Refused>,
+    /// The keys whose secrets were not read.
+    pub unread: Vec<String>,
 }
 
 /// Files and variables as they were read, to be laid over other services that are found on the host.
@@ -84,6 +86,7 @@ pub struct Loaded {
 pub struct Sources {
     fragments: Vec<Fragment>,
     env: Vec<(String, String)>,
+    secrets: Secrets,
     /// What they say of each service.
     configured: BTreeMap<String, found::Configured>,
 }
@@ -93,26 +96,31 @@ pub struct Sources {
 /// `env` holds names and values as [`environment()`] gives them; names without the prefix `SENTINEL__` are passed over.
 /// Files that the configuration names (secrets, certificates) are read too, since they belong to it.
 pub fn load(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Result<Loaded, ConfigErrors> {
-    read(path, env).map(|(loaded, _)| loaded)
+    read(path, env, Secrets::All).map(|(loaded, _)| loaded)
+}
+
+/// The same for who only looks at the configuration: credentials that systemd shows to nobody but the agent need not be there.
+pub fn look(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Result<Loaded, ConfigErrors> {
+    read(path, env, Secrets::AtHand).map(|(loaded, _)| loaded)
 }
 
 /// The same, with what it was read from: [`Sources::with`] lays that over services that are found on the host.
-pub fn read(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Result<(Loaded, Sources), ConfigErrors> {
+pub fn read(
+    path: &Path,
+    env: impl IntoIterator<Item = (String, String)>,
+    secrets: Secrets,
+) -> Result<(Loaded, Sources), ConfigErrors> {
     let mut findings = Findings::new(Place::source(0, path.to_string_lossy()));
+    findings.secrets = secrets;
     let mut sources = Sources {
         fragments: files::read_all(path, &mut findings),
         env: env.into_iter().collect(),
+        secrets,
         configured: BTreeMap::new(),
     };
     let inputs = sources.inputs(&[], &mut findings);
     sources.configured = inputs.as_ref().map(found::configured).unwrap_or_default();
-    let (settings, warnings) = finish(inputs, findings)?;
-    let loaded = Loaded {
-        settings,
-        warnings,
-        files: sources.fragments.iter().map(|fragment| fragment.path.clone()).collect(),
-        refused: Vec::new(),
-    };
+    let loaded = sources.loaded(finish(inputs, findings)?);
     Ok((loaded, sources))
 }
 
@@ -129,19 +137,24 @@ impl Sources {
     ///
     /// When the configuration itself is no longer right: a file that it names is gone, say.
     pub fn with(&self, found: &[Found]) -> Result<Loaded, ConfigErrors> {
-        let (settings, warnings) = self.settings(&BTreeMap::new())?;
-        let files = Loaded {
-            settings,
-            warnings,
-            files: self.fragments.iter().map(|fragment| fragment.path.clone()).collect(),
-            refused: Vec::new(),
-        };
+        let files = self.loaded(self.finished(&BTreeMap::new())?);
         Ok(found::add(files, self, found))
     }
 
-    fn settings(&self, found: &BTreeMap<String, Found>) -> Result<(Settings, Vec<Problem>), ConfigErrors> {
+    fn loaded(&self, finished: Finished) -> Loaded {
+        Loaded {
+            settings: finished.settings,
+            warnings: finished.warnings,
+            files: self.fragments.iter().map(|fragment| fragment.path.clone()).collect(),
+            refused: Vec::new(),
+            unread: finished.unread,
+        }
+    }
+
+    fn finished(&self, found: &BTreeMap<String, Found>) -> Result<Finished, ConfigErrors> {
         let main = self.fragments.first().map(|fragment| fragment.place.clone());
         let mut findings = Findings::new(main.unwrap_or_else(|| Place::source(0, "configuration")));
+        findings.secrets = self.secrets;
         let found: Vec<&Found> = found.values().collect();
         let inputs = self.inputs(&found, &mut findings);
         finish(inputs, findings)
@@ -161,13 +174,25 @@ impl Sources {
     }
 }
 
+/// What sources come to.
+struct Finished {
+    settings: Settings,
+    warnings: Vec<Problem>,
+    unread: Vec<String>,
+}
+
 /// Compares what is said with itself.
-fn finish(inputs: Option<Inputs>, mut findings: Findings) -> Result<(Settings, Vec<Problem>), ConfigErrors> {
+fn finish(inputs: Option<Inputs>, mut findings: Findings) -> Result<Finished, ConfigErrors> {
     let settings = inputs.map(|inputs| validate::settings(inputs, &mut findings));
+    let unread = std::mem::take(&mut findings.unread);
     let warnings = findings.finish()?;
     // Without settings there was a problem, and `finish` has answered it.
     let settings = settings.ok_or_else(ConfigErrors::unexplained)?;
-    Ok((settings, warnings))
+    Ok(Finished {
+        settings,
+        warnings,
+        unread,
+    })
 }
 
 /// Merges the layers. When a source could not be read there is nothing to merge: what it says would seem missing.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +48,20 @@ impl fmt::Debug for Secret {
     }
 }
 
+impl Secret {
+    /// What stands in for one that was not read: an address that leads nowhere, and one line.
+    const STAND_IN: &str = "https://not-read.invalid/";
+
+    pub(super) fn stand_in() -> Self {
+        Self::from(Self::STAND_IN)
+    }
+
+    /// Whether it was not read ([`Secrets`]).
+    pub fn is_stand_in(&self) -> bool {
+        self.expose_secret() == Self::STAND_IN
+    }
+}
+
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
         Self(text.into())
@@ -62,19 +77,49 @@ impl From<String> for Secret {
 /// Where systemd keeps the credentials of the agent while it runs. Lets `sentinel check`, asked by root, see them too.
 const CREDENTIALS: &str = "/run/credentials/sentinel.service";
 
+/// Which of the files with secrets are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Secrets {
+    /// All of them, as the agent needs them.
+    #[default]
+    All,
+    /// Those that can be there for whoever asks: systemd shows a credential to the agent alone, while that runs.
+    AtHand,
+    /// None of them, as nothing depends on what they hold.
+    None,
+}
+
+/// Where a secret stands.
+pub(super) enum Source {
+    /// In this file.
+    File(PathBuf),
+    /// In the credential of this name, which this process is not shown.
+    Elsewhere(String),
+}
+
 /// The file that `*_file` means: a path, or `credential:NAME` for what systemd hands over (`LoadCredential=`,
 /// `LoadCredentialEncrypted=`).
-pub(super) fn resolve(file: &Path) -> Result<PathBuf, String> {
+///
+/// # Errors
+///
+/// A sentence for people: systemd has handed over others, and not this one.
+pub(super) fn resolve(file: &Path) -> Result<Source, String> {
     let Some(name) = file.to_str().and_then(|file| file.strip_prefix("credential:")) else {
-        return Ok(file.to_owned());
+        return Ok(Source::File(file.to_owned()));
     };
-    match std::env::var_os("CREDENTIALS_DIRECTORY") {
-        Some(directory) => Ok(Path::new(&directory).join(name)),
-        None if Path::new(CREDENTIALS).is_dir() => Ok(Path::new(CREDENTIALS).join(name)),
-        None => Err(format!(
-            "the credential `{name}` is only there while systemd runs the agent, with `LoadCredential={name}:PATH` in its unit"
-        )),
+    let directory = match std::env::var_os("CREDENTIALS_DIRECTORY") {
+        Some(directory) => PathBuf::from(directory),
+        None if Path::new(CREDENTIALS).is_dir() => PathBuf::from(CREDENTIALS),
+        None => return Ok(Source::Elsewhere(name.to_owned())),
+    };
+    let path = directory.join(name);
+    if fs::metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Err(format!(
+            "the credential `{name}` was not handed over when the agent started: `systemctl edit sentinel`, \
+             `LoadCredential={name}:PATH` below `[Service]`, `systemctl restart sentinel`"
+        ));
     }
+    Ok(Source::File(path))
 }
 
 /// Reads a secret, without the white space around it, and without the mark that some editors begin a file with.

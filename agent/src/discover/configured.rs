@@ -31,7 +31,7 @@ pub(super) fn read(path: &Path) -> Configured {
             .push(format!("there is no configuration {path} yet; it may be an empty file"));
         return configured;
     }
-    match config::load(path, config::environment()) {
+    match config::look(path, config::environment()) {
         Ok(loaded) => {
             configured.docker = loaded.settings.agent.docker.clone();
             for settings in &loaded.settings.services {

@@ -32,6 +32,11 @@ impl Account {
         find(unit, &read("/etc/passwd")?, &read("/etc/group")?)
     }
 
+    /// Whether this process is that user's.
+    pub fn is_current(&self) -> bool {
+        geteuid().as_raw() == self.uid
+    }
+
     /// Makes this process that user's, for good.
     ///
     /// # Errors

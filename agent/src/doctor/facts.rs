@@ -44,6 +44,8 @@ pub struct ConfigFacts {
     pub problems: Vec<(String, String)>,
     /// What is probably not meant.
     pub warnings: Vec<String>,
+    /// Secrets that nobody but the agent is shown: a sentence each.
+    pub unread: Vec<String>,
     /// Every unit that is watched.
     pub units: BTreeSet<String>,
     /// Those that may have to be restarted.
@@ -84,6 +86,8 @@ pub struct DockerFacts {
     pub services: usize,
     /// The Engine is asked through its socket, not through a proxy.
     pub is_socket: bool,
+    /// That socket is not there.
+    pub is_missing: bool,
     /// Whether it answers; `None` when it was not asked, as nothing is to be asked of it.
     pub answer: Option<Result<(), String>>,
     /// The user is in the group of the socket.
@@ -121,6 +125,8 @@ pub struct AgentFacts {
     pub version: String,
     /// How many services it watches.
     pub services: usize,
+    /// How many of them are configured, be it in unit files; the others are there as they run.
+    pub configured: usize,
     /// Services that it cannot see.
     pub blind: Vec<String>,
     /// Services that it was not able to restart, with reasons.

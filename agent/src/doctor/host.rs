@@ -65,7 +65,7 @@ pub async fn collect(
 
 async fn read_config(config: &Path) -> (ConfigFacts, Option<Settings>) {
     let path = config.to_owned();
-    let loaded = blocking(move || Ok(config::load(&path, config::environment()))).await;
+    let loaded = blocking(move || Ok(config::look(&path, config::environment()))).await;
     let problem = |words: String| ConfigFacts {
         problems: vec![(String::new(), words)],
         ..ConfigFacts::default()
@@ -84,17 +84,25 @@ async fn read_config(config: &Path) -> (ConfigFacts, Option<Settings>) {
             };
             (facts, None)
         }
-        Ok(Ok(Loaded { settings, warnings, .. })) => {
+        Ok(Ok(Loaded {
+            settings,
+            warnings,
+            unread,
+            ..
+        })) => {
+            let (unread, warnings): (Vec<_>, Vec<_>) =
+                warnings.iter().partition(|warning| unread.contains(&warning.key));
             // With what unit files ask for, unless that takes too long to find.
-            let all = within(async { Ok(polkit::settings(config, config::environment()).await) }).await;
-            let settings = all.ok().and_then(Result::ok).unwrap_or(settings);
+            let all = within(async { Ok(polkit::configuration(config, config::environment()).await) }).await;
+            let settings = all.ok().and_then(Result::ok).map_or(settings, |loaded| loaded.settings);
             let unit = |service: &config::ServiceSettings| match &service.target {
                 Some(Target::Unit(unit)) => Some(unit.clone()),
                 _ => None,
             };
             let facts = ConfigFacts {
                 problems: Vec::new(),
-                warnings: warnings.iter().map(first_line).collect(),
+                warnings: warnings.into_iter().map(first_line).collect(),
+                unread: unread.into_iter().map(first_line).collect(),
                 units: settings.services.iter().filter_map(unit).collect(),
                 healed: polkit::units(&settings),
                 services: settings.services.len(),
@@ -150,6 +158,7 @@ async fn look_at_docker(settings: Option<&Settings>, in_group: bool) -> DockerFa
     DockerFacts {
         services,
         is_socket: matches!(settings.agent.docker, DockerAddress::Unix(_)),
+        is_missing: matches!(&settings.agent.docker, DockerAddress::Unix(path) if !path.exists()),
         answer,
         in_group,
     }

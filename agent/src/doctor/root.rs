@@ -7,11 +7,14 @@ use super::account::Account;
 use super::facts::RuleFacts;
 use super::within;
 use crate::config;
-use crate::polkit::{self, RULE_FILE, Rule, USER};
+use crate::polkit::{self, ConfigurationError, RULE_FILE, Rule, USER};
 use crate::systemd::{BusAddress, UnitAccount, unit_account};
 
 /// The agent's unit, as its package names it.
 const UNIT: &str = "sentinel.service";
+
+/// Whoever is in it may read the journal (`systemd-journald.service(8)`); the package's unit has it.
+const JOURNAL_GROUP: &str = "systemd-journal";
 
 /// What root saw.
 #[derive(Debug)]
@@ -30,11 +33,17 @@ pub async fn look(config: &Path) -> RootFacts {
     }
 }
 
-/// By the agent's unit; where there is none, the user of the package.
+/// By the agent's unit. Where there is none, the user of the package; where systemd cannot be asked, with the groups that the
+/// package's unit gives him.
 async fn account() -> Result<Option<Account>, String> {
     let unit = within(unit_account(&BusAddress::System, UNIT)).await;
+    let supplementary = match &unit {
+        Ok(_) => Vec::new(),
+        Err(_) => vec![JOURNAL_GROUP.to_owned()],
+    };
     let unit = unit.ok().flatten().unwrap_or_else(|| UnitAccount {
         user: USER.to_owned(),
+        supplementary,
         ..UnitAccount::default()
     });
     Account::of(&unit)
@@ -50,11 +59,15 @@ async fn rule(config: &Path) -> Result<RuleFacts, String> {
     for path in config::sources(config) {
         polkit::check_trust(&path).map_err(|error| error.to_string())?;
     }
-    let settings = polkit::settings(config, []).await.map_err(|errors| {
-        let count = errors.count();
-        format!("the files of the configuration alone, without variables, have {count} errors")
+    let loaded = polkit::configuration(config, []).await.map_err(|error| match error {
+        ConfigurationError::Wrong(errors) => {
+            let count = errors.count();
+            let plural = if count == 1 { "" } else { "s" };
+            format!("the files of the configuration alone, without variables, have {count} error{plural}")
+        }
+        ConfigurationError::Sections(_) => error.to_string(),
     })?;
-    let wanted = within(polkit::wanted(&settings)).await?;
+    let wanted = within(polkit::wanted(&loaded.settings)).await?;
     let current = polkit::current(Path::new(RULE_FILE)).map_err(|error| error.to_string())?;
     Ok(compare(&wanted, current.as_deref()))
 }

@@ -27,26 +27,39 @@ use std::path::Path;
 
 use sentinel_engine::Mode;
 
-use crate::config::{self, ConfigErrors, Settings, Target};
+use crate::config::{self, ConfigErrors, Loaded, Secrets, Settings, Target};
 use crate::systemd::{BusAddress, canonical_names, is_booted, unit_sections};
 
 /// What the rule is made from: the files of the configuration, laid over the sections of unit files, which count only when
-/// root alone can write them too. Not containers' labels, whose services are no units, nor what is only observed.
+/// root alone can write them too. Not containers' labels, whose services are no units, nor what is only observed. Secrets are
+/// not read: what the agent may restart does not depend on them, and systemd shows a credential to the agent alone.
 ///
 /// # Errors
 ///
-/// When the configuration is wrong.
-pub async fn settings(
+/// When the configuration is wrong, or what unit files say cannot be found out: a rule made without it would take rights away.
+pub async fn configuration(
     config: &Path,
     env: impl IntoIterator<Item = (String, String)>,
-) -> Result<Settings, ConfigErrors> {
-    let (files, sources) = config::read(config, env)?;
-    if !files.settings.agent.unit_files {
-        return Ok(files.settings);
-    }
+) -> Result<Loaded, ConfigurationError> {
+    let (files, sources) = config::read(config, env, Secrets::None)?;
     // Without systemd there are no unit files.
-    let sections = unit_sections(&BusAddress::System).await.unwrap_or_default();
-    Ok(sources.with(&sections.services)?.settings)
+    if !files.settings.agent.unit_files || !is_booted() {
+        return Ok(files);
+    }
+    let sections = unit_sections(&BusAddress::System).await;
+    let sections = sections.map_err(ConfigurationError::Sections)?;
+    Ok(sources.with(&sections.services)?)
+}
+
+/// Why there is nothing to make a rule from.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationError {
+    /// The files are wrong.
+    #[error(transparent)]
+    Wrong(#[from] ConfigErrors),
+    /// systemd does not say where unit files are.
+    #[error("failed to look for `[X-Sentinel]` in unit files: {0}")]
+    Sections(String),
 }
 
 /// The units that the agent may have to restart, by the names that the configuration has for them.

@@ -41,7 +41,8 @@ pub async fn verify(units: BTreeSet<String>) {
                         unit,
                         reason,
                         denied = denied.len(),
-                        "this unit may not be restarted; `sentinel polkit-rules --install`, run as root, allows it"
+                        "this unit may not be restarted; `systemctl reload sentinel`, or `sentinel polkit-rules --install` as root, \
+                         makes polkit's rule anew, and `sentinel doctor` says what else is in the way"
                     );
                 }
             }

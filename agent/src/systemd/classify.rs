@@ -63,7 +63,7 @@ fn state_of(tracker: &mut Tracker, world: World) -> Result<TargetState, Verdict>
     match facts.active_state {
         ActiveState::Active => Ok(TargetState::Running),
         ActiveState::Inactive | ActiveState::Failed => match unusable(facts) {
-            Some(reason) => Ok(TargetState::Unusable(reason)),
+            Some(reason) => taken_away(tracker, world).map(|stopped| stopped.unwrap_or(TargetState::Unusable(reason))),
             None => down(tracker, world),
         },
         _ => Ok(TargetState::Unknown(format!(
@@ -85,6 +85,24 @@ fn activity_of(facts: &Facts, own_job: bool) -> Option<Activity> {
         _ if facts.frozen => Some(Activity::Frozen),
         _ => None,
     }
+}
+
+/// What a unit is that somebody stopped, and masked or removed before or after: `systemctl mask --now`, or its package was
+/// removed. `None` for every other one.
+fn taken_away(tracker: &mut Tracker, world: World) -> Result<Option<TargetState>, Verdict> {
+    let is_gone = matches!(tracker.facts.load_state.as_str(), "not-found" | "masked");
+    if !is_gone || !(tracker.concluded.is_some() || was_stopped(tracker)) {
+        return Ok(None);
+    }
+    let state = down(tracker, world)?;
+    let was_meant = matches!(
+        state,
+        TargetState::Down {
+            intent: Intent::OperatorStop,
+            ..
+        }
+    );
+    Ok(was_meant.then_some(state))
 }
 
 /// Why a unit that is down cannot be started as it is.

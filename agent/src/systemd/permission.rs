@@ -17,6 +17,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// `manager_add_job` in `manager.c`).
 const IMPOSSIBLE_MODE: &str = "isolate";
 
+/// What systemd says of the unit that runs polkit begins so; the agent never restarts that one (`config::protected`).
+const POLKIT: &str = "Unit polkit.service";
+
 /// Those of `units` that this process may not restart, each with systemd's reason. Nothing is restarted.
 ///
 /// # Errors
@@ -45,6 +48,9 @@ async fn denial(connection: &Connection, unit: &str) -> Result<Option<String>, S
             fdo::Error::InvalidArgs(_) => Ok(None),
             other => Err(format!("systemd cannot be asked: {other}")),
         },
+        // It got no answer to the question who asks, as polkit cannot be started. What is wrong with the unit itself, which
+        // is looked at after that, has the unit's name.
+        Ok(Err(zbus::Error::MethodError(_, Some(why), _))) if why.contains(POLKIT) => Ok(Some(why)),
         // systemd's own errors: it has got past the question who asks.
         Ok(Ok(_) | Err(zbus::Error::MethodError(..))) => Ok(None),
         Ok(Err(error)) => Err(format!("systemd cannot be asked: {error}")),

@@ -37,6 +37,44 @@ fn stopped_unit_is_never_started_again_however_it_ends() {
 }
 
 #[test]
+fn what_is_taken_away_is_no_incident() {
+    let config = "[services.canary]\nunit = \"canary\"\n";
+    let lab = Lab::new(&[("canary", "ExecStart=/bin/sleep infinity")], config);
+    // Where packages have theirs.
+    for unit in ["gone", "masked"] {
+        let path = format!("/usr/lib/systemd/system/{unit}.service");
+        lab.host.write(&path, b"[Service]\nExecStart=/bin/sleep infinity\n");
+    }
+    lab.host.write(
+        "/etc/sentinel/conf.d/more.toml",
+        b"[services.gone]\nunit = \"gone\"\n[services.masked]\nunit = \"masked\"\n",
+    );
+    lab.host
+        .sh("systemctl daemon-reload && systemctl start gone masked && systemctl reload sentinel");
+    for unit in ["gone", "masked", "canary"] {
+        lab.await_state(unit, "healthy");
+    }
+    // As an operator does it, and as the removal of a package does.
+    lab.host.sh("systemctl mask --now masked");
+    lab.host
+        .sh("systemctl stop gone && rm /usr/lib/systemd/system/gone.service && systemctl daemon-reload");
+    for unit in ["gone", "masked"] {
+        lab.await_state(unit, "stopped");
+    }
+    // The agent is awake and acts, only not on these.
+    lab.kill("canary");
+    assert_eq!(lab.await_messages(1), ["healed"]);
+    for unit in ["gone", "masked"] {
+        assert_eq!(lab.state(unit), "stopped");
+    }
+    let incidents = lab.incidents();
+    assert!(
+        incidents.iter().all(|incident| incident["service"] == "canary"),
+        "{incidents:#?}"
+    );
+}
+
+#[test]
 fn stop_during_backoff_restart_or_verification_wins() {
     let config = r#"
 [alerts]

@@ -1,7 +1,7 @@
 //! A package that ships, beside its unit, how that is to be watched.
 
 use crate::built::OLD;
-use crate::lab::Lab;
+use crate::lab::{Lab, said};
 
 /// Makes a package of one unit, whose section asks to have it healed, as any packager would.
 const MAKE: &str = "mkdir -p /var/tmp/beside/DEBIAN /var/tmp/beside/lib/systemd/system
@@ -72,4 +72,48 @@ fn a_package_with_a_health_check_is_healed_once_it_is_installed() {
     assert_eq!(host.sh("dpkg-query -f '${Status}' -W beside"), "install ok installed");
     assert!(!may_restart());
     lab.await_state("shop", "healthy");
+}
+
+#[test]
+fn a_section_made_by_hand_is_watched_at_once_and_its_right_asked_for() {
+    let lab = Lab::watching(OLD);
+    let host = &lab.host;
+    host.write(
+        "/etc/systemd/system/late.service",
+        b"[Service]\nExecStart=/bin/sleep infinity\n",
+    );
+    host.sh("systemctl daemon-reload && systemctl start late");
+    // As `systemctl edit late` does.
+    host.write(
+        "/etc/systemd/system/late.service.d/override.conf",
+        b"[X-Sentinel]\nfall=1\n",
+    );
+    host.sh("systemctl daemon-reload");
+    lab.await_state("late", "healthy");
+    let warned = || host.sh("journalctl --no-pager -o cat -u sentinel SENTINEL_EVENT=not_permitted");
+    lab.wait("the agent says what it may not restart", || {
+        warned().contains("unit=late.service")
+    });
+    assert!(warned().contains("`systemctl reload sentinel`"), "{}", warned());
+    let doctor = said(&host.try_sh("sentinel doctor"));
+    assert!(
+        doctor.contains("lacks `late.service`") && doctor.contains("`late.service` may not be restarted"),
+        "{doctor}"
+    );
+
+    // It does what it is told to.
+    host.sh("systemctl reload sentinel && sentinel doctor");
+    host.sh("systemctl kill --signal KILL late");
+    lab.wait("the incident is over", || {
+        lab.incidents()
+            .first()
+            .is_some_and(|incident| incident["resolution"] == "healed")
+    });
+
+    // While the bus is away nobody knows of sections; what they were granted stays.
+    host.sh("systemctl stop sentinel && systemctl stop dbus.socket dbus.service");
+    let refused = host.try_sh("sentinel polkit-rules --install");
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert!(said(&refused).contains("no rule was made"), "{}", said(&refused));
+    host.sh("grep '\"late.service\"' /etc/polkit-1/rules.d/60-sentinel.rules");
 }

@@ -1,7 +1,7 @@
 //! What is there after `apt install sentinel`.
 
-use crate::built::OLD;
-use crate::lab::{CONFIG, Lab};
+use crate::built::{NEW, OLD};
+use crate::lab::{CONFIG, Lab, said};
 
 /// The most that `systemd-analyze security` may hold against the unit, of 10.
 const EXPOSURE: f64 = 1.5;
@@ -18,8 +18,30 @@ fn the_agent_runs_as_shipped_and_harms_nothing() {
     host.sh("sentinel check && sentinel status && sentinel health");
     assert_eq!(
         host.sh("stat -c '%U:%G %a' /etc/sentinel/sentinel.toml /etc/sentinel/conf.d /var/lib/sentinel /run/sentinel"),
-        "root:sentinel 640\nroot:sentinel 750\nsentinel:sentinel 700\nsentinel:sentinel 750"
+        "root:sentinel 640\nroot:sentinel 2750\nsentinel:sentinel 700\nsentinel:sentinel 750"
     );
+    // An administrator with a strict umask makes files that the agent can read.
+    host.sh("umask 027 && echo '[defaults]' >/etc/sentinel/conf.d/mine.toml");
+    assert_eq!(
+        host.sh("stat -c '%U:%G %a' /etc/sentinel/conf.d/mine.toml"),
+        "root:sentinel 640"
+    );
+    // One that it cannot read is an error also for root, who could.
+    host.sh("install -m 600 -g root /dev/null /etc/sentinel/conf.d/closed.toml");
+    let check = host.try_sh("sentinel check");
+    assert_eq!(check.status.code(), Some(1), "{}", said(&check));
+    for words in [
+        "conf.d/closed.toml: cannot be read: permission denied",
+        "as seen by `sentinel`",
+    ] {
+        assert!(said(&check).contains(words), "{}", said(&check));
+    }
+    host.sh("rm /etc/sentinel/conf.d/closed.toml && sentinel check");
+    // Whoever cannot see with the agent's eyes is not told to mend what is right.
+    let doctor = host.try_sh("runuser -u nobody -- sentinel doctor");
+    assert_eq!(doctor.status.code(), Some(1), "{}", said(&doctor));
+    assert!(said(&doctor).contains("`sudo sentinel doctor`"), "{}", said(&doctor));
+    assert!(!said(&doctor).contains("chown"), "{}", said(&doctor));
     let nobody = host.try_sh("runuser -u nobody -- cat /etc/sentinel/sentinel.toml");
     assert!(!nobody.status.success(), "others cannot read the configuration");
 
@@ -77,6 +99,54 @@ fn a_secret_is_handed_over_by_systemd() {
     });
     let log = host.sh("journalctl --no-pager -o verbose -u sentinel");
     assert!(!log.contains("127.0.0.1:9100"), "the secret is not in the log");
+
+    // What may be restarted follows the configuration as ever, though root is not shown the credential.
+    let granted = || host.sh("grep -c '\"receiver.service\"' /etc/polkit-1/rules.d/60-sentinel.rules || true");
+    assert_eq!(granted(), "0");
+    host.write(
+        "/etc/sentinel/conf.d/more.toml",
+        b"[services.receiver]\nunit = \"receiver\"\n",
+    );
+    host.sh("systemctl reload sentinel");
+    assert_eq!(granted(), "1");
+    lab.await_state("receiver", "healthy");
+    // Also while nobody is shown it.
+    host.sh("systemctl stop sentinel && rm /etc/sentinel/conf.d/more.toml");
+    let rules = said(&host.try_sh("sentinel polkit-rules --install"));
+    assert!(
+        rules.contains("removed: receiver.service")
+            && rules.contains("not read, as the rule does not depend on it: receivers.hook.webhook.url_file"),
+        "{rules}"
+    );
+    assert_eq!(granted(), "0");
+    let check = host.sh("sentinel check");
+    assert!(
+        check.contains("warning: /etc/sentinel/sentinel.toml")
+            && check.contains("not looked at: the credential `hook` is only there while systemd runs the agent"),
+        "{check}"
+    );
+    host.sh("systemctl start sentinel");
+    lab.await_active();
+    let check = host.sh("sentinel check");
+    assert!(!check.contains("not looked at"), "{check}");
+
+    // One that was not handed over when the agent started.
+    host.write(
+        "/etc/sentinel/conf.d/more.toml",
+        b"[receivers.more]\nwebhook = { url_file = \"credential:more\" }\n",
+    );
+    assert!(!host.try_sh("systemctl reload sentinel").status.success());
+    let log = host.sh("journalctl --no-pager -o cat -u sentinel");
+    assert!(
+        log.contains("the credential `more` was not handed over when the agent started: `systemctl edit sentinel`"),
+        "{log}"
+    );
+    host.sh("rm /etc/sentinel/conf.d/more.toml && systemctl reload sentinel");
+
+    lab.install(NEW);
+    lab.await_active();
+    lab.await_state("shop", "healthy");
+    assert_eq!(lab.property("NRestarts"), "0");
 }
 
 #[test]
@@ -98,7 +168,13 @@ fn its_manual_is_there() {
         assert_eq!(warnings, "", "{page}");
     }
     let text = host.sh("MANWIDTH=200 man sentinel.toml | col -b");
-    for key in ["[services.NAME]", "notify_after = a duration", "default: 30s"] {
+    for key in [
+        "[services.NAME]",
+        "notify_after = a duration",
+        "default: 30s",
+        "UNIT FILES",
+        "[X-Sentinel]\n",
+    ] {
         assert!(text.contains(key), "{key} is not in\n{text}");
     }
 }

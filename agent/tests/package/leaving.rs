@@ -56,3 +56,23 @@ fn purging_leaves_nothing_and_removing_all_that_is_ones_own() {
     lab.await_active();
     assert_ne!(host.sh(id), installation, "it begins afresh");
 }
+
+#[test]
+fn a_user_who_was_there_before_stays() {
+    let lab = Lab::new();
+    let host = &lab.host;
+    host.sh("useradd --system --home-dir /home/guard --gid nogroup sentinel");
+    let before = host.sh("getent passwd sentinel");
+    let told = lab.install(OLD);
+    lab.await_active();
+    assert!(!told.contains("does not run"), "{told}");
+    host.sh("sentinel status && sentinel doctor");
+
+    host.sh("apt-get purge -y sentinel");
+    assert_eq!(host.sh("getent passwd sentinel"), before);
+    assert!(
+        !host.try_sh("getent group sentinel").status.success(),
+        "the group was the package's"
+    );
+    host.sh("test ! -e /etc/sentinel && test ! -e /var/lib/sentinel");
+}

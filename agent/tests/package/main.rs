@@ -16,6 +16,7 @@ mod host;
 mod beside;
 mod built;
 mod completed;
+mod doctor;
 mod guarded;
 mod installed;
 mod lab;

@@ -69,3 +69,31 @@ fn the_store_of_a_newer_agent_keeps_an_older_one_out() {
     });
     host.sh("sha256sum --check /var/tmp/store");
 }
+
+#[test]
+fn an_upgrade_over_a_wrong_configuration_says_that_nothing_is_watched() {
+    let lab = Lab::with(OLD);
+    let host = &lab.host;
+    lab.await_active();
+    host.write(
+        "/etc/sentinel/conf.d/wrong.toml",
+        b"[services.shop]\nunits = \"shop\"\n",
+    );
+    let told = lab.install(NEW);
+    for words in [
+        "sentinel: installed, but the agent does not run, and nothing is watched",
+        "/etc/sentinel/conf.d/wrong.toml:2:1: services.shop.units: unknown key; did you mean `unit`?",
+        "`sentinel doctor` says how to mend it",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert_eq!(
+        host.sh("dpkg-query -f '${Status} ${Version}' -W sentinel"),
+        format!("install ok installed {NEW}")
+    );
+    // Once it is mended nobody has to do anything.
+    host.sh("rm /etc/sentinel/conf.d/wrong.toml");
+    lab.await_active();
+    let told = host.sh("apt-get install -y --reinstall sentinel 2>&1");
+    assert!(!told.contains("does not run"), "{told}");
+}

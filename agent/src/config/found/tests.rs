@@ -30,7 +30,7 @@ fn with(text: &str, found: &[Found]) -> Loaded {
     let directory = tempfile::tempdir().unwrap();
     let file: PathBuf = directory.path().join("sentinel.toml");
     fs::write(&file, text).unwrap();
-    let (_, sources) = config::read(&file, []).unwrap_or_else(|errors| panic!("{errors}"));
+    let (_, sources) = config::read(&file, [], config::Secrets::All).unwrap_or_else(|errors| panic!("{errors}"));
     sources.with(found).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
@@ -196,6 +196,9 @@ fn what_merely_runs_gives_way_in_silence() {
     assert_eq!(names(&loaded), ["db", "new", "shop"]);
     assert_eq!(refused(&loaded), Vec::<String>::new());
     assert_eq!(loaded.settings.services[2].origin.kind, OriginKind::Label);
+    // Nobody has to be told that there is no probe for what nobody asked to watch.
+    let warned: Vec<&str> = loaded.warnings.iter().map(|warning| warning.key.as_str()).collect();
+    assert_eq!(warned, ["services.shop", "services.db", "services.old"]);
 }
 
 #[test]

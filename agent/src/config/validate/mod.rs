@@ -45,7 +45,10 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
             HostWatch::Off => "nothing is watched",
             HostWatch::Auto | HostWatch::Observe => "whatever runs on this host is observed, and nothing is restarted",
         };
-        findings.warn("", format!("no services: {meanwhile}"));
+        findings.warn(
+            "",
+            format!("no services: {meanwhile}; `sentinel discover` proposes some"),
+        );
     }
     let defaults = services::default_policy(&inputs.defaults, agent.mode, alerts.notify_after);
     let services = services::settings(

@@ -80,7 +80,7 @@ fn polkit(facts: &Facts, version: &Result<String, String>) -> Finding {
                 needs,
                 CHECK,
                 text,
-                "`apt install polkitd`, `systemctl unmask --now polkit`",
+                "`apt install polkitd`; `systemctl unmask polkit`, which is started when it is asked",
             )
         }
     }
@@ -92,11 +92,24 @@ pub(super) fn restarts(facts: &Facts) -> Vec<Finding> {
     }
     let mut findings = vec![rule(facts)];
     let healed = facts.config.healed.len();
+    let polkit = facts.survey.as_ref().map(|survey| &survey.polkit);
     match &facts.denied {
+        // For all of them by one reason, which no rule takes away.
+        Ok(denied) if !denied.is_empty() && matches!(polkit, Ok(Err(_))) => {
+            let text = format!("{} may not be restarted: polkit does not answer", some(denied.keys()));
+            findings.push(Finding::failure("restart", text, "mend polkit first"));
+        }
         Ok(denied) => {
+            let mend = match facts.rule {
+                // polkit goes by another than the one that is there.
+                RuleFacts::Same => {
+                    "`systemctl restart polkit`; `journalctl -u polkit` says why it did not read the rule"
+                }
+                _ => INSTALL,
+            };
             for (unit, reason) in denied {
                 let text = format!("`{unit}` may not be restarted by `{}`: {reason}", facts.user);
-                findings.push(Finding::failure("restart", text, INSTALL));
+                findings.push(Finding::failure("restart", text, mend));
             }
             if denied.is_empty() && facts.config.problems.is_empty() {
                 findings.push(Finding::ok("restart", format!("{healed} units may be restarted")));
@@ -126,7 +139,11 @@ fn rule(facts: &Facts) -> Finding {
     match &facts.rule {
         RuleFacts::Same => Finding::ok(CHECK, format!("`{RULE_FILE}` is what the configuration asks for")),
         RuleFacts::Unseen => Finding::ok(CHECK, "only root can compare it; systemd was asked instead"),
-        RuleFacts::Unknown(why) => Finding::warning(CHECK, format!("it cannot be compared: {why}"), INSTALL),
+        RuleFacts::Unknown(why) => Finding::warning(
+            CHECK,
+            format!("it cannot be compared: {why}"),
+            "mend that first, then `systemctl reload sentinel`",
+        ),
         RuleFacts::Missing => Finding::failure_if(needs, CHECK, format!("there is no `{RULE_FILE}`"), INSTALL),
         RuleFacts::Foreign => {
             let text = format!("`{RULE_FILE}` was not made by `sentinel polkit-rules`");
@@ -157,7 +174,7 @@ pub(super) fn journal(facts: &Facts) -> Finding {
         Ok(false) => Finding::warning(
             CHECK,
             format!("`{}` cannot read entries of other units: {lost}", facts.user),
-            "`SupplementaryGroups=systemd-journal` in the unit",
+            "`systemctl edit sentinel`, `SupplementaryGroups=systemd-journal` below `[Service]`, `systemctl restart sentinel`",
         ),
         Err(why) => Finding::warning(CHECK, format!("{why}: {lost}"), "is systemd-journald running?"),
     }
@@ -185,8 +202,19 @@ pub(super) fn docker(facts: &Facts) -> Finding {
                 "{} containers are watched, and the Engine cannot be asked: {why}",
                 docker.services
             ),
-            "`SupplementaryGroups=docker` in the unit, which makes it as good as root, or `[agent] docker` with the address of \
-             a proxy (deploy/docker-proxy)",
+            // Without Docker there is no such group either, and with it in the unit the agent would not start.
+            match (docker.is_socket, docker.is_missing, docker.in_group) {
+                (false, ..) => "start the proxy that `[agent] docker` names",
+                (true, true, _) => {
+                    "`systemctl start docker`; where it is not installed, take the containers out of the configuration"
+                }
+                (true, false, true) => "`systemctl restart docker`; `journalctl -u docker` says what is wrong with it",
+                (true, false, false) => {
+                    "`[agent] docker` with the address of a proxy (deploy/docker-proxy in the sources); or `systemctl edit \
+                     sentinel`, `SupplementaryGroups=docker` below `[Service]`, which makes the agent as good as root, and \
+                     `systemctl restart sentinel`"
+                }
+            },
         ),
         Some(Ok(())) if docker.is_socket && !facts.is_root => Finding::warning(
             CHECK,
@@ -201,7 +229,7 @@ pub(super) fn clock(facts: &Facts) -> Vec<Finding> {
     const CHECK: &str = "clock";
     let mut findings = Vec::new();
     let synchronised = facts.survey.as_ref().ok().and_then(|survey| survey.synchronised);
-    let mend = "`timedatectl set-ntp true`, with systemd-timesyncd or chrony installed";
+    let mend = "`timedatectl set-ntp true`; where there is no time service yet, `apt install systemd-timesyncd` first";
     match synchronised {
         Some(true) => {}
         Some(false) => findings.push(Finding::warning(CHECK, "it follows no time server", mend)),

@@ -12,7 +12,8 @@ const SPACE_NONE: u64 = 1 << 20;
 pub(super) fn user(facts: &Facts) -> Finding {
     const CHECK: &str = "user";
     if let Some(why) = &facts.not_judged {
-        let mend = "install the package `sentinel`, or name the user with `User=` in sentinel.service";
+        let mend = "`apt install --reinstall sentinel` makes the user of the package; `systemctl edit sentinel` changes what `User=`, \
+                    `Group=` and `SupplementaryGroups=` name";
         return Finding::failure(CHECK, why, mend);
     }
     if facts.is_root {
@@ -25,6 +26,30 @@ pub(super) fn user(facts: &Facts) -> Finding {
     Finding::ok(CHECK, format!("looked at as `{}`", facts.user))
 }
 
+/// What to do about most errors.
+const MEND_FILE: &str = "mend the file; `sentinel check` shows every error";
+
+/// Below this the agent's user gets everywhere.
+const OWN_FILES: &str = "/etc/sentinel/";
+
+/// What lets the agent's user read a file, or list a directory.
+fn may_read(file: &str, facts: &Facts) -> String {
+    format!("`chgrp {} {file}`, `chmod g+rX {file}`", facts.user)
+}
+
+/// The file or directory that the agent's user may not read, by the words of the configuration for that.
+fn unreadable(words: &str) -> Option<&str> {
+    let at = [
+        " cannot be read: permission denied",
+        " cannot be listed: Permission denied",
+    ]
+    .iter()
+    .find_map(|reason| words.find(reason))?;
+    let before = words.get(..at)?.trim_end_matches([':', '`']);
+    let begin = before.rfind(['`', ' ']).map_or(0, |at| at + 1);
+    before.get(begin..)
+}
+
 /// Keys of the configuration that are about telling people.
 fn is_of_receivers(key: &str) -> bool {
     ["receivers", "heartbeat"].iter().any(|table| key.starts_with(table))
@@ -34,8 +59,12 @@ pub(super) fn configuration(facts: &Facts) -> Vec<Finding> {
     const CHECK: &str = "configuration";
     let config = &facts.config;
     let problems = config.problems.iter().filter(|(key, _)| !is_of_receivers(key));
+    let mend = |words: &str| match unreadable(words) {
+        Some(file) => may_read(file, facts),
+        None => MEND_FILE.to_owned(),
+    };
     let mut findings: Vec<Finding> = problems
-        .map(|(_, words)| Finding::failure(CHECK, words, "mend the file; `sentinel check` shows every error"))
+        .map(|(_, words)| Finding::failure(CHECK, words, mend(words)))
         .collect();
     findings.extend(
         config
@@ -57,11 +86,24 @@ pub(super) fn receivers(facts: &Facts) -> Finding {
     const CHECK: &str = "receivers";
     let config = &facts.config;
     if let Some((_, words)) = config.problems.iter().find(|(key, _)| is_of_receivers(key)) {
-        let mend = format!(
-            "let `{}` read what it names, by `chgrp` and `chmod g+r`, or hand it over with `LoadCredential=` in the unit",
-            facts.user
-        );
+        let mend = match unreadable(words) {
+            Some(file) if file.starts_with(OWN_FILES) => may_read(file, facts),
+            Some(file) => format!(
+                "`install -g {} -m 0640 {file} /etc/sentinel/secrets/`, and name that file; or let systemd hand it over: \
+                 `systemctl edit sentinel`, `LoadCredential=NAME:{file}` below `[Service]`, `systemctl restart sentinel`, and \
+                 `credential:NAME` for the file's name",
+                facts.user
+            ),
+            None => MEND_FILE.to_owned(),
+        };
         return Finding::failure(CHECK, words, mend);
+    }
+    if let Some((first, others)) = config.unread.split_first() {
+        let text = match others.len() {
+            0 => first.clone(),
+            others => format!("{first}; and {others} more"),
+        };
+        return Finding::warning(CHECK, text, "`systemctl start sentinel`, then `sentinel doctor` again");
     }
     if !config.problems.is_empty() {
         return Finding::warning(
@@ -102,10 +144,12 @@ pub(super) fn agent(facts: &Facts) -> Vec<Finding> {
         let text = format!("version {} runs, and {OWN} is installed", agent.version);
         findings.push(Finding::warning(CHECK, text, "`systemctl restart sentinel`"));
     }
-    if facts.config.problems.is_empty() && agent.services != facts.config.services {
+    // What unit files ask for is not known without the bus.
+    let is_known = facts.config.problems.is_empty() && facts.survey.is_ok();
+    if is_known && agent.configured != facts.config.services {
         let text = format!(
-            "it watches {} services, and {} are configured",
-            agent.services, facts.config.services
+            "of the services that it watches {} are configured, and the configuration has {}",
+            agent.configured, facts.config.services
         );
         findings.push(Finding::warning(CHECK, text, "`systemctl reload sentinel`"));
     }
@@ -154,7 +198,7 @@ pub(super) fn store(facts: &Facts) -> Vec<Finding> {
         findings.push(Finding::failure(
             CHECK,
             text,
-            format!("`chown -R {} {directory}`", facts.user),
+            format!("`chown -R {} {directory}`, `chmod u+rwx {directory}`", facts.user),
         ));
     }
     if let Some(free) = store.free.filter(|free| *free < SPACE_LOW) {
@@ -163,10 +207,12 @@ pub(super) fn store(facts: &Facts) -> Vec<Finding> {
         findings.push(Finding::failure_if(free < SPACE_NONE, CHECK, text, mend));
     }
     match &store.store {
+        // Whoever may not write there may not look either.
+        Err(_) if !store.writable => {}
         Err(why) => findings.push(Finding::failure(
             CHECK,
             why,
-            "a damaged store is moved away when the agent starts; one of a newer agent needs that agent",
+            "`systemctl restart sentinel`, which moves a damaged store away; one of a newer agent needs that agent",
         )),
         Ok(Some(store)) if store.schema < store.known => {
             let text = format!("it has schema {}, and {} is the newest", store.schema, store.known);

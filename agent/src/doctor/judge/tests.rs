@@ -50,6 +50,7 @@ fn well() -> Facts {
         agent: Ok(AgentFacts {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             services: 1,
+            configured: 1,
             ..AgentFacts::default()
         }),
     }
@@ -133,8 +134,72 @@ fn each_lack_is_named_with_its_mend() {
         ),
         (
             "a secret that cannot be read",
-            |f| f.config.problems = vec![("receivers.team.slack.token_file".to_owned(), wrong())],
-            &[("receivers", Failure, "because", "chgrp")],
+            |f| {
+                let words =
+                    "a.toml:1:1: receivers.team.slack.token_file: `/root/slack` cannot be read: permission denied";
+                f.config.problems = vec![("receivers.team.slack.token_file".to_owned(), words.to_owned())];
+            },
+            &[(
+                "receivers",
+                Failure,
+                "`/root/slack`",
+                "`install -g sentinel -m 0640 /root/slack /etc/sentinel/secrets/`",
+            )],
+        ),
+        (
+            "a secret at its place that cannot be read",
+            |f| {
+                let words = "`/etc/sentinel/secrets/slack` cannot be read: permission denied";
+                f.config.problems = vec![("receivers.team.slack.token_file".to_owned(), words.to_owned())];
+            },
+            &[(
+                "receivers",
+                Failure,
+                "secrets/slack",
+                "`chgrp sentinel /etc/sentinel/secrets/slack`, `chmod g+rX /etc/sentinel/secrets/slack`",
+            )],
+        ),
+        (
+            "a receiver that is misspelt",
+            |f| f.config.problems = vec![("receivers.team.slak".to_owned(), wrong())],
+            &[("receivers", Failure, "because", "mend the file")],
+        ),
+        (
+            "a credential that nobody but the agent is shown",
+            |f| f.config.unread = vec![wrong(), wrong()],
+            &[("receivers", Warning, "because; and 1 more", "systemctl start sentinel")],
+        ),
+        (
+            "a file that the agent cannot read",
+            |f| {
+                let words = "/etc/sentinel/conf.d/a.toml: cannot be read: permission denied";
+                f.config.problems = vec![(String::new(), words.to_owned())];
+            },
+            &[
+                (
+                    "configuration",
+                    Failure,
+                    "denied",
+                    "`chgrp sentinel /etc/sentinel/conf.d/a.toml`, `chmod g+rX /etc/sentinel/conf.d/a.toml`",
+                ),
+                ("receivers", Warning, "not known", "first"),
+            ],
+        ),
+        (
+            "a directory that the agent cannot list",
+            |f| {
+                let words = "/etc/sentinel/conf.d: cannot be listed: Permission denied (os error 13)";
+                f.config.problems = vec![(String::new(), words.to_owned())];
+            },
+            &[
+                (
+                    "configuration",
+                    Failure,
+                    "denied",
+                    "`chgrp sentinel /etc/sentinel/conf.d`",
+                ),
+                ("receivers", Warning, "not known", "first"),
+            ],
         ),
         (
             "a warning of the configuration",
@@ -158,9 +223,10 @@ fn each_lack_is_named_with_its_mend() {
         ),
         (
             "not reloaded",
-            |f| agent(f).services = 3,
-            &[("agent", Warning, "3 services", "reload")],
+            |f| agent(f).configured = 3,
+            &[("agent", Warning, "3 are configured", "reload")],
         ),
+        ("watches what merely runs, too", |f| agent(f).services = 30, &[]),
         (
             "blind",
             |f| agent(f).blind = vec!["a".to_owned()],
@@ -197,6 +263,14 @@ fn each_lack_is_named_with_its_mend() {
             &[("store", Failure, "because", "newer agent")],
         ),
         (
+            "neither to be written nor looked at",
+            |f| {
+                store(f).writable = false;
+                store(f).store = Err(wrong());
+            },
+            &[("store", Failure, "may not write", "chown")],
+        ),
+        (
             "an old schema",
             |f| {
                 store(f).store = Ok(Some(Inspection {
@@ -214,6 +288,8 @@ fn each_lack_is_named_with_its_mend() {
                 f.survey = Err(wrong());
                 f.denied = Err(wrong());
                 f.beyond = None;
+                // Units ask for one more, which nobody can see now.
+                agent(f).configured = 2;
             },
             &[
                 ("bus", Failure, "because", "start dbus"),
@@ -252,8 +328,19 @@ fn each_lack_is_named_with_its_mend() {
         ),
         (
             "no polkit",
-            |f| survey(f).polkit = Err(wrong()),
-            &[("polkit", Failure, "because", "apt install")],
+            |f| {
+                survey(f).polkit = Err(wrong());
+                f.denied = Ok(BTreeMap::from([("a.service".to_owned(), wrong())]));
+            },
+            &[
+                ("polkit", Failure, "because", "apt install"),
+                (
+                    "restart",
+                    Failure,
+                    "`a.service` may not be restarted",
+                    "mend polkit first",
+                ),
+            ],
         ),
         (
             "polkit of before the rules",
@@ -290,7 +377,7 @@ fn each_lack_is_named_with_its_mend() {
         (
             "no comparison",
             |f| f.rule = RuleFacts::Unknown(wrong()),
-            &[("rule", Warning, "because", "--install")],
+            &[("rule", Warning, "because", "first, then `systemctl reload sentinel`")],
         ),
         ("not root", |f| f.rule = RuleFacts::Unseen, &[]),
         (
@@ -335,13 +422,21 @@ fn each_lack_is_named_with_its_mend() {
         ),
         (
             "denied",
-            |f| f.denied = Ok(BTreeMap::from([("a.service".to_owned(), wrong())])),
+            |f| {
+                f.denied = Ok(BTreeMap::from([("a.service".to_owned(), wrong())]));
+                f.rule = RuleFacts::Unseen;
+            },
             &[(
                 "restart",
                 Failure,
                 "`a.service` may not be restarted by `sentinel`: because",
                 "--install",
             )],
+        ),
+        (
+            "denied, although the rule grants it",
+            |f| f.denied = Ok(BTreeMap::from([("a.service".to_owned(), wrong())])),
+            &[("restart", Failure, "`a.service` may not", "`systemctl restart polkit`")],
         ),
         (
             "too much allowed",
@@ -369,7 +464,33 @@ fn each_lack_is_named_with_its_mend() {
                 f.docker.services = 2;
                 f.docker.answer = Some(Err(wrong()));
             },
-            &[("docker", Failure, "2 containers", "proxy")],
+            &[("docker", Failure, "2 containers", "start the proxy")],
+        ),
+        (
+            "no Docker",
+            |f| {
+                f.docker.is_socket = true;
+                f.docker.is_missing = true;
+                f.docker.answer = Some(Err(wrong()));
+            },
+            &[("docker", Failure, "because", "`systemctl start docker`")],
+        ),
+        (
+            "not in the group of Docker's socket",
+            |f| {
+                f.docker.is_socket = true;
+                f.docker.answer = Some(Err(wrong()));
+            },
+            &[("docker", Failure, "because", "`SupplementaryGroups=docker` below")],
+        ),
+        (
+            "in the group of a socket that does not answer",
+            |f| {
+                f.docker.is_socket = true;
+                f.docker.in_group = true;
+                f.docker.answer = Some(Err(wrong()));
+            },
+            &[("docker", Failure, "because", "`systemctl restart docker`")],
         ),
         (
             "Docker's socket",

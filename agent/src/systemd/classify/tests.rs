@@ -141,6 +141,41 @@ fn a_unit_that_cannot_be_started_is_unusable_once_it_is_down() {
             "{load_state}"
         );
     }
+    // What somebody stopped and took away, in whichever order, stays stopped; what crashed does not become that.
+    for (load_state, ended, is_seen_before, is_stopped) in [
+        ("masked", "stopped", true, true),
+        ("masked", "stopped", false, true),
+        ("not-found", "stopped", true, true),
+        ("bad-setting", "stopped", true, false),
+        ("masked", "crashed", true, false),
+        ("masked", "crashed", false, false),
+    ] {
+        let mut tracker = match ended {
+            "stopped" => with_jobs(
+                seen(facts(ActiveState::Inactive)),
+                &[(false, "done", ActiveState::Inactive)],
+            ),
+            _ => seen(killed()),
+        };
+        if is_seen_before {
+            classify(&mut tracker, WORLD);
+        }
+        tracker.facts.load_state = load_state.into();
+        let now = state(&tracker, WORLD);
+        let stays = matches!(
+            now,
+            TargetState::Down {
+                intent: Intent::OperatorStop,
+                ..
+            }
+        );
+        assert_eq!(stays, is_stopped, "{load_state} {ended}: {now:?}");
+        assert_eq!(
+            matches!(now, TargetState::Unusable(_)),
+            !is_stopped,
+            "{load_state} {ended}"
+        );
+    }
     let assert_failed = Facts {
         assert_result: false,
         ..facts(ActiveState::Inactive)

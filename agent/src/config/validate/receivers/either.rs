@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::config::findings::{Findings, join};
 use crate::config::rules;
-use crate::config::secret::{self, Secret};
+use crate::config::secret::{self, Secret, Secrets, Source};
 
 /// The value of `name` or what stands in the file `name_file`; both at once is an error.
 pub(in crate::config::validate) fn either(
@@ -24,23 +24,47 @@ pub(in crate::config::validate) fn either(
         findings.wrong(&file_key, format!("`{name}` is set as well; keep one of them"));
         return None;
     }
-    let resolved = secret::resolve(file);
-    match resolved.as_deref().map_err(Clone::clone).and_then(secret::read) {
-        Ok(secret) => {
-            if resolved.as_deref().is_ok_and(secret::is_world_readable) {
-                let message = format!(
-                    "`{}` may be read by everybody on this host; `chgrp sentinel` and `chmod 0640` leave it to the agent",
-                    file.display()
-                );
-                findings.warn(&file_key, message);
-            }
-            Some(secret)
+    match read(file, &file_key, findings) {
+        Ok(Some(secret)) => Some(secret),
+        Ok(None) => {
+            findings.unread.push(file_key);
+            Some(Secret::stand_in())
         }
         Err(reason) => {
             findings.wrong(&file_key, reason);
             None
         }
     }
+}
+
+/// What stands in the file; `None` when it is not to be read here.
+fn read(file: &Path, key: &str, findings: &mut Findings) -> Result<Option<Secret>, String> {
+    if findings.secrets == Secrets::None {
+        return Ok(None);
+    }
+    let path = match secret::resolve(file)? {
+        Source::File(path) => path,
+        Source::Elsewhere(name) => {
+            let message = format!(
+                "the credential `{name}` is only there while systemd runs the agent, with `LoadCredential={name}:PATH` in \
+                 its unit"
+            );
+            if findings.secrets == Secrets::All {
+                return Err(message);
+            }
+            findings.warn(key, format!("not looked at: {message}"));
+            return Ok(None);
+        }
+    };
+    let secret = secret::read(&path)?;
+    if secret::is_world_readable(&path) {
+        let message = format!(
+            "`{}` may be read by everybody on this host; `chgrp sentinel` and `chmod 0640` leave it to the agent",
+            file.display()
+        );
+        findings.warn(key, message);
+    }
+    Ok(Some(secret))
 }
 
 /// Reports a URL that was read from a file and is none; one in the configuration was checked before.

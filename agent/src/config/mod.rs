@@ -51,7 +51,7 @@ pub(crate) use labels::{quote, service_keys};
 pub use pattern::matches;
 pub use problem::{ConfigErrors, Place, Problem};
 pub(crate) use rules::{
-    alert_pattern, compose, container, label_name, label_value, name, parse_duration, protected, unit,
+    alert_pattern, compose, container, is_this_host, label_name, label_value, name, parse_duration, protected, unit,
 };
 pub(crate) use schema::nearest;
 pub use schema::{Bounds, Key, Kind, Rule, Section};

@@ -2,6 +2,7 @@
 //!
 //! Each answers the parsed value or a sentence that says what is wrong. None repeats what may be a secret.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -20,6 +21,12 @@ const MAX_TEXT: usize = 4096;
 
 /// The longest template, in bytes. What it makes is bounded where it is used.
 const MAX_TEMPLATE: usize = 16 * 1024;
+
+/// Whether what is sent to `host`, a name or an address as URLs have it, never leaves this one.
+pub(crate) fn is_this_host(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
 
 /// `text` in backticks, fit for one line of a terminal.
 pub(super) fn shown(text: &str) -> String {
@@ -507,5 +514,28 @@ pub(crate) fn protected(unit: &str) -> Option<&'static str> {
         "polkit.service" => Some("it decides whether the agent may restart anything"),
         _ if unit.starts_with("systemd-") => Some("it is part of systemd"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_host_is_known_by_its_names() {
+        for (host, expected) in [
+            ("localhost", true),
+            ("LocalHost", true),
+            ("127.0.0.1", true),
+            ("127.8.8.8", true),
+            ("[::1]", true),
+            ("::1", true),
+            ("192.0.2.1", false),
+            ("0.0.0.0", false),
+            ("localhost.example.com", false),
+            ("", false),
+        ] {
+            assert_eq!(is_this_host(host), expected, "{host}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Evidence beside the cause: how the host and the service's sockets were when something failed, which packages had changed,
-//! and what the run that failed last wrote to its log. It is gathered beside everything else, joins the incident when it is there, and nothing waits for it.
+//! and what the run that failed last wrote to its log. It is gathered beside everything else, joins the incident when it is
+//! there, and nothing waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,8 +31,10 @@ const READERS: usize = 2;
 /// Logs that may wait to be read. When more fails at once, the first ones tell the story.
 const WAITING: usize = 64;
 
-/// Looks at sockets and packages at the same time. When more fails at once, the first ones tell the story.
-const LOOKS: usize = 4;
+/// Looks at sockets and packages at the same time, two for an incident: as many incidents as open in one turn until the storm
+/// breaker takes them for one, and a few more. When more fails at once, the first ones tell the story.
+const LOOKS: usize = 16;
+
 /// Messages that wait for company and are kept to be completed. No more logs are read at the same time.
 const COMPLETED: usize = WAITING;
 
@@ -44,6 +47,7 @@ pub struct Gatherer {
     /// One look at the host at a time: of what fails at the same moment the first one tells, and no thread but one waits for
     /// a file system that does not answer.
     look: Arc<Semaphore>,
+    /// The other looks, which block for a moment only.
     looks: Arc<Semaphore>,
     /// Messages that wait for company anyway: evidence that is there before they go goes with them.
     open: BTreeMap<IncidentId, (Outgoing, Story)>,

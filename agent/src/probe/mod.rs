@@ -20,14 +20,13 @@ mod stage;
 mod tcp;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use sentinel_engine::{ProbeFailure, ProbeOutcome, ProbePhase, Verdict};
 use tokio::sync::Semaphore;
 
-use crate::config::ProbeSettings;
+use crate::config::{ProbeSettings, is_this_host};
 use command::CommandCheck;
 pub use error::ProbeError;
 use http::{Clients, HttpCheck};
@@ -60,12 +59,6 @@ impl ServiceProbes {
             .map(|(_, port)| port)
             .collect()
     }
-}
-
-/// Whether this is the host itself by any configuration of it.
-fn is_this_host(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// One probe, ready to run.
@@ -169,24 +162,6 @@ mod tests {
             verdict,
             status_code,
             latency: Duration::from_millis(millis),
-        }
-    }
-
-    #[test]
-    fn this_host_is_known_by_its_names() {
-        for (host, expected) in [
-            ("localhost", true),
-            ("LocalHost", true),
-            ("127.0.0.1", true),
-            ("127.8.8.8", true),
-            ("[::1]", true),
-            ("::1", true),
-            ("192.0.2.1", false),
-            ("0.0.0.0", false),
-            ("localhost.example.com", false),
-            ("", false),
-        ] {
-            assert_eq!(is_this_host(host), expected, "{host}");
         }
     }
 

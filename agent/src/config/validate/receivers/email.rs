@@ -1,7 +1,5 @@
 //! `email = { ... }` of a receiver.
 
-use std::net::IpAddr;
-
 use super::login::{LoginInput, password};
 use crate::config::email::{EmailInput, EmailSettings, MailLogin, MailSecurity, MailServer};
 use crate::config::findings::{Findings, join};
@@ -37,7 +35,7 @@ pub(super) fn settings(path: &str, input: EmailInput, findings: &mut Findings) -
     let server = input
         .server
         .and_then(|text| server(path, &text, input.tls.as_deref(), findings))?;
-    if login.is_some() && server.security == MailSecurity::Off && !is_this_host(&server.host) {
+    if login.is_some() && server.security == MailSecurity::Off && !rules::is_this_host(&server.host) {
         findings.wrong(
             &join(path, "tls"),
             "would send the password over the network for all to read; only a server on this host may have it so",
@@ -65,9 +63,4 @@ fn server(path: &str, text: &str, tls: Option<&str>, findings: &mut Findings) ->
         (false, _) => MailSecurity::StartTls,
     };
     Some(MailServer { host, port, security })
-}
-
-/// Whether what is sent to `host` never leaves this one.
-fn is_this_host(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -18,6 +18,20 @@ pub struct Observation {
     pub age: Option<Duration>,
     /// Whether something else will restart it.
     pub supervisor: Supervisor,
+    /// Restarts by its supervisor, as that counts them (`RestartCount` of Docker, `NRestarts` of systemd): for Docker, more
+    /// than none means that its restart policy began this run. `None` where nothing counts them.
+    pub restarts: Option<u32>,
+    /// The main process of this run was asked to end, and has not.
+    pub asked_to_stop: Option<AskedToStop>,
+}
+
+/// A signal that asks for the end of a run, not sent by the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskedToStop {
+    /// How long ago.
+    pub ago: Duration,
+    /// How long a stop of it may take by its own settings, and a little more.
+    pub patience: Duration,
 }
 
 /// What a target is doing.

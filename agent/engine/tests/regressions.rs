@@ -262,6 +262,8 @@ fn every_run_that_dies_is_left_to_its_supervisor_anew() {
                 instance: Some(run.into()),
                 age: None,
                 supervisor: Supervisor::Active,
+                restarts: None,
+                asked_to_stop: None,
             },
         });
         world.run_for(Duration::from_millis(4500));

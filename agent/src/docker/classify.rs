@@ -79,6 +79,8 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
         instance: tracker.facts.instance(),
         age,
         supervisor,
+        restarts: u32::try_from(tracker.facts.restarts).ok(),
+        asked_to_stop: None,
     };
     Verdict::Seen(Box::new(observation), stopping)
 }

@@ -64,6 +64,8 @@ mod tests {
             instance: None,
             age: None,
             supervisor: Supervisor::Passive,
+            restarts: None,
+            asked_to_stop: None,
         }
     }
 

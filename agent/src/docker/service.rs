@@ -43,6 +43,8 @@ impl Service {
             instance: None,
             age: None,
             supervisor: Supervisor::Passive,
+            restarts: None,
+            asked_to_stop: None,
         })
     }
 
@@ -53,6 +55,8 @@ impl Service {
             instance: self.told.as_ref().and_then(|told| told.instance.clone()),
             age: None,
             supervisor: Supervisor::Passive,
+            restarts: None,
+            asked_to_stop: None,
         }
     }
 }
@@ -80,6 +84,8 @@ pub(super) fn departure(tracker: &Tracker) -> Observation {
         instance: tracker.facts.instance(),
         age: None,
         supervisor: Supervisor::Passive,
+        restarts: None,
+        asked_to_stop: None,
     }
 }
 
@@ -122,6 +128,8 @@ mod tests {
             instance: Some(instance.into()),
             age: age.map(Duration::from_secs),
             supervisor: Supervisor::Passive,
+            restarts: None,
+            asked_to_stop: None,
         }
     }
 

@@ -136,6 +136,8 @@ impl Memory {
                         instance: Some(live.instance()),
                         age: Some(live.age()),
                         supervisor: Supervisor::Passive,
+                        restarts: None,
+                        asked_to_stop: None,
                     }),
                     running: Some(live),
                     again: None,
@@ -159,6 +161,8 @@ impl Memory {
             instance: self.instance(),
             age: None,
             supervisor: Supervisor::Passive,
+            restarts: None,
+            asked_to_stop: None,
         };
         Look {
             observation: Some(observation),

@@ -90,6 +90,8 @@ impl Actor {
             instance: Some(self.instance(name)),
             age: self.runs().then(|| now.since(self.started)),
             supervisor: self.supervisor,
+            restarts: None,
+            asked_to_stop: None,
         }
     }
 

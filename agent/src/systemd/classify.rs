@@ -52,6 +52,8 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
         instance: tracker.instance.clone(),
         age: (running && started != 0).then(|| Duration::from_micros(world.now.saturating_sub(started))),
         supervisor,
+        restarts: None,
+        asked_to_stop: None,
     }))
 }
 

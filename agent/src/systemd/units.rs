@@ -232,6 +232,8 @@ impl Units {
                 instance: unit.tracker.instance.clone(),
                 age: None,
                 supervisor: Supervisor::Passive,
+                restarts: None,
+                asked_to_stop: None,
             };
             self.tell(&name, &unknown);
         }
@@ -369,6 +371,8 @@ mod tests {
                 instance: None,
                 age: None,
                 supervisor: Supervisor::Passive,
+                restarts: None,
+                asked_to_stop: None,
             };
             units.tell(unit, &observation);
         };

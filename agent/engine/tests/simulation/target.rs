@@ -138,6 +138,8 @@ impl Target {
             },
             instance: Some(self.instance()),
             state,
+            restarts: None,
+            asked_to_stop: None,
         }
     }
 }

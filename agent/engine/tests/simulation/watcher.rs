@@ -66,6 +66,8 @@ impl Sim {
                     instance: Some(self.targets[&service.name].instance()),
                     age: None,
                     supervisor: Supervisor::Passive,
+                    restarts: None,
+                    asked_to_stop: None,
                 },
             })
             .collect();

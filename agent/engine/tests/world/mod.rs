@@ -115,6 +115,8 @@ impl Toy {
             instance: Some(Instance::from(format!("{}-{}", self.service.name, self.run))),
             age: None,
             supervisor: self.supervisor,
+            restarts: None,
+            asked_to_stop: None,
         }
     }
 }

@@ -43,7 +43,7 @@ pub use host::{HOST, HostMemory, HostPolicy};
 pub use ids::{ActionId, IncidentId, Instance, ProbeRound, ServiceName};
 pub use memory::{Attempt, Deploy, GivenUp, Incident, Memory, Observed, Pause, Trial};
 pub use notification::{News, Notification, NotificationKind};
-pub use observation::{Activity, AskedToStop, Intent, Observation, Supervisor, TargetState};
+pub use observation::{Activity, AskedToStop, Intent, Limits, Observation, Supervisor, TargetState};
 pub use pattern::matches;
 pub use policy::{Mode, OnCleanExit, Policy, Service, Settle, Severity};
 pub use probe::{ProbeFailure, ProbeOutcome, ProbePhase, Verdict};

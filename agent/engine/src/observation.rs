@@ -23,6 +23,8 @@ pub struct Observation {
     pub restarts: Option<u32>,
     /// The main process of this run was asked to end, and has not.
     pub asked_to_stop: Option<AskedToStop>,
+    /// How long its supervisor lets it take to start and to stop.
+    pub limits: Limits,
 }
 
 /// A signal that asks for the end of a run, not sent by the agent.
@@ -32,6 +34,30 @@ pub struct AskedToStop {
     pub ago: Duration,
     /// How long a stop of it may take by its own settings, and a little more.
     pub patience: Duration,
+}
+
+/// How long a target may take, by the settings of whatever runs it. `None`: without end, or not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// To start, and to reload (`TimeoutStartSec=`).
+    pub start: Option<Duration>,
+    /// To stop (`TimeoutStopSec=`, Docker's `StopTimeout`).
+    pub stop: Option<Duration>,
+}
+
+impl Limits {
+    /// What counts where there is no limit: systemd's own default, of `DefaultTimeoutStartSec=` and its like.
+    pub const USUAL: Duration = Duration::from_secs(90);
+
+    /// How long a start may take, for whoever has to wait for it.
+    pub fn start_or_usual(&self) -> Duration {
+        self.start.unwrap_or(Self::USUAL)
+    }
+
+    /// How long a stop may take, for whoever has to wait for it.
+    pub fn stop_or_usual(&self) -> Duration {
+        self.stop.unwrap_or(Self::USUAL)
+    }
 }
 
 /// What a target is doing.

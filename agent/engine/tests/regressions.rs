@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Activity, Cause, Event, Hold, HostPolicy, Intent, Observation, OperatorRequest, State, Supervisor,
-    TargetState, Verb,
+    ActionResult, Activity, Cause, Event, Hold, HostPolicy, Intent, Limits, Observation, OperatorRequest, State,
+    Supervisor, TargetState, Verb,
 };
 use world::{Start, Toy, World};
 
@@ -264,6 +264,7 @@ fn every_run_that_dies_is_left_to_its_supervisor_anew() {
                 supervisor: Supervisor::Active,
                 restarts: None,
                 asked_to_stop: None,
+                limits: Limits::default(),
             },
         });
         world.run_for(Duration::from_millis(4500));

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{Activity, Cause, Intent, Observation, Supervisor, TargetState};
+use sentinel_engine::{Activity, Cause, Intent, Limits, Observation, Supervisor, TargetState};
 
 use super::cause::cause_of;
 use super::facts::{Health, RestartPolicy, Status};
+use super::restart::START_WITHIN;
 use super::tracker::{Conclusion, Tracker};
 
 /// How long the news of an end may take from the Engine to here. It is sent in the same breath (57 to 63 ms measured).
@@ -81,6 +82,10 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
         supervisor,
         restarts: u32::try_from(tracker.facts.restarts).ok(),
         asked_to_stop: None,
+        limits: Limits {
+            start: Some(START_WITHIN),
+            stop: Some(tracker.facts.stop_timeout),
+        },
     };
     Verdict::Seen(Box::new(observation), stopping)
 }

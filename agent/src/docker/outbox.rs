@@ -54,7 +54,7 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use sentinel_engine::{Supervisor, TargetState};
+    use sentinel_engine::{Limits, Supervisor, TargetState};
 
     use super::*;
 
@@ -66,6 +66,7 @@ mod tests {
             supervisor: Supervisor::Passive,
             restarts: None,
             asked_to_stop: None,
+            limits: Limits::default(),
         }
     }
 

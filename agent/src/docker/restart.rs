@@ -12,7 +12,7 @@ use super::client::{CallError, Client};
 use super::facts::{Facts, Health, Status};
 
 /// A start makes a file system, a network and a process; on a busy host that takes seconds.
-const START_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const START_WITHIN: Duration = Duration::from_secs(60);
 
 /// What is to be done, and about what it was decided.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sentinel_engine::{Cause, Intent, Observation, ServiceName, Supervisor, TargetState};
+use sentinel_engine::{Cause, Intent, Limits, Observation, ServiceName, Supervisor, TargetState};
 
 use super::tracker::Tracker;
 
@@ -45,6 +45,7 @@ impl Service {
             supervisor: Supervisor::Passive,
             restarts: None,
             asked_to_stop: None,
+            limits: Limits::default(),
         })
     }
 
@@ -57,6 +58,7 @@ impl Service {
             supervisor: Supervisor::Passive,
             restarts: None,
             asked_to_stop: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -86,6 +88,7 @@ pub(super) fn departure(tracker: &Tracker) -> Observation {
         supervisor: Supervisor::Passive,
         restarts: None,
         asked_to_stop: None,
+        limits: Limits::default(),
     }
 }
 
@@ -130,6 +133,7 @@ mod tests {
             supervisor: Supervisor::Passive,
             restarts: None,
             asked_to_stop: None,
+            limits: Limits::default(),
         }
     }
 

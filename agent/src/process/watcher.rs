@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sentinel_engine::{Cause, Event, Instance, Intent, Observation, Supervisor, TargetState};
+use sentinel_engine::{Cause, Event, Instance, Intent, Limits, Observation, Supervisor, TargetState};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -138,6 +138,7 @@ impl Memory {
                         supervisor: Supervisor::Passive,
                         restarts: None,
                         asked_to_stop: None,
+                        limits: limits(process),
                     }),
                     running: Some(live),
                     again: None,
@@ -163,6 +164,7 @@ impl Memory {
             supervisor: Supervisor::Passive,
             restarts: None,
             asked_to_stop: None,
+            limits: limits(process),
         };
         Look {
             observation: Some(observation),
@@ -214,6 +216,15 @@ impl Memory {
         if let Some(observation) = self.look(process).await.observation {
             self.report(process, observation).await;
         }
+    }
+}
+
+/// Its own timeout is for the stop, and again for the start.
+fn limits(process: &Process) -> Limits {
+    let timeout = Some(process.target.timeout);
+    Limits {
+        start: timeout,
+        stop: timeout,
     }
 }
 

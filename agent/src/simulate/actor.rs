@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use humantime::format_duration;
 use sentinel_engine::{
-    Activity, Cause, Instance, Intent, Observation, ProbeFailure, ProbePhase, ServiceName, Supervisor, TargetState,
-    Time,
+    Activity, Cause, Instance, Intent, Limits, Observation, ProbeFailure, ProbePhase, ServiceName, Supervisor,
+    TargetState, Time,
 };
 
 use super::scenario::{Start, Toy};
@@ -92,6 +92,7 @@ impl Actor {
             supervisor: self.supervisor,
             restarts: None,
             asked_to_stop: None,
+            limits: Limits::default(),
         }
     }
 

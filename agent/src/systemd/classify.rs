@@ -54,6 +54,7 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
         supervisor,
         restarts: None,
         asked_to_stop: None,
+        limits: tracker.facts.limits(),
     }))
 }
 

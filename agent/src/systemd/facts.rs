@@ -1,7 +1,9 @@
 //! What PID 1 says of a unit: the few of its 400 properties that decide something.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
+use sentinel_engine::Limits;
 use zbus::Variant;
 
 use super::names::hex;
@@ -116,6 +118,9 @@ pub(super) struct Facts {
     /// `Type=`.
     pub(super) service_type: String,
     pub(super) remain_after_exit: bool,
+    /// `TimeoutStartSec=` and `TimeoutStopSec=` in microseconds; 0 is not known.
+    pub(super) timeout_start: u64,
+    pub(super) timeout_stop: u64,
 }
 
 /// Properties by name, of one interface or of all.
@@ -140,6 +145,8 @@ impl Facts {
         from.time("ActiveExitTimestampMonotonic", &mut self.active_exit);
         from.time("InactiveEnterTimestampMonotonic", &mut self.inactive_enter);
         from.time("InactiveExitTimestampMonotonic", &mut self.inactive_exit);
+        from.time("TimeoutStartUSec", &mut self.timeout_start);
+        from.time("TimeoutStopUSec", &mut self.timeout_stop);
         from.time("ConditionTimestampMonotonic", &mut self.condition_at);
         from.time("AssertTimestampMonotonic", &mut self.assert_at);
         from.flag("ConditionResult", &mut self.condition_result);
@@ -179,6 +186,15 @@ impl Facts {
     /// A service that ends when its work is done.
     pub(super) fn is_plain_oneshot(&self) -> bool {
         self.service_type == "oneshot" && !self.remain_after_exit
+    }
+
+    /// How long it may take to start and to stop.
+    pub(super) fn limits(&self) -> Limits {
+        let limit = |micros: u64| (!matches!(micros, 0 | u64::MAX)).then(|| Duration::from_micros(micros));
+        Limits {
+            start: limit(self.timeout_start),
+            stop: limit(self.timeout_stop),
+        }
     }
 
     /// Whether a start was called off because conditions were not met.
@@ -290,6 +306,23 @@ mod tests {
                 ..Facts::default()
             }
         );
+    }
+
+    #[test]
+    fn an_infinite_timeout_is_no_limit() {
+        let limits = |start: u64, stop: u64| {
+            let mut facts = Facts::default();
+            facts.merge(&Properties::from([
+                ("TimeoutStartUSec", Variant::from(start)),
+                ("TimeoutStopUSec", Variant::from(stop)),
+            ]));
+            facts.limits()
+        };
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let set = limits(75_000_000, 20_000_000);
+        assert_eq!((set.start, set.stop), (seconds(75), seconds(20)));
+        assert_eq!(limits(u64::MAX, u64::MAX), Limits::default());
+        assert_eq!(limits(u64::MAX, 1_000_000).start_or_usual(), Limits::USUAL);
     }
 
     #[test]

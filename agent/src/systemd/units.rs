@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use sentinel_engine::{Event, Observation, ServiceName, Supervisor, TargetState};
+use sentinel_engine::{Event, Limits, Observation, ServiceName, Supervisor, TargetState};
 use tokio::sync::mpsc;
 
 use super::classify::{Verdict, World, classify};
@@ -234,6 +234,7 @@ impl Units {
                 supervisor: Supervisor::Passive,
                 restarts: None,
                 asked_to_stop: None,
+                limits: Limits::default(),
             };
             self.tell(&name, &unknown);
         }
@@ -373,6 +374,7 @@ mod tests {
                 supervisor: Supervisor::Passive,
                 restarts: None,
                 asked_to_stop: None,
+                limits: Limits::default(),
             };
             units.tell(unit, &observation);
         };

@@ -40,13 +40,15 @@ impl Machine {
         // Another run that went down is left to its supervisor anew.
         let before = self.down_since.filter(|_| !new_run);
         self.down_since = down.then(|| before.unwrap_or(cx.now));
-        let instance = if blind {
-            self.instance().cloned()
-        } else {
-            observation.instance.clone()
+        // Out of sight, the settings stay what they were too.
+        let (instance, limits) = match self.sight.take() {
+            Some(known) if blind => (known.instance, known.limits),
+            None if blind => (None, observation.limits),
+            _ => (observation.instance.clone(), observation.limits),
         };
         self.sight = Some(Observation {
             instance,
+            limits,
             ..observation
         });
         if !blind {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, Activity, BlastRadius, Cause, Instance, Intent, Observation, ServiceName, Supervisor, TargetState, Time,
+    ActionId, Activity, BlastRadius, Cause, Instance, Intent, Limits, Observation, ServiceName, Supervisor,
+    TargetState, Time,
 };
 
 /// What becomes of a target that is started.
@@ -140,6 +141,7 @@ impl Target {
             state,
             restarts: None,
             asked_to_stop: None,
+            limits: Limits::default(),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    Event, Observation, ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, ServiceName, Supervisor, TargetState,
-    Verdict,
+    Event, Limits, Observation, ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, ServiceName, Supervisor,
+    TargetState, Verdict,
 };
 
 use super::host::{Future, Sim};
@@ -68,6 +68,7 @@ impl Sim {
                     supervisor: Supervisor::Passive,
                     restarts: None,
                     asked_to_stop: None,
+                    limits: Limits::default(),
                 },
             })
             .collect();

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sentinel_engine::{
     Action, ActionId, ActionResult, Activity, Cause, Command, Engine, Event, Happening, HostMemory, HostPolicy,
-    IncidentId, Instance, Intent, Memory, Notification, Observation, OperatorRequest, Policy, ProbeFailure,
+    IncidentId, Instance, Intent, Limits, Memory, Notification, Observation, OperatorRequest, Policy, ProbeFailure,
     ProbeOutcome, ProbePhase, ProbeRound, Reload, Report, Service, ServiceName, State, Supervisor, TargetState, Time,
     Verb, Verdict,
 };
@@ -117,6 +117,7 @@ impl Toy {
             supervisor: self.supervisor,
             restarts: None,
             asked_to_stop: None,
+            limits: Limits::default(),
         }
     }
 }

@@ -603,6 +603,35 @@ fn empty_configuration_is_valid_with_a_warning() {
 }
 
 #[test]
+fn files_beside_the_others_that_are_not_read_are_warned_of() {
+    let place = Place::new();
+    place.write("sentinel.toml", "[services.db]\ntcp = \"127.0.0.1:1\"\n");
+    for name in [
+        "shop.conf",
+        "api.yaml",
+        "Web.TOML",
+        "more/web.toml",
+        // Put aside, or not meant to be read.
+        "old.toml.off",
+        "old.toml.dpkg-dist",
+        "web.toml~",
+        ".shop.conf.swp",
+        "README",
+    ] {
+        place.write(&format!("conf.d/{name}"), "broken");
+    }
+    let loaded = place.load(&[]).unwrap();
+    let warnings: Vec<_> = loaded
+        .warnings
+        .iter()
+        .map(|warning| place.plain(&warning.to_string()))
+        .collect();
+    let not_read = ["Web.TOML", "api.yaml", "more", "shop.conf"]
+        .map(|name| format!("conf.d/{name}: is not read: in this directory only files are whose names end in `.toml`"));
+    assert_eq!(warnings, not_read);
+}
+
+#[test]
 fn routes_of_several_files_add_up_in_order() {
     let place = Place::new();
     let route = |receiver: &str| {

@@ -12,6 +12,7 @@ use sentinel_engine::alerting::Rules;
 use sentinel_engine::{Mode, Settle};
 use serde_json::{Value, json};
 
+use super::check_host::HostNotes;
 use crate::config::{
     self, ContainerTarget, Loaded, MaintenanceSettings, OriginKind, Place, ProbeSettings, Problem, ReceiverKind,
     ReceiverSettings, Secret, Secrets, ServiceSettings, Settings, SlackSettings, Target,
@@ -39,10 +40,21 @@ pub fn check(
     now: Timestamp,
     out: &mut dyn Write,
 ) -> io::Result<bool> {
-    check_with(path, env, json, now, |_, _| (Discovered::default(), Vec::new()), out)
+    check_with(path, env, json, now, |_, _| Look::default(), out)
 }
 
-/// The same, over what is found on the host: `look` answers that, and what it could not see.
+/// What was seen of the host that a configuration is for.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    /// Services that were found on it.
+    pub(super) found: Discovered,
+    /// What could not be looked at, and why.
+    pub(super) unseen: Vec<String>,
+    /// What the configuration names and the host has not.
+    pub(super) about: HostNotes,
+}
+
+/// The same, over what is seen of the host: `look` answers that.
 ///
 /// # Errors
 ///
@@ -52,17 +64,17 @@ pub(super) fn check_with(
     env: impl IntoIterator<Item = (String, String)>,
     json: bool,
     now: Timestamp,
-    look: impl FnOnce(&Settings, &BTreeSet<Source>) -> (Discovered, Vec<String>),
+    look: impl FnOnce(&Settings, &BTreeSet<Source>) -> Look,
     out: &mut dyn Write,
 ) -> io::Result<bool> {
     let env: Vec<(String, String)> = env.into_iter().collect();
     let result = config::read(path, env.clone(), Secrets::AtHand).and_then(|(loaded, mut sources)| {
-        let (found, notes) = look(&loaded.settings, &reload::wanted(&loaded.settings, &sources));
+        let look = look(&loaded.settings, &reload::wanted(&loaded.settings, &sources));
         // Whoever looked may have become the agent's user, who has to read its files; others are anybody's drafts.
         if path == Path::new(config::DEFAULT_PATH) {
             (_, sources) = config::read(path, env, Secrets::AtHand)?;
         }
-        let mut loaded = reload::with(&sources, &found)?;
+        let mut loaded = reload::with(&sources, &look.found)?;
         let place = |note: String| Problem {
             place: Place::named("this host"),
             key: String::new(),
@@ -70,19 +82,27 @@ pub(super) fn check_with(
             suggestion: None,
             excerpt: None,
         };
-        loaded.warnings.extend(notes.into_iter().map(place));
-        Ok(loaded)
+        loaded.warnings.extend(look.unseen.into_iter().map(place));
+        loaded.warnings.extend(look.about.warnings);
+        Ok((loaded, look.about.notes))
     });
     if json {
         let document = match &result {
-            Ok(loaded) => describe(loaded, now),
+            Ok((loaded, notes)) => describe(loaded, notes, now),
             Err(errors) => json!({ "ok": false, "errors": errors.problems, "omitted": errors.omitted }),
         };
         serde_json::to_writer_pretty(&mut *out, &document)?;
         writeln!(out)?;
     } else {
         match &result {
-            Ok(loaded) => print(loaded, now, out)?,
+            Ok((loaded, notes)) => print(loaded, notes, now, out)?,
+            Err(errors) if errors.problems.iter().all(Problem::is_denied) => {
+                writeln!(out, "{errors}")?;
+                writeln!(
+                    out,
+                    "\nnot checked: this user may not read the configuration; `sudo sentinel check` can"
+                )?;
+            }
             Err(errors) => {
                 writeln!(out, "{errors}")?;
                 writeln!(out, "\n{}", plural(errors.count(), "error"))?;
@@ -92,7 +112,7 @@ pub(super) fn check_with(
     Ok(result.is_ok())
 }
 
-fn print(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
+fn print(loaded: &Loaded, notes: &[Problem], now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
     let settings = &loaded.settings;
     if !settings.services.is_empty() {
         let mut rows = vec![
@@ -141,6 +161,9 @@ fn print(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> io::Result<()>
     print_maintenance(settings, now, out)?;
     for warning in &loaded.warnings {
         writeln!(out, "warning: {warning}")?;
+    }
+    for note in notes {
+        writeln!(out, "note: {note}")?;
     }
     for refused in &loaded.refused {
         writeln!(out, "not watched: {refused}")?;
@@ -318,7 +341,7 @@ fn print_table(rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The same for machines. Durations are seconds.
-fn describe(loaded: &Loaded, now: Timestamp) -> Value {
+fn describe(loaded: &Loaded, notes: &[Problem], now: Timestamp) -> Value {
     let settings = &loaded.settings;
     json!({
         "ok": true,
@@ -343,6 +366,7 @@ fn describe(loaded: &Loaded, now: Timestamp) -> Value {
         }).collect::<Vec<_>>(),
         "refused": loaded.refused.iter().map(RefusedStatus::from).collect::<Vec<_>>(),
         "warnings": loaded.warnings.iter().collect::<Vec<&Problem>>(),
+        "notes": notes,
     })
 }
 

@@ -6,6 +6,7 @@
 mod alerts;
 mod args;
 mod check;
+mod check_host;
 mod client;
 mod deploy;
 mod discover;
@@ -34,7 +35,7 @@ pub use args::{
     ReplayArgs, RunArgs, SilenceCommand, SimulateArgs,
 };
 pub use check::check;
-use check::check_with;
+use check::{Look, check_with};
 pub use client::{Client, ClientError};
 pub use exit::Exit;
 pub use socket_path::control_socket;
@@ -154,10 +155,12 @@ fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
         check(&cli.config, env, cli.json, now, &mut text)
     } else {
         let look = |settings: &Settings, wanted: &BTreeSet<Source>| {
-            let found = look_around(settings, wanted);
+            let (found, unseen) = look_around(settings, wanted);
+            let host = on_runtime(check_host::look(settings)).unwrap_or_default();
+            let about = check_host::judge(settings, &host);
             // Only root sees all of the host; the configuration is checked over what was found.
             user = become_the_agent();
-            found
+            Look { found, unseen, about }
         };
         check_with(&cli.config, env, cli.json, now, look, &mut text)
     };

@@ -139,6 +139,17 @@ impl Findings {
         });
     }
 
+    /// Reports something about a source that is probably not meant.
+    pub(super) fn warn_at(&mut self, place: Place, message: &str) {
+        self.warnings.insert(Problem {
+            place,
+            key: String::new(),
+            message: message.to_owned(),
+            suggestion: None,
+            excerpt: None,
+        });
+    }
+
     /// The warnings, or the errors when there is any.
     pub(super) fn finish(self) -> Result<Vec<Problem>, ConfigErrors> {
         if self.problems.is_empty() {

@@ -65,12 +65,18 @@ const URL: Kind = Kind::Text {
     what: "a URL",
     rule: |text| rules::http_url(text).map(drop),
 };
+/// What a name is called in messages.
+pub(super) const A_NAME: &str = "a name";
+
 const NAME: Kind = Kind::Text {
-    what: "a name",
+    what: A_NAME,
     rule: rules::name,
 };
+/// What an argument of a command is called in messages.
+pub(super) const AN_ARGUMENT: &str = "an argument as text";
+
 const ARGUMENT: Kind = Kind::Text {
-    what: "text",
+    what: AN_ARGUMENT,
     rule: rules::argument,
 };
 const COMMAND: Kind = Kind::List {

@@ -17,6 +17,7 @@ use super::problem::Place;
 use super::rules::{self, shown};
 use super::scalar::{Wrong, scalar, spell};
 use super::schema::{Kind, Section, nearest, quoted_list};
+use super::slips;
 
 /// At most this many errors of a file that is not TOML: one slip makes a parser stumble several times.
 const MAX_SYNTAX_ERRORS: usize = 10;
@@ -51,11 +52,24 @@ impl Layer {
                 .section(root, "", document.get_ref()),
             ));
         }
+        if let Some((offset, message)) = slips::other_format(&fragment.text) {
+            // One sentence says more than what a parser of TOML stumbles over in each line.
+            findings.unreadable(fragment.place.at(lines.position(offset)), message, None);
+            return None;
+        }
         for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
             let span = error.span().unwrap_or_default();
             let place = fragment.place.at(lines.position(span.start));
-            let message = format!("invalid TOML: {}", error.message().trim_end());
-            findings.unreadable(place, message, lines.excerpt(&span));
+            // What must not be shown is not in the line to write either.
+            let excerpt = lines.excerpt(&span);
+            let (line, start) = lines.line(span.start);
+            let within = span.start - start..span.end - start;
+            let line = excerpt.as_ref().and_then(|_| slips::unquoted(line, within));
+            let message = match line {
+                Some(line) => format!("invalid TOML: text stands in quotes; write `{line}`"),
+                None => format!("invalid TOML: {}", error.message().trim_end()),
+            };
+            findings.unreadable(place, message, excerpt);
         }
         None
     }
@@ -89,7 +103,7 @@ impl Checker<'_> {
             if let Some(known) = section.key(name) {
                 self.entry(&known.kind, name, &at, key.span(), value, &mut values);
             } else {
-                self.unknown(section, path, name, key.span());
+                self.unknown(section, path, name, key.span(), value.get_ref());
             }
         }
         values
@@ -115,7 +129,7 @@ impl Checker<'_> {
         }
     }
 
-    fn unknown(&mut self, section: &'static Section, path: &str, name: &str, span: Range<usize>) {
+    fn unknown(&mut self, section: &'static Section, path: &str, name: &str, span: Range<usize>, value: &DeValue<'_>) {
         let at = join(path, name);
         let place = (self.place)(span);
         if keys::is_not_yet(section, name) {
@@ -125,6 +139,11 @@ impl Checker<'_> {
                 format!("{} is not supported by this version", shown(name)),
                 None,
             );
+        }
+        if let Some(line) = slips::instead_of(section.path, name, value) {
+            return self
+                .findings
+                .wrong_at(place, &at, format!("unknown key; write {line}"), None);
         }
         if let Some(meant) = nearest(name, section.all().map(|key| key.name)) {
             // What was meant is missing now, and that is not worth a complaint of its own.
@@ -191,6 +210,11 @@ impl Checker<'_> {
             _ => match scalar(kind, value.get_ref()) {
                 Ok(kind) => Some(Value::new(None, kind)),
                 Err(Wrong { message, suggestion }) => {
+                    let name = at.rsplit('.').next().unwrap_or(at);
+                    let message = match slips::instead_of_value(kind, name, value.get_ref()) {
+                        Some(line) if suggestion.is_none() => format!("{message}; write `{line}`"),
+                        _ => message,
+                    };
                     self.findings
                         .wrong_at((self.place)(value.span()), at, message, suggestion);
                     None

@@ -28,6 +28,12 @@ impl<'a> Lines<'a> {
         (line, before.count() + 1)
     }
 
+    /// The line with this offset, without its end, and where it begins.
+    pub(super) fn line(&self, offset: usize) -> (&'a str, usize) {
+        let start = self.starts[self.position(offset).0 - 1];
+        (self.text[start..].lines().next().unwrap_or_default(), start)
+    }
+
     /// The line in which `span` begins, with carets under it. `None` when it may hold a secret or is too long to help.
     pub(super) fn excerpt(&self, span: &Range<usize>) -> Option<String> {
         /// Longer lines wrap, and the caret would point nowhere.

@@ -25,6 +25,7 @@ mod scalar;
 mod schema;
 mod secret;
 mod settings;
+mod slips;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -85,6 +86,8 @@ pub struct Loaded {
 #[derive(Clone, Debug)]
 pub struct Sources {
     fragments: Vec<Fragment>,
+    /// What stands beside the files, was probably meant to be read, and was not.
+    passed_over: Vec<Place>,
     env: Vec<(String, String)>,
     secrets: Secrets,
     /// What they say of each service.
@@ -112,8 +115,10 @@ pub fn read(
 ) -> Result<(Loaded, Sources), ConfigErrors> {
     let mut findings = Findings::new(Place::source(0, path.to_string_lossy()));
     findings.secrets = secrets;
+    let (fragments, passed_over) = files::read_all(path, &mut findings);
     let mut sources = Sources {
-        fragments: files::read_all(path, &mut findings),
+        fragments,
+        passed_over,
         env: env.into_iter().collect(),
         secrets,
         configured: BTreeMap::new(),
@@ -162,6 +167,9 @@ impl Sources {
 
     /// What files and variables say, over what was found.
     fn inputs(&self, found: &[&Found], findings: &mut Findings) -> Option<Inputs> {
+        for place in &self.passed_over {
+            findings.warn_at(place.clone(), files::NOT_READ);
+        }
         let mut layers: Vec<Layer> = Vec::new();
         for found in found {
             layers.extend(found.layers(findings));

@@ -102,6 +102,16 @@ pub struct Problem {
     pub excerpt: Option<String>,
 }
 
+/// How each message ends about what this user may not read.
+pub(super) const DENIED: &str = "permission denied";
+
+impl Problem {
+    /// Whether nothing is known to be wrong: whoever looks may not read it.
+    pub fn is_denied(&self) -> bool {
+        self.message.contains(DENIED)
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.place)?;

@@ -195,6 +195,18 @@ pub(super) fn spell(duration: Duration) -> String {
     format_duration(duration).to_string()
 }
 
+/// What is said of other schemes.
+const ONLY_HTTP: &str = "begins with neither `http://` nor `https://`, which are what is supported";
+
+/// What to write in place of an address that names no scheme. The address is not repeated.
+fn without_scheme(text: &str) -> &'static str {
+    if text.starts_with([':', '/']) {
+        "names no host; write all of it, as in \"http://127.0.0.1:8080/health\""
+    } else {
+        "names no scheme; begin it with `http://` or `https://`"
+    }
+}
+
 /// A URL that can be asked over HTTP. The text is not repeated: tokens stand in URLs.
 pub(super) fn http_url(text: &str) -> Result<Url, String> {
     if text.len() > MAX_TEXT {
@@ -204,12 +216,32 @@ pub(super) fn http_url(text: &str) -> Result<Url, String> {
         // A parser of URLs leaves out the ends of lines, and would make one address of two.
         return Err("holds the end of a line or another control character, as no URL does".to_owned());
     }
-    let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!(
-            "`{}` is not supported: only http and https are",
-            url.scheme().escape_debug()
-        ));
+    let url = Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => without_scheme(text).to_owned(),
+        error => format!("is not a URL: {error}"),
+    })?;
+    match url.scheme() {
+        "http" | "https" => {}
+        // `localhost:8080/health` reads like a scheme and its path.
+        _ if url.cannot_be_a_base() && url.path().starts_with(|first: char| first.is_ascii_digit()) => {
+            return Err(without_scheme(text).to_owned());
+        }
+        "unix" => {
+            return Err(format!(
+                "{ONLY_HTTP}; ask a Unix socket with `command` and curl's `--unix-socket`"
+            ));
+        }
+        "tcp" => {
+            return Err(format!(
+                "{ONLY_HTTP}; to see whether something listens, write `tcp = \"HOST:PORT\"`"
+            ));
+        }
+        "h2" | "h2c" | "grpc" => {
+            return Err(format!(
+                "{ONLY_HTTP}, in version 1.1; ask other versions with `command` and a program that knows them"
+            ));
+        }
+        _ => return Err(ONLY_HTTP.to_owned()),
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err("the URL names no host".to_owned());

@@ -54,7 +54,7 @@ pub use observed::{observe_units, observe_units_once};
 pub use permission::{canonical_names, denied};
 pub use requests::Systemd;
 pub use section::{SectionWatcher, unit_sections};
-pub use survey::{Survey, UnitAccount, survey, unit_account};
+pub use survey::{Survey, UnitAccount, Units, look_for_units, survey, unit_account};
 pub use tail::last_lines;
 pub use watcher::{BusAddress, Watched, Watcher};
 

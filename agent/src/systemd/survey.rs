@@ -57,25 +57,12 @@ pub struct UnitAccount {
 /// A sentence for people, when there is no bus.
 pub async fn survey(address: &BusAddress, units: &BTreeSet<String>) -> Result<Survey, String> {
     let bus = address.connect().await?;
-    let word = |value: Variant<'static>| match value {
-        Variant::Str(word) => word.to_string(),
-        _ => String::new(),
-    };
     let version = property(&bus, SYSTEMD, MANAGER_PATH, MANAGER, "Version")
         .await
         .map(word);
     let subscribe = bus.call_method(Some(SYSTEMD), MANAGER_PATH, Some(MANAGER), "Subscribe", &());
     let subscribed = within(subscribe).await.map(drop);
-    let mut unusable = Vec::new();
-    for unit in units {
-        let state = property(&bus, SYSTEMD, &unit_path(unit), UNIT, "LoadState")
-            .await
-            .map(word);
-        match state {
-            Ok(state) if state == "loaded" => {}
-            Ok(state) | Err(state) => unusable.push((unit.clone(), state)),
-        }
-    }
+    let unusable = unusable(&bus, units).await;
     let [name, path, interface] = POLKIT;
     let polkit = property(&bus, name, path, interface, "BackendVersion").await.map(word);
     let [name, path, interface] = TIMEDATE;
@@ -90,6 +77,65 @@ pub async fn survey(address: &BusAddress, units: &BTreeSet<String>) -> Result<Su
         polkit,
         synchronised,
     })
+}
+
+/// Which of some units this host has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Units {
+    /// Those that could not be loaded: name and `LoadState` (`not-found`, `masked`, ...).
+    pub unusable: Vec<(String, String)>,
+    /// Services that could have been meant: all that have a file, templates left out. Empty where none was asked about in
+    /// vain.
+    pub known: BTreeSet<String>,
+}
+
+/// Looks for `units`, and at what else there is where some do not exist.
+///
+/// # Errors
+///
+/// A sentence for people, when there is no bus or no systemd behind it.
+pub async fn look_for_units(address: &BusAddress, units: &BTreeSet<String>) -> Result<Units, String> {
+    let bus = address.connect().await?;
+    property(&bus, SYSTEMD, MANAGER_PATH, MANAGER, "Version").await?;
+    let unusable = unusable(&bus, units).await;
+    let mut known = BTreeSet::new();
+    if unusable.iter().any(|(_, state)| state == "not-found") {
+        let body = (&[""; 0][..], &["*.service"][..]);
+        let call = bus.call_method(
+            Some(SYSTEMD),
+            MANAGER_PATH,
+            Some(MANAGER),
+            "ListUnitFilesByPatterns",
+            &body,
+        );
+        let answer = within(call).await?;
+        let body = answer.body();
+        let rows = body.deserialize::<(Vec<(&str, &str)>,)>();
+        let (rows,) = rows.map_err(|error| format!("systemd answered with something unexpected: {error}"))?;
+        let names = rows.into_iter().filter_map(|(path, _)| path.rsplit('/').next());
+        known.extend(names.filter(|name| !name.contains("@.")).map(str::to_owned));
+    }
+    Ok(Units { unusable, known })
+}
+
+/// Those of `units` that are not loaded, and what they are instead.
+async fn unusable(bus: &Connection, units: &BTreeSet<String>) -> Vec<(String, String)> {
+    let mut unusable = Vec::new();
+    for unit in units {
+        let state = property(bus, SYSTEMD, &unit_path(unit), UNIT, "LoadState").await;
+        match state.map(word) {
+            Ok(state) if state == "loaded" => {}
+            Ok(state) | Err(state) => unusable.push((unit.clone(), state)),
+        }
+    }
+    unusable
+}
+
+fn word(value: Variant<'static>) -> String {
+    match value {
+        Variant::Str(word) => word.to_string(),
+        _ => String::new(),
+    }
 }
 
 /// As whom the service unit runs; `None` when there is no such unit.

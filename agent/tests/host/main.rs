@@ -14,6 +14,7 @@ mod host;
 
 mod agent_killed;
 mod blast;
+mod check;
 mod delivery;
 mod discover;
 mod disk_full;

@@ -1,5 +1,6 @@
 //! What is asked of a service.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -123,12 +124,15 @@ pub(super) fn program(key: &str, argv: &[String], findings: &mut Findings) {
         Some(program) => {
             if let Err(reason) = rules::absolute_path(program) {
                 let first = format!("{key}[0]");
-                findings.wrong_at(
-                    findings.place_of(&first),
-                    &first,
-                    format!("the program: {reason}"),
-                    None,
-                );
+                let mut message = format!("the program: {reason}");
+                if !program.contains('/') && program.len() <= 64 {
+                    let _ = write!(
+                        message,
+                        "; write its whole path, such as {}",
+                        rules::shown(&format!("/usr/bin/{program}"))
+                    );
+                }
+                findings.wrong_at(findings.place_of(&first), &first, message, None);
             }
         }
     }

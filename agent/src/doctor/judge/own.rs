@@ -41,7 +41,7 @@ fn may_read(file: &str, facts: &Facts) -> String {
 fn unreadable(words: &str) -> Option<&str> {
     let at = [
         " cannot be read: permission denied",
-        " cannot be listed: Permission denied",
+        " cannot be listed: permission denied",
     ]
     .iter()
     .find_map(|reason| words.find(reason))?;

@@ -88,7 +88,10 @@ pub(crate) struct Machine {
     health: Health,
     /// The awaited probe round.
     awaited: Option<ProbeRound>,
-    rounds: u64,
+    /// From when on places in the interval are counted: when this service came to be watched.
+    places_from: Time,
+    /// When the last round was due.
+    round_due: Option<Time>,
     last_probe: Option<(Time, ProbeOutcome)>,
     /// Whether the log last said up or down.
     said_up: Option<bool>,
@@ -132,7 +135,8 @@ impl Machine {
             crash_loop: CrashLoop::default(),
             health: Health::default(),
             awaited: None,
-            rounds: 0,
+            places_from: cx.now,
+            round_due: None,
             last_probe: None,
             said_up: None,
             refused: None,

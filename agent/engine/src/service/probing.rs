@@ -36,15 +36,13 @@ impl Machine {
             self.timers.clear(Timer::Probe);
             return;
         }
-        let period = self.period();
         let due = self.timers.get(Timer::Probe).unwrap_or(cx.now);
         if due > cx.now {
-            // A state that wants quicker answers does not wait for the slow schedule.
-            self.timers.set(Timer::Probe, due.min(cx.now + period));
+            let next = self.advanced(due, cx.now);
+            self.timers.set(Timer::Probe, next);
             return;
         }
         if self.awaited.is_none() {
-            self.rounds += 1;
             let round = cx.host.new_round();
             self.awaited = Some(round);
             cx.out.push_back(Command::RunProbes {
@@ -52,16 +50,52 @@ impl Machine {
                 round,
             });
         }
+        self.round_due = Some(due);
         // Counted from the time it was due, so that delays do not add up; but what was missed is not made up for.
-        let first = self.rounds == 1 && period == self.service.policy.interval;
-        let step = if first {
-            period.mul_f64(0.5 + 0.5 * self.phase())
+        let next = self.round_after(due);
+        let next = if next > cx.now { next } else { self.round_after(cx.now) };
+        self.timers.set(Timer::Probe, next);
+    }
+
+    /// When to ask next, if `due` was set in another state: one that wants quicker answers does not wait for the slow
+    /// schedule, and what no longer wants them goes back to its own place in the interval.
+    fn advanced(&self, due: Time, now: Time) -> Time {
+        if self.is_urgent() {
+            return due.min(now + self.service.policy.recheck());
+        }
+        let planned = self.round_due.map(|last| self.round_after(last));
+        let planned = planned.filter(|planned| *planned > now);
+        // The interval may have become shorter than what has passed since.
+        planned.unwrap_or_else(|| due.min(now + self.until_its_place(now)))
+    }
+
+    /// When the round after the one at `last` is due.
+    ///
+    /// While the answer does not matter more than usual, each service is asked at its own place within the interval:
+    /// whatever made many be asked at once (the agent's start, a common failure, a suspend, a reload) leaves no crowd
+    /// behind. On the way to its place a service is asked sooner than usual, never later, and never at more than
+    /// twice the rate.
+    fn round_after(&self, last: Time) -> Time {
+        let policy = &self.service.policy;
+        if self.is_urgent() {
+            return last + policy.recheck();
+        }
+        let ahead = self.until_its_place(last);
+        if ahead >= policy.interval / 2 {
+            last + ahead
         } else {
-            period
-        };
-        let next = due + step;
-        self.timers
-            .set(Timer::Probe, if next > cx.now { next } else { cx.now + period });
+            // Two such steps lead to the place one interval later.
+            last + (policy.interval + ahead) / 2
+        }
+    }
+
+    /// From `at` until this service's place comes next: something, and at most an interval.
+    fn until_its_place(&self, at: Time) -> Duration {
+        let interval = self.service.policy.interval;
+        // Never before its place first came.
+        let past = (at.since(self.places_from) + interval).saturating_sub(interval.mul_f64(self.phase()));
+        let past = past.as_nanos().checked_rem(interval.as_nanos()).unwrap_or(0);
+        interval.saturating_sub(Duration::from_nanos(u64::try_from(past).unwrap_or(0)))
     }
 
     /// Whether an answer would say anything now.
@@ -71,17 +105,12 @@ impl Machine {
             && (!self.service.has_target || self.runs() || self.is_blind())
     }
 
-    fn period(&self) -> Duration {
-        let interval = self.service.policy.interval;
-        let urgent = matches!(
+    /// Whether answers are wanted more often than usual.
+    fn is_urgent(&self) -> bool {
+        matches!(
             self.state,
             State::Suspect | State::Starting | State::Verifying | State::Restarting
-        ) || (self.is_blind() && !self.health.is_up() && self.health.down().is_none());
-        if urgent {
-            self.service.policy.recheck()
-        } else {
-            interval
-        }
+        ) || (self.is_blind() && !self.health.is_up() && self.health.down().is_none())
     }
 
     /// A round ended.

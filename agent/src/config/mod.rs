@@ -57,7 +57,7 @@ pub(crate) use rules::{
 pub(crate) use schema::nearest;
 pub use schema::{Bounds, Key, Kind, Rule, Section};
 pub(crate) use secret::SIGNING_BASE64;
-pub use secret::{Secret, Secrets};
+pub use secret::{CONTROL_GROUP, SECRETS_DIRECTORY, SECRETS_GROUP, Secret, Secrets};
 pub use settings::{
     AgentSettings, AlertSettings, CommandProbe, CommandSettings, ContainerTarget, DockerAddress, HeartbeatSettings,
     HostWatch, HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings, ProbeSettings, ProcessTarget, Reach,

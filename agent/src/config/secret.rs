@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -77,6 +77,15 @@ impl From<String> for Secret {
 /// Where systemd keeps the credentials of the agent while it runs. Lets `sentinel check`, asked by root, see them too.
 const CREDENTIALS: &str = "/run/credentials/sentinel.service";
 
+/// The group whose members may control the agent, as its package makes it (`sysusers.d/sentinel.conf`).
+pub const CONTROL_GROUP: &str = "sentinel";
+
+/// The group of which the agent's user alone is a member.
+pub const SECRETS_GROUP: &str = "sentinel-secrets";
+
+/// Where only that group may enter (`tmpfiles.d/sentinel.conf`).
+pub const SECRETS_DIRECTORY: &str = "/etc/sentinel/secrets";
+
 /// Which of the files with secrets are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Secrets {
@@ -144,6 +153,32 @@ pub(super) fn is_world_readable(path: &Path) -> bool {
         .is_ok_and(|path| has(&path, 0o004) && path.ancestors().skip(1).all(|directory| has(directory, 0o001)))
 }
 
+/// Whether members of the group that may control the agent may read the file: it lies open to the group, and so does the way
+/// there.
+pub(super) fn is_control_group_readable(path: &Path) -> bool {
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    group_id(&groups, CONTROL_GROUP).is_some_and(|gid| is_group_readable(path, gid))
+}
+
+/// Whether a user whose only group is `gid` may read the file.
+fn is_group_readable(path: &Path, gid: u32) -> bool {
+    // As the kernel decides it: whoever is of the file's group gets the group's bits, also where others may more.
+    let may = |path: &Path, bit: u32| {
+        fs::metadata(path).is_ok_and(|file| {
+            let shift = if file.gid() == gid { 3 } else { 0 };
+            file.permissions().mode() & (bit << shift) != 0
+        })
+    };
+    fs::canonicalize(path)
+        .is_ok_and(|path| may(&path, 0o4) && path.ancestors().skip(1).all(|directory| may(directory, 0o1)))
+}
+
+/// The number of a group by the text of `group(5)`.
+fn group_id(groups: &str, name: &str) -> Option<u32> {
+    let mut rows = groups.lines().map(|line| line.split(':'));
+    rows.find_map(|mut row| (row.next()? == name).then(|| row.nth(1)?.parse().ok()).flatten())
+}
+
 /// Whether `secret` is a signing secret in the form of Standard Webhooks. Its libraries decode what lacks the prefix as well.
 pub(super) fn is_standard(secret: &str) -> bool {
     secret.starts_with("whsec_")
@@ -173,6 +208,49 @@ pub(super) fn check_signing(secret: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_is_found_by_its_name() {
+        const GROUPS: &str = "root:x:0:\nbroken\nodd:x:y:\nsentinel:x:980:alice,bob\n";
+        let id = |name| group_id(GROUPS, name);
+        assert_eq!(
+            (id("sentinel"), id("root"), id("odd"), id("broken")),
+            (Some(980), Some(0), None, None)
+        );
+    }
+
+    #[test]
+    fn a_group_reads_a_file_when_it_gets_there() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = place.path().join("secrets");
+        let file = directory.join("slack");
+        fs::create_dir(&directory).unwrap();
+        fs::write(&file, "a secret").unwrap();
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        set(place.path(), 0o755);
+        let own = fs::metadata(&file).unwrap().gid();
+        let other = own + 1;
+        #[rustfmt::skip]
+        let table = [
+            // the directory, the file, the group; whether its members may read it
+            (0o750, 0o640, own, true),
+            (0o755, 0o640, own, true),
+            (0o705, 0o644, own, false),
+            (0o750, 0o604, own, false),
+            (0o750, 0o644, other, false),
+            (0o755, 0o640, other, false),
+            (0o755, 0o644, other, true),
+        ];
+        for (directory_mode, mode, gid, expected) in table {
+            set(&directory, directory_mode);
+            set(&file, mode);
+            assert_eq!(
+                is_group_readable(&file, gid),
+                expected,
+                "{directory_mode:o} {mode:o} {gid}"
+            );
+        }
+    }
 
     #[test]
     fn a_file_lies_open_when_the_way_to_it_does() {

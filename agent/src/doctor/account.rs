@@ -112,6 +112,13 @@ fn number(row: &[&str], field: usize) -> Option<u32> {
     row.get(field)?.parse().ok()
 }
 
+/// The name of a group, or its number when it has none.
+pub(super) fn group_name(group: &str, gid: u32) -> String {
+    let row = rows(group).find(|row| number(row, 2) == Some(gid));
+    row.and_then(|row| row.first().copied())
+        .map_or_else(|| gid.to_string(), str::to_owned)
+}
+
 /// The number of a group that is given by its name, or by its number.
 fn group_id(group: &str, name: &str) -> Option<u32> {
     let row = rows(group).find(|row| row.first() == Some(&name));

@@ -17,6 +17,8 @@ pub struct Facts {
     pub not_judged: Option<String>,
     /// The configuration, as that user reads it.
     pub config: ConfigFacts,
+    /// The directory of secrets; `None` when there is none.
+    pub secrets: Option<SecretsFacts>,
     /// systemd over its bus, and polkit's version.
     pub survey: Result<Survey, String>,
     /// polkit's rule.
@@ -54,6 +56,17 @@ pub struct ConfigFacts {
     pub services: usize,
     /// The receivers, by name.
     pub receivers: Vec<String>,
+}
+
+/// The directory of secrets.
+#[derive(Debug, Default)]
+pub struct SecretsFacts {
+    /// Its group's name, or the number.
+    pub group: String,
+    /// Who may enter it: the bits of its mode.
+    pub mode: u32,
+    /// A file of the operator's that gives it to the group which may control the agent.
+    pub own_rule: Option<String>,
 }
 
 /// polkit's rule beside the one that the configuration asks for.

@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use super::clock::{self, Reading};
 use super::facts::{AgentFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, StoreFacts};
-use super::{account, blocking, within};
+use super::{account, blocking, secrets, within};
 use crate::config::{self, DockerAddress, Loaded, Settings, Target};
 use crate::polkit;
 use crate::systemd::{BusAddress, denied, survey};
@@ -54,6 +54,7 @@ pub async fn collect(
         journal: within(reads_journal()).await,
         docker: look_at_docker(settings.as_ref(), in_group).await,
         agent: within(agent).await,
+        secrets: secrets::look(),
         config,
         survey,
         rule,

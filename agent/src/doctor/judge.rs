@@ -85,6 +85,7 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
     findings.push(own::user(facts));
     findings.extend(own::configuration(facts));
     findings.push(own::receivers(facts));
+    findings.extend(own::secrets(facts));
     findings.extend(own::agent(facts));
     findings.extend(own::store(facts));
     findings.extend(access::bus(facts));

@@ -12,6 +12,7 @@ mod facts;
 mod host;
 mod judge;
 mod root;
+mod secrets;
 
 pub use account::Account;
 pub use facts::{AgentFacts, Facts, RuleFacts};

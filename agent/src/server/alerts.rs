@@ -21,19 +21,24 @@ use crate::config;
 /// Services, severities or labels in one silence.
 const PARTS_MAX: usize = 32;
 
+/// What the kernel answers for a user whom the agent's user namespace does not have, as in some containers.
+const OVERFLOW_UID: u32 = 65534;
+
 /// Who asked: `alice`, or `uid 1000` when this host has no name for them.
 fn author(peer: Peer) -> String {
     let Some(uid) = peer.uid else {
         return "somebody".to_owned();
     };
+    named(uid, &fs::read_to_string("/etc/passwd").unwrap_or_default())
+}
+
+/// The name of a user by the text of `passwd(5)`, or the number.
+fn named(uid: u32, users: &str) -> String {
     let number = uid.to_string();
-    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let named = users.lines().find_map(|line| {
-        let mut parts = line.split(':');
-        let name = parts.next()?;
-        (parts.nth(1)? == number).then(|| name.to_owned())
-    });
-    named.unwrap_or_else(|| format!("uid {uid}"))
+    let mut rows = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let row = rows.find(|row| uid != OVERFLOW_UID && row.get(2) == Some(&number.as_str()));
+    let name = row.and_then(|row| row.first().copied()).filter(|name| !name.is_empty());
+    name.map_or_else(|| format!("uid {uid}"), str::to_owned)
 }
 
 fn peer(asker: Asker) -> Peer {
@@ -200,4 +205,28 @@ fn matches(body: SilenceBody) -> Result<Match, Refusal> {
         kinds: Vec::new(),
         labels: body.labels,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_asks_is_named_where_the_host_has_a_name() {
+        const USERS: &str =
+            "root:x:0:0::/:/bin/sh\nbroken\n:x:7:\nalice:x:1000:1000::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n";
+        for (uid, users, expected) in [
+            (0, USERS, "root"),
+            (1000, USERS, "alice"),
+            (1001, USERS, "uid 1001"),
+            (7, USERS, "uid 7"),
+            // That name would be given to everybody whom a user namespace hides.
+            (65534, USERS, "uid 65534"),
+            // As in the image, which knows the agent's user only.
+            (0, "sentinel:x:65532:65532::/:/usr/sbin/nologin\n", "uid 0"),
+            (1000, "", "uid 1000"),
+        ] {
+            assert_eq!(named(uid, users), expected, "{uid}");
+        }
+    }
 }

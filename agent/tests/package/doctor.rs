@@ -6,7 +6,7 @@ use crate::built::OLD;
 use crate::lab::Lab;
 
 /// What does the damage, the check that finds it, and a word of what it says.
-const LACKS: [(&str, &str, &str); 8] = [
+const LACKS: [(&str, &str, &str); 9] = [
     ("systemctl stop sentinel", "agent", "no agent is listening"),
     ("rm /etc/polkit-1/rules.d/60-sentinel.rules", "rule", "there is no"),
     (
@@ -37,6 +37,11 @@ END
          printf '[receivers.more]\nwebhook = { url_file = \"/etc/sentinel/secrets/hook\" }\n' >/etc/sentinel/conf.d/more.toml",
         "receivers",
         "permission denied",
+    ),
+    (
+        "chgrp sentinel /etc/sentinel/secrets",
+        "secrets",
+        "members of the group `sentinel`",
     ),
 ];
 

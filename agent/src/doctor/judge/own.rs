@@ -1,7 +1,10 @@
 //! The agent itself: its user, its configuration, its store, and whether it runs.
 
+use std::path::Path;
+
 use super::super::facts::Facts;
 use super::{Finding, some};
+use crate::config::{CONTROL_GROUP, SECRETS_DIRECTORY, SECRETS_GROUP};
 
 /// Less than this is no longer enough for a store and a full outbox, in bytes.
 const SPACE_LOW: u64 = 100 << 20;
@@ -34,7 +37,12 @@ const OWN_FILES: &str = "/etc/sentinel/";
 
 /// What lets the agent's user read a file, or list a directory.
 fn may_read(file: &str, facts: &Facts) -> String {
-    format!("`chgrp {} {file}`, `chmod g+rX {file}`", facts.user)
+    let group = if Path::new(file).starts_with(SECRETS_DIRECTORY) {
+        SECRETS_GROUP
+    } else {
+        &facts.user
+    };
+    format!("`chgrp {group} {file}`, `chmod g+rX {file}`")
 }
 
 /// The file or directory that the agent's user may not read, by the words of the configuration for that.
@@ -89,10 +97,9 @@ pub(super) fn receivers(facts: &Facts) -> Finding {
         let mend = match unreadable(words) {
             Some(file) if file.starts_with(OWN_FILES) => may_read(file, facts),
             Some(file) => format!(
-                "`install -g {} -m 0640 {file} /etc/sentinel/secrets/`, and name that file; or let systemd hand it over: \
-                 `systemctl edit sentinel`, `LoadCredential=NAME:{file}` below `[Service]`, `systemctl restart sentinel`, and \
-                 `credential:NAME` for the file's name",
-                facts.user
+                "`install -g {SECRETS_GROUP} -m 0640 {file} {SECRETS_DIRECTORY}/`, and name that file; or let systemd hand it \
+                 over: `systemctl edit sentinel`, `LoadCredential=NAME:{file}` below `[Service]`, `systemctl restart sentinel`, \
+                 and `credential:NAME` for the file's name"
             ),
             None => MEND_FILE.to_owned(),
         };
@@ -128,9 +135,42 @@ pub(super) fn receivers(facts: &Facts) -> Finding {
     finding
 }
 
+/// Whether the directory of secrets is the agent's alone, and stays so.
+pub(super) fn secrets(facts: &Facts) -> Option<Finding> {
+    const CHECK: &str = "secrets";
+    /// Search permission, without which no file below is reached.
+    const OTHERS: u32 = 0o001;
+    /// The same, of its group.
+    const GROUP: u32 = 0o010;
+    let secrets = facts.secrets.as_ref()?;
+    let given = format!("members of the group `{CONTROL_GROUP}` may read the files in `{SECRETS_DIRECTORY}`");
+    if let Some(file) = &secrets.own_rule {
+        let mend = format!(
+            "give it to the group `{SECRETS_GROUP}` in that file, then `systemd-sysusers`, `systemd-tmpfiles --create {file}`"
+        );
+        return Some(Finding::warning(CHECK, format!("{given}, by `{file}`"), mend));
+    }
+    let mend = "`systemd-sysusers`, `systemd-tmpfiles --create /usr/lib/tmpfiles.d/sentinel.conf`, `systemctl restart sentinel`";
+    Some(if secrets.mode & OTHERS != 0 {
+        Finding::warning(
+            CHECK,
+            format!("everybody on this host may enter `{SECRETS_DIRECTORY}`"),
+            mend,
+        )
+    } else if secrets.mode & GROUP != 0 && secrets.group == CONTROL_GROUP {
+        Finding::warning(CHECK, given, mend)
+    } else {
+        let text = format!(
+            "only members of the group `{}` enter `{SECRETS_DIRECTORY}`",
+            secrets.group
+        );
+        Finding::ok(CHECK, text)
+    })
+}
+
 pub(super) fn agent(facts: &Facts) -> Vec<Finding> {
     const CHECK: &str = "agent";
-    const OWN: &str = env!("CARGO_PKG_VERSION");
+    const OWN: &str = crate::version::VERSION;
     let agent = match &facts.agent {
         Ok(agent) => agent,
         Err(why) => {

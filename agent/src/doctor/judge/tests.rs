@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::super::facts::{AgentFacts, ClockFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, StoreFacts};
+use super::super::facts::{
+    AgentFacts, ClockFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, SecretsFacts, StoreFacts,
+};
 use super::{Level, judge};
 use crate::store::Inspection;
 use crate::systemd::Survey;
@@ -23,6 +25,11 @@ fn well() -> Facts {
             receivers: vec!["team".to_owned()],
             ..ConfigFacts::default()
         },
+        secrets: Some(SecretsFacts {
+            group: "sentinel-secrets".to_owned(),
+            mode: 0o42750,
+            own_rule: None,
+        }),
         survey: Ok(Survey {
             version: Ok("252".to_owned()),
             subscribed: Ok(()),
@@ -48,7 +55,7 @@ fn well() -> Facts {
             })),
         }),
         agent: Ok(AgentFacts {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: crate::version::VERSION.to_owned(),
             services: 1,
             configured: 1,
             ..AgentFacts::default()
@@ -70,6 +77,7 @@ fn a_host_that_is_well_has_nothing_to_mend() {
             "user",
             "configuration",
             "receivers",
+            "secrets",
             "agent",
             "store",
             "bus",
@@ -99,6 +107,10 @@ fn survey(facts: &mut Facts) -> &mut Survey {
 
 fn store(facts: &mut Facts) -> &mut StoreFacts {
     facts.store.as_mut().expect("it is there")
+}
+
+fn secrets(facts: &mut Facts) -> &mut SecretsFacts {
+    facts.secrets.as_mut().expect("it is there")
 }
 
 fn agent(facts: &mut Facts) -> &mut AgentFacts {
@@ -143,7 +155,7 @@ fn each_lack_is_named_with_its_mend() {
                 "receivers",
                 Failure,
                 "`/root/slack`",
-                "`install -g sentinel -m 0640 /root/slack /etc/sentinel/secrets/`",
+                "`install -g sentinel-secrets -m 0640 /root/slack /etc/sentinel/secrets/`",
             )],
         ),
         (
@@ -156,7 +168,32 @@ fn each_lack_is_named_with_its_mend() {
                 "receivers",
                 Failure,
                 "secrets/slack",
-                "`chgrp sentinel /etc/sentinel/secrets/slack`, `chmod g+rX /etc/sentinel/secrets/slack`",
+                "`chgrp sentinel-secrets /etc/sentinel/secrets/slack`, `chmod g+rX /etc/sentinel/secrets/slack`",
+            )],
+        ),
+        (
+            "secrets that the control group may read",
+            |f| secrets(f).group = "sentinel".to_owned(),
+            &[(
+                "secrets",
+                Warning,
+                "members of the group `sentinel` may read",
+                "systemd-tmpfiles --create /usr/lib/tmpfiles.d/sentinel.conf",
+            )],
+        ),
+        (
+            "secrets that everybody may read",
+            |f| secrets(f).mode = 0o42751,
+            &[("secrets", Warning, "everybody", "systemd-tmpfiles")],
+        ),
+        (
+            "an own rule that keeps the old group",
+            |f| secrets(f).own_rule = Some("/etc/tmpfiles.d/mine.conf".to_owned()),
+            &[(
+                "secrets",
+                Warning,
+                "by `/etc/tmpfiles.d/mine.conf`",
+                "`systemd-tmpfiles --create /etc/tmpfiles.d/mine.conf`",
             )],
         ),
         (

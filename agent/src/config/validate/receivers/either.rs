@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::config::findings::{Findings, join};
 use crate::config::rules;
-use crate::config::secret::{self, Secret, Secrets, Source};
+use crate::config::secret::{self, CONTROL_GROUP, SECRETS_DIRECTORY, SECRETS_GROUP, Secret, Secrets, Source};
 
 /// The value of `name` or what stands in the file `name_file`; both at once is an error.
 pub(in crate::config::validate) fn either(
@@ -59,7 +59,14 @@ fn read(file: &Path, key: &str, findings: &mut Findings) -> Result<Option<Secret
     let secret = secret::read(&path)?;
     if secret::is_world_readable(&path) {
         let message = format!(
-            "`{}` may be read by everybody on this host; `chgrp sentinel` and `chmod 0640` leave it to the agent",
+            "`{}` may be read by everybody on this host; `chgrp {SECRETS_GROUP}` and `chmod 0640` leave it to the agent",
+            file.display()
+        );
+        findings.warn(key, message);
+    } else if secret::is_control_group_readable(&path) {
+        let message = format!(
+            "`{}` may be read by members of the group `{CONTROL_GROUP}`, who may control the agent; in `{SECRETS_DIRECTORY}` \
+             the agent alone reads it (`sentinel doctor` says what is wrong with that directory)",
             file.display()
         );
         findings.warn(key, message);
@@ -74,12 +81,22 @@ pub(in crate::config::validate) fn url(file_key: &str, url: &Secret, is_from_fil
     }
 }
 
-/// Warns of a secret `name` of the table `path` that stands in a file which everybody on this host may read.
+/// Warns of a secret `name` of the table `path` that stands in a file which others than the agent may read.
 pub(super) fn warn_of_open_file(path: &str, name: &str, findings: &mut Findings) {
     let key = join(path, name);
     let place = findings.place_of(&key);
-    if findings.has(&key) && place.line().is_some() && secret::is_world_readable(Path::new(place.name())) {
+    if !findings.has(&key) || place.line().is_none() {
+        return;
+    }
+    let file = Path::new(place.name());
+    if secret::is_world_readable(file) {
         let message = format!("stands in a file that everybody on this host may read; use `{name}_file`");
+        findings.warn(&key, message);
+    } else if secret::is_control_group_readable(file) {
+        let message = format!(
+            "stands in a file that members of the group `{CONTROL_GROUP}` may read, who may control the agent; use \
+             `{name}_file = \"{SECRETS_DIRECTORY}/NAME\"`, which the agent alone may read"
+        );
         findings.warn(&key, message);
     }
 }

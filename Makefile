@@ -1,7 +1,7 @@
 # What developers and CI run. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compose-demo test fmt clippy docs unit host simulate mutants bench deny deb apt-repo reproducible
+.PHONY: help toolchain demo compose-demo test fmt clippy docs unit host matrix simulate mutants bench deny deb apt-repo reproducible
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -12,10 +12,14 @@ HOST_THREADS ?= 3
 # Random lives of a host that `make simulate` lives through, 70 hours each on average: every fifth takes two weeks.
 SEEDS ?= 15000
 
+# What cargo would say of an older compiler is that it does not understand Cargo.toml.
+toolchain:
+	@packaging/toolchain
+
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Fail a service in several ways and see it healed, on this machine (KEEP=1 stays up)
+demo: toolchain ## Fail a service in several ways and see it healed, on this machine (KEEP=1 stays up)
 	@cargo build --locked --package sentinel --package demo-service
 	@$(TARGET)/debug/sentinel demo $(if $(KEEP),--keep)
 
@@ -23,7 +27,7 @@ compose-demo: ## The same with Docker Compose, every fault once; needs a Docker 
 	packaging/test-host/requirements >&2
 	deploy/demo
 
-test: fmt clippy docs unit host ## Everything that must pass: format, lints, docs, unit, simulation, real parts, real host
+test: toolchain fmt clippy docs unit host ## Everything that must pass: format, lints, docs, unit, simulation, real parts, real host
 
 fmt: ## Check the format
 	cargo fmt --all --check
@@ -36,20 +40,35 @@ clippy: ## Lints; every warning is an error
 docs: ## The documentation of the code builds without a warning
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 
-unit: ## Everything that needs neither Docker nor root: the engine's simulation, and adapters against real parts
+unit: toolchain ## Everything that needs neither Docker nor root: the engine's simulation, and adapters against real parts
 	cargo test --workspace --locked
 
-host: ## The agent on a real host with systemd as PID 1; needs a Docker Engine, installs it where it can
+host: toolchain ## The agent on a real host with systemd as PID 1; needs a Docker Engine, installs it where it can
 	cargo build --workspace --locked
 	@mkdir -p target
 	@if packaging/test-host/requirements >target/requirements.log 2>&1; then \
-	    cargo test -p sentinel --locked --test systemd --test host --test docker --test compose --test telling --test package --no-fail-fast -- --test-threads=$(HOST_THREADS); \
+	    cargo test -p sentinel --locked --test systemd --test host --test docker --test compose --test telling --test package --no-fail-fast -- --test-threads=$(HOST_THREADS) && \
+	    packaging/test-host/suite trixie systemd && \
+	    packaging/test-host/suite trixie package; \
 	else \
 	    echo "SUITE host CANNOT RUN: $$(tail -n 1 target/requirements.log)" >&2; \
 	    test -z "$$CI"; \
 	fi
 
-simulate: ## Random faults against the engine's invariants, SEEDS=15000 lives of a host, a million hours
+# What of tests/host depends on the host's own version of systemd and polkit.
+MATRIX_HOST := stops:: outages:: polkit:: sight:: blast:: sections::
+
+matrix: toolchain ## The agent on hosts of every suite: Debian 12, 13 and sid, with systemd 252, 257 and the newest; an hour
+	packaging/test-host/requirements >&2
+	cargo build --workspace --locked
+	for suite in bookworm trixie sid; do \
+	    packaging/test-host/suite $$suite systemd && \
+	    packaging/test-host/suite $$suite host $(MATRIX_HOST) || exit 1; \
+	done
+	packaging/test-host/suite bookworm package
+	packaging/test-host/suite trixie package
+
+simulate: toolchain ## Random faults against the engine's invariants, SEEDS=15000 lives of a host, a million hours
 	SENTINEL_SIM_SEEDS=$(SEEDS) cargo test --profile simulation --locked -p sentinel-engine --test invariants invariants_hold -- --nocapture
 
 mutants: ## Whether the engine's tests notice each guard that is missing; an hour, WORDS="budget storm" chooses
@@ -62,7 +81,7 @@ bench: ## Measure the agent beside systemd, monit and blackbox exporter, in 25 m
 	SENTINEL_BENCH_AGENT=$(abspath $(TARGET))/release/sentinel \
 	    cargo bench --profile dev --locked --package sentinel --bench host -- $(PARTS)
 
-deb: ## The packages, in target/deb; needs debhelper (ARCH=arm64 with a cross compiler, VERSION=1.2.3-1)
+deb: toolchain ## The packages, in target/deb; needs debhelper (ARCH=arm64 with a cross compiler, VERSION=1.2.3-1)
 	@packaging/deb
 
 apt-repo: deb ## A signed repository of them in target/apt (APT_KEY=... or a key of its own); needs apt-utils

@@ -11,10 +11,15 @@ const TEST_BINARY: &str = "/usr/local/bin/sentinel-test";
 /// Longest boot on a busy machine.
 const BOOT: Duration = Duration::from_secs(60);
 
+/// Of which suite of Debian hosts are, unless they are what `packaging/test-host/run` takes by itself.
+const SUITE: &str = "SENTINEL_TEST_SUITE";
+
 /// A running test host. Removed on drop, also when the test panics.
 pub struct Host {
     id: String,
     docker: String,
+    /// It is one of another suite, which Docker alone may not be able to enter.
+    is_of_suite: bool,
 }
 
 impl Host {
@@ -47,7 +52,9 @@ impl Host {
 
     fn run(arguments: &[&str], options: &[&str]) -> Self {
         let run = scripts().join("run");
+        let suite = std::env::var(SUITE).ok().filter(|suite| !suite.is_empty());
         let output = Command::new(&run)
+            .args(suite.iter().flat_map(|suite| ["--suite", suite]))
             .args(arguments)
             .arg("--")
             .args(options)
@@ -58,6 +65,7 @@ impl Host {
         Self {
             id: text(&output.stdout),
             docker: docker(),
+            is_of_suite: suite.is_some(),
         }
     }
 
@@ -68,8 +76,16 @@ impl Host {
 
     /// `argv` as a command to be run in the host as root, for callers that want its pipes.
     pub fn command<const N: usize>(&self, argv: [&str; N]) -> Command {
-        let mut command = Command::new(&self.docker);
-        command.args(["exec", "--interactive", &self.id]).args(argv);
+        let mut command = if self.is_of_suite {
+            let mut command = Command::new(scripts().join("enter"));
+            command.arg(&self.id);
+            command
+        } else {
+            let mut command = Command::new(&self.docker);
+            command.args(["exec", "--interactive", &self.id]);
+            command
+        };
+        command.args(argv);
         command
     }
 
@@ -208,10 +224,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let _ = Command::new(&self.docker)
-            .args(["rm", "--force", "--volumes", &self.id])
-            .stdout(Stdio::null())
-            .status();
+        let _ = Command::new(scripts().join("remove")).arg(&self.id).status();
     }
 }
 

@@ -16,7 +16,6 @@ use crate::evidence::{log_text, look, notable, recent_changes, unaccepted};
 use crate::listening::listening;
 use crate::receivers::{Evidence, Finding, Story};
 use crate::store::EvidenceRow;
-use crate::systemd;
 
 /// How long to wait before a log is read. journald and Docker have what a dying process said by then, and a restart, which
 /// somebody waits for, has gone first.
@@ -134,10 +133,7 @@ impl Driver {
             return;
         };
         let mut run = self.engine.failed_run(report);
-        if matches!(target, TargetHandle::Unit(..)) && matches!(report.what, Happening::ActionUnverified { .. }) {
-            // The run that the attempt made may be over before it was seen; the journal knows who wrote last.
-            run = None;
-        }
+        let is_of_attempt = matches!(report.what, Happening::ActionUnverified { .. });
         let Ok(place) = Arc::clone(&self.gatherer.waiting).try_acquire_owned() else {
             return self.keep_evidence(Gathered {
                 incident,
@@ -148,6 +144,10 @@ impl Driver {
         };
         let (readers, sender) = (Arc::clone(&self.gatherer.readers), self.gatherer.sender.clone());
         tokio::spawn(async move {
+            // The run that the attempt made may be over before the engine saw it; systemd's watcher has.
+            if is_of_attempt && let TargetHandle::Unit(systemd, unit) = &target {
+                run = systemd.newest_run(unit).await.or(run);
+            }
             tokio::time::sleep(AFTER).await;
             let reader = readers.acquire().await;
             let reading = target.last_lines(run.as_ref(), at, count);
@@ -273,7 +273,7 @@ impl TargetHandle {
         count: u32,
     ) -> Option<Result<Vec<Vec<u8>>, String>> {
         match self {
-            Self::Unit(_, unit) => Some(systemd::last_lines(unit, run, at, count).await),
+            Self::Unit(systemd, unit) => Some(systemd.last_lines(unit, run, at, count).await),
             Self::Container(docker, _) => Some(docker.last_lines(run?, at, count).await),
             Self::Process(_) => None,
         }

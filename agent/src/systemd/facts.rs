@@ -111,6 +111,11 @@ pub(super) struct Facts {
     pub(super) exec_code: i32,
     /// The exit code or the signal.
     pub(super) exec_status: i32,
+    /// When the main process started, and when it ended.
+    pub(super) exec_main_start: u64,
+    pub(super) exec_main_exit: u64,
+    /// `LogNamespace=`; empty for the journal of the host.
+    pub(super) log_namespace: String,
     /// `Restart=`.
     pub(super) restart: String,
     pub(super) restart_prevent: ExitSet,
@@ -140,6 +145,9 @@ impl Facts {
         from.text("Result", &mut self.result);
         from.text("Restart", &mut self.restart);
         from.text("Type", &mut self.service_type);
+        from.text("LogNamespace", &mut self.log_namespace);
+        from.time("ExecMainStartTimestampMonotonic", &mut self.exec_main_start);
+        from.time("ExecMainExitTimestampMonotonic", &mut self.exec_main_exit);
         from.time("StateChangeTimestampMonotonic", &mut self.state_change);
         from.time("ActiveEnterTimestampMonotonic", &mut self.active_enter);
         from.time("ActiveExitTimestampMonotonic", &mut self.active_exit);

@@ -11,7 +11,7 @@
 //! * [`classify`]: what it all means; [`cause`], [`supervisor`] and [`attribution`] are parts of that question
 //! * [`relations`]: what a job for one unit does to others
 //! * [`journal`]: what PID 1's journal says of a unit that went down while nobody watched
-//! * [`tail`]: what a run of a unit last wrote to the journal itself
+//! * [`runs`]: when each run of a unit began and ended; [`tail`]: what it last wrote to the journal itself
 //!
 //! With the bus:
 //!
@@ -39,6 +39,7 @@ mod permission;
 mod relations;
 mod requests;
 mod restart;
+mod runs;
 mod section;
 mod session;
 mod supervisor;
@@ -55,7 +56,6 @@ pub use permission::{canonical_names, denied};
 pub use requests::Systemd;
 pub use section::{SectionWatcher, unit_sections};
 pub use survey::{Survey, UnitAccount, Units, look_for_units, survey, unit_account};
-pub use tail::last_lines;
 pub use watcher::{BusAddress, Watched, Watcher};
 
 /// Whether PID 1 is systemd, as `sd_booted(3)` finds out.

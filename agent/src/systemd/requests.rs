@@ -6,6 +6,7 @@ use super::facts::{Facts, Properties};
 use super::message::{CallError, JobMethod};
 use super::peers::Listed;
 use super::relations::Relations;
+use super::runs::Runs;
 use super::watcher::Watched;
 
 /// Requests that wait for the watcher. The engine has few actions in flight; more than this is a fault, and waits.
@@ -36,6 +37,16 @@ impl View {
     }
 }
 
+/// What tells where a watched unit has written what.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// Its canonical name.
+    pub(super) id: String,
+    /// `LogNamespace=`.
+    pub(super) namespace: String,
+    pub(super) runs: Runs,
+}
+
 /// What can be asked of the connection.
 #[derive(Debug)]
 pub(super) enum Request {
@@ -44,6 +55,11 @@ pub(super) enum Request {
         unit: String,
         interface: &'static str,
         reply: oneshot::Sender<Result<View, CallError>>,
+    },
+    /// What was seen of a watched unit and its runs; no call is made.
+    Runs {
+        unit: String,
+        reply: oneshot::Sender<Result<Written, CallError>>,
     },
     /// The states of these units.
     States {
@@ -69,6 +85,7 @@ impl Request {
         // Whoever asked may have stopped waiting.
         match self {
             Self::Read { reply, .. } => drop(reply.send(Err(CallError::NotConnected))),
+            Self::Runs { reply, .. } => drop(reply.send(Err(CallError::NotConnected))),
             Self::States { reply, .. } => drop(reply.send(Err(CallError::NotConnected))),
             Self::ResetFailed { reply, .. } => drop(reply.send(Err(CallError::NotConnected))),
             Self::Job { reply, .. } => drop(reply.send(Err(CallError::NotConnected))),
@@ -99,6 +116,11 @@ impl Systemd {
     pub(super) async fn read(&self, unit: &str, interface: &'static str) -> Result<Answer<View>, CallError> {
         let unit = unit.to_owned();
         self.ask(|reply| Request::Read { unit, interface, reply }).await
+    }
+
+    pub(super) async fn runs(&self, unit: &str) -> Result<Written, CallError> {
+        let unit = unit.to_owned();
+        self.ask(|reply| Request::Runs { unit, reply }).await?.get().await
     }
 
     pub(super) async fn states(&self, units: Vec<String>) -> Result<Answer<Vec<Listed>>, CallError> {

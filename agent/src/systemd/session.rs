@@ -19,7 +19,7 @@ use super::facts::JobId;
 use super::journal::Past;
 use super::message::{self, CallError, LOGIND, SYSTEMD};
 use super::names::unit_path;
-use super::requests::Request;
+use super::requests::{Request, Written};
 use super::units::Units;
 use super::watcher::Watched;
 
@@ -222,6 +222,16 @@ impl<'w> Session<'w> {
             Request::Read { unit, interface, reply } => {
                 self.make(message::properties(&unit, interface), Purpose::AskedRead(reply))
                     .await
+            }
+            Request::Runs { unit, reply } => {
+                let tracker = self.units.by_name.get(&unit).map(|unit| &unit.tracker);
+                // Whoever asked may have stopped waiting.
+                let _ = reply.send(Ok(tracker.map_or_else(Written::default, |tracker| Written {
+                    id: tracker.facts.id.clone(),
+                    namespace: tracker.facts.log_namespace.clone(),
+                    runs: tracker.runs.clone(),
+                })));
+                Ok(())
             }
             Request::States { units, reply } => {
                 let names: Vec<&str> = units.iter().map(String::as_str).collect();

@@ -8,6 +8,7 @@ use sentinel_engine::{Cause, Instance, Intent, Supervisor};
 use super::attribution::Peer;
 use super::facts::{ActiveState, Facts, JobId, Properties};
 use super::journal::Past;
+use super::runs::Runs;
 
 /// Finished jobs kept of one unit. One decides; more only pile up while a unit that is down is started in vain.
 const JOBS_KEPT: usize = 8;
@@ -52,6 +53,8 @@ pub(super) struct Tracker {
     pub(super) instance: Option<Instance>,
     /// What was concluded when it went down. PID 1 forgets the facts at `reset-failed`, or when it unloads the unit.
     pub(super) concluded: Option<Conclusion>,
+    /// The last runs, with their times.
+    pub(super) runs: Runs,
     /// What the journal says of how it went down.
     pub(super) past: Option<Past>,
     /// The units that may have taken it down, as they were just after.
@@ -102,6 +105,7 @@ impl Tracker {
     fn enter(&mut self, facts: Facts, gap: bool) {
         let before = std::mem::replace(&mut self.facts, facts);
         let now = &self.facts;
+        self.runs.note(now);
         let state_changed = now.active_state != before.active_state;
         let new_run = !now.invocation.is_empty() && now.invocation != before.invocation;
         if new_run {

@@ -123,6 +123,56 @@ fn each_attempt_is_judged_by_what_its_own_run_said() {
     );
 }
 
+#[test]
+fn the_agents_own_restart_does_not_hide_what_was_said_before_it() {
+    // It hangs; when it is stopped it says much, and so does the run that follows, in a journal of its own.
+    let unit = "LogNamespace=shop\nTimeoutStopSec=5s\n\
+                ExecStart=/bin/sh -c 'chatter() { for line in $(seq 300); do echo $1; done; }; \
+                trap \"chatter stopping; exit 0\" TERM; \
+                if test -e /var/tmp/hangs; then chatter up; else echo lost the database; fi; \
+                while :; do sleep 0.05; done'";
+    let lab = Lab::new(
+        &[("shop", unit)],
+        "[services.shop]\nunit = \"shop\"\ncommand = [\"/usr/bin/test\", \"!\", \"-e\", \"/var/tmp/hangs\"]\n",
+    );
+    lab.host.confine_agent();
+    lab.host.sh("systemctl restart sentinel");
+    lab.await_state("shop", "healthy");
+    lab.host.sh("touch /var/tmp/hangs");
+    lab.wait("it was restarted, and its log read", || {
+        lab.starts("shop") > 1 && !lab.incidents().is_empty() && !evidence(&lab, 1).is_empty()
+    });
+    let first = evidence(&lab, 1).remove(0);
+    assert_eq!(first["missing"], false, "{first:#}");
+    let text = first["text"].as_str().expect("text");
+    // What it said when it was stopped only fills up.
+    assert!(text.starts_with("lost the database"), "{first:#}");
+    assert!(text.lines().skip(1).all(|line| line == "stopping"), "{first:#}");
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_is_told_by_whoever_tried() {
+    let lab = Lab::new(
+        &[("shop", "ExecStart=/usr/local/bin/shop")],
+        "[services.shop]\nunit = \"shop\"\nrecovery = { burst = 1 }\n",
+    );
+    lab.host.confine_agent();
+    lab.host.sh("systemctl restart sentinel");
+    lab.host.sh(
+        "cp /bin/sleep /usr/local/bin/shop && sed -i 's,bin/shop,bin/shop infinity,' /etc/systemd/system/shop.service
+                 systemctl daemon-reload && systemctl start shop",
+    );
+    lab.await_state("shop", "healthy");
+    lab.host.sh("rm /usr/local/bin/shop");
+    lab.kill("shop");
+    lab.wait("why", || {
+        !lab.incidents().is_empty()
+            && evidence(&lab, 1)
+                .iter()
+                .any(|piece| piece["text"].to_string().contains("/usr/local/bin/shop"))
+    });
+}
+
 /// Answers every request, until it stops accepting: then it hangs for good.
 const HANGS: &str = r#"ExecStartPre=/bin/rm -f /run/hang
 ExecStart=/usr/bin/perl -MIO::Socket -e ' \

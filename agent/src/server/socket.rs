@@ -14,7 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use super::bounded::Bounded;
+use super::bounded::{Bounded, Limits};
 
 /// The owner and the group may control the agent, nobody else.
 const SOCKET_MODE: u32 = 0o660;
@@ -96,11 +96,12 @@ impl ControlSocket {
         let Self { listener, place } = self;
         let (stopping, stopped) = oneshot::channel();
         let service = router.into_make_service_with_connect_info::<Peer>();
-        let serving = axum::serve(Bounded::new(listener), service).with_graceful_shutdown(async move {
-            shutdown.await;
-            drop(place);
-            let _ = stopping.send(());
-        });
+        let serving =
+            axum::serve(Bounded::new(listener, Limits::default()), service).with_graceful_shutdown(async move {
+                shutdown.await;
+                drop(place);
+                let _ = stopping.send(());
+            });
         let too_late = async {
             let _ = stopped.await;
             sleep(SHUTDOWN_GRACE).await;
@@ -174,8 +175,8 @@ pub(super) struct Peer {
     pub(super) pid: Option<i32>,
 }
 
-impl Connected<IncomingStream<'_, Bounded<UnixListener>>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Bounded<UnixListener>>) -> Self {
+impl Connected<IncomingStream<'_, Bounded>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
         match stream.io().inner().peer_cred() {
             Ok(peer) => Self {
                 uid: Some(peer.uid()),

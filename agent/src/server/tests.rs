@@ -16,13 +16,13 @@ use sentinel_engine::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::api::{self, AckResponse, IncidentDetail, IncidentSummary, SilenceEntry};
-use super::bounded::Bounded;
+use super::bounded::{Bounded, Limits};
 use super::{
     Access, AlertRefusal, AlertRequest, ControlHandle, ControlRequest, ControlSocket, HistoryError, ReloadRefused,
     ServerError, ServerInfo, StatusView, channel, router,
@@ -288,7 +288,7 @@ async fn status_tells_everything_about_every_service() {
         body,
         json!({
             "host": "web-1",
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": crate::version::VERSION,
             "since": "2026-01-01T00:00:00Z",
             "refused": [],
             "services": [{
@@ -540,14 +540,37 @@ async fn a_file_in_the_way_is_left_alone() {
     assert_eq!(fs::read(&path).unwrap(), b"precious");
 }
 
-#[tokio::test]
-async fn silent_clients_are_put_out_and_make_room() {
+/// Serves a socket within these limits. Those are privileged who gave their own end a name.
+fn serve_within(limits: Limits) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("control.sock");
-    let listener = Bounded::with_limits(UnixListener::bind(&path).unwrap(), 2, Duration::from_millis(50));
+    let limits = Limits {
+        is_privileged: |stream| stream.peer_addr().is_ok_and(|address| !address.is_unnamed()),
+        ..limits
+    };
+    let listener = Bounded::new(UnixListener::bind(&path).unwrap(), limits);
     let router = router(info(), channel().0, Access::Read);
     tokio::spawn(async move { axum::serve(listener, router).await });
+    (directory, path)
+}
 
+/// Sends `head` on `stream`, and answers what comes until the other side closes.
+async fn say(stream: &mut UnixStream, head: &str) -> String {
+    let _ = stream.write_all(head.as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+const REQUEST: &str = "GET /v1/version HTTP/1.1\r\nHost: sentinel\r\nConnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn silent_clients_are_put_out_and_make_room() {
+    let (_directory, path) = serve_within(Limits {
+        connections: 2,
+        head: Duration::from_millis(50),
+        ..Limits::default()
+    });
     let mut silent = Vec::new();
     for _ in 0..4 {
         silent.push(UnixStream::connect(&path).await.unwrap());
@@ -556,9 +579,69 @@ async fn silent_clients_are_put_out_and_make_room() {
     let (status, _) = ask(&path, "GET /v1/version", "").await;
     assert_eq!(status, 200);
     for mut stream in silent {
+        assert_eq!(say(&mut stream, "").await, "");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_trickles_in_is_put_out() {
+    let (_directory, path) = serve_within(Limits {
+        connections: 1,
+        head: Duration::from_millis(200),
+        ..Limits::default()
+    });
+    let slow = UnixStream::connect(&path).await.unwrap();
+    let (mut reading, mut writing) = slow.into_split();
+    // A byte whenever the server may have read the last one, for as long as it takes them.
+    let trickle = async {
+        let head = "GET /v1/version HTTP/1.1\r\nX: ".bytes().chain(std::iter::repeat(b'x'));
+        for byte in head {
+            if writing.write_all(&[byte]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let ended = async {
         let mut rest = Vec::new();
-        let read = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.unwrap();
-        assert!(matches!(read, Ok(0)) || read.is_err());
+        let _ = reading.read_to_end(&mut rest).await;
+        rest
+    };
+    let rest = timeout(PATIENCE, async { tokio::join!(trickle, ended).1 })
+        .await
+        .unwrap();
+    assert_eq!(rest, b"", "it was not answered");
+    assert_eq!(ask(&path, "GET /v1/version", "").await.0, 200);
+}
+
+#[tokio::test]
+async fn the_privileged_have_places_that_others_cannot_take() {
+    let (directory, path) = serve_within(Limits {
+        connections: 2,
+        privileged: 1,
+        waiting: 2,
+        ..Limits::default()
+    });
+    let mut others = Vec::new();
+    for _ in 0..9 {
+        others.push(UnixStream::connect(&path).await.unwrap());
+    }
+    let privileged = |name: &str| {
+        let socket = UnixSocket::new_stream().unwrap();
+        socket.bind(directory.path().join(name)).unwrap();
+        socket.connect(&path)
+    };
+    // Two are served and two wait, all of them without a word; the others find no room.
+    let mut first = privileged("first").await.unwrap();
+    assert!(say(&mut first, REQUEST).await.starts_with("HTTP/1.1 200"));
+    for mut other in others.split_off(4) {
+        assert_eq!(say(&mut other, REQUEST).await, "");
+    }
+    // The place is free again; and those who wait come in as others go.
+    let mut second = privileged("second").await.unwrap();
+    assert!(say(&mut second, REQUEST).await.starts_with("HTTP/1.1 200"));
+    for mut other in others {
+        assert!(say(&mut other, REQUEST).await.starts_with("HTTP/1.1 200"));
     }
 }
 

@@ -261,7 +261,18 @@ impl<'a> Chosen<'a> {
         let is_other = |service: &Configured| service.has_process || (service.target.is_some() && owner.is_none());
         if of_file.is_some_and(is_other) || self.accepted.contains_key(&found.name) {
             let taken = join("services", &found.name);
-            return self.refuse(found, format!("the name is taken: [{taken}] is about something else"));
+            let unit = found.keys.iter().find(|key| key.key == "unit");
+            let hint = match unit.filter(|unit| unit.text.contains('@')) {
+                Some(unit) => format!(
+                    " than `{}`; `%i` in `name=` tells the instances of a template apart",
+                    unit.text
+                ),
+                None => String::new(),
+            };
+            return self.refuse(
+                found,
+                format!("the name is taken: [{taken}] is about something else{hint}"),
+            );
         }
         if self.accepted.len() >= MAX_FOUND.min(MAX_SERVICES.saturating_sub(self.configured.len())) {
             self.omitted += 1;

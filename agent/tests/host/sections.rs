@@ -101,6 +101,18 @@ fn a_wrong_section_is_told_with_its_place_and_harms_no_other() {
     );
     reload(&lab);
     lab.await_state("tmpl-a", "healthy");
+    // Each instance has a name and a question of its own, when the template says so.
+    let each = "[Service]\nExecStart=/bin/sleep infinity\n[X-Sentinel]\nname=each-%i\ncommand=/usr/bin/test %i = 1\n";
+    lab.host.write("/run/systemd/system/each@.service", each.as_bytes());
+    reload(&lab);
+    lab.host.sh("systemctl start each@1 each@2");
+    lab.await_state("each-1", "healthy");
+    lab.wait("the other instance fails its own question", || {
+        lab.incidents().iter().any(|incident| incident["service"] == "each-2")
+    });
+    assert!(lab.incidents().iter().all(|incident| incident["service"] != "each-1"));
+    lab.host
+        .sh("systemctl stop each@1 each@2 && rm /run/systemd/system/each@.service");
 
     let place = "/etc/systemd/system/shop.service:5";
     let wrong = format!("{place}: intervall: unknown key; did you mean `interval`?");

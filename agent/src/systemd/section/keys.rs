@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use crate::config::{Found, FoundKey, Origin, OriginKind, Place, Refused, quote};
 
 use super::SECTION;
+use super::specifiers::expanded;
 use super::syntax::{Assignment, Section, unquoted, words};
 
 /// What a section cannot set, and why.
@@ -105,7 +106,12 @@ impl Reading<'_> {
             self.values.retain(|name, _| name != key && !name.starts_with(&below));
             return;
         }
-        match items(key, &assignment.value) {
+        // After quotes and words, as systemd does: an instance's name cannot make two words of one.
+        let items = items(key, &assignment.value).map(|items| {
+            let items = items.into_iter().map(|item| expanded(&item, self.unit));
+            items.collect::<Vec<_>>()
+        });
+        match items {
             Ok(items) if LISTS.contains(&key) => {
                 let value = self.values.entry(key.to_owned()).or_insert_with(|| Value {
                     items: Vec::new(),

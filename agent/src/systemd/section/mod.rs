@@ -3,7 +3,7 @@
 //! systemd ignores sections that begin with `X-`, so a package can ship its health check beside its unit, and an operator
 //! can add one with `systemctl edit`. The keys are those of `[services.NAME]`.
 //!
-//! * [`syntax`]: the section of one file; pure
+//! * [`syntax`]: the section of one file; [`specifiers`]: what `%i` stands for in it; pure
 //! * [`keys`]: the sections of one unit as keys of a service, or what is wrong with them; pure
 //! * [`files`]: reading the files, if they are root's, and finding those that have a section
 //! * [`look`]: asking PID 1 which files make up those units
@@ -12,6 +12,7 @@
 mod files;
 mod keys;
 mod look;
+mod specifiers;
 mod syntax;
 mod watch;
 

@@ -37,6 +37,33 @@ fn good(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
+fn a_template_asks_each_instance_its_own_question() {
+    let text = "[X-Sentinel]\nname=%j-%i\nhttp=\"http://127.0.0.1:%i/a%20b?of=%n\"\ncommand=/bin/check --path %I 'of %p'\n\
+                after=db@%i cache\n";
+    assert_eq!(
+        read("my-web@80-1.service", &[("f", text)]).unwrap(),
+        [
+            "web-80-1",
+            "unit = my-web@80-1.service @f:1",
+            "after = [\"db@80-1\", \"cache\"] @f:5",
+            "command = [\"/bin/check\", \"--path\", \"80/1\", \"of my-web\"] @f:4",
+            "http = http://127.0.0.1:80-1/a%20b?of=my-web@80-1.service @f:3",
+        ]
+    );
+    // A word stays one word, whatever the instance is called.
+    let said = read(
+        r"web@a\x20b,c.service",
+        &[("f", "[X-Sentinel]\ncommand=/bin/check %I\nafter=x-%I\n")],
+    )
+    .unwrap();
+    assert!(
+        said.contains(&"command = [\"/bin/check\", \"a b,c\"] @f:2".to_owned()),
+        "{said:?}"
+    );
+    assert!(said.contains(&"after = [\"x-a b,c\"] @f:3".to_owned()), "{said:?}");
+}
+
+#[test]
 fn a_section_is_a_service_of_its_unit() {
     let text = "[Service]\nExecStart=/bin/shop\n[X-Sentinel]\nhttp=http://127.0.0.1:8080/health\nafter=postgresql redis, queue\n\
                 after=disk\nrecovery.burst=3\nhttp.status=200 204\nhttp.insecure=yes\nlabels.team=\"a b\"\ncommand=/bin/check --name 'a b'\n";

@@ -17,6 +17,7 @@ use crate::config::{
 use crate::driver::Change;
 use crate::found::{Discovered, FailedBefore, Source};
 use crate::parts::{Parts, service};
+use crate::polkit;
 use crate::receivers::Message;
 use crate::server::{ReloadRefused, ReloadReply, api::ReloadResponse};
 use crate::store::Topic;
@@ -159,6 +160,7 @@ impl Reloader {
             return Ok(Err(refuse(&fixed, fixed.len())));
         }
         let warnings = loaded.warnings.clone();
+        let may_before = polkit::units(&self.settings);
         let before = std::mem::replace(&mut self.sources, sources);
         let mut response = match self.apply(loaded).await? {
             Ok(response) => response,
@@ -173,6 +175,8 @@ impl Reloader {
         }
         log(&response, "the configuration was reloaded");
         response.warnings.splice(0..0, warnings.iter().map(ToString::to_string));
+        let new = polkit::units(&self.settings).difference(&may_before).cloned().collect();
+        response.warnings.extend(polkit::not_renewed(new).await);
         Ok(Ok(response))
     }
 

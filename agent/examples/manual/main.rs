@@ -6,6 +6,7 @@
 //! cannot disagree with them. An example and no command, as none of it has to be in what is shipped.
 
 mod keys;
+mod names;
 mod pages;
 
 use std::fs;
@@ -30,18 +31,22 @@ fn main() -> anyhow::Result<()> {
         pages::DEMO_SERVICE,
     )?;
     fs::write(manual.join("sentinel.toml.5"), keys::page())?;
-    complete(Cli::command(), &completions)?;
+    for (shell, path) in complete(Cli::command(), &completions)? {
+        let script = names::add(shell, &Cli::command(), &fs::read_to_string(&path)?)?;
+        fs::write(path, script)?;
+    }
     complete(demo_service::command_line().name("demo-service"), &completions)?;
     fs::write(directory.join("schema"), sentinel::store::NEWEST.to_string())?;
     Ok(())
 }
 
-fn complete(mut command: Command, directory: &Path) -> anyhow::Result<()> {
+/// Writes a file for each shell, and answers where.
+fn complete(mut command: Command, directory: &Path) -> anyhow::Result<Vec<(Shell, PathBuf)>> {
     let name = command.get_name().to_owned();
-    for shell in SHELLS {
-        generate_to(shell, &mut command, &name, directory)?;
-    }
-    Ok(())
+    let files = SHELLS
+        .iter()
+        .map(|shell| Ok((*shell, generate_to(*shell, &mut command, &name, directory)?)));
+    files.collect()
 }
 
 fn made(directory: PathBuf) -> anyhow::Result<PathBuf> {

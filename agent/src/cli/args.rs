@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use sentinel_engine::Severity;
 
+use super::names::NameKind;
 use crate::server::api::PAUSE_MAX;
+use crate::version::LONG;
 
 /// Where the configuration is, unless said otherwise.
 const CONFIG: &str = "/etc/sentinel/sentinel.toml";
@@ -21,7 +23,7 @@ const HEALTH_CODES: &str = "Exit codes: 0 the agent works; 1 it does not: it can
 
 /// Keeps the services of this host up, and tells people only what they need to know.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "sentinel", version, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "sentinel", version = LONG.as_str(), after_help = EXIT_CODES, propagate_version = true)]
 pub struct Cli {
     /// The configuration.
     #[arg(long, global = true, value_name = "FILE", env = "SENTINEL_CONFIG", default_value = CONFIG)]
@@ -68,6 +70,12 @@ pub enum Command {
     Alerts(AlertsCommand),
     /// Play what led to an incident again, under another policy.
     Replay(ReplayArgs),
+    /// List names for the completions of shells; nothing when the agent cannot be reached.
+    #[command(hide = true)]
+    Names {
+        /// Of what.
+        kind: NameKind,
+    },
     /// Ask a running agent.
     #[command(flatten)]
     Ask(Ask),
@@ -295,7 +303,7 @@ fn label(text: &str) -> Result<(String, String), String> {
 /// `sentinel replay`.
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
-    /// The incident.
+    /// The incident to play.
     pub id: u64,
     /// The configuration whose policy is tried; without one, the one in force.
     #[arg(long, value_name = "FILE")]

@@ -14,6 +14,7 @@ mod doctor;
 mod exit;
 mod health;
 mod incidents;
+mod names;
 mod operator;
 pub(crate) mod paint;
 mod polkit_rules;
@@ -75,6 +76,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Alerts(AlertsCommand::Queue { limit }) => {
             on_runtime(show_queue(cli, *limit)).unwrap_or_else(|exit| exit)
         }
+        Command::Names { kind } => on_runtime(list_names(cli, *kind)).unwrap_or_else(|exit| exit),
         Command::Replay(args) => on_runtime(replay::run(cli, args)).unwrap_or_else(|exit| exit),
         Command::Ask(ask) => on_runtime(control(cli, ask)).unwrap_or_else(|exit| exit),
     }
@@ -240,6 +242,19 @@ async fn show_queue(cli: &Cli, limit: u32) -> Exit {
     match answer.await {
         Ok(text) => print(&text),
         Err(error) => fail(error.exit(), &error.explain()),
+    }
+}
+
+/// Names for a shell. One that asks for them in the middle of a line has no use for an error.
+async fn list_names(cli: &Cli, kind: names::NameKind) -> Exit {
+    let answer = async {
+        let client = Client::new(&control_socket(cli))?;
+        names::run(&client, kind).await
+    };
+    match answer.await {
+        Ok(text) if text.is_empty() => Exit::Ok,
+        Ok(text) => print(&text),
+        Err(_) => Exit::Ok,
     }
 }
 

@@ -121,7 +121,7 @@ fn introduction(stage: &Stage) -> String {
          So that it takes seconds, these settings are not the defaults (which stand in parentheses):\n  \
          {}\n",
         stage.address,
-        env!("CARGO_PKG_VERSION"),
+        crate::version::VERSION,
         stage.directory().display(),
         stage.receiver.url,
         report::quick(),

@@ -20,7 +20,7 @@ pub use in_force::await_in_force;
 pub use install::{InstallError, RULE_FILE, current, replace};
 pub use rule::{Rule, USER, VERBS};
 pub use trust::{Untrusted, check as check_trust};
-pub use verify::verify;
+pub use verify::{not_renewed, verify};
 
 use std::collections::BTreeSet;
 use std::path::Path;

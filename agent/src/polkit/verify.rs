@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rustix::process::geteuid;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::systemd::{BusAddress, denied};
 
@@ -17,6 +17,36 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Units named in the log. A rule that is missing altogether is told by the first.
 const NAMED_MAX: usize = 16;
+
+/// How long the answer to a reload waits for polkit. `systemctl reload` has had root write the rule right before, so that it is
+/// read already, or soon will be.
+const REPLY_WITHIN: Duration = Duration::from_secs(3);
+
+/// Says that polkit's rule does not allow what a reload has made of these `units`, as it is root's to renew.
+pub async fn not_renewed(units: BTreeSet<String>) -> Option<String> {
+    if geteuid().is_root() || units.is_empty() {
+        return None;
+    }
+    let asked = async {
+        let denied = denied(&BusAddress::System, &units).await.ok()?;
+        if denied.is_empty() {
+            return Some(denied);
+        }
+        sleep(ASK_AGAIN).await;
+        crate::systemd::denied(&BusAddress::System, &units).await.ok()
+    };
+    // Without an answer nothing is known, and `verify` goes on asking.
+    let denied = timeout(REPLY_WITHIN, asked).await.ok()??;
+    let (first, others) = denied.keys().next().map(|first| (first, denied.len() - 1))?;
+    let more = match others {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    Some(format!(
+        "polkit's rule was not renewed: `{first}`{more} may not be restarted; `sudo systemctl reload sentinel` renews the rule \
+         and reloads"
+    ))
+}
 
 /// Warns of each unit that this process may not restart, so that a denied restart surprises nobody. Root may everything.
 pub async fn verify(units: BTreeSet<String>) {

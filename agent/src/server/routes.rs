@@ -91,7 +91,7 @@ pub fn router(info: ServerInfo, driver: ControlHandle, access: Access) -> Router
 
 async fn version() -> Json<Version> {
     Json(Version {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: crate::version::VERSION.to_owned(),
     })
 }
 
@@ -123,7 +123,7 @@ async fn show_status(State(shared): State<Shared>, Query(query): Query<StatusQue
         Some(name) if services.is_empty() => Err(unknown_service(&name)),
         _ => Ok(Json(StatusResponse {
             host: view.host,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: crate::version::VERSION.to_owned(),
             since: shared.info.since,
             services,
             refused: view.refused.iter().map(Into::into).collect(),

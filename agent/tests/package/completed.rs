@@ -66,6 +66,47 @@ fn ask(lab: &Lab, shell: [&str; 3], line: &str) -> String {
     said
 }
 
+/// What is typed before the Tab, and the name that stands there after it.
+const NAMES: [(&str, &str); 6] = [
+    ("sentinel status sh", "shop"),
+    ("sentinel restart we", "web"),
+    ("sentinel alerts test ho", "hook"),
+    ("sentinel incidents --service sho", "shop"),
+    ("sentinel silence add --service sho", "shop"),
+    ("sentinel deploy we", "web"),
+];
+
+#[test]
+fn every_shell_knows_names_of_services_receivers_and_incidents() {
+    let lab = Lab::watching(OLD);
+    lab.host.sh("systemctl kill --signal KILL shop");
+    lab.wait("an incident is over", || {
+        lab.incidents()
+            .first()
+            .is_some_and(|incident| incident["resolution"].is_string())
+    });
+    let bash = ["bash", "-c", BASH];
+    let fish = ["fish", "-c", FISH];
+    let zsh = ["zsh", "-fc", ZSH];
+    for (typed, whole) in NAMES {
+        let (rest, _) = typed.rsplit_once(' ').expect("there is a word before");
+        for shell in [bash, fish] {
+            assert_eq!(ask(&lab, shell, typed).trim(), whole, "{shell:?}: {typed}");
+        }
+        let said = ask(&lab, zsh, typed);
+        assert!(said.contains(&format!("LINE<{rest} {whole} >")), "{typed}: {said}");
+    }
+    for shell in [bash, fish] {
+        assert_eq!(ask(&lab, shell, "sentinel incidents ").trim(), "1", "{shell:?}");
+        // It is over: there is nothing to take care of.
+        assert_eq!(ask(&lab, shell, "sentinel ack ").trim(), "", "{shell:?}");
+    }
+    // Without the agent there are none, and nothing else is offered in their place.
+    lab.host.sh("systemctl stop sentinel");
+    assert_eq!(ask(&lab, bash, "sentinel status ").trim(), "");
+    assert_eq!(ask(&lab, bash, "sentinel sta").trim(), "status");
+}
+
 #[test]
 fn every_shell_completes_commands_and_options() {
     let lab = Lab::with(OLD);

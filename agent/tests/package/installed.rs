@@ -17,8 +17,9 @@ fn the_agent_runs_as_shipped_and_harms_nothing() {
     assert_eq!(lab.property("NRestarts"), "0");
     host.sh("sentinel check && sentinel status && sentinel health");
     assert_eq!(
-        host.sh("stat -c '%U:%G %a' /etc/sentinel/sentinel.toml /etc/sentinel/conf.d /var/lib/sentinel /run/sentinel"),
-        "root:sentinel 640\nroot:sentinel 2750\nsentinel:sentinel 700\nsentinel:sentinel 750"
+        host.sh("stat -c '%U:%G %a' /etc/sentinel/sentinel.toml /etc/sentinel/conf.d /etc/sentinel/secrets /var/lib/sentinel \
+                 /run/sentinel"),
+        "root:sentinel 640\nroot:sentinel 2750\nroot:sentinel-secrets 2750\nsentinel:sentinel 700\nsentinel:sentinel 750"
     );
     // An administrator with a strict umask makes files that the agent can read.
     host.sh("umask 027 && echo '[defaults]' >/etc/sentinel/conf.d/mine.toml");
@@ -37,6 +38,25 @@ fn the_agent_runs_as_shipped_and_harms_nothing() {
         assert!(said(&check).contains(words), "{}", said(&check));
     }
     host.sh("rm /etc/sentinel/conf.d/closed.toml && sentinel check");
+    // The control group reads the configuration, so no secret should stand there.
+    host.sh(
+        "printf '[receivers.chat]\nslack = { webhook_url = \"https://hooks.example.com/x\" }\n' \
+             >/etc/sentinel/conf.d/chat.toml",
+    );
+    let check = host.sh("sentinel check");
+    assert!(
+        check.contains(
+            "conf.d/chat.toml:2:25: receivers.chat.slack.webhook_url: stands in a file that members of the group `sentinel` may \
+             read"
+        ),
+        "{check}"
+    );
+    host.sh("umask 027; echo https://hooks.example.com/x >/etc/sentinel/secrets/chat
+             printf '[receivers.chat]\nslack = { webhook_url_file = \"/etc/sentinel/secrets/chat\" }\n' \
+             >/etc/sentinel/conf.d/chat.toml");
+    let check = host.sh("sentinel check");
+    assert!(!check.contains("receivers.chat"), "{check}");
+    host.sh("rm /etc/sentinel/conf.d/chat.toml /etc/sentinel/secrets/chat");
     // Whoever cannot see with the agent's eyes is not told to mend what is right.
     let doctor = host.try_sh("runuser -u nobody -- sentinel doctor");
     assert_eq!(doctor.status.code(), Some(1), "{}", said(&doctor));
@@ -67,6 +87,27 @@ fn from_its_sandbox_it_sees_and_heals() {
     });
     assert_eq!(host.sh("systemctl is-active nginx"), "active");
     lab.await_state("web", "healthy");
+    // polkit's rule is root's to renew: whoever only has the agent reload is told.
+    host.write(
+        "/etc/sentinel/conf.d/more.toml",
+        b"[services.receiver]\nunit = \"receiver\"\n",
+    );
+    let reloaded = host.sh("sentinel reload");
+    assert!(
+        reloaded.contains(
+            "polkit's rule was not renewed: `receiver.service` may not be restarted; `sudo systemctl reload sentinel`"
+        ),
+        "{reloaded}"
+    );
+    host.sh("rm /etc/sentinel/conf.d/more.toml && sentinel reload");
+    host.write(
+        "/etc/sentinel/conf.d/more.toml",
+        b"[services.receiver]\nunit = \"receiver\"\n",
+    );
+    host.sh("systemctl reload sentinel");
+    let log = host.sh("journalctl --no-pager -o cat -u sentinel _COMM=sentinel");
+    assert_eq!(log.matches("polkit's rule was not renewed").count(), 0, "{log}");
+    host.sh("rm /etc/sentinel/conf.d/more.toml && systemctl reload sentinel");
     // The journal, which alone knows who ended a unit while nobody watched.
     host.sh("systemctl stop sentinel && systemctl stop shop && systemctl start sentinel");
     lab.await_state("shop", "stopped");

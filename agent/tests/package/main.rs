@@ -23,4 +23,6 @@ mod lab;
 mod leaving;
 mod linted;
 mod quickstart;
+mod secrets;
+mod slow;
 mod upgraded;

@@ -95,6 +95,8 @@ pub enum News {
     StillDown,
     /// Somebody takes care of it.
     Acknowledged,
+    /// An outage of the whole host: more services are down than was told.
+    Grown,
 }
 
 impl NotificationKind {

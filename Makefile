@@ -65,6 +65,8 @@ matrix: toolchain ## The agent on hosts of every suite: Debian 12, 13 and sid, w
 	    packaging/test-host/suite $$suite systemd && \
 	    packaging/test-host/suite $$suite host $(MATRIX_HOST) || exit 1; \
 	done
+	@# Docker 20.10, 26.1 and the newest.
+	for suite in bookworm trixie sid; do packaging/test-host/suite $$suite docker || exit 1; done
 	packaging/test-host/suite bookworm package
 	packaging/test-host/suite trixie package
 

@@ -89,6 +89,8 @@ _sentinel_names() {{
         _sentinel "$@"
         return
     fi
+    # A file is no name.
+    compopt +o bashdefault +o default 2>/dev/null
     COMPREPLY=()
     while IFS=$'\t' read -r name _; do
         [[ $name != "$current"* ]] || COMPREPLY+=("$name")

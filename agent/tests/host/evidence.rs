@@ -129,16 +129,16 @@ fn the_agents_own_restart_does_not_hide_what_was_said_before_it() {
     let unit = "LogNamespace=shop\nTimeoutStopSec=5s\n\
                 ExecStart=/bin/sh -c 'chatter() { for line in $(seq 300); do echo $1; done; }; \
                 trap \"chatter stopping; exit 0\" TERM; \
-                if test -e /var/tmp/hangs; then chatter up; else echo lost the database; fi; \
+                if test -e /run/hangs; then chatter up; else echo lost the database; fi; \
                 while :; do sleep 0.05; done'";
     let lab = Lab::new(
         &[("shop", unit)],
-        "[services.shop]\nunit = \"shop\"\ncommand = [\"/usr/bin/test\", \"!\", \"-e\", \"/var/tmp/hangs\"]\n",
+        "[services.shop]\nunit = \"shop\"\ncommand = [\"/usr/bin/test\", \"!\", \"-e\", \"/run/hangs\"]\n",
     );
     lab.host.confine_agent();
     lab.host.sh("systemctl restart sentinel");
     lab.await_state("shop", "healthy");
-    lab.host.sh("touch /var/tmp/hangs");
+    lab.host.sh("touch /run/hangs");
     lab.wait("it was restarted, and its log read", || {
         lab.starts("shop") > 1 && !lab.incidents().is_empty() && !evidence(&lab, 1).is_empty()
     });

@@ -144,6 +144,7 @@ async fn start(
         prober,
         services,
         refused: Vec::new(),
+        found: parts.discovered(),
         host: settings.agent.name.clone(),
         link: settings.alerts.link.clone(),
         alerts,

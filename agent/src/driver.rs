@@ -21,11 +21,12 @@ use sentinel_engine::alerting::Alerting;
 use sentinel_engine::{
     Action, ActionResult, Command, Engine, Event, ProbeOutcome, ProbeRound, Report, ServiceName, Time, Verdict, Window,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
 use crate::config::{ContainerTarget, Origin, Reach, Refused};
 use crate::docker::Docker;
+use crate::found::Discovered;
 use crate::history;
 use crate::maintenance::{Open, Schedule};
 use crate::probe::{Prober, ServiceProbes};
@@ -107,6 +108,8 @@ pub struct Driver {
     pub services: BTreeMap<ServiceName, ServiceHandle>,
     /// What was found on the host and is not watched, with the reasons.
     pub refused: Vec<Refused>,
+    /// Who looks on the host, and sees or not.
+    pub found: watch::Receiver<Discovered>,
     /// The host's name in messages.
     pub host: String,
     /// Where to read more about an incident.
@@ -458,6 +461,7 @@ impl Driver {
                         .map(|(name, service)| (name.clone(), service.origin.clone()))
                         .collect(),
                     refused: self.refused.clone(),
+                    unseen: self.found.borrow().unseen(),
                 };
                 let _ = reply.send(view);
             }

@@ -1,18 +1,21 @@
 //! Where those who look at the host put what they found, and where the configuration takes it from.
 //!
-//! A source says all that it sees, each time; [`Board`] tells the reloader when that is something else than before. A
-//! source that cannot see says nothing, and what it said last stays: missing sight is no news.
+//! A source says all that it sees, each time; [`Board`] tells the reloader when that is something else than before. Of a
+//! source that cannot see, what it said last stays: missing sight is no news of services. It is shown all the same, as
+//! [`Unseen`]: who sees nothing must not be taken for somebody with nothing to see.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::config::{Found, Refused};
 
 /// Who looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Labels of containers.
     Labels,
@@ -24,10 +27,35 @@ pub enum Source {
     HostContainers,
 }
 
+impl Source {
+    /// What is looked for there, for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Labels => "labels of containers",
+            Self::UnitFiles => "sections of unit files",
+            Self::HostUnits => "systemd services",
+            Self::HostContainers => "containers",
+        }
+    }
+}
+
 /// What all sources have found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovered {
     by_source: BTreeMap<Source, Arc<Seen>>,
+    /// Who is asked to look.
+    asked: BTreeSet<Source>,
+    /// Who cannot see now, and why.
+    blocked: BTreeMap<Source, String>,
+}
+
+/// A source of which nothing is known now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// Which.
+    pub source: Source,
+    /// Why it cannot see; `None` when it has not looked yet.
+    pub reason: Option<String>,
 }
 
 /// What one source has found.
@@ -88,6 +116,19 @@ impl Discovered {
         seen.flat_map(|seen| seen.failed_before.iter().cloned()).collect()
     }
 
+    /// Sources that are asked to look, and cannot or have not yet.
+    pub fn unseen(&self) -> Vec<Unseen> {
+        let unseen = |source: &Source| {
+            let reason = self.blocked.get(source).cloned();
+            let is_unseen = reason.is_some() || !self.by_source.contains_key(source);
+            is_unseen.then_some(Unseen {
+                source: *source,
+                reason,
+            })
+        };
+        self.asked.iter().filter_map(unseen).collect()
+    }
+
     /// Whether every source that is `wanted` has looked at least once.
     pub fn is_complete(&self, wanted: &BTreeSet<Source>) -> bool {
         wanted.iter().all(|source| self.by_source.contains_key(source))
@@ -99,6 +140,7 @@ impl FromIterator<(Source, Seen)> for Discovered {
         let by_source = seen.into_iter().map(|(source, seen)| (source, Arc::new(seen)));
         Self {
             by_source: by_source.collect(),
+            ..Self::default()
         }
     }
 }
@@ -111,10 +153,48 @@ impl Board {
     /// Says all that the source `source` sees now. Whoever listens is woken when that is new.
     pub fn publish(&self, source: Source, seen: Seen) {
         self.0.send_if_modified(|all| {
+            all.blocked.remove(&source);
             let is_new = all.by_source.get(&source).is_none_or(|before| **before != seen);
             if is_new {
                 all.by_source.insert(source, Arc::new(seen));
             }
+            is_new
+        });
+    }
+
+    /// Says who is asked to look.
+    pub fn ask(&self, asked: &BTreeSet<Source>) {
+        self.0.send_if_modified(|all| {
+            all.asked.clone_from(asked);
+            all.blocked.retain(|source, _| asked.contains(source));
+            false
+        });
+    }
+
+    /// Says that the source `source` cannot see, and why; logged once for each reason.
+    pub fn cannot_see(&self, source: Source, reason: &str) {
+        self.0.send_if_modified(|all| {
+            if all.blocked.get(&source).is_none_or(|before| before != reason) {
+                let what = source.as_str();
+                tracing::warn!(
+                    event = "cannot_look",
+                    source = what,
+                    reason,
+                    "services cannot be looked for where they are expected"
+                );
+                all.blocked.insert(source, reason.to_owned());
+            }
+            false
+        });
+    }
+
+    /// The same of a source that is not waited for: it will hardly ever see, or others would wait for it in vain. Until
+    /// it does, nothing is there.
+    pub fn gives_up(&self, source: Source, reason: &str) {
+        self.cannot_see(source, reason);
+        self.0.send_if_modified(|all| {
+            let is_new = !all.by_source.contains_key(&source);
+            all.by_source.entry(source).or_default();
             is_new
         });
     }
@@ -128,6 +208,34 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_cannot_see_is_known_until_it_sees() {
+        let board = Board::default();
+        let news = board.subscribe();
+        let unseen = || -> Vec<(Source, Option<String>)> {
+            let unseen = news.borrow().unseen().into_iter();
+            unseen.map(|one| (one.source, one.reason)).collect()
+        };
+        assert_eq!(unseen(), []);
+        board.ask(&BTreeSet::from([Source::Labels, Source::UnitFiles]));
+        assert_eq!(unseen(), [(Source::Labels, None), (Source::UnitFiles, None)]);
+        board.publish(Source::UnitFiles, Seen::default());
+        board.cannot_see(Source::Labels, "permission denied");
+        let denied = (Source::Labels, Some("permission denied".to_owned()));
+        assert_eq!(unseen(), std::slice::from_ref(&denied));
+        let labels = BTreeSet::from([Source::Labels]);
+        assert!(!news.borrow().is_complete(&labels));
+        // It is not waited for any longer, and still not seen.
+        board.gives_up(Source::Labels, "permission denied");
+        assert!(news.borrow().is_complete(&labels));
+        assert_eq!(unseen(), [denied]);
+        board.publish(Source::Labels, Seen::default());
+        assert_eq!(unseen(), []);
+        // What is said of sources that are not asked is nobody's business.
+        board.cannot_see(Source::HostUnits, "no bus");
+        assert_eq!(unseen(), []);
+    }
 
     #[test]
     fn only_what_is_new_wakes_and_every_wanted_source_must_have_looked() {

@@ -121,6 +121,7 @@ impl Parts {
         if let Some(continuing) = continuing {
             self.continuing = continuing;
         }
+        self.board.ask(wanted);
         let search = Search {
             address: settings.agent.docker.clone(),
             labels: wanted.contains(&Source::Labels),

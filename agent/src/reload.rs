@@ -213,6 +213,7 @@ impl Reloader {
 
     /// Applies a configuration that is free of errors. Only what turns out not to be possible is refused now.
     async fn apply(&mut self, loaded: Loaded) -> Result<Result<ReloadResponse, ReloadRefused>, Stopping> {
+        let unhealed = unhealed(&loaded, &self.settings);
         let new = loaded.settings;
         let prepared = match self.parts.prepare(Some(&self.settings), &new) {
             Ok(prepared) => prepared,
@@ -240,6 +241,17 @@ impl Reloader {
         };
         self.changes.send(change).await.map_err(|_| Stopping)?;
         done.await.map_err(|_| Stopping)?;
+        for (service, place) in unhealed {
+            let warning = format!("`{service}` was healed and is only observed from now on: {place}");
+            let (service, place) = (service.as_str(), place.as_str());
+            tracing::warn!(
+                event = "healing_off",
+                service,
+                place,
+                "a service that was healed is only observed from now on"
+            );
+            response.warnings.push(warning);
+        }
         let given_up = self.parts.launch(prepared).await;
         if given_up > 0 {
             let messages = if given_up == 1 { "message" } else { "messages" };
@@ -338,6 +350,14 @@ pub fn with(sources: &Sources, found: &Discovered) -> Result<Loaded, ConfigError
     let mut loaded = sources.with(&found.services(&wanted))?;
     loaded.refused.extend(found.refused(&wanted));
     Ok(loaded)
+}
+
+/// The services that are no longer healed, each with the place that makes it so.
+fn unhealed(new: &Loaded, old: &Settings) -> Vec<(ServiceName, String)> {
+    let services = new.no_longer_healed(old);
+    services
+        .map(|(service, place)| (service.clone(), place.to_string()))
+        .collect()
 }
 
 /// Where services are looked for.

@@ -9,7 +9,7 @@ use humantime::format_duration;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use sentinel_engine::alerting::Rules;
-use sentinel_engine::{Mode, Settle};
+use sentinel_engine::{Mode, ServiceName, Settle};
 use serde_json::{Value, json};
 
 use super::check_host::HostNotes;
@@ -52,6 +52,8 @@ pub(super) struct Look {
     pub(super) unseen: Vec<String>,
     /// What the configuration names and the host has not.
     pub(super) about: HostNotes,
+    /// The services that the running agent heals; empty where none answers.
+    pub(super) healed: BTreeSet<String>,
 }
 
 /// The same, over what is seen of the host: `look` answers that.
@@ -84,6 +86,12 @@ pub(super) fn check_with(
         };
         loaded.warnings.extend(look.unseen.into_iter().map(place));
         loaded.warnings.extend(look.about.warnings);
+        let unhealed = loaded
+            .observed
+            .iter()
+            .filter(|(name, _)| look.healed.contains(name.as_str()));
+        let unhealed: Vec<Problem> = unhealed.map(|(name, place)| only_observed(name, place)).collect();
+        loaded.warnings.extend(unhealed);
         Ok((loaded, look.about.notes))
     });
     if json {
@@ -110,6 +118,17 @@ pub(super) fn check_with(
         }
     }
     Ok(result.is_ok())
+}
+
+/// Says that a service loses its healing, and by which line.
+fn only_observed(name: &ServiceName, place: &Place) -> Problem {
+    Problem {
+        place: place.clone(),
+        key: format!("services.{name}.mode"),
+        message: "the running agent heals this service; with these files it is only observed".to_owned(),
+        suggestion: None,
+        excerpt: None,
+    }
 }
 
 fn print(loaded: &Loaded, notes: &[Problem], now: Timestamp, out: &mut dyn Write) -> io::Result<()> {

@@ -10,10 +10,13 @@ use super::paint::{Paint, Tone};
 use super::{Cli, Exit, control_socket, fail, on_runtime, print};
 use crate::config::OriginKind;
 use crate::doctor::{self, AgentFacts, Facts, Finding, Level, RuleFacts};
-use crate::server::api::StatusResponse;
+use crate::server::api::{ServiceStatus, StatusResponse};
 
 /// The word in `sentinel status` for a service of which nothing can be seen.
 const BLIND: &str = "unknown";
+
+/// How the place of a service begins that was found as a container.
+const CONTAINER: &str = "container ";
 
 /// The word for a service that the agent was not able to restart.
 const REFUSED: &str = "refused";
@@ -70,6 +73,10 @@ async fn ask_agent(cli: &Cli) -> Result<AgentFacts, String> {
     let status: StatusResponse = parse(&answer).map_err(|error| error.explain())?;
     let is_configured = |origin| matches!(origin, OriginKind::File | OriginKind::UnitFile);
     let configured = status.services.iter().filter(|service| is_configured(service.origin));
+    let is_container = |service: &&ServiceStatus| service.origin_place.starts_with(CONTAINER);
+    let containers = status.services.iter().filter(is_container);
+    let unseen = status.unseen.iter();
+    let unseen = unseen.filter_map(|one| Some((one.source, one.reason.clone()?)));
     let blind = status.services.iter().filter(|service| service.state == BLIND);
     let refused = status.services.iter().filter_map(|service| {
         let hold = service.hold.as_ref().filter(|hold| hold.kind == REFUSED)?;
@@ -79,6 +86,8 @@ async fn ask_agent(cli: &Cli) -> Result<AgentFacts, String> {
         version: status.version.clone(),
         services: status.services.len(),
         configured: configured.count(),
+        containers: containers.count(),
+        unseen: unseen.collect(),
         blind: blind.map(|service| service.name.clone()).collect(),
         refused: refused.collect(),
     })

@@ -53,6 +53,7 @@ use rustix::process::geteuid;
 use crate::config::Settings;
 use crate::docker::{self, Search};
 use crate::found::{Discovered, Source};
+use crate::server::api::ModeWord;
 use crate::systemd::BusAddress;
 use crate::{app, config, demo, host_bus, systemd, watchdog};
 use paint::Paint;
@@ -136,6 +137,17 @@ fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovered, V
     )
 }
 
+/// The services that the running agent heals, if there is one and it answers.
+async fn healed_now(cli: &Cli) -> BTreeSet<String> {
+    let Ok(client) = Client::new(&control_socket(cli)) else {
+        return BTreeSet::new();
+    };
+    let status = status::ask(&client).await;
+    let services = status.map(|status| status.services).unwrap_or_default();
+    let healed = services.into_iter().filter(|service| service.mode == ModeWord::Heal);
+    healed.map(|service| service.name).collect()
+}
+
 /// Makes root the user whom the agent runs as, for good, and answers who that is: what counts of secrets is what the agent
 /// can read.
 fn become_the_agent() -> Option<String> {
@@ -160,9 +172,16 @@ fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
             let (found, unseen) = look_around(settings, wanted);
             let host = on_runtime(check_host::look(settings)).unwrap_or_default();
             let about = check_host::judge(settings, &host);
+            // Who may not ask the agent, or has none, is told nothing of it.
+            let healed = on_runtime(healed_now(cli)).unwrap_or_default();
             // Only root sees all of the host; the configuration is checked over what was found.
             user = become_the_agent();
-            Look { found, unseen, about }
+            Look {
+                found,
+                unseen,
+                about,
+                healed,
+            }
         };
         check_with(&cli.config, env, cli.json, now, look, &mut text)
     };

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::config::Origin;
 use crate::server::api::{
-    MaintenanceStatus, ModeWord, ProbeStatus, RefusedStatus, ServiceStatus, StatusResponse, Waiting,
+    MaintenanceStatus, ModeWord, ProbeStatus, RefusedStatus, ServiceStatus, StatusResponse, UnseenStatus, Waiting,
 };
 
 use super::View;
@@ -14,6 +14,9 @@ use super::client::{Client, Result, parse};
 use super::paint::{Paint, Tone};
 use super::table::Table;
 use super::words::{between, moment, span};
+
+/// The word for a service of which nothing is known.
+const UNKNOWN: &str = "unknown";
 
 /// Asks for the status of every service, or of `name`.
 pub(super) async fn run(client: &Client, view: &View, name: Option<&str>) -> Result<String> {
@@ -29,22 +32,19 @@ pub(super) async fn run(client: &Client, view: &View, name: Option<&str>) -> Res
     })
 }
 
+/// The status of every service.
+pub(super) async fn ask(client: &Client) -> Result<StatusResponse> {
+    parse(&client.get(&["status"], &[]).await?)
+}
+
 /// Every service, a line each.
 pub(super) fn all(status: &StatusResponse, paint: Paint) -> String {
-    let unwell = status
-        .services
-        .iter()
-        .filter(|service| tone(&service.state) != Tone::Good)
-        .count();
     let watched = status.services.len();
     let mut out = format!(
-        "{}: {watched} service{} watched, {}\n",
+        "{}: {watched} service{} watched{}\n",
         paint.text(Tone::Strong, &status.host),
         if watched == 1 { "" } else { "s" },
-        match unwell {
-            0 => "all healthy".to_owned(),
-            unwell => format!("{unwell} not healthy"),
-        }
+        standing(&status.services)
     );
     if watched > 0 {
         let mut table = Table::with_headings(["SERVICE", "STATE", "SINCE", "LAST PROBE", "LEFT", "WAITING FOR"]);
@@ -62,6 +62,52 @@ pub(super) fn all(status: &StatusResponse, paint: Paint) -> String {
         out.push_str(&table.render(paint));
     }
     out.push_str(&refused(&status.refused, paint));
+    out.push_str(&unseen(&status.unseen, paint));
+    out
+}
+
+/// How all of them are, for the first line. Of no service at all nothing is said: whoever sees none is not well for that.
+fn standing(services: &[ServiceStatus]) -> String {
+    let unknown = services.iter().filter(|service| service.state == UNKNOWN).count();
+    let unwell = services
+        .iter()
+        .filter(|service| service.state != UNKNOWN && tone(&service.state) != Tone::Good)
+        .count();
+    let mut text = match unwell {
+        0 if services.is_empty() || unknown > 0 => String::new(),
+        0 => ", all healthy".to_owned(),
+        unwell => format!(", {unwell} not healthy"),
+    };
+    if unknown > 0 {
+        let _ = write!(text, ", {unknown} not known yet");
+    }
+    text
+}
+
+/// Where services are looked for, and nothing is known now: those with one reason on one line.
+fn unseen(unseen: &[UnseenStatus], paint: Paint) -> String {
+    let mut by_reason: Vec<(Option<&str>, Vec<&str>)> = Vec::new();
+    for one in unseen {
+        let (reason, what) = (one.reason.as_deref(), one.source.as_str());
+        match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, all)) => all.push(what),
+            None => by_reason.push((reason, vec![what])),
+        }
+    }
+    let mut out = String::new();
+    for (reason, what) in by_reason {
+        let what = what.join(", ");
+        let (head, text) = match reason {
+            None => ("not looked at yet:", what),
+            Some(reason) => (
+                "cannot be seen:",
+                format!("{what} ({reason}; `sentinel doctor` tells what helps)"),
+            ),
+        };
+        let gap = if out.is_empty() { "\n" } else { "" };
+        let text = crate::telemetry::printable(&text);
+        let _ = writeln!(out, "{gap}{} {text}", paint.text(Tone::Warn, head));
+    }
     out
 }
 

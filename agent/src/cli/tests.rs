@@ -10,10 +10,11 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::config::OriginKind;
+use crate::found::Source;
 use crate::server::api::{
     AcknowledgedStatus, ActionEntry, EvidenceEntry, FlappingStatus, HoldStatus, IncidentDetail, IncidentSummary,
     MessageEntry, ModeWord, ObservedStatus, ProbeStatus, ReloadResponse, ServiceStatus, StatusResponse, TimelineEntry,
-    Waiting,
+    UnseenStatus, Waiting,
 };
 use crate::server::{self, Access, ControlRequest, ControlSocket, ServerInfo, api};
 
@@ -104,6 +105,7 @@ fn everything() -> StatusResponse {
         version: "0.1.0".to_owned(),
         since: at("2026-03-01T11:00:00Z"),
         refused: vec![],
+        unseen: vec![],
         services: vec![cache, shop(), web],
     }
 }
@@ -179,7 +181,7 @@ fn detail() -> IncidentDetail {
 fn status_lists_every_service() {
     assert_eq!(
         status::all(&everything(), plain()),
-        "web-1: 3 services watched, 2 not healthy\n\
+        "web-1: 3 services watched, 1 not healthy, 1 not known yet\n\
          \n\
          SERVICE  STATE    SINCE   LAST PROBE                                      LEFT  WAITING FOR\n\
          cache    unknown  1m 40s  could not ask: no file descriptor left, 5s ago  5     observing only\n\
@@ -194,9 +196,36 @@ fn status_of_nothing_is_a_line() {
         services: vec![],
         ..everything()
     };
+    assert_eq!(status::all(&nothing, plain()), "web-1: 0 services watched\n");
+    let healthy = StatusResponse {
+        services: vec![service("web", "healthy")],
+        ..everything()
+    };
+    assert!(status::all(&healthy, plain()).starts_with("web-1: 1 service watched, all healthy\n"));
+}
+
+#[test]
+fn status_says_what_is_not_looked_at_yet_and_what_cannot_be_seen() {
+    let unseen = |source, reason: Option<&str>| UnseenStatus {
+        source,
+        reason: reason.map(str::to_owned),
+    };
+    let denied = Some("permission denied on /run/docker.sock");
+    let started = StatusResponse {
+        services: vec![],
+        unseen: vec![
+            unseen(Source::Labels, denied),
+            unseen(Source::UnitFiles, None),
+            unseen(Source::HostUnits, None),
+            unseen(Source::HostContainers, denied),
+        ],
+        ..everything()
+    };
     assert_eq!(
-        status::all(&nothing, plain()),
-        "web-1: 0 services watched, all healthy\n"
+        status::all(&started, plain()),
+        "web-1: 0 services watched\n\n\
+         cannot be seen: labels of containers, containers (permission denied on /run/docker.sock; `sentinel doctor` tells what helps)\n\
+         not looked at yet: sections of unit files, systemd services\n"
     );
 }
 

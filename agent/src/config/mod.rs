@@ -28,11 +28,12 @@ mod settings;
 mod slips;
 mod validate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ::config::builder::DefaultState;
 
+use sentinel_engine::{Mode, ServiceName};
 use serde::de::DeserializeOwned;
 
 use self::files::Fragment;
@@ -81,6 +82,28 @@ pub struct Loaded {
     pub refused: Vec<Refused>,
     /// The keys whose secrets were not read.
     pub unread: Vec<String>,
+    /// Services that are only observed, and what makes them so.
+    pub observed: BTreeMap<ServiceName, Place>,
+}
+
+impl Loaded {
+    /// Services that `before` healed and this only observes, or another service of the same target does: each with the
+    /// place that makes it so.
+    pub fn no_longer_healed<'a>(&'a self, before: &'a Settings) -> impl Iterator<Item = (&'a ServiceName, &'a Place)> {
+        let healed = |service: &&ServiceSettings| service.service.policy.mode == Mode::Heal;
+        let healed: Vec<_> = before.services.iter().filter(healed).collect();
+        let names: BTreeSet<_> = healed.iter().map(|service| &service.service.name).collect();
+        let services = self.settings.services.iter();
+        services.filter_map(move |service| {
+            let place = self.observed.get(&service.service.name)?;
+            let same_target = || {
+                let target = service.target.as_ref()?;
+                healed.iter().find(|before| before.target.as_ref() == Some(target))
+            };
+            let name = &service.service.name;
+            (names.contains(name) || same_target().is_some()).then_some((name, place))
+        })
+    }
 }
 
 /// Files and variables as they were read, to be laid over other services that are found on the host.
@@ -154,6 +177,7 @@ impl Sources {
             files: self.fragments.iter().map(|fragment| fragment.path.clone()).collect(),
             refused: Vec::new(),
             unread: finished.unread,
+            observed: finished.observed,
         }
     }
 
@@ -188,12 +212,14 @@ struct Finished {
     settings: Settings,
     warnings: Vec<Problem>,
     unread: Vec<String>,
+    observed: BTreeMap<ServiceName, Place>,
 }
 
 /// Compares what is said with itself.
 fn finish(inputs: Option<Inputs>, mut findings: Findings) -> Result<Finished, ConfigErrors> {
     let settings = inputs.map(|inputs| validate::settings(inputs, &mut findings));
     let unread = std::mem::take(&mut findings.unread);
+    let observed = settings.as_ref().map(|settings| observed(settings, &findings));
     let warnings = findings.finish()?;
     // Without settings there was a problem, and `finish` has answered it.
     let settings = settings.ok_or_else(ConfigErrors::unexplained)?;
@@ -201,7 +227,25 @@ fn finish(inputs: Option<Inputs>, mut findings: Findings) -> Result<Finished, Co
         settings,
         warnings,
         unread,
+        observed: observed.unwrap_or_default(),
     })
+}
+
+/// Which services are only observed, and where that is said. What merely runs on the host never is anything else.
+fn observed(settings: &Settings, findings: &Findings) -> BTreeMap<ServiceName, Place> {
+    let place = |service: &ServiceSettings| {
+        let own = format!("{}.mode", join("services", service.service.name.as_str()));
+        let keys = if settings.agent.mode == Mode::Observe {
+            ["agent.mode"].map(str::to_owned).to_vec()
+        } else {
+            vec![own, "defaults.mode".to_owned()]
+        };
+        let key = keys.into_iter().find(|key| findings.has(key))?;
+        Some((service.service.name.clone(), findings.place_of(&key)))
+    };
+    let services = settings.services.iter();
+    let observed = services.filter(|service| service.service.policy.mode == Mode::Observe);
+    observed.filter_map(place).collect()
 }
 
 /// Merges the layers. When a source could not be read there is nothing to merge: what it says would seem missing.

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::config::{self, DockerAddress, Target};
+use crate::found::Seen;
 
 /// What need not be proposed again.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,10 @@ pub(super) struct Configured {
     pub(super) targets: BTreeMap<String, String>,
     /// Where the Engine is.
     pub(super) docker: DockerAddress,
+    /// Whether labels of containers define services.
+    pub(super) labels: bool,
+    /// Whether sections of unit files do.
+    pub(super) unit_files: bool,
     /// What could not be known.
     pub(super) notes: Vec<String>,
 }
@@ -23,7 +28,11 @@ pub(super) struct Configured {
 ///
 /// The files are looked at as they stand too: a service that is switched off keeps its name and its target.
 pub(super) fn read(path: &Path) -> Configured {
-    let mut configured = Configured::default();
+    let mut configured = Configured {
+        labels: true,
+        unit_files: true,
+        ..Configured::default()
+    };
     if !path.exists() {
         let path = path.display();
         configured
@@ -34,6 +43,8 @@ pub(super) fn read(path: &Path) -> Configured {
     match config::look(path, config::environment()) {
         Ok(loaded) => {
             configured.docker = loaded.settings.agent.docker.clone();
+            configured.labels = loaded.settings.agent.labels;
+            configured.unit_files = loaded.settings.agent.unit_files;
             for settings in &loaded.settings.services {
                 let name = settings.service.name.to_string();
                 if let Some(target) = settings.target.as_ref().and_then(key) {
@@ -54,6 +65,21 @@ pub(super) fn read(path: &Path) -> Configured {
 }
 
 impl Configured {
+    /// Adds what a label or a unit file defines: in a file it would lie above that, and switch its healing off.
+    pub(super) fn add_found(&mut self, seen: &Seen) {
+        for found in &seen.services {
+            let keys = found.keys.iter().filter_map(|key| match key.key.as_str() {
+                "unit" => Some(format!("unit {}", config::unit(&key.text).ok()?)),
+                kind @ ("container" | "compose") => Some(format!("{kind} {}", key.text)),
+                _ => None,
+            });
+            for target in keys.chain(found.aliases.iter().cloned()) {
+                self.targets.entry(target).or_insert_with(|| found.name.clone());
+            }
+            self.names.insert(found.name.clone());
+        }
+    }
+
     fn add_file(&mut self, text: &str) {
         let table: toml::Table = text.parse().unwrap_or_default();
         let services = table.get("services").and_then(toml::Value::as_table);

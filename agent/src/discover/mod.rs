@@ -25,13 +25,31 @@ pub use self::document::{json, toml};
 use self::listeners::Listeners;
 use self::propose::Found;
 pub use self::propose::{Proposal, Proposals, Runs};
-use crate::docker::running_containers;
-use crate::systemd::{BusAddress, running_units};
+use crate::docker::{Search, find_once, running_containers};
+use crate::systemd::{BusAddress, running_units, unit_sections};
 
 /// Looks at everything that runs, and proposes what the configuration at `config` does not have yet. With `probe`, ports
 /// of this host's own addresses are connected to and asked over HTTP; otherwise nothing is sent to any service.
 pub async fn discover(config: &Path, probe: bool) -> Proposals {
-    let known = configured::read(config);
+    let mut known = configured::read(config);
+    if known.unit_files
+        && let Ok(seen) = unit_sections(&BusAddress::System).await
+    {
+        known.add_found(&seen);
+    }
+    let labels = Search {
+        address: known.docker.clone(),
+        labels: known.labels,
+        host: false,
+    };
+    // Who cannot see containers is told so below.
+    if known.labels
+        && let Ok(found) = find_once(&labels).await
+    {
+        for (_, seen) in found {
+            known.add_found(&seen);
+        }
+    }
     let mut found = Found {
         notes: known.notes.clone(),
         ..Found::default()

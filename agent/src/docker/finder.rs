@@ -51,7 +51,6 @@ pub async fn find(board: Board, mut search: watch::Receiver<Search>, continuing:
     let daemon = Arc::new(Mutex::new(Daemon::default()));
     let mut candidates = Candidates::new(continuing);
     let mut gap = GAP_MIN;
-    let mut told = None;
     loop {
         let wanted = search.borrow_and_update().clone();
         if !wanted.labels && !wanted.host {
@@ -68,16 +67,22 @@ pub async fn find(board: Board, mut search: watch::Receiver<Search>, continuing:
             },
             reason = follow(&wanted, &daemon, &mut candidates, &board) => reason,
         };
-        if told.as_ref() != Some(&reason) {
-            tracing::debug!(reason, "cannot look for containers");
-            told = Some(reason);
-        }
-        if !candidates.has_looked() && is_out_of_reach(&wanted.address) {
-            // There is no Docker here, or none for this user: that is something seen.
+        let has_looked = candidates.has_looked();
+        if !has_looked && is_absent(&wanted.address) {
+            // There is no Docker here: that is something seen.
             publish(&board, &wanted, &Seen::default());
-        } else if !candidates.has_looked() && wanted.host {
+        } else {
             // Nobody waits for what may never be seen to hear of what failed elsewhere.
-            board.publish(Source::HostContainers, crate::found::Seen::default());
+            for (wanted, source, waits) in [
+                (wanted.labels, Source::Labels, !is_out_of_reach(&wanted.address)),
+                (wanted.host, Source::HostContainers, false),
+            ] {
+                match wanted {
+                    true if has_looked || waits => board.cannot_see(source, &reason),
+                    true => board.gives_up(source, &reason),
+                    false => {}
+                }
+            }
         }
         gap = if connected.elapsed() > GAP_MAX {
             GAP_MIN

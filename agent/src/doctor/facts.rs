@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::found::Source;
 use crate::store::Inspection;
 use crate::systemd::Survey;
 
@@ -140,6 +141,10 @@ pub struct AgentFacts {
     pub services: usize,
     /// How many of them are configured, be it in unit files; the others are there as they run.
     pub configured: usize,
+    /// How many are containers that it found on the host.
+    pub containers: usize,
+    /// Where it looks for services and cannot see: what, and why.
+    pub unseen: Vec<(Source, String)>,
     /// Services that it cannot see.
     pub blind: Vec<String>,
     /// Services that it was not able to restart, with reasons.

@@ -10,6 +10,7 @@ use sentinel_engine::{Mode, Severity};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{OriginKind, Refused};
+use crate::found::{Source, Unseen};
 
 /// The longest pause or deploy with an end: 366 days, as for a silence. What shall rest for longer is paused until resumed, or
 /// taken out of the configuration.
@@ -45,6 +46,25 @@ pub struct StatusResponse {
     /// What was found on the host and is not watched.
     #[serde(default)]
     pub refused: Vec<RefusedStatus>,
+    /// Where services are looked for, and nothing is known now.
+    #[serde(default)]
+    pub unseen: Vec<UnseenStatus>,
+}
+
+/// A place where services are looked for, of which nothing is known now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnseenStatus {
+    /// Which: `labels`, `unit_files`, `host_units` or `host_containers`.
+    pub source: Source,
+    /// Why it cannot be looked at; `null` when that has not happened yet.
+    pub reason: Option<String>,
+}
+
+impl From<Unseen> for UnseenStatus {
+    fn from(unseen: Unseen) -> Self {
+        let Unseen { source, reason } = unseen;
+        Self { source, reason }
+    }
 }
 
 /// Something that was found on the host and is not watched.

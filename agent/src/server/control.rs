@@ -9,6 +9,7 @@ use sentinel_engine::{IncidentId, OperatorRequest, RequestError, ServiceName, Se
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{Origin, Refused};
+use crate::found::Unseen;
 
 use super::api::{AckResponse, IncidentDetail, IncidentSummary, QueueResponse, ReloadResponse, SilenceEntry};
 
@@ -145,6 +146,8 @@ pub struct StatusView {
     pub acknowledged: BTreeMap<IncidentId, Acknowledgement>,
     /// What was found on the host and is not watched, with the reasons.
     pub refused: Vec<Refused>,
+    /// Where services are looked for, and nothing is known now.
+    pub unseen: Vec<Unseen>,
 }
 
 /// Which incidents.

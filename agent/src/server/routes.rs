@@ -127,6 +127,7 @@ async fn show_status(State(shared): State<Shared>, Query(query): Query<StatusQue
             since: shared.info.since,
             services,
             refused: view.refused.iter().map(Into::into).collect(),
+            unseen: view.unseen.into_iter().map(Into::into).collect(),
         })),
     }
 }

@@ -21,6 +21,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::found::{Source, Unseen};
+
 use super::api::{self, AckResponse, IncidentDetail, IncidentSummary, SilenceEntry};
 use super::bounded::{Bounded, Limits};
 use super::{
@@ -242,6 +244,10 @@ fn view() -> StatusView {
             },
         )]),
         refused: Vec::new(),
+        unseen: vec![Unseen {
+            source: Source::Labels,
+            reason: Some("permission denied".to_owned()),
+        }],
     }
 }
 
@@ -291,6 +297,7 @@ async fn status_tells_everything_about_every_service() {
             "version": crate::version::VERSION,
             "since": "2026-01-01T00:00:00Z",
             "refused": [],
+            "unseen": [{ "source": "labels", "reason": "permission denied" }],
             "services": [{
                 "name": "shop",
                 "state": "suppressed",

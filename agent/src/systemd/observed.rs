@@ -24,24 +24,18 @@ const STATES: [&str; 5] = ["active", "activating", "reloading", "deactivating", 
 /// started, which goes on.
 pub async fn observe_units(board: Board, continuing: BTreeSet<String>) {
     let mut units = Units::new(continuing);
-    let mut told = None;
     let mut connection = None;
     loop {
         match look(&mut connection, &mut units).await {
-            Ok(seen) => {
-                told = None;
-                board.publish(Source::HostUnits, seen);
-            }
+            Ok(seen) => board.publish(Source::HostUnits, seen),
             Err(reason) => {
                 connection = None;
-                if !is_booted() {
+                if is_booted() {
+                    // What was seen last stays.
+                    board.cannot_see(Source::HostUnits, &reason);
+                } else {
                     // There are none here: that is something seen.
                     board.publish(Source::HostUnits, Seen::default());
-                }
-                // What was seen last stays.
-                if told.as_ref() != Some(&reason) {
-                    tracing::warn!(reason, "failed to look which services systemd runs");
-                    told = Some(reason);
                 }
             }
         }

@@ -8,12 +8,14 @@
 ///
 /// `held/storm` is what `event=held hold=storm` has: where what a human should do depends on one more field, its values
 /// have numbers of their own.
-pub(super) const MESSAGE_IDS: [(&str, &str); 62] = [
+pub(super) const MESSAGE_IDS: [(&str, &str); 64] = [
     ("started", "1f8065232c6f4215a52581831329a05a"),
     ("ended", "a818bc77d267410093bb236499df154b"),
     ("config_refused", "cfe18aee764249f9a88affe135d8d191"),
     ("config_warning", "9daa084107bf4d6f9a414ee879313b1f"),
     ("reloaded", "12124070c8e447dc871abaf219dc339f"),
+    ("cannot_look", "0c9a4d7be1324f5f9d2e86a1b4c0f7d3"),
+    ("healing_off", "5b0f6a3cf3d84e0b9b8d1f27c64e90a5"),
     ("reload_failed", "7c1d2f4be0a94a6f8e35b1c60d9274fa"),
     ("found_refused", "1a8eed1195d24ff89be72fe3007ed50d"),
     ("not_permitted", "921ead5456b44c4d8e59101179628db9"),

@@ -49,7 +49,16 @@ fn containers_are_proposed_as_their_labels_say() {
     let outside = must(&web, "docker port $C 8000/tcp");
 
     let place = Place::new();
+    // By default the agent watches what labels define, and a file would lie above that.
     place.configure(&format!("[services.known]\ncontainer = \"{db}\"\n"));
+    fs::create_dir(place.path("conf.d")).expect("it can be made");
+    fs::write(place.path("conf.d/labels.toml"), "[agent]\nlabels = true\n").expect("it can be written");
+    let watched: Value = serde_json::from_slice(&place.ask(&["discover", "--json"]).stdout).expect("it is JSON");
+    assert!(!watched["services"].to_string().contains(&web), "{watched:#}");
+    assert!(watched["configured"].to_string().contains(&web), "{watched:#}");
+    assert!(watched["services"].to_string().contains(&wrong), "{watched:#}");
+
+    fs::remove_file(place.path("conf.d/labels.toml")).expect("it was there");
     let found: Value = serde_json::from_slice(&place.ask(&["discover", "--json"]).stdout).expect("it is JSON");
     let labelled = proposal(&found, &web);
     let page = format!("\"http://{outside}/health\"");
@@ -76,7 +85,6 @@ fn containers_are_proposed_as_their_labels_say() {
 
     let file = place.ask(&["discover"]);
     assert!(file.status.success());
-    fs::create_dir(place.path("conf.d")).expect("it can be made");
     fs::write(place.path("conf.d/found.toml"), &file.stdout).expect("it can be written");
     let checked = place.ask(&["check", "--json"]);
     let shown = text(&file.stdout);

@@ -91,3 +91,44 @@ fn with_nothing_configured_the_host_is_observed_and_nothing_restarted() {
         notices()
     );
 }
+
+#[test]
+fn who_may_not_ask_docker_says_so_wherever_somebody_looks() {
+    let lab = Lab::new(&[("web", "ExecStart=/bin/sleep infinity")], "");
+    lab.host.confine_agent();
+    // As Docker's own package has it, and as far as the agent gets: a socket of root's.
+    lab.host.write(
+        "/etc/systemd/system/docker.socket",
+        b"[Socket]\nListenStream=/run/docker.sock\nSocketMode=0660\nAccept=yes\n",
+    );
+    lab.host.write(
+        "/etc/systemd/system/docker@.service",
+        b"[Service]\nExecStart=/bin/true\nStandardInput=socket\n",
+    );
+    lab.host
+        .sh("systemctl daemon-reload && systemctl start docker.socket && systemctl restart sentinel");
+    lab.await_state("web", "healthy");
+    lab.await_log(&["event=cannot_look", "labels of containers", "level=warn"]);
+    let status = lab.host.sh("sentinel status");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("cannot be seen: "))
+        .unwrap_or_default();
+    assert!(
+        line.starts_with("cannot be seen: labels of containers, containers (") && line.contains("Permission denied"),
+        "{status}"
+    );
+    let doctor = lab.host.try_sh("sentinel doctor");
+    let doctor = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(
+        doctor.contains("whether containers ask to be watched cannot be seen"),
+        "{doctor}"
+    );
+
+    // Once it may, nothing is out of sight, without a restart.
+    lab.host
+        .sh("systemctl stop docker.socket && rm -f /run/docker.sock && sentinel status --json >/dev/null");
+    lab.wait("there is no Docker any more", || {
+        !lab.host.sh("sentinel status").contains("cannot be seen")
+    });
+}

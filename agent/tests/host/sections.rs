@@ -79,6 +79,44 @@ fn a_unit_with_a_section_is_healed_and_changes_with_its_drop_ins() {
 }
 
 #[test]
+fn what_a_section_heals_is_not_proposed_again_and_a_file_that_ends_that_is_named() {
+    let lab = Lab::new(
+        &[("worker", "ExecStart=/bin/sleep infinity")],
+        "[services.hook]\ntcp = \"127.0.0.1:9100\"\n",
+    );
+    lab.host
+        .write(UNIT, with_section("http=http://127.0.0.1:8080/health\n").as_bytes());
+    reload(&lab);
+    lab.host.sh("systemctl start shop");
+    lab.await_state("shop", "healthy");
+
+    // The README's own line.
+    lab.host.sh(
+        "mkdir -p /etc/sentinel/conf.d && sentinel discover | tee /etc/sentinel/conf.d/found.toml && sentinel check",
+    );
+    lab.host.sh("systemctl reload sentinel");
+    lab.await_state("worker", "healthy");
+    assert_eq!(lab.status("worker")["mode"], "observe");
+    assert_eq!(lab.status("shop")["mode"], "heal", "{}", lab.status("shop"));
+
+    // Whoever says so by hand is told what that does, before and after.
+    let file = "/etc/sentinel/conf.d/shop.toml";
+    lab.host.write(file, b"[services.shop]\nfall = 5\nmode = \"observe\"\n");
+    let checked = check(&lab);
+    let warning = format!(
+        "warning: {file}:3:8: services.shop.mode: the running agent heals this service; with these files it is only observed"
+    );
+    assert!(checked.lines().any(|line| line == warning), "{checked}");
+    let reloaded = lab.host.sh("sentinel reload");
+    let warning = format!("warning: `shop` was healed and is only observed from now on: {file}:3:8");
+    assert!(reloaded.lines().any(|line| line == warning), "{reloaded}");
+    lab.await_log(&["event=healing_off", "service=shop", &format!("place={file}:3:8")]);
+    // It is told once: by now nothing changes.
+    assert!(!check(&lab).contains("the running agent heals"), "{}", check(&lab));
+    assert!(!lab.host.sh("sentinel reload").contains("was healed"));
+}
+
+#[test]
 fn a_wrong_section_is_told_with_its_place_and_harms_no_other() {
     let lab = Lab::new(
         &[],

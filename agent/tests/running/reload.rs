@@ -49,6 +49,38 @@ fn services_come_and_go_and_the_others_are_not_disturbed() {
 }
 
 #[test]
+fn healing_that_a_reload_ends_is_named_with_the_line_that_does_it() {
+    let mut place = Place::new();
+    place.begin("shop");
+    place.begin("mail");
+    let both = place.service("shop", "") + &place.service("mail", "");
+    place.configure(&both);
+    place.start();
+    place.wait_for_state("shop", "healthy");
+
+    // By the defaults, for all; and by another service of the same target.
+    place.configure(&format!("[defaults]\nmode = \"observe\"\n{both}"));
+    let seen = place.lines().len();
+    assert!(place.hang_up().contains("event=reloaded"));
+    for service in ["shop", "mail"] {
+        let service = format!("service={service}");
+        let line = place.line_after(seen, &["event=healing_off", &service]);
+        assert!(line.contains("sentinel.toml") && line.contains("level=warn"), "{line}");
+    }
+    place.configure(&both);
+    assert!(place.hang_up().contains("event=reloaded"));
+    let renamed = both.replace("[services.mail]", "[services.post]\nmode = \"observe\"");
+    place.configure(&renamed);
+    let asked = place.ask(&["reload"]);
+    let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert!(
+        said.contains("`post` was healed and is only observed from now on: "),
+        "{said}"
+    );
+    assert!(!said.contains("`shop`"), "{said}");
+}
+
+#[test]
 fn wrong_configuration_is_refused_and_the_old_one_goes_on() {
     let mut place = Place::new();
     place.begin("shop");

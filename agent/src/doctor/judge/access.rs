@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::facts::{Facts, RuleFacts};
+use super::super::facts::{DockerFacts, Facts, RuleFacts};
 use super::{Finding, some};
+use crate::found::Source;
 use crate::polkit::RULE_FILE;
 
 /// Rules in JavaScript, which are asked about units and verbs, came with this version; before it `.pkla` files had no word for
@@ -183,7 +184,23 @@ pub(super) fn journal(facts: &Facts) -> Finding {
 pub(super) fn docker(facts: &Facts) -> Finding {
     const CHECK: &str = "docker";
     let docker = &facts.docker;
+    let agent = facts.agent.as_ref().ok();
+    let found = agent.map_or(0, |agent| agent.containers);
+    let unseen = agent.and_then(|agent| {
+        let is_docker = |source: &Source| matches!(source, Source::Labels | Source::HostContainers);
+        agent.unseen.iter().find(|(source, _)| is_docker(source))
+    });
+    if docker.answer.is_none()
+        && let Some((_, why)) = unseen
+    {
+        return Finding::warning(
+            CHECK,
+            format!("whether containers ask to be watched cannot be seen: {why}"),
+            format!("{}; or `labels = false` in `[agent]`, if none does", reach(docker)),
+        );
+    }
     match &docker.answer {
+        None if found > 0 => Finding::ok(CHECK, format!("containers that were found and are watched: {found}")),
         None if docker.in_group && !facts.is_root => Finding::warning(
             CHECK,
             format!(
@@ -200,21 +217,9 @@ pub(super) fn docker(facts: &Facts) -> Finding {
             CHECK,
             format!(
                 "{} containers are watched, and the Engine cannot be asked: {why}",
-                docker.services
+                docker.services + found
             ),
-            // Without Docker there is no such group either, and with it in the unit the agent would not start.
-            match (docker.is_socket, docker.is_missing, docker.in_group) {
-                (false, ..) => "start the proxy that `[agent] docker` names",
-                (true, true, _) => {
-                    "`systemctl start docker`; where it is not installed, take the containers out of the configuration"
-                }
-                (true, false, true) => "`systemctl restart docker`; `journalctl -u docker` says what is wrong with it",
-                (true, false, false) => {
-                    "`[agent] docker` with the address of a proxy (deploy/docker-proxy in the sources); or `systemctl edit \
-                     sentinel`, `SupplementaryGroups=docker` below `[Service]`, which makes the agent as good as root, and \
-                     `systemctl restart sentinel`"
-                }
-            },
+            reach(docker),
         ),
         Some(Ok(())) if docker.is_socket && !facts.is_root => Finding::warning(
             CHECK,
@@ -222,6 +227,23 @@ pub(super) fn docker(facts: &Facts) -> Finding {
             "a proxy grants less: deploy/docker-proxy, and its address as `[agent] docker`",
         ),
         Some(Ok(())) => Finding::ok(CHECK, "the Engine answers"),
+    }
+}
+
+/// What lets the agent ask the Engine. Without Docker there is no such group either, and with it in the unit the agent would
+/// not start.
+fn reach(docker: &DockerFacts) -> &'static str {
+    match (docker.is_socket, docker.is_missing, docker.in_group) {
+        (false, ..) => "start the proxy that `[agent] docker` names",
+        (true, true, _) => {
+            "`systemctl start docker`; where it is not installed, take the containers out of the configuration"
+        }
+        (true, false, true) => "`systemctl restart docker`; `journalctl -u docker` says what is wrong with it",
+        (true, false, false) => {
+            "`[agent] docker` with the address of a proxy (deploy/docker-proxy in the sources); or `systemctl edit \
+             sentinel`, `SupplementaryGroups=docker` below `[Service]`, which makes the agent as good as root, and \
+             `systemctl restart sentinel`"
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::super::facts::{
     AgentFacts, ClockFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, SecretsFacts, StoreFacts,
 };
 use super::{Level, judge};
+use crate::found::Source;
 use crate::store::Inspection;
 use crate::systemd::Survey;
 
@@ -494,6 +495,32 @@ fn each_lack_is_named_with_its_mend() {
             "root by Docker's group, for nothing",
             |f| f.docker.in_group = true,
             &[("docker", Warning, "as good as root", "gpasswd")],
+        ),
+        (
+            "in Docker's group for containers that were found",
+            |f| {
+                f.docker.in_group = true;
+                agent(f).containers = 2;
+            },
+            &[],
+        ),
+        (
+            "Docker's socket is forbidden, and containers may ask to be watched",
+            |f| {
+                f.docker.is_socket = true;
+                agent(f).unseen = vec![(Source::Labels, wrong())];
+            },
+            &[(
+                "docker",
+                Warning,
+                "cannot be seen: because",
+                "`SupplementaryGroups=docker` below",
+            )],
+        ),
+        (
+            "unit files cannot be looked at, which is the bus's matter",
+            |f| agent(f).unseen = vec![(Source::UnitFiles, wrong())],
+            &[],
         ),
         (
             "no Engine",

@@ -56,8 +56,9 @@ impl SectionWatcher {
                 }
                 Err(reason) => reason,
             };
-            tracing::debug!(reason, "unit files cannot be looked at");
-            if !is_booted() {
+            if is_booted() {
+                self.board.cannot_see(Source::UnitFiles, &reason);
+            } else {
                 // There are none here: that is something seen.
                 self.board.publish(Source::UnitFiles, Seen::default());
             }

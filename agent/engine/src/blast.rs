@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 
 /// What a recovery action of one target would do to other units, and nobody has allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct BlastRadius {
     /// Units that run and would be restarted, by name.
     pub restarts: Vec<String>,
     /// Units that run and would be stopped, by name.
     pub stops: Vec<String>,
+    /// Units that somebody stopped and that would be started, by name.
+    pub starts: Vec<String>,
     /// At least this many more than are named.
     pub more: usize,
 }
@@ -18,7 +21,12 @@ pub struct BlastRadius {
 impl fmt::Display for BlastRadius {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut before = "it would ";
-        for (verb, units) in [("restart", &self.restarts), ("stop", &self.stops)] {
+        let verbs = [
+            ("restart", &self.restarts),
+            ("stop", &self.stops),
+            ("start what was stopped on purpose,", &self.starts),
+        ];
+        for (verb, units) in verbs {
             for (index, unit) in units.iter().enumerate() {
                 if index == 0 {
                     write!(f, "{before}{verb} `{unit}`")?;
@@ -55,9 +63,15 @@ mod tests {
             let radius = BlastRadius {
                 restarts: names(restarts),
                 stops: names(stops),
+                starts: Vec::new(),
                 more,
             };
             assert_eq!(radius.to_string(), words);
         }
+        let radius = BlastRadius {
+            starts: names(&["db@1"]),
+            ..BlastRadius::default()
+        };
+        assert_eq!(radius.to_string(), "it would start what was stopped on purpose, `db@1`");
     }
 }

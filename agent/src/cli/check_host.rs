@@ -10,6 +10,9 @@ use crate::config::{OriginKind, Place, ProbeSettings, Problem, ServiceSettings, 
 use crate::listening::{Listening, listening};
 use crate::systemd::{self, BusAddress, Units};
 
+/// Instances of an umbrella that are named.
+const INSTANCES_SHOWN: usize = 8;
+
 /// What was looked at.
 #[derive(Debug, Default)]
 pub(super) struct HostFacts {
@@ -50,6 +53,11 @@ pub(super) fn judge(settings: &Settings, facts: &HostFacts) -> HostNotes {
             && let Some((_, state)) = units.unusable.iter().find(|(unusable, _)| unusable == unit)
         {
             notes.warnings.push(unusable(name.as_str(), unit, state, units));
+        }
+        if let (Some(unit), Some(units)) = (unit(service), &facts.units)
+            && let Some((_, parts)) = units.umbrellas.iter().find(|(umbrella, _)| umbrella == unit)
+        {
+            notes.warnings.push(umbrella(name.as_str(), unit, parts));
         }
         let Some(listening) = &facts.listening else { continue };
         // Behind the port of a container may be no socket of this host at all.
@@ -100,6 +108,28 @@ fn unusable(service: &str, unit: &str, state: &str, units: &Units) -> Problem {
             None,
         ),
     }
+}
+
+/// A unit that runs nothing itself is up as long as nobody stops it, whatever becomes of its instances.
+fn umbrella(service: &str, unit: &str, parts: &[String]) -> Problem {
+    let shown: Vec<String> = parts
+        .iter()
+        .take(INSTANCES_SHOWN)
+        .map(|part| format!("unit = \"{part}\""))
+        .collect();
+    let more = match parts.len().saturating_sub(INSTANCES_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    said(
+        format!("services.{service}.unit"),
+        format!(
+            "`{unit}` runs nothing itself, so it stays up when its instances fail; watch these, each as a service of its own: \
+             {}{more}",
+            shown.join(", ")
+        ),
+        None,
+    )
 }
 
 fn stem(unit: &str) -> &str {
@@ -172,6 +202,7 @@ mod tests {
             units: Some(Units {
                 unusable: unusable.iter().map(pair).collect(),
                 known: known.iter().map(|&unit| unit.to_owned()).collect(),
+                umbrellas: Vec::new(),
             }),
             listening: Some(listening.iter().map(socket).collect()),
         }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use sentinel_engine::{ActionResult, BlastRadius, Verb};
 
-use super::facts::ActiveState;
+use super::facts::{ActiveState, Facts};
+use super::journal::{Past, past_of};
 use super::message::{CallError, UNIT};
 use super::relations::{Effect, Relations};
 use super::requests::Systemd;
@@ -22,6 +23,10 @@ const READS_AT_ONCE: usize = 16;
 
 /// PID 1 answers in a millisecond, but not while it reloads. Whoever has to wait longer asks again later.
 const FOUND_WITHIN: Duration = Duration::from_secs(5);
+
+/// Units that are down and would be started, looked up in the journal for one action. What is pulled in by a service and does
+/// not run is a handful; of more it is not asked who stopped them.
+const LOOKED_UP_MAX: usize = 16;
 
 /// Units named in a refusal. More would only hide the first.
 const NAMED_MAX: usize = 16;
@@ -83,7 +88,7 @@ impl Systemd {
             Verb::Start => Effect::Start,
             Verb::Restart => Effect::Restart,
         };
-        let mut affected = Vec::new();
+        let (mut affected, mut started) = (Vec::new(), Vec::new());
         let mut seen: BTreeSet<(String, Effect)> = BTreeSet::new();
         let mut next = vec![(effect, unit.clone())];
         while !next.is_empty() {
@@ -99,18 +104,22 @@ impl Systemd {
             if seen.len() > UNITS_MAX {
                 return Ok((affected, false));
             }
-            next = self.reached(asked).await?;
-            for (effect, relations) in &next {
-                if *effect != Effect::Start {
-                    affected.push((*effect, relations.names.clone()));
+            next = Vec::new();
+            for reached in self.reached(asked).await? {
+                match reached.effect {
+                    Effect::Start | Effect::Want => started.push((reached.relations.names.clone(), reached.facts)),
+                    effect => affected.push((effect, reached.relations.names.clone())),
                 }
+                next.push((reached.effect, reached.relations));
             }
         }
+        let stopped = stopped_before(started).await;
+        affected.extend(stopped.into_iter().map(|names| (Effect::Start, names)));
         Ok((affected, true))
     }
 
     /// Those of these units to which the effect applies, with their relations.
-    async fn reached(&self, asked: Vec<(String, Effect)>) -> Result<Vec<(Effect, Relations)>, CallError> {
+    async fn reached(&self, asked: Vec<(String, Effect)>) -> Result<Vec<Reached>, CallError> {
         if asked.is_empty() {
             return Ok(Vec::new());
         }
@@ -128,13 +137,52 @@ impl Systemd {
                 answers.push(self.read(name, UNIT).await?);
             }
             for ((name, effect), answer) in chunk.iter().zip(answers) {
-                let mut relations = answer.get().await?.relations;
+                let view = answer.get().await?;
+                let mut relations = view.relations;
                 relations.names.retain(|other| other != name);
                 relations.names.insert(0, name.clone());
-                reached.push((*effect, relations));
+                reached.push(Reached {
+                    effect: *effect,
+                    relations,
+                    facts: view.facts,
+                });
             }
         }
         Ok(reached)
+    }
+}
+
+/// A unit that would be started, restarted or stopped.
+struct Reached {
+    effect: Effect,
+    relations: Relations,
+    facts: Facts,
+}
+
+/// Those of these units, which are down and would be started, that somebody had stopped: to start them is to undo that.
+async fn stopped_before(started: Vec<(Vec<String>, Facts)>) -> Vec<Vec<String>> {
+    let may_have_run = started
+        .into_iter()
+        // PID 1 forgets a unit that it unloads, also that it ran.
+        .filter(|(_, facts)| facts.active_enter != 0 || facts.state_change == 0);
+    let mut asked = tokio::task::JoinSet::new();
+    for (names, facts) in may_have_run.take(LOOKED_UP_MAX) {
+        let unit = names.first().cloned().unwrap_or_default();
+        asked.spawn(async move {
+            let past = past_of(unit, facts.state_change).await;
+            undoes_a_stop(&facts, &past).then_some(names)
+        });
+    }
+    asked.join_all().await.into_iter().flatten().collect()
+}
+
+/// Whether a start of a unit that is down undoes a stop by a job. In doubt what failed was not stopped, and what is inactive
+/// was: it is told then, and what `may_affect` names is started.
+fn undoes_a_stop(facts: &Facts, past: &Past) -> bool {
+    match past {
+        Past::Stopped => true,
+        Past::Crashed(_) | Past::Exited | Past::Dependency => false,
+        Past::Unknown => facts.active_enter != 0 && facts.active_state == ActiveState::Inactive,
     }
 }
 
@@ -145,12 +193,15 @@ fn judge(affected: &[Affected], complete: bool, may_affect: MayAffect<'_>) -> Re
         let name = names.first().map_or("", String::as_str);
         if may_affect.allows(names) {
             others.push(name);
-        } else if radius.restarts.len() + radius.stops.len() == NAMED_MAX {
+        } else if radius.restarts.len() + radius.stops.len() + radius.starts.len() == NAMED_MAX {
             radius.more += 1;
-        } else if *effect == Effect::Stop {
-            radius.stops.push(name.to_owned());
         } else {
-            radius.restarts.push(name.to_owned());
+            let named = match effect {
+                Effect::Start | Effect::Want => &mut radius.starts,
+                Effect::Restart => &mut radius.restarts,
+                Effect::Stop => &mut radius.stops,
+            };
+            named.push(name.to_owned());
         }
     }
     if !complete {
@@ -159,11 +210,15 @@ fn judge(affected: &[Affected], complete: bool, may_affect: MayAffect<'_>) -> Re
     if radius != BlastRadius::default() {
         radius.restarts.sort_unstable();
         radius.stops.sort_unstable();
+        radius.starts.sort_unstable();
         return Err(ActionResult::TooWide(radius));
     }
     if !others.is_empty() {
         let others = others.join(" ");
-        tracing::info!(others, "Other units are restarted or stopped along, as is allowed");
+        tracing::info!(
+            others,
+            "Other units are restarted, stopped or started along, as is allowed"
+        );
     }
     Ok(())
 }
@@ -201,6 +256,35 @@ fn matches(pattern: &str, text: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_start_of_what_somebody_stopped_is_told_and_other_starts_are_not() {
+        let down = |state, active_enter| Facts {
+            active_state: state,
+            active_enter,
+            ..Facts::default()
+        };
+        use ActiveState::{Failed, Inactive};
+        for (state, ran, past, expected) in [
+            (Inactive, 1, Past::Stopped, true),
+            // A stop may end so.
+            (Failed, 1, Past::Stopped, true),
+            // PID 1 has unloaded it since.
+            (Inactive, 0, Past::Stopped, true),
+            (Inactive, 1, Past::Exited, false),
+            (Failed, 1, Past::Crashed(None), false),
+            // The journal may not be read.
+            (Inactive, 1, Past::Unknown, true),
+            (Failed, 1, Past::Unknown, false),
+            (Inactive, 0, Past::Unknown, false),
+        ] {
+            assert_eq!(
+                undoes_a_stop(&down(state, ran), &past),
+                expected,
+                "{state:?} {ran} {past:?}"
+            );
+        }
+    }
+
     fn unit(effect: Effect, names: &[&str]) -> Affected {
         (effect, names.iter().map(ToString::to_string).collect())
     }
@@ -211,14 +295,21 @@ mod tests {
             unit(Effect::Restart, &["worker-2.service"]),
             unit(Effect::Restart, &["app.service", "shop.service"]),
             unit(Effect::Stop, &["rival.service"]),
+            unit(Effect::Start, &["other@1.service"]),
         ];
         for (patterns, words) in [
             (
                 &[][..],
-                Some("restart `app.service`, `worker-2.service`, and stop `rival.service`"),
+                Some(
+                    "restart `app.service`, `worker-2.service`, and stop `rival.service`, and start what was stopped on \
+                     purpose, `other@1.service`",
+                ),
             ),
-            (&["worker-*.service", "r*"], Some("restart `app.service`")),
-            (&["worker-?.service", "shop.service", "rival.service"], None),
+            (&["worker-*.service", "r*", "other@*"], Some("restart `app.service`")),
+            (
+                &["worker-?.service", "shop.service", "rival.service", "other@1.service"],
+                None,
+            ),
             (&["*"], None),
         ] {
             let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();

@@ -8,12 +8,13 @@
 //! | restart of X | what runs of `RequiredBy`, `RequisiteOf`, `BoundBy`, `ConsistsOf` is restarted, and so on from there |
 //! | | what runs of `PropagatesStopTo` is stopped (since 254; 252 leaves it alone) |
 //! | start or restart of X | what runs of `Conflicts` is stopped |
-//! | | what does not run of `Requires`, `BindsTo` is started, and so on from there |
+//! | | what does not run of `Requires`, `BindsTo`, `Wants` is started, and so on from there |
 //! | stop of X | what runs of `RequiredBy`, `RequisiteOf`, `BoundBy`, `ConsistsOf`, `PropagatesStopTo` is stopped, and so on |
 //!
 //! A start leaves dependents alone, whether or not they run: those that a crash took down (`BoundBy`,
 //! `PropagatesStopTo`) stay down. Mode `fail` drops every job that nobody needs and that would stop something that
-//! runs, so `ConflictedBy` stops nothing, and neither does what is only pulled in by `Wants`. "Runs" includes what is
+//! runs, so `ConflictedBy` stops nothing, and neither does what is only pulled in by `Wants`; it is started all the same, also when
+//! somebody had stopped it. "Runs" includes what is
 //! about to be started again.
 
 use super::attribution::SHUTDOWN_TARGET;
@@ -23,6 +24,8 @@ use super::facts::{ActiveState, Properties, Source};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Effect {
     Start,
+    /// A start that stops nothing.
+    Want,
     Restart,
     Stop,
 }
@@ -31,7 +34,7 @@ impl Effect {
     /// Whether it changes anything about a unit in this state.
     pub(super) fn applies(self, state: ActiveState) -> bool {
         match self {
-            Self::Start => state.is_down(),
+            Self::Start | Self::Want => state.is_down(),
             // A word that is not known here may mean that it runs.
             Self::Restart | Self::Stop => state.is_up() || state == ActiveState::Other,
         }
@@ -44,6 +47,7 @@ pub(super) struct Relations {
     /// Every name the unit goes by.
     pub(super) names: Vec<String>,
     needs: Vec<String>,
+    wants: Vec<String>,
     dependents: Vec<String>,
     stopped_along: Vec<String>,
     conflicts: Vec<String>,
@@ -55,6 +59,7 @@ impl Relations {
         let from = Source(properties);
         from.names(&["Names"], &mut relations.names);
         from.names(&["Requires", "BindsTo"], &mut relations.needs);
+        from.names(&["Wants"], &mut relations.wants);
         let dependents = ["RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf"];
         from.names(&dependents, &mut relations.dependents);
         from.names(&["PropagatesStopTo"], &mut relations.stopped_along);
@@ -66,11 +71,13 @@ impl Relations {
 
     /// What `effect` on this unit does to others, should they be in a state to which that applies.
     pub(super) fn consequences(&self, effect: Effect) -> Vec<(&str, Effect)> {
-        use Effect::{Restart, Start, Stop};
+        use Effect::{Restart, Start, Stop, Want};
         let carried: &[(&[String], Effect)] = match effect {
-            Start => &[(&self.needs, Start), (&self.conflicts, Stop)],
+            Start => &[(&self.needs, Start), (&self.wants, Want), (&self.conflicts, Stop)],
+            Want => &[(&self.needs, Want), (&self.wants, Want)],
             Restart => &[
                 (&self.needs, Start),
+                (&self.wants, Want),
                 (&self.dependents, Restart),
                 (&self.stopped_along, Stop),
                 (&self.conflicts, Stop),
@@ -92,7 +99,7 @@ mod tests {
 
     #[test]
     fn jobs_are_carried_on_as_systemd_does() {
-        use Effect::{Restart, Start, Stop};
+        use Effect::{Restart, Start, Stop, Want};
         let names = |names: &[&'static str]| Variant::from(names.to_vec());
         let relations = Relations::of(&Properties::from([
             ("Requires", names(&["needed"])),
@@ -108,7 +115,7 @@ mod tests {
             ("ConflictedBy", names(&["hater"])),
         ]));
         let dependents = |effect| ["binds", "part", "requires", "requisite"].map(|name| (name, effect));
-        let needs = [("bound", Start), ("needed", Start)];
+        let needs = [("bound", Start), ("needed", Start), ("wanted", Want)];
         assert_eq!(
             relations.consequences(Start),
             [&needs[..], &[("rival", Stop)]].concat(),
@@ -117,6 +124,11 @@ mod tests {
         assert_eq!(
             relations.consequences(Restart),
             [&needs[..], &dependents(Restart), &[("along", Stop), ("rival", Stop)]].concat()
+        );
+        assert_eq!(
+            relations.consequences(Want),
+            needs.map(|(name, _)| (name, Want)),
+            "what is only wanted stops nothing"
         );
         assert_eq!(
             relations.consequences(Stop),

@@ -87,6 +87,8 @@ pub struct Units {
     /// Services that could have been meant: all that have a file, templates left out. Empty where none was asked about in
     /// vain.
     pub known: BTreeSet<String>,
+    /// Those that run nothing themselves (`Type=oneshot`), with the services that are part of them: `postgresql.service`.
+    pub umbrellas: Vec<(String, Vec<String>)>,
 }
 
 /// Looks for `units`, and at what else there is where some do not exist.
@@ -115,7 +117,37 @@ pub async fn look_for_units(address: &BusAddress, units: &BTreeSet<String>) -> R
         let names = rows.into_iter().filter_map(|(path, _)| path.rsplit('/').next());
         known.extend(names.filter(|name| !name.contains("@.")).map(str::to_owned));
     }
-    Ok(Units { unusable, known })
+    let umbrellas = umbrellas(&bus, units).await;
+    Ok(Units {
+        unusable,
+        known,
+        umbrellas,
+    })
+}
+
+/// Those of `units` that are oneshots of which services are part.
+async fn umbrellas(bus: &Connection, units: &BTreeSet<String>) -> Vec<(String, Vec<String>)> {
+    let mut umbrellas = Vec::new();
+    for unit in units {
+        let path = unit_path(unit);
+        let service_type = property(bus, SYSTEMD, &path, SERVICE, "Type").await.map(word);
+        if service_type.as_deref() != Ok("oneshot") {
+            continue;
+        }
+        let Ok(Variant::Array(parts)) = property(bus, SYSTEMD, &path, UNIT, "ConsistsOf").await else {
+            continue;
+        };
+        let name = |part: &Variant<'_>| match part {
+            Variant::Str(name) if name.ends_with(".service") => Some(name.to_string()),
+            _ => None,
+        };
+        let mut parts: Vec<String> = parts.iter().filter_map(name).collect();
+        parts.sort_unstable();
+        if !parts.is_empty() {
+            umbrellas.push((unit.clone(), parts));
+        }
+    }
+    umbrellas
 }
 
 /// Those of `units` that are not loaded, and what they are instead.

@@ -19,13 +19,28 @@ fn what_the_host_has_not_is_warned_of_and_the_rest_is_not() {
         .sh("systemctl mask quux.service && mkdir -p /etc/sentinel/conf.d && echo x >/etc/sentinel/conf.d/b.conf");
     lab.host.write(
         "/etc/sentinel/conf.d/a.toml",
-        b"[services.slip]\nunit = \"shopp\"\nhttp = \"http://localhost:8081/\"\n[services.quux]\nunit = \"quux\"\n",
+        b"[services.slip]\nunit = \"shopp\"\nhttp = \"http://localhost:8081/\"\n[services.quux]\nunit = \"quux\"\n\
+          [services.cluster]\nunit = \"cluster\"\n",
     );
+    // As PostgreSQL of Debian has it.
+    let path = "/etc/systemd/system/cluster.service";
+    lab.host.write(
+        path,
+        b"[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n[Unit]\nWants=cluster@main.service\n",
+    );
+    let path = "/etc/systemd/system/cluster@.service";
+    lab.host.write(
+        path,
+        b"[Unit]\nPartOf=cluster.service\n[Service]\nExecStart=/bin/sleep infinity\n",
+    );
+    lab.host.sh("systemctl daemon-reload && systemctl start cluster");
     let text = lab.host.sh("sentinel check");
     for line in [
         "warning: /etc/sentinel/conf.d/b.conf: is not read: in this directory only files are whose names end in `.toml`",
         "warning: this host: services.slip.unit: this host has no unit `shopp.service`; did you mean `shop.service`?",
         "warning: this host: services.quux.unit: `quux.service` is masked; `systemctl unmask quux.service` changes that",
+        "warning: this host: services.cluster.unit: `cluster.service` runs nothing itself, so it stays up when its instances \
+         fail; watch these, each as a service of its own: unit = \"cluster@main.service\"",
         "note: this host: services.slip.http: nothing listens on port 8081 of localhost now, so this probe would fail",
     ] {
         assert!(text.lines().any(|said| said == line), "{line}\n{text}");

@@ -23,9 +23,17 @@ const UNITS: &[(&str, &str)] = &[
     ("rivals-child", "Requires=rival.service"),
     ("jealous", "Conflicts=rival.service"),
     ("needs-jealous", "Requires=jealous.service\nAfter=jealous.service"),
-    ("wants-jealous", "Wants=jealous.service"),
+    ("shy", "Conflicts=rival.service"),
+    ("wants-shy", "Wants=shy.service"),
     ("touchy", "PartOf=hub.service\nConflicts=rival.service"),
     ("looping", "PartOf=hub.service"),
+    (
+        "umbrella",
+        "Wants=cluster@1.service cluster@2.service cluster@3.service",
+    ),
+    ("cluster@1", "PartOf=umbrella.service\nAfter=umbrella.service"),
+    ("cluster@2", "PartOf=umbrella.service\nAfter=umbrella.service"),
+    ("cluster@3", "PartOf=umbrella.service\nAfter=umbrella.service"),
 ];
 
 /// A situation: what runs, what is done to which unit, and what that does to others.
@@ -36,6 +44,8 @@ struct Case {
     act: (&'static str, Verb),
     restarts: &'static [&'static str],
     stops: &'static [&'static str],
+    /// What was stopped on purpose and is started.
+    starts: &'static [&'static str],
 }
 
 const CASES: &[Case] = &[
@@ -46,6 +56,7 @@ const CASES: &[Case] = &[
         act: ("hub", Verb::Restart),
         restarts: &["binding", "grandchild", "member", "requires", "requisite"],
         stops: &[],
+        starts: &[],
     },
     Case {
         what: "dependents that do not run are left alone",
@@ -54,6 +65,7 @@ const CASES: &[Case] = &[
         act: ("hub", Verb::Restart),
         restarts: &[],
         stops: &[],
+        starts: &[],
     },
     Case {
         what: "what hangs on a dependent that does not run is left alone",
@@ -62,6 +74,7 @@ const CASES: &[Case] = &[
         act: ("hub", Verb::Restart),
         restarts: &[],
         stops: &[],
+        starts: &[],
     },
     Case {
         what: "a start after a crash leaves dependents alone",
@@ -70,6 +83,7 @@ const CASES: &[Case] = &[
         act: ("hub", Verb::Start),
         restarts: &[],
         stops: &[],
+        starts: &[],
     },
     Case {
         what: "a start stops what it conflicts with, and what requires that",
@@ -78,6 +92,7 @@ const CASES: &[Case] = &[
         act: ("jealous", Verb::Start),
         restarts: &[],
         stops: &["rival", "rivals-child"],
+        starts: &[],
     },
     Case {
         what: "what conflicts from the other side goes on",
@@ -86,6 +101,7 @@ const CASES: &[Case] = &[
         act: ("rival", Verb::Start),
         restarts: &[],
         stops: &[],
+        starts: &[],
     },
     Case {
         what: "what it requires is started, and that stops a rival",
@@ -94,14 +110,16 @@ const CASES: &[Case] = &[
         act: ("needs-jealous", Verb::Start),
         restarts: &[],
         stops: &["rival"],
+        starts: &["jealous"],
     },
     Case {
         what: "what it only wants stops nothing",
         running: "rival",
         then: "true",
-        act: ("wants-jealous", Verb::Start),
+        act: ("wants-shy", Verb::Start),
         restarts: &[],
         stops: &[],
+        starts: &[],
     },
     Case {
         what: "a rival beside a requirement that runs goes on",
@@ -110,6 +128,7 @@ const CASES: &[Case] = &[
         act: ("needs-jealous", Verb::Start),
         restarts: &[],
         stops: &[],
+        starts: &[],
     },
     Case {
         what: "a restarted dependent stops its rival",
@@ -118,6 +137,26 @@ const CASES: &[Case] = &[
         act: ("hub", Verb::Restart),
         restarts: &["touchy"],
         stops: &["rival"],
+        starts: &[],
+    },
+    Case {
+        what: "a restart of an umbrella starts the instances that were stopped, not only restarts those that run",
+        running: "umbrella cluster@1 cluster@2",
+        then: "systemctl stop cluster@2",
+        act: ("umbrella", Verb::Restart),
+        restarts: &["cluster@1", "cluster@3"],
+        stops: &[],
+        starts: &["cluster@2"],
+    },
+    Case {
+        what: "a start of an umbrella starts what was stopped; what had failed was not",
+        running: "umbrella cluster@1 cluster@2",
+        then: "systemctl stop umbrella; systemctl start --job-mode=ignore-dependencies cluster@1; \
+               systemctl kill -s KILL cluster@1; sleep 0.1",
+        act: ("umbrella", Verb::Start),
+        restarts: &[],
+        stops: &[],
+        starts: &["cluster@2", "cluster@3"],
     },
     Case {
         what: "a dependent that waits to be started again is restarted",
@@ -126,6 +165,7 @@ const CASES: &[Case] = &[
         act: ("hub", Verb::Restart),
         restarts: &["looping"],
         stops: &[],
+        starts: &[],
     },
 ];
 
@@ -183,6 +223,7 @@ fn what_a_job_does_to_others_is_foreseen() {
             let foreseen = BlastRadius {
                 restarts: services(case.restarts),
                 stops: services(case.stops),
+                starts: services(case.starts),
                 more: 0,
             };
             let narrow = foreseen == BlastRadius::default();
@@ -197,7 +238,7 @@ fn what_a_job_does_to_others_is_foreseen() {
                 );
             }
             // What really happens, when it is allowed.
-            let allowed = services(&[case.restarts, case.stops].concat());
+            let allowed = services(&[case.restarts, case.stops, case.starts].concat());
             let done = watch.act_within(unit, verb, MayAffect::Only(&allowed)).await;
             assert_eq!(done, ActionResult::Done, "{}", case.what);
             let after = picture().await;
@@ -209,6 +250,9 @@ fn what_a_job_does_to_others_is_foreseen() {
                 .collect();
             assert_eq!(restarted, case.restarts, "{}", case.what);
             assert_eq!(stopped, case.stops, "{}", case.what);
+            let started = |name: &&&str| after[**name].0 == "active" && before[**name].0 != "active";
+            let started: Vec<&&str> = case.starts.iter().filter(started).collect();
+            assert_eq!(started.len(), case.starts.len(), "{}", case.what);
         }
         // 252 leaves alone what 254 stops; that is never risked.
         sh(&format!("systemctl stop {all}; systemctl start hub along")).await;

@@ -7,7 +7,7 @@ mod alerts;
 mod batch;
 mod evidence;
 mod reload;
-mod scrub;
+mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -44,6 +44,7 @@ pub use alerts::alerting;
 pub use batch::Unrecorded;
 pub use evidence::Gatherer;
 pub use reload::Change;
+pub use upgrade::Upgrades;
 
 /// Events that may wait for the driver. Watchers wait when it is full; nothing is dropped.
 const EVENTS: usize = 1024;
@@ -142,6 +143,8 @@ pub struct Driver {
     pub direct: Direct,
     /// What is decided and not on disk; empty at the start.
     pub unrecorded: Unrecorded,
+    /// Whether packages are changing on the host.
+    pub upgrades: Upgrades,
 }
 
 /// A queue of events.
@@ -178,6 +181,11 @@ impl Driver {
             let sleep = wake
                 .map_or(SLEEP_MAX, |at| at.since(now))
                 .min(self.until_calendar())
+                .min(if self.upgrades.under_way {
+                    upgrade::LOOK_EVERY
+                } else {
+                    SLEEP_MAX
+                })
                 .min(SLEEP_MAX);
             tokio::select! {
                 () = &mut stop => break,
@@ -200,6 +208,9 @@ impl Driver {
             self.engine.handle_timeout(now);
             self.unrecorded.retry_at.take_if(|at| *at <= now);
             self.keep_calendar();
+            if self.upgrades.is_due() {
+                self.look_again_for_upgrade();
+            }
         }
         self.carry_out().await;
         self.store.close().await;
@@ -243,17 +254,15 @@ impl Driver {
 
     /// Takes an event and those that wait behind it.
     fn take(&mut self, event: Event) {
-        self.take_one(event);
-        for _ in 1..TURN {
-            let Ok(event) = self.events.try_recv() else { break };
-            self.take_one(event);
-        }
-    }
-
-    fn take_one(&mut self, mut event: Event) {
-        scrub::scrub(&mut event);
+        self.look_for_upgrade(&event);
         self.pulse.saw(&event);
         self.engine.handle_event(self.clock.now(), event);
+        for _ in 1..TURN {
+            let Ok(event) = self.events.try_recv() else { break };
+            self.look_for_upgrade(&event);
+            self.pulse.saw(&event);
+            self.engine.handle_event(self.clock.now(), event);
+        }
     }
 
     /// Does what the engine asked for, until it asks for nothing more.

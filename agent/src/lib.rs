@@ -32,6 +32,5 @@ pub mod store;
 pub mod systemd;
 pub mod telemetry;
 pub(crate) mod template;
-pub(crate) mod tls;
 pub mod version;
 pub mod watchdog;

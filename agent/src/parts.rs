@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use sentinel_engine::alerting::dispatch::DispatchPolicy;
 use sentinel_engine::{Event, ServiceName};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -231,10 +230,7 @@ impl Parts {
             names: new.receivers.iter().map(|receiver| receiver.name.clone()).collect(),
             outbox: OutboxSettings {
                 host: new.agent.name.clone(),
-                dispatch: DispatchPolicy {
-                    group_wait: new.alerts.rules.group_wait,
-                    ..DispatchPolicy::default()
-                },
+                ..OutboxSettings::default()
             },
         })
     }

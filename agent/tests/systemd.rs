@@ -79,6 +79,11 @@ fn a_crash_is_seen_and_healed_in_milliseconds() {
 }
 
 #[test]
+fn who_starts_a_unit_is_told() {
+    in_host("starts::who_starts_a_unit_is_told");
+}
+
+#[test]
 fn what_a_job_does_to_others_is_foreseen() {
     in_host("blast::what_a_job_does_to_others_is_foreseen");
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::ServiceName;
 use crate::probe::{ProbeFailure, ProbePhase};
+use crate::time::Time;
 use crate::words::span;
 
 /// Why a service is down, as far as is known.
@@ -40,6 +41,13 @@ pub enum Cause {
     StartLimit,
     /// A unit or service it needs could not be brought up.
     Dependency,
+    /// It was stopped together with something it comes after, which is back.
+    StoppedWith {
+        /// With what.
+        name: ServiceName,
+        /// When.
+        at: Time,
+    },
     /// It runs, and a probe of it fails.
     Probe(ProbeFailure),
     /// It runs, and its supervisor's own check of it fails.
@@ -68,9 +76,6 @@ pub enum Cause {
     HostWide {
         /// How many.
         services: usize,
-        /// The first of them, by name.
-        #[serde(default)]
-        names: Vec<ServiceName>,
         /// What they have in common, in words.
         likely: String,
     },
@@ -90,6 +95,7 @@ impl Cause {
             Self::Timeout => "timeout",
             Self::StartLimit => "start_limit",
             Self::Dependency => "dependency",
+            Self::StoppedWith { .. } => "stopped_with",
             Self::Probe(failure) => match failure.phase {
                 ProbePhase::Dns => "probe_dns",
                 ProbePhase::Connect => "probe_connect",
@@ -128,6 +134,7 @@ impl fmt::Display for Cause {
             Self::Timeout => f.write_str("took longer than its supervisor allows"),
             Self::StartLimit => f.write_str("was started too often; its supervisor gave up"),
             Self::Dependency => f.write_str("something it depends on is down"),
+            Self::StoppedWith { name, .. } => write!(f, "stopped together with {name}, which is back"),
             Self::Probe(failure) if failure.phase == ProbePhase::Timeout => {
                 write!(f, "runs but does not answer: {failure}")
             }
@@ -143,21 +150,7 @@ impl fmt::Display for Cause {
                     span(*within)
                 )
             }
-            Self::HostWide {
-                services,
-                names,
-                likely,
-            } => {
-                write!(f, "{services} services went down at once")?;
-                if !names.is_empty() {
-                    let named = names.iter().map(ServiceName::as_str).collect::<Vec<_>>().join(", ");
-                    match services.saturating_sub(names.len()) {
-                        0 => write!(f, " ({named})")?,
-                        more => write!(f, " ({named} and {more} more)")?,
-                    }
-                }
-                write!(f, ": {likely}")
-            }
+            Self::HostWide { services, likely } => write!(f, "{services} services went down at once: {likely}"),
             Self::Unknown => f.write_str("cause not known"),
         }
     }

@@ -13,7 +13,7 @@ use crate::host::{Host, HostMemory, HostPolicy};
 use crate::ids::{ActionId, IncidentId, ServiceName};
 use crate::memory::Memory;
 use crate::policy::Service;
-use crate::service::{Context, DependencyDown, Machine};
+use crate::service::{Companion, Context, DependencyDown, Machine};
 use crate::snapshot::ServiceSnapshot;
 use crate::time::Time;
 use crate::wakes::Wakes;
@@ -23,8 +23,8 @@ pub use reload::{Changed, Reload};
 /// The engine is never woken for a service more often than this.
 const SHORTEST_WAKE: Duration = Duration::from_millis(1);
 
-/// What decides about those that come after a service: what they wait for, and when it fell.
-type SeenByDependents = (Option<DependencyDown>, Option<Time>);
+/// What decides about those that come after a service: what they wait for, when it fell, and whether it is back.
+type SeenByDependents = (Option<DependencyDown>, Option<Time>, Companion);
 
 /// Decides for all services of a host.
 #[derive(Debug)]
@@ -128,6 +128,10 @@ impl Engine {
                 self.host.going_down = going_down;
                 self.evaluate_all(now);
             }
+            Event::PackagesChange { under_way } => {
+                self.host.packages_change = under_way;
+                self.evaluate_all(now);
+            }
             Event::HostResumed => {
                 // All of them before any is judged: what one of them says wakes those that come after it.
                 for machine in self.machines.values_mut() {
@@ -163,8 +167,7 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] is next needed.
     pub fn poll_timeout(&self) -> Option<Time> {
-        let next = self.wakes.first().map(|(at, _)| at);
-        next.into_iter().chain(self.storm_growth_due()).min()
+        self.wakes.first().map(|(at, _)| at)
     }
 
     /// Whether an operator's request can be carried out.
@@ -203,6 +206,8 @@ impl Engine {
         let fell = after
             .filter_map(|dependency| self.machines.get(dependency).and_then(|machine| machine.fell()))
             .collect();
+        let after = machine.after().iter().filter_map(|other| self.machines.get(other));
+        let companions = after.map(|other| other.companion()).collect();
         let Some(machine) = self.machines.get_mut(name) else {
             return;
         };
@@ -212,6 +217,7 @@ impl Engine {
             host: &mut self.host,
             dependency,
             fell,
+            companions,
             out: &mut self.commands,
         };
         machine.evaluate(&mut cx);
@@ -249,7 +255,7 @@ impl Engine {
 
     /// What decides about those that come after a service.
     fn seen_by_dependents(machine: &Machine) -> SeenByDependents {
-        (machine.as_dependency().cloned(), machine.fell())
+        (machine.as_dependency().cloned(), machine.fell(), machine.companion())
     }
 
     /// What `machine` has to wait for: the first of its dependencies that is down, else the first that may be.

@@ -56,6 +56,11 @@ pub enum Event {
         /// Whether it is going down.
         going_down: bool,
     },
+    /// Packages are being installed, upgraded or removed (true), or no longer (false): what is down may be started by that.
+    PackagesChange {
+        /// Whether they are.
+        under_way: bool,
+    },
     /// The host was suspended, or the agent stood still: what was being waited for says nothing.
     HostResumed,
     /// The store became writable (true) or not (false). Nothing is done that cannot be recorded first.

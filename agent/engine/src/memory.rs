@@ -8,7 +8,7 @@ use crate::budget::Budget;
 use crate::cause::Cause;
 use crate::command::Verb;
 use crate::flapping::Flapping;
-use crate::ids::{ActionId, IncidentId, Instance};
+use crate::ids::{ActionId, IncidentId, Instance, ServiceName};
 use crate::time::Time;
 
 /// What is kept of one service. Stored as JSON by the driver; unknown fields are ignored, missing ones default.
@@ -30,12 +30,16 @@ pub struct Memory {
     pub gave_up: bool,
     /// When its supervisor last gave up, if it has since the service was last healthy for `reset_after`.
     pub supervisor_gave_up: Option<GivenUp>,
+    /// When somebody else started it and earlier attempts were forgotten for that, within the window.
+    pub repairs: Vec<Time>,
     /// When, after giving up, one more attempt is due.
     pub half_open_at: Option<Time>,
     /// Since when it has been healthy without a break.
     pub healthy_since: Option<Time>,
     /// The run that somebody stopped on purpose. Keyed by the run, so that a later crash is not taken for that stop.
     pub stopped: Option<Instance>,
+    /// With what that run was stopped, when it was healthy until then.
+    pub stopped_with: Option<StoppedWith>,
     /// Maintenance asked for by an operator.
     pub pause: Option<Pause>,
     /// Deploys that are under way.
@@ -83,6 +87,7 @@ pub struct Trial {
 
 /// An open incident.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Incident {
     /// Its number.
     pub id: IncidentId,
@@ -100,6 +105,9 @@ pub struct Incident {
     /// Whether the run that is there now was begun by somebody else than the agent and its supervisor.
     #[serde(default)]
     pub started: bool,
+    /// Whether its supervisor gave up in it.
+    #[serde(default)]
+    pub limited: bool,
     /// Whether a restart was counted that `mode = "observe"` forbade.
     #[serde(default)]
     pub observed: bool,
@@ -107,6 +115,17 @@ pub struct Incident {
     pub fired: bool,
     /// Messages sent so far.
     pub messages: u32,
+}
+
+/// A stop together with something the service comes after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedWith {
+    /// With what.
+    pub name: ServiceName,
+    /// When it ceased to run.
+    pub at: Time,
+    /// The run that was stopped.
+    pub run: Option<Instance>,
 }
 
 /// A target whose supervisor has restarted it as often as it may.

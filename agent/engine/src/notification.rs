@@ -95,8 +95,13 @@ pub enum News {
     StillDown,
     /// Somebody takes care of it.
     Acknowledged,
-    /// An outage of the whole host: more services are down than was told.
-    Grown,
+    /// Something other than the agent and its supervisor restarts it so often that this no longer counts as a repair.
+    Restarted {
+        /// How often.
+        times: u32,
+        /// In how long.
+        within: Duration,
+    },
 }
 
 impl NotificationKind {

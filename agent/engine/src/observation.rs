@@ -18,6 +18,8 @@ pub struct Observation {
     pub age: Option<Duration>,
     /// Whether something else will restart it.
     pub supervisor: Supervisor,
+    /// On whose account this run began.
+    pub started_by: StartedBy,
     /// Restarts by its supervisor, as that counts them (`RestartCount` of Docker, `NRestarts` of systemd): for Docker, more
     /// than none means that its restart policy began this run. `None` where nothing counts them.
     pub restarts: Option<u32>,
@@ -162,4 +164,20 @@ pub enum Supervisor {
     Active,
     /// Its supervisor would have, and gave up.
     GaveUp,
+}
+
+/// On whose account a run began, as far as the watcher can tell. Never a guess: what was not witnessed is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum StartedBy {
+    /// Nobody saw it begin, or the agent began it.
+    #[default]
+    Unknown,
+    /// Its supervisor restarted it: `Restart=`, a restart policy, a daemon that came back.
+    Supervisor,
+    /// It was started, or restarted, because of another unit.
+    Dependency,
+    /// A socket, a timer or a path that triggers it started it.
+    Trigger,
+    /// Somebody else started it by a job or a request of its own: an operator, or a program on behalf of one.
+    Somebody,
 }

@@ -64,6 +64,18 @@ pub enum OnCleanExit {
     Ignore,
 }
 
+/// What to do with a target that was stopped together with something it comes after, when that one is healthy again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OnDependencyReturn {
+    /// Tell that it is still down, and leave it.
+    #[default]
+    Alert,
+    /// Start it, as an attempt.
+    Start,
+    /// It was stopped on purpose, and stays so.
+    Ignore,
+}
+
 /// How bad an unhealed outage of the service is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -126,6 +138,8 @@ pub struct Policy {
     pub reset_after: Duration,
     /// What to do after a clean exit. Default: restart.
     pub on_clean_exit: OnCleanExit,
+    /// What to do when it was stopped with what it depends on, and that is back. Default: alert.
+    pub on_dependency_return: OnDependencyReturn,
     /// An outage healed within this time is told once, as information, instead of fired and resolved. Default 30 s.
     pub notify_after: Duration,
     /// Severity of an outage that is not healed. Default: warning. Giving up is always critical.
@@ -167,6 +181,7 @@ impl Default for Policy {
             min_uptime: Duration::from_secs(20),
             reset_after: Duration::from_secs(10 * 60),
             on_clean_exit: OnCleanExit::Restart,
+            on_dependency_return: OnDependencyReturn::Alert,
             notify_after: Duration::from_secs(30),
             severity: Severity::Warning,
         }

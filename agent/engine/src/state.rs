@@ -98,6 +98,11 @@ pub enum Hold {
     Unclear,
     /// It ended by itself and `on_clean_exit` says to leave it.
     CleanExit,
+    /// It was stopped together with something that is back, and `on_dependency_return` says to leave it.
+    StoppedWith {
+        /// With what.
+        name: String,
+    },
     /// A dependency is down.
     Dependency {
         /// The first one found down.
@@ -146,6 +151,7 @@ impl Hold {
             Self::CrashLoop => "crash_loop",
             Self::Unclear => "unclear",
             Self::CleanExit => "clean_exit",
+            Self::StoppedWith { .. } => "stopped_with",
             Self::Dependency { .. } => "dependency",
             Self::DependencySuspect { .. } => "dependency_suspect",
             Self::Backoff => "backoff",
@@ -174,6 +180,10 @@ impl fmt::Display for Hold {
             Self::CrashLoop => f.write_str("left to its supervisor, which restarts it over and over"),
             Self::Unclear => f.write_str("it failed while nobody watched; that may have been a stop"),
             Self::CleanExit => f.write_str("it ended by itself without an error; on_clean_exit leaves it"),
+            Self::StoppedWith { name } => write!(
+                f,
+                "it was stopped together with `{name}`, and on_dependency_return leaves it; `sentinel restart` starts it"
+            ),
             Self::Dependency { name } => write!(f, "waits for `{name}`, which is down"),
             Self::DependencySuspect { name } => {
                 write!(f, "waits to see whether `{name}`, which it needs, is going down")

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sentinel_engine::{
     ActionResult, BlastRadius, Cause, Changed, Command, Event, HostMemory, HostPolicy, Intent, Memory, Mode,
-    OnCleanExit, Reload, State, TargetState,
+    OnCleanExit, Reload, StartedBy, State, TargetState,
 };
 use world::{Start, Toy, World};
 
@@ -25,7 +25,7 @@ fn given_up_and_back(toy: Toy) -> World {
     world.run(3600);
     assert_eq!(world.state("shop"), State::GaveUp);
     world.toys.get_mut("shop").expect("it exists").start = Start::Well;
-    world.start("shop");
+    world.start_by("shop", StartedBy::Dependency);
     world.run(60);
     assert_eq!(
         (world.state("shop"), world.snapshot("shop").attempts_left),

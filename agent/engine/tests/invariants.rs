@@ -28,7 +28,7 @@
 //! | 8 | the intent, and the token it cost, are on disk before the deed |
 //! | 9 | nothing is done after giving up, but for the rare half-open attempt |
 //! | 10 | dependencies go first |
-//! | 11 | at most `burst` attempts per `window`, across crashes of the agent |
+//! | 11 | at most `burst` attempts per `window`, across crashes of the agent; an operator's start is a clean slate, up to 3 x `burst` |
 //! | 12 | on the host, at most what the bucket holds and refills, in any span of time; nothing in a storm |
 //! | 13 | attempts keep the distance of the backoff |
 //! | 14 | probes restart nothing in a start grace, nor right after a suspend |

@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Activity, Cause, Event, Hold, HostPolicy, Intent, Limits, Observation, OperatorRequest, State,
-    Supervisor, TargetState, Verb,
+    ActionResult, Activity, Cause, Event, Hold, HostPolicy, Intent, Limits, Observation, OperatorRequest, StartedBy,
+    State, Supervisor, TargetState, Verb,
 };
 use world::{Start, Toy, World};
 
@@ -265,6 +265,7 @@ fn every_run_that_dies_is_left_to_its_supervisor_anew() {
                 restarts: None,
                 asked_to_stop: None,
                 limits: Limits::default(),
+                started_by: StartedBy::Unknown,
             },
         });
         world.run_for(Duration::from_millis(4500));

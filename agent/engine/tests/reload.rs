@@ -145,7 +145,7 @@ fn good_minutes_under_the_old_rule_end_no_give_up_by_the_new_one() {
     world.run(3600);
     assert_eq!(world.state("shop"), State::GaveUp);
     world.toys.get_mut("shop").unwrap().start = Start::Well;
-    world.start("shop");
+    world.start_by("shop", sentinel_engine::StartedBy::Dependency);
     world.run(120);
     assert_eq!(world.state("shop"), State::Healthy);
     let shorter = changed(&world, "shop", POLICY, |service| {

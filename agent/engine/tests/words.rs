@@ -4,7 +4,7 @@ mod world;
 
 use std::time::Duration;
 
-use sentinel_engine::{Activity, NotificationKind, OperatorRequest, Resolution, State, TargetState};
+use sentinel_engine::{Activity, NotificationKind, OperatorRequest, Resolution, StartedBy, State, TargetState};
 use world::{Start, Toy, World};
 
 fn shop(toy: Toy) -> World {
@@ -79,7 +79,7 @@ fn what_its_supervisor_restarts_recovered_by_itself() {
     // It dies at last, and its supervisor starts it.
     world.set_state("shop", TargetState::Busy(Activity::AutoRestart));
     world.run(1);
-    world.start("shop");
+    world.start_by("shop", StartedBy::Supervisor);
     world.run(60);
     assert_eq!(ending(&world), Resolution::Recovered);
 }
@@ -106,7 +106,7 @@ fn what_is_restarted_with_what_it_depends_on_was_started_by_nobody() {
     }
     world.run(20);
     // systemd restarts what has PartOf= along with it.
-    world.start("shop");
+    world.start_by("shop", StartedBy::Dependency);
     world.run(120);
     let ended = world.reports.iter().filter_map(|report| match report.what {
         sentinel_engine::Happening::IncidentClosed { resolution, .. } => Some((report.service.as_str(), resolution)),

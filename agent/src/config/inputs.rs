@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sentinel_engine::{Mode, OnCleanExit, Settle, Severity};
+use sentinel_engine::{Mode, OnCleanExit, OnDependencyReturn, Settle, Severity};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -100,6 +100,8 @@ pub(super) struct RecoveryInput {
     pub(super) reset_after: Option<Duration>,
     #[serde(deserialize_with = "on_clean_exit")]
     pub(super) on_clean_exit: Option<OnCleanExit>,
+    #[serde(deserialize_with = "on_dependency_return")]
+    pub(super) on_dependency_return: Option<OnDependencyReturn>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -134,7 +136,6 @@ pub(super) struct HttpInput {
     pub(super) url: Option<String>,
     pub(super) method: Option<String>,
     pub(super) headers: BTreeMap<String, String>,
-    pub(super) headers_file: Option<PathBuf>,
     pub(super) status: Option<Vec<String>>,
     pub(super) body_contains: Option<String>,
     pub(super) json: BTreeMap<String, serde_json::Value>,
@@ -167,7 +168,6 @@ pub(super) struct SlackInput {
     pub(super) token_file: Option<PathBuf>,
     pub(super) channel: Option<String>,
     pub(super) api_url: Option<String>,
-    pub(super) style: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -197,7 +197,6 @@ pub(super) struct WebhookInput {
     pub(super) secret: Vec<Secret>,
     pub(super) secret_file: Option<PathBuf>,
     pub(super) headers: BTreeMap<String, Secret>,
-    pub(super) headers_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -300,6 +299,7 @@ impl RecoveryInput {
             min_uptime: self.min_uptime.or(defaults.min_uptime),
             reset_after: self.reset_after.or(defaults.reset_after),
             on_clean_exit: self.on_clean_exit.or(defaults.on_clean_exit),
+            on_dependency_return: self.on_dependency_return.or(defaults.on_dependency_return),
         }
     }
 }
@@ -343,6 +343,15 @@ fn on_clean_exit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<On
         "alert" => Ok(Some(OnCleanExit::Alert)),
         "ignore" => Ok(Some(OnCleanExit::Ignore)),
         other => Err(D::Error::unknown_variant(other, &["restart", "alert", "ignore"])),
+    }
+}
+
+fn on_dependency_return<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OnDependencyReturn>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "alert" => Ok(Some(OnDependencyReturn::Alert)),
+        "start" => Ok(Some(OnDependencyReturn::Start)),
+        "ignore" => Ok(Some(OnDependencyReturn::Ignore)),
+        other => Err(D::Error::unknown_variant(other, &["alert", "start", "ignore"])),
     }
 }
 

@@ -510,6 +510,12 @@ static RECOVERY: Section = Section {
             default: "restart",
             doc: "What to do when it ended by itself and reported success",
         },
+        Key {
+            name: "on_dependency_return",
+            kind: Kind::Word(&["alert", "start", "ignore"]),
+            default: "alert",
+            doc: "What to do when it was stopped together with a service it comes `after`, and that one is healthy again",
+        },
     ]],
 };
 
@@ -614,12 +620,6 @@ static HTTP: Section = Section {
             kind: HEADERS,
             default: "{}",
             doc: "Sent along",
-        },
-        Key {
-            name: "headers_file",
-            kind: SECRET_FILE,
-            default: "",
-            doc: "A file that holds more of them, a line each as `Name: value`: for those that are secret",
         },
         Key {
             name: "status",
@@ -792,13 +792,6 @@ static SLACK: Section = Section {
             default: "https://slack.com/api/",
             doc: "Where the bot finds Slack, such as https://slack-gov.com/api/",
         },
-        Key {
-            name: "style",
-            kind: Kind::Word(&["auto", "blocks", "attachments"]),
-            default: "auto",
-            doc: "How a webhook gets its messages: `blocks` for Slack; `attachments` for Mattermost, Rocket.Chat and \
-                  Discord's `/slack`, which show no blocks; `auto` goes by the URL's host",
-        },
     ]],
 };
 
@@ -867,12 +860,6 @@ static WEBHOOK: Section = Section {
             kind: HEADERS,
             default: "{}",
             doc: "Sent along",
-        },
-        Key {
-            name: "headers_file",
-            kind: SECRET_FILE,
-            default: "",
-            doc: "A file that holds more of them, a line each as `Name: value`: for those that are secret",
         },
     ]],
 };

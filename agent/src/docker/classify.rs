@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{Activity, Cause, Intent, Limits, Observation, Supervisor, TargetState};
+use sentinel_engine::{Activity, Cause, Intent, Limits, Observation, StartedBy, Supervisor, TargetState};
 
 use super::cause::cause_of;
 use super::facts::{Health, RestartPolicy, Status};
@@ -80,6 +80,7 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
         instance: tracker.facts.instance(),
         age,
         supervisor,
+        started_by: started_by(tracker, world),
         restarts: u32::try_from(tracker.facts.restarts).ok(),
         asked_to_stop: None,
         limits: Limits {
@@ -88,6 +89,24 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
         },
     };
     Verdict::Seen(Box::new(observation), stopping)
+}
+
+/// Who began the last run: known when the Engine told of its start, and that was neither the agent's nor its policy's doing.
+fn started_by(tracker: &Tracker, world: World) -> StartedBy {
+    let Some((at, own)) = tracker.start.filter(|(at, _)| tracker.is_of_this_run(*at)) else {
+        return StartedBy::Unknown;
+    };
+    // The Engine starts what its policies say when it comes back, and does not count that.
+    let returned = world
+        .away
+        .is_some_and(|(gone, back)| at >= gone && at < later(back, AFTER_RETURN));
+    if own {
+        StartedBy::Unknown
+    } else if tracker.facts.restarts > 0 || (returned && tracker.facts.policy != RestartPolicy::No) {
+        StartedBy::Supervisor
+    } else {
+        StartedBy::Somebody
+    }
 }
 
 fn running(tracker: &mut Tracker, world: World) -> TargetState {

@@ -113,7 +113,7 @@ impl Containers {
             container.stale = true;
             container.reading = false;
             container.read_again = false;
-            container.tracker.acting = false;
+            container.tracker.lost_action |= std::mem::take(&mut container.tracker.acting);
         }
         let known = self.last_heard.as_ref().map(|(at, _)| *at);
         for heard in history.heard.iter().filter(|heard| Some(heard.at) > known) {

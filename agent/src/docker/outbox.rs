@@ -54,7 +54,7 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use sentinel_engine::{Limits, Supervisor, TargetState};
+    use sentinel_engine::{Limits, StartedBy, Supervisor, TargetState};
 
     use super::*;
 
@@ -67,6 +67,7 @@ mod tests {
             restarts: None,
             asked_to_stop: None,
             limits: Limits::default(),
+            started_by: StartedBy::Unknown,
         }
     }
 

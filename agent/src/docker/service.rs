@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sentinel_engine::{Cause, Intent, Limits, Observation, ServiceName, Supervisor, TargetState};
+use sentinel_engine::{Cause, Intent, Limits, Observation, ServiceName, StartedBy, Supervisor, TargetState};
 
 use super::tracker::Tracker;
 
@@ -46,6 +46,7 @@ impl Service {
             restarts: None,
             asked_to_stop: None,
             limits: Limits::default(),
+            started_by: StartedBy::Unknown,
         })
     }
 
@@ -59,6 +60,7 @@ impl Service {
             restarts: None,
             asked_to_stop: None,
             limits: Limits::default(),
+            started_by: StartedBy::Unknown,
         }
     }
 }
@@ -89,6 +91,7 @@ pub(super) fn departure(tracker: &Tracker) -> Observation {
         restarts: None,
         asked_to_stop: None,
         limits: Limits::default(),
+        started_by: StartedBy::Unknown,
     }
 }
 
@@ -134,6 +137,7 @@ mod tests {
             restarts: None,
             asked_to_stop: None,
             limits: Limits::default(),
+            started_by: StartedBy::Unknown,
         }
     }
 

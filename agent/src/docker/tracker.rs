@@ -89,6 +89,8 @@ pub(super) struct Tracker {
     /// When the main process ended last, and its exit code.
     pub(super) die: Option<(Timestamp, i32)>,
     pub(super) ends: Ends,
+    /// When it was last started, and whether by the agent.
+    pub(super) start: Option<(Timestamp, bool)>,
     /// When a stop was last carried out, and whether it was the agent's.
     pub(super) stop: Option<(Timestamp, bool)>,
     pub(super) out_of_memory: Option<Timestamp>,
@@ -100,6 +102,8 @@ pub(super) struct Tracker {
     pub(super) unhealthy: Option<(Option<Instance>, String)>,
     /// The agent is restarting it: what the Engine does to it now is the agent's doing.
     pub(super) acting: bool,
+    /// It was when the Engine was lost from sight: the next start may be that.
+    pub(super) lost_action: bool,
 }
 
 impl Tracker {
@@ -119,8 +123,12 @@ impl Tracker {
             }
             Happened::Stop => self.stop = Some((at, self.acting)),
             Happened::OutOfMemory => self.out_of_memory = Some(at),
-            // What the agent asked for is done; what comes now is somebody else's.
-            Happened::Start => self.acting = false,
+            Happened::Start => {
+                // What the agent asked for is done; what comes now is somebody else's.
+                let own = self.acting || self.lost_action;
+                (self.acting, self.lost_action) = (false, false);
+                self.start = Some((at, own));
+            }
             Happened::Kill { .. } | Happened::Destroy | Happened::Other => {}
         }
     }

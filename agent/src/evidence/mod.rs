@@ -3,14 +3,17 @@
 //! * [`log`]: what a service last wrote to its log; pure
 //! * [`accept`]: whether it still accepted connections; pure
 //! * [`packages`]: which packages changed on the host shortly before
+//! * [`upgrade`]: whether packages are changing now; no evidence, but a reason to wait
 //! * [`host`]: what was wrong with the host itself at that time
 
 mod accept;
 mod host;
 mod log;
 mod packages;
+mod upgrade;
 
 pub(crate) use accept::unaccepted;
 pub(crate) use host::{look, notable};
 pub(crate) use log::log_text;
 pub(crate) use packages::recent as recent_changes;
+pub(crate) use upgrade::is_under_way as upgrade_is_under_way;

@@ -9,10 +9,8 @@ pub(super) enum Stage {
     LookupQueued,
     /// The name is being looked up.
     Resolving,
-    /// The connection is being made.
+    /// The connection is being made, TLS included.
     Connecting,
-    /// Connected; the TLS handshake is under way.
-    Encrypting,
     /// Connected and asked; nothing has come back.
     Waiting,
     /// The answer has begun.
@@ -20,7 +18,8 @@ pub(super) enum Stage {
 }
 
 tokio::task_local! {
-    /// The stage of the probe that runs in this task.
+    /// The stage of the probe that runs in this task. Resolver and connector are called deep inside the client, which
+    /// passes nothing through; but it calls them within the task of the request.
     pub(super) static STAGE: Cell<Stage>;
 }
 

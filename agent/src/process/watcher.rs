@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sentinel_engine::{Cause, Event, Instance, Intent, Limits, Observation, Supervisor, TargetState};
+use sentinel_engine::{Cause, Event, Instance, Intent, Limits, Observation, StartedBy, Supervisor, TargetState};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -37,6 +37,8 @@ struct Run {
     named: Named,
     /// The process itself, when the agent started it: its exit status can be had.
     child: Option<Child>,
+    /// Who began it: somebody else when another run was seen before, and the agent did not start this one.
+    started_by: StartedBy,
     /// Since when it is known to have ended, and how.
     ended: Option<(Instant, Ending)>,
 }
@@ -93,11 +95,16 @@ impl Memory {
 
     /// The agent started it, and it came up.
     pub(super) fn started(&mut self, live: Live, named: Named, child: Option<Child>) {
+        self.holds(live, named, child, StartedBy::Unknown);
+    }
+
+    fn holds(&mut self, live: Live, named: Named, child: Option<Child>, started_by: StartedBy) {
         self.failed_start = None;
         self.run = Some(Run {
             live: Arc::new(live),
             named,
             child,
+            started_by,
             ended: None,
         });
     }
@@ -122,7 +129,12 @@ impl Memory {
             run.named = named.clone();
             return Ok(run.live.clone());
         }
-        self.started(Live::open(named)?, named.clone(), None);
+        let started_by = if self.run.is_some() || self.failed_start.is_some() {
+            StartedBy::Somebody
+        } else {
+            StartedBy::Unknown
+        };
+        self.holds(Live::open(named)?, named.clone(), None, started_by);
         self.run.as_ref().map(|run| run.live.clone()).ok_or(NoHold::Ended)
     }
 
@@ -139,6 +151,7 @@ impl Memory {
                         restarts: None,
                         asked_to_stop: None,
                         limits: limits(process),
+                        started_by: self.run.as_ref().map_or(StartedBy::Unknown, |run| run.started_by),
                     }),
                     running: Some(live),
                     again: None,
@@ -165,6 +178,7 @@ impl Memory {
             restarts: None,
             asked_to_stop: None,
             limits: limits(process),
+            started_by: StartedBy::Unknown,
         };
         Look {
             observation: Some(observation),

@@ -52,7 +52,7 @@ impl Message {
                 kind: notification.kind.as_str().to_owned(),
                 severity: notification.severity,
                 summary: clip(
-                    &format!("{host}: {}", sentence(notification, &service, &cause)),
+                    &format!("{host}: {}", said(notification, &service, &cause, &wall)),
                     SUMMARY_MAX,
                 ),
                 cause: MessageCause {
@@ -111,7 +111,6 @@ impl Message {
                 created: notification.at,
                 created_wall: self.timestamp,
                 not_before: notification.at,
-                revises: None,
             })
             .collect()
     }
@@ -123,16 +122,22 @@ pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) 
         (Cause::HostWide { .. }, NotificationKind::Resolved { duration, .. }) => {
             format!("the host-wide outage is over after {}: {cause}", span(duration))
         }
-        (
-            Cause::HostWide { .. },
-            NotificationKind::Update {
-                news: News::Grown,
-                duration,
-            },
-        ) => format!("host-wide outage, which has grown within {}: {cause}", span(duration)),
         (Cause::HostWide { .. }, _) => format!("host-wide outage: {cause}"),
         (Cause::CrashLoop { .. }, NotificationKind::Fired) => format!("{service} is crash-looping: {cause}"),
         (_, kind) => format!("{service} {}", predicate(kind, cause)),
+    }
+}
+
+/// The same, by the wall clock where it says when.
+fn said(notification: &Notification, service: &str, cause: &str, wall: impl Fn(Time) -> Timestamp) -> String {
+    match (&notification.cause, notification.kind) {
+        (Cause::StoppedWith { name, at }, NotificationKind::Fired) => {
+            let at = wall(*at).to_zoned(TimeZone::system()).strftime("%H:%M");
+            format!(
+                "{service} was stopped together with {name} at {at} and is still down; `sentinel restart {service}` starts it"
+            )
+        }
+        _ => sentence(notification, service, cause),
     }
 }
 
@@ -142,13 +147,20 @@ fn predicate(kind: NotificationKind, cause: &str) -> String {
         NotificationKind::Fired => format!("is down: {cause}"),
         NotificationKind::GaveUp => format!("is down and restarting does not help: {cause}"),
         NotificationKind::Update {
-            news: News::StillDown | News::Grown,
+            news: News::StillDown,
             duration,
         } => format!("is still down after {}: {cause}", span(duration)),
         NotificationKind::Update {
             news: News::Acknowledged,
             duration,
         } => format!("is taken care of, down for {}: {cause}", span(duration)),
+        NotificationKind::Update {
+            news: News::Restarted { times, within },
+            ..
+        } => format!(
+            "was restarted by something else {times} times in {}, so its attempts are no longer forgotten for that: {cause}",
+            span(within)
+        ),
         NotificationKind::Escalated { duration } => {
             format!(
                 "has been down for {} and nobody takes care of it: {cause}",
@@ -211,6 +223,7 @@ fn evidence(cause: &Cause) -> Option<Evidence> {
         | Cause::Timeout
         | Cause::StartLimit
         | Cause::Dependency
+        | Cause::StoppedWith { .. }
         | Cause::CrashLoop { .. }
         | Cause::HostWide { .. }
         | Cause::Unknown => return None,
@@ -296,8 +309,7 @@ mod tests {
         let told = |kind| {
             let mut notification = notification(kind);
             notification.cause = Cause::HostWide {
-                services: 7,
-                names: ["api", "cart"].map(Into::into).to_vec(),
+                services: 3,
                 likely: "the host is out of memory".to_owned(),
             };
             let message = Message::new(&notification, &Story::default(), "web1", &BTreeMap::new(), wall);
@@ -305,7 +317,7 @@ mod tests {
         };
         assert_eq!(
             told(NotificationKind::Fired),
-            "web1: host-wide outage: 7 services went down at once (api, cart and 5 more): the host is out of memory"
+            "web1: host-wide outage: 3 services went down at once: the host is out of memory"
         );
         let over = NotificationKind::Resolved {
             resolution: Resolution::Recovered,
@@ -313,7 +325,7 @@ mod tests {
         };
         assert_eq!(
             told(over),
-            "web1: the host-wide outage is over after 2 min 20 s: 7 services went down at once (api, cart and 5 more): the host is out of memory"
+            "web1: the host-wide outage is over after 2 min 20 s: 3 services went down at once: the host is out of memory"
         );
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use humantime::format_duration;
 use sentinel_engine::{
-    Activity, Cause, Instance, Intent, Limits, Observation, ProbeFailure, ProbePhase, ServiceName, Supervisor,
-    TargetState, Time,
+    Activity, Cause, Instance, Intent, Limits, Observation, ProbeFailure, ProbePhase, ServiceName, StartedBy,
+    Supervisor, TargetState, Time,
 };
 
 use super::scenario::{Start, Toy};
@@ -39,6 +39,7 @@ pub(super) struct Actor {
     manner: Manner,
     started: Time,
     supervisor: Supervisor,
+    started_by: StartedBy,
     /// Restarts that its supervisor has left in this row.
     left: u32,
     /// Whether somebody stopped it on purpose: then being down is no downtime.
@@ -69,6 +70,7 @@ impl Actor {
             manner: Manner::Well,
             started,
             supervisor: Supervisor::Passive,
+            started_by: StartedBy::Unknown,
             is_unwanted: false,
             restarts: 0,
             downtime: Duration::ZERO,
@@ -90,6 +92,7 @@ impl Actor {
             instance: Some(self.instance(name)),
             age: self.runs().then(|| now.since(self.started)),
             supervisor: self.supervisor,
+            started_by: self.started_by,
             restarts: None,
             asked_to_stop: None,
             limits: Limits::default(),
@@ -118,8 +121,9 @@ impl Actor {
     }
 
     /// Starts another run. Answers what follows, and when; nothing follows a start that fails.
-    pub(super) fn start(&mut self, now: Time) -> Option<(Duration, Sequel)> {
+    pub(super) fn start(&mut self, by: StartedBy, now: Time) -> Option<(Duration, Sequel)> {
         self.run += 1;
+        self.started_by = by;
         self.started = now;
         self.state = TargetState::Running;
         self.supervisor = Supervisor::Passive;

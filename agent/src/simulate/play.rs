@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Cause, Event, HOST, ServiceName};
+use sentinel_engine::{Cause, Event, HOST, ServiceName, StartedBy};
 
 use super::actor::Manner;
 use super::deed::{Deed, ServiceDeed};
@@ -101,7 +101,7 @@ impl World<'_> {
             }
             ServiceDeed::Start => {
                 actor.begin_row();
-                self.begin_run(name);
+                self.begin_run(name, StartedBy::Somebody);
             }
             ServiceDeed::Ask(request) => self.tell(Event::OperatorRequested {
                 service: name.clone(),
@@ -133,7 +133,7 @@ impl World<'_> {
             if let Some(actor) = self.actors.get_mut(&name) {
                 actor.begin_row();
             }
-            self.begin_run(&name);
+            self.begin_run(&name, StartedBy::Unknown);
         }
         self.later(AGENT_AFTER_BOOT, Future::AgentStarts);
     }

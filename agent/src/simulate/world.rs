@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sentinel_engine::{
     Action, ActionId, ActionResult, Cause, Command, Engine, Event, HostMemory, IncidentId, Intent, Memory,
-    ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, Service, ServiceName, ServiceSnapshot, TargetState, Time, Verb,
-    Verdict,
+    ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, Service, ServiceName, ServiceSnapshot, StartedBy, TargetState,
+    Time, Verb, Verdict,
 };
 
 use super::actor::{Actor, Manner, Sequel};
@@ -245,15 +245,15 @@ impl<'a> World<'a> {
             return;
         }
         self.say(name.as_str(), "supervisor", "its supervisor starts it");
-        self.begin_run(name);
+        self.begin_run(name, StartedBy::Supervisor);
     }
 
     /// Starts a run; answers whether it began.
-    pub(super) fn begin_run(&mut self, name: &ServiceName) -> bool {
+    pub(super) fn begin_run(&mut self, name: &ServiceName, by: StartedBy) -> bool {
         let Some(actor) = self.actors.get_mut(name) else {
             return false;
         };
-        let sequel = actor.start(self.now);
+        let sequel = actor.start(by, self.now);
         let (run, refusal) = (actor.run, actor.refusal());
         if let Some((after, sequel)) = sequel {
             self.later(after, Future::Sequel(name.clone(), run, sequel));
@@ -320,7 +320,7 @@ impl<'a> World<'a> {
             return ActionResult::Cancelled("it was stopped meanwhile".into());
         }
         actor.begin_row();
-        if self.begin_run(&action.service) {
+        if self.begin_run(&action.service, StartedBy::Unknown) {
             ActionResult::Done
         } else {
             ActionResult::Failed("its program cannot be executed".into())

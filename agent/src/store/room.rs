@@ -129,7 +129,6 @@ mod tests {
             created: Time::ZERO,
             created_wall: Timestamp::UNIX_EPOCH,
             not_before: Time::ZERO,
-            revises: None,
         }
     }
 

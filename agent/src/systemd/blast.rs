@@ -258,12 +258,12 @@ mod tests {
 
     #[test]
     fn a_start_of_what_somebody_stopped_is_told_and_other_starts_are_not() {
+        use ActiveState::{Failed, Inactive};
         let down = |state, active_enter| Facts {
             active_state: state,
             active_enter,
             ..Facts::default()
         };
-        use ActiveState::{Failed, Inactive};
         for (state, ran, past, expected) in [
             (Inactive, 1, Past::Stopped, true),
             // A stop may end so.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Activity, Cause, Intent, Observation, Supervisor, TargetState};
+use sentinel_engine::{Activity, Cause, Intent, Observation, StartedBy, Supervisor, TargetState};
 
 use super::attribution::attribute;
 use super::cause::cause_of;
@@ -52,6 +52,7 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
         instance: tracker.instance.clone(),
         age: (running && started != 0).then(|| Duration::from_micros(world.now.saturating_sub(started))),
         supervisor,
+        started_by: StartedBy::Unknown,
         restarts: None,
         asked_to_stop: None,
         limits: tracker.facts.limits(),
@@ -90,22 +91,26 @@ fn activity_of(facts: &Facts, own_job: bool) -> Option<Activity> {
     }
 }
 
-/// What a unit is that somebody stopped, and masked or removed before or after: `systemctl mask --now`, or its package was
-/// removed. `None` for every other one.
+/// What a unit is that somebody stopped, alone or with its socket or whatever else it is bound to, and masked or removed
+/// before or after: `systemctl mask --now`, or its package was removed. `None` for every other one.
 fn taken_away(tracker: &mut Tracker, world: World) -> Result<Option<TargetState>, Verdict> {
     let is_gone = matches!(tracker.facts.load_state.as_str(), "not-found" | "masked");
     if !is_gone || !(tracker.concluded.is_some() || was_stopped(tracker)) {
         return Ok(None);
     }
     let state = down(tracker, world)?;
-    let was_meant = matches!(
-        state,
-        TargetState::Down {
-            intent: Intent::OperatorStop,
-            ..
-        }
-    );
-    Ok(was_meant.then_some(state))
+    let TargetState::Down { intent, cause } = state else {
+        return Ok(None);
+    };
+    let was_meant = match intent {
+        Intent::OperatorStop | Intent::DependencyStop | Intent::ConflictStop | Intent::NotApplicable => true,
+        Intent::Crash | Intent::CleanExit | Intent::Unclear | Intent::Shutdown => false,
+    };
+    // There is nothing left to bring back with whatever it was bound to.
+    Ok(was_meant.then_some(TargetState::Down {
+        intent: Intent::OperatorStop,
+        cause,
+    }))
 }
 
 /// Why a unit that is down cannot be started as it is.

@@ -103,6 +103,10 @@ pub(super) struct Facts {
     pub(super) bound_to: Vec<String>,
     /// What it cannot live beside, in either direction.
     pub(super) conflicts: Vec<String>,
+    /// What starts it when it is started itself: `RequiredBy=`, `WantedBy=` and their like.
+    pub(super) pulled_in_by: Vec<String>,
+    /// How often `Restart=` has started it since it was last started by hand.
+    pub(super) n_restarts: u32,
     /// Sockets, timers and paths that start it.
     pub(super) triggered_by: Vec<String>,
     /// How the last run ended: `success`, `exit-code`, `signal`, ...
@@ -133,6 +137,7 @@ pub(super) type Properties<'m> = HashMap<&'m str, Variant<'m>>;
 
 /// Where each kind of peer stands in the properties.
 const BOUND_TO: [&str; 5] = ["BindsTo", "Requires", "Requisite", "PartOf", "StopPropagatedFrom"];
+const PULLED_IN_BY: [&str; 5] = ["RequiredBy", "RequisiteOf", "WantedBy", "BoundBy", "UpheldBy"];
 const CONFLICTS: [&str; 2] = ["Conflicts", "ConflictedBy"];
 
 impl Facts {
@@ -166,9 +171,13 @@ impl Facts {
         from.exits("RestartForceExitStatus", &mut self.restart_force);
         from.names(&BOUND_TO, &mut self.bound_to);
         from.names(&CONFLICTS, &mut self.conflicts);
+        from.names(&PULLED_IN_BY, &mut self.pulled_in_by);
         from.names(&["TriggeredBy"], &mut self.triggered_by);
         if let Some(Variant::Str(word)) = properties.get("ActiveState") {
             self.active_state = ActiveState::from_word(word);
+        }
+        if let Some(Variant::U32(count)) = properties.get("NRestarts") {
+            self.n_restarts = *count;
         }
         if let Some(Variant::Str(word)) = properties.get("FreezerState") {
             self.frozen = !matches!(word.as_str(), "" | "running");

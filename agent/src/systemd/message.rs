@@ -104,8 +104,8 @@ pub(super) fn general_rules() -> Vec<String> {
         owner(LOGIND),
         manager("JobRemoved"),
         manager("Reloading"),
-        // Tells of a shutdown on hosts without logind.
-        format!("{},arg2='{}'", manager("JobNew"), super::attribution::SHUTDOWN_TARGET),
+        // Tells of a shutdown on hosts without logind, and on whose account a unit is started.
+        manager("JobNew"),
         format!("type='signal',sender='{LOGIND}',interface='{LOGIND}.Manager',member='PrepareForShutdown'"),
     ]
 }

@@ -8,7 +8,7 @@
 //!
 //! * [`facts`]: what PID 1 says of a unit, taken from its properties
 //! * [`tracker`]: what has to be remembered of a unit between signals, to tell a stop from a crash
-//! * [`classify`]: what it all means; [`cause`], [`supervisor`] and [`attribution`] are parts of that question
+//! * [`classify`]: what it all means; [`cause`], [`supervisor`], [`attribution`] and [`started`] are parts of that question
 //! * [`relations`]: what a job for one unit does to others
 //! * [`journal`]: what PID 1's journal says of a unit that went down while nobody watched
 //! * [`runs`]: when each run of a unit began and ended; [`tail`]: what it last wrote to the journal itself
@@ -42,6 +42,7 @@ mod restart;
 mod runs;
 mod section;
 mod session;
+mod started;
 mod supervisor;
 mod survey;
 mod tail;

@@ -45,6 +45,12 @@ pub(super) struct Tracker {
     pub(super) jobs: Vec<FinishedJob>,
     /// It was seen stopping for a job, with no failure before: a stop, should the end of that job have been missed.
     pub(super) stop_began: bool,
+    /// The job for which it stopped last; 0 for none.
+    pub(super) stopped_for: JobId,
+    /// How often `Restart=` had started it when the run before this one began; `None` when none was seen.
+    pub(super) restarts_before: Option<u32>,
+    /// The same of this run.
+    pub(super) restarts_now: Option<u32>,
     /// Nobody saw it go down.
     pub(super) unwitnessed: bool,
     /// The facts hold: PID 1 was asked and is done with what a signal may have shown half-way.
@@ -97,6 +103,10 @@ impl Tracker {
             || facts.invocation != self.facts.invocation;
         // A unit that is not needed any more is unloaded, and its times and its run with it; nothing happened to it.
         let unloaded = !first && facts.state_change == 0 && self.facts.active_state == ActiveState::Inactive;
+        if unloaded {
+            // Those that name it were unloaded with it.
+            facts.pulled_in_by.clone_from(&self.facts.pulled_in_by);
+        }
         let gap = missed && !unloaded && facts.active_state.is_down();
         self.enter(facts, gap);
         self.at_rest = true;
@@ -110,12 +120,16 @@ impl Tracker {
         let new_run = !now.invocation.is_empty() && now.invocation != before.invocation;
         if new_run {
             self.instance = Some(Instance::from(now.invocation.clone()));
+            self.restarts_before = self.restarts_now.replace(now.n_restarts);
         }
         if (state_changed && now.active_state.is_up()) || new_run || gap {
             self.jobs.clear();
             self.stop_began = false;
             self.concluded = None;
             self.unwitnessed = false;
+        }
+        if state_changed && now.active_state == ActiveState::Deactivating {
+            self.stopped_for = now.job;
         }
         if now.active_state == ActiveState::Deactivating && now.result == "success" && now.job != 0 {
             self.stop_began = true;

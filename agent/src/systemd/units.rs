@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use sentinel_engine::{Event, Limits, Observation, ServiceName, Supervisor, TargetState};
+use sentinel_engine::{Event, Limits, Observation, ServiceName, StartedBy, Supervisor, TargetState};
 use tokio::sync::mpsc;
 
 use super::classify::{Verdict, World, classify};
 use super::facts::{Facts, JobId, Properties};
 use super::names::{unit_path, unit_type};
 use super::peers::Gathering;
+use super::started::{Jobs, started_by};
 use super::tracker::Tracker;
 use super::watcher::Watched;
 
@@ -60,6 +61,7 @@ pub(super) struct Units {
     /// What was seen of the units to which watched ones are bound, by path.
     neighbours: HashMap<String, Facts>,
     own_jobs: VecDeque<JobId>,
+    jobs: Jobs,
     pub(super) host_stopping: bool,
     /// What could not be handed over yet, at most one observation of each service.
     outbox: VecDeque<Event>,
@@ -72,6 +74,7 @@ impl Units {
             by_name: BTreeMap::new(),
             neighbours: HashMap::new(),
             own_jobs: VecDeque::new(),
+            jobs: Jobs::default(),
             host_stopping: false,
             outbox: VecDeque::new(),
             events,
@@ -173,6 +176,16 @@ impl Units {
         self.neighbours.get(&unit_path(name)).cloned()
     }
 
+    /// PID 1 made a job, for whatever unit.
+    pub(super) fn job_made(&mut self, id: JobId, unit: &str, now: u64) {
+        self.jobs.made(id, unit, now);
+    }
+
+    /// A job ended, of whatever unit.
+    pub(super) fn job_ended(&mut self, id: JobId, now: u64) {
+        self.jobs.ended(id, now);
+    }
+
     pub(super) fn is_own(&self, job: JobId) -> bool {
         self.own_jobs.contains(&job)
     }
@@ -202,7 +215,10 @@ impl Units {
         match classify(&mut unit.tracker, world) {
             Verdict::AskPeers => Todo::AskPeers,
             Verdict::AskJournal => Todo::AskJournal,
-            Verdict::Seen(observation) => {
+            Verdict::Seen(mut observation) => {
+                if !job_asked {
+                    observation.started_by = started_by(&unit.tracker, &self.jobs);
+                }
                 let transient = matches!(observation.state, TargetState::Down { .. })
                     && observation.supervisor == Supervisor::Active
                     && !unit.tracker.at_rest;
@@ -235,6 +251,7 @@ impl Units {
                 restarts: None,
                 asked_to_stop: None,
                 limits: Limits::default(),
+                started_by: StartedBy::Unknown,
             };
             self.tell(&name, &unknown);
         }
@@ -253,8 +270,13 @@ impl Units {
         };
         // An age is new every time, and tells nothing that the instance does not.
         let news = unit.told.as_ref().is_none_or(|told| {
-            (&told.state, &told.instance, told.supervisor)
-                != (&observation.state, &observation.instance, observation.supervisor)
+            (&told.state, &told.instance, told.supervisor, told.started_by)
+                != (
+                    &observation.state,
+                    &observation.instance,
+                    observation.supervisor,
+                    observation.started_by,
+                )
         });
         if !news {
             return;
@@ -375,6 +397,7 @@ mod tests {
                 restarts: None,
                 asked_to_stop: None,
                 limits: Limits::default(),
+                started_by: StartedBy::Unknown,
             };
             units.tell(unit, &observation);
         };

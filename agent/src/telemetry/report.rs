@@ -62,21 +62,14 @@ pub fn report(report: &Report, unit: Option<&str>) {
             info!(service, event, incident, right, after = seconds(*after));
         }
         Happening::ActionCutShort { action, reason } => info!(service, event, incident, reason, action = action.0),
-        Happening::GaveUp {
-            attempts,
-            window,
-            cause,
-            ..
-        } => {
+        Happening::GaveUp { attempts, window, .. } => {
             error!(
                 service,
                 status = "down",
                 event,
                 incident,
                 attempts,
-                window = seconds(*window),
-                cause = cause_text(cause),
-                cause_kind = cause.kind()
+                window = seconds(*window)
             );
         }
         Happening::IncidentClosed { resolution, duration } => {

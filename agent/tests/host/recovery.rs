@@ -166,3 +166,24 @@ fn systemd_goes_first_and_the_agent_steps_in_after_the_start_limit() {
     assert_eq!(incident["attempts"], 1);
     assert_eq!(lab.host.sh("systemctl is-active shop"), "active");
 }
+
+#[test]
+fn operators_start_after_a_give_up_is_a_clean_slate() {
+    // It runs only while somebody lets it.
+    let unit = "ExecStart=/bin/sh -c 'test -e /var/tmp/mended && exec sleep infinity; exit 3'";
+    let config = "[services.shop]\nunit = \"shop\"\nrecovery.burst = 2\nrecovery.window = \"30m\"\n";
+    let lab = Lab::new(&[("shop", unit)], config);
+    lab.await_state("shop", "gave_up");
+    let given_up = lab.starts("shop");
+    lab.host.sh("touch /var/tmp/mended && systemctl start shop");
+    lab.await_state("shop", "healthy");
+    assert_eq!(lab.starts("shop"), given_up + 1);
+    let ended = lab.incidents();
+    assert!(
+        ended.iter().all(|incident| incident["resolution"] == "started"),
+        "{ended:#?}"
+    );
+    lab.kill("shop");
+    lab.wait("the next crash is healed", || lab.starts("shop") == given_up + 2);
+    lab.await_state("shop", "healthy");
+}

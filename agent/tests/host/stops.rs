@@ -45,26 +45,37 @@ fn what_is_taken_away_is_no_incident() {
         let path = format!("/usr/lib/systemd/system/{unit}.service");
         lab.host.write(&path, b"[Service]\nExecStart=/bin/sleep infinity\n");
     }
+    // A package's service that requires its socket, as many do.
+    let path = "/usr/lib/systemd/system/socketed.service";
+    lab.host.write(
+        path,
+        b"[Unit]\nRequires=socketed.socket\nAfter=socketed.socket\n[Service]\nExecStart=/bin/sleep infinity\n",
+    );
+    let path = "/usr/lib/systemd/system/socketed.socket";
+    lab.host.write(path, b"[Socket]\nListenStream=127.0.0.1:9178\n");
     lab.host.write(
         "/etc/sentinel/conf.d/more.toml",
-        b"[services.gone]\nunit = \"gone\"\n[services.masked]\nunit = \"masked\"\n",
+        b"[services.gone]\nunit = \"gone\"\n[services.masked]\nunit = \"masked\"\n\
+          [services.socketed]\nunit = \"socketed\"\n",
     );
     lab.host
-        .sh("systemctl daemon-reload && systemctl start gone masked && systemctl reload sentinel");
-    for unit in ["gone", "masked", "canary"] {
+        .sh("systemctl daemon-reload && systemctl start gone masked socketed && systemctl reload sentinel");
+    for unit in ["gone", "masked", "socketed", "canary"] {
         lab.await_state(unit, "healthy");
     }
     // As an operator does it, and as the removal of a package does.
     lab.host.sh("systemctl mask --now masked");
     lab.host
         .sh("systemctl stop gone && rm /usr/lib/systemd/system/gone.service && systemctl daemon-reload");
-    for unit in ["gone", "masked"] {
+    lab.host
+        .sh("systemctl stop socketed.socket && rm /usr/lib/systemd/system/socketed.* && systemctl daemon-reload");
+    for unit in ["gone", "masked", "socketed"] {
         lab.await_state(unit, "stopped");
     }
     // The agent is awake and acts, only not on these.
     lab.kill("canary");
     assert_eq!(lab.await_messages(1), ["healed"]);
-    for unit in ["gone", "masked"] {
+    for unit in ["gone", "masked", "socketed"] {
         assert_eq!(lab.state(unit), "stopped");
     }
     let incidents = lab.incidents();

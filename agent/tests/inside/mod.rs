@@ -3,6 +3,7 @@
 mod blast;
 mod scenarios;
 mod sight;
+mod starts;
 mod verbs;
 
 use std::collections::BTreeMap;

@@ -55,7 +55,6 @@ fn a_sad_story(id: u64) -> Vec<(Report, Timestamp)> {
                 attempts,
                 window,
                 halved: false,
-                cause: sentinel_engine::Cause::Unknown,
             },
         ),
     ]

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
 
-mod alertmanager;
 mod crash;
 mod delivery;
 mod dispatch;
@@ -190,14 +189,8 @@ async fn tell(store: &Store, clock: &Clock, messages: impl IntoIterator<Item = (
             created: clock.now(),
             created_wall: Timestamp::now(),
             not_before: Time::ZERO,
-            revises: None,
         })
         .collect();
-    tell_all(store, clock, messages).await;
-}
-
-/// Records `messages` as the driver does.
-async fn tell_all(store: &Store, clock: &Clock, messages: Vec<OutgoingMessage>) {
     let reports = messages
         .iter()
         .map(|message| {

@@ -63,9 +63,12 @@ pub struct HostMemory {
 
 /// The host as every service's machine sees it.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Host {
     pub(crate) policy: HostPolicy,
     pub(crate) going_down: bool,
+    /// Whether packages are being installed, upgraded or removed.
+    pub(crate) packages_change: bool,
     pub(crate) store_writable: bool,
     pub(crate) in_flight: usize,
     pub(crate) next_incident: IncidentId,
@@ -85,6 +88,7 @@ impl Host {
         Self {
             policy,
             going_down: false,
+            packages_change: false,
             store_writable: true,
             in_flight: 0,
             next_incident,
@@ -138,7 +142,6 @@ impl Host {
     /// When the next token comes, if there is none.
     pub(crate) fn token_at(&mut self, now: Time) -> Option<Time> {
         self.memory.bucket.refill(self.policy.refill, now);
-        self.memory.bucket.limit(self.policy.tokens);
         self.memory.bucket.wait(self.policy.tokens, self.policy.refill)
     }
 
@@ -157,7 +160,7 @@ impl Host {
     pub(crate) fn record_outage(&mut self, service: &ServiceName, now: Time) {
         self.unsaved = true;
         if let Some(storm) = self.memory.storm.as_mut().filter(|storm| storm.until > now) {
-            storm.join([service.clone()], now);
+            storm.services.insert(service.clone());
             return;
         }
         if !self.gathering.is_empty() {

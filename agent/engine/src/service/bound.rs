@@ -15,7 +15,7 @@ use crate::timers::Timer;
 
 /// How far apart two ends may be seen, in either order, to belong together. Jobs of one transaction follow each other
 /// within milliseconds; what takes long to stop began to stop then.
-const TOGETHER: Duration = Duration::from_secs(2);
+pub(super) const TOGETHER: Duration = Duration::from_secs(2);
 
 /// What became of a target that was taken along.
 pub(super) enum Bound {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::left_behind::Companion;
 use crate::command::Command;
 use crate::host::Host;
 use crate::ids::ServiceName;
@@ -15,6 +16,8 @@ pub(crate) struct Context<'a> {
     pub(crate) dependency: Option<DependencyDown>,
     /// When those of `after` last went down by themselves.
     pub(crate) fell: Vec<Time>,
+    /// Those of `after`, as far as that matters to what was stopped with one of them.
+    pub(crate) companions: Vec<Companion>,
     pub(crate) out: &'a mut VecDeque<Command>,
 }
 
@@ -49,6 +52,7 @@ impl<'a> Context<'a> {
             host,
             dependency: None,
             fell: Vec::new(),
+            companions: Vec::new(),
             out,
         }
     }

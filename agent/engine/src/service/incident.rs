@@ -50,6 +50,7 @@ impl Machine {
             attempts: 0,
             instance,
             started: false,
+            limited: false,
             observed: false,
             fired: false,
             messages: 0,
@@ -153,7 +154,7 @@ impl Machine {
         let severity = match kind {
             NotificationKind::GaveUp => Severity::Critical,
             NotificationKind::Fired => self.service.policy.severity,
-            NotificationKind::Flapping { .. } => Severity::Warning,
+            NotificationKind::Flapping { .. } | NotificationKind::Update { .. } => Severity::Warning,
             _ => Severity::Info,
         };
         let Some(incident) = &mut self.memory.incident else {

@@ -56,6 +56,13 @@ impl Machine {
     /// A deliberate stop ends everything: it is never undone, whoever made it.
     fn judge_stopped(&mut self, cx: &mut Context<'_>) -> Option<State> {
         let (intent, _) = self.target_down()?;
+        if self.left_behind(cx).is_some() {
+            return None;
+        }
+        if intent == Intent::OperatorStop && self.state != State::Unknown {
+            // By itself, whatever it was stopped with before.
+            self.forget_stopped_with();
+        }
         let instance = self.instance().cloned();
         let latched = instance.is_some() && self.memory.stopped == instance;
         let reason = match intent {
@@ -66,7 +73,10 @@ impl Machine {
             Intent::DependencyStop if !latched => match self.judge_bound(cx) {
                 Bound::Fell => return None,
                 Bound::Unsure => return Some(State::Settling),
-                Bound::Stopped => "stopped together with something it is bound to",
+                Bound::Stopped => {
+                    self.note_stopped_with(cx);
+                    "stopped together with something it is bound to"
+                }
             },
             Intent::CleanExit if self.service.policy.on_clean_exit == OnCleanExit::Ignore => "ended by itself",
             // The same run that was stopped on purpose may show as failed afterwards.
@@ -92,13 +102,18 @@ impl Machine {
             self.report(Happening::StoppedOnPurpose { reason: reason.into() }, cx);
         }
         self.said_up = None;
+        if let Some(at) = self.missed_at(cx).filter(|at| *at > cx.now) {
+            self.timers.set(Timer::Settle, at);
+        }
         Some(State::Stopped)
     }
 
     /// In maintenance nothing is opened and nothing is done, but coming back is still noticed.
     fn judge_paused(&mut self, cx: &mut Context<'_>) -> State {
-        if self.is_healthy(cx.now) {
-            self.became_healthy(Resolution::Recovered, cx);
+        match self.must_last_until(cx) {
+            Some(until) => self.timers.set(Timer::MinUptime, until),
+            None if self.is_healthy(cx.now) => self.became_healthy(Resolution::Recovered, cx),
+            None => {}
         }
         State::Maintenance
     }
@@ -140,10 +155,13 @@ impl Machine {
             return Down::Confirmed(cause);
         }
         if let Some((intent, cause)) = self.target_down() {
-            let cause = if intent == Intent::DependencyStop {
-                Cause::Dependency
-            } else {
-                cause.clone()
+            let cause = match self.left_behind(cx) {
+                Some(with) => Cause::StoppedWith {
+                    name: with.name.clone(),
+                    at: with.at,
+                },
+                None if intent == Intent::DependencyStop => Cause::Dependency,
+                None => cause.clone(),
             };
             self.went_down(&cause, None, cx);
             let settled = self.down_since.unwrap_or(cx.now) + self.settle();
@@ -179,6 +197,10 @@ impl Machine {
             return State::Unknown;
         }
         if self.is_healthy(cx.now) {
+            if let Some(until) = self.must_last_until(cx) {
+                self.timers.set(Timer::MinUptime, until);
+                return State::Starting;
+            }
             self.became_healthy(Resolution::Recovered, cx);
             return if self.is_blind() {
                 State::Unknown

@@ -10,6 +10,7 @@
 //! | `sight.rs` | takes in observations; tells runs apart |
 //! | `dependency.rs` | what others have to wait for |
 //! | `bound.rs` | what goes down with something else |
+//! | `left_behind.rs` | what is still down when that is back |
 //! | `probing.rs` | when to probe; takes in outcomes |
 //! | `recovery.rs` | down for certain: every reason not to act, then the act |
 //! | `attempt.rs` | from the act to its proof |
@@ -18,6 +19,7 @@
 //! | `flapping.rs` | what they are told of a service that goes down over and over |
 //! | `observe.rs` | what would have been done |
 //! | `operator.rs` | what operators ask for |
+//! | `repair.rs` | what they do behind the agent's back |
 //! | `maintenance.rs` | pauses, deploys and windows |
 //! | `reload.rs` | another configuration meanwhile |
 
@@ -29,16 +31,19 @@ mod flapping;
 mod incident;
 mod inhibition;
 mod judge;
+mod left_behind;
 mod maintenance;
 mod observe;
 mod operator;
 mod probing;
 mod recovery;
 mod reload;
+mod repair;
 mod sight;
 mod view;
 
 pub(crate) use self::context::{Context, DependencyDown};
+pub(crate) use self::left_behind::Companion;
 
 use crate::command::Command;
 use crate::crash_loop::CrashLoop;
@@ -74,12 +79,16 @@ pub(crate) struct Machine {
     calm_until: Option<Time>,
     /// Since when the target has been down.
     down_since: Option<Time>,
+    /// When it was last called healthy.
+    healthy_until: Option<Time>,
     /// When the last run was seen to end.
     left: Option<Time>,
     /// When it last went down by itself, unless it was stopped since.
     fell: Option<Time>,
     /// The run that the agent last acted on: what follows it is the agent's doing.
     acted_on: Option<Instance>,
+    /// The run before this one, until it is known who began this one.
+    unattributed: Option<RunBefore>,
     /// Whether the end of the last run was left to the target's supervisor.
     left_to_supervisor: bool,
     /// Restarts by the target's supervisor.
@@ -117,6 +126,10 @@ pub(crate) struct Machine {
     timers: Timers,
 }
 
+/// The run before the one that is there: which, or that it had no name.
+#[derive(Clone, Debug)]
+struct RunBefore(Option<Instance>);
+
 impl Machine {
     /// A machine for `service`, going on from `memory`.
     pub(crate) fn new(service: Service, memory: Memory, cx: &mut Context<'_>) -> Self {
@@ -128,9 +141,11 @@ impl Machine {
             instance_since: cx.now,
             calm_until: None,
             down_since: None,
+            healthy_until: None,
             left: None,
             fell: None,
             acted_on: None,
+            unattributed: None,
             left_to_supervisor: false,
             crash_loop: CrashLoop::default(),
             health: Health::default(),
@@ -184,6 +199,9 @@ impl Machine {
     fn enter(&mut self, state: State, hold: Option<Hold>, cx: &mut Context<'_>) {
         if state != self.state {
             let from = std::mem::replace(&mut self.state, state);
+            if from == State::Healthy {
+                self.healthy_until = Some(cx.now);
+            }
             self.since = cx.now;
             self.report(Happening::StateChanged { from, to: state }, cx);
         }

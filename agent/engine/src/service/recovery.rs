@@ -8,7 +8,7 @@ use crate::cause::Cause;
 use crate::command::{Action, Command, Verb};
 use crate::memory::{Attempt, GivenUp};
 use crate::observation::{Intent, Observation, Supervisor};
-use crate::policy::{Mode, OnCleanExit};
+use crate::policy::{Mode, OnCleanExit, OnDependencyReturn};
 use crate::report::Happening;
 use crate::state::{Hold, State};
 use crate::time::Time;
@@ -48,6 +48,12 @@ impl Machine {
             Some((Intent::Unclear, _)) => return Some((State::Held, Hold::Unclear)),
             Some((Intent::CleanExit, _)) if policy.on_clean_exit == OnCleanExit::Alert => {
                 return Some((State::Held, Hold::CleanExit));
+            }
+            Some((Intent::DependencyStop, _)) if policy.on_dependency_return == OnDependencyReturn::Alert => {
+                if let Some(with) = self.left_behind(cx) {
+                    let name = with.name.to_string();
+                    return Some((State::Held, Hold::StoppedWith { name }));
+                }
             }
             _ => {}
         }
@@ -140,6 +146,15 @@ impl Machine {
             .supervisor_gave_up
             .as_ref()
             .map(|known| known.instance.as_ref());
+        if let Some(incident) = self
+            .memory
+            .incident
+            .as_mut()
+            .filter(|incident| seen && !incident.limited)
+        {
+            incident.limited = true;
+            self.unsaved = true;
+        }
         if seen && known != Some(self.instance()) {
             let instance = self.instance().cloned();
             self.memory.supervisor_gave_up = Some(GivenUp { at: now, instance });
@@ -246,13 +261,11 @@ impl Machine {
         let window = self.service.policy.window;
         let attempts = self.memory.budget.spent(window, cx.now);
         let halved = self.burst() < self.service.policy.burst;
-        let cause = self.incident_cause().cloned().unwrap_or(Cause::Unknown);
         self.report(
             Happening::GaveUp {
                 attempts,
                 window,
                 halved,
-                cause,
             },
             cx,
         );

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Context, Machine};
+use super::{Context, Machine, RunBefore};
 use crate::cause::Cause;
 use crate::ids::Instance;
-use crate::observation::{Activity, Intent, Observation, Supervisor, TargetState};
+use crate::observation::{Activity, Intent, Observation, StartedBy, Supervisor, TargetState};
 use crate::policy::Settle;
 use crate::state::Hold;
 use crate::time::Time;
@@ -35,7 +35,9 @@ impl Machine {
             self.instance_since = cx.now.back(observation.age.unwrap_or_default());
         }
         let ran = self.runs();
-        let before_it = previous.map(|previous| previous.instance.clone());
+        if new_run {
+            self.unattributed = previous.map(|previous| RunBefore(previous.instance.clone()));
+        }
         let down = matches!(observation.state, TargetState::Down { .. });
         // Another run that went down is left to its supervisor anew.
         let before = self.down_since.filter(|_| !new_run);
@@ -54,7 +56,7 @@ impl Machine {
         if !blind {
             self.note_end(ran, cx.now);
         }
-        self.note_who_started(before_it.filter(|_| new_run).as_ref(), cx.now);
+        self.note_who_started(cx);
         if new_run || down {
             self.restart_health();
             self.interrupt_health();
@@ -66,16 +68,17 @@ impl Machine {
             if self.memory.stopped.take().is_some() {
                 self.unsaved = true;
             }
+            self.forget_stopped_with();
             if new_run {
                 self.timers.set(Timer::Probe, cx.now);
             }
         }
     }
 
-    /// Notes on whose account the target runs again, in an incident. Nobody but an operator is left when it was neither
-    /// the agent, nor the supervisor, nor what the target is bound to: that is restarted together with it.
-    /// `before` is the run before this one, when another was seen.
-    fn note_who_started(&mut self, before: Option<&Option<Instance>>, now: Time) {
+    /// Notes on whose account the target runs again, once for each run that is seen to begin. Where the watcher cannot
+    /// tell, nobody but an operator is left when it was neither the agent, nor the supervisor, nor what the target is bound
+    /// to, which is restarted together with it. That is good enough for words, and not for a clean slate.
+    fn note_who_started(&mut self, cx: &mut Context<'_>) {
         let Some(sight) = &self.sight else { return };
         let (down, supervisor) = match sight.state {
             TargetState::Busy(Activity::AutoRestart) => (true, true),
@@ -87,22 +90,37 @@ impl Machine {
             self.crash_loop.record(
                 self.sight.as_ref().and_then(|sight| sight.instance.as_ref()),
                 self.left_to_supervisor,
-                now,
+                cx.now,
             );
         }
-        let own = self.memory.attempt.is_some()
-            || self.in_flight.is_some()
-            || before.is_some_and(|before| before.is_some() && *before == self.acted_on);
-        let bound = matches!(self.hold, Some(Hold::Dependency { .. }));
-        let somebody = before.is_some() && self.runs() && !own && !bound && !self.left_to_supervisor;
+        let runs = self.runs();
+        let started_by = sight.started_by;
+        // What is on its way up or down is looked at when it has arrived.
+        let before = if runs || down { self.unattributed.take() } else { None };
+        let known = before.is_some();
+        let somebody = known
+            && match started_by {
+                StartedBy::Somebody => true,
+                StartedBy::Unknown => {
+                    let own = self.memory.attempt.is_some()
+                        || self.in_flight.is_some()
+                        || before.is_some_and(|RunBefore(before)| before.is_some() && before == self.acted_on);
+                    let bound = matches!(self.hold, Some(Hold::Dependency { .. }));
+                    runs && !own && !bound && !self.left_to_supervisor
+                }
+                StartedBy::Supervisor | StartedBy::Dependency | StartedBy::Trigger => false,
+            };
         if down {
             self.left_to_supervisor = supervisor;
-        } else if self.runs() {
+        } else if runs {
             self.left_to_supervisor = false;
         }
-        if let Some(incident) = self.memory.incident.as_mut().filter(|_| down || somebody) {
-            incident.started = somebody;
+        if let Some(incident) = self.memory.incident.as_mut().filter(|_| down || known) {
+            incident.started = somebody && runs;
             self.unsaved = true;
+        }
+        if somebody && started_by == StartedBy::Somebody {
+            self.note_repair(cx);
         }
     }
 

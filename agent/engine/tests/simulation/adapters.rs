@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Action, ActionResult, Activity, Event, ServiceName, TargetState, Verb};
+use sentinel_engine::{Action, ActionResult, Activity, Event, ServiceName, StartedBy, TargetState, Verb};
 
 use super::faults::Fault;
 use super::host::{Future, Sim};
@@ -59,7 +59,7 @@ impl Sim {
             lie: twist,
         };
         match action.verb {
-            Verb::Start => self.begin(name),
+            Verb::Start => self.begin(name, StartedBy::Unknown),
             Verb::Restart => {
                 let takes = self.rng.millis(0, 3_000);
                 self.set(name, TargetState::Busy(Activity::Stopping));

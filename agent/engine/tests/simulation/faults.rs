@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    Activity, BlastRadius, Cause, Event, Intent, OperatorRequest, ServiceName, Supervisor, TargetState,
+    Activity, BlastRadius, Cause, Event, Intent, OperatorRequest, ServiceName, StartedBy, Supervisor, TargetState,
 };
 
 use super::host::{Future, Sim};
@@ -203,7 +203,9 @@ impl Sim {
             }
             Fault::Resumed => self.ask(&name, OperatorRequest::Resume),
             Fault::OperatorStops => self.stop(&name, false),
-            Fault::OperatorStarts if self.targets[&name].is_down() => self.begin(&name),
+            Fault::OperatorStarts if self.targets[&name].is_down() => {
+                self.begin(&name, StartedBy::Somebody);
+            }
             Fault::OperatorRestarts => self.stop(&name, true),
             Fault::Reload if self.targets[&name].runs() => self.busy(&name, Activity::Reloading, 3_000),
             Fault::ForeignJob => self.busy(&name, Activity::Job, 20_000),
@@ -359,7 +361,7 @@ impl Sim {
         self.booted_at = self.now;
         for name in self.names() {
             self.target(&name).job = None;
-            self.begin(&name);
+            self.begin(&name, StartedBy::Unknown);
         }
     }
 }

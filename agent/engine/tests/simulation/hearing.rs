@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, ActionResult, Cause, Changed, Happening, Intent, Notification, NotificationKind, Observation,
-    OnCleanExit, OperatorRequest, Pause, ProbeRound, Report, Service, Supervisor, TargetState, Time, Verdict,
+    ActionId, ActionResult, Activity, Cause, Changed, Happening, Intent, Notification, NotificationKind, Observation,
+    OnCleanExit, OperatorRequest, Pause, ProbeRound, Report, Service, StartedBy, Supervisor, TargetState, Time,
+    Verdict,
 };
 
 use super::kept::{Copied, Kept, Left, Open, Spent};
@@ -111,6 +112,7 @@ impl Known {
             self.refused = false;
         }
         if new_run {
+            self.unattributed = self.sight.is_some();
             self.run.clone_from(&observation.instance);
             self.run_began = now.back(observation.age.unwrap_or_default());
             self.down_at = None;
@@ -137,6 +139,18 @@ impl Known {
                     _ => {}
                 }
             }
+        }
+        let arrived = matches!(
+            observation.state,
+            TargetState::Running
+                | TargetState::Unhealthy(_)
+                | TargetState::Down { .. }
+                | TargetState::Busy(Activity::AutoRestart)
+        );
+        let begun = arrived && std::mem::take(&mut self.unattributed);
+        if begun && observation.started_by == StartedBy::Somebody {
+            self.keep.repairs.push(now);
+            self.taken_over(now);
         }
         self.sight = Some(observation.clone());
         self.note_run_down();
@@ -227,14 +241,14 @@ impl Known {
         if not_done && self.keep.attempts.iter().any(of_this) {
             self.called_off_at = Some(now);
         }
-        let given_back = |spent: &Spent, left: &Left| spent.at <= left.at && spent.counts(left.at, left.window);
+        let given_back = |at: Time, left: &Left| at <= left.at && left.at.since(at) < left.window;
         if not_done
             && let Some(left) = &mut self.shown
             && self
                 .keep
-                .attempts
+                .ever
                 .iter()
-                .any(|spent| spent.action == action && given_back(spent, left))
+                .any(|(at, made)| *made == action && given_back(*at, left))
         {
             // Nothing was done, so it was never spent.
             left.attempts += 1;
@@ -242,6 +256,7 @@ impl Known {
         if not_done {
             self.keep.attempts.retain(|spent| spent.action != action);
             self.keep.ever.retain(|(_, made)| *made != action);
+            self.keep.lately.retain(|(_, made)| *made != action);
         }
         self.refused |= matches!(result, ActionResult::Refused(_));
         if matches!(result, ActionResult::TooWide(_)) {
@@ -249,20 +264,28 @@ impl Known {
         }
     }
 
+    /// Somebody takes over: what was tried before is forgotten. How often that may be so without the agent being asked is
+    /// another question.
+    fn taken_over(&mut self, now: Time) {
+        self.keep.attempts.clear();
+        // Whether that was one start too many is not asked here: it may still be given up.
+        self.keep.gave_up = false;
+        // A human who took over is called again when that did not help either.
+        if let Some(open) = &mut self.keep.incident {
+            open.gave_up = false;
+        }
+        self.keep.operator_took_over = Some(now);
+        self.too_wide_until = None;
+        self.called_off_at = None;
+    }
+
     pub fn requested(&mut self, now: Time, request: &OperatorRequest) {
         match request {
             OperatorRequest::Restart => {
-                self.keep.attempts.clear();
-                self.keep.gave_up = false;
+                self.taken_over(now);
                 self.keep.resigned = false;
-                // A human who took over is called again when that did not help either.
-                if let Some(open) = &mut self.keep.incident {
-                    open.gave_up = false;
-                }
-                self.keep.operator_took_over = Some(now);
+                self.keep.lately.clear();
                 self.refused = false;
-                self.too_wide_until = None;
-                self.called_off_at = None;
             }
             OperatorRequest::Pause { duration } => {
                 let until = duration.map(|duration| now + duration);

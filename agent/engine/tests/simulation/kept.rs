@@ -55,6 +55,10 @@ pub struct Kept {
     pub attempts: Vec<Spent>,
     /// All attempts, whatever was forgotten since.
     pub ever: Vec<(Time, ActionId)>,
+    /// The same, less what was forgotten for good: after good minutes, or when the agent was asked for a restart.
+    pub lately: Vec<(Time, ActionId)>,
+    /// When somebody else started it, by a job of their own.
+    pub repairs: Vec<Time>,
     /// Since when an operator took over last.
     pub operator_took_over: Option<Time>,
     /// When its supervisor was seen to have given up, and about which run.

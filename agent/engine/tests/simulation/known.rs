@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, Activity, Instance, Intent, Mode, Notification, NotificationKind, Observation, OnCleanExit, Policy,
+    ActionId, Activity, Instance, Intent, Mode, News, Notification, NotificationKind, Observation, OnCleanExit, Policy,
     ProbeRound, Service, Settle, State, Supervisor, TargetState, Time,
 };
 
@@ -39,6 +39,8 @@ pub struct Known {
     /// The run last seen.
     pub run: Option<Instance>,
     pub run_began: Time,
+    /// There was a run before this one, and who began this one is not known yet.
+    pub unattributed: bool,
     /// Since when this run has been seen down.
     pub down_at: Option<Time>,
     pub asked: Option<ProbeRound>,
@@ -88,6 +90,7 @@ impl Known {
             sight: None,
             run: None,
             run_began: Time::ZERO,
+            unattributed: false,
             down_at: None,
             asked: None,
             passes: 0,
@@ -180,7 +183,11 @@ impl Known {
             NotificationKind::Fired
             | NotificationKind::GaveUp
             | NotificationKind::Flapping { .. }
-            | NotificationKind::FlappingEnded { .. } => self.keep.incident.as_ref(),
+            | NotificationKind::FlappingEnded { .. }
+            | NotificationKind::Update {
+                news: News::Restarted { .. },
+                ..
+            } => self.keep.incident.as_ref(),
             NotificationKind::Healed { .. } | NotificationKind::Resolved { .. } => self.closed.as_ref(),
             // What alerting says by itself.
             NotificationKind::Update { .. } | NotificationKind::Escalated { .. } => None,

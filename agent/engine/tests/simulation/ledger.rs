@@ -158,6 +158,7 @@ impl Ledger {
                 known.bad_at = now;
             } else if known.keep.has_spent() && known.well() && now.since(known.bad_at) >= policy.reset_after {
                 known.keep.attempts.clear();
+                known.keep.lately.clear();
                 known.keep.gave_up = false;
                 // Good minutes may be counted from the end of a verification only.
                 let late = policy.reset_after + ANSWER_MAX + policy.verify + policy.min_uptime;
@@ -195,6 +196,7 @@ impl Ledger {
                     known.window = window.is_some() && known.configured;
                 }
             }
+            Event::PackagesChange { .. } => {}
             Event::StoreChanged { writable } => self.store_writable = *writable,
             Event::TargetObserved { service, observation } => self.known(service).observed(now, observation),
             Event::ProbeCompleted {
@@ -227,10 +229,13 @@ impl Ledger {
                 known.asked = None;
                 known.due_since = None;
                 if action.attempt > 0 {
+                    known.keep.ever.push((now, action.id));
+                    if !(known.keep.resigned && known.half_open(now)) {
+                        known.keep.lately.push((now, action.id));
+                    }
                     if known.keep.resigned {
                         known.waits_for_half_open(now);
                     }
-                    known.keep.ever.push((now, action.id));
                     known.keep.attempts.push(Spent {
                         at: now,
                         action: action.id,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{ActionResult, Activity, Cause, Intent, ServiceName, Supervisor, TargetState};
+use sentinel_engine::{ActionResult, Activity, Cause, Intent, ServiceName, StartedBy, Supervisor, TargetState};
 
 use super::host::{Future, Sim};
 use super::target::{Change, Fate, Target};
@@ -31,15 +31,19 @@ impl Sim {
         match change {
             Change::Up => self.up(name),
             Change::Dies(cause) => self.die(name, cause),
-            Change::SupervisorStarts | Change::StartsAgain => self.begin(name),
+            Change::SupervisorStarts => self.begin(name, StartedBy::Supervisor),
+            // Of a job of the agent it is known whose it is, or nothing.
+            Change::StartsAgain if self.targets[name].job.is_some() => self.begin(name, StartedBy::Unknown),
+            Change::StartsAgain => self.begin(name, StartedBy::Somebody),
             Change::Stopped => self.stopped(name),
             Change::Back(state) => self.set(name, state),
         }
     }
 
     /// A new run begins.
-    pub fn begin(&mut self, name: &ServiceName) {
+    pub fn begin(&mut self, name: &ServiceName, by: StartedBy) {
         let now = self.now;
+        let witnessed = self.bus && self.agent.is_some();
         let sick = self.rng.permille(self.weather.sickness) && self.stormy();
         let (dies, slow) = (self.rng.millis(10, 40_000), self.rng.millis(100, 120_000));
         let fates = [Fate::Slow(slow), Fate::Deaf, Fate::Dies(dies), Fate::FailsToStart];
@@ -51,6 +55,7 @@ impl Sim {
         };
         let target = self.target(name);
         target.run += 1;
+        target.started_by = if witnessed { by } else { StartedBy::Unknown };
         target.began = now;
         target.answers_from = None;
         target.supervisor = Supervisor::Passive;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{HostPolicy, Mode, OnCleanExit, Policy, Service, Settle};
+use sentinel_engine::{HostPolicy, Mode, OnCleanExit, OnDependencyReturn, Policy, Service, Settle};
 
 use super::faults::Fault;
 use super::rng::Rng;
@@ -147,6 +147,7 @@ fn any_policy(rng: &mut Rng) -> Policy {
         verify: seconds(rng, &[10, 60]),
         min_uptime: seconds(rng, &[1, 5, 20]),
         reset_after: seconds(rng, &[120, 600]),
+        on_dependency_return: OnDependencyReturn::Alert,
         on_clean_exit: rng.pick(&[OnCleanExit::Restart, OnCleanExit::Alert, OnCleanExit::Ignore]),
         notify_after: seconds(rng, &[0, 30, 120]),
         half_open: seconds(rng, &[0, 300, 900, 3600]),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, Activity, BlastRadius, Cause, Instance, Intent, Limits, Observation, ServiceName, Supervisor,
+    ActionId, Activity, BlastRadius, Cause, Instance, Intent, Limits, Observation, ServiceName, StartedBy, Supervisor,
     TargetState, Time,
 };
 
@@ -75,6 +75,8 @@ pub struct Target {
     pub supervised: Option<u32>,
     pub restarted: u32,
     pub supervisor: Supervisor,
+    /// On whose account this run began.
+    pub started_by: StartedBy,
     /// Counts states; a [`Change`] meant for an earlier one is void.
     pub epoch: u64,
     pub job: Option<Job>,
@@ -98,6 +100,7 @@ impl Target {
             supervised: None,
             restarted: 0,
             supervisor: Supervisor::Passive,
+            started_by: StartedBy::Unknown,
             epoch: 0,
             job: None,
             witnessed: true,
@@ -138,6 +141,7 @@ impl Target {
                 _ => self.supervisor,
             },
             instance: Some(self.instance()),
+            started_by: self.started_by,
             state,
             restarts: None,
             asked_to_stop: None,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    Event, Limits, Observation, ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, ServiceName, Supervisor,
+    Event, Limits, Observation, ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, ServiceName, StartedBy, Supervisor,
     TargetState, Verdict,
 };
 
@@ -69,6 +69,7 @@ impl Sim {
                     restarts: None,
                     asked_to_stop: None,
                     limits: Limits::default(),
+                    started_by: StartedBy::Unknown,
                 },
             })
             .collect();

@@ -14,8 +14,8 @@ use std::time::Duration;
 use sentinel_engine::{
     Action, ActionId, ActionResult, Activity, Cause, Command, Engine, Event, Happening, HostMemory, HostPolicy,
     IncidentId, Instance, Intent, Limits, Memory, Notification, Observation, OperatorRequest, Policy, ProbeFailure,
-    ProbeOutcome, ProbePhase, ProbeRound, Reload, Report, Service, ServiceName, State, Supervisor, TargetState, Time,
-    Verb, Verdict,
+    ProbeOutcome, ProbePhase, ProbeRound, Reload, Report, Service, ServiceName, StartedBy, State, Supervisor,
+    TargetState, Time, Verb, Verdict,
 };
 
 /// How long a simulated probe takes.
@@ -51,6 +51,7 @@ pub struct Toy {
     state: TargetState,
     answers_from: Option<Time>,
     supervisor: Supervisor,
+    started_by: StartedBy,
     supervised_restarts: u32,
 }
 
@@ -75,6 +76,7 @@ impl Toy {
             state: TargetState::Running,
             answers_from: Some(Time::ZERO),
             supervisor: Supervisor::Passive,
+            started_by: StartedBy::Unknown,
             supervised_restarts: 0,
         }
     }
@@ -118,6 +120,7 @@ impl Toy {
             restarts: None,
             asked_to_stop: None,
             limits: Limits::default(),
+            started_by: self.started_by,
         }
     }
 }
@@ -268,7 +271,12 @@ impl World {
 
     /// An operator starts it with the supervisor's own command.
     pub fn start(&mut self, name: &str) {
-        self.begin_run(&name.into());
+        self.start_by(name, StartedBy::Somebody);
+    }
+
+    /// It is started, or restarted, by another than the agent, as far as a watcher can tell.
+    pub fn start_by(&mut self, name: &str, by: StartedBy) {
+        self.begin_run(&name.into(), by);
         self.look(&name.into());
     }
 
@@ -416,7 +424,7 @@ impl World {
             Future::Die(name, run, cause) => self.end_run(&name, run, cause),
             Future::SupervisorStarts(name) => {
                 if self.toys[&name].state == TargetState::Busy(Activity::AutoRestart) {
-                    self.begin_run(&name);
+                    self.begin_run(&name, StartedBy::Supervisor);
                     self.look(&name);
                 }
             }
@@ -457,10 +465,11 @@ impl World {
         self.look(name);
     }
 
-    fn begin_run(&mut self, name: &ServiceName) {
+    fn begin_run(&mut self, name: &ServiceName, by: StartedBy) {
         let now = self.now;
         let toy = self.toys.get_mut(name).expect("the toy exists");
         toy.run += 1;
+        toy.started_by = by;
         toy.state = TargetState::Running;
         let run = toy.run;
         toy.answers_from = match toy.start {
@@ -482,7 +491,7 @@ impl World {
         if toy.start == Start::Refused {
             return ActionResult::Failed("its program is missing".into());
         }
-        self.begin_run(&action.service);
+        self.begin_run(&action.service, StartedBy::Unknown);
         ActionResult::Done
     }
 

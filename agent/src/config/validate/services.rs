@@ -226,6 +226,7 @@ fn policy(input: &ServiceInput, mode: Mode, notify_after: Duration) -> Policy {
         min_uptime: recovery.min_uptime.unwrap_or(default.min_uptime),
         reset_after: recovery.reset_after.unwrap_or(default.reset_after),
         on_clean_exit: recovery.on_clean_exit.unwrap_or(default.on_clean_exit),
+        on_dependency_return: recovery.on_dependency_return.unwrap_or(default.on_dependency_return),
         notify_after,
         severity: input.severity.unwrap_or(default.severity),
     }

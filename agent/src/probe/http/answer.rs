@@ -7,8 +7,7 @@ use std::time::Duration;
 use sentinel_engine::{ProbePhase, Verdict};
 use serde_json::Value;
 
-use super::ask_error::AskError;
-use super::connection::Reply;
+use super::reply::{AskError, Reply};
 use crate::children::one_line;
 use crate::config::HttpProbe;
 use crate::probe::{failed, span};

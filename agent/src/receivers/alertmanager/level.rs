@@ -12,9 +12,6 @@ use super::super::{Message, Text};
 use super::alert::Alert;
 use crate::store::{Firing, Waiting};
 
-/// The kind of cause of the host's own incident, a word of `Cause::kind`.
-const HOST_WIDE: &str = "host_wide";
-
 /// Everything that a receiver is to be told.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Level {
@@ -92,15 +89,6 @@ impl Level {
             }
             return changed;
         }
-        // What is known of an outage of the whole host grows with it.
-        if data.cause.kind == HOST_WIDE
-            && data.kind == "update"
-            && let Some(entry) = self.alerts.get_mut(&key).filter(|entry| entry.told < row)
-        {
-            entry.alert.annotations = Alert::down(message, &Text::of(message, zone)).annotations;
-            entry.told = row;
-            return vec![key];
-        }
         // A message that only goes on about an incident is no new alert: what fires is told again anyway.
         if is_known && !matches!(data.kind.as_str(), "fired" | "gave_up") {
             return Vec::new();
@@ -133,15 +121,14 @@ impl Level {
             .collect()
     }
 
-    /// What to tell, with the incident that each is about. Two incidents of one service have the same labels, and so are one
-    /// alert: the later one speaks.
-    pub(super) fn told(&self) -> Vec<(u64, &Entry)> {
-        let mut by_labels: BTreeMap<&BTreeMap<String, String>, (u64, &Entry)> = BTreeMap::new();
-        for ((incident, _), entry) in &self.alerts {
+    /// What to tell. Two incidents of one service have the same labels, and so are one alert: the later one speaks.
+    pub(super) fn told(&self) -> Vec<&Entry> {
+        let mut by_labels: BTreeMap<&BTreeMap<String, String>, &Entry> = BTreeMap::new();
+        for entry in self.alerts.values() {
             let known = by_labels.get(&entry.alert.labels);
             let rank = |entry: &Entry| (entry.ended.is_none(), entry.alert.starts, entry.told);
-            if known.is_none_or(|(_, known)| rank(known) <= rank(entry)) {
-                by_labels.insert(&entry.alert.labels, (*incident, entry));
+            if known.is_none_or(|known| rank(known) <= rank(entry)) {
+                by_labels.insert(&entry.alert.labels, entry);
             }
         }
         by_labels.into_values().collect()
@@ -195,7 +182,7 @@ mod tests {
         let level = Level::of(&[], &rows, &TimeZone::UTC, at(200));
         let shown = level.told().into_iter();
         shown
-            .map(|(_, entry)| (entry.alert.labels["severity"].clone(), entry.ended.is_none()))
+            .map(|entry| (entry.alert.labels["severity"].clone(), entry.ended.is_none()))
             .collect()
     }
 
@@ -251,10 +238,10 @@ mod tests {
     fn labels_are_the_same_from_the_first_message_to_the_last() {
         let mut level = Level::default();
         level.take(&message(1, "fired", "warning", false), 1, &TimeZone::UTC);
-        let before = level.told()[0].1.alert.labels.clone();
+        let before = level.told()[0].alert.labels.clone();
         level.take(&message(1, "fired", "warning", false), 2, &TimeZone::UTC);
         level.take(&message(1, "resolved", "info", true), 3, &TimeZone::UTC);
-        assert_eq!(level.told()[0].1.alert.labels, before);
+        assert_eq!(level.told()[0].alert.labels, before);
         let labels: Vec<String> = before.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(
             labels,
@@ -291,7 +278,7 @@ mod tests {
     fn an_alert_never_ends_before_it_begins() {
         let mut level = Level::default();
         level.take(&message(500, "fired", "warning", false), 1, &TimeZone::UTC);
-        let alert = &level.told()[0].1.alert;
+        let alert = &level.told()[0].alert;
         // The wall clock was put back since it opened.
         for (now, ended) in [(at(10), None), (at(10), Some(at(20)))] {
             let posted = serde_json::to_value(alert.posted(now, Duration::from_secs(240), ended)).unwrap();

@@ -3,8 +3,7 @@
 //! A row goes `pending` -> `inflight` -> `delivered`, back to `pending` after a failure that may pass, or ends `dead`
 //! (the receiver refused it for good), `expired` (nobody took it in time) or `superseded` (another message says more).
 //! As part of a combined message it is `merged`, and ends as that does. Every change is durable before the next step. A
-//! row found `inflight` may have been sent by an agent that died: that attempt counts as failed, and it is sent again after a
-//! gap under the same key, byte for byte.
+//! row found `inflight` may have been sent by an agent that died: it is sent again under the same key, byte for byte.
 //!
 //! What comes next is decided by `sentinel_engine::alerting::dispatch`, in one transaction with what follows from it.
 //!
@@ -68,17 +67,6 @@ pub struct OutgoingMessage {
     pub created_wall: Timestamp,
     /// It is not sent before: a first message may wait for others that could be told together with it.
     pub not_before: Time,
-    /// What an earlier message of this incident says instead, if it was not tried yet; this one is not added then.
-    pub revises: Option<Revision>,
-}
-
-/// Other words for a message that waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revision {
-    /// Its ordinal within the incident.
-    pub sequence: u32,
-    /// What is sent.
-    pub payload: Vec<u8>,
 }
 
 /// What the outbox works with that is not stored.

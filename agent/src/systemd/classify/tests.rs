@@ -146,6 +146,8 @@ fn a_unit_that_cannot_be_started_is_unusable_once_it_is_down() {
         ("masked", "stopped", true, true),
         ("masked", "stopped", false, true),
         ("not-found", "stopped", true, true),
+        ("not-found", "stopped with its socket", true, true),
+        ("not-found", "stopped with its socket", false, true),
         ("bad-setting", "stopped", true, false),
         ("masked", "crashed", true, false),
         ("masked", "crashed", false, false),
@@ -155,6 +157,19 @@ fn a_unit_that_cannot_be_started_is_unusable_once_it_is_down() {
                 seen(facts(ActiveState::Inactive)),
                 &[(false, "done", ActiveState::Inactive)],
             ),
+            "stopped with its socket" => {
+                let mut tracker = with_jobs(
+                    seen(facts(ActiveState::Inactive)),
+                    &[(false, "done", ActiveState::Inactive)],
+                );
+                tracker.facts.bound_to = vec!["a.socket".into()];
+                tracker.peers = Some(vec![Peer {
+                    name: "a.socket".into(),
+                    job_type: "stop".into(),
+                    ..Peer::default()
+                }]);
+                tracker
+            }
             _ => seen(killed()),
         };
         if is_seen_before {

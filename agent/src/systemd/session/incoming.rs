@@ -12,6 +12,7 @@ use super::super::message::{self, BUS, CallError, LOGIND, MANAGER, SYSTEMD, UNIT
 use super::super::names::{type_interface, unit_path};
 use super::super::peers::listed;
 use super::super::requests::View;
+use super::judging::monotonic_micros;
 use super::{ENDED_KEPT, Lost, OWNER_GONE_MAX, RELOAD_MAX, Session};
 
 impl Session<'_> {
@@ -59,10 +60,11 @@ impl Session<'_> {
                     }
                 }
                 (MANAGER, "JobNew") => {
-                    if let Ok((_, _, unit)) = body.deserialize::<(u32, zbus::wire::ObjectPath<'_>, &str)>()
-                        && unit == SHUTDOWN_TARGET
-                    {
-                        self.units.host_stopping(true);
+                    if let Ok((id, _, unit)) = body.deserialize::<(u32, zbus::wire::ObjectPath<'_>, &str)>() {
+                        self.units.job_made(id, unit, monotonic_micros());
+                        if unit == SHUTDOWN_TARGET {
+                            self.units.host_stopping(true);
+                        }
                     }
                 }
                 (MANAGER, "Reloading") => {
@@ -107,6 +109,7 @@ impl Session<'_> {
 
     pub(super) async fn job_removed(&mut self, id: JobId, unit: &str, result: &str) -> Result<(), Lost> {
         let own = self.units.is_own(id);
+        self.units.job_ended(id, monotonic_micros());
         for name in self.units.with_id(unit) {
             if let Some(unit) = self.units.by_name.get_mut(&name) {
                 unit.tracker.job_removed(id, own, result);

@@ -133,7 +133,7 @@ impl Session<'_> {
 }
 
 /// `CLOCK_MONOTONIC`, which PID 1 stamps states with.
-fn monotonic_micros() -> u64 {
+pub(super) fn monotonic_micros() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
     let micros = u64::try_from(now.tv_nsec / 1000).unwrap_or_default();

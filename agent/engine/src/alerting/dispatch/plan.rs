@@ -32,12 +32,6 @@ pub enum Plan {
         /// Its end, which tells everything.
         ending: i64,
     },
-    /// This one was being sent by somebody who is gone: count that as a failed attempt, of which nobody knows whether it
-    /// arrived. Were it sent again at once, a message that ends the agent would do so for ever, with everything behind it.
-    CutOff {
-        /// Which.
-        row: i64,
-    },
     /// Send this one.
     Send {
         /// Which.
@@ -45,7 +39,7 @@ pub enum Plan {
         /// Why this one.
         why: Why,
     },
-    /// Put these in one message: the beginnings of several incidents, or their ends.
+    /// Put these beginnings in one message.
     SendGroup {
         /// Which, oldest first; at least two.
         rows: Vec<i64>,
@@ -84,6 +78,8 @@ pub enum Stale {
 pub enum Why {
     /// It is its turn.
     Due,
+    /// It was being sent by somebody who is gone.
+    Interrupted,
     /// The breaker is open, and it is the oldest.
     Probe,
 }
@@ -118,9 +114,9 @@ impl Plan {
                 Stale::Short => "short",
             },
             Self::Collapse { .. } => "over_untold",
-            Self::CutOff { .. } => "interrupted",
             Self::Send { why, .. } => match why {
                 Why::Due => "due",
+                Why::Interrupted => "interrupted",
                 Why::Probe => "probe",
             },
             Self::SendGroup { .. } => "group",
@@ -156,8 +152,8 @@ pub fn plan(rows: &[Row], health: &Health, undelivered: bool, now: Time, policy:
         .expire()
         .or_else(|| queue.supersede())
         .or_else(|| queue.collapse())
-        .or_else(|| queue.cut_off())
         .or_else(|| queue.gate(undelivered))
+        .or_else(|| queue.interrupted())
         .or_else(|| queue.probe(undelivered))
         .or_else(|| queue.digest(undelivered))
         .or_else(|| queue.group())
@@ -267,10 +263,11 @@ impl<'a> Queue<'a> {
         Some(Plan::Wait { until, why })
     }
 
-    fn cut_off(&self) -> Option<Plan> {
+    fn interrupted(&self) -> Option<Plan> {
         let mut rows = self.conversations.values().flatten();
         let row = rows.find(|row| row.standing == Standing::Interrupted)?.id;
-        Some(Plan::CutOff { row })
+        let why = Why::Interrupted;
+        Some(Plan::Send { row, why })
     }
 
     /// While the breaker is open, only the oldest message is tried, whatever its own time. Now and then it is another one,
@@ -314,14 +311,9 @@ impl<'a> Queue<'a> {
     }
 
     fn group(&self) -> Option<Plan> {
-        self.group_of(Self::takes_company)
-            .or_else(|| self.group_of(Self::ends_with_others))
-    }
-
-    fn group_of(&self, fits: impl Fn(&Self, &Row, &[&Row]) -> bool) -> Option<Plan> {
         let mut rows: Vec<&Row> = self
             .heads()
-            .filter(|(head, rest)| fits(self, head, rest))
+            .filter(|(head, rest)| self.takes_company(head, rest))
             .map(|(head, _)| head)
             .collect();
         // Those that have not waited for long go with the first whose wait is over.
@@ -348,14 +340,6 @@ impl<'a> Queue<'a> {
             && rest.iter().all(|row| row.kind == MessageKind::Update)
     }
 
-    /// Whether an end may go together with those of other incidents. One that began by itself ends by itself, at once.
-    fn ends_with_others(&self, head: &Row, rest: &[&Row]) -> bool {
-        head.kind == MessageKind::Resolved
-            && head.is_untold()
-            && (head.together || self.health.recovering)
-            && rest.is_empty()
-    }
-
     /// The most urgent conversation first, then the oldest.
     fn due(&self) -> Option<Plan> {
         let ready = self
@@ -369,15 +353,7 @@ impl<'a> Queue<'a> {
     }
 
     fn is_due(&self, row: &Row) -> bool {
-        self.due_at(row) <= self.now
-    }
-
-    fn due_at(&self, row: &Row) -> Time {
-        if row.kind == MessageKind::Resolved && row.together && row.attempts == 0 {
-            row.not_before.max(row.created + self.policy.group_wait)
-        } else {
-            row.not_before
-        }
+        row.not_before <= self.now
     }
 
     /// Whether something waits behind `head` that must not wait for company.
@@ -387,14 +363,14 @@ impl<'a> Queue<'a> {
     }
 
     fn wait(&self, undelivered: bool) -> Plan {
-        let next = self.heads().map(|(head, _)| head).min_by_key(|head| self.due_at(head));
+        let next = self.heads().map(|(head, _)| head).min_by_key(|head| head.not_before);
         let own = next.map(|head| {
             let why = if head.attempts > 0 {
                 Waiting::Retry
             } else {
                 Waiting::Company
             };
-            (self.due_at(head), why)
+            (head.not_before, why)
         });
         // While it fails, the digest waits for a message to arrive first.
         let told = self

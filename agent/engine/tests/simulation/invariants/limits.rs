@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Command, HOST, Happening, Policy, Supervisor, Time};
+use sentinel_engine::{Command, HOST, Happening, Policy, State, Supervisor, Time};
 
 use super::super::ledger::{LOOK_AGAIN, Ledger};
 use super::super::tape::Entry;
@@ -56,6 +56,60 @@ pub(super) fn budgets_are_kept(ledger: &Ledger, now: Time, entry: &Entry) -> Jud
     ensure(known.spent(now) < burst as usize || rare, || {
         format!("{} attempts were made, {burst} are allowed", known.spent(now))
     })
+}
+
+/// An operator's start is a clean slate: at most twice within `window`, and no oftener. So whoever starts it, at most three
+/// times `burst` own attempts are made in any window, unless it was well for `reset_after` between them or the agent was
+/// asked for a restart. The rare one after a human was called is not counted.
+pub(super) fn whoever_starts_it_budgets_end(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
+    let Some((_, known)) = own_attempt(ledger, entry) else {
+        return Ok(());
+    };
+    let policy = &known.service.policy;
+    // What was spent by another rule was right by that.
+    let earlier = known
+        .before
+        .iter()
+        .filter(|(until, _)| now.since(*until) < policy.window);
+    let burst = earlier.fold(policy.burst, |burst, (_, policy)| burst.max(policy.burst));
+    let made = known
+        .keep
+        .lately
+        .iter()
+        .filter(|(at, _)| now.since(*at) < policy.window);
+    let (made, rare) = (made.count(), known.keep.resigned && known.half_open(now));
+    ensure(made < 3 * burst as usize || rare, || {
+        format!("{made} attempts were made, three times {burst} are allowed")
+    })
+}
+
+/// An operator's start is a clean slate: what the agent had given up is not given up any more, unless it was started so for
+/// the third time within the window, or enough was tried since.
+pub(super) fn an_operators_start_is_a_clean_slate(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
+    let Entry::Settled { .. } = entry else { return Ok(()) };
+    for known in ledger.configured().filter(|known| known.state == State::GaveUp) {
+        let policy = &known.service.policy;
+        let Some(last) = known.keep.repairs.last() else {
+            continue;
+        };
+        let repairs = known
+            .keep
+            .repairs
+            .iter()
+            .filter(|at| last.since(**at) < policy.window)
+            .count();
+        let since = known.keep.ever.iter().filter(|(at, _)| at >= last).count();
+        // One that was under way then counts as well.
+        let tried = since + 1 >= policy.burst.div_ceil(2) as usize;
+        let reloaded = known.before.iter().any(|(until, _)| *until >= *last);
+        ensure(repairs > 2 || tried || reloaded, || {
+            format!(
+                "{} was started at {last:?}, is given up at {now:?}, tried {since} times",
+                known.service.name
+            )
+        })?;
+    }
+    Ok(())
 }
 
 /// The shortest gap that `backoff` and `jitter` allow after so many attempts.

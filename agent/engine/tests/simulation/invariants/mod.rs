@@ -27,7 +27,7 @@ pub type Judgement = Result<(), String>;
 pub type Invariant = fn(&Ledger, Time, &Entry) -> Judgement;
 
 /// All of them, by the numbers of the table in `invariants.rs` where they have one.
-pub const INVARIANTS: [(&str, Invariant); 35] = [
+pub const INVARIANTS: [(&str, Invariant); 37] = [
     ("1 shutdown", permission::nothing_is_done_while_the_host_goes_down),
     ("2 blind", permission::nothing_is_done_blindly),
     ("3 maintenance", permission::nothing_is_done_in_maintenance),
@@ -41,6 +41,14 @@ pub const INVARIANTS: [(&str, Invariant); 35] = [
     ("9 give up", limits::nothing_is_done_after_giving_up),
     ("10 dependencies", permission::dependencies_go_first),
     ("11 budget", limits::budgets_are_kept),
+    (
+        "11 starts by the agent in any window <= 3 x burst",
+        limits::whoever_starts_it_budgets_end,
+    ),
+    (
+        "11 an operator's start is a clean slate",
+        limits::an_operators_start_is_a_clean_slate,
+    ),
     ("12 host", limits::the_host_is_spared),
     ("12 storm", limits::storms_stop_everything),
     ("12 false storm", limits::storms_are_not_made_up),

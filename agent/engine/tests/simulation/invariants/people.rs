@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Command, Happening, NotificationKind, Time};
+use sentinel_engine::{Command, Happening, News, NotificationKind, Time};
 
 use super::super::ledger::Ledger;
 use super::super::tape::Entry;
@@ -69,6 +69,10 @@ pub(super) fn the_end_is_told_to_whom_the_beginning_was(ledger: &Ledger, _: Time
         | NotificationKind::GaveUp
         | NotificationKind::Flapping { .. }
         | NotificationKind::FlappingEnded { .. } => Ok(()),
+        NotificationKind::Update {
+            news: News::Restarted { .. },
+            ..
+        } => Ok(()),
         NotificationKind::Update { .. } | NotificationKind::Escalated { .. } => Err("said by alerting alone".into()),
     }
 }

@@ -33,4 +33,5 @@ pub mod systemd;
 pub mod telemetry;
 pub(crate) mod template;
 pub mod version;
+pub(crate) mod tls;
 pub mod watchdog;

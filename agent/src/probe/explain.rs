@@ -5,7 +5,6 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustls::CertificateError;
 use sentinel_engine::{ProbePhase, Verdict};
 
 use super::http::AskError;
@@ -13,6 +12,7 @@ use super::resolver::LookupError;
 use super::stage::Stage;
 use super::{failed, span};
 use crate::children::one_line;
+use crate::tls::{self, chain};
 
 /// What the agent or its host lacks. It says nothing of the service.
 ///
@@ -34,8 +34,8 @@ pub(super) fn http_error(error: &AskError, timeout: Duration) -> Verdict {
         if let Some(lookup) = cause.downcast_ref::<LookupError>() {
             return lookup_error(lookup);
         }
-        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            return failed(ProbePhase::Tls, tls_words(tls));
+        if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+            return tls_failure(error);
         }
         if let Some(http) = cause.downcast_ref::<hyper::Error>() {
             // The latter: closed before it had been asked.
@@ -74,17 +74,6 @@ pub(super) fn body_error(error: &AskError, timeout: Duration) -> Verdict {
         Verdict::Failed(failure) => failed(ProbePhase::Body, format!("answer broken off: {failure}")),
         other => other,
     }
-}
-
-/// The error itself and everything beneath it. `io::Error::source` skips the very error it wraps, so that is unwrapped here.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| {
-        let error: &'a (dyn Error + 'static) = *error;
-        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(wrapped) => Some(wrapped),
-            None => error.source(),
-        }
-    })
 }
 
 fn is_leaf(error: &(dyn Error + Send + Sync + 'static)) -> bool {
@@ -155,37 +144,15 @@ pub(super) fn overdue(stage: Stage, timeout: Duration) -> Verdict {
     }
 }
 
-fn tls_words(error: &rustls::Error) -> String {
-    use rustls::Error as Tls;
-    let words = match error {
-        Tls::InvalidCertificate(certificate) => return certificate_words(certificate),
-        Tls::InvalidMessage(_) => "the answer is not TLS",
-        Tls::AlertReceived(alert) => return format!("TLS refused by the server: {alert:?}"),
-        _ => return one_line(error.to_string().as_bytes()),
+/// The verdict on a handshake that failed.
+fn tls_failure(error: &rustls::Error) -> Verdict {
+    // The one fault for which a probe has a way out that no other client of ours has.
+    let way_out = if tls::is_authoritys_own(error) {
+        ", or set `insecure = true`"
+    } else {
+        ""
     };
-    words.to_owned()
-}
-
-fn certificate_words(error: &CertificateError) -> String {
-    let words = match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "certificate expired",
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "certificate not valid yet",
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "certificate is for another name"
-        }
-        // A bad signature is that of an impostor with the name of a trusted authority.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "certificate not issued by a trusted authority"
-        }
-        CertificateError::Revoked => "certificate revoked",
-        other => {
-            return format!(
-                "certificate not accepted: {}",
-                one_line(format!("{other:?}").as_bytes())
-            );
-        }
-    };
-    words.to_owned()
+    failed(ProbePhase::Tls, format!("{}{way_out}", tls::words(error)))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
 use super::retry;
 use crate::config::Secret;
+use crate::tls;
 
 /// One request takes no longer, everything included.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -157,6 +158,17 @@ pub(super) fn failed(error: reqwest::Error, origin: &str, within: Duration, reda
         DeliveryErrorKind::Broken
     };
     let error = error.without_url();
+    let reason = tls::find(&error).map_or_else(|| layers(&error), tls::words);
+    let text = match kind {
+        DeliveryErrorKind::Timeout => format!("no answer from {origin} within {} s", within.as_secs()),
+        DeliveryErrorKind::Connect => format!("{origin} cannot be reached: {}", redactor.redact(&reason, false)),
+        _ => format!("{origin} gave no answer: {}", redactor.redact(&reason, false)),
+    };
+    DeliveryError::new(kind, text)
+}
+
+/// What the layers of a request's error say, from the outermost in.
+fn layers(error: &reqwest::Error) -> String {
     let mut reason = String::new();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -170,22 +182,7 @@ pub(super) fn failed(error: reqwest::Error, origin: &str, within: Duration, reda
         }
         source = cause.source();
     }
-    let text = match kind {
-        DeliveryErrorKind::Timeout => format!("no answer from {origin} within {} s", within.as_secs()),
-        DeliveryErrorKind::Connect => format!("{origin} cannot be reached: {}", redactor.redact(&reason, false)),
-        _ => format!("{origin} gave no answer: {}", redactor.redact(&reason, false)),
-    };
-    let text = text + tls_hint(&reason);
-    DeliveryError::new(kind, text)
-}
-
-/// What the words of a failed TLS handshake mean for an operator.
-pub(super) fn tls_hint(reason: &str) -> &'static str {
-    if reason.contains("InvalidContentType") {
-        " (what answers there does not speak TLS)"
-    } else {
-        ""
-    }
+    reason
 }
 
 /// The error for an answer of `origin` with `status` that is not a success, with what it says.

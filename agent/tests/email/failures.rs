@@ -36,7 +36,7 @@ async fn every_failure_is_judged() {
     let table: [(Change, Retry, bool, &str, &str); 24] = [
         // what the server does; whether it may pass; whether the mail may have arrived; the kind; what is said
         (|s| s.starttls = false, Later, false, "connect", "it does not offer STARTTLS"),
-        (|s| s.name = "mail.elsewhere.example", Later, false, "connect", "not valid for name"),
+        (|s| s.name = "mail.elsewhere.example", Later, false, "connect", "encrypting: certificate is for another name"),
         (|s| s.injected = "250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 ok\r\n250 ok\r\n", Later, false, "connect", "encrypting: "),
         (|s| s.greeting = Line("554 go away"), Later, false, "connect", "waiting for its greeting: 554 go away"),
         (|s| s.greeting = Line("421 too busy"), Later, false, "connect", "waiting for its greeting: 421 too busy"),
@@ -97,6 +97,58 @@ async fn every_failure_is_judged() {
 }
 
 #[tokio::test]
+async fn a_reply_without_an_end_is_not_read_to_its_end() {
+    type Change = fn(&mut Script);
+    #[rustfmt::skip]
+    let places: [(Change, bool, &str); 5] = [
+        (|s| s.greeting = Say::Endless, false, "waiting for its greeting"),
+        (|s| s.mail = Say::Endless, false, "naming the sender"),
+        (|s| s.rcpt = |_| Say::Endless, false, "naming a recipient"),
+        (|s| s.data = Say::Endless, false, "announcing the mail"),
+        (|s| s.dot = Say::Endless, true, "taking the mail"),
+    ];
+    for security in [MailSecurity::Off, MailSecurity::StartTls, MailSecurity::Tls] {
+        for (change, ambiguous, doing) in places {
+            let files = Files::new();
+            let mut script = Script {
+                implicit: security == MailSecurity::Tls,
+                ..Script::default()
+            };
+            change(&mut script);
+            let server = Server::start(script);
+            let mut settings = settings(&server, &files);
+            settings.server.security = security;
+            let error = deliver(&receiver(settings), &delivery(&payload("fired")))
+                .await
+                .unwrap_err();
+            let said = format!("{doing}: its reply does not end within 16 KiB");
+            assert!(error.to_string().ends_with(&said), "{security:?}: {error}");
+            assert_eq!((error.retry(), error.is_ambiguous()), (Retry::Later, ambiguous), "{doing}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_authority_that_presents_its_own_certificate_is_told_what_to_do() {
+    let files = Files::new();
+    for security in [MailSecurity::StartTls, MailSecurity::Tls] {
+        let server = Server::start(Script {
+            implicit: security == MailSecurity::Tls,
+            authoritys_own: true,
+            ..Script::default()
+        });
+        let mut settings = settings(&server, &files);
+        settings.server.security = security;
+        let error = deliver(&receiver(settings), &delivery(&payload("fired")))
+            .await
+            .unwrap_err();
+        let said = "encrypting: certificate is that of an authority (CA:TRUE), which a server must not present: issue one \
+                    with CA:FALSE";
+        assert!(error.to_string().ends_with(said), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_vouches_for_the_server_must_be_trusted() {
     let files = Files::new();
     for implicit in [false, true] {
@@ -112,7 +164,7 @@ async fn whoever_vouches_for_the_server_must_be_trusted() {
         let error = deliver(&receiver(settings), &delivery(&payload("fired")))
             .await
             .unwrap_err();
-        assert!(error.to_string().contains("invalid peer certificate"), "{error}");
+        assert!(error.to_string().contains("encrypting: certificate not issued by a trusted authority"), "{error}");
         assert_eq!(error.kind().as_str(), "connect");
     }
 }

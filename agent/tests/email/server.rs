@@ -16,6 +16,8 @@ pub(crate) enum Say {
     Silence,
     /// Nothing, and hangs up.
     HangUp,
+    /// A line of a MiB that is not over then, and waits for the other side to hang up.
+    Endless,
 }
 
 /// How it behaves.
@@ -29,6 +31,8 @@ pub(crate) struct Script {
     pub(crate) injected: &'static str,
     /// The name in its certificate.
     pub(crate) name: &'static str,
+    /// Presents a certificate of its own making that is marked as an authority's.
+    pub(crate) authoritys_own: bool,
     pub(crate) greeting: Say,
     /// Offered besides; empty for nothing.
     pub(crate) auth_offer: &'static str,
@@ -47,6 +51,7 @@ impl Default for Script {
             starttls: true,
             injected: "",
             name: "localhost",
+            authoritys_own: false,
             greeting: Say::Line("220 localhost ESMTP"),
             auth_offer: "AUTH PLAIN LOGIN",
             auth: Say::Line("235 welcome"),
@@ -80,7 +85,7 @@ impl Server {
     pub(crate) fn start(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (ca, config) = certificates(script.name);
+        let (ca, config) = certificates(&script);
         let sessions = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&sessions);
         std::thread::spawn(move || {
@@ -117,23 +122,31 @@ impl Server {
 }
 
 /// A CA, and a server's certificate from it.
-fn certificates(name: &str) -> (String, Arc<ServerConfig>) {
-    let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+fn certificates(script: &Script) -> (String, Arc<ServerConfig>) {
+    let names = if script.authoritys_own {
+        vec![script.name.to_owned()]
+    } else {
+        Vec::new()
+    };
+    let mut parameters = rcgen::CertificateParams::new(names).unwrap();
     parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let ca_key = rcgen::KeyPair::generate().unwrap();
+    let key_of_ca = ca_key.serialize_der();
     let ca = rcgen::CertifiedIssuer::self_signed(parameters, ca_key).unwrap();
     let key = rcgen::KeyPair::generate().unwrap();
-    let parameters = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let parameters = rcgen::CertificateParams::new(vec![script.name.to_owned()]).unwrap();
     let certificate = parameters.signed_by(&key, &ca).unwrap();
+    let (presented, key) = if script.authoritys_own {
+        (ca.der().clone(), key_of_ca)
+    } else {
+        (certificate.der().clone(), key.serialize_der())
+    };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
-        )
+        .with_single_cert(vec![presented], PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key)))
         .unwrap();
     (ca.pem(), Arc::new(config))
 }
@@ -235,6 +248,17 @@ impl Talk<'_> {
             }
             Say::Silence => {
                 (self.note)(&|session| session.is_silent = true);
+                let mut buffer = [0; 64];
+                while stream.read(&mut buffer)? > 0 {}
+                Err(std::io::ErrorKind::UnexpectedEof.into())
+            }
+            Say::Endless => {
+                // Whoever has heard enough hangs up before all of it was written.
+                stream.write_all(b"250-")?;
+                for _ in 0..1024 {
+                    stream.write_all(&[b'x'; 1024])?;
+                }
+                stream.flush()?;
                 let mut buffer = [0; 64];
                 while stream.read(&mut buffer)? > 0 {}
                 Err(std::io::ErrorKind::UnexpectedEof.into())

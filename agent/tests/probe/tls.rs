@@ -146,6 +146,31 @@ async fn self_signed_certificate_is_not_trusted_unless_insecure() {
 }
 
 #[tokio::test]
+async fn an_authoritys_own_certificate_is_refused_with_what_to_do() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).unwrap();
+    let address = serve(vec![certificate.der().clone()], &key);
+    // Also where that very certificate is trusted.
+    let authority = Authority::new();
+    let own = authority.file.with_file_name("own.pem");
+    std::fs::write(&own, certificate.pem()).unwrap();
+    for file in [authority.file.clone(), own] {
+        let settings = HttpProbe {
+            ca_file: Some(file),
+            ..authority.trusted(address)
+        };
+        assert_failed(
+            &ask_http(settings).await,
+            ProbePhase::Tls,
+            "certificate is that of an authority (CA:TRUE), which a server must not present: issue one with CA:FALSE, or \
+             set `insecure = true`",
+        );
+    }
+}
+
+#[tokio::test]
 async fn plain_server_asked_for_https_is_a_tls_failure() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

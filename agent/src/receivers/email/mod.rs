@@ -1,11 +1,13 @@
 //! A receiver that gets mail, through a server.
 //!
 //! * `mail`: a message as a mail; `html`: the part of it for those who do not read text
-//! * `session`: the conversation with the server; `lines`: why it cannot be talked over
+//! * `session`: the conversation with the server; `lines`: why it cannot be talked over, nor talked to death; `encrypted`:
+//!   the same under TLS from the first byte
 //!
 //! What a failure means: before the server is known to be the right one, everything may pass, for it is not about this
 //! mail. After that 4yz may pass and 5yz will not. Only what fails while the mail itself is under way may have arrived.
 
+mod encrypted;
 mod html;
 mod lines;
 mod mail;

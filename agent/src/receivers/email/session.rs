@@ -10,16 +10,19 @@ use std::time::Duration;
 use lettre::Address;
 use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
+use lettre::transport::smtp::client::{
+    AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters,
+};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::super::http;
+use super::encrypted::Encrypted;
 use super::lines::Lines;
 use crate::config::{EmailSettings, MailSecurity};
+use crate::tls;
 
 /// Everything before the mail itself takes no longer: an attempt that fails by then is known not to have arrived.
 const PREPARING: Duration = Duration::from_secs(15);
@@ -106,22 +109,21 @@ async fn connect(settings: &EmailSettings, deadline: Instant) -> Result<AsyncSmt
         doing,
         deadline,
     };
-    if server.security == MailSecurity::Tls {
-        let address = (server.host.as_str(), server.port);
-        let tls = tls(settings).await?;
-        let connecting = AsyncSmtpConnection::connect_tokio1(address, Some(CONNECTING), &hello, Some(tls), None);
-        return at("connecting").run(connecting).await.map_err(|failure| {
-            let hint = http::tls_hint(&failure.text);
-            failure.with_hint(hint)
-        });
-    }
-    let stream = dial(&server.host, server.port, deadline).await?;
-    let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(Lines::new(stream)), &hello);
+    let lines = Box::new(Lines::new(dial(&server.host, server.port, deadline).await?));
+    let stream: Box<dyn AsyncTokioStream> = if server.security == MailSecurity::Tls {
+        let tls = trusted(settings).await?;
+        Box::new(at("encrypting").run(Encrypted::over(lines, tls)).await?)
+    } else {
+        lines
+    };
+    let greeting = AsyncSmtpConnection::connect_with_transport(stream, &hello);
     let mut connection = at("waiting for its greeting")
         .run(greeting)
         .await
         .map_err(|failure| match failure.kind {
-            FailureKind::Silence => failure.with_hint(" (one that is encrypted from the first byte is `smtps://`)"),
+            FailureKind::Silence if server.security != MailSecurity::Tls => {
+                failure.with_hint(" (one that is encrypted from the first byte is `smtps://`)")
+            }
             _ => failure,
         })?;
     if server.security == MailSecurity::StartTls {
@@ -129,7 +131,7 @@ async fn connect(settings: &EmailSettings, deadline: Instant) -> Result<AsyncSmt
             let text = "it does not offer STARTTLS, without which nothing is sent (`tls = \"off\"` would)";
             return Err(Failure::connecting(text));
         }
-        let tls = tls(settings).await?;
+        let tls = trusted(settings).await?;
         at("encrypting").run(connection.starttls(tls, &hello)).await?;
     }
     Ok(connection)
@@ -153,8 +155,8 @@ async fn dial(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, Fai
     Err(Failure::connecting(why))
 }
 
-/// Whom to trust, read anew each time: certificates change, and they take a megabyte that is not needed in between.
-async fn tls(settings: &EmailSettings) -> Result<TlsParameters, Failure> {
+/// Whom to trust, read each time: certificates change, and they take a megabyte that is not needed in between.
+async fn trusted(settings: &EmailSettings) -> Result<TlsParameters, Failure> {
     let (host, ca_file) = (settings.server.host.clone(), settings.ca_file.clone());
     let building = tokio::task::spawn_blocking(move || {
         let mut builder = TlsParameters::builder(host);
@@ -242,7 +244,8 @@ impl Step {
                     .status()
                     .map_or(FailureKind::Broken, |code| FailureKind::Code(code.into()));
                 // The error's own words only say what kind it is.
-                let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                let source = || error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                let reason = tls::find(&error).map_or_else(source, tls::words);
                 (kind, reason)
             }
             Err(_) => (FailureKind::Silence, "no answer in time".to_owned()),

@@ -2,6 +2,7 @@
 //!
 //! A [`Template`] is for words, a [`Link`] for the address of a page.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
@@ -104,7 +105,7 @@ impl fmt::Debug for Link {
 
 /// The address of a page that a browser can open.
 fn address(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
+    let url = Url::parse(&escape_percents(text)).map_err(|error| format!("is not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("is a URL with another scheme than http and https".to_owned());
     }
@@ -114,17 +115,46 @@ fn address(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// `text` with `%25` for every `%` that begins no escape. A browser reads such an address; Alertmanager refuses it, with
+/// everything that is sent beside it.
+fn escape_percents(text: &str) -> Cow<'_, str> {
+    if !has_lone_percent(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut parts = text.split('%');
+    let mut escaped = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        escaped.push_str(if begins_with_hex(part) { "%" } else { "%25" });
+        escaped.push_str(part);
+    }
+    Cow::Owned(escaped)
+}
+
+/// Whether `text` holds a `%` that begins no escape.
+fn has_lone_percent(text: &str) -> bool {
+    text.split('%').skip(1).any(|part| !begins_with_hex(part))
+}
+
+fn begins_with_hex(text: &str) -> bool {
+    text.len() >= 2 && text.bytes().take(2).all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// The link that `text` describes, tried on messages of several kinds: better now than when there is something to tell.
-pub(crate) fn link(text: &str) -> Result<Link, String> {
+///
+/// Answers besides what is probably not meant: values are encoded, so a `%` that begins no escape is one of the template.
+pub(crate) fn link(text: &str) -> Result<(Link, Option<&'static str>), String> {
     let link = Link::new(text)?;
     let [_, mut fired, resolved] = samples();
     // Not every service has labels.
     merge(&mut fired, json!({ "labels": {} }));
+    let mut is_lone = false;
     for sample in [fired, resolved] {
-        link.render(&sample)
-            .map_err(|problem| format!("{problem} (tried on {})", sample["type"]))?;
+        let tried = |problem| format!("{problem} (tried on {})", sample["type"]);
+        link.render(&sample).map_err(tried)?;
+        is_lone |= has_lone_percent(&link.0.render(&sample).map_err(tried)?);
     }
-    Ok(link)
+    let note = is_lone.then_some("has a `%` that begins no escape such as `%20`; it is sent as `%25`");
+    Ok((link, note))
 }
 
 impl fmt::Debug for Template {
@@ -285,6 +315,7 @@ mod tests {
             ("{{ (labels.other or 'https://r.example/' ~ incident) | safe }}", Ok("https://r.example/7")),
             (" http://[::1]:9464/{{ incident }}\n", Ok("http://[::1]:9464/7")),
             ("https://r.example/é {{ nothing }}x", Ok("https://r.example/%C3%A9%20x")),
+            ("https://r.example/100%/{{ service }}?a=5%", Ok("https://r.example/100%25/a/b%3Fc%26d%23e?a=5%25")),
             ("{{ labels.runbook }}", Err("what it makes is not a URL: ")),
             ("{{ service }}", Err("what it makes is not a URL: ")),
             ("", Err("what it makes is not a URL: ")),

@@ -67,7 +67,9 @@ fn certificate_words(error: &CertificateError) -> String {
         CertificateError::UnknownRevocationStatus
         | CertificateError::InvalidOcspResponse
         | CertificateError::ExpiredRevocationList
-        | CertificateError::ExpiredRevocationListContext { .. } => "whether the certificate is revoked cannot be found out",
+        | CertificateError::ExpiredRevocationListContext { .. } => {
+            "whether the certificate is revoked cannot be found out"
+        }
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "certificate is signed in a way that is not accepted, such as SHA-1"

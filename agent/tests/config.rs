@@ -704,6 +704,20 @@ fn routes_that_no_message_reaches_are_warned_of() {
 }
 
 #[test]
+fn a_link_with_a_percent_sign_of_its_own_is_warned_of() {
+    let warnings = |link: &str| -> Vec<String> {
+        let loaded = loaded(&format!(
+            "[services.shop]\ntcp = \"127.0.0.1:1\"\n[alerts]\nlink = \"{link}\"\n"
+        ));
+        let of_link = loaded.warnings.iter().filter(|warning| warning.key == "alerts.link");
+        of_link.map(|warning| warning.message.clone()).collect()
+    };
+    let expected = ["has a `%` that begins no escape such as `%20`; it is sent as `%25`"];
+    assert_eq!(warnings("https://wiki.example/100%/{{ service }}"), expected);
+    assert_eq!(warnings("https://wiki.example/100%25/{{ service }}"), [] as [&str; 0]);
+}
+
+#[test]
 fn what_an_editor_adds_around_a_secret_is_no_part_of_it() {
     let place = Place::new();
     let text = "[receivers.x.slack]\ntoken_file = \"@FILES@/marked\"\nchannel = \"alerts\"\n";

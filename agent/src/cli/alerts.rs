@@ -14,6 +14,7 @@ use super::{Cli, Exit, fail, print, refuse};
 use crate::config::{self, ReceiverSettings, Settings, nearest};
 use crate::receivers::{Message, Receiver};
 use crate::store::Delivery;
+use crate::template::Link;
 
 /// How a test of one receiver went.
 struct Tested {
@@ -31,7 +32,7 @@ pub(super) async fn run(cli: &Cli, receiver: Option<&str>) -> Exit {
         Err(errors) => return refuse(&errors.to_string()),
     };
     match chosen(&loaded.settings, receiver) {
-        Ok(chosen) => test(&loaded.settings.agent.name, chosen, cli.json).await,
+        Ok(chosen) => test(&loaded.settings, chosen, cli.json).await,
         Err(problem) => fail(Exit::No, &problem),
     }
 }
@@ -56,8 +57,9 @@ fn chosen<'a>(settings: &'a Settings, name: Option<&str>) -> Result<Vec<&'a Rece
 }
 
 /// Tests the receivers, all at the same time, and says how each went.
-async fn test(host: &str, chosen: Vec<&ReceiverSettings>, json: bool) -> Exit {
-    let tested = join_all(chosen.into_iter().map(|settings| try_out(host, settings))).await;
+async fn test(settings: &Settings, chosen: Vec<&ReceiverSettings>, json: bool) -> Exit {
+    let (host, link) = (&settings.agent.name, settings.alerts.link.as_deref());
+    let tested = join_all(chosen.into_iter().map(|settings| try_out(host, link, settings))).await;
     let shown = if json { in_json(&tested) } else { in_words(&tested) };
     match print(&shown) {
         Exit::Ok if tested.iter().any(|tested| tested.result.is_err()) => Exit::No,
@@ -65,12 +67,12 @@ async fn test(host: &str, chosen: Vec<&ReceiverSettings>, json: bool) -> Exit {
     }
 }
 
-async fn try_out(host: &str, settings: &ReceiverSettings) -> Tested {
+async fn try_out(host: &str, link: Option<&Link>, settings: &ReceiverSettings) -> Tested {
     let begin = Instant::now();
     let result = match Receiver::all(std::slice::from_ref(settings)).map(|mut made| made.pop()) {
         Ok(Some(receiver)) => {
             let now = Timestamp::now();
-            let sent = receiver.deliver(&delivery(host, &settings.name, now), now).await;
+            let sent = receiver.deliver(&delivery(host, &settings.name, link, now), now).await;
             sent.map(|delivered| delivered.missed)
                 .map_err(|error| error.to_string())
         }
@@ -86,7 +88,12 @@ async fn try_out(host: &str, settings: &ReceiverSettings) -> Tested {
 }
 
 /// A message with a key of its own, which nobody has seen before.
-fn delivery(host: &str, receiver: &str, now: Timestamp) -> Delivery {
+fn delivery(host: &str, receiver: &str, link: Option<&Link>, now: Timestamp) -> Delivery {
+    let mut message = Message::test(host, receiver, now);
+    // As alerts have it, so that a receiver which refuses the link refuses the test too.
+    if let Some(link) = link {
+        message.add_link(link);
+    }
     let hash = Sha256::new()
         .chain_update(host)
         .chain_update(receiver)
@@ -101,7 +108,7 @@ fn delivery(host: &str, receiver: &str, now: Timestamp) -> Delivery {
         incident: IncidentId(0),
         sequence: 1,
         kind: "test".to_owned(),
-        payload: Message::test(host, receiver, now).payload(),
+        payload: message.payload(),
         created: Time::ZERO,
         attempt: 1,
         ambiguous: false,

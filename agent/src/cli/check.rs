@@ -279,7 +279,7 @@ fn destination(kind: &ReceiverKind) -> (&'static str, String) {
         url.as_ref().and_then(url::Url::host_str).unwrap_or_default().to_owned()
     };
     match kind {
-        ReceiverKind::Slack(SlackSettings::Webhook { url }) => ("slack", host(url)),
+        ReceiverKind::Slack(SlackSettings::Webhook { url, .. }) => ("slack", host(url)),
         ReceiverKind::Slack(SlackSettings::Bot { channel, .. }) => ("slack", channel.clone()),
         ReceiverKind::Webhook(webhook) => ("webhook", host(&webhook.url)),
         ReceiverKind::Command(command) => ("command", command.argv.first().cloned().unwrap_or_default()),

@@ -168,6 +168,7 @@ pub(super) struct SlackInput {
     pub(super) token_file: Option<PathBuf>,
     pub(super) channel: Option<String>,
     pub(super) api_url: Option<String>,
+    pub(super) style: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

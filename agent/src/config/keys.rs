@@ -792,6 +792,13 @@ static SLACK: Section = Section {
             default: "https://slack.com/api/",
             doc: "Where the bot finds Slack, such as https://slack-gov.com/api/",
         },
+        Key {
+            name: "style",
+            kind: Kind::Word(&["auto", "blocks", "attachments"]),
+            default: "auto",
+            doc: "How a webhook gets its messages: `blocks` for Slack; `attachments` for Mattermost, Rocket.Chat and \
+                  Discord's `/slack`, which show no blocks; `auto` goes by the URL's host",
+        },
     ]],
 };
 

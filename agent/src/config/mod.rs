@@ -62,7 +62,8 @@ pub use secret::{CONTROL_GROUP, SECRETS_DIRECTORY, SECRETS_GROUP, Secret, Secret
 pub use settings::{
     AgentSettings, AlertSettings, CommandProbe, CommandSettings, ContainerTarget, DockerAddress, HeartbeatSettings,
     HostWatch, HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings, ProbeSettings, ProcessTarget, Reach,
-    ReceiverKind, ReceiverSettings, ServiceSettings, Settings, SlackSettings, Target, TcpProbe, WebhookSettings,
+    ReceiverKind, ReceiverSettings, ServiceSettings, Settings, SlackSettings, SlackStyle, Target, TcpProbe,
+    WebhookSettings,
 };
 
 /// Where the configuration is read from unless told otherwise.

@@ -294,6 +294,18 @@ impl ReceiverKind {
     }
 }
 
+/// `slack = { style }`: in what form a webhook gets its messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SlackStyle {
+    /// Blocks for Slack, an attachment for everything else.
+    #[default]
+    Auto,
+    /// Blocks, as Slack shows them.
+    Blocks,
+    /// Text and one attachment, as Mattermost, Rocket.Chat and Discord show them.
+    Attachments,
+}
+
 /// `slack = { webhook_url }` or `slack = { token, channel }`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SlackSettings {
@@ -301,6 +313,8 @@ pub enum SlackSettings {
     Webhook {
         /// Its URL, which is all that it takes to post.
         url: Secret,
+        /// What shows the message.
+        style: SlackStyle,
     },
     /// A bot: one message per incident, brought up to date, with a thread.
     Bot {

@@ -93,6 +93,11 @@ impl Worker {
             .await?
         {
             Next::Send(delivery) => self.send(&delivery).await.map(|()| None),
+            Next::CutOff(delivery) => {
+                let text = "the agent ended while it was sending this".to_owned();
+                let error = DeliveryError::new(DeliveryErrorKind::Broken, text);
+                self.conclude(&delivery, Err(error)).await.map(|()| None)
+            }
             Next::Combine(combination) => self.combine(*combination).await.map(|()| None),
             Next::Wait(until) => Ok(Some(until.since(self.clock.now()))),
             Next::Idle => Ok(Some(SLEEP_MAX)),
@@ -112,6 +117,11 @@ impl Worker {
     async fn send(&self, delivery: &Delivery) -> Result<(), StoreError> {
         // Boxed: what it takes to speak to a receiver is large, and mostly there is nothing to say.
         let result = guarded(Box::pin(self.receiver.deliver(delivery, Timestamp::now()))).await;
+        self.conclude(delivery, result).await
+    }
+
+    /// Records what came of an attempt, and tells whoever is to hear of it.
+    async fn conclude(&self, delivery: &Delivery, result: Result<Delivered, DeliveryError>) -> Result<(), StoreError> {
         let outcome = self.judge(delivery, result);
         let changed = self.record(delivery, &outcome).await?;
         let error = match &outcome {

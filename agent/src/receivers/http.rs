@@ -114,6 +114,11 @@ impl Endpoint {
         &self.origin
     }
 
+    /// The host that is spoken to.
+    pub(super) fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
     /// POSTs `body`, and answers whatever came back.
     pub(super) async fn post(&self, headers: HeaderMap, body: Vec<u8>) -> Result<Response, DeliveryError> {
         let request = self.client.post(self.url.clone()).headers(headers).body(body);

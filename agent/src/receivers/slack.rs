@@ -1,10 +1,12 @@
 //! Slack. An incoming webhook posts each message by itself. A bot keeps one message per incident: what comes later brings
 //! that message up to date and replies in its thread.
 //!
-//! `blocks` makes the payloads, within Slack's limits; `answer` says what Slack's answers mean. Slack has no idempotency
+//! `blocks` makes the payloads, within Slack's limits, and `attachments` those for others that take Slack's messages, which
+//! ignore blocks without a word; `answer` says what Slack's answers mean. Slack has no idempotency
 //! key: when an answer is lost, a message may come twice.
 
 mod answer;
+mod attachments;
 mod blocks;
 
 use std::fmt;
@@ -20,11 +22,14 @@ use self::answer::{Meaning, Posted};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::http::{self, Clients, Endpoint};
 use super::{Delivered, Letter};
-use crate::config::{Secret, SlackSettings};
+use crate::config::{Secret, SlackSettings, SlackStyle};
 use crate::store::First;
 
 /// All requests for one message together: one of them may take half of it.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Where Slack itself takes messages by webhook. Whatever answers elsewhere is another product until `style` says otherwise.
+const SLACK: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
 
 /// A channel in Slack.
 pub struct Slack {
@@ -33,7 +38,11 @@ pub struct Slack {
 }
 
 enum Kind {
-    Webhook(Endpoint),
+    Webhook {
+        endpoint: Endpoint,
+        /// Whether it shows blocks.
+        blocks: bool,
+    },
     Bot {
         post: Endpoint,
         update: Endpoint,
@@ -72,7 +81,17 @@ impl Slack {
             HeaderValue::from_static("application/json; charset=utf-8"),
         );
         let kind = match settings {
-            SlackSettings::Webhook { url } => Kind::Webhook(Endpoint::new(url, [], clients)?),
+            SlackSettings::Webhook { url, style } => {
+                let endpoint = Endpoint::new(url, [], clients)?;
+                Kind::Webhook {
+                    blocks: match style {
+                        SlackStyle::Auto => SLACK.contains(&endpoint.host()),
+                        SlackStyle::Blocks => true,
+                        SlackStyle::Attachments => false,
+                    },
+                    endpoint,
+                }
+            }
             SlackSettings::Bot {
                 token,
                 channel,
@@ -102,8 +121,8 @@ impl Slack {
     pub(super) async fn deliver(&self, letter: &Letter<'_>) -> Result<Delivered, DeliveryError> {
         let delivery = async {
             match &self.kind {
-                Kind::Webhook(webhook) => {
-                    let posted = self.send(webhook, letter, Value::Null).await;
+                Kind::Webhook { endpoint, .. } => {
+                    let posted = self.send(endpoint, letter, Value::Null).await;
                     posted.map_err(|unsent| unsent.error)
                 }
                 Kind::Bot { post, update, channel } => {
@@ -187,7 +206,10 @@ impl Slack {
 
     /// Sends one payload, and when Slack does not like its form, once more as plain text.
     async fn send(&self, to: &Endpoint, letter: &Letter<'_>, place: Value) -> Result<Option<Posted>, Unsent> {
-        let payload = blocks::payload(&letter.message, &letter.text, &place);
+        let payload = match self.kind {
+            Kind::Webhook { blocks: false, .. } => attachments::payload(&letter.message, &letter.text),
+            Kind::Webhook { .. } | Kind::Bot { .. } => blocks::payload(&letter.message, &letter.text, &place),
+        };
         match self.request(to, letter, &payload).await {
             Err(Unsent {
                 other: Some(Other::Form),
@@ -259,7 +281,7 @@ impl<'a> Parent<'a> {
 impl fmt::Debug for Slack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, endpoint) = match &self.kind {
-            Kind::Webhook(webhook) => ("webhook", webhook),
+            Kind::Webhook { endpoint, .. } => ("webhook", endpoint),
             Kind::Bot { post, .. } => ("bot", post),
         };
         f.debug_struct("Slack")

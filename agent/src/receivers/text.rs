@@ -13,6 +13,9 @@ use crate::moment::moment;
 /// How long something goes on that is not over, when it is told.
 pub(super) const SO_FAR: &str = "So far";
 
+/// What is told besides the first line where nothing else is shown: what is done about it, and what to do next.
+pub(super) const BRIEF: [&str; 3] = ["Now", "Done", "More"];
+
 /// A message in words, in the order in which it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
@@ -48,6 +51,7 @@ impl Text {
                 ("Now", data.doing.clone()),
                 ("Host", data.host.clone()),
                 ("Time", moment(message.timestamp, zone)),
+                ("More", next_step(data)),
             ]
         };
         Self {
@@ -113,6 +117,15 @@ impl Text {
         parts.join("\n\n")
     }
 
+    /// What follows the first line where there is room for a few lines only, as in a notification.
+    pub(super) fn brief(&self) -> impl Iterator<Item = String> {
+        let facts = self.facts.iter().filter(|(name, _)| BRIEF.contains(name));
+        facts
+            .map(|(name, value)| format!("{name}: {value}"))
+            .chain(self.url.clone())
+            .chain(self.written.clone().filter(|written| !written.is_empty()))
+    }
+
     /// All of it as plain text.
     pub fn whole(&self) -> String {
         match self.body() {
@@ -120,6 +133,16 @@ impl Text {
             body => format!("{}\n\n{body}", self.title),
         }
     }
+}
+
+/// Where to go from a message that is about no single incident; empty where it says so itself.
+fn next_step(data: &MessageData) -> String {
+    let command = match data.kind.as_str() {
+        "group" | "digest" => "sentinel incidents",
+        "store_failed" => "sentinel doctor",
+        _ => return String::new(),
+    };
+    format!("{command}  (on {})", data.host)
 }
 
 fn incident_facts(message: &Message, zone: &TimeZone) -> Vec<(&'static str, String)> {
@@ -191,8 +214,10 @@ mod tests {
     use jiff::Timestamp;
     use sentinel_engine::Severity;
 
+    use super::super::Trouble;
     use super::super::message::{Member, TimelineLine};
     use super::*;
+    use crate::store::Notice;
 
     fn berlin() -> TimeZone {
         TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap()
@@ -315,6 +340,7 @@ web1: 2 services are down
 
 Host:  web1
 Time:  2026-11-22 16:03:00 UTC
+More:  sentinel incidents  (on web1)
 
 * shop is down: exited with code 1 (incident 7)
 * and 5 more";
@@ -329,8 +355,39 @@ web1: the agent cannot record what it decides, so it restarts nothing: full
 
 Now:   urgent alerts come from memory; the others when the store can be written again
 Host:  web1
-Time:  2026-11-22 16:03:00 UTC";
+Time:  2026-11-22 16:03:00 UTC
+More:  sentinel doctor  (on web1)";
         assert_eq!(Text::of(&message, &TimeZone::UTC).whole(), expected);
+    }
+
+    #[test]
+    fn a_few_lines_tell_what_is_done_and_what_to_do_next() {
+        let group = Message::group("web1", &[message(), message()], at(0));
+        let digest = Message::digest("web1", &[message()], &[], at(0), &TimeZone::UTC);
+        let store = Message::about_store("web1", Some("full"), at(0));
+        let trouble = Trouble {
+            since: None,
+            asked: Duration::ZERO,
+            waiting: 3,
+            error: "refused",
+        };
+        let stuck = Message::about_receiver(Notice::Stuck, "web1", "chat", &trouble, at(0));
+        let next_steps = [
+            (message(), "More: sentinel incidents 7  (on web1)"),
+            (group, "More: sentinel incidents  (on web1)"),
+            (digest, "More: sentinel incidents  (on web1)"),
+            (store, "More: sentinel doctor  (on web1)"),
+            (stuck, "Now: see `sentinel alerts queue`"),
+        ];
+        for (message, expected) in next_steps {
+            let text = Text::of(&message, &TimeZone::UTC);
+            assert!(text.brief().any(|line| line == expected), "{}", message.kind);
+        }
+        let lines: Vec<String> = Text::of(&message(), &TimeZone::UTC).brief().collect();
+        assert_eq!(lines[0], "Now: verifying, attempt 2");
+        assert_eq!(lines[1], "Done: 2 restarts so far");
+        let written: Vec<String> = Text::written("title\nwhat the template says").brief().collect();
+        assert_eq!(written, ["what the template says"]);
     }
 
     #[test]

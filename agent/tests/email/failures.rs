@@ -123,7 +123,11 @@ async fn a_reply_without_an_end_is_not_read_to_its_end() {
                 .unwrap_err();
             let said = format!("{doing}: its reply does not end within 16 KiB");
             assert!(error.to_string().ends_with(&said), "{security:?}: {error}");
-            assert_eq!((error.retry(), error.is_ambiguous()), (Retry::Later, ambiguous), "{doing}");
+            assert_eq!(
+                (error.retry(), error.is_ambiguous()),
+                (Retry::Later, ambiguous),
+                "{doing}"
+            );
         }
     }
 }
@@ -164,7 +168,12 @@ async fn whoever_vouches_for_the_server_must_be_trusted() {
         let error = deliver(&receiver(settings), &delivery(&payload("fired")))
             .await
             .unwrap_err();
-        assert!(error.to_string().contains("encrypting: certificate not issued by a trusted authority"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("encrypting: certificate not issued by a trusted authority"),
+            "{error}"
+        );
         assert_eq!(error.kind().as_str(), "connect");
     }
 }

@@ -135,9 +135,7 @@ async fn what_fails_is_said_in_words_that_help() {
     );
     let expected = [
         format!("failed: http://{gone} cannot be reached: tcp connect error: Connection refused (os error 111)"),
-        format!(
-            "failed: {secure} cannot be reached: the answer is not TLS"
-        ),
+        format!("failed: {secure} cannot be reached: the answer is not TLS"),
         format!("failed: {url} answered 302 (redirects are not followed)"),
         format!("failed: {url} answered 404: no_service: the webhook's address is wrong, or the webhook was removed"),
         format!(

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use sentinel::config::{
     AlertmanagerSettings, CommandSettings, EmailSettings, HeartbeatSettings, HttpLogin, MailLogin, MailSecurity,
-    MailServer, SlackSettings,
+    MailServer, SlackSettings, SlackStyle,
 };
 use sentinel::receivers::{DeliveryError, heartbeat};
 use url::Url;
@@ -144,7 +144,10 @@ const KINDS: [Kind; 9] = [
             let mut url: Url = format!("http://{peer}/services/T012/B012").parse().unwrap();
             url.path_segments_mut().unwrap().push(&given.token());
             let url = Secret::from(String::from(url));
-            Made::Receiver(ReceiverKind::Slack(SlackSettings::Webhook { url }))
+            Made::Receiver(ReceiverKind::Slack(SlackSettings::Webhook {
+                url,
+                style: SlackStyle::default(),
+            }))
         },
         serve: http,
     },

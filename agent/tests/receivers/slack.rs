@@ -2,7 +2,7 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
-use sentinel::config::SlackSettings;
+use sentinel::config::{SlackSettings, SlackStyle};
 use sentinel::receivers::{Delivered, DeliveryError, DeliveryErrorKind, Retry};
 
 use super::slack_server::{self, CHANNEL, Post, Shared, TOKEN, api_error};
@@ -16,8 +16,13 @@ async fn start() -> (String, Shared) {
 }
 
 fn incoming(url: &str) -> Receiver {
+    webhook_of(url, SlackStyle::Blocks)
+}
+
+fn webhook_of(url: &str, style: SlackStyle) -> Receiver {
     receiver(ReceiverKind::Slack(SlackSettings::Webhook {
         url: Secret::from(format!("{url}/services/T0/B0/secret")),
+        style,
     }))
 }
 
@@ -70,7 +75,38 @@ signal:
 9
 ```";
     assert_eq!(shown(&posts[0]), expected);
-    assert_eq!(posts[0].payload["text"], "web1: shop is down: killed by signal KILL");
+    assert_eq!(
+        posts[0].payload["text"],
+        "web1: shop is down: killed by signal KILL\nMore: sentinel incidents 7  (on web1)"
+    );
+}
+
+#[tokio::test]
+async fn who_is_not_slack_gets_an_attachment_that_it_shows() {
+    let (url, slack) = start().await;
+    let styles = [
+        (SlackStyle::Auto, false),
+        (SlackStyle::Attachments, false),
+        (SlackStyle::Blocks, true),
+    ];
+    for (style, _) in styles {
+        send(&webhook_of(&url, style), &message("fired"), None).await.unwrap();
+    }
+    for (post, (style, has_blocks)) in posts(&slack).iter().zip(styles) {
+        assert_eq!(post.payload["blocks"].is_array(), has_blocks, "{style:?}");
+        assert_eq!(post.payload["attachments"].is_array(), !has_blocks, "{style:?}");
+        let text = post.payload["text"].as_str().unwrap();
+        assert!(
+            text.contains("killed by signal KILL\n") && text.contains("sentinel incidents 7"),
+            "{style:?}: {text}"
+        );
+    }
+    let attachment = &posts(&slack)[0].payload["attachments"][0];
+    assert_eq!(
+        attachment["text"],
+        "```\n16:03:00  killed by signal KILL\n```\nsignal:\n```\n9\n```"
+    );
+    assert_eq!(attachment["fields"][0]["value"], "2026-11-22 16:03:00 UTC");
 }
 
 #[tokio::test]

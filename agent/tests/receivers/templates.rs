@@ -1,6 +1,6 @@
 //! The operator's own words, as each kind of receiver sends them.
 
-use sentinel::config::{CommandSettings, SlackSettings};
+use sentinel::config::{CommandSettings, SlackSettings, SlackStyle};
 use serde_json::Value;
 
 use super::log::logged;
@@ -23,11 +23,12 @@ async fn each_kind_sends_the_operators_words() {
 
     let slack = SlackSettings::Webhook {
         url: Secret::from(url.as_str()),
+        style: SlackStyle::Blocks,
     };
     let receiver = with_template(ReceiverKind::Slack(slack), Some(template));
     receiver.deliver(&delivery, at).await.unwrap();
     let payload: Value = serde_json::from_slice(&next(&mut requests).await.body).unwrap();
-    assert_eq!(payload["text"], expected);
+    assert_eq!(payload["text"], format!("{expected}\nlook: nothing"));
     assert_eq!(payload["blocks"][0]["text"]["text"], format!("🟠 {expected}"));
     assert_eq!(payload["blocks"][1]["text"]["text"], "look: nothing");
 

@@ -12,6 +12,16 @@ fn postponed(gap: Duration) -> Outcome {
     }
 }
 
+/// Of which nobody knows whether it arrived.
+fn doubtful(gap: Duration) -> Outcome {
+    Outcome::Postponed {
+        error: "the agent ended while it was sending this".to_owned(),
+        ambiguous: true,
+        gap,
+        wish: None,
+    }
+}
+
 #[tokio::test]
 async fn a_message_is_sent_once_in_order_and_again_after_a_crash() {
     let dir = tempfile::tempdir().unwrap();
@@ -35,16 +45,33 @@ async fn a_message_is_sent_once_in_order_and_again_after_a_crash() {
     // The agent dies here, with the message perhaps sent.
     store.close().await;
     let store = Store::open(dir.path()).await.unwrap().store;
-    let Next::Send(again) = store.next_message("team", now(), wall()).await.unwrap() else {
+    let Next::CutOff(failed) = store.next_message("team", now(), wall()).await.unwrap() else {
+        panic!("an attempt that was cut off is one that failed")
+    };
+    assert_eq!((&failed.event, failed.attempt), (&first.event, 1));
+    store
+        .attempted(failed.row, doubtful(Duration::from_secs(30)), now(), wall())
+        .await
+        .unwrap();
+    let later = now() + Duration::from_secs(30);
+    assert_eq!(
+        store
+            .next_message("team", now() + Duration::from_secs(1), wall())
+            .await
+            .unwrap(),
+        Next::Wait(later),
+        "it is not sent again at once, nor what comes behind it"
+    );
+    let Next::Send(again) = store.next_message("team", later, wall()).await.unwrap() else {
         panic!()
     };
     assert_eq!((&again.event, again.attempt, again.ambiguous), (&first.event, 2, true));
 
-    let later = now() + Duration::from_secs(60);
     store
-        .attempted(again.row, postponed(Duration::from_secs(60)), now(), wall())
+        .attempted(again.row, postponed(Duration::from_secs(60)), later, wall())
         .await
         .unwrap();
+    let later = later + Duration::from_secs(60);
     assert_eq!(
         store
             .next_message("team", later.back(Duration::from_millis(1)), wall())
@@ -149,6 +176,40 @@ async fn a_message_says_more_until_it_is_tried_and_then_never() {
         panic!()
     };
     assert_eq!((second.payload.as_slice(), second.attempt), (&b"with its log"[..], 2));
+}
+
+#[tokio::test]
+async fn a_message_that_ends_the_agent_each_time_keeps_no_other_from_being_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).await.unwrap().store;
+    let messages = vec![message(1, 1, "team"), message(2, 1, "team")];
+    store.commit(Batch { messages, ..batch() }).await.unwrap();
+    let mut at = now();
+    let mut deaths = 0;
+    loop {
+        match store.next_message("team", at, wall()).await.unwrap() {
+            Next::Send(sent) if sent.incident == IncidentId(1) => {
+                deaths += 1;
+                store.close().await;
+                store = Store::open(dir.path()).await.unwrap().store;
+                at = at + Duration::from_secs(2);
+            }
+            Next::CutOff(failed) => {
+                let gap = Duration::from_secs(1 << failed.attempt);
+                store.attempted(failed.row, doubtful(gap), at, wall()).await.unwrap();
+            }
+            Next::Wait(until) => at = until,
+            Next::Send(sent) => {
+                assert_eq!(sent.incident, IncidentId(2));
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(deaths < 3, "the other one is never sent");
+    }
+    let (Next::CutOff(_) | Next::Wait(_)) = store.next_message("team", at, wall()).await.unwrap() else {
+        panic!("the first still waits")
+    };
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
 
+mod alertmanager;
 mod crash;
 mod delivery;
 mod dispatch;
@@ -191,6 +192,11 @@ async fn tell(store: &Store, clock: &Clock, messages: impl IntoIterator<Item = (
             not_before: Time::ZERO,
         })
         .collect();
+    tell_all(store, clock, messages).await;
+}
+
+/// Records `messages` as the driver does.
+async fn tell_all(store: &Store, clock: &Clock, messages: Vec<OutgoingMessage>) {
     let reports = messages
         .iter()
         .map(|message| {

@@ -57,7 +57,12 @@ pub(super) fn settings(input: AlertsInput, names: &[String], findings: &mut Find
 /// A link that can be made. Whether a label holds an address shows when there is something to tell.
 fn link(text: &str, findings: &mut Findings) -> Option<Arc<Link>> {
     match crate::template::link(text) {
-        Ok(link) => Some(Arc::new(link)),
+        Ok((link, note)) => {
+            if let Some(note) = note {
+                findings.warn("alerts.link", note);
+            }
+            Some(Arc::new(link))
+        }
         Err(reason) => {
             findings.wrong("alerts.link", reason);
             None

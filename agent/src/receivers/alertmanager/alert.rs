@@ -111,6 +111,16 @@ impl Alert {
     }
 }
 
+impl Posted<'_> {
+    /// The same without its link; `None` when it has none.
+    pub(super) fn without_link(&self) -> Option<Self> {
+        self.generator_url.map(|_| Self {
+            generator_url: None,
+            ..self.clone()
+        })
+    }
+}
+
 fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());

@@ -121,14 +121,15 @@ impl Level {
             .collect()
     }
 
-    /// What to tell. Two incidents of one service have the same labels, and so are one alert: the later one speaks.
-    pub(super) fn told(&self) -> Vec<&Entry> {
-        let mut by_labels: BTreeMap<&BTreeMap<String, String>, &Entry> = BTreeMap::new();
-        for entry in self.alerts.values() {
+    /// What to tell, with the incident that each is about. Two incidents of one service have the same labels, and so are one
+    /// alert: the later one speaks.
+    pub(super) fn told(&self) -> Vec<(u64, &Entry)> {
+        let mut by_labels: BTreeMap<&BTreeMap<String, String>, (u64, &Entry)> = BTreeMap::new();
+        for ((incident, _), entry) in &self.alerts {
             let known = by_labels.get(&entry.alert.labels);
             let rank = |entry: &Entry| (entry.ended.is_none(), entry.alert.starts, entry.told);
-            if known.is_none_or(|known| rank(known) <= rank(entry)) {
-                by_labels.insert(&entry.alert.labels, entry);
+            if known.is_none_or(|(_, known)| rank(known) <= rank(entry)) {
+                by_labels.insert(&entry.alert.labels, (*incident, entry));
             }
         }
         by_labels.into_values().collect()
@@ -182,7 +183,7 @@ mod tests {
         let level = Level::of(&[], &rows, &TimeZone::UTC, at(200));
         let shown = level.told().into_iter();
         shown
-            .map(|entry| (entry.alert.labels["severity"].clone(), entry.ended.is_none()))
+            .map(|(_, entry)| (entry.alert.labels["severity"].clone(), entry.ended.is_none()))
             .collect()
     }
 
@@ -238,10 +239,10 @@ mod tests {
     fn labels_are_the_same_from_the_first_message_to_the_last() {
         let mut level = Level::default();
         level.take(&message(1, "fired", "warning", false), 1, &TimeZone::UTC);
-        let before = level.told()[0].alert.labels.clone();
+        let before = level.told()[0].1.alert.labels.clone();
         level.take(&message(1, "fired", "warning", false), 2, &TimeZone::UTC);
         level.take(&message(1, "resolved", "info", true), 3, &TimeZone::UTC);
-        assert_eq!(level.told()[0].alert.labels, before);
+        assert_eq!(level.told()[0].1.alert.labels, before);
         let labels: Vec<String> = before.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(
             labels,
@@ -278,7 +279,7 @@ mod tests {
     fn an_alert_never_ends_before_it_begins() {
         let mut level = Level::default();
         level.take(&message(500, "fired", "warning", false), 1, &TimeZone::UTC);
-        let alert = &level.told()[0].alert;
+        let alert = &level.told()[0].1.alert;
         // The wall clock was put back since it opened.
         for (now, ended) in [(at(10), None), (at(10), Some(at(20)))] {
             let posted = serde_json::to_value(alert.posted(now, Duration::from_secs(240), ended)).unwrap();

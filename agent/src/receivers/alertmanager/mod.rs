@@ -13,6 +13,7 @@ mod level;
 mod replica;
 mod resend;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -72,6 +73,8 @@ struct Progress {
     tried: i64,
     /// The last message that it has heard of.
     heard: i64,
+    /// The incidents of which it refuses an alert, and why: it has heard of everything else.
+    refused: BTreeMap<u64, DeliveryError>,
     /// Why it was not told, when the last try failed.
     error: Option<DeliveryError>,
 }
@@ -114,14 +117,16 @@ impl Alertmanager {
             && let Some(store) = self.store.get()
             && self.record(store, letter).await.unwrap_or_default()
         {
-            return self.hear(letter.delivery.row).await;
+            return self.hear(letter).await;
         }
         // No state of a service. Or the store is not to be had, and whoever sends this all the same wants it told.
         self.tell_once(letter).await
     }
 
-    /// Waits for a replica to hear of the message in `row` of the outbox.
-    async fn hear(&self, row: i64) -> Result<Delivered, DeliveryError> {
+    /// Waits for a replica to hear of a message in the outbox. What every replica that heard it refuses was not delivered;
+    /// of a message about several incidents, those that were refused are missed.
+    async fn hear(&self, letter: &Letter<'_>) -> Result<Delivered, DeliveryError> {
+        let row = letter.delivery.row;
         let mut progress = self.progress.subscribe();
         self.news.send_modify(|news| *news += 1);
         let settled = |progress: &Vec<Progress>| {
@@ -133,8 +138,29 @@ impl Alertmanager {
         // Whether it came to that is seen below; the sender lives as long as this.
         let _ = timeout(PATIENCE, progress.wait_for(settled)).await;
         let progress = self.progress.borrow();
-        if progress.iter().any(|replica| replica.heard >= row) {
-            return Ok(Delivered::default());
+        let heard = progress.iter().filter(|replica| replica.heard >= row);
+        let data = &letter.message.data;
+        let own = letter.message.is_incident().then_some(data.incident);
+        let incidents: Vec<u64> = own
+            .into_iter()
+            .chain(data.members.iter().map(|member| member.incident))
+            .collect();
+        let refusals = heard.map(|replica| {
+            let refused = incidents.iter().filter_map(|incident| replica.refused.get(incident));
+            refused.collect::<Vec<_>>()
+        });
+        if let Some(refusals) = refusals.min_by_key(Vec::len) {
+            return match refusals.as_slice() {
+                [] => Ok(Delivered::default()),
+                [error] if own.is_some() => Err((*error).clone()),
+                errors => {
+                    let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                    Ok(Delivered {
+                        missed: Some(clip(&all.join("; "), MISSED_MAX)),
+                        ..Delivered::default()
+                    })
+                }
+            };
         }
         let error = progress.iter().find_map(|replica| replica.error.clone());
         Err(error.unwrap_or_else(|| {
@@ -168,7 +194,12 @@ impl Alertmanager {
             .replicas
             .iter()
             .map(|replica| replica.post(&alerts, &self.redactor, letter.wall));
-        let told = join_all(telling).await;
+        // What is sent here is one alert, and was delivered when it arrived, with its link or without.
+        let told = join_all(telling).await.into_iter().map(|told| {
+            let refused = told?.into_iter().find(|refused| !refused.only_link);
+            refused.map_or(Ok(()), |refused| Err(refused.error))
+        });
+        let told: Vec<Result<(), DeliveryError>> = told.collect();
         let was_told = told.iter().any(Result::is_ok);
         let mut errors = told.into_iter().filter_map(Result::err);
         if was_told {

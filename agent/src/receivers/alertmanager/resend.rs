@@ -1,11 +1,13 @@
 //! The loop that tells one replica what fires.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
 use super::level::Level;
+use super::replica::Refused;
 use super::{Alertmanager, LINGERING, Progress};
 use crate::store::{Store, StoreErrorKind};
 
@@ -23,6 +25,8 @@ struct State {
     due: Instant,
     /// The gap after the next failure; `None` while it answers.
     gap: Option<Duration>,
+    /// The incidents of which it did not take everything; said once of each.
+    refused: BTreeSet<u64>,
 }
 
 /// Tells the replica with this `index` what fires, until the store is closed. May be dropped at any time.
@@ -32,6 +36,7 @@ pub(super) async fn run(manager: &Alertmanager, index: usize, store: &Store) {
         heard: 0,
         due: Instant::now(),
         gap: None,
+        refused: BTreeSet::new(),
     };
     loop {
         // Seen before looking, so that nothing that changes meanwhile is missed. A message that is being delivered is
@@ -70,15 +75,38 @@ async fn tell(manager: &Alertmanager, index: usize, level: &Level, wall: Timesta
     let told = level.told();
     let alerts: Vec<_> = told
         .iter()
-        .map(|entry| entry.alert.posted(wall, manager.lasting(), entry.ended))
+        .map(|(_, entry)| entry.alert.posted(wall, manager.lasting(), entry.ended))
         .collect();
     let result = replica.post(&alerts, &manager.redactor, wall).await;
     let (receiver, replica) = (manager.name.as_str(), replica.origin.as_str());
+    let mut refused = BTreeMap::new();
     match &result {
-        Ok(()) => {
+        Ok(not_taken) => {
             if state.gap.take().is_some() {
                 tracing::info!(receiver, replica, "the replica answers again");
             }
+            let mut incidents = BTreeSet::new();
+            for Refused {
+                index,
+                error,
+                only_link,
+            } in not_taken
+            {
+                let incident = told.get(*index).map_or(0, |(incident, _)| *incident);
+                incidents.insert(incident);
+                if !state.refused.contains(&incident) {
+                    let what = if *only_link {
+                        "the replica refuses the link of an alert, which is sent without it"
+                    } else {
+                        "the replica refuses an alert; the others are sent without it"
+                    };
+                    tracing::warn!(receiver, replica, incident, %error, "{what}");
+                }
+                if !only_link {
+                    refused.insert(incident, error.clone());
+                }
+            }
+            state.refused = incidents;
             state.heard = level.up_to;
             state.due = Instant::now() + manager.resend;
         }
@@ -96,6 +124,7 @@ async fn tell(manager: &Alertmanager, index: usize, level: &Level, wall: Timesta
             *progress = Progress {
                 tried: level.up_to,
                 heard: state.heard,
+                refused,
                 error: result.err(),
             };
         }

@@ -18,8 +18,9 @@ const PAYLOAD_MAX: usize = 8000;
 const SECTION_MAX: usize = 2500;
 /// Characters of a header, as UTF-16 counts them, which is never less than any other way does.
 const HEADER_MAX: usize = 150;
-/// Bytes of the text that stands in notifications and where blocks cannot be shown.
+/// Bytes of the first line of the text that stands in notifications and where blocks cannot be shown, and of its others.
 const FALLBACK_MAX: usize = 600;
+const FALLBACK_LINE_MAX: usize = 200;
 /// A part that has less room than this is left out.
 const PART_MIN: usize = 60;
 /// What a block takes besides its text, in bytes; more than any does.
@@ -28,7 +29,12 @@ const BLOCK_COST: usize = 80;
 /// The payload for `message`; `place` is what says where it goes.
 pub(super) fn payload(message: &Message, text: &Text, place: &Value) -> Value {
     let mut page = Page::new(place, text);
-    page.set_fallback(&escape(&text.title, FALLBACK_MAX, usize::MAX, page.apart));
+    let mut fallback = escape(&text.title, FALLBACK_MAX, usize::MAX, page.apart);
+    for line in text.brief() {
+        fallback.push('\n');
+        fallback.push_str(&escape(&line, FALLBACK_LINE_MAX, usize::MAX, page.apart));
+    }
+    page.set_fallback(&fallback);
     let header = format!("{} {}", sign(message), text.title);
     let (header, cut) = (
         escape(&header, usize::MAX, HEADER_MAX, page.apart),
@@ -69,7 +75,7 @@ pub(super) fn plain_payload(text: &Text, place: &Value) -> Value {
 }
 
 /// What colour it would have.
-fn sign(message: &Message) -> &'static str {
+pub(super) fn sign(message: &Message) -> &'static str {
     match (message.data.resolution, message.data.severity) {
         (Some(Resolution::Healed | Resolution::Recovered), _) => "✅",
         (Some(_), _) | (None, Severity::Info) => "🔵",
@@ -174,6 +180,24 @@ impl Page {
 /// apart from it, for clients that look for names themselves. With `apart`, backticks are kept apart from one another, so
 /// that they neither begin nor end a fence.
 fn escape(text: &str, max_bytes: usize, max_units: usize, apart: bool) -> String {
+    cut(text, max_bytes, max_units, |letter| match letter {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '@' => Some("@\u{200b}"),
+        '`' if apart => Some("`\u{200b}"),
+        _ => None,
+    })
+}
+
+/// `text` with other pieces for some of its letters, cut so that it takes at most `max_bytes` in JSON and `max_units` in
+/// UTF-16. No piece is cut.
+pub(super) fn cut(
+    text: &str,
+    max_bytes: usize,
+    max_units: usize,
+    instead: impl Fn(char) -> Option<&'static str>,
+) -> String {
     const MORE: &str = "…";
     let mut escaped = String::new();
     let (mut bytes, mut units) = (0, 0);
@@ -182,13 +206,9 @@ fn escape(text: &str, max_bytes: usize, max_units: usize, apart: bool) -> String
     for (index, letter) in text.chars().enumerate() {
         let mut buffer = [0; 4];
         let letter = if letter == '\n' { letter } else { words::plain(letter) };
-        let piece: &str = match letter {
-            '&' => "&amp;",
-            '<' => "&lt;",
-            '>' => "&gt;",
-            '@' => "@\u{200b}",
-            '`' if apart => "`\u{200b}",
-            letter => letter.encode_utf8(&mut buffer),
+        let piece: &str = match instead(letter) {
+            Some(piece) => piece,
+            None => letter.encode_utf8(&mut buffer),
         };
         bytes += json_len(piece);
         units += piece.encode_utf16().count();

@@ -167,11 +167,12 @@ fn put(
         "UPDATE outbox SET place = coalesce((SELECT min(value) FROM json_each(?2)), 0) WHERE id = ?1",
         params![row, rows],
     )?;
+    // What fires by the parts of a group is told of each, by receivers that are told of states, until the group has arrived.
     execute(
         &transaction,
-        "UPDATE outbox SET state = 'merged', combined = ?1, payload = x'' \
+        "UPDATE outbox SET state = 'merged', combined = ?1, payload = CASE WHEN ?3 THEN x'' ELSE payload END \
          WHERE id IN (SELECT value FROM json_each(?2))",
-        params![row, rows],
+        params![row, rows, digest],
     )?;
     if digest {
         told(&transaction, combination)?;

@@ -3,7 +3,8 @@
 //! A row goes `pending` -> `inflight` -> `delivered`, back to `pending` after a failure that may pass, or ends `dead`
 //! (the receiver refused it for good), `expired` (nobody took it in time) or `superseded` (another message says more).
 //! As part of a combined message it is `merged`, and ends as that does. Every change is durable before the next step. A
-//! row found `inflight` may have been sent by an agent that died: it is sent again under the same key, byte for byte.
+//! row found `inflight` may have been sent by an agent that died: that attempt counts as failed, and it is sent again after a
+//! gap under the same key, byte for byte.
 //!
 //! What comes next is decided by `sentinel_engine::alerting::dispatch`, in one transaction with what follows from it.
 //!

@@ -58,6 +58,8 @@ pub struct First {
 pub enum Next {
     /// Send this.
     Send(Box<Delivery>),
+    /// This was being sent by an agent that is gone: record with [`Store::attempted`] that it failed, and ask again.
+    CutOff(Box<Delivery>),
     /// Put these in one message, give it to [`Store::combine`], and ask again.
     Combine(Box<Combination>),
     /// Nothing before this time, unless a message is added.
@@ -111,6 +113,7 @@ fn next(database: &mut Database, receiver: &str, now: Time, wall: Timestamp) -> 
             }
             Plan::SendGroup { rows, .. } => Next::Combine(Box::new(combined(Combine::Group, rows)?)),
             Plan::SendDigest { rows } => Next::Combine(Box::new(combined(Combine::Digest, rows)?)),
+            Plan::CutOff { row } => Next::CutOff(Box::new(read(&transaction, row)?)),
             Plan::Send { row, .. } => {
                 tracing::debug!(receiver, row, reason, "a message is next");
                 Next::Send(Box::new(claim(&transaction, receiver, row)?))
@@ -142,10 +145,22 @@ fn supersede(connection: &Connection, rows: &[i64], wall: Timestamp) -> Result<(
 
 /// Marks a message as being sent.
 fn claim(transaction: &Transaction<'_>, receiver: &str, row: i64) -> Result<Delivery, StoreError> {
-    let mut delivery = transaction
+    let mut delivery = read(transaction, row)?;
+    delivery.attempt = delivery.attempt.saturating_add(1);
+    delivery.first = first(transaction, receiver, &delivery)?;
+    execute(
+        transaction,
+        "UPDATE outbox SET state = 'inflight', attempts = ?2 WHERE id = ?1",
+        params![row, delivery.attempt],
+    )?;
+    Ok(delivery)
+}
+
+/// A message as it was last tried.
+fn read(transaction: &Transaction<'_>, row: i64) -> Result<Delivery, StoreError> {
+    transaction
         .prepare_cached(
-            "SELECT id, event, incident, sequence, kind, payload, created_at, attempts, ambiguous OR state = 'inflight' \
-             FROM outbox WHERE id = ?1",
+            "SELECT id, event, incident, sequence, kind, payload, created_at, attempts, ambiguous FROM outbox WHERE id = ?1",
         )
         .and_then(|mut statement| {
             statement.query_row([row], |row| {
@@ -157,28 +172,13 @@ fn claim(transaction: &Transaction<'_>, receiver: &str, row: i64) -> Result<Deli
                     kind: text(row, 4)?,
                     payload: row.get(5)?,
                     created: to_time(row.get(6)?),
-                    attempt: row.get::<_, u32>(7)?.saturating_add(1),
-                    // If it was being sent when the agent died, it may have arrived.
+                    attempt: row.get(7)?,
                     ambiguous: row.get(8)?,
                     first: None,
                 })
             })
         })
-        .map_err(StoreError::doing("look for the next message"))?;
-    delivery.first = first(transaction, receiver, &delivery)?;
-    execute(
-        transaction,
-        "UPDATE outbox SET state = 'inflight', attempts = ?2, ambiguous = ?3 WHERE id = ?1",
-        params![row, delivery.attempt, delivery.ambiguous],
-    )?;
-    if delivery.ambiguous {
-        execute(
-            transaction,
-            "UPDATE outbox SET ambiguous = 1 WHERE combined = ?1 AND state = 'merged'",
-            [row],
-        )?;
-    }
-    Ok(delivery)
+        .map_err(StoreError::doing("look for the next message"))
 }
 
 /// The message that began the conversation which `delivery` goes on with.

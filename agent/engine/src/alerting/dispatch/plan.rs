@@ -32,6 +32,12 @@ pub enum Plan {
         /// Its end, which tells everything.
         ending: i64,
     },
+    /// This one was being sent by somebody who is gone: count that as a failed attempt, of which nobody knows whether it
+    /// arrived. Were it sent again at once, a message that ends the agent would do so for ever, with everything behind it.
+    CutOff {
+        /// Which.
+        row: i64,
+    },
     /// Send this one.
     Send {
         /// Which.
@@ -78,8 +84,6 @@ pub enum Stale {
 pub enum Why {
     /// It is its turn.
     Due,
-    /// It was being sent by somebody who is gone.
-    Interrupted,
     /// The breaker is open, and it is the oldest.
     Probe,
 }
@@ -114,9 +118,9 @@ impl Plan {
                 Stale::Short => "short",
             },
             Self::Collapse { .. } => "over_untold",
+            Self::CutOff { .. } => "interrupted",
             Self::Send { why, .. } => match why {
                 Why::Due => "due",
-                Why::Interrupted => "interrupted",
                 Why::Probe => "probe",
             },
             Self::SendGroup { .. } => "group",
@@ -152,8 +156,8 @@ pub fn plan(rows: &[Row], health: &Health, undelivered: bool, now: Time, policy:
         .expire()
         .or_else(|| queue.supersede())
         .or_else(|| queue.collapse())
+        .or_else(|| queue.cut_off())
         .or_else(|| queue.gate(undelivered))
-        .or_else(|| queue.interrupted())
         .or_else(|| queue.probe(undelivered))
         .or_else(|| queue.digest(undelivered))
         .or_else(|| queue.group())
@@ -263,11 +267,10 @@ impl<'a> Queue<'a> {
         Some(Plan::Wait { until, why })
     }
 
-    fn interrupted(&self) -> Option<Plan> {
+    fn cut_off(&self) -> Option<Plan> {
         let mut rows = self.conversations.values().flatten();
         let row = rows.find(|row| row.standing == Standing::Interrupted)?.id;
-        let why = Why::Interrupted;
-        Some(Plan::Send { row, why })
+        Some(Plan::CutOff { row })
     }
 
     /// While the breaker is open, only the oldest message is tried, whatever its own time. Now and then it is another one,

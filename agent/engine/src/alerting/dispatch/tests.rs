@@ -172,14 +172,14 @@ fn messages_go_in_the_order_of_their_incident_and_do_not_wait_for_others() {
             send(2, Why::Due),
         ),
         (
-            "what was being sent by somebody who is gone goes on",
+            "what was being sent by somebody who is gone has failed",
             vec![
                 fired(1, 7),
                 fired(2, 8).with(|row| row.standing = Standing::Interrupted),
             ],
             well(),
             0,
-            send(2, Why::Interrupted),
+            Plan::CutOff { row: 2 },
         ),
         (
             "what goes on behind a group waits for the group",

@@ -6,7 +6,7 @@ use super::either::{either, url, warn_of_open_file};
 use crate::config::findings::{Findings, join};
 use crate::config::inputs::SlackInput;
 use crate::config::rules;
-use crate::config::settings::SlackSettings;
+use crate::config::settings::{SlackSettings, SlackStyle};
 
 /// Where Slack is, unless said otherwise.
 const API: &str = "https://slack.com/api/";
@@ -49,10 +49,21 @@ fn webhook(path: &str, input: SlackInput, findings: &mut Findings) -> Option<Sla
     let found = either(path, "webhook_url", input.webhook_url, file, findings)?;
     url(&join(path, "webhook_url_file"), &found, file.is_some(), findings);
     warn_of_open_file(path, "webhook_url", findings);
-    Some(SlackSettings::Webhook { url: found })
+    let style = match input.style.as_deref() {
+        Some("blocks") => SlackStyle::Blocks,
+        Some("attachments") => SlackStyle::Attachments,
+        _ => SlackStyle::Auto,
+    };
+    Some(SlackSettings::Webhook { url: found, style })
 }
 
 fn bot(path: &str, input: SlackInput, findings: &mut Findings) -> Option<SlackSettings> {
+    if input.style.is_some() {
+        findings.wrong(
+            &join(path, "style"),
+            "is for a webhook; a bot speaks to Slack, which shows blocks",
+        );
+    }
     let file = input.token_file.as_deref();
     let token = either(path, "token", input.token, file, findings);
     let key = join(path, if file.is_some() { "token_file" } else { "token" });

@@ -29,13 +29,13 @@ pub enum ProbeError {
     /// The CA file holds no certificate that can be used.
     #[error("the CA file `{}` holds no valid PEM certificate", .0.display())]
     NoCertificate(PathBuf),
-    /// The HTTP client cannot be made: for https, most likely because the host has no CA certificates.
+    /// There is no way to make TLS connections: most likely because the host has no CA certificates.
     #[error("failed to set up the client for `{url}`; does this host have CA certificates?")]
     Client {
         /// Scheme, host and port asked.
         url: String,
         /// Why.
-        source: reqwest::Error,
+        source: rustls::Error,
     },
     /// Not `HOST:PORT`.
     #[error("`{0}` is not HOST:PORT")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use sentinel_engine::{ProbePhase, Verdict};
 
-use super::http::AskError;
+use super::http::{AskError, Endless};
 use super::resolver::LookupError;
 use super::stage::Stage;
 use super::{failed, span};
@@ -36,6 +36,9 @@ pub(super) fn http_error(error: &AskError, timeout: Duration) -> Verdict {
         }
         if let Some(error) = cause.downcast_ref::<rustls::Error>() {
             return tls_failure(error);
+        }
+        if let Some(endless) = cause.downcast_ref::<Endless>() {
+            return failed(ProbePhase::Body, endless.to_string());
         }
         if let Some(http) = cause.downcast_ref::<hyper::Error>() {
             // The latter: closed before it had been asked.
@@ -77,7 +80,11 @@ pub(super) fn body_error(error: &AskError, timeout: Duration) -> Verdict {
 }
 
 fn is_leaf(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    error.source().is_none() && !error.is::<rustls::Error>() && !error.is::<hyper::Error>() && !error.is::<io::Error>()
+    error.source().is_none()
+        && !error.is::<Endless>()
+        && !error.is::<rustls::Error>()
+        && !error.is::<hyper::Error>()
+        && !error.is::<io::Error>()
 }
 
 /// The verdict on a name without address.
@@ -139,6 +146,7 @@ pub(super) fn overdue(stage: Stage, timeout: Duration) -> Verdict {
         )),
         Stage::Resolving => failed(ProbePhase::Dns, format!("name not resolved within {timeout}")),
         Stage::Connecting => failed(ProbePhase::Timeout, format!("no connection within {timeout}")),
+        Stage::Encrypting => failed(ProbePhase::Timeout, format!("no TLS handshake within {timeout}")),
         Stage::Waiting => failed(ProbePhase::Timeout, format!("no answer within {timeout}")),
         Stage::Reading => failed(ProbePhase::Timeout, format!("answer not complete within {timeout}")),
     }
@@ -194,6 +202,7 @@ mod tests {
         let table = [
             (Stage::Resolving, ProbePhase::Dns, "name not resolved within 3s"),
             (Stage::Connecting, ProbePhase::Timeout, "no connection within 3s"),
+            (Stage::Encrypting, ProbePhase::Timeout, "no TLS handshake within 3s"),
             (Stage::Waiting, ProbePhase::Timeout, "no answer within 3s"),
             (Stage::Reading, ProbePhase::Timeout, "answer not complete within 3s"),
         ];

@@ -1,16 +1,19 @@
 //! HTTP probes: the answer is the right one, whole, and in time.
 
 mod answer;
+mod ask_error;
 mod clients;
-mod connector;
-mod direct;
-mod reply;
+mod connection;
 
 use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
-use reqwest::{Client, Method, Request, Url};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Method, Request, Url};
 use sentinel_engine::{ProbeOutcome, ProbePhase, Verdict};
 use tokio::time::{Instant, timeout_at};
 
@@ -19,10 +22,11 @@ use super::stage::{STAGE, Stage};
 use super::{explain, failed};
 use crate::config::HttpProbe;
 use answer::{Body, Expectation};
+pub(super) use ask_error::AskError;
 pub(super) use clients::Clients;
-use clients::Trust;
-pub(super) use reply::AskError;
-use reply::Reply;
+use clients::{Client, Trust};
+pub(super) use connection::Endless;
+use connection::{Connection, Reply};
 
 /// An HTTP probe, ready to run.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub(super) struct HttpCheck {
     secure: Option<Client>,
     follow: u8,
     keep_alive: bool,
+    /// The connection that was kept, with `keep_alive`.
+    kept: Mutex<Option<Connection>>,
     expectation: Expectation,
     timeout: Duration,
 }
@@ -52,12 +58,10 @@ impl HttpCheck {
         };
         let trust = Trust::of(settings)?;
         let client = |trust| {
-            clients
-                .client(trust, settings.keep_alive)
-                .map_err(|source| ProbeError::Client {
-                    url: origin(url),
-                    source,
-                })
+            clients.client(trust).map_err(|source| ProbeError::Client {
+                url: origin(url),
+                source,
+            })
         };
         let plain = client(Trust::Nobody)?;
         let secure = match (https, settings.follow) {
@@ -67,11 +71,12 @@ impl HttpCheck {
             (false, _) => client(trust).ok(),
         };
         Ok(Self {
-            request: request(settings, &plain)?,
+            request: request(settings)?,
             plain,
             secure,
             follow: settings.follow,
             keep_alive: settings.keep_alive,
+            kept: Mutex::default(),
             expectation: Expectation::of(settings),
             timeout: settings.timeout,
         })
@@ -114,6 +119,11 @@ impl HttpCheck {
             Ok(Err(error)) => explain::body_error(&error, self.timeout),
             Err(_) => overdue(Stage::Reading),
         };
+        if self.keep_alive
+            && let Some(connection) = response.into_connection()
+        {
+            *self.kept() = Some(connection);
+        }
         (Some(status), verdict)
     }
 
@@ -141,19 +151,27 @@ impl HttpCheck {
         }
     }
 
-    /// Sends one request, by the client unless there is no need for one.
+    /// Sends one request, over the connection that was kept if it can be used.
     async fn send(&self, request: &Request) -> Result<Result<Reply, AskError>, Exchange> {
-        if !self.keep_alive
-            && let Some(address) = direct::address(request.url())
-        {
-            return Ok(direct::send(request, address).await.map(Reply::Direct));
-        }
         let client = self.client_for(request.url()).ok_or_else(no_certificates)?;
-        Ok(client
-            .execute(copy(request))
-            .await
-            .map(Reply::Pooled)
-            .map_err(AskError::from))
+        let kept = self.kept().take();
+        if let Some(mut connection) = kept
+            && connection.is_good_for(request.url()).await
+        {
+            match connection.ask(request, true).await {
+                // It was closed in the very moment.
+                Err(error) if error.may_have_been_closed() => {}
+                reply => return Ok(reply),
+            }
+        }
+        Ok(match Connection::open(request.url(), client).await {
+            Ok(connection) => connection.ask(request, self.keep_alive).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Option<Connection>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn client_for(&self, url: &Url) -> Option<&Client> {
@@ -211,23 +229,42 @@ fn copy(request: &Request) -> Request {
     })
 }
 
-fn request(settings: &HttpProbe, client: &Client) -> Result<Request, ProbeError> {
+fn request(settings: &HttpProbe) -> Result<Request, ProbeError> {
     let method = Method::from_bytes(settings.method.as_bytes());
     let method = method.map_err(|_| ProbeError::Method(settings.method.clone()))?;
-    let mut headers = HeaderMap::with_capacity(settings.headers.len());
+    let mut url = settings.url.clone();
+    let login = login(&url);
+    // Both are in a header now. They can always be removed from a URL that names a host.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    let mut request = Request::new(method, url);
     for (name, value) in &settings.headers {
         let invalid = || ProbeError::Header(name.clone());
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
         let mut value = HeaderValue::from_str(value).map_err(|_| invalid())?;
         value.set_sensitive(true);
-        headers.append(name, value);
+        request.headers_mut().append(name, value);
     }
-    // The builder turns a user and password in the URL into a header.
-    let request = client.request(method, settings.url.clone()).headers(headers).build();
-    request.map_err(|source| ProbeError::Client {
-        url: origin(&settings.url),
-        source: source.without_url(),
-    })
+    if let Some(login) = login {
+        request.headers_mut().entry(AUTHORIZATION).or_insert(login);
+    }
+    Ok(request)
+}
+
+/// The header for a user and a password in a URL.
+fn login(url: &Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let login = format!(
+        "{}:{}",
+        decoded(url.username()),
+        decoded(url.password().unwrap_or_default())
+    );
+    let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(login))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// The URL as far as it can be shown: passwords and tokens stand in the rest.

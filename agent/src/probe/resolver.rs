@@ -5,13 +5,12 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use super::stage::{Stage, reached};
 
-/// A name without address. A type of its own, to be found in the source chain of the client's errors.
+/// A name without address. A type of its own, to be found in the source chain of an error.
 #[derive(Debug, Error)]
 #[error("failed to look up a name")]
 pub(super) struct LookupError(#[from] pub(super) io::Error);
@@ -52,15 +51,4 @@ impl Resolver {
 /// the network, and claims that the name does not exist: the agent's shortage would look like the service's outage.
 fn shortage() -> Option<io::Error> {
     UnixDatagram::unbound().err()
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let resolver = self.clone();
-        Box::pin(async move {
-            // Port 0 stands for the port of the URL.
-            let addresses = resolver.lookup(name.as_str().to_owned(), 0).await?;
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
-    }
 }

@@ -9,8 +9,10 @@ pub(super) enum Stage {
     LookupQueued,
     /// The name is being looked up.
     Resolving,
-    /// The connection is being made, TLS included.
+    /// The connection is being made.
     Connecting,
+    /// Connected; the TLS handshake is under way.
+    Encrypting,
     /// Connected and asked; nothing has come back.
     Waiting,
     /// The answer has begun.
@@ -18,8 +20,7 @@ pub(super) enum Stage {
 }
 
 tokio::task_local! {
-    /// The stage of the probe that runs in this task. Resolver and connector are called deep inside the client, which
-    /// passes nothing through; but it calls them within the task of the request.
+    /// The stage of the probe that runs in this task.
     pub(super) static STAGE: Cell<Stage>;
 }
 

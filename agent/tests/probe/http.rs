@@ -97,6 +97,36 @@ async fn endless_body_is_cut_and_judged_by_its_beginning() {
 }
 
 #[tokio::test]
+async fn a_head_without_an_end_is_not_waited_for() {
+    let server = Server::start().await;
+    for host in ["127.0.0.1", "localhost"] {
+        for path in ["/endless-head", "/endless-interim"] {
+            for keep_alive in [false, true] {
+                let settings = HttpProbe {
+                    keep_alive,
+                    ..http(&format!("http://{host}:{}{path}", server.address.port()))
+                };
+                assert_failed(
+                    &ask_http(settings).await,
+                    ProbePhase::Body,
+                    "the head of the answer does not end within 64 KiB",
+                );
+            }
+        }
+    }
+    assert_passed(&ask_http(http(&server.url("/interim"))).await);
+}
+
+#[tokio::test]
+async fn a_user_in_the_url_logs_in() {
+    let server = Server::start().await;
+    let url = format!("http://me:p%40ss@{}/ok", server.address);
+    assert_passed(&ask_http(http(&url)).await);
+    let head = server.requests().remove(0);
+    assert!(head.contains("authorization: Basic bWU6cEBzcw==\r\n"), "{head}");
+}
+
+#[tokio::test]
 async fn wrong_status_fails_unless_it_is_accepted() {
     let server = Server::start().await;
     let outcome = ask_http(http(&server.url("/500"))).await;

@@ -114,6 +114,21 @@ async fn answer(stream: &mut TcpStream, path: &str, head: &str) -> std::io::Resu
                 stream.write_all(&[b'x'; 8192]).await?;
             }
         }
+        "/endless-head" => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nx-long: ").await?;
+            loop {
+                stream.write_all(&[b'x'; 8192]).await?;
+            }
+        }
+        "/endless-interim" => loop {
+            stream.write_all(b"HTTP/1.1 102 Processing\r\n\r\n").await?;
+        },
+        "/interim" => {
+            stream
+                .write_all(b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n")
+                .await?;
+            whole(stream, "200 OK", "").await
+        }
         "/short" => {
             stream
                 .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nxyz")

@@ -191,7 +191,7 @@ async fn plain_server_asked_for_https_is_a_tls_failure() {
 }
 
 #[tokio::test]
-async fn server_silent_in_the_handshake_is_no_connection() {
+async fn server_silent_in_the_handshake_is_told_as_that() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let authority = Authority::new();
     let settings = HttpProbe {
@@ -201,7 +201,7 @@ async fn server_silent_in_the_handshake_is_no_connection() {
     assert_failed(
         &ask_http(settings).await,
         ProbePhase::Timeout,
-        "no connection within 300ms",
+        "no TLS handshake within 300ms",
     );
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use sentinel_engine::{ProbePhase, Verdict};
 use serde_json::Value;
 
-use super::reply::{AskError, Reply};
+use super::ask_error::AskError;
+use super::connection::Reply;
 use crate::children::one_line;
 use crate::config::HttpProbe;
 use crate::probe::{failed, span};

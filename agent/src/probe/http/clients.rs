@@ -1,27 +1,21 @@
-//! The HTTP clients, shared by all probes that need the same.
+//! Whose certificates are believed, shared by all probes that believe the same.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use reqwest::header::{CONNECTION, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::BuilderVerifierExt as _;
 
-use super::connector::Observed;
 use crate::config::HttpProbe;
 use crate::probe::error::ProbeError;
 use crate::probe::resolver::Resolver;
 
 /// What services see in their logs.
 pub(super) const USER_AGENT: &str = concat!("sentinel/", env!("CARGO_PKG_VERSION"));
-
-/// Idle connections kept per host and port with `keep_alive`: as many as there may be probes of one server at once,
-/// within reason.
-const IDLE_PER_HOST: usize = 4;
-
-/// Idle connections are closed after this; most servers close theirs after 5 s to 75 s themselves.
-const IDLE_FOR: Duration = Duration::from_secs(60);
 
 /// Whose certificates are believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,18 +46,36 @@ fn read_ca_file(path: &Path) -> Result<Arc<[u8]>, ProbeError> {
         path: path.to_owned(),
         source,
     })?;
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(certificates) if !certificates.is_empty() => Ok(pem.into()),
+    match roots(&pem) {
+        Ok(roots) if !roots.is_empty() => Ok(pem.into()),
         _ => Err(ProbeError::NoCertificate(path.to_owned())),
     }
 }
 
-/// Makes clients, and gives the same one to everyone who needs the same. A client costs little; the certificates of the
-/// host, which come with [`Trust::Host`], cost a megabyte.
+/// The certificates in a PEM text, to be believed.
+fn roots(pem: &[u8]) -> Result<RootCertStore, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| rustls::Error::General(error.to_string()))?;
+        roots.add(certificate)?;
+    }
+    Ok(roots)
+}
+
+/// How to reach servers. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub(super) resolver: Resolver,
+    /// For https; `None` where nobody's certificates are believed.
+    pub(super) tls: Option<Arc<ClientConfig>>,
+}
+
+/// Makes clients, and gives the same trust to everyone who needs the same: the certificates of the host, which come with
+/// [`Trust::Host`], cost a megabyte.
 #[derive(Debug)]
 pub(in crate::probe) struct Clients {
     resolver: Resolver,
-    made: Mutex<Vec<(Trust, bool, Client)>>,
+    made: Mutex<Vec<(Trust, Arc<ClientConfig>)>>,
 }
 
 impl Clients {
@@ -77,47 +89,91 @@ impl Clients {
         }
     }
 
-    /// The client for this trust that keeps connections, or does not.
-    pub(super) fn client(&self, trust: Trust, keep_alive: bool) -> reqwest::Result<Client> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, _, client)) = made.iter().find(|(t, k, _)| *t == trust && *k == keep_alive) {
-            return Ok(client.clone());
+    /// The client for this trust.
+    pub(super) fn client(&self, trust: Trust) -> Result<Client, rustls::Error> {
+        let client = |tls| Client {
+            resolver: self.resolver.clone(),
+            tls,
+        };
+        if trust == Trust::Nobody {
+            return Ok(client(None));
         }
-        let client = self.build(&trust, keep_alive)?;
-        made.push((trust, keep_alive, client.clone()));
-        Ok(client)
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, tls)) = made.iter().find(|(known, _)| *known == trust) {
+            return Ok(client(Some(Arc::clone(tls))));
+        }
+        let tls = Arc::new(config(&trust)?);
+        made.push((trust, Arc::clone(&tls)));
+        Ok(client(Some(tls)))
+    }
+}
+
+fn config(trust: &Trust) -> Result<ClientConfig, rustls::Error> {
+    let builder = ClientConfig::builder();
+    let mut config = match trust {
+        Trust::Nobody => builder
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth(),
+        Trust::Host => builder.with_platform_verifier()?.with_no_client_auth(),
+        Trust::Only(pem) => builder.with_root_certificates(roots(pem)?).with_no_client_auth(),
+        Trust::Anybody => {
+            let provider = Arc::clone(builder.crypto_provider());
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+                .with_no_client_auth()
+        }
+    };
+    // One request per connection gains nothing from HTTP/2.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Believes any certificate, as `insecure` says. That the server holds its key is seen to all the same.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _certificate: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
     }
 
-    fn build(&self, trust: &Trust, keep_alive: bool) -> reqwest::Result<Client> {
-        let mut headers = HeaderMap::new();
-        if !keep_alive {
-            // Tells the server that this is all, and lets it close first: the wait that follows is then on its side.
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        let builder = Client::builder()
-            .user_agent(USER_AGENT)
-            .default_headers(headers)
-            // A proxy would answer for the service.
-            .no_proxy()
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            // One request per connection gains nothing from HTTP/2.
-            .http1_only()
-            // Every probe has its own deadline, and watches its own connection: no need for the kernel to do so too.
-            .tcp_keepalive(None)
-            .tcp_keepalive_interval(None)
-            .tcp_keepalive_retries(None)
-            .tcp_user_timeout(None)
-            .dns_resolver(self.resolver.clone())
-            .connector_layer(Observed)
-            .pool_max_idle_per_host(if keep_alive { IDLE_PER_HOST } else { 0 })
-            .pool_idle_timeout(IDLE_FOR);
-        let builder = match trust {
-            Trust::Nobody => builder.tls_certs_only([]),
-            Trust::Host => builder,
-            Trust::Only(pem) => builder.tls_certs_only(Certificate::from_pem_bundle(pem)?),
-            Trust::Anybody => builder.tls_danger_accept_invalid_certs(true),
-        };
-        builder.build()
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

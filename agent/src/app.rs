@@ -20,12 +20,12 @@ use crate::history;
 use crate::maintenance::Schedule;
 use crate::parts::Parts;
 use crate::probe::{Limits, Prober};
-use crate::receivers::Direct;
 use crate::receivers::heartbeat::{self, Heartbeat, Pulse};
+use crate::receivers::{Direct, Message};
 use crate::reload::{self, Awaited, Reloader};
 use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
 use crate::status_line::StatusLine;
-use crate::store::{self, Opened, Store};
+use crate::store::{self, Opened, Store, Topic};
 use crate::telemetry;
 use crate::watchdog::Watchdog;
 
@@ -107,6 +107,7 @@ async fn start(
     let prepared = parts.prepare(None, &settings)?;
     let services = prepared.services();
     parts.launch(prepared).await;
+    tell_damage(&parts, &settings, &opened).await;
     let continuing = awaited.iter().map(ToString::to_string).collect();
     parts.look(&wanted, &settings, Some(continuing));
 
@@ -202,6 +203,27 @@ async fn serve(settings: &Settings, handle: ControlHandle, tasks: &mut JoinSet<(
 /// The memory to assume of services that the store does not know: when it was damaged, what they spent is lost.
 fn unknown(quarantined: bool) -> fn() -> Memory {
     if quarantined { store::spent } else { Memory::default }
+}
+
+/// Tells receivers what of the store was lost: what was open and silenced is forgotten, and less is restarted for a while.
+async fn tell_damage(parts: &Parts, settings: &Settings, opened: &Opened) {
+    let (host, unreadable) = (&settings.agent.name, &opened.remembered.unreadable);
+    let Some(place) = opened.quarantined.as_ref().map(|path| path.display().to_string()) else {
+        if !unreadable.is_empty() {
+            let about = unreadable.iter().map(ToString::to_string).collect();
+            let receivers = settings.alerts.receivers.clone();
+            let message = |new: &BTreeSet<String>| Message::about_unreadable(host, new, Timestamp::now());
+            parts
+                .announce(Topic::Damaged, about, |_| true, receivers, message)
+                .await;
+        }
+        return;
+    };
+    let (about, receivers) = (BTreeSet::from([place.clone()]), settings.alerts.receivers.clone());
+    let message = |_: &BTreeSet<String>| Message::about_damage(host, &place, Timestamp::now());
+    parts
+        .announce(Topic::Damaged, about, |_| true, receivers, message)
+        .await;
 }
 
 /// The engine, going on from what the store remembers. Services that are no longer configured are closed, unless they may

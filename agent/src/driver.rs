@@ -7,6 +7,7 @@ mod alerts;
 mod batch;
 mod evidence;
 mod reload;
+mod scrub;
 mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -254,15 +255,18 @@ impl Driver {
 
     /// Takes an event and those that wait behind it.
     fn take(&mut self, event: Event) {
+        self.take_one(event);
+        for _ in 1..TURN {
+            let Ok(event) = self.events.try_recv() else { break };
+            self.take_one(event);
+        }
+    }
+
+    fn take_one(&mut self, mut event: Event) {
+        scrub::scrub(&mut event);
         self.look_for_upgrade(&event);
         self.pulse.saw(&event);
         self.engine.handle_event(self.clock.now(), event);
-        for _ in 1..TURN {
-            let Ok(event) = self.events.try_recv() else { break };
-            self.look_for_upgrade(&event);
-            self.pulse.saw(&event);
-            self.engine.handle_event(self.clock.now(), event);
-        }
     }
 
     /// Does what the engine asked for, until it asks for nothing more.

@@ -32,6 +32,6 @@ pub mod store;
 pub mod systemd;
 pub mod telemetry;
 pub(crate) mod template;
-pub mod version;
 pub(crate) mod tls;
+pub mod version;
 pub mod watchdog;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use sentinel_engine::alerting::dispatch::DispatchPolicy;
 use sentinel_engine::{Event, ServiceName};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -230,7 +231,10 @@ impl Parts {
             names: new.receivers.iter().map(|receiver| receiver.name.clone()).collect(),
             outbox: OutboxSettings {
                 host: new.agent.name.clone(),
-                ..OutboxSettings::default()
+                dispatch: DispatchPolicy {
+                    group_wait: new.alerts.rules.group_wait,
+                    ..DispatchPolicy::default()
+                },
             },
         })
     }

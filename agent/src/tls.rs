@@ -40,11 +40,11 @@ pub(crate) fn words(error: &rustls::Error) -> String {
         Tls::InvalidCertificate(certificate) => return certificate_words(certificate),
         Tls::NoCertificatesPresented => "the server presents no certificate",
         Tls::InvalidMessage(_) => "the answer is not TLS",
-        Tls::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => "the server speaks no TLS 1.2 or 1.3",
+        Tls::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)
+        | Tls::AlertReceived(AlertDescription::ProtocolVersion) => "the server speaks no TLS 1.2 or 1.3",
         Tls::PeerIncompatible(_) => "the server and the agent have no kind of TLS in common",
         Tls::AlertReceived(AlertDescription::CertificateRequired) => "the server wants a certificate of its client",
         Tls::AlertReceived(AlertDescription::UnrecognisedName) => "the server knows no host of that name",
-        Tls::AlertReceived(AlertDescription::ProtocolVersion) => "the server speaks no TLS 1.2 or 1.3",
         Tls::AlertReceived(alert) => return format!("TLS refused by the server: {alert:?}"),
         _ => return one_line(error.to_string().as_bytes()),
     };

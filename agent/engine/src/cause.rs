@@ -76,6 +76,9 @@ pub enum Cause {
     HostWide {
         /// How many.
         services: usize,
+        /// The first of them, by name.
+        #[serde(default)]
+        names: Vec<ServiceName>,
         /// What they have in common, in words.
         likely: String,
     },
@@ -150,7 +153,21 @@ impl fmt::Display for Cause {
                     span(*within)
                 )
             }
-            Self::HostWide { services, likely } => write!(f, "{services} services went down at once: {likely}"),
+            Self::HostWide {
+                services,
+                names,
+                likely,
+            } => {
+                write!(f, "{services} services went down at once")?;
+                if !names.is_empty() {
+                    let named = names.iter().map(ServiceName::as_str).collect::<Vec<_>>().join(", ");
+                    match services.saturating_sub(names.len()) {
+                        0 => write!(f, " ({named})")?,
+                        more => write!(f, " ({named} and {more} more)")?,
+                    }
+                }
+                write!(f, ": {likely}")
+            }
             Self::Unknown => f.write_str("cause not known"),
         }
     }

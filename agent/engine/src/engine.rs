@@ -167,7 +167,8 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] is next needed.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.wakes.first().map(|(at, _)| at)
+        let next = self.wakes.first().map(|(at, _)| at);
+        next.into_iter().chain(self.storm_growth_due()).min()
     }
 
     /// Whether an operator's request can be carried out.

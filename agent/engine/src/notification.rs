@@ -102,6 +102,8 @@ pub enum News {
         /// In how long.
         within: Duration,
     },
+    /// An outage of the whole host: more services are down than was told.
+    Grown,
 }
 
 impl NotificationKind {

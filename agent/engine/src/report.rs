@@ -115,6 +115,8 @@ pub enum Happening {
         window: Duration,
         /// Whether the budget was halved, because its supervisor had given up before.
         halved: bool,
+        /// Why it is down.
+        cause: Cause,
     },
     /// The incident ended.
     IncidentClosed {
@@ -292,6 +294,7 @@ impl fmt::Display for Happening {
                 attempts,
                 window,
                 halved,
+                ..
             } => {
                 let times = if *attempts == 1 { "attempt" } else { "attempts" };
                 write!(f, "gave up after {attempts} {times} within {}", span(*window))?;

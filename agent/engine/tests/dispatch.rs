@@ -57,6 +57,7 @@ fn row(now: Time) -> Row {
         standing: Standing::Pending,
         earlier: Earlier::Nothing,
         overtaken: false,
+        together: false,
     }
 }
 
@@ -108,6 +109,7 @@ impl Post {
                 Plan::SendGroup { rows, severity } => self.combine(MessageKind::Group, &rows, severity, now),
                 Plan::SendDigest { rows } => self.combine(MessageKind::Digest, &rows, Severity::Info, now),
                 Plan::Supersede { rows, .. } | Plan::Expire { rows } => self.rows.retain(|row| !rows.contains(&row.id)),
+                Plan::CutOff { row } => unreachable!("nobody ends while {row} is sent"),
                 Plan::Wait { until, .. } => return Some(until),
                 Plan::Idle => {
                     self.health.drained();

@@ -736,7 +736,7 @@ fn service_stopped_with_what_it_is_bound_to_is_left_and_restarted_only_after_a_f
 }
 
 #[test]
-fn storm_stops_every_restart_and_is_told_once() {
+fn storm_stops_every_restart_and_is_told_with_its_size() {
     let names = ["a", "b", "c", "d", "e"];
     let mut world = World::new(names.map(Toy::new));
     world.run(120);
@@ -746,21 +746,76 @@ fn storm_stops_every_restart_and_is_told_once() {
     world.run(119);
     assert!(world.actions.len() <= 1, "{:?}", world.attempts());
     assert_eq!(world.snapshot("e").hold, Some(Hold::Storm));
-    let fired: Vec<_> = world
+    let told: Vec<_> = world
         .messages
         .iter()
-        .map(|message| (message.service.as_str(), message.kind.as_str()))
+        .map(|message| {
+            (
+                message.service.as_str(),
+                message.kind.as_str(),
+                message.cause.to_string(),
+            )
+        })
         .collect();
-    assert_eq!(fired, [("(host)", "fired")]);
-    let told = world.messages[0].cause.to_string();
-    assert_eq!(told, "3 services went down at once: all of them: killed by signal KILL");
+    let all = "all of them: killed by signal KILL";
+    assert_eq!(
+        told,
+        [
+            (
+                "(host)",
+                "fired",
+                format!("3 services went down at once (a, b, c): {all}")
+            ),
+            (
+                "(host)",
+                "update",
+                format!("5 services went down at once (a, b, c, d, e): {all}")
+            ),
+        ]
+    );
     world.run(600);
     assert!(
         names.iter().all(|name| world.state(name) == State::Healthy),
         "{:#?}",
         world.transcript()
     );
-    assert_eq!(world.message_kinds(), ["fired", "resolved"]);
+    assert_eq!(world.message_kinds(), ["fired", "update", "resolved"]);
+    let end = world.messages.last().unwrap().cause.to_string();
+    assert!(
+        end.starts_with("5 services went down at once (a, b, c, d, e): "),
+        "{end}"
+    );
+}
+
+/// The first message goes when there are just enough of them; how many there are by now is told as it grows.
+#[test]
+fn a_storm_that_grows_is_told_again_and_its_end_has_the_true_number() {
+    let names: Vec<String> = (0..60).map(|n| format!("s{n:02}")).collect();
+    let mut world = World::new(names.iter().map(|name| Toy::new(name)));
+    world.run(120);
+    for name in &names {
+        world.kill(name);
+        world.run(1);
+    }
+    world.run(45);
+    let sizes = |world: &World| -> Vec<usize> {
+        let sizes = world
+            .messages
+            .iter()
+            .filter(|message| message.service.as_str() == "(host)");
+        sizes
+            .map(|message| match &message.cause {
+                Cause::HostWide { services, .. } => *services,
+                other => panic!("{other}"),
+            })
+            .collect()
+    };
+    let told = sizes(&world);
+    assert_eq!((told.first(), told.last()), (Some(&3), Some(&60)), "{told:?}");
+    assert!(told.len() <= 7, "it is told as it doubles: {told:?}");
+    world.run(4000);
+    assert_eq!(sizes(&world).last(), Some(&60), "also its end");
+    assert_eq!(world.message_kinds().last(), Some(&"resolved"));
 }
 
 #[test]
@@ -778,7 +833,7 @@ fn storm_survives_the_agent() {
     assert_eq!(world.actions.len(), before);
     world.run(600);
     assert!(names.iter().all(|name| world.state(name) == State::Healthy));
-    assert_eq!(world.message_kinds(), ["fired", "resolved"]);
+    assert_eq!(world.message_kinds(), ["fired", "update", "resolved"]);
 }
 
 #[test]

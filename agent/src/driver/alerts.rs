@@ -97,6 +97,9 @@ impl Driver {
                     let message = &outgoing.notification;
                     let story = self.stories.so_far(message.incident, &message.service, message.at);
                     self.gatherer.hold(&outgoing, &story, self.clock.now());
+                    if let Some(opening) = &outgoing.revises {
+                        self.gatherer.revise(opening);
+                    }
                     self.unrecorded.messages.push((*outgoing, story));
                 }
                 AlertCommand::Send(outgoing) => {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use sentinel_engine::alerting::Outgoing;
-use sentinel_engine::{HostMemory, IncidentId, Memory, Report, ServiceName, Time};
+use sentinel_engine::{HostMemory, IncidentId, Memory, Notification, Report, ServiceName, Time};
 
 use super::Driver;
 use crate::receivers::{Message, Story};
-use crate::store::{AlertChanges, Batch, EvidenceRow, OutgoingMessage};
+use crate::store::{AlertChanges, Batch, EvidenceRow, OutgoingMessage, Revision};
 
 /// What was decided and is not on disk.
 #[derive(Default)]
@@ -93,7 +93,20 @@ impl Driver {
 
     /// A row of the outbox for each receiver of a message.
     fn rows(&self, outgoing: &Outgoing, story: &Story) -> Vec<OutgoingMessage> {
-        let notification = &outgoing.notification;
+        let mut rows = self.rows_of(&outgoing.notification, outgoing, story);
+        if let Some(opening) = &outgoing.revises {
+            let revisions = self.rows_of(opening, outgoing, story);
+            for (row, revision) in rows.iter_mut().zip(revisions) {
+                row.revises = Some(Revision {
+                    sequence: revision.sequence,
+                    payload: revision.payload,
+                });
+            }
+        }
+        rows
+    }
+
+    fn rows_of(&self, notification: &Notification, outgoing: &Outgoing, story: &Story) -> Vec<OutgoingMessage> {
         let labels = self.labels_of(&notification.service);
         let mut message = Message::new(notification, story, &self.host, labels, |at| self.clock.wall(at));
         if let Some(link) = &self.link {

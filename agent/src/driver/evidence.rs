@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sentinel_engine::alerting::Outgoing;
-use sentinel_engine::{Happening, IncidentId, Instance, Report, Time};
+use sentinel_engine::{Happening, IncidentId, Instance, Notification, Report, Time};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Driver, TargetHandle, UNRECORDED_MAX};
@@ -93,6 +93,15 @@ impl Gatherer {
         if self.open.len() < COMPLETED {
             let incident = outgoing.notification.incident;
             self.open.insert(incident, (outgoing.clone(), story.clone()));
+        }
+    }
+
+    /// The message that waits says this from now on.
+    pub(super) fn revise(&mut self, opening: &Notification) {
+        if let Some((outgoing, _)) = self.open.get_mut(&opening.incident)
+            && outgoing.notification.sequence == opening.sequence
+        {
+            outgoing.notification = opening.clone();
         }
     }
 
@@ -309,6 +318,7 @@ mod tests {
             },
             receivers: BTreeMap::new(),
             not_before,
+            revises: None,
         }
     }
 

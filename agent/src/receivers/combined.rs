@@ -1,10 +1,11 @@
 //! Messages that stand for others, and messages about receivers: what they say.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sentinel_engine::{HOST, Severity, span};
+use sentinel_engine::{HOST, Resolution, Severity, span};
 
 use super::message::{MEMBERS_MAX, Member, Message};
 use super::words::clip;
@@ -42,10 +43,12 @@ fn read(part: &Part) -> Message {
 }
 
 impl Message {
-    /// `alerts.group`: the beginnings of several incidents.
+    /// `alerts.group`: the beginnings of several incidents, or their ends.
     pub fn group(host: &str, parts: &[Self], wall: Timestamp) -> Self {
         let severity = parts.iter().map(|part| part.data.severity).max().unwrap_or_default();
-        let summary = format!("{host}: {}", down(parts));
+        let is_over = parts.iter().all(|part| part.data.resolution.is_some());
+        let said = if is_over { over(parts) } else { down(parts) };
+        let summary = format!("{host}: {said}");
         let mut message = Self::about_alerts("group", host, wall, severity, &summary);
         message.data.members = members(parts);
         message.data.opened_at = parts.iter().map(|part| part.data.opened_at).min().unwrap_or(wall);
@@ -91,15 +94,22 @@ impl Message {
         message
     }
 
-    /// `incident.healed`: the beginning and the end of an incident of which nobody heard, in one. The last of `parts` is
-    /// its end.
+    /// `incident.healed`, or `incident.resolved` where it did not get well: the beginning and the end of an incident of which
+    /// nobody heard, in one. The last of `parts` is its end.
     pub fn over_untold(parts: &[Self], wall: Timestamp) -> Self {
         let Some((ending, earlier)) = parts.split_last() else {
             return Self::about_alerts("digest", "", wall, Severity::Info, "");
         };
         let mut message = ending.clone();
-        "incident.healed".clone_into(&mut message.kind);
-        "healed".clone_into(&mut message.data.kind);
+        // What was stopped, or is watched no longer, is over and not well.
+        let is_well = !matches!(
+            ending.data.resolution,
+            Some(Resolution::Stopped | Resolution::Unmanaged)
+        );
+        if is_well {
+            "incident.healed".clone_into(&mut message.kind);
+            "healed".clone_into(&mut message.data.kind);
+        }
         if earlier.iter().any(|part| part.data.kind == "gave_up") {
             // Restarting did not help, and somebody had been called in vain.
             message.data.severity = Severity::Warning;
@@ -184,6 +194,33 @@ impl Message {
         message
     }
 
+    /// `alerts.notice`: the store was damaged, and is kept at `place`.
+    pub fn about_damage(host: &str, place: &str, wall: Timestamp) -> Self {
+        let summary = format!(
+            "{host}: the agent's store was damaged and is kept as {place}; open incidents, silences and acknowledgements are \
+             forgotten"
+        );
+        let mut message = Self::about_alerts("notice", host, wall, Severity::Warning, &summary);
+        let doing = "a new store is used; every restart budget counts as spent until its window has passed";
+        doing.clone_into(&mut message.data.doing);
+        message
+    }
+
+    /// `alerts.notice`: what the store remembers of these services cannot be read.
+    pub fn about_unreadable(host: &str, services: &BTreeSet<String>, wall: Timestamp) -> Self {
+        let named = services.iter().take(NAMES).map(|name| clip(name, NAME_MAX));
+        let named = named.collect::<Vec<_>>().join(", ");
+        let more = match services.len().saturating_sub(NAMES) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let summary = format!("{host}: the agent's memory of {named}{more} cannot be read");
+        let mut message = Self::about_alerts("notice", host, wall, Severity::Warning, &summary);
+        let doing = "their restart budgets count as spent until the window has passed";
+        doing.clone_into(&mut message.data.doing);
+        message
+    }
+
     /// `alerts.store_failed` or `alerts.store_works`: whether what is decided can be recorded.
     pub fn about_store(host: &str, failed: Option<&str>, wall: Timestamp) -> Self {
         let Some(error) = failed else {
@@ -239,6 +276,17 @@ fn down(parts: &[Message]) -> String {
     };
     let parts: Vec<String> = host.into_iter().chain([said]).filter(|said| !said.is_empty()).collect();
     parts.join("; ")
+}
+
+/// What is over: `2 outages are over: shop, mail`.
+fn over(parts: &[Message]) -> String {
+    let first = parts.iter().take(NAMES).map(|part| clip(&part.data.service, NAME_MAX));
+    let named = first.collect::<Vec<_>>().join(", ");
+    let more = match parts.len().saturating_sub(NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{} outages are over: {named}{more}", parts.len())
 }
 
 /// `shop, mail and 7 more: connection refused`, or each with its own cause when it is not the same.
@@ -305,6 +353,37 @@ mod tests {
             first: at(0),
             last: at(90),
         }
+    }
+
+    #[test]
+    fn only_what_is_well_again_is_called_healed() {
+        for (resolution, kind) in [
+            (Resolution::Healed, "incident.healed"),
+            (Resolution::Recovered, "incident.healed"),
+            (Resolution::Started, "incident.healed"),
+            (Resolution::Stopped, "incident.resolved"),
+            (Resolution::Unmanaged, "incident.resolved"),
+        ] {
+            let mut end = fired(1, "shop", Severity::Info);
+            "incident.resolved".clone_into(&mut end.kind);
+            "resolved".clone_into(&mut end.data.kind);
+            end.data.resolution = Some(resolution);
+            let message = Message::over_untold(&[fired(1, "shop", Severity::Warning), end], at(2));
+            assert_eq!(message.kind, kind);
+            assert_eq!(kind.strip_prefix("incident."), Some(message.data.kind.as_str()));
+        }
+    }
+
+    #[test]
+    fn ends_in_one_message_name_their_services() {
+        let ended = |incident, service| {
+            let mut message = fired(incident, service, Severity::Info);
+            message.data.resolution = Some(Resolution::Recovered);
+            message
+        };
+        let group = Message::group("web1", &[ended(1, "shop"), ended(2, "mail")], at(2));
+        assert_eq!(group.data.summary, "web1: 2 outages are over: shop, mail");
+        assert_eq!((group.data.severity, group.data.members.len()), (Severity::Info, 2));
     }
 
     #[test]

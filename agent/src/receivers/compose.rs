@@ -111,6 +111,7 @@ impl Message {
                 created: notification.at,
                 created_wall: self.timestamp,
                 not_before: notification.at,
+                revises: None,
             })
             .collect()
     }
@@ -122,6 +123,13 @@ pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) 
         (Cause::HostWide { .. }, NotificationKind::Resolved { duration, .. }) => {
             format!("the host-wide outage is over after {}: {cause}", span(duration))
         }
+        (
+            Cause::HostWide { .. },
+            NotificationKind::Update {
+                news: News::Grown,
+                duration,
+            },
+        ) => format!("host-wide outage, which has grown within {}: {cause}", span(duration)),
         (Cause::HostWide { .. }, _) => format!("host-wide outage: {cause}"),
         (Cause::CrashLoop { .. }, NotificationKind::Fired) => format!("{service} is crash-looping: {cause}"),
         (_, kind) => format!("{service} {}", predicate(kind, cause)),
@@ -147,7 +155,7 @@ fn predicate(kind: NotificationKind, cause: &str) -> String {
         NotificationKind::Fired => format!("is down: {cause}"),
         NotificationKind::GaveUp => format!("is down and restarting does not help: {cause}"),
         NotificationKind::Update {
-            news: News::StillDown,
+            news: News::StillDown | News::Grown,
             duration,
         } => format!("is still down after {}: {cause}", span(duration)),
         NotificationKind::Update {
@@ -309,7 +317,8 @@ mod tests {
         let told = |kind| {
             let mut notification = notification(kind);
             notification.cause = Cause::HostWide {
-                services: 3,
+                services: 7,
+                names: ["api", "cart"].map(Into::into).to_vec(),
                 likely: "the host is out of memory".to_owned(),
             };
             let message = Message::new(&notification, &Story::default(), "web1", &BTreeMap::new(), wall);
@@ -317,7 +326,7 @@ mod tests {
         };
         assert_eq!(
             told(NotificationKind::Fired),
-            "web1: host-wide outage: 3 services went down at once: the host is out of memory"
+            "web1: host-wide outage: 7 services went down at once (api, cart and 5 more): the host is out of memory"
         );
         let over = NotificationKind::Resolved {
             resolution: Resolution::Recovered,
@@ -325,7 +334,7 @@ mod tests {
         };
         assert_eq!(
             told(over),
-            "web1: the host-wide outage is over after 2 min 20 s: 3 services went down at once: the host is out of memory"
+            "web1: the host-wide outage is over after 2 min 20 s: 7 services went down at once (api, cart and 5 more): the host is out of memory"
         );
     }
 

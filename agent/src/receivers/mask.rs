@@ -4,8 +4,8 @@
 /// Shown in place of a secret.
 const MASKED: &str = "[redacted]";
 
-/// What comes behind one of these words and `=` or `:` is a secret.
-const WORDS: [&str; 10] = [
+/// What comes behind one of these words and `=` or `:` is a secret; behind `--` and one of them, the next word is.
+const WORDS: [&str; 24] = [
     "password",
     "passwd",
     "pwd",
@@ -16,6 +16,20 @@ const WORDS: [&str; 10] = [
     "api-key",
     "authorization",
     "cookie",
+    "passphrase",
+    "passcode",
+    "_pass",
+    "-pass",
+    "secret_key",
+    "secret-key",
+    "secretkey",
+    "secret_access_key",
+    "secret-access-key",
+    "secretaccesskey",
+    "access_key",
+    "access-key",
+    "private_key",
+    "private-key",
 ];
 
 /// Words between a name and its secret: `Authorization: Bearer ...`.
@@ -36,21 +50,56 @@ pub(crate) fn mask(text: &str) -> String {
 
 /// Where the first secret begins, and its length.
 fn find(text: &str) -> Option<(usize, usize)> {
-    text.char_indices()
-        .filter(|(_, letter)| matches!(letter, '=' | ':'))
-        .find_map(|(at, _)| assigned(text, at).or_else(|| in_address(text, at)))
+    text.char_indices().find_map(|(at, letter)| match letter {
+        '=' | ':' => assigned(text, at).or_else(|| in_address(text, at)),
+        '-' => flagged(text, at),
+        _ => None,
+    })
+}
+
+/// Whether `name` ends with a word behind which a secret stands.
+fn is_secret(name: &str) -> bool {
+    WORDS.iter().any(|word| {
+        name.len()
+            .checked_sub(word.len())
+            .and_then(|start| name.get(start..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(word))
+    })
+}
+
+/// The value of `--password ...`, where `at` is that of the first `-`; also as one of a list of quoted arguments.
+fn flagged(text: &str, at: usize) -> Option<(usize, usize)> {
+    let name = text[at..].strip_prefix("--")?;
+    let length = name
+        .find(|letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_')))
+        .filter(|length| is_secret(&name[..*length]))?;
+    let behind = &name[length..];
+    let value = behind.trim_start_matches(['"', '\'', ',', ' ']);
+    let has_gap = behind.len() > value.len();
+    // Another argument: this one has no value.
+    if !has_gap || value.starts_with('-') {
+        return None;
+    }
+    secret_at(text, text.len() - value.len())
+}
+
+/// The secret that begins at `start`, if there is one that was not taken out already.
+fn secret_at(text: &str, start: usize) -> Option<(usize, usize)> {
+    let end = |letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '&' | ',' | ';' | ')' | '}' | ']');
+    let quote = text[..start]
+        .chars()
+        .last()
+        .filter(|letter| matches!(letter, '"' | '\''));
+    // In quotes it may have spaces.
+    let quoted = quote.and_then(|quote| text[start..].find(quote));
+    let length = quoted.or_else(|| text[start..].find(end)).unwrap_or(text.len() - start);
+    (length > 0 && !text[start..].starts_with(MASKED)).then_some((start, length))
 }
 
 /// The value of `password=...`, where `at` is that of `=` or `:`.
 fn assigned(text: &str, at: usize) -> Option<(usize, usize)> {
     let name = text[..at].trim_end_matches(['"', '\'', ' ']);
-    let is_secret = WORDS.iter().any(|word| {
-        name.len()
-            .checked_sub(word.len())
-            .and_then(|start| name.get(start..))
-            .is_some_and(|end| end.eq_ignore_ascii_case(word))
-    });
-    if !is_secret {
+    if !is_secret(name) {
         return None;
     }
     let mut start = at + 1;
@@ -60,10 +109,7 @@ fn assigned(text: &str, at: usize) -> Option<(usize, usize)> {
     {
         start = text.len() - after.trim_start().len();
     }
-    let end = |letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '&' | ',' | ';' | ')' | '}' | ']');
-    let length = text[start..].find(end).unwrap_or(text.len() - start);
-    // Already taken out, or there is none.
-    (length > 0 && !text[start..].starts_with(MASKED)).then_some((start, length))
+    secret_at(text, start)
 }
 
 /// The user and password of `scheme://user:password@host`, where `at` is that of the first colon.
@@ -95,6 +141,17 @@ mod tests {
             ("http://127.0.0.1:8080/health: status 500", "http://127.0.0.1:8080/health: status 500"),
             ("mail to ops@example.com", "mail to ops@example.com"),
             ("wrong password: é", "wrong password: [redacted]"),
+            ("AWS_SECRET_ACCESS_KEY=wJalr/x+1 AWS_REGION=eu", "AWS_SECRET_ACCESS_KEY=[redacted] AWS_REGION=eu"),
+            (r#"{"secret_key": "abc", "n": 1}"#, r#"{"secret_key": "[redacted]", "n": 1}"#),
+            ("passphrase: hunter2", "passphrase: [redacted]"),
+            ("DB_PASS=hunter2", "DB_PASS=[redacted]"),
+            ("psql --password hunter2 -h db", "psql --password [redacted] -h db"),
+            ("app --api-key 'abc def' x", "app --api-key '[redacted]' x"),
+            (r#"["app", "--token", "abc", "-v"]"#, r#"["app", "--token", "[redacted]", "-v"]"#),
+            ("mysql --password --host db", "mysql --password --host db"),
+            ("--token", "--token"),
+            ("a -- b", "a -- b"),
+            ("tests pass: 5, bypass=1", "tests pass: 5, bypass=1"),
             ("connect: connection refused", "connect: connection refused"),
             ("", ""),
         ];

@@ -22,6 +22,8 @@ pub enum Topic {
     FailedBefore,
     /// What asks to be watched, and cannot be.
     Refused,
+    /// A store that was damaged and put away.
+    Damaged,
 }
 
 impl Topic {
@@ -30,6 +32,7 @@ impl Topic {
         match self {
             Self::FailedBefore => "failed_before",
             Self::Refused => "refused",
+            Self::Damaged => "damaged",
         }
     }
 }

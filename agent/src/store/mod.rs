@@ -45,6 +45,6 @@ pub use migrations::NEWEST;
 pub use open::Opened;
 pub use outbox::{
     Changed, Combination, Combine, Delivery, First, FromMemory, Next, Notice, OutboxSettings, Outcome, OutgoingMessage,
-    Part, Queue, QueuedMessage, ReceiverQueue, Undelivered,
+    Part, Queue, QueuedMessage, ReceiverQueue, Revision, Undelivered,
 };
 pub use thread::Store;

@@ -129,6 +129,7 @@ mod tests {
             created: Time::ZERO,
             created_wall: Timestamp::UNIX_EPOCH,
             not_before: Time::ZERO,
+            revises: None,
         }
     }
 

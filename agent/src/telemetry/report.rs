@@ -62,14 +62,21 @@ pub fn report(report: &Report, unit: Option<&str>) {
             info!(service, event, incident, right, after = seconds(*after));
         }
         Happening::ActionCutShort { action, reason } => info!(service, event, incident, reason, action = action.0),
-        Happening::GaveUp { attempts, window, .. } => {
+        Happening::GaveUp {
+            attempts,
+            window,
+            cause,
+            ..
+        } => {
             error!(
                 service,
                 status = "down",
                 event,
                 incident,
                 attempts,
-                window = seconds(*window)
+                window = seconds(*window),
+                cause = cause_text(cause),
+                cause_kind = cause.kind()
             );
         }
         Happening::IncidentClosed { resolution, duration } => {

@@ -161,8 +161,9 @@ fn what_happens() -> Vec<(Report, &'static str)> {
                 attempts: 5,
                 window: Duration::from_secs(1800),
                 halved: false,
+                cause: Cause::Exited { code: 1 },
             }),
-            "status=down event=gave_up incident=3 attempts=5 window=1800 level=error",
+            "status=down event=gave_up incident=3 attempts=5 window=1800 cause=\"exited with code 1\" cause_kind=exited level=error",
         ),
         (
             of(Happening::IncidentClosed {

@@ -105,6 +105,7 @@ fn message(incident: u64, sequence: u32, receiver: &str) -> OutgoingMessage {
         created: now(),
         created_wall: wall(),
         not_before: Time::ZERO,
+        revises: None,
     }
 }
 

@@ -55,6 +55,7 @@ fn a_sad_story(id: u64) -> Vec<(Report, Timestamp)> {
                 attempts,
                 window,
                 halved: false,
+                cause: sentinel_engine::Cause::Unknown,
             },
         ),
     ]

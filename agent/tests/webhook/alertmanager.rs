@@ -99,6 +99,7 @@ async fn one_alert_that_is_refused_keeps_no_other_from_being_heard() {
             created: clock.now(),
             created_wall: Timestamp::now(),
             not_before: Time::ZERO,
+            revises: None,
         };
         tell_all(&store, &clock, vec![outgoing]).await;
     }
@@ -158,6 +159,7 @@ async fn what_was_told_in_one_message_goes_on_firing() {
         created: clock.now(),
         created_wall: Timestamp::now(),
         not_before: clock.now() + Duration::from_millis(300),
+        revises: None,
     };
     tell_all(&store, &clock, vec![outgoing(1), outgoing(2)]).await;
     start(alertmanager_with(&peer, Duration::from_millis(200)), &store, &clock);

@@ -190,6 +190,7 @@ async fn tell(store: &Store, clock: &Clock, messages: impl IntoIterator<Item = (
             created: clock.now(),
             created_wall: Timestamp::now(),
             not_before: Time::ZERO,
+            revises: None,
         })
         .collect();
     tell_all(store, clock, messages).await;

@@ -45,6 +45,9 @@ pub struct Conversation {
     /// What was last told of its being down, or would have been had there been anybody.
     #[serde(default)]
     pub opening: Option<NotificationKind>,
+    /// Which of the messages that was; 0 when that is not known.
+    #[serde(default)]
+    pub opening_sequence: u32,
     /// What people should know and have not been told.
     #[serde(default)]
     pub owed: Option<NotificationKind>,
@@ -102,6 +105,7 @@ impl Conversation {
             last_at: None,
             messages: 0,
             opening: None,
+            opening_sequence: 0,
             owed: None,
             flapping: false,
             over: false,
@@ -210,6 +214,25 @@ impl Conversation {
         }
     }
 
+    /// Goes on with what `notification` says. Answers what to tell, and the message that told of the beginning as it would be
+    /// told now; `None` when the beginning is still to be told, or was told to nobody.
+    pub(super) fn go_on(&mut self, now: Time, mut notification: Notification) -> Option<(Notification, Notification)> {
+        self.learn(&notification);
+        if self.owed.is_some() || self.told.is_empty() {
+            return None;
+        }
+        self.messages += 1;
+        self.last_at = Some(now);
+        notification.sequence = self.messages;
+        let opening = Notification {
+            kind: self.opening.unwrap_or(NotificationKind::Fired),
+            sequence: self.opening_sequence,
+            at: self.told_at.unwrap_or(now),
+            ..notification.clone()
+        };
+        Some((notification, opening))
+    }
+
     /// Notes that `receivers` are told `kind` now, and makes the message.
     pub(super) fn tell(
         &mut self,
@@ -233,7 +256,7 @@ impl Conversation {
         };
         if matches!(kind, NotificationKind::Fired | NotificationKind::GaveUp) {
             self.told_at.get_or_insert(now);
-            self.opening = Some(kind);
+            (self.opening, self.opening_sequence) = (Some(kind), self.messages);
         }
         // Whoever an escalation tells does not put off when the others are reminded.
         let is_for_all = !matches!(

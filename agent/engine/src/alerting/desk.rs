@@ -8,7 +8,7 @@ use super::reason::Reason;
 use super::rules::Rules;
 use super::silence::{Silence, Silences};
 use crate::ids::{IncidentId, ServiceName};
-use crate::notification::{Notification, NotificationKind};
+use crate::notification::{News, Notification, NotificationKind};
 use crate::report::{Happening, Report};
 use crate::time::Time;
 use crate::wakes::Wakes;
@@ -50,6 +50,9 @@ pub struct Outgoing {
     pub receivers: BTreeMap<String, Reason>,
     /// When it may be sent at the earliest: until then others may be told together with it.
     pub not_before: Time,
+    /// The message that told of the beginning, as it would be told now. A receiver that was not sent it yet gets this in its
+    /// place, and not the message itself.
+    pub revises: Option<Box<Notification>>,
 }
 
 /// Decides who is told what, for all incidents of a host.
@@ -70,6 +73,8 @@ enum Role {
     Closes,
     /// It goes down too often, or no longer does.
     Flapping(bool),
+    /// It is worse than was told: told to whoever was told that it is down.
+    GoesOn,
     /// It stands for itself.
     Alone,
 }
@@ -80,6 +85,7 @@ fn role(kind: NotificationKind) -> Role {
         NotificationKind::Resolved { .. } => Role::Closes,
         NotificationKind::Flapping { .. } => Role::Flapping(true),
         NotificationKind::FlappingEnded { .. } => Role::Flapping(false),
+        NotificationKind::Update { news: News::Grown, .. } => Role::GoesOn,
         NotificationKind::Healed { .. } | NotificationKind::Update { .. } | NotificationKind::Escalated { .. } => {
             Role::Alone
         }
@@ -181,8 +187,29 @@ impl Alerting {
                 self.close(now, notification);
                 self.attend(now, id, around);
             }
+            Role::GoesOn => self.go_on(now, notification, around),
             Role::Alone => self.tell_alone(now, notification, around),
         }
+    }
+
+    /// Tells whoever was told the beginning how it goes on.
+    fn go_on(&mut self, now: Time, notification: Notification, around: &impl Around) {
+        let id = notification.incident;
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
+        let subject = conversation.subject(notification.kind, around.labels(&notification.service));
+        let silence = self.silences.muting(subject).map(|silence| silence.id);
+        if let Some(silence) = silence {
+            conversation.learn(&notification);
+            self.withhold(&notification, Reason::Silenced(silence));
+        } else if let Some((notification, opening)) = conversation.go_on(now, notification) {
+            let told = conversation.told.iter();
+            let receivers = told.map(|name| (name.clone(), Reason::Conversation)).collect();
+            self.wakes.set(&id, Some(now));
+            self.put(now, notification, receivers, Some(opening));
+        }
+        self.keep(id);
     }
 
     /// The conversation that `notification` goes on with, or begins.
@@ -405,6 +432,16 @@ impl Alerting {
     }
 
     pub(super) fn send(&mut self, not_before: Time, notification: Notification, receivers: BTreeMap<String, Reason>) {
+        self.put(not_before, notification, receivers, None);
+    }
+
+    fn put(
+        &mut self,
+        not_before: Time,
+        notification: Notification,
+        receivers: BTreeMap<String, Reason>,
+        revises: Option<Notification>,
+    ) {
         let happening = Happening::PeopleTold {
             kind: notification.kind.as_str(),
             receivers: receivers.clone(),
@@ -414,6 +451,7 @@ impl Alerting {
             notification,
             receivers,
             not_before,
+            revises: revises.map(Box::new),
         })));
     }
 

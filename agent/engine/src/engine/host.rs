@@ -1,4 +1,4 @@
-//! The host's own incident: a storm, from its beginning to its end.
+//! The host's own incident: a storm, from its beginning over its growth to its end.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::cause::Cause;
 use crate::command::Command;
 use crate::host::{HOST, Storm, Victim, common_cause};
 use crate::ids::ServiceName;
-use crate::notification::{Notification, NotificationKind};
+use crate::notification::{News, Notification, NotificationKind};
 use crate::policy::Severity;
 use crate::report::{Happening, Report, Resolution};
 use crate::service::Machine;
@@ -28,6 +28,9 @@ impl Engine {
         {
             self.end_storm(now);
         }
+        if self.storm_growth_due().is_some_and(|due| due <= now) {
+            self.tell_growth(now);
+        }
         if let Some(memory) = self.host.take_unsaved() {
             self.commands.push_back(Command::SaveHost(Box::new(memory)));
         }
@@ -38,24 +41,26 @@ impl Engine {
         let until = now + self.host.policy.storm_hold;
         if let Some(mut storm) = self.host.storm().cloned() {
             // Another wave of the same storm.
-            storm.services.extend(services);
+            storm.join(services, now);
             storm.until = until;
             self.host.set_storm(Some(storm));
             return;
         }
-        let cause = Cause::HostWide {
-            services: services.len(),
-            likely: self.likely_cause(&services),
-        };
+        let likely = self.likely_cause(&services);
         let id = self.host.new_incident();
-        let storm = Storm {
+        let mut storm = Storm {
             id,
             opened_at: now,
             until,
+            told: services.len(),
+            told_at: now,
+            grew_at: now,
             services,
-            cause: cause.clone(),
+            cause: Cause::Unknown,
             messages: 1,
         };
+        let cause = storm.cause_now(likely);
+        storm.cause = cause.clone();
         self.report_host(&storm, Happening::IncidentOpened { cause }, now);
         let hold = span(self.host.policy.storm_hold);
         let doing = format!("no service is restarted for {hold}, then one after the other");
@@ -63,10 +68,42 @@ impl Engine {
         self.host.set_storm(Some(storm));
     }
 
+    /// When people are to be told how far a storm has grown.
+    pub(super) fn storm_growth_due(&self) -> Option<Time> {
+        self.host.storm().and_then(Storm::growth_due)
+    }
+
+    /// Tells how many services are down by now: the first message went when there were just enough of them.
+    fn tell_growth(&mut self, now: Time) {
+        let Some(mut storm) = self.host.storm().cloned() else {
+            return;
+        };
+        let likely = self.likely_cause(&storm.services);
+        storm.cause = storm.cause_now(likely);
+        (storm.told, storm.told_at) = (storm.services.len(), now);
+        storm.messages += 1;
+        let cause = storm.cause.clone();
+        self.report_host(&storm, Happening::CauseChanged { cause }, now);
+        let doing = match storm.until.since(now) {
+            rest if rest.is_zero() => "services are restarted one after the other".to_owned(),
+            rest => format!("no service is restarted for {}, then one after the other", span(rest)),
+        };
+        let kind = NotificationKind::Update {
+            news: News::Grown,
+            duration: now.since(storm.opened_at),
+        };
+        self.notify_host(&storm, kind, Severity::Critical, doing, now);
+        self.host.set_storm(Some(storm));
+    }
+
     fn end_storm(&mut self, now: Time) {
         let Some(mut storm) = self.host.storm().cloned() else {
             return;
         };
+        // Nobody is left to say what they had in common, but how many they were is known by now.
+        if let Cause::HostWide { likely, .. } = &storm.cause {
+            storm.cause = storm.cause_now(likely.clone());
+        }
         let (resolution, duration) = (Resolution::Recovered, now.since(storm.opened_at));
         self.report_host(&storm, Happening::IncidentClosed { resolution, duration }, now);
         storm.messages += 1;

@@ -79,6 +79,13 @@ impl Bucket {
         }
     }
 
+    /// The bucket holds no more than `tokens`, and owes no more: what was spent while it was larger is no debt for hours.
+    pub(crate) fn limit(&mut self, tokens: u32) {
+        for level in [&mut self.level, &mut self.before] {
+            level.spent = level.spent.min(tokens);
+        }
+    }
+
     /// When a token is there: `None` now, else the time to wait for. The bucket was brought up to now.
     pub(crate) fn wait(&self, tokens: u32, refill: Duration) -> Option<Time> {
         let Level { spent, since } = self.level;
@@ -95,6 +102,26 @@ mod tests {
 
     fn at(seconds: u64) -> Time {
         Time::from_epoch(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_bucket_that_was_made_smaller_owes_no_more_than_it_holds() {
+        let mut bucket = Bucket::default();
+        for _ in 0..900 {
+            bucket.take(MINUTE, at(0));
+        }
+        bucket.refill(MINUTE, at(30));
+        bucket.limit(3);
+        assert_eq!(
+            bucket.wait(3, MINUTE),
+            Some(at(60)),
+            "one comes back after a minute, not after fifteen hours"
+        );
+        bucket.refill(MINUTE, at(60));
+        assert_eq!(bucket.wait(3, MINUTE), None);
+        // Made larger, it is full of what is new.
+        bucket.take(MINUTE, at(60));
+        assert_eq!(bucket.wait(5, MINUTE), None);
     }
 
     #[test]

@@ -142,6 +142,7 @@ impl Host {
     /// When the next token comes, if there is none.
     pub(crate) fn token_at(&mut self, now: Time) -> Option<Time> {
         self.memory.bucket.refill(self.policy.refill, now);
+        self.memory.bucket.limit(self.policy.tokens);
         self.memory.bucket.wait(self.policy.tokens, self.policy.refill)
     }
 
@@ -160,7 +161,7 @@ impl Host {
     pub(crate) fn record_outage(&mut self, service: &ServiceName, now: Time) {
         self.unsaved = true;
         if let Some(storm) = self.memory.storm.as_mut().filter(|storm| storm.until > now) {
-            storm.services.insert(service.clone());
+            storm.join([service.clone()], now);
             return;
         }
         if !self.gathering.is_empty() {

@@ -36,6 +36,15 @@ impl Outages {
     }
 }
 
+/// So many services of a storm are named; the others are counted.
+const NAMES: usize = 5;
+
+/// A storm that has doubled since people were told of it is told again, but no sooner than this after.
+const GROWTH_GAP: Duration = Duration::from_secs(5);
+
+/// One that has grown less is told again when it has not grown for this long: three rounds of probes.
+const GROWTH_REST: Duration = Duration::from_secs(30);
+
 /// A storm: a host-wide incident.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Storm {
@@ -51,6 +60,47 @@ pub(crate) struct Storm {
     pub(crate) cause: Cause,
     /// Messages sent of it.
     pub(crate) messages: u32,
+    /// How many services people were told of.
+    #[serde(default)]
+    pub(crate) told: usize,
+    /// When that was.
+    #[serde(default)]
+    pub(crate) told_at: Time,
+    /// When the last service joined.
+    #[serde(default)]
+    pub(crate) grew_at: Time,
+}
+
+impl Storm {
+    /// `services` went down in it, or are down in it already.
+    pub(crate) fn join(&mut self, services: impl IntoIterator<Item = ServiceName>, now: Time) {
+        let before = self.services.len();
+        self.services.extend(services);
+        if self.services.len() > before {
+            self.grew_at = now;
+        }
+    }
+
+    /// When people are to be told how far it has grown; `None` while they know.
+    pub(crate) fn growth_due(&self) -> Option<Time> {
+        let down = self.services.len();
+        if down <= self.told {
+            None
+        } else if down >= self.told.saturating_mul(2) {
+            Some(self.told_at + GROWTH_GAP)
+        } else {
+            Some((self.told_at + GROWTH_GAP).max(self.grew_at + GROWTH_REST))
+        }
+    }
+
+    /// Its cause, with how many services went down in it so far, and the first of them.
+    pub(crate) fn cause_now(&self, likely: String) -> Cause {
+        Cause::HostWide {
+            services: self.services.len(),
+            names: self.services.iter().take(NAMES).cloned().collect(),
+            likely,
+        }
+    }
 }
 
 /// One of the services of a storm.
@@ -169,6 +219,36 @@ mod tests {
                 .collect();
             assert_eq!(common_cause(&victims), expected);
         }
+    }
+
+    #[test]
+    fn a_storm_that_grows_is_told_when_it_has_doubled_or_come_to_rest() {
+        let at = |seconds| Time::from_epoch(Duration::from_secs(seconds));
+        let names = |count: usize| (0..count).map(|n| ServiceName::from(format!("s{n:04}").as_str()));
+        let mut storm = Storm {
+            id: IncidentId(1),
+            opened_at: at(0),
+            until: at(120),
+            services: BTreeSet::new(),
+            cause: Cause::Unknown,
+            messages: 1,
+            told: 3,
+            told_at: at(0),
+            grew_at: at(0),
+        };
+        storm.join(names(3), at(0));
+        assert_eq!(storm.growth_due(), None, "all of them were told");
+        storm.join(names(4), at(2));
+        assert_eq!(storm.growth_due(), Some(at(32)), "one more can wait for others");
+        storm.join(names(4), at(9));
+        assert_eq!(storm.growth_due(), Some(at(32)), "nobody joined");
+        storm.join(names(6), at(9));
+        assert_eq!(storm.growth_due(), Some(at(5)), "twice as many");
+        let cause = |storm: &Storm| storm.cause_now("why".into()).to_string();
+        assert_eq!(
+            cause(&storm),
+            "6 services went down at once (s0000, s0001, s0002, s0003, s0004 and 1 more): why"
+        );
     }
 
     #[test]

@@ -261,11 +261,13 @@ impl Machine {
         let window = self.service.policy.window;
         let attempts = self.memory.budget.spent(window, cx.now);
         let halved = self.burst() < self.service.policy.burst;
+        let cause = self.incident_cause().cloned().unwrap_or(Cause::Unknown);
         self.report(
             Happening::GaveUp {
                 attempts,
                 window,
                 halved,
+                cause,
             },
             cx,
         );

@@ -12,6 +12,9 @@ use super::super::{Message, Text};
 use super::alert::Alert;
 use crate::store::{Firing, Waiting};
 
+/// The kind of cause of the host's own incident, a word of `Cause::kind`.
+const HOST_WIDE: &str = "host_wide";
+
 /// Everything that a receiver is to be told.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Level {
@@ -88,6 +91,15 @@ impl Level {
                 changed.push(key.clone());
             }
             return changed;
+        }
+        // What is known of an outage of the whole host grows with it.
+        if data.cause.kind == HOST_WIDE
+            && data.kind == "update"
+            && let Some(entry) = self.alerts.get_mut(&key).filter(|entry| entry.told < row)
+        {
+            entry.alert.annotations = Alert::down(message, &Text::of(message, zone)).annotations;
+            entry.told = row;
+            return vec![key];
         }
         // A message that only goes on about an incident is no new alert: what fires is told again anyway.
         if is_known && !matches!(data.kind.as_str(), "fired" | "gave_up") {

@@ -190,7 +190,12 @@ mod tests {
             let all = payload.to_string();
             assert!(!all.contains("<!channel") && !all.contains("@here"), "{filler:?}");
             assert!(
-                attachment["text"].as_str().unwrap().matches("```").count() % 2 == 0,
+                attachment["text"]
+                    .as_str()
+                    .unwrap()
+                    .matches("```")
+                    .count()
+                    .is_multiple_of(2),
                 "{filler:?}"
             );
         }

@@ -23,6 +23,9 @@ pub(in crate::store) fn insert_all(
     }
     room::make(connection, messages)?;
     messages.iter().try_for_each(|message| {
+        if revise(connection, installation, message)? {
+            return Ok(());
+        }
         let event = event_id(installation, message.incident, message.sequence, &message.receiver);
         insert(connection, &event, message, now)?;
         ledger.mark(connection, &event, now)
@@ -44,6 +47,19 @@ pub(in crate::store) fn complete(
             params![event, message.payload],
         )
     })
+}
+
+/// Whether `message` is said by an earlier one from now on, which was not tried yet.
+fn revise(connection: &Connection, installation: &[u8; 16], message: &OutgoingMessage) -> Result<bool, StoreError> {
+    let Some(revision) = &message.revises else {
+        return Ok(false);
+    };
+    let earlier = event_id(installation, message.incident, revision.sequence, &message.receiver);
+    connection
+        .prepare_cached("UPDATE outbox SET payload = ?2 WHERE event = ?1 AND state = 'pending' AND attempts = 0")
+        .and_then(|mut statement| statement.execute(params![earlier, revision.payload]))
+        .map(|revised| revised > 0)
+        .map_err(StoreError::doing("bring a message up to date"))
 }
 
 fn insert(connection: &Connection, event: &str, message: &OutgoingMessage, now: Time) -> Result<(), StoreError> {

@@ -68,6 +68,17 @@ pub struct OutgoingMessage {
     pub created_wall: Timestamp,
     /// It is not sent before: a first message may wait for others that could be told together with it.
     pub not_before: Time,
+    /// What an earlier message of this incident says instead, if it was not tried yet; this one is not added then.
+    pub revises: Option<Revision>,
+}
+
+/// Other words for a message that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Its ordinal within the incident.
+    pub sequence: u32,
+    /// What is sent.
+    pub payload: Vec<u8>,
 }
 
 /// What the outbox works with that is not stored.

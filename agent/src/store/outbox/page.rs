@@ -23,7 +23,9 @@ pub(super) fn waiting(connection: &Connection, receiver: &str) -> Result<Vec<Row
          o.incident > 0 AND EXISTS (SELECT 1 FROM outbox AS e WHERE e.incident = o.incident \
              AND e.receiver = o.receiver AND e.sequence < o.sequence AND e.state IN ('dead', 'expired')), \
          o.incident > 0 AND EXISTS (SELECT 1 FROM outbox AS e WHERE e.incident = o.incident \
-             AND e.receiver = o.receiver AND e.sequence > o.sequence AND e.state = 'delivered') \
+             AND e.receiver = o.receiver AND e.sequence > o.sequence AND e.state = 'delivered'), \
+         o.incident > 0 AND EXISTS (SELECT 1 FROM outbox AS e WHERE e.incident = o.incident \
+             AND e.receiver = o.receiver AND e.sequence < o.sequence AND e.combined IS NOT NULL AND e.state = 'delivered') \
          FROM outbox AS o WHERE receiver = ?1 AND state IN {WAITING} ORDER BY coalesce(place, id), id LIMIT ?2"
     );
     connection
@@ -57,6 +59,7 @@ fn read(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
             (false, false) => Earlier::Nothing,
         },
         overtaken: row.get(14)?,
+        together: row.get(15)?,
     })
 }
 

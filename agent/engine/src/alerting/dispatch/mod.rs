@@ -41,6 +41,8 @@ pub struct DispatchPolicy {
     pub digest_every: Duration,
     /// Longest wish of a receiver to be left alone that is granted; beyond it, messages would expire unsent. 1 h.
     pub wish_max: Duration,
+    /// The end of what began in a message about several waits so long for the ends of others, as the beginnings did. 10 s.
+    pub group_wait: Duration,
     /// Most incidents in one group.
     pub group_max: usize,
     /// An outage shorter than this that nobody heard of by the time it is over is not told at all. Zero: everything that
@@ -60,6 +62,7 @@ impl Default for DispatchPolicy {
             pace: Duration::from_secs(1),
             digest_every: Duration::from_secs(10 * 60),
             wish_max: Duration::from_secs(60 * 60),
+            group_wait: Duration::from_secs(10),
             group_max: 200,
             least: Duration::ZERO,
         }

@@ -45,7 +45,7 @@ pub enum Plan {
         /// Why this one.
         why: Why,
     },
-    /// Put these beginnings in one message.
+    /// Put these in one message: the beginnings of several incidents, or their ends.
     SendGroup {
         /// Which, oldest first; at least two.
         rows: Vec<i64>,
@@ -314,9 +314,14 @@ impl<'a> Queue<'a> {
     }
 
     fn group(&self) -> Option<Plan> {
+        self.group_of(Self::takes_company)
+            .or_else(|| self.group_of(Self::ends_with_others))
+    }
+
+    fn group_of(&self, fits: impl Fn(&Self, &Row, &[&Row]) -> bool) -> Option<Plan> {
         let mut rows: Vec<&Row> = self
             .heads()
-            .filter(|(head, rest)| self.takes_company(head, rest))
+            .filter(|(head, rest)| fits(self, head, rest))
             .map(|(head, _)| head)
             .collect();
         // Those that have not waited for long go with the first whose wait is over.
@@ -343,6 +348,14 @@ impl<'a> Queue<'a> {
             && rest.iter().all(|row| row.kind == MessageKind::Update)
     }
 
+    /// Whether an end may go together with those of other incidents. One that began by itself ends by itself, at once.
+    fn ends_with_others(&self, head: &Row, rest: &[&Row]) -> bool {
+        head.kind == MessageKind::Resolved
+            && head.is_untold()
+            && (head.together || self.health.recovering)
+            && rest.is_empty()
+    }
+
     /// The most urgent conversation first, then the oldest.
     fn due(&self) -> Option<Plan> {
         let ready = self
@@ -356,7 +369,15 @@ impl<'a> Queue<'a> {
     }
 
     fn is_due(&self, row: &Row) -> bool {
-        row.not_before <= self.now
+        self.due_at(row) <= self.now
+    }
+
+    fn due_at(&self, row: &Row) -> Time {
+        if row.kind == MessageKind::Resolved && row.together && row.attempts == 0 {
+            row.not_before.max(row.created + self.policy.group_wait)
+        } else {
+            row.not_before
+        }
     }
 
     /// Whether something waits behind `head` that must not wait for company.
@@ -366,14 +387,14 @@ impl<'a> Queue<'a> {
     }
 
     fn wait(&self, undelivered: bool) -> Plan {
-        let next = self.heads().map(|(head, _)| head).min_by_key(|head| head.not_before);
+        let next = self.heads().map(|(head, _)| head).min_by_key(|head| self.due_at(head));
         let own = next.map(|head| {
             let why = if head.attempts > 0 {
                 Waiting::Retry
             } else {
                 Waiting::Company
             };
-            (head.not_before, why)
+            (self.due_at(head), why)
         });
         // While it fails, the digest waits for a message to arrive first.
         let told = self

@@ -68,6 +68,10 @@ pub enum Earlier {
 }
 
 /// One message that waits for one receiver.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, as the outbox has it"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Its number in the outbox.
@@ -98,6 +102,8 @@ pub struct Row {
     pub earlier: Earlier,
     /// Whether a later message of its conversation was delivered.
     pub overtaken: bool,
+    /// Whether its conversation began in a message about several incidents.
+    pub together: bool,
 }
 
 impl Row {

@@ -35,6 +35,7 @@ fn row(id: i64, incident: u64, sequence: u32, kind: MessageKind) -> Row {
         standing: Standing::Pending,
         earlier: Earlier::Nothing,
         overtaken: false,
+        together: false,
     }
 }
 
@@ -66,6 +67,11 @@ impl Row {
             row.patient = true;
             row.not_before = at(until);
         })
+    }
+
+    /// It is the end of what began in a message about several, and was told.
+    fn together(self) -> Self {
+        self.earlier(Earlier::Told).with(|row| row.together = true)
     }
 
     /// It failed, certainly, and is tried again at `until`.
@@ -215,6 +221,52 @@ fn messages_go_in_the_order_of_their_incident_and_do_not_wait_for_others() {
                 rows: vec![2],
                 stale: Stale::Newer,
             },
+        ),
+    ]);
+}
+
+#[test]
+fn what_began_together_ends_together() {
+    check(vec![
+        (
+            "what began with others waits for their ends",
+            vec![resolved(1, 7).together(), resolved(2, 8).together()],
+            well(),
+            9,
+            wait(10, Waiting::Company),
+        ),
+        (
+            "and ends with them",
+            vec![
+                resolved(1, 7).together(),
+                resolved(2, 8).together().with(|row| row.created = at(9)),
+                resolved(3, 9)
+                    .earlier(Earlier::Told)
+                    .with(|row| row.not_before = at(99)),
+            ],
+            well(),
+            10,
+            Plan::SendGroup {
+                rows: vec![1, 2],
+                severity: Severity::Info,
+            },
+        ),
+        (
+            "or alone, when no other ends",
+            vec![resolved(1, 7).together()],
+            well(),
+            10,
+            send(1, Why::Due),
+        ),
+        (
+            "what began by itself ends by itself, at once",
+            vec![
+                resolved(1, 7).earlier(Earlier::Told),
+                resolved(2, 8).earlier(Earlier::Told),
+            ],
+            well(),
+            0,
+            send(1, Why::Due),
         ),
     ]);
 }

@@ -8,7 +8,7 @@
     reason = "the helpers belong to the tests: a failure there is the message"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,7 @@ impl Place {
         );
         place.file("signing-secret", b"whsec_c2VudGluZWwgdGVzdHMsIG5vdCBhIHNlY3JldA==\n");
         place.file("slack-token", b"xoxb-not-a-token\n");
+        place.file("headers", b"X-Token: not-a-token\n");
         place.file("message.j2", b"{{ title }}\n{{ body }}\n");
         place.file(
             "signing-secrets",
@@ -701,6 +702,39 @@ fn routes_that_no_message_reaches_are_warned_of() {
             ("alerts.routes[4]", shadowed),
         ]
     );
+}
+
+#[test]
+fn headers_that_are_secret_can_stand_in_a_file() {
+    let place = Place::new();
+    let file = place.files().join("secret-headers");
+    fs::write(&file, "X-Token: hunter2\n\n# for the proxy\nX-Scope : a:b\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let file = file.display();
+    let text = format!(
+        "[services.shop.http]\nurl = \"http://127.0.0.1/\"\nheaders = {{ X-Plain = \"1\" }}\nheaders_file = \"{file}\"\n\
+             [receivers.hook.webhook]\nurl = \"http://127.0.0.1/\"\nheaders_file = \"{file}\"\n\
+             [receivers.manager.alertmanager]\nurls = [\"http://127.0.0.1/\"]\nheaders_file = \"{file}\"\n"
+    );
+    let loaded = place.write("sentinel.toml", &text).load(&[]).unwrap();
+    let ProbeSettings::Http(probe) = &loaded.settings.services[0].probes[0] else {
+        panic!("{:?}", loaded.settings.services[0].probes)
+    };
+    let sent: Vec<(&str, &str)> = probe.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+    assert_eq!(sent, [("X-Plain", "1"), ("X-Scope", "a:b"), ("X-Token", "hunter2")]);
+    let expected = BTreeMap::from([("X-Scope", "a:b"), ("X-Token", "hunter2")]);
+    for receiver in &loaded.settings.receivers {
+        let headers = match &receiver.kind {
+            ReceiverKind::Webhook(webhook) => &webhook.headers,
+            ReceiverKind::Alertmanager(manager) => &manager.headers,
+            other => panic!("{other:?}"),
+        };
+        let sent: BTreeMap<&str, &str> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.expose_secret()))
+            .collect();
+        assert_eq!(sent, expected, "{}", receiver.name);
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub(super) struct AlertmanagerInput {
     #[serde(deserialize_with = "super::inputs::duration")]
     pub(super) resend: Option<Duration>,
     pub(super) headers: BTreeMap<String, Secret>,
+    pub(super) headers_file: Option<PathBuf>,
     pub(super) user: Option<String>,
     pub(super) password: Option<Secret>,
     pub(super) password_file: Option<PathBuf>,

@@ -136,6 +136,7 @@ pub(super) struct HttpInput {
     pub(super) url: Option<String>,
     pub(super) method: Option<String>,
     pub(super) headers: BTreeMap<String, String>,
+    pub(super) headers_file: Option<PathBuf>,
     pub(super) status: Option<Vec<String>>,
     pub(super) body_contains: Option<String>,
     pub(super) json: BTreeMap<String, serde_json::Value>,
@@ -198,6 +199,7 @@ pub(super) struct WebhookInput {
     pub(super) secret: Vec<Secret>,
     pub(super) secret_file: Option<PathBuf>,
     pub(super) headers: BTreeMap<String, Secret>,
+    pub(super) headers_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -622,6 +622,12 @@ static HTTP: Section = Section {
             doc: "Sent along",
         },
         Key {
+            name: "headers_file",
+            kind: SECRET_FILE,
+            default: "",
+            doc: "A file that holds more of them, a line each as `Name: value`: for those that are secret",
+        },
+        Key {
             name: "status",
             kind: Kind::List {
                 of: &Kind::Status(|text| rules::status(text).map(drop)),
@@ -867,6 +873,12 @@ static WEBHOOK: Section = Section {
             kind: HEADERS,
             default: "{}",
             doc: "Sent along",
+        },
+        Key {
+            name: "headers_file",
+            kind: SECRET_FILE,
+            default: "",
+            doc: "A file that holds more of them, a line each as `Name: value`: for those that are secret",
         },
     ]],
 };

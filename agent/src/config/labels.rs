@@ -28,6 +28,9 @@ const REFUSED: [&str; 7] = [
     "enabled",
 ];
 
+/// Nor must they send files of the host to where they say.
+const SECRET_HEADERS: &str = "headers_file";
+
 /// A label that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LabelProblem {
@@ -124,6 +127,12 @@ fn entry(service: &str, name: &str, text: &str) -> Result<(String, String), Labe
     let path: Vec<&str> = ["services", service].into_iter().chain(parts.iter().copied()).collect();
     let kind = kind_at(&path);
     let value = parse(kind, text);
+    let is_in_table =
+        matches!(&value, DeValue::Table(table) if table.keys().any(|key| key.get_ref() == SECRET_HEADERS));
+    if is_in_table || parts.contains(&SECRET_HEADERS) {
+        let message = "a label cannot have a file of the host read and sent; that takes a configuration file";
+        return Err(LabelProblem::new(label, message));
+    }
     if text.contains('\n') && !matches!(value, DeValue::String(_)) {
         return Err(LabelProblem::new(label, "must be on one line"));
     }
@@ -283,6 +292,17 @@ mod tests {
                 "enabel",
                 "true",
                 "label `sentinel.enabel`: unknown label; did you mean `sentinel.enable`?",
+            ),
+            (
+                "http.headers_file",
+                "/etc/sentinel/secrets/x",
+                "label `sentinel.http.headers_file`: a label cannot have a file of the host read and sent; that takes a \
+                 configuration file",
+            ),
+            (
+                "http",
+                "{ url = \"http://127.0.0.1/\", headers_file = \"/etc/sentinel/secrets/x\" }",
+                "label `sentinel.http`: a label cannot have a file of the host read and sent; that takes a configuration file",
             ),
             (
                 "enabled",

@@ -1,6 +1,6 @@
 //! The keys of `[receivers.NAME.alertmanager]`.
 
-use super::{HEADERS, HOUR, PATH, SECOND, URL, bounds};
+use super::{HEADERS, HOUR, PATH, SECOND, SECRET_FILE, URL, bounds};
 use crate::config::rules;
 use crate::config::schema::{Key, Kind, Section};
 
@@ -36,6 +36,12 @@ pub(super) static ALERTMANAGER: Section = Section {
             kind: HEADERS,
             default: "{}",
             doc: "Sent along",
+        },
+        Key {
+            name: "headers_file",
+            kind: SECRET_FILE,
+            default: "",
+            doc: "A file that holds more of them, a line each as `Name: value`: for those that are secret",
         },
         Key {
             name: "user",

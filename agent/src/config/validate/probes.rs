@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use secrecy::ExposeSecret as _;
 
+use super::receivers::headers;
 use crate::config::files::read_limited;
 use crate::config::findings::{Findings, join};
 use crate::config::inputs::{HttpInput, ServiceInput};
 use crate::config::rules;
+use crate::config::secret::Secret;
 use crate::config::settings::{CommandProbe, HttpProbe, ProbeSettings, TcpProbe};
 
 /// A bundle of every public authority has some 230 KiB.
@@ -65,10 +68,18 @@ fn http_probe(path: &str, input: HttpInput, timeout: Duration, findings: &mut Fi
         findings.wrong(&join(path, "max_latency"), message);
     }
     check_tls(path, url.scheme(), input.ca_file.as_deref(), input.insecure, findings);
+    let inline = input
+        .headers
+        .into_iter()
+        .map(|(name, value)| (name, Secret::from(value)));
+    let headers = headers(path, inline.collect(), input.headers_file.as_deref(), findings);
+    let headers = headers
+        .into_iter()
+        .map(|(name, value)| (name, value.expose_secret().to_owned()));
     Some(HttpProbe {
         url,
         method,
-        headers: input.headers,
+        headers: headers.collect(),
         status: status.iter().filter_map(|status| rules::status(status).ok()).collect(),
         body_contains: input.body_contains,
         json: input.json,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::either::headers;
 use super::login::{LoginInput, password, secret};
 use crate::config::alertmanager::{AlertmanagerInput, AlertmanagerSettings, HttpLogin};
 use crate::config::findings::{Findings, join};
@@ -59,20 +60,23 @@ pub(super) fn settings(path: &str, input: AlertmanagerInput, findings: &mut Find
     if basic.is_some() && token.is_some() {
         findings.wrong(&join(path, "user"), "there is a token as well; keep one way to log in");
     }
+    let headers = headers(path, input.headers, input.headers_file.as_deref(), findings);
     if (basic.is_some() || token.is_some())
-        && let Some(name) = input
-            .headers
-            .keys()
-            .find(|name| name.eq_ignore_ascii_case("authorization"))
+        && let Some(name) = headers.keys().find(|name| name.eq_ignore_ascii_case("authorization"))
     {
-        let key = join(&join(path, "headers"), name);
+        let inline = join(&join(path, "headers"), name);
+        let key = if findings.has(&inline) {
+            inline
+        } else {
+            join(path, "headers_file")
+        };
         findings.wrong(&key, "there is a login as well; keep one of them");
     }
     let basic = basic.map(|(user, password)| HttpLogin::Basic { user, password });
     Some(AlertmanagerSettings {
         urls,
         resend: input.resend.unwrap_or(RESEND),
-        headers: input.headers,
+        headers,
         login: basic.or(token.map(HttpLogin::Bearer)),
         ca_file: input.ca_file,
     })

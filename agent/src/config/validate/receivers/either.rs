@@ -1,5 +1,6 @@
 //! Values that stand in the configuration or in files of their own.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use secrecy::ExposeSecret as _;
@@ -35,6 +36,46 @@ pub(in crate::config::validate) fn either(
             None
         }
     }
+}
+
+/// The headers of `headers` at `path`, and those in the file `headers_file`, a line each, as `Name: value`. A header is in one of
+/// the two.
+pub(in crate::config::validate) fn headers(
+    path: &str,
+    mut headers: BTreeMap<String, Secret>,
+    file: Option<&Path>,
+    findings: &mut Findings,
+) -> BTreeMap<String, Secret> {
+    let key = join(path, "headers_file");
+    let Some(text) = either(path, "headers", None, file, findings).filter(|text| !text.is_stand_in()) else {
+        return headers;
+    };
+    for (number, line) in (1..).zip(text.expose_secret().lines().map(str::trim)) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        // Nothing of the line is shown: it may be a secret without its name.
+        let checked = line
+            .split_once(':')
+            .map(|(name, value)| (name.trim(), value.trim()))
+            .filter(|(name, value)| rules::header_name(name).is_ok() && rules::header_value(value).is_ok());
+        let Some((name, value)) = checked else {
+            findings.wrong(
+                &key,
+                format!("line {number} of the file is no header; write `Name: value`"),
+            );
+            continue;
+        };
+        if headers.keys().any(|known| known.eq_ignore_ascii_case(name)) {
+            findings.wrong(
+                &key,
+                format!("line {number} of the file sets a header that is set already"),
+            );
+            continue;
+        }
+        headers.insert(name.to_owned(), Secret::from(value));
+    }
+    headers
 }
 
 /// What stands in the file; `None` when it is not to be read here.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-pub(super) use either::{either, url};
+pub(super) use either::{either, headers, url};
 
 use crate::config::findings::{Findings, join};
 use crate::config::inputs::ReceiverInput;

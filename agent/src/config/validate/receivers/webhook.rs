@@ -1,10 +1,11 @@
 //! `webhook = { ... }`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use secrecy::ExposeSecret as _;
 
-use super::either::{either, url, warn_of_open_file};
+use super::either::{either, headers, url, warn_of_open_file};
 use crate::config::findings::{Findings, join};
 use crate::config::inputs::WebhookInput;
 use crate::config::secret::{self, Secret};
@@ -21,16 +22,22 @@ pub(super) fn settings(path: &str, input: WebhookInput, findings: &mut Findings)
     }
     let found = found?;
     url(&join(path, "url_file"), &found, input.url_file.is_some(), findings);
-    for name in input.headers.keys() {
+    let inline: BTreeSet<String> = input.headers.keys().cloned().collect();
+    let headers = headers(path, input.headers, input.headers_file.as_deref(), findings);
+    for name in headers.keys() {
         if SIGNED.iter().any(|own| name.eq_ignore_ascii_case(own)) {
-            let key = join(&join(path, "headers"), name);
+            let key = if inline.contains(name) {
+                join(&join(path, "headers"), name)
+            } else {
+                join(path, "headers_file")
+            };
             findings.wrong(&key, "is set by the agent itself, as Standard Webhooks has it");
         }
     }
     Some(WebhookSettings {
         url: found,
         secrets,
-        headers: input.headers,
+        headers,
     })
 }
 

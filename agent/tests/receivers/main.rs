@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
 
+mod bounds;
 mod cli;
 mod command;
 mod heartbeat;

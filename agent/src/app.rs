@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::{self, ConfigErrors, LogFormat, Secrets, Settings, Sources};
-use crate::driver::{self, Driver, Gatherer, Unrecorded, Upgrades};
+use crate::driver::{self, Driver, Gatherer, Holds, Unrecorded, Upgrades};
 use crate::found::Discovered;
 use crate::history;
 use crate::maintenance::Schedule;
@@ -157,6 +157,7 @@ async fn start(
         departed: BTreeMap::new(),
         pulse,
         stories,
+        holds: Holds::default(),
         gatherer: Gatherer::default(),
         maintenance,
         direct,

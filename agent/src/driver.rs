@@ -6,6 +6,7 @@
 mod alerts;
 mod batch;
 mod evidence;
+mod holds;
 mod reload;
 mod scrub;
 mod upgrade;
@@ -44,6 +45,7 @@ use crate::watchdog::Watchdog;
 pub use alerts::alerting;
 pub use batch::Unrecorded;
 pub use evidence::Gatherer;
+pub use holds::Holds;
 pub use reload::Change;
 pub use upgrade::Upgrades;
 
@@ -136,6 +138,8 @@ pub struct Driver {
     pub pulse: Pulse,
     /// What happened so far in each incident, for messages.
     pub stories: Stories,
+    /// What keeps services from being restarted, and is not said yet.
+    pub holds: Holds,
     /// Reads the logs of what failed.
     pub gatherer: Gatherer,
     /// The maintenance windows.
@@ -178,6 +182,7 @@ impl Driver {
                 .into_iter()
                 .chain(self.alerts.next_wake())
                 .chain(self.unrecorded.retry_at)
+                .chain(self.holds.next())
                 .min();
             let sleep = wake
                 .map_or(SLEEP_MAX, |at| at.since(now))
@@ -304,6 +309,9 @@ impl Driver {
     /// Sorts the engine's commands into what is recorded and what is done.
     fn collect(&mut self) -> Deeds {
         let mut deeds = Deeds::default();
+        for report in self.holds.due(self.clock.now()) {
+            self.note(report, &mut deeds);
+        }
         while let Some(command) = self.engine.poll_command() {
             match command {
                 Command::RunProbes { service, round } => deeds.probes.push((service, round)),
@@ -314,7 +322,9 @@ impl Driver {
                 Command::SaveHost(memory) => self.unrecorded.host = Some(*memory),
                 Command::Report(report) => {
                     self.alerts.handle_report(&report);
-                    self.note(report, &mut deeds);
+                    if let Some(report) = self.holds.take(report) {
+                        self.note(report, &mut deeds);
+                    }
                 }
                 Command::Notify(message) => self.alert(*message),
             }

@@ -192,7 +192,8 @@ fn an_alert_that_is_refused_silences_no_other() {
         lab.host.sh(&format!("systemctl stop am{port}"));
     }
     lab.kill("shop");
-    lab.await_state("shop", "observed");
+    lab.await_state("shop", "held");
+    lab.wait("its message waits", || !lab.messages(1, "cluster").is_empty());
     lab.host.sh("systemctl stop sentinel");
     // As an older version has left it behind: with a link that is refused.
     let edited = lab.host.sh("python3 /root/break_links.py /var/lib/sentinel");

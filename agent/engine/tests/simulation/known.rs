@@ -187,7 +187,8 @@ impl Known {
             | NotificationKind::Update {
                 news: News::Restarted { .. },
                 ..
-            } => self.keep.incident.as_ref(),
+            }
+            | NotificationKind::Update { news: News::Grown, .. } => self.keep.incident.as_ref(),
             NotificationKind::Healed { .. } | NotificationKind::Resolved { .. } => self.closed.as_ref(),
             // What alerting says by itself.
             NotificationKind::Update { .. } | NotificationKind::Escalated { .. } => None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Command, Happening, News, NotificationKind, Time};
+use sentinel_engine::{Command, HOST, Happening, News, NotificationKind, Time};
 
 use super::super::ledger::Ledger;
 use super::super::tape::Entry;
@@ -73,6 +73,10 @@ pub(super) fn the_end_is_told_to_whom_the_beginning_was(ledger: &Ledger, _: Time
             news: News::Restarted { .. },
             ..
         } => Ok(()),
+        NotificationKind::Update { news: News::Grown, .. } => {
+            let is_host = message.service.as_str() == HOST;
+            ensure(fired && is_host, || "it has grown, and nobody had been told".into())
+        }
         NotificationKind::Update { .. } | NotificationKind::Escalated { .. } => Err("said by alerting alone".into()),
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn scrub(event: &mut Event) {
         | Event::MaintenanceChanged { .. }
         | Event::HostShutdownChanged { .. }
         | Event::HostResumed
+        | Event::PackagesChange { .. }
         | Event::StoreChanged { .. } => {}
     }
 }
@@ -60,7 +61,8 @@ mod tests {
     use std::time::Duration;
 
     use sentinel_engine::{
-        ActionId, Intent, Limits, Observation, ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, Supervisor,
+        ActionId, Intent, Limits, Observation, ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, StartedBy,
+        Supervisor,
     };
 
     use super::*;
@@ -78,6 +80,7 @@ mod tests {
                 restarts: None,
                 asked_to_stop: None,
                 limits: Limits::default(),
+                started_by: StartedBy::default(),
             },
         }
     }

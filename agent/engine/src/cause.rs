@@ -55,6 +55,11 @@ pub enum Cause {
         /// What that check said.
         output: String,
     },
+    /// It was asked to end, by a signal, and that took longer than its own settings allow.
+    AskedToStop {
+        /// How long after that it ended; `None` while it still runs.
+        after: Option<Duration>,
+    },
     /// It cannot be started as it is: not found, masked, a broken file.
     Unusable {
         /// Why, in the supervisor's words.
@@ -110,6 +115,7 @@ impl Cause {
                 ProbePhase::Command => "probe_command",
             },
             Self::Unhealthy { .. } => "unhealthy",
+            Self::AskedToStop { .. } => "asked_to_stop",
             Self::Unusable { .. } => "unusable",
             Self::Other { .. } => "other",
             Self::CrashLoop { .. } => "crash_loop",
@@ -144,6 +150,8 @@ impl fmt::Display for Cause {
             Self::Probe(failure) => write!(f, "probe failed: {failure}"),
             Self::Unhealthy { output } if output.is_empty() => f.write_str("its health check fails"),
             Self::Unhealthy { output } => write!(f, "its health check fails: {output}"),
+            Self::AskedToStop { after: None } => f.write_str("was asked to stop and still runs"),
+            Self::AskedToStop { after: Some(after) } => write!(f, "ended {} after it was asked to stop", span(*after)),
             Self::Unusable { reason } => write!(f, "cannot run: {reason}"),
             Self::Other { result } => write!(f, "its supervisor reports `{result}`"),
             Self::CrashLoop { restarts, within } => {

@@ -48,6 +48,7 @@ pub use pattern::matches;
 pub use policy::{Mode, OnCleanExit, OnDependencyReturn, Policy, Service, Settle, Severity};
 pub use probe::{ProbeFailure, ProbeOutcome, ProbePhase, Verdict};
 pub use report::{Happening, Report, Resolution};
+pub use service::DRAIN_MAX;
 pub use snapshot::{FlappingSnapshot, Maintenance, ServiceSnapshot};
 pub use state::{Hold, State};
 pub use time::Time;

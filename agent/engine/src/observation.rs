@@ -126,6 +126,9 @@ pub enum Intent {
     CleanExit,
     /// Somebody stopped it, however it ended. Never restarted.
     OperatorStop,
+    /// It ended by itself, later than its own timeout allows after it was asked to, and within [`crate::DRAIN_MAX`]: a
+    /// stop, unless it failed and was well again in between, which only the engine knows.
+    AskedToStop,
     /// Something it is bound to went down and took it along.
     DependencyStop,
     /// Something that conflicts with it was started. Never restarted.
@@ -145,6 +148,7 @@ impl Intent {
             Self::Crash => "crash",
             Self::CleanExit => "clean_exit",
             Self::OperatorStop => "operator_stop",
+            Self::AskedToStop => "asked_to_stop",
             Self::DependencyStop => "dependency_stop",
             Self::ConflictStop => "conflict_stop",
             Self::Shutdown => "shutdown",

@@ -92,6 +92,8 @@ pub enum Hold {
         /// With what.
         activity: Activity,
     },
+    /// It was asked to end, by a signal, and may be draining.
+    AskedToStop,
     /// Its supervisor restarts it over and over, and has not given up.
     CrashLoop,
     /// It failed while nobody looked, and that may have been a stop.
@@ -148,6 +150,7 @@ impl Hold {
             Self::Blind => "blind",
             Self::Settling => "settling",
             Self::Busy { .. } => "busy",
+            Self::AskedToStop => "asked_to_stop",
             Self::CrashLoop => "crash_loop",
             Self::Unclear => "unclear",
             Self::CleanExit => "clean_exit",
@@ -177,6 +180,7 @@ impl fmt::Display for Hold {
             Self::Blind => f.write_str("its target cannot be seen"),
             Self::Settling => f.write_str("its supervisor goes first"),
             Self::Busy { activity } => write!(f, "left alone: {}", activity.as_str()),
+            Self::AskedToStop => f.write_str("left alone: asked to stop, still running"),
             Self::CrashLoop => f.write_str("left to its supervisor, which restarts it over and over"),
             Self::Unclear => f.write_str("it failed while nobody watched; that may have been a stop"),
             Self::CleanExit => f.write_str("it ended by itself without an error; on_clean_exit leaves it"),

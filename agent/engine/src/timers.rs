@@ -33,10 +33,12 @@ pub(crate) enum Timer {
     Stable,
     /// Its supervisor has not had to restart it for long enough after a crash loop.
     Quiet,
+    /// What was asked to end should have, or is no longer waited for.
+    Drain,
 }
 
 impl Timer {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Probe,
         Self::Settle,
         Self::Grace,
@@ -50,6 +52,7 @@ impl Timer {
         Self::Trial,
         Self::Stable,
         Self::Quiet,
+        Self::Drain,
     ];
 
     /// What is waited for, in the words of `sentinel status`.
@@ -68,6 +71,7 @@ impl Timer {
             Self::Trial => "what a restart would have done is judged",
             Self::Stable => "flapping ends",
             Self::Quiet => "crash loop is over",
+            Self::Drain => "the end that was asked for",
         }
     }
 }

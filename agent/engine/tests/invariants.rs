@@ -21,7 +21,7 @@
 //! | 1 | nothing is done while the host goes down |
 //! | 2 | nor to what is not seen |
 //! | 3 | nor in maintenance (pause, deploy, window), nor in observe mode; and nobody is alarmed then |
-//! | 4 | a stop on purpose is never undone |
+//! | 4 | a stop on purpose is never undone, and what was asked to end is not cut short |
 //! | 5 | whoever is busy with a target is not disturbed, and its supervisor goes first |
 //! | 6 | an action is about the run that was judged |
 //! | 7 | one action per service, and `max_in_flight` on the host |

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{Activity, Cause, Intent, Limits, Observation, StartedBy, Supervisor, TargetState};
+use sentinel_engine::{Activity, Cause, DRAIN_MAX, Intent, Limits, Observation, StartedBy, Supervisor, TargetState};
 
 use super::cause::cause_of;
 use super::facts::{Health, RestartPolicy, Status};
@@ -47,13 +47,17 @@ pub(super) enum Verdict {
 
 /// Judges a container. Remembers in the tracker what it concluded about its going down.
 pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
-    let stopping = tracker.stopping_until().filter(|until| *until > world.now);
+    let asked = tracker.asked_to_stop(world.now);
+    // An interrupt, as from a terminal: heeded within the timeout, or not at all.
+    let interrupted = tracker
+        .stopping_until()
+        .filter(|until| asked.is_none() && *until > world.now);
     let state = match tracker.facts.status {
         Status::Paused => TargetState::Busy(Activity::Frozen),
         Status::Restarting => TargetState::Busy(Activity::AutoRestart),
         Status::Removing => TargetState::Busy(Activity::Stopping),
         Status::Running | Status::Exited if tracker.acting => TargetState::Busy(Activity::Starting),
-        Status::Running if stopping.is_some() => TargetState::Busy(Activity::Stopping),
+        Status::Running if interrupted.is_some() => TargetState::Busy(Activity::Stopping),
         Status::Running => running(tracker, world),
         Status::Created if tracker.facts.error.is_empty() => TargetState::Down {
             // Whoever made it has not started it: that is theirs to do.
@@ -75,6 +79,7 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
     };
     let running = tracker.facts.started.filter(|_| tracker.facts.is_up());
     let age = running.and_then(|started| Duration::try_from(world.now.duration_since(started)).ok());
+    let asked = asked.filter(|_| matches!(state, TargetState::Running | TargetState::Unhealthy(_)));
     let observation = Observation {
         state,
         instance: tracker.facts.instance(),
@@ -82,13 +87,14 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
         supervisor,
         started_by: started_by(tracker, world),
         restarts: u32::try_from(tracker.facts.restarts).ok(),
-        asked_to_stop: None,
+        asked_to_stop: asked.map(|(_, told)| told),
         limits: Limits {
             start: Some(START_WITHIN),
             stop: Some(tracker.facts.stop_timeout),
         },
     };
-    Verdict::Seen(Box::new(observation), stopping)
+    let forgotten = asked.map(|(at, _)| later(at, DRAIN_MAX));
+    Verdict::Seen(Box::new(observation), interrupted.or(forgotten))
 }
 
 /// Who began the last run: known when the Engine told of its start, and that was neither the agent's nor its policy's doing.
@@ -151,7 +157,14 @@ fn conclude(tracker: &Tracker, world: World) -> Result<(Intent, Cause, Superviso
         .away
         .is_some_and(|(_, back)| world.now < later(back, AFTER_RETURN));
     let supervisor = supervisor(tracker, returned);
-    if let Some(stopped) = tracker.stopped_at() {
+    let stopped = tracker.stopped_at().map(|at| (at, Intent::OperatorStop));
+    let late = || tracker.ended_late().map(|at| (at, Intent::AskedToStop));
+    if let Some((stopped, intent)) = stopped.or_else(late) {
+        let news_by = later(tracker.died_at().unwrap_or(stopped), NEWS_WITHIN);
+        if intent == Intent::AskedToStop && world.now < news_by {
+            // `docker stop` says so itself when it is done, which Docker 20.10 tells after the end.
+            return Err(news_by);
+        }
         // The Engine stops what it runs when it goes down, and what it finds running when it comes back after being killed.
         // Nobody else can have asked it while it was away, and the agent could not ask about it either.
         if let Some((gone, back)) = world.away
@@ -161,7 +174,7 @@ fn conclude(tracker: &Tracker, world: World) -> Result<(Intent, Cause, Superviso
             let result = format!("went down with the Docker daemon: {cause}");
             return Ok((Intent::Crash, Cause::Other { result }, supervisor));
         }
-        return Ok((Intent::OperatorStop, cause, Supervisor::Passive));
+        return Ok((intent, cause, Supervisor::Passive));
     }
     if tracker.died_at().is_some() || tracker.stop.is_some_and(|(_, own)| own) {
         let intent = if tracker.facts.exit_code == 0 && cause != Cause::OomKilled {

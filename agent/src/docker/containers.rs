@@ -383,6 +383,11 @@ impl Containers {
 /// An age is new every time, and tells nothing that the instance does not.
 fn is_news(told: Option<&Observation>, seen: &Observation) -> bool {
     told.is_none_or(|told| {
-        (&told.state, &told.instance, told.supervisor) != (&seen.state, &seen.instance, seen.supervisor)
+        // A signal that was sent less long ago is another one.
+        let asked = match (told.asked_to_stop, seen.asked_to_stop) {
+            (Some(told), Some(seen)) => seen.ago < told.ago,
+            (told, seen) => told.is_some() != seen.is_some(),
+        };
+        asked || (&told.state, &told.instance, told.supervisor) != (&seen.state, &seen.instance, seen.supervisor)
     })
 }

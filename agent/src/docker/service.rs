@@ -98,33 +98,32 @@ pub(super) fn departure(tracker: &Tracker) -> Observation {
 /// The observation that speaks for all: the worst, and of equals the youngest. A service of several containers is as well
 /// as the least of them, and what somebody stopped or scaled away is missed by nobody.
 pub(super) fn worst(seen: Vec<Observation>) -> Option<Observation> {
-    seen.into_iter().max_by_key(|observation| {
-        (
-            rank(&observation.state),
-            Reverse(observation.age),
-            observation.age.is_some(),
-        )
-    })
+    seen.into_iter()
+        .max_by_key(|observation| (rank(observation), Reverse(observation.age), observation.age.is_some()))
 }
 
-fn rank(state: &TargetState) -> u8 {
-    match state {
+fn rank(observation: &Observation) -> u8 {
+    match &observation.state {
         TargetState::Down {
-            intent: Intent::OperatorStop | Intent::ConflictStop | Intent::NotApplicable,
+            intent: Intent::OperatorStop | Intent::AskedToStop | Intent::ConflictStop | Intent::NotApplicable,
             ..
         } => 0,
-        TargetState::Running => 1,
-        TargetState::Unknown(_) => 2,
-        TargetState::Busy(_) => 3,
-        TargetState::Unhealthy(_) => 4,
-        TargetState::Unusable(_) => 5,
-        TargetState::Down { .. } => 6,
+        // On its way there, whatever becomes of it meanwhile.
+        _ if observation.asked_to_stop.is_some() => 1,
+        TargetState::Running => 2,
+        TargetState::Unknown(_) => 3,
+        TargetState::Busy(_) => 4,
+        TargetState::Unhealthy(_) => 5,
+        TargetState::Unusable(_) => 6,
+        TargetState::Down { .. } => 7,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use sentinel_engine::AskedToStop;
 
     use super::*;
 
@@ -157,6 +156,16 @@ mod tests {
             (
                 vec![seen(TargetState::Unhealthy(String::new()), "ill", Some(60))],
                 "ill",
+            ),
+            (
+                vec![Observation {
+                    asked_to_stop: Some(AskedToStop {
+                        ago: Duration::from_secs(20),
+                        patience: Duration::from_secs(15),
+                    }),
+                    ..seen(TargetState::Unhealthy(String::new()), "is scaled away", Some(5))
+                }],
+                "runs",
             ),
             (vec![seen(TargetState::Running, "younger", Some(5))], "younger"),
             (vec![seen(TargetState::Running, "older", Some(500))], "runs"),

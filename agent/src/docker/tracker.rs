@@ -7,16 +7,21 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{Cause, Instance, Intent, Supervisor};
+use sentinel_engine::{AskedToStop, Cause, DRAIN_MAX, Instance, Intent, Supervisor};
 
 use super::ends::Ends;
 use super::facts::{Facts, signal_number};
 
-/// How much longer than its own timeout a stop may take until it is taken for something that never came to pass.
+/// How much longer than its own timeout a stop may take until it is late. How long whoever asked waits (`docker stop -t`)
+/// is in no event and no inspection.
 pub(super) const STOP_SLACK: Duration = Duration::from_secs(5);
 
 /// Signals that ask a process to end. Others, such as HUP, ask it for something else, whatever it makes of them.
 const ENDING: [i32; 4] = [2, 3, 9, 15];
+
+/// Those of them with which Docker itself stops a container, beside its own stop signal: what drains may take longer than
+/// its timeout. INT and QUIT are for people at a terminal, and are heeded soon or not at all.
+const STOPPING: [i32; 2] = [9, 15];
 
 /// Something that happened to a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +91,8 @@ pub(super) struct Tracker {
     pub(super) facts: Facts,
     /// The last signal that asks the main process to end.
     pub(super) kill: Option<Kill>,
+    /// The last one with which Docker stops a container.
+    pub(super) asked: Option<Kill>,
     /// When the main process ended last, and its exit code.
     pub(super) die: Option<(Timestamp, i32)>,
     pub(super) ends: Ends,
@@ -111,11 +118,15 @@ impl Tracker {
     pub(super) fn happened(&mut self, happened: &Happened, at: Timestamp) {
         match happened {
             Happened::Kill { signal } if self.asks_to_end(*signal) => {
-                self.kill = Some(Kill {
+                let kill = Kill {
                     signal: *signal,
                     at,
                     own: self.acting,
-                });
+                };
+                self.kill = Some(kill);
+                if self.asks_to_stop(*signal) {
+                    self.asked = Some(kill);
+                }
             }
             Happened::Die { code } => {
                 self.die = Some((at, *code));
@@ -170,6 +181,34 @@ impl Tracker {
         kill.at.checked_add(self.patience()).ok()
     }
 
+    /// When somebody else asked for a stop that is under way and may take its time, and what the engine has to know of that.
+    pub(super) fn asked_to_stop(&self, now: Timestamp) -> Option<(Timestamp, AskedToStop)> {
+        let asked = self.asked_at()?;
+        if self.die.is_some_and(|(at, _)| at >= asked) {
+            return None;
+        }
+        // The Engine's clock may be ahead by the time it takes to tell.
+        let ago = Duration::try_from(now.duration_since(asked)).unwrap_or_default();
+        let told = AskedToStop {
+            ago,
+            patience: self.patience(),
+        };
+        (ago < DRAIN_MAX).then_some((asked, told))
+    }
+
+    /// Whether the run ended by itself after somebody had asked for a stop, too late to be that stop for certain: then when
+    /// it was asked for.
+    pub(super) fn ended_late(&self) -> Option<Timestamp> {
+        let asked = self.asked_at()?;
+        let died = self.died_at().or(self.facts.finished)?;
+        (asked <= died && died <= asked.checked_add(DRAIN_MAX).ok()?).then_some(asked)
+    }
+
+    fn asked_at(&self) -> Option<Timestamp> {
+        let asked = self.asked.filter(|asked| !asked.own && self.is_of_this_run(asked.at))?;
+        Some(asked.at)
+    }
+
     /// Whether the run was ended by somebody who asked the Engine for it, and who was not the agent; and when.
     pub(super) fn stopped_at(&self) -> Option<Timestamp> {
         if let Some((at, false)) = self.stop.filter(|(at, _)| self.is_of_this_run(*at)) {
@@ -188,6 +227,10 @@ impl Tracker {
 
     fn patience(&self) -> Duration {
         self.facts.stop_timeout + STOP_SLACK
+    }
+
+    fn asks_to_stop(&self, signal: Option<i32>) -> bool {
+        signal.is_none_or(|signal| STOPPING.contains(&signal)) || signal == self.facts.stop_signal
     }
 
     fn asks_to_end(&self, signal: Option<i32>) -> bool {

@@ -131,6 +131,29 @@ pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) 
             },
         ) => format!("host-wide outage, which has grown within {}: {cause}", span(duration)),
         (Cause::HostWide { .. }, _) => format!("host-wide outage: {cause}"),
+        (Cause::AskedToStop { after: None }, NotificationKind::Fired) => {
+            format!("{service} was asked to stop and still runs")
+        }
+        (
+            Cause::AskedToStop { after: None },
+            NotificationKind::Healed {
+                resolution: Resolution::Recovered,
+                duration,
+            }
+            | NotificationKind::Resolved {
+                resolution: Resolution::Recovered,
+                duration,
+            },
+        ) => format!(
+            "{service} was asked to stop and still runs after {}, so it is watched as before",
+            span(duration)
+        ),
+        (
+            Cause::AskedToStop { after: Some(_) },
+            NotificationKind::Healed { .. } | NotificationKind::Resolved { .. },
+        ) => {
+            format!("{service} {cause}, longer than its stop timeout; to start it: `sentinel restart {service}`")
+        }
         (Cause::CrashLoop { .. }, NotificationKind::Fired) => format!("{service} is crash-looping: {cause}"),
         (_, kind) => format!("{service} {}", predicate(kind, cause)),
     }
@@ -229,6 +252,7 @@ fn evidence(cause: &Cause) -> Option<Evidence> {
         | Cause::OomKilled
         | Cause::Watchdog
         | Cause::Timeout
+        | Cause::AskedToStop { .. }
         | Cause::StartLimit
         | Cause::Dependency
         | Cause::StoppedWith { .. }

@@ -104,7 +104,7 @@ fn taken_away(tracker: &mut Tracker, world: World) -> Result<Option<TargetState>
     };
     let was_meant = match intent {
         Intent::OperatorStop | Intent::DependencyStop | Intent::ConflictStop | Intent::NotApplicable => true,
-        Intent::Crash | Intent::CleanExit | Intent::Unclear | Intent::Shutdown => false,
+        Intent::Crash | Intent::CleanExit | Intent::AskedToStop | Intent::Unclear | Intent::Shutdown => false,
     };
     // There is nothing left to bring back with whatever it was bound to.
     Ok(was_meant.then_some(TargetState::Down {

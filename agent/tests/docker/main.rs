@@ -18,6 +18,7 @@ mod host;
 mod compose;
 mod daemon;
 mod discover;
+mod drain;
 mod engine;
 mod evidence;
 mod healing;

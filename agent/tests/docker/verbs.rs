@@ -58,7 +58,7 @@ fn a_pause_and_a_stop_are_respected() {
     must(&container, "docker unpause $C");
     watch.until(&container, "running");
     must(&container, "(docker stop $C) >/dev/null 2>&1 &");
-    watch.until(&container, "stopping");
+    watch.until(&container, "asked-to-stop");
     assert_eq!(kind(&watch.act(&container, Verb::Restart, run.as_ref())), "conflict");
     must(&container, "docker exec $C touch /go");
     watch.until(&container, "operator-stop");

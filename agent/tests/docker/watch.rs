@@ -164,6 +164,7 @@ pub fn label(observation: &Observation) -> String {
         TargetState::Unknown(_) => "unknown".into(),
         TargetState::Unusable(why) if why.starts_with("there is no such") => "absent".into(),
         TargetState::Unusable(_) => "unusable".into(),
+        TargetState::Running if observation.asked_to_stop.is_some() => "asked-to-stop".into(),
         TargetState::Running => "running".into(),
         TargetState::Unhealthy(_) => "unhealthy".into(),
         TargetState::Busy(Activity::Frozen) => "paused".into(),
@@ -181,6 +182,10 @@ pub fn label(observation: &Observation) -> String {
             intent: Intent::OperatorStop,
             ..
         } => "operator-stop".into(),
+        TargetState::Down {
+            intent: Intent::AskedToStop,
+            ..
+        } => "late-stop".into(),
         TargetState::Down {
             intent: Intent::CleanExit,
             ..

@@ -10,7 +10,7 @@ use crate::notification::{Notification, NotificationKind};
 use crate::observation::Intent;
 use crate::policy::Severity;
 use crate::report::{Happening, Resolution};
-use crate::state::State;
+use crate::state::{Hold, State};
 use crate::timers::Timer;
 
 /// The alert of a dependency speaks for those that wait for it, but not for longer than this.
@@ -38,8 +38,9 @@ impl Machine {
             return;
         }
         let id = cx.host.new_incident();
-        // What a dependency explains does not make a storm.
-        if !cx.dependency_failed() {
+        let asked = matches!(cause, Cause::AskedToStop { .. }) || self.asked_since(cx.now).is_some();
+        // What a dependency explains does not make a storm, nor what somebody asked for.
+        if !cx.dependency_failed() && !asked {
             cx.host.record_outage(&self.service.name, cx.now);
         }
         self.memory.incident = Some(Incident {
@@ -59,7 +60,9 @@ impl Machine {
         self.memory.healthy_since = None;
         self.unsaved = true;
         self.report(Happening::IncidentOpened { cause }, cx);
-        self.count_incident(cx);
+        if !asked {
+            self.count_incident(cx);
+        }
     }
 
     /// Ends the open incident, if any, and tells those who were told that it began.
@@ -71,6 +74,8 @@ impl Machine {
             other => other,
         };
         let fired = incident.fired;
+        // Asked for long ago, it is a stop that may be news.
+        let late = matches!(incident.cause, Cause::AskedToStop { after: Some(_) });
         // It came back soon after what it depends on, whose alert spoke for it.
         let waited = incident.own_since > incident.opened_at && incident.attempts == 0;
         self.end_trial(resolution, cx);
@@ -81,10 +86,12 @@ impl Machine {
                 "nothing; it is over",
                 cx,
             );
-        } else if matches!(
-            resolution,
-            Resolution::Healed | Resolution::Recovered | Resolution::Started
-        ) && !waited
+        } else if (late
+            || matches!(
+                resolution,
+                Resolution::Healed | Resolution::Recovered | Resolution::Started
+            ))
+            && !waited
             && !self.is_spoken_for(cx)
             && !self.is_flapping()
         {
@@ -127,6 +134,7 @@ impl Machine {
             return;
         }
         let doing = match (&self.hold, incident.attempts) {
+            (Some(Hold::AskedToStop), _) => self.describe_asked(cx.now),
             (Some(hold), _) => hold.to_string(),
             (None, 0) => self.state.as_str().to_owned(),
             (None, attempts) => format!("{}, attempt {attempts}", self.state.as_str()),
@@ -153,6 +161,10 @@ impl Machine {
     pub(super) fn notify(&mut self, kind: NotificationKind, doing: &str, cx: &mut Context<'_>) {
         let severity = match kind {
             NotificationKind::GaveUp => Severity::Critical,
+            // Somebody asked for it, and is most likely still there.
+            NotificationKind::Fired if self.hold == Some(Hold::AskedToStop) => {
+                self.service.policy.severity.min(Severity::Warning)
+            }
             NotificationKind::Fired => self.service.policy.severity,
             NotificationKind::Flapping { .. } | NotificationKind::Update { .. } => Severity::Warning,
             _ => Severity::Info,

@@ -24,6 +24,9 @@ impl Machine {
             self.await_end_of_maintenance();
             return self.judge_paused(cx);
         }
+        if let Some(state) = self.judge_asked(cx, hold) {
+            return state;
+        }
         let requested = self.awaits_requested_run();
         if let Some(state) = self.judge_action(cx) {
             return state;
@@ -68,6 +71,7 @@ impl Machine {
         let reason = match intent {
             Intent::OperatorStop if self.state == State::Unknown => "not running when first seen, so left alone",
             Intent::OperatorStop => "stopped by an operator",
+            Intent::AskedToStop => "ended, as it had been asked to",
             Intent::ConflictStop => "stopped because something that conflicts with it was started",
             Intent::NotApplicable => "its start conditions are not met",
             Intent::DependencyStop if !latched => match self.judge_bound(cx) {
@@ -94,6 +98,9 @@ impl Machine {
         }
         self.crash_loop.clear();
         self.cut_short(reason.to_owned(), cx);
+        if let Some(after) = self.take_late_end(cx.now).filter(|_| !self.in_maintenance()) {
+            self.open_incident(Cause::AskedToStop { after: Some(after) }, cx);
+        }
         self.close_incident(Resolution::Stopped, cx);
         if self.memory.healthy_since.take().is_some() {
             self.unsaved = true;

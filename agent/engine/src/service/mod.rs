@@ -9,6 +9,7 @@
 //! | `judge.rs` | the questions, in order |
 //! | `sight.rs` | takes in observations; tells runs apart |
 //! | `dependency.rs` | what others have to wait for |
+//! | `asked.rs` | what was asked to end, and has not |
 //! | `bound.rs` | what goes down with something else |
 //! | `left_behind.rs` | what is still down when that is back |
 //! | `probing.rs` | when to probe; takes in outcomes |
@@ -23,6 +24,7 @@
 //! | `maintenance.rs` | pauses, deploys and windows |
 //! | `reload.rs` | another configuration meanwhile |
 
+mod asked;
 mod attempt;
 mod bound;
 mod context;
@@ -42,6 +44,7 @@ mod repair;
 mod sight;
 mod view;
 
+pub use self::asked::DRAIN_MAX;
 pub(crate) use self::context::{Context, DependencyDown};
 pub(crate) use self::left_behind::Companion;
 
@@ -89,6 +92,8 @@ pub(crate) struct Machine {
     acted_on: Option<Instance>,
     /// The run before this one, until it is known who began this one.
     unattributed: Option<RunBefore>,
+    /// A signal that asked for the end of the run.
+    asked: Option<asked::Asked>,
     /// Whether the end of the last run was left to the target's supervisor.
     left_to_supervisor: bool,
     /// Restarts by the target's supervisor.
@@ -146,6 +151,7 @@ impl Machine {
             fell: None,
             acted_on: None,
             unattributed: None,
+            asked: None,
             left_to_supervisor: false,
             crash_loop: CrashLoop::default(),
             health: Health::default(),

@@ -121,7 +121,10 @@ impl Machine {
         self.awaited = None;
         let policy = &self.service.policy;
         match &outcome.verdict {
-            Verdict::Passed => self.health.record_pass(policy.rise),
+            Verdict::Passed => {
+                self.health.record_pass(policy.rise);
+                self.note_probe_of_asked(true);
+            }
             Verdict::Failed(failure) if self.grace(cx.now).is_some() => {
                 // Not counted, but the log of a service that was never up says why.
                 let cause = Cause::Probe(failure.clone());
@@ -132,6 +135,7 @@ impl Machine {
             }
             Verdict::Failed(failure) => {
                 self.health.record_failure(failure.clone(), policy.fall, policy.fall_of);
+                self.note_probe_of_asked(false);
                 if self.health.down().is_some() {
                     self.interrupt_health();
                 }

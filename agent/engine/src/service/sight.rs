@@ -56,6 +56,7 @@ impl Machine {
         if !blind {
             self.note_end(ran, cx.now);
         }
+        self.note_asked(cx.now);
         self.note_who_started(cx);
         if new_run || down {
             self.restart_health();
@@ -193,7 +194,7 @@ impl Machine {
         {
             return Some((Intent::Crash, &incident.cause));
         }
-        Some((*intent, cause))
+        Some((self.intent_of_end(*intent), cause))
     }
 
     /// How long the dead target is left to whatever supervises it.

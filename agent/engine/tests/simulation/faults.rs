@@ -41,6 +41,8 @@ pub enum Fault {
     Paused,
     /// An operator ends the pause.
     Resumed,
+    /// Somebody asks it to end, and it may take its time.
+    AskedToStop,
     /// It reloads its configuration.
     Reload,
     /// Somebody else's job is pending.
@@ -90,7 +92,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::Crash,
         Self::Crash,
         Self::Crash,
@@ -110,6 +112,7 @@ impl Fault {
         Self::Paused,
         Self::Resumed,
         Self::Resumed,
+        Self::AskedToStop,
         Self::Reload,
         Self::ForeignJob,
         Self::Frozen,
@@ -207,6 +210,7 @@ impl Sim {
                 self.begin(&name, StartedBy::Somebody);
             }
             Fault::OperatorRestarts => self.stop(&name, true),
+            Fault::AskedToStop if self.targets[&name].runs() => self.asked_to_stop(&name),
             Fault::Reload if self.targets[&name].runs() => self.busy(&name, Activity::Reloading, 3_000),
             Fault::ForeignJob => self.busy(&name, Activity::Job, 20_000),
             Fault::Frozen if self.targets[&name].runs() => self.busy(&name, Activity::Frozen, 120_000),

@@ -9,11 +9,13 @@ use sentinel_engine::{
 };
 
 use super::kept::{Copied, Kept, Left, Open, Spent};
-use super::known::Known;
+use super::known::{Drain, Known};
 use super::ledger::is_called_off;
 
 /// How long failed probes do not count after the host was suspended.
 const CALM: Duration = Duration::from_secs(30);
+/// Two sightings of one signal lie so close together.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
 /// What would hurt others is asked for again after this.
 const LOOK_AROUND_AGAIN: Duration = Duration::from_secs(600);
 /// Deploys of one service that are remembered.
@@ -152,6 +154,21 @@ impl Known {
             self.keep.repairs.push(now);
             self.taken_over(now);
         }
+        if !blind {
+            let known = self.drain.take().filter(|_| !new_run);
+            self.drain = match observation.asked_to_stop {
+                Some(asked) => {
+                    let at = now.back(asked.ago);
+                    let same = known.filter(|known| at.since(known.at) < SAME_SIGNAL);
+                    Some(same.unwrap_or(Drain {
+                        at,
+                        failed: false,
+                        over: false,
+                    }))
+                }
+                None => known.filter(|_| self.down().is_some() || !matches!(observation.state, TargetState::Running)),
+            };
+        }
         self.sight = Some(observation.clone());
         self.note_run_down();
         let known = self.keep.rests.as_ref().map(|(_, run)| run);
@@ -166,7 +183,7 @@ impl Known {
         let left_alone = match intent {
             Intent::OperatorStop | Intent::ConflictStop | Intent::NotApplicable => true,
             Intent::CleanExit => self.service.policy.on_clean_exit == OnCleanExit::Ignore,
-            Intent::Crash | Intent::DependencyStop | Intent::Unclear | Intent::Shutdown => false,
+            Intent::Crash | Intent::AskedToStop | Intent::DependencyStop | Intent::Unclear | Intent::Shutdown => false,
         };
         if left_alone && self.keep.stopped != self.run {
             self.keep.stopped.clone_from(&self.run);
@@ -194,6 +211,13 @@ impl Known {
             return;
         }
         self.asked = None;
+        if let Some(drain) = &mut self.drain {
+            match verdict {
+                Verdict::Passed => drain.over |= drain.failed,
+                Verdict::Failed(_) => drain.failed = true,
+                Verdict::Skipped(_) => {}
+            }
+        }
         match verdict {
             Verdict::Passed => {
                 self.fails = 0;

@@ -3,14 +3,24 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, Activity, Instance, Intent, Mode, News, Notification, NotificationKind, Observation, OnCleanExit, Policy,
-    ProbeRound, Service, Settle, State, Supervisor, TargetState, Time,
+    ActionId, Activity, DRAIN_MAX, Instance, Intent, Mode, News, Notification, NotificationKind, Observation,
+    OnCleanExit, Policy, ProbeRound, Service, Settle, State, Supervisor, TargetState, Time,
 };
 
 use super::kept::{Copied, Kept, Left, Open};
 
 /// How long a target with a supervisor is left to it under `settle = "auto"`.
 const SETTLE_AUTO: Duration = Duration::from_secs(5);
+
+/// A signal that asks for the end of a run.
+#[derive(Clone, Debug)]
+pub struct Drain {
+    pub at: Time,
+    /// A probe has failed since.
+    pub failed: bool,
+    /// And one has passed after that.
+    pub over: bool,
+}
 
 /// What is known of one service.
 #[derive(Clone, Debug)]
@@ -36,6 +46,8 @@ pub struct Known {
     /// A reload has changed it since.
     pub reloaded: bool,
     pub sight: Option<Observation>,
+    /// Its run was asked to end.
+    pub drain: Option<Drain>,
     /// The run last seen.
     pub run: Option<Instance>,
     pub run_began: Time,
@@ -88,6 +100,7 @@ impl Known {
             shown: None,
             reloaded: false,
             sight: None,
+            drain: None,
             run: None,
             run_began: Time::ZERO,
             unattributed: false,
@@ -114,6 +127,12 @@ impl Known {
 
     pub fn seen(&self) -> Option<&TargetState> {
         self.sight.as_ref().map(|sight| &sight.state)
+    }
+
+    /// Whether its run was asked to end so short a time ago that this explains what becomes of it, as far as is certain.
+    pub fn drains(&self, now: Time) -> bool {
+        let drain = self.drain.as_ref();
+        drain.is_some_and(|drain| !drain.over && now.since(drain.at) < DRAIN_MAX)
     }
 
     pub fn blind(&self) -> bool {
@@ -241,10 +260,14 @@ impl Known {
             Some(_) => false,
             None => self.running() && self.unhealthy(),
         };
+        // Whether it is over is for the engine to know better.
+        let asked = self.drain.as_ref();
+        let asked = asked.is_some_and(|drain| now.since(drain.at) < DRAIN_MAX);
         let stopped = self.down().is_some() && self.keep.stopped.is_some() && self.keep.stopped == self.run;
         self.service.has_target
             && down
             && !stopped
+            && !asked
             && policy.mode == Mode::Heal
             && !self.in_maintenance(now)
             && !(self.keep.resigned && policy.half_open.is_zero())

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Activity, Command, Event, HOST, Happening, HostPolicy, Intent, Policy, Service,
-    ServiceName, ServiceSnapshot, TargetState, Time,
+    Action, ActionId, ActionResult, Activity, Cause, Command, Event, HOST, Happening, HostPolicy, Intent, Policy,
+    Service, ServiceName, ServiceSnapshot, TargetState, Time,
 };
 
 use super::kept::{Left, Spent};
@@ -256,8 +256,10 @@ impl Ledger {
                 match report.what {
                     Happening::IncidentOpened { .. } if itself => self.host.storm_began(now),
                     Happening::IncidentClosed { .. } if itself => self.host.storm_ended(),
-                    Happening::IncidentOpened { .. } => {
-                        let explained = self.is_explained(&self.services[&report.service]);
+                    Happening::IncidentOpened { ref cause } => {
+                        let asked = matches!(cause, Cause::AskedToStop { .. });
+                        let asked = asked || self.services[&report.service].drain.is_some();
+                        let explained = asked || self.is_explained(&self.services[&report.service]);
                         self.host.went_down(&report.service, explained, now);
                     }
                     _ => {}
@@ -298,6 +300,7 @@ impl Ledger {
                 && known.flight.is_none()
                 && known.well()
                 && known.fails == 0
+                && !known.drains(now)
                 && (known.passes >= known.service.policy.rise || !known.service.has_probes)
                 && !known.keep.crash_loop;
             let since = |before: Option<Time>, holds: bool| holds.then(|| before.unwrap_or(now));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sentinel_engine::{ActionResult, Activity, Cause, Intent, ServiceName, StartedBy, Supervisor, TargetState};
 
 use super::host::{Future, Sim};
-use super::target::{Change, Fate, Target};
+use super::target::{Change, Fate, PATIENCE, Target};
 
 impl Sim {
     pub fn target(&mut self, name: &ServiceName) -> &mut Target {
@@ -36,6 +36,7 @@ impl Sim {
             Change::StartsAgain if self.targets[name].job.is_some() => self.begin(name, StartedBy::Unknown),
             Change::StartsAgain => self.begin(name, StartedBy::Somebody),
             Change::Stopped => self.stopped(name),
+            Change::Drained => self.drained(name),
             Change::Back(state) => self.set(name, state),
         }
     }
@@ -56,6 +57,7 @@ impl Sim {
         let target = self.target(name);
         target.run += 1;
         target.started_by = if witnessed { by } else { StartedBy::Unknown };
+        target.asked = None;
         target.began = now;
         target.answers_from = None;
         target.supervisor = Supervisor::Passive;
@@ -87,6 +89,10 @@ impl Sim {
 
     /// A run ends by itself.
     pub fn die(&mut self, name: &ServiceName, cause: Cause) {
+        if self.targets[name].asked_for(self.now).is_some() {
+            // Nobody can tell that it did not end as it was asked to.
+            return self.drained(name);
+        }
         let clean = cause == (Cause::Exited { code: 0 });
         let delay = self.rng.millis(100, 8_000);
         let flash = self.rng.permille(500);
@@ -131,6 +137,43 @@ impl Sim {
         self.set(name, TargetState::Busy(Activity::Stopping));
         let change = if again { Change::StartsAgain } else { Change::Stopped };
         self.change_later(name, takes, change);
+    }
+
+    /// It is asked to end, and makes of that what it likes.
+    pub fn asked_to_stop(&mut self, name: &ServiceName) {
+        let now = self.now;
+        let (takes, fails) = (self.rng.millis(1_000, 700_000), self.rng.millis(1_000, 60_000));
+        let heeds = self.rng.below(4);
+        let target = self.target(name);
+        target.asked = Some(now);
+        match heeds {
+            // It serves nobody from now on, and ends some time.
+            0 => target.answers_from = None,
+            // It serves on until it ends.
+            1 => {}
+            // It only stumbles.
+            2 => target.answers_from = Some(now + fails),
+            // It hangs.
+            _ => target.answers_from = None,
+        }
+        if heeds < 2 {
+            self.change_later(name, takes, Change::Drained);
+        }
+        self.look(name);
+    }
+
+    pub fn drained(&mut self, name: &ServiceName) {
+        let cause = Cause::Exited { code: 0 };
+        let Some(ago) = self.targets[name].asked_for(self.now) else {
+            return self.die(name, cause);
+        };
+        let intent = if ago <= PATIENCE {
+            Intent::OperatorStop
+        } else {
+            Intent::AskedToStop
+        };
+        self.target(name).answers_from = None;
+        self.set(name, TargetState::Down { intent, cause });
     }
 
     pub fn stopped(&mut self, name: &ServiceName) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, Activity, BlastRadius, Cause, Instance, Intent, Limits, Observation, ServiceName, StartedBy, Supervisor,
-    TargetState, Time,
+    ActionId, Activity, AskedToStop, BlastRadius, Cause, DRAIN_MAX, Instance, Intent, Limits, Observation, ServiceName,
+    StartedBy, Supervisor, TargetState, Time,
 };
 
 /// What becomes of a target that is started.
@@ -56,6 +56,8 @@ pub enum Change {
     Stopped,
     /// It has stopped, and starts again.
     StartsAgain,
+    /// It has drained, and ends.
+    Drained,
     /// It is back to what it was before somebody was busy with it.
     Back(TargetState),
 }
@@ -86,7 +88,12 @@ pub struct Target {
     pub tells_age: bool,
     /// What else a restart of it would restart or stop.
     pub wide: Option<BlastRadius>,
+    /// When this run was asked to end.
+    pub asked: Option<Time>,
 }
+
+/// How long it may take to end when it is asked to.
+pub const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Target {
     pub fn new(id: String, began: Time) -> Self {
@@ -106,6 +113,7 @@ impl Target {
             witnessed: true,
             tells_age: true,
             wide: None,
+            asked: None,
         }
     }
 
@@ -115,6 +123,12 @@ impl Target {
 
     pub fn runs(&self) -> bool {
         self.state == TargetState::Running
+    }
+
+    /// How long ago it was asked to end, while that counts.
+    pub fn asked_for(&self, now: Time) -> Option<Duration> {
+        let ago = now.since(self.asked?);
+        (ago < DRAIN_MAX).then_some(ago)
     }
 
     pub fn is_down(&self) -> bool {
@@ -144,7 +158,10 @@ impl Target {
             started_by: self.started_by,
             state,
             restarts: None,
-            asked_to_stop: None,
+            asked_to_stop: self.asked_for(now).filter(|_| self.runs()).map(|ago| AskedToStop {
+                ago,
+                patience: PATIENCE,
+            }),
             limits: Limits::default(),
         }
     }

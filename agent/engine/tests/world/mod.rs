@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Activity, Cause, Command, Engine, Event, Happening, HostMemory, HostPolicy,
-    IncidentId, Instance, Intent, Limits, Memory, Notification, Observation, OperatorRequest, Policy, ProbeFailure,
-    ProbeOutcome, ProbePhase, ProbeRound, Reload, Report, Service, ServiceName, StartedBy, State, Supervisor,
-    TargetState, Time, Verb, Verdict,
+    Action, ActionId, ActionResult, Activity, AskedToStop, Cause, Command, Engine, Event, Happening, HostMemory,
+    HostPolicy, IncidentId, Instance, Intent, Limits, Memory, Notification, Observation, OperatorRequest, Policy,
+    ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, Reload, Report, Service, ServiceName, StartedBy, State,
+    Supervisor, TargetState, Time, Verb, Verdict,
 };
 
 /// How long a simulated probe takes.
@@ -53,6 +53,8 @@ pub struct Toy {
     supervisor: Supervisor,
     started_by: StartedBy,
     supervised_restarts: u32,
+    /// When this run was asked to end.
+    asked: Option<Time>,
 }
 
 impl Toy {
@@ -78,6 +80,7 @@ impl Toy {
             supervisor: Supervisor::Passive,
             started_by: StartedBy::Unknown,
             supervised_restarts: 0,
+            asked: None,
         }
     }
 
@@ -280,6 +283,13 @@ impl World {
         self.look(&name.into());
     }
 
+    /// Somebody has a signal sent to it that asks for its end, which by its own settings should come within 15 s.
+    pub fn ask_to_stop(&mut self, name: &str) {
+        let now = self.now;
+        self.toy(name).asked = Some(now);
+        self.look(&name.into());
+    }
+
     pub fn set_state(&mut self, name: &str, state: TargetState) {
         self.toy(name).state = state;
         self.look(&name.into());
@@ -412,6 +422,13 @@ impl World {
                     return;
                 }
                 let mut observation = toy.observation();
+                let asked = toy
+                    .asked
+                    .filter(|_| matches!(toy.state, TargetState::Running | TargetState::Unhealthy(_)));
+                observation.asked_to_stop = asked.map(|at| AskedToStop {
+                    ago: self.now.since(at),
+                    patience: Duration::from_secs(15),
+                });
                 if self.blind {
                     observation.state = TargetState::Unknown("the bus is gone".into());
                 }
@@ -470,6 +487,7 @@ impl World {
         let toy = self.toys.get_mut(name).expect("the toy exists");
         toy.run += 1;
         toy.started_by = by;
+        toy.asked = None;
         toy.state = TargetState::Running;
         let run = toy.run;
         toy.answers_from = match toy.start {

@@ -62,7 +62,12 @@ fn judge(tracker: &mut Tracker, world: World) -> String {
                 format!("{}: {cause}{supervisor}", intent.as_str())
             }
             TargetState::Busy(activity) => activity.as_str().into(),
-            other => format!("{other:?}").to_lowercase(),
+            other => {
+                let asked = seen
+                    .asked_to_stop
+                    .map(|asked| format!(", asked to stop {} s ago", asked.ago.as_secs()));
+                format!("{other:?}").to_lowercase() + &asked.unwrap_or_default()
+            }
         },
     }
 }
@@ -131,11 +136,46 @@ fn intent_comes_from_what_was_heard() {
             "crash: exited with code 3",
         ),
         (
-            "a TERM that was ignored long ago is history",
-            vec![(60, "kill 15"), (100, "die 3")],
+            "an INT that was ignored long ago is history",
+            vec![(60, "kill 2"), (100, "die 3")],
             3,
             No,
             "crash: exited with code 3",
+        ),
+        (
+            "docker stop -t 60 as 20.10 tells it",
+            vec![(60, "kill 15"), (100, "die 0"), (100, "stop")],
+            0,
+            Always,
+            "operator_stop: exited with code 0",
+        ),
+        (
+            "docker stop -t 60 as 26.1 and 28.5 tell it",
+            vec![(60, "kill 15"), (100, "stop"), (100, "die 0")],
+            0,
+            Always,
+            "operator_stop: exited with code 0",
+        ),
+        (
+            "kill -s TERM, and it drained for longer than its timeout",
+            vec![(60, "kill 15"), (100, "die 0")],
+            0,
+            Always,
+            "asked_to_stop: exited with code 0",
+        ),
+        (
+            "a TERM and then an INT",
+            vec![(60, "kill 15"), (70, "kill 2"), (100, "die 3")],
+            3,
+            No,
+            "asked_to_stop: exited with code 3",
+        ),
+        (
+            "a signal that this version has no number for",
+            vec![(60, "kill"), (100, "die 3")],
+            3,
+            No,
+            "asked_to_stop: exited with code 3",
         ),
         (
             "the signal of an earlier run is history",
@@ -174,11 +214,62 @@ fn intent_comes_from_what_was_heard() {
 }
 
 #[test]
+fn whoever_was_asked_to_stop_has_ten_minutes() {
+    // Asked in second 60, by `docker kill -s TERM`; the watch began in second 50.
+    for (died, verdict) in [
+        (75, "operator_stop: exited with code 0"),
+        (76, "asked_to_stop: exited with code 0"),
+        (660, "asked_to_stop: exited with code 0"),
+        (661, "clean_exit: exited with code 0"),
+    ] {
+        let mut tracker = exited(0, RestartPolicy::Always);
+        tracker.facts.finished = Some(at(died));
+        hear(&mut tracker, &[(60, "kill 15"), (died, "die 0")]);
+        assert_eq!(judge(&mut tracker, world(died + 100)), verdict, "{died}");
+    }
+    let mut tracker = container(Status::Running);
+    hear(&mut tracker, &[(60, "kill 15")]);
+    assert_eq!(judge(&mut tracker, world(659)), "running, asked to stop 599 s ago");
+    assert!(matches!(classify(&mut tracker, world(659)), Verdict::Seen(_, Some(again)) if again == at(660)));
+    // A watch that began anew meanwhile knows no other time.
+    let gap = World {
+        watched_since: at(655),
+        ..world(660)
+    };
+    assert_eq!(judge(&mut tracker, gap), "running");
+    // Nor does the agent's own restart ask for anything.
+    let mut tracker = container(Status::Running);
+    tracker.acting = true;
+    hear(&mut tracker, &[(60, "kill 15")]);
+    tracker.acting = false;
+    assert_eq!(judge(&mut tracker, world(61)), "running");
+}
+
+#[test]
+fn what_ended_late_is_judged_when_docker_could_have_told_of_its_stop() {
+    let late = || {
+        let mut tracker = exited(0, RestartPolicy::Always);
+        hear(&mut tracker, &[(60, "kill 15"), (100, "die 0")]);
+        tracker
+    };
+    assert_eq!(judge(&mut late(), world(100)), "wait");
+    assert_eq!(judge(&mut late(), world(101)), "asked_to_stop: exited with code 0");
+    let mut told = late();
+    hear(&mut told, &[(100, "stop")]);
+    assert_eq!(judge(&mut told, world(100)), "operator_stop: exited with code 0");
+}
+
+#[test]
 fn its_own_stop_signal_asks_it_to_end() {
     let mut tracker = exited(0, RestartPolicy::No);
     tracker.facts.stop_signal = Some(37);
     hear(&mut tracker, &[(99, "kill 37"), (100, "die 0")]);
     assert_eq!(judge(&mut tracker, world(200)), "operator_stop: exited with code 0");
+    // Like TERM, it may take longer than the timeout.
+    let mut tracker = container(Status::Running);
+    tracker.facts.stop_signal = Some(3);
+    hear(&mut tracker, &[(60, "kill 3")]);
+    assert_eq!(judge(&mut tracker, world(100)), "running, asked to stop 40 s ago");
 }
 
 #[test]
@@ -301,12 +392,33 @@ fn what_runs_is_well_unless_docker_says_otherwise() {
         (Status::Running, Health::Starting, vec![], true, "running"),
         (Status::Running, ill(), vec![], false, "unhealthy(\"no answer\")"),
         (Status::Running, ill(), vec![], true, "unhealthy(\"no answer\")"),
-        // A stop is under way; what probes say meanwhile is nothing new.
-        (Status::Running, ill(), vec![(100, "kill 15")], false, "stopping"),
+        // A stop is under way; what becomes of it meanwhile is told with that.
+        (
+            Status::Running,
+            ill(),
+            vec![(100, "kill 15")],
+            false,
+            "unhealthy(\"no answer\"), asked to stop 1 s ago",
+        ),
         (
             Status::Running,
             Health::Unchecked,
-            vec![(80, "kill 15")],
+            vec![(31, "kill 15")],
+            false,
+            "running, asked to stop 70 s ago",
+        ),
+        // An interrupt is heeded soon, or never.
+        (
+            Status::Running,
+            Health::Unchecked,
+            vec![(100, "kill 2")],
+            false,
+            "stopping",
+        ),
+        (
+            Status::Running,
+            Health::Unchecked,
+            vec![(80, "kill 3")],
             false,
             "running",
         ),

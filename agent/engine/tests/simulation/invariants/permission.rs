@@ -66,6 +66,7 @@ pub(super) fn no_operator_stop_is_undone(ledger: &Ledger, _: Time, entry: &Entry
             .incident
             .as_ref()
             .is_some_and(|open| open.run.is_some() && open.run == known.run),
+        Intent::AskedToStop => known.drain.as_ref().is_some_and(|drain| drain.over),
         Intent::OperatorStop | Intent::ConflictStop | Intent::Shutdown | Intent::NotApplicable => false,
     };
     ensure(allowed, || format!("it is down by {intent:?}"))
@@ -116,6 +117,15 @@ pub(super) fn only_what_is_down_is_restarted(ledger: &Ledger, now: Time, entry: 
     ensure(known.down().is_some() || unhealthy, || {
         format!("{} probes failed, grace: {}", known.fails, known.in_grace(now))
     })
+}
+
+/// 4: no own attempt on a run that was asked to end less than ten minutes ago, whatever is seen of it, unless it has failed
+/// and been well again since.
+pub(super) fn no_drain_is_cut_short(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
+    let Some((_, known)) = own_attempt(ledger, entry) else {
+        return Ok(());
+    };
+    ensure(!known.drains(now), || format!("{:?}", known.drain))
 }
 
 /// 15: no own attempt within `boot_grace` of the host's boot, however often the agent starts in it.

@@ -306,7 +306,10 @@ impl Reloader {
 
     /// Tells receivers, once, of what asks to be watched and cannot be. `is_all` says that everything was looked at.
     async fn tell_refused(&mut self, refused: BTreeSet<Refused>, is_all: bool) {
-        for refused in refused.difference(&self.logged_refused) {
+        for ignored in refused.difference(&self.logged_refused).filter(|one| one.watched) {
+            tracing::info!(reason = %ignored, "a label is ignored");
+        }
+        for refused in refused.difference(&self.logged_refused).filter(|one| !one.watched) {
             let (service, origin) = (refused.service.as_str(), refused.kind.as_str());
             let reason = refused.to_string();
             tracing::error!(
@@ -317,10 +320,11 @@ impl Reloader {
                 "what was found is not watched"
             );
         }
-        let about = refused.iter().map(ToString::to_string).collect();
+        let kept_back = || refused.iter().filter(|one| !one.watched);
+        let about = kept_back().map(ToString::to_string).collect();
         let host = &self.settings.agent.name;
         let message = |new: &BTreeSet<String>| {
-            let new = refused.iter().filter(|one| new.contains(&one.to_string()));
+            let new = kept_back().filter(|one| new.contains(&one.to_string()));
             Message::about_refused(host, &new.collect::<Vec<_>>(), Timestamp::now())
         };
         self.announce(Topic::Refused, about, |_| !is_all, message).await;

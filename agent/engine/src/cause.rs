@@ -55,6 +55,11 @@ pub enum Cause {
         /// What that check said.
         output: String,
     },
+    /// It runs, and its supervisor's own check of it cannot be run.
+    Unchecked {
+        /// Why it cannot.
+        reason: String,
+    },
     /// It was asked to end, by a signal, and that took longer than its own settings allow.
     AskedToStop {
         /// How long after that it ended; `None` while it still runs.
@@ -115,6 +120,7 @@ impl Cause {
                 ProbePhase::Command => "probe_command",
             },
             Self::Unhealthy { .. } => "unhealthy",
+            Self::Unchecked { .. } => "unchecked",
             Self::AskedToStop { .. } => "asked_to_stop",
             Self::Unusable { .. } => "unusable",
             Self::Other { .. } => "other",
@@ -150,6 +156,7 @@ impl fmt::Display for Cause {
             Self::Probe(failure) => write!(f, "probe failed: {failure}"),
             Self::Unhealthy { output } if output.is_empty() => f.write_str("its health check fails"),
             Self::Unhealthy { output } => write!(f, "its health check fails: {output}"),
+            Self::Unchecked { reason } => write!(f, "its health check cannot be run: {reason}"),
             Self::AskedToStop { after: None } => f.write_str("was asked to stop and still runs"),
             Self::AskedToStop { after: Some(after) } => write!(f, "ended {} after it was asked to stop", span(*after)),
             Self::Unusable { reason } => write!(f, "cannot run: {reason}"),

@@ -73,6 +73,13 @@ pub enum TargetState {
     Running,
     /// It runs, and its supervisor's own check of it fails (a Docker health check). Holds what that check said.
     Unhealthy(String),
+    /// It runs, and its supervisor's own check of it could not be run, which says nothing of it.
+    Unchecked {
+        /// Why it could not.
+        reason: String,
+        /// What runs it for its supervisor is away (containerd): whatever is asked for now would lose it.
+        runtime_away: bool,
+    },
     /// Somebody else is busy with it; whatever it looks like now is about to change.
     Busy(Activity),
     /// It does not run, and nothing is being done about it.

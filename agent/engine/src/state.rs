@@ -94,6 +94,10 @@ pub enum Hold {
     },
     /// It was asked to end, by a signal, and may be draining.
     AskedToStop,
+    /// Its supervisor's check of it cannot be run, and nothing else says that it is down.
+    Unchecked,
+    /// What runs it for its supervisor is away.
+    RuntimeAway,
     /// Its supervisor restarts it over and over, and has not given up.
     CrashLoop,
     /// It failed while nobody looked, and that may have been a stop.
@@ -151,6 +155,8 @@ impl Hold {
             Self::Settling => "settling",
             Self::Busy { .. } => "busy",
             Self::AskedToStop => "asked_to_stop",
+            Self::Unchecked => "unchecked",
+            Self::RuntimeAway => "runtime_away",
             Self::CrashLoop => "crash_loop",
             Self::Unclear => "unclear",
             Self::CleanExit => "clean_exit",
@@ -181,6 +187,10 @@ impl fmt::Display for Hold {
             Self::Settling => f.write_str("its supervisor goes first"),
             Self::Busy { activity } => write!(f, "left alone: {}", activity.as_str()),
             Self::AskedToStop => f.write_str("left alone: asked to stop, still running"),
+            Self::Unchecked => {
+                f.write_str("not restarted: a health check that cannot be run says nothing of the service")
+            }
+            Self::RuntimeAway => f.write_str("not restarted: containerd, which runs it, cannot be reached"),
             Self::CrashLoop => f.write_str("left to its supervisor, which restarts it over and over"),
             Self::Unclear => f.write_str("it failed while nobody watched; that may have been a stop"),
             Self::CleanExit => f.write_str("it ended by itself without an error; on_clean_exit leaves it"),

@@ -185,7 +185,8 @@ fn print(loaded: &Loaded, notes: &[Problem], now: Timestamp, out: &mut dyn Write
         writeln!(out, "note: {note}")?;
     }
     for refused in &loaded.refused {
-        writeln!(out, "not watched: {refused}")?;
+        let what = if refused.watched { "warning" } else { "not watched" };
+        writeln!(out, "{what}: {refused}")?;
     }
     let files = plural(loaded.files.len(), "file");
     let services = plural(settings.services.len(), "service");

@@ -50,7 +50,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::process::geteuid;
 
-use crate::config::Settings;
+use crate::config::{ServiceSettings, Settings, Target};
 use crate::docker::{self, Search};
 use crate::found::{Discovered, Source};
 use crate::server::api::ModeWord;
@@ -117,6 +117,12 @@ fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovered, V
                 Ok(found) => seen.extend(found),
                 Err(why) => notes.push(format!("containers could not be seen: {why}")),
             }
+        }
+        let is_container = |service: &ServiceSettings| matches!(service.target, Some(Target::Container(_)));
+        if settings.services.iter().any(is_container)
+            && docker::answers(&search.address).await == Ok(docker::Answers::Podman)
+        {
+            notes.push(docker::PODMAN.to_owned());
         }
         if wanted.contains(&Source::UnitFiles) {
             // Without systemd there are no unit files, and nothing to say about that.

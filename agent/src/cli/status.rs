@@ -119,13 +119,19 @@ fn refused(refused: &[RefusedStatus], paint: Paint) -> String {
             place,
             message,
             suggestion,
+            watched,
             ..
         } = one;
         let meant = suggestion.as_ref().map(|meant| format!("; did you mean `{meant}`?"));
         let head = if out.is_empty() { "\n" } else { "" };
         let text = format!("{place}: {message}{}", meant.unwrap_or_default());
         let text = crate::telemetry::printable(&text);
-        let _ = writeln!(out, "{head}{} {text}", paint.text(Tone::Bad, "not watched:"));
+        let what = if *watched {
+            paint.text(Tone::Faint, "warning:")
+        } else {
+            paint.text(Tone::Bad, "not watched:")
+        };
+        let _ = writeln!(out, "{head}{what} {text}");
     }
     out
 }

@@ -109,7 +109,7 @@ impl FoundKey {
     }
 }
 
-/// A service that was found and is not watched, with the reason.
+/// A service that was found and is not watched, or not as it asks, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Refused {
     /// The name it would have; empty when it has none.
@@ -118,6 +118,8 @@ pub struct Refused {
     pub kind: OriginKind,
     /// What is wrong, and where.
     pub problem: Problem,
+    /// Whether that is left out and the service watched all the same: a warning.
+    pub watched: bool,
 }
 
 impl fmt::Display for Refused {
@@ -140,6 +142,7 @@ impl Refused {
             service: service.to_owned(),
             kind,
             problem,
+            watched: false,
         }
     }
 }
@@ -346,6 +349,7 @@ impl<'a> Chosen<'a> {
                 service: found.name.clone(),
                 kind: found.origin.kind,
                 problem,
+                watched: false,
             });
         }
     }

@@ -62,6 +62,35 @@ impl fmt::Display for LabelProblem {
     }
 }
 
+/// What a label whose name begins as ours do is, by the rest of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// A key, or one that is refused with its reason.
+    Key,
+    /// Most likely a slip of the pen.
+    Near(&'static str),
+    /// A word of somebody else's.
+    Foreign,
+}
+
+/// Edits that make one word of another by mistake. Half of the letters are another word: `zone` is no `mode`.
+const SLIP: usize = 2;
+
+/// What `name`, a label without its prefix, is.
+pub(crate) fn meaning(name: &str) -> Meaning {
+    let first = name.split('.').next().unwrap_or_default();
+    let words = || known().chain(REFUSED);
+    if words().any(|word| word == first) {
+        return Meaning::Key;
+    }
+    let distances = words().map(|word| (strsim::damerau_levenshtein(first, word), word));
+    let near = distances.filter(|(edits, word)| *edits <= SLIP && 2 * edits < word.len().max(first.len()));
+    match near.min_by_key(|(edits, _)| *edits) {
+        Some((_, word)) => Meaning::Near(word),
+        None => Meaning::Foreign,
+    }
+}
+
 /// Checks the keys that labels set for a service, and answers them as TOML, `interval = "5s"` as two texts.
 ///
 /// `target` is the key and the value by which the container is known. Whether the services in `after` exist is not
@@ -239,6 +268,25 @@ fn known() -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn label_is_a_key_or_a_slip_or_somebody_elses() {
+        for (name, expected) in [
+            ("interval", Meaning::Key),
+            ("recovery.brust", Meaning::Key),
+            ("command", Meaning::Key),
+            ("intervall", Meaning::Near("interval")),
+            ("enabel", Meaning::Near("enable")),
+            ("htpp.url", Meaning::Near("http")),
+            ("team", Meaning::Foreign),
+            ("zone.name", Meaning::Foreign),
+            // Two of three letters: that is no `tcp`.
+            ("app", Meaning::Foreign),
+            ("", Meaning::Foreign),
+        ] {
+            assert_eq!(meaning(name), expected, "{name}");
+        }
+    }
 
     fn keys(labels: &[(&str, &str)]) -> Result<Vec<String>, Vec<String>> {
         let labels = labels

@@ -49,7 +49,7 @@ pub(crate) use findings::{Findings, join};
 pub use found::{Found, FoundKey, MAX_FOUND, Origin, OriginKind, Refused, service_name};
 pub use keys::{MAX_RECEIVERS, MAX_SERVICES, ROOT};
 pub use labels::LabelProblem;
-pub(crate) use labels::{quote, service_keys};
+pub(crate) use labels::{Meaning, meaning, quote, service_keys};
 pub use pattern::matches;
 pub use problem::{ConfigErrors, Place, Problem};
 pub(crate) use rules::{

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use sentinel_engine::{Activity, Cause, DRAIN_MAX, Intent, Limits, Observation, StartedBy, Supervisor, TargetState};
 
 use super::cause::cause_of;
-use super::facts::{Health, RestartPolicy, Status};
+use super::checks::Health;
+use super::facts::{RestartPolicy, Status};
 use super::restart::START_WITHIN;
 use super::tracker::{Conclusion, Tracker};
 
@@ -23,6 +24,9 @@ const TOGETHER: Duration = Duration::from_secs(2);
 /// How long after its return the Engine may still be starting what its policies say.
 const AFTER_RETURN: Duration = Duration::from_secs(10);
 
+/// How long a container may wait for those that it comes after, before that is told.
+const CREATED_MAX: Duration = Duration::from_secs(90);
+
 /// What is known beside the container itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct World {
@@ -34,6 +38,8 @@ pub(super) struct World {
     pub(super) away: Option<(Timestamp, Timestamp)>,
     /// The service has probes of its own, which decide whether it has started.
     pub(super) probed: bool,
+    /// It is podman's, which tells an end and not who asked for it.
+    pub(super) podman: bool,
 }
 
 /// The outcome of looking at a container.
@@ -52,6 +58,7 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
     let interrupted = tracker
         .stopping_until()
         .filter(|until| asked.is_none() && *until > world.now);
+    let waited = waits_until(tracker);
     let state = match tracker.facts.status {
         Status::Paused => TargetState::Busy(Activity::Frozen),
         Status::Restarting => TargetState::Busy(Activity::AutoRestart),
@@ -59,6 +66,13 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
         Status::Running | Status::Exited if tracker.acting => TargetState::Busy(Activity::Starting),
         Status::Running if interrupted.is_some() => TargetState::Busy(Activity::Stopping),
         Status::Running => running(tracker, world),
+        Status::Created if waited.is_some_and(|until| until > world.now) => TargetState::Busy(Activity::Starting),
+        Status::Created if waited.is_some() => {
+            let others = tracker.facts.waits_for.join(", ");
+            TargetState::Unusable(format!(
+                "it was created and is not started: Compose waits for {others} (depends_on), or has given up"
+            ))
+        }
         Status::Created if tracker.facts.error.is_empty() => TargetState::Down {
             // Whoever made it has not started it: that is theirs to do.
             intent: Intent::OperatorStop,
@@ -79,7 +93,7 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
     };
     let running = tracker.facts.started.filter(|_| tracker.facts.is_up());
     let age = running.and_then(|started| Duration::try_from(world.now.duration_since(started)).ok());
-    let asked = asked.filter(|_| matches!(state, TargetState::Running | TargetState::Unhealthy(_)));
+    let asked = asked.filter(|_| tracker.facts.status == Status::Running && !matches!(state, TargetState::Busy(_)));
     let observation = Observation {
         state,
         instance: tracker.facts.instance(),
@@ -94,7 +108,16 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
         },
     };
     let forgotten = asked.map(|(at, _)| later(at, DRAIN_MAX));
-    Verdict::Seen(Box::new(observation), interrupted.or(forgotten))
+    let waited = waited.filter(|until| *until > world.now);
+    Verdict::Seen(Box::new(observation), interrupted.or(forgotten).or(waited))
+}
+
+/// Until when Compose, which has made this container, may still be about to start it when what it comes after is ready. Then
+/// that is told: Compose leaves it `created` for good when one of those never gets ready.
+fn waits_until(tracker: &Tracker) -> Option<Timestamp> {
+    let facts = &tracker.facts;
+    let waits = facts.status == Status::Created && facts.error.is_empty() && !facts.waits_for.is_empty();
+    waits.then(|| later(facts.created.unwrap_or(Timestamp::UNIX_EPOCH), CREATED_MAX))
 }
 
 /// Who began the last run: known when the Engine told of its start, and that was neither the agent's nor its policy's doing.
@@ -121,6 +144,13 @@ fn running(tracker: &mut Tracker, world: World) -> TargetState {
         Health::Starting | Health::Healthy | Health::Unchecked => {
             tracker.unhealthy = None;
             TargetState::Running
+        }
+        Health::NotRun { reason, runtime_away } => {
+            tracker.unhealthy = None;
+            TargetState::Unchecked {
+                reason: reason.clone(),
+                runtime_away: *runtime_away,
+            }
         }
         Health::Unhealthy(output) => {
             let instance = tracker.facts.instance();
@@ -175,6 +205,10 @@ fn conclude(tracker: &Tracker, world: World) -> Result<(Intent, Cause, Superviso
             return Ok((Intent::Crash, Cause::Other { result }, supervisor));
         }
         return Ok((intent, cause, Supervisor::Passive));
+    }
+    if world.podman && [0, 137, 143].contains(&tracker.facts.exit_code) && cause != Cause::OomKilled {
+        // `podman stop` leaves it so, and so may a crash.
+        return Ok((Intent::Unclear, cause, Supervisor::Passive));
     }
     if tracker.died_at().is_some() || tracker.stop.is_some_and(|(_, own)| own) {
         let intent = if tracker.facts.exit_code == 0 && cause != Cause::OomKilled {

@@ -1,27 +1,24 @@
 //! The calls of the Engine's API that are made, each with its deadline, and what their errors mean.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bollard::errors::Error;
-use bollard::models::{ContainerInspectResponse, ContainerSummary, EventMessage, EventMessageTypeEnum};
-use bollard::query_parameters::{
-    EventsOptions, EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
-    RestartContainerOptions, StartContainerOptions,
-};
+use bollard::query_parameters::{RestartContainerOptions, StartContainerOptions};
 use bollard::{API_DEFAULT_VERSION, Docker as Bollard};
-use futures_util::{Stream, StreamExt as _};
 use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, mpsc};
 
+use super::answers::{self, EventMessage, Inspected, Listed, Version};
 use super::daemon::Daemon;
 use super::facts::{Facts, clip};
 use super::identity::Identity;
 use super::tracker::Happened;
+use super::wire::{self, Reply};
 use crate::config::DockerAddress;
 
 /// An Engine that accepts and says nothing is as good as none. It answers these within milliseconds.
@@ -50,6 +47,25 @@ const EVENTS: [&str; 12] = [
     "health_status",
     "pause",
     "unpause",
+];
+
+/// The same for podman, beside those. It looks for the words by which it knows events itself, which are not those that it
+/// tells, so that it is asked for all of them.
+const PODMAN_EVENTS: [&str; 2] = ["died", "remove"];
+
+/// What events are about, for Docker.
+const TYPES: [&str; 11] = [
+    "builder",
+    "config",
+    "container",
+    "daemon",
+    "image",
+    "network",
+    "node",
+    "plugin",
+    "secret",
+    "service",
+    "volume",
 ];
 
 /// Why a call did not lead to an answer, or to which.
@@ -101,15 +117,47 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn of(answer: ContainerInspectResponse) -> Self {
-        let labels = answer.config.as_ref().and_then(|config| config.labels.clone());
+    fn of(answer: Inspected) -> Self {
         Self {
-            identity: Identity::of(
-                answer.id.as_deref().unwrap_or_default(),
-                answer.name.as_deref().unwrap_or_default(),
-                &labels.unwrap_or_default(),
-            ),
+            identity: Identity::of(&answer.id, &answer.name, &answer.config.labels),
             facts: Facts::of(answer),
+        }
+    }
+}
+
+/// What speaks the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Engine {
+    Docker {
+        /// Whether it reaches containerd, which it names among its parts only then.
+        runtime: bool,
+    },
+    /// It does not tell a stop from a crash, and its restart policies know no pause.
+    Podman,
+}
+
+/// What podman calls itself among its components, at the first place.
+const PODMAN: &str = "Podman Engine";
+
+/// The first version of the API of which every Engine names containerd among its parts (Docker 19.03).
+const NAMES_RUNTIME: u32 = 40;
+
+impl Engine {
+    fn of(answer: &Version) -> Self {
+        let mut names = answer
+            .components
+            .iter()
+            .filter_map(|component| component.name.as_deref());
+        let version = answer
+            .api_version
+            .as_deref()
+            .and_then(|version| version.strip_prefix("1."));
+        let version: u32 = version.and_then(|minor| minor.parse().ok()).unwrap_or_default();
+        if names.clone().next() == Some(PODMAN) {
+            Self::Podman
+        } else {
+            let runtime = version < NAMES_RUNTIME || names.any(|name| name == "containerd");
+            Self::Docker { runtime }
         }
     }
 }
@@ -143,18 +191,22 @@ impl History {
 
 fn mark(message: &EventMessage) -> Option<Mark> {
     let at = Timestamp::from_nanosecond(i128::from(message.time_nano?)).ok()?;
-    Some((at, message.actor.as_ref()?.id.clone()?))
+    Some((at, message.actor.id.clone()))
 }
 
 impl Heard {
+    /// `None` of what nobody here cares for, which comes of engines that do not filter as they are asked.
     fn of(message: EventMessage) -> Option<Self> {
-        let action = message.action.clone()?;
-        let kind = action.split(':').next().unwrap_or_default();
-        if message.typ != Some(EventMessageTypeEnum::CONTAINER) || !EVENTS.contains(&kind) {
+        let kind = message.action.split(':').next().unwrap_or_default();
+        let matters = EVENTS.contains(&kind) || PODMAN_EVENTS.contains(&kind);
+        if message.typ != "container" || !matters {
+            if !TYPES.contains(&message.typ.as_str()) {
+                answers::unknown("type of event", &message.typ);
+            }
             return None;
         }
         let (at, id) = mark(&message)?;
-        let attributes = message.actor?.attributes.unwrap_or_default();
+        let attributes = message.actor.attributes;
         Some(Self {
             identity: Identity::of(&id, attributes.get("name").map_or("", String::as_str), &attributes),
             happened: Happened::of(kind, |key| attributes.get(key).cloned()),
@@ -170,6 +222,9 @@ pub(super) struct Client {
     pub(super) bollard: Bollard,
     address: DockerAddress,
     daemon: Arc<Mutex<Daemon>>,
+    podman: bool,
+    /// Events that made no sense, counted.
+    skipped: Arc<AtomicU64>,
 }
 
 impl Client {
@@ -183,18 +238,42 @@ impl Client {
             DockerAddress::Tcp(address) => Bollard::connect_with_http(address, CLIENT_LIMIT, API_DEFAULT_VERSION)?,
         };
         let bollard = within(ANSWER_WITHIN, bollard.negotiate_version()).await?;
-        Ok(Self {
+        let mut client = Self {
             bollard,
             address: address.clone(),
             daemon: Arc::clone(daemon),
-        })
+            podman: false,
+            skipped: Arc::default(),
+        };
+        client.podman = client.engine().await? == Engine::Podman;
+        Ok(client)
+    }
+
+    /// What it is, and whether it can do anything, now.
+    pub(super) async fn engine(&self) -> Result<Engine, CallError> {
+        let answer: Version = self.get(ANSWER_WITHIN, "/version").await?;
+        Ok(Engine::of(&answer))
+    }
+
+    pub(super) const fn is_podman(&self) -> bool {
+        self.podman
+    }
+
+    async fn get<T: DeserializeOwned>(&self, deadline: Duration, path: &str) -> Result<T, CallError> {
+        let asked = async { self.open(path).await?.json().await };
+        self.ask(deadline, asked).await
+    }
+
+    async fn open(&self, path: &str) -> Result<Reply, CallError> {
+        let version = self.bollard.client_version();
+        wire::get(&self.address, &format!("/v{version}{path}")).await
     }
 
     /// Makes a call, unless the daemon is going down or gone: one that waits at its socket would start it again.
-    pub(super) async fn ask<T>(
+    pub(super) async fn ask<T, E: Into<CallError>>(
         &self,
         deadline: Duration,
-        call: impl Future<Output = Result<T, Error>>,
+        call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CallError> {
         awake(&self.daemon, &self.address).await?;
         within(deadline, call).await
@@ -202,36 +281,37 @@ impl Client {
 
     /// Every container there is, running or not.
     pub(super) async fn list(&self) -> Result<Vec<(String, Identity)>, CallError> {
-        let options = ListContainersOptionsBuilder::new().all(true).build();
-        let listed = self
-            .ask(LIST_WITHIN, self.bollard.list_containers(Some(options)))
-            .await?;
+        let listed = self.list_all(LIST_WITHIN).await?;
         let identified = listed.into_iter().filter_map(|container| {
-            let names = container.names.unwrap_or_default();
             // Links give a container more names, as `/other/alias`.
-            let name = names.iter().find(|name| name.matches('/').count() == 1);
-            let labels = container.labels.unwrap_or_default();
+            let name = container.names.iter().find(|name| name.matches('/').count() == 1);
             let id = container.id?;
-            let identity = Identity::of(&id, name.map_or("", String::as_str), &labels);
+            let identity = Identity::of(&id, name.map_or("", String::as_str), &container.labels);
             Some((id, identity))
         });
         Ok(identified.collect())
     }
 
     /// The same, as the Engine has it.
-    pub(super) async fn list_all(&self, deadline: Duration) -> Result<Vec<ContainerSummary>, CallError> {
-        let options = ListContainersOptionsBuilder::new().all(true).build();
-        self.ask(deadline, self.bollard.list_containers(Some(options))).await
+    pub(super) async fn list_all(&self, deadline: Duration) -> Result<Vec<Listed>, CallError> {
+        self.get(deadline, "/containers/json?all=true").await
+    }
+
+    /// Those that run.
+    pub(super) async fn list_running(&self) -> Result<Vec<Listed>, CallError> {
+        self.get(LIST_WITHIN, "/containers/json").await
     }
 
     /// One container; `None` when it is gone.
     pub(super) async fn inspect(&self, id: &str) -> Result<Option<Seen>, CallError> {
-        let options = None::<InspectContainerOptions>;
-        match self
-            .ask(ANSWER_WITHIN, self.bollard.inspect_container(id, options))
-            .await
-        {
-            Ok(answer) => Ok(Some(Seen::of(answer))),
+        Ok(self.describe(id).await?.map(Seen::of))
+    }
+
+    /// The same, as the Engine has it.
+    pub(super) async fn describe(&self, id: &str) -> Result<Option<Inspected>, CallError> {
+        let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
+        match self.get(ANSWER_WITHIN, &format!("/containers/{id}/json")).await {
+            Ok(answer) => Ok(Some(answer)),
             Err(CallError::Status(404, _)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -239,29 +319,86 @@ impl Client {
 
     /// Everything that the Engine remembers until then: its last [`REMEMBERED`] events, of all kinds, since it was started.
     pub(super) async fn history(&self, until: Timestamp) -> Result<History, CallError> {
-        let options = EventsOptionsBuilder::new()
-            .since(&seconds(Timestamp::UNIX_EPOCH))
-            .until(&seconds(until))
-            .build();
-        let events = self.bollard.events(Some(options));
+        let path = format!(
+            "/events?since={}&until={}",
+            seconds(Timestamp::UNIX_EPOCH),
+            seconds(until)
+        );
         let collected = async {
             let mut history = History::default();
-            let mut events = pin!(events);
-            while let Some(event) = events.next().await {
-                let event = event?;
+            let mut reply = self.open(&path).await?;
+            while let Some(event) = reply.event().await? {
+                let Some(event) = self.understand(&event) else { continue };
                 history.marks.extend(mark(&event));
                 history.heard.extend(Heard::of(event));
             }
-            Ok(history)
+            Ok::<_, CallError>(history)
         };
         self.ask(LIST_WITHIN, collected).await
+    }
+
+    /// Whether events can be heard.
+    pub(super) async fn tells_events(&self) -> Result<(), CallError> {
+        let now = seconds(Timestamp::now());
+        let path = format!("/events?since={now}&until={now}");
+        let asked = async {
+            let mut reply = self.open(&path).await?;
+            while reply.event().await?.is_some() {}
+            Ok::<_, CallError>(())
+        };
+        self.ask(ANSWER_WITHIN, asked).await
     }
 
     /// Hands on everything that happens from `since` on, until it cannot any more; answers why. Sets `behind` when
     /// whoever takes the events is slower than they come: the Engine then drops some without a word.
     pub(super) async fn follow(&self, since: Timestamp, to: &mpsc::Sender<Heard>, behind: &Arc<AtomicBool>) -> String {
-        let events = self.bollard.events(Some(events_options(since)));
-        relay(events, to, behind).await
+        let filters = if self.podman {
+            serde_json::json!({ "type": ["container"] })
+        } else {
+            serde_json::json!({ "type": ["container"], "event": EVENTS })
+        };
+        let filters = filters.to_string();
+        let filters = utf8_percent_encode(&filters, NON_ALPHANUMERIC);
+        let path = format!("/events?since={}&filters={filters}", seconds(since));
+        // The head comes at once, also where nothing happens; podman sends it with the first event.
+        let opened = self.open(&path).await;
+        match opened {
+            Ok(reply) => self.relay(reply, to, behind).await,
+            Err(error) => error.to_string(),
+        }
+    }
+
+    async fn relay(&self, mut events: Reply, to: &mpsc::Sender<Heard>, behind: &Arc<AtomicBool>) -> String {
+        loop {
+            let heard = match events.event().await {
+                Ok(Some(event)) => self.understand(&event).and_then(Heard::of),
+                Ok(None) => return "the Docker daemon ended the stream of events".to_owned(),
+                Err(error) => return error.to_string(),
+            };
+            let Some(heard) = heard else {
+                continue;
+            };
+            match to.try_send(heard) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(heard)) => {
+                    behind.store(true, Ordering::Relaxed);
+                    if to.send(heard).await.is_err() {
+                        return "nobody listens".to_owned();
+                    }
+                }
+                Err(mpsc::error::TrySendError::Closed(_)) => return "nobody listens".to_owned(),
+            }
+        }
+    }
+
+    /// Takes an event apart. One that makes no sense is skipped and counted: it must not cost the sight of the others.
+    fn understand(&self, event: &[u8]) -> Option<EventMessage> {
+        let understood = serde_json::from_slice(event).ok();
+        if understood.is_none() && event.iter().any(|byte| !byte.is_ascii_whitespace()) {
+            let count = self.skipped.fetch_add(1, Ordering::Relaxed) + 1;
+            tracing::debug!(count, "skipped an event of Docker that makes no sense");
+        }
+        understood
     }
 
     /// How to name a container of which something is asked. An id cannot mean another one that has taken its name; a proxy
@@ -300,53 +437,99 @@ async fn awake(daemon: &Mutex<Daemon>, address: &DockerAddress) -> Result<(), Ca
     }
 }
 
-async fn relay(
-    events: impl Stream<Item = Result<EventMessage, Error>>,
-    to: &mpsc::Sender<Heard>,
-    behind: &Arc<AtomicBool>,
-) -> String {
-    let mut events = pin!(events);
-    loop {
-        let heard = match events.next().await {
-            Some(Ok(message)) => Heard::of(message),
-            Some(Err(error)) => return CallError::from(error).to_string(),
-            None => return "the Docker daemon ended the stream of events".to_owned(),
-        };
-        let Some(heard) = heard else {
-            continue;
-        };
-        match to.try_send(heard) {
-            Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(heard)) => {
-                behind.store(true, Ordering::Relaxed);
-                if to.send(heard).await.is_err() {
-                    return "nobody listens".to_owned();
-                }
-            }
-            Err(mpsc::error::TrySendError::Closed(_)) => return "nobody listens".to_owned(),
-        }
-    }
-}
-
-fn events_options(since: Timestamp) -> EventsOptions {
-    let filters: HashMap<&str, Vec<&str>> = HashMap::from([("type", vec!["container"]), ("event", EVENTS.to_vec())]);
-    EventsOptionsBuilder::new()
-        .since(&seconds(since))
-        .filters(&filters)
-        .build()
-}
-
 /// A moment as the API takes it. Zero would mean that none is given.
 fn seconds(moment: Timestamp) -> String {
     format!("{}.{:09}", moment.as_second().max(1), moment.subsec_nanosecond().max(0))
 }
 
-pub(super) async fn within<T>(
+pub(super) async fn within<T, E: Into<CallError>>(
     deadline: Duration,
-    call: impl Future<Output = Result<T, Error>>,
+    call: impl Future<Output = Result<T, E>>,
 ) -> Result<T, CallError> {
     match tokio::time::timeout(deadline, call).await {
-        Ok(answer) => answer.map_err(CallError::from),
+        Ok(answer) => answer.map_err(Into::into),
         Err(_elapsed) => Err(CallError::Lost(format!("not within {} s", deadline.as_secs()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn engine(answer: &str) -> Engine {
+        Engine::of(&serde_json::from_str(answer).unwrap())
+    }
+
+    /// As Docker 20.10.24, with containerd running, killed or stopped, and podman 4.3.1, 5.4.2 and 5.8.6 answer; less what
+    /// is not read.
+    #[test]
+    fn engines_are_known_by_their_components() {
+        let docker = |runtime| Engine::Docker { runtime };
+        for (answer, expected) in [
+            (
+                r#"{"Components":[{"Name":"Engine","Version":"20.10.24+dfsg1"},{"Name":"containerd","Version":"1.6.20~ds1"},
+                    {"Name":"runc"},{"Name":"docker-init"}],"ApiVersion":"1.41"}"#,
+                docker(true),
+            ),
+            (
+                r#"{"Components":[{"Name":"Engine","Version":"20.10.24+dfsg1"},{"Name":"runc"},{"Name":"docker-init"}],
+                    "ApiVersion":"1.41"}"#,
+                docker(false),
+            ),
+            (
+                r#"{"Components":[{"Name":"Podman Engine","Version":"5.4.2","Details":{"APIVersion":"5.4.2"}},
+                    {"Name":"Conmon"},{"Name":"OCI Runtime (crun)"}],"ApiVersion":"1.41"}"#,
+                Engine::Podman,
+            ),
+            // Before Docker 19.03 there were no components, or not this one.
+            (r#"{"ApiVersion":"1.37","Version":"18.03.1-ce"}"#, docker(true)),
+            ("{}", docker(true)),
+        ] {
+            assert_eq!(engine(answer), expected, "{answer}");
+        }
+    }
+
+    fn heard(message: &str) -> Option<(Happened, String)> {
+        let heard = Heard::of(serde_json::from_str(message).unwrap())?;
+        Some((heard.happened, heard.id))
+    }
+
+    #[test]
+    fn events_of_any_engine_are_heard_or_skipped() {
+        let of = |typ: &str, action: &str| {
+            format!(
+                r#"{{"Type":"{typ}","Action":"{action}","Actor":{{"ID":"a","Attributes":{{"name":"web","exitCode":"3"}}}},
+                    "scope":"local","timeNano":1790000000000000000}}"#
+            )
+        };
+        assert_eq!(
+            heard(&of("container", "die")),
+            Some((Happened::Die { code: 3 }, "a".to_owned()))
+        );
+        assert_eq!(
+            heard(&of("container", "remove")),
+            Some((Happened::Destroy, "a".to_owned()))
+        );
+        let died = r#"{"Type":"container","Action":"died","Actor":{"ID":"a","Attributes":{"containerExitCode":"137"}},"timeNano":1}"#;
+        assert_eq!(heard(died), Some((Happened::Die { code: 137 }, "a".to_owned())));
+        // podman's `kill` names no signal, and its `health_status` no state.
+        assert_eq!(
+            heard(&of("container", "kill")),
+            Some((Happened::Kill { signal: None }, "a".to_owned()))
+        );
+        assert_eq!(
+            heard(&of("container", "health_status")),
+            Some((Happened::Other, "a".to_owned()))
+        );
+        // In podman's history, and whatever else may come.
+        for (typ, action) in [
+            ("system", "refresh"),
+            ("container", "checkpoint"),
+            ("pod", "start"),
+            ("", ""),
+        ] {
+            assert_eq!(heard(&of(typ, action)), None, "{typ} {action}");
+        }
+        assert_eq!(heard(r#"{"Type":"container","Action":"die","timeNano":"soon"}"#), None);
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Containers {
     /// When sight was lost last, and from when to when the Engine was away.
     lost_at: Option<Timestamp>,
     away: Option<(Timestamp, Timestamp)>,
+    /// Whether it is podman that is asked.
+    podman: bool,
     outbox: Outbox,
 }
 
@@ -60,6 +62,7 @@ impl Containers {
             watched_since: Timestamp::now(),
             lost_at: None,
             away: None,
+            podman: false,
             outbox: Outbox::new(events),
         }
     }
@@ -97,7 +100,8 @@ impl Containers {
     ///
     /// An Engine that was started anew remembers nothing. So when the last event heard is not among all that it remembers,
     /// it is another one. That the connection was lost proves nothing: the host may just be busy.
-    pub(super) fn connected(&mut self, since: Timestamp, history: &History) {
+    pub(super) fn connected(&mut self, since: Timestamp, history: &History, podman: bool) {
+        self.podman = podman;
         let lost = self.lost_at.take();
         if let (Some(lost), Some(last)) = (lost, &self.last_heard)
             && history.is_whole()
@@ -351,6 +355,7 @@ impl Containers {
             watched_since: self.watched_since,
             away: self.away,
             probed: service.probed,
+            podman: self.podman,
         };
         let mut seen = Vec::new();
         for id in &service.members {

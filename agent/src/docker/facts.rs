@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bollard::models::{
-    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, Health as ReportedHealth, HealthStatusEnum,
-    HostConfig, RestartPolicyNameEnum,
-};
 use jiff::Timestamp;
 use sentinel_engine::Instance;
+
+use super::answers::{self, Inspected, State};
+use super::checks::{self, Health};
+use super::inventory::depends_on;
 
 /// What Docker takes for the time to stop when the container says nothing (`docker stop` of the Engine's API).
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of a health check's output is kept: a line for people, not a log.
+/// How much of what Docker says is kept: a line, not a log.
 const OUTPUT_MAX: usize = 300;
 
 /// Characters of an id that stand for it, as Docker itself shortens it.
@@ -35,6 +35,9 @@ pub(super) struct Facts {
     pub(super) started_text: String,
     /// When its last run ended.
     pub(super) finished: Option<Timestamp>,
+    pub(super) created: Option<Timestamp>,
+    /// Services of its Compose project that Compose starts before it.
+    pub(super) waits_for: Vec<String>,
     pub(super) health: Health,
     pub(super) policy: RestartPolicy,
     /// Restarts by that policy since the last start by hand.
@@ -62,19 +65,6 @@ pub(super) enum Status {
     Other,
 }
 
-/// `State.Health`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Health {
-    /// It has no check.
-    #[default]
-    Unchecked,
-    /// The check has not passed since it started, and has not failed often enough.
-    Starting,
-    Healthy,
-    /// The check failed as often as it may; what it said last.
-    Unhealthy(String),
-}
-
 /// `HostConfig.RestartPolicy`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum RestartPolicy {
@@ -88,30 +78,29 @@ pub(super) enum RestartPolicy {
 
 impl Facts {
     /// Takes over what the Engine answered. Whatever is missing or out of range counts as not there.
-    pub(super) fn of(answer: ContainerInspectResponse) -> Self {
-        let state = answer.state.unwrap_or_default();
-        let host = answer.host_config.unwrap_or_default();
-        let config = answer.config.unwrap_or_default();
-        let started_text = state.started_at.clone().unwrap_or_default();
+    pub(super) fn of(answer: Inspected) -> Self {
+        let (state, config) = (answer.state, answer.config);
         Self {
-            id: answer.id.unwrap_or_default(),
-            name: answer.name.unwrap_or_default().trim_start_matches('/').to_owned(),
+            id: answer.id,
+            name: answer.name.trim_start_matches('/').to_owned(),
             status: status(&state),
-            exit_code: state.exit_code.and_then(|code| i32::try_from(code).ok()).unwrap_or(-1),
-            oom_killed: state.oom_killed.unwrap_or_default(),
-            error: clip(state.error.as_deref().unwrap_or_default()),
-            started: moment(&started_text),
-            started_text,
-            finished: moment(state.finished_at.as_deref().unwrap_or_default()),
-            health: state.health.map(health).unwrap_or_default(),
-            policy: policy(&host),
-            restarts: answer.restart_count.unwrap_or_default(),
-            stop_timeout: config
-                .stop_timeout
-                .and_then(|seconds| u64::try_from(seconds).ok())
-                .map_or(STOP_TIMEOUT, Duration::from_secs),
-            stop_signal: config.stop_signal.as_deref().and_then(signal_number),
-            auto_remove: host.auto_remove.unwrap_or_default(),
+            exit_code: state.exit_code.unwrap_or(-1),
+            oom_killed: state.oom_killed,
+            error: clip(&state.error),
+            started: moment(&state.started_at),
+            finished: moment(&state.finished_at),
+            created: moment(&answer.created),
+            waits_for: depends_on(&config.labels),
+            started_text: state.started_at,
+            health: state.health.map(|health| checks::judge(&health)).unwrap_or_default(),
+            policy: policy(&answer.host_config.restart_policy),
+            restarts: answer.restart_count,
+            stop_timeout: config.stop_timeout.map_or(STOP_TIMEOUT, Duration::from_secs),
+            stop_signal: match &config.stop_signal {
+                serde_json::Value::String(name) => signal_number(name),
+                other => other.as_i64().and_then(|number| i32::try_from(number).ok()),
+            },
+            auto_remove: answer.host_config.auto_remove,
         }
     }
 
@@ -132,45 +121,36 @@ pub(super) fn short(id: &str) -> &str {
     id.get(..SHORT).unwrap_or(id)
 }
 
-fn status(state: &ContainerState) -> Status {
-    use ContainerStateStatusEnum as Word;
-    match state.status {
+fn status(state: &State) -> Status {
+    match state.status.as_str() {
         // Both at once is how the Engine says paused in older versions.
-        _ if state.paused == Some(true) => Status::Paused,
-        Some(Word::CREATED) => Status::Created,
-        Some(Word::RUNNING) => Status::Running,
-        Some(Word::PAUSED) => Status::Paused,
-        Some(Word::RESTARTING) => Status::Restarting,
-        Some(Word::REMOVING) => Status::Removing,
-        Some(Word::EXITED) => Status::Exited,
-        Some(Word::DEAD) => Status::Dead,
-        Some(_) | None => Status::Other,
+        _ if state.paused => Status::Paused,
+        // The words after the first are podman's.
+        "created" | "configured" | "initialized" => Status::Created,
+        "running" => Status::Running,
+        "paused" => Status::Paused,
+        "restarting" => Status::Restarting,
+        "removing" | "stopping" => Status::Removing,
+        "exited" | "stopped" => Status::Exited,
+        "dead" => Status::Dead,
+        word => {
+            answers::unknown("state", word);
+            // What is beside the word has been there in all versions.
+            if state.running { Status::Running } else { Status::Other }
+        }
     }
 }
 
-fn health(reported: ReportedHealth) -> Health {
-    match reported.status {
-        Some(HealthStatusEnum::STARTING) => Health::Starting,
-        Some(HealthStatusEnum::HEALTHY) => Health::Healthy,
-        Some(HealthStatusEnum::UNHEALTHY) => {
-            let last = reported.log.unwrap_or_default().pop();
-            Health::Unhealthy(clip(last.and_then(|check| check.output).as_deref().unwrap_or_default()))
+fn policy(policy: &answers::RestartPolicy) -> RestartPolicy {
+    match policy.name.as_str() {
+        "always" => RestartPolicy::Always,
+        "unless-stopped" => RestartPolicy::UnlessStopped,
+        "on-failure" => RestartPolicy::OnFailure(policy.maximum_retry_count),
+        "no" | "" => RestartPolicy::No,
+        word => {
+            answers::unknown("restart policy", word);
+            RestartPolicy::No
         }
-        Some(HealthStatusEnum::NONE | HealthStatusEnum::EMPTY) | None => Health::Unchecked,
-    }
-}
-
-fn policy(host: &HostConfig) -> RestartPolicy {
-    let Some(policy) = &host.restart_policy else {
-        return RestartPolicy::No;
-    };
-    match policy.name {
-        Some(RestartPolicyNameEnum::ALWAYS) => RestartPolicy::Always,
-        Some(RestartPolicyNameEnum::UNLESS_STOPPED) => RestartPolicy::UnlessStopped,
-        Some(RestartPolicyNameEnum::ON_FAILURE) => {
-            RestartPolicy::OnFailure(policy.maximum_retry_count.unwrap_or_default())
-        }
-        Some(RestartPolicyNameEnum::NO | RestartPolicyNameEnum::EMPTY) | None => RestartPolicy::No,
     }
 }
 
@@ -262,9 +242,30 @@ mod tests {
 
     #[test]
     fn an_empty_answer_is_no_reason_to_fail() {
-        let facts = Facts::of(ContainerInspectResponse::default());
+        let facts = Facts::of(Inspected::default());
         assert_eq!(facts.status, Status::Other);
         assert_eq!(facts.instance(), None);
+    }
+
+    /// States of Docker 20.10 to 28.5 and of podman 4.3 to 5.8, and one of a version to come.
+    #[test]
+    fn words_of_any_engine_mean_something() {
+        for (state, expected) in [
+            (r#"{"Status":"created"}"#, Status::Created),
+            (r#"{"Status":"running","Running":true,"Paused":true}"#, Status::Paused),
+            (
+                r#"{"Status":"restarting","Running":true,"Restarting":true}"#,
+                Status::Restarting,
+            ),
+            (r#"{"Status":"stopped"}"#, Status::Exited),
+            (r#"{"Status":"initialized"}"#, Status::Created),
+            (r#"{"Status":"stopping","Running":true}"#, Status::Removing),
+            (r#"{"Status":"migrating","Running":true}"#, Status::Running),
+            (r#"{"Status":"migrating"}"#, Status::Other),
+            ("{}", Status::Other),
+        ] {
+            assert_eq!(status(&serde_json::from_str(state).unwrap()), expected, "{state}");
+        }
     }
 
     #[test]

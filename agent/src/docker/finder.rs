@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
-use bollard::query_parameters::InspectContainerOptions;
 use jiff::Timestamp;
 use rustix::fs::{Access, access};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
 
-use super::client::{ANSWER_WITHIN, CallError, Client, LIST_WITHIN, within};
+use super::answers::{Inspected, Listed};
+use super::client::{CallError, Client, LIST_WITHIN};
 use super::daemon::Daemon;
 use super::inventory::{RunningContainer, describe, name_of};
 use super::own;
@@ -181,23 +180,23 @@ async fn look(client: &Client, wanted: &Search, is_first: bool) -> Result<Vec<(R
     let own = own::container();
     let mut containers = Vec::new();
     for summary in listed {
-        let labels = summary.labels.iter().flatten();
-        let is_ours = labels.clone().any(|(name, _)| name.starts_with(super::labels::PREFIX));
+        let is_ours = summary
+            .labels
+            .iter()
+            .any(|(name, _)| name.starts_with(super::labels::PREFIX));
         if !(is_ours && wanted.labels || wanted.host) {
             continue;
         }
         let id = summary.id.clone().unwrap_or_default();
         let state = state(&summary);
         let details = if is_ours || is_first && state == State::Failed {
-            let inspect = client.bollard.inspect_container(&id, None::<InspectContainerOptions>);
-            match within(ANSWER_WITHIN, inspect).await {
-                Ok(answer) => answer,
+            match client.describe(&id).await? {
+                Some(answer) => answer,
                 // It is gone.
-                Err(CallError::Status(404, _)) => continue,
-                Err(error) => return Err(error),
+                None => continue,
             }
         } else {
-            bollard::models::ContainerInspectResponse::default()
+            Inspected::default()
         };
         let mut container = describe(summary, details);
         container.left_alone |= own.as_deref() == Some(id.as_str());
@@ -206,15 +205,12 @@ async fn look(client: &Client, wanted: &Search, is_first: bool) -> Result<Vec<(R
     Ok(containers)
 }
 
-fn state(summary: &ContainerSummary) -> State {
-    let failed = || {
-        let status = summary.status.as_deref().unwrap_or_default();
-        !status.starts_with("Exited (0)")
-    };
-    match summary.state {
-        Some(ContainerSummaryStateEnum::RUNNING | ContainerSummaryStateEnum::PAUSED) => State::Runs,
-        Some(ContainerSummaryStateEnum::RESTARTING) => State::Restarts,
-        Some(ContainerSummaryStateEnum::EXITED | ContainerSummaryStateEnum::DEAD) if failed() => State::Failed,
+fn state(summary: &Listed) -> State {
+    match summary.state.as_str() {
+        "running" | "paused" => State::Runs,
+        "restarting" => State::Restarts,
+        "exited" | "dead" if !summary.status.starts_with("Exited (0)") => State::Failed,
+        // Ended well, never ran, or a word that is not known here.
         _ => State::Rests,
     }
 }

@@ -1,13 +1,11 @@
 //! The containers that run now, asked for once. Watching is somebody else's work.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use bollard::models::{ContainerInspectResponse, ContainerSummary, PortSummaryTypeEnum};
-use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
-
-use super::client::{ANSWER_WITHIN, CallError, Client, LIST_WITHIN, within};
+use super::answers::{Inspected, Listed};
+use super::client::{CallError, Client, Engine};
 use super::identity::{ONE_OFF, PROJECT, SERVICE};
 use super::own;
 use crate::config::{self, DockerAddress};
@@ -29,8 +27,9 @@ pub struct PublishedPort {
     pub at: IpAddr,
 }
 
-/// A container that runs.
+/// A container that runs, or may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct RunningContainer {
     /// Its name.
     pub name: String,
@@ -42,6 +41,10 @@ pub struct RunningContainer {
     pub left_alone: bool,
     /// TCP ports that can be reached through the host.
     pub published: Vec<PublishedPort>,
+    /// It does not run now. Its ports are those that it publishes wherever it is started.
+    pub rests: bool,
+    /// TCP ports of which Docker chooses that at each start.
+    pub chosen_at_start: BTreeSet<u16>,
     /// TCP ports that it names and that cannot.
     pub unpublished: Vec<u16>,
     /// It uses the host's network, or that of another container.
@@ -79,20 +82,50 @@ pub async fn running_containers(address: &DockerAddress) -> Result<(Vec<RunningC
     collect(address).await.map_err(|error| error.to_string())
 }
 
-/// Whether the Engine answers.
+/// What answers, and how much of what the agent needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// Docker, which can do everything.
+    Docker,
+    /// Docker without containerd: nothing can be started.
+    WithoutRuntime,
+    /// Podman, of which nothing is restarted.
+    Podman,
+}
+
+/// Asks the Engine for everything that the agent needs of it to see: that it answers at all says nothing of a proxy, which may
+/// let one question through and not another.
 ///
 /// # Errors
 ///
-/// A sentence for people, when it cannot be reached or does not answer.
-pub async fn answers(address: &DockerAddress) -> Result<(), String> {
-    let asked = Client::connect(address, &Arc::default()).await;
-    asked.map(drop).map_err(|error| error.to_string())
+/// A sentence for people, when it cannot be reached, or does not answer one of them.
+pub async fn answers(address: &DockerAddress) -> Result<Answers, String> {
+    let named = |question: &str, error: CallError| format!("{question}: {error}");
+    let daemon = Arc::default();
+    let client = Client::connect(address, &daemon).await;
+    let client = client.map_err(|error| error.to_string())?;
+    let listed = client
+        .list()
+        .await
+        .map_err(|error| named("`GET /containers/json`", error))?;
+    if let Some((id, _)) = listed.first() {
+        let asked = client.inspect(id).await;
+        asked.map_err(|error| named("`GET /containers/ID/json`", error))?;
+    }
+    client
+        .tells_events()
+        .await
+        .map_err(|error| named("`GET /events`", error))?;
+    match client.engine().await.map_err(|error| named("`GET /version`", error))? {
+        Engine::Docker { runtime: true } => Ok(Answers::Docker),
+        Engine::Docker { runtime: false } => Ok(Answers::WithoutRuntime),
+        Engine::Podman => Ok(Answers::Podman),
+    }
 }
 
 async fn collect(address: &DockerAddress) -> Result<(Vec<RunningContainer>, usize), CallError> {
     let client = Client::connect(address, &Arc::default()).await?;
-    let options = ListContainersOptionsBuilder::new().all(false).build();
-    let mut listed = within(LIST_WITHIN, client.bollard.list_containers(Some(options))).await?;
+    let mut listed = client.list_running().await?;
     listed.sort_by_cached_key(name_of);
     let omitted = listed.len().saturating_sub(CONTAINERS_MAX);
     listed.truncate(CONTAINERS_MAX);
@@ -100,57 +133,63 @@ async fn collect(address: &DockerAddress) -> Result<(Vec<RunningContainer>, usiz
     let mut containers = Vec::new();
     for summary in listed {
         let id = summary.id.clone().unwrap_or_default();
-        let inspect = client.bollard.inspect_container(&id, None::<InspectContainerOptions>);
-        match within(ANSWER_WITHIN, inspect).await {
-            Ok(answer) => {
-                let mut container = describe(summary, answer);
-                container.left_alone |= own.as_deref() == Some(id.as_str());
-                containers.push(container);
-            }
-            // It ended meanwhile.
-            Err(CallError::Status(404, _)) => {}
-            Err(error) => return Err(error),
+        // Without an answer it ended meanwhile.
+        if let Some(answer) = client.describe(&id).await? {
+            let mut container = describe(summary, answer);
+            container.left_alone |= own.as_deref() == Some(id.as_str());
+            containers.push(container);
         }
     }
     Ok((containers, omitted))
 }
 
 /// Links give a container more names, as `/other/alias`.
-pub(super) fn name_of(summary: &ContainerSummary) -> String {
-    let names = summary.names.iter().flatten();
-    let mut own = names.filter(|name| name.matches('/').count() == 1);
+pub(super) fn name_of(summary: &Listed) -> String {
+    let mut own = summary.names.iter().filter(|name| name.matches('/').count() == 1);
     let name = own.next().map_or("", String::as_str);
     name.strip_prefix('/').unwrap_or(name).to_owned()
 }
 
-pub(super) fn describe(summary: ContainerSummary, answer: ContainerInspectResponse) -> RunningContainer {
+pub(super) fn describe(summary: Listed, answer: Inspected) -> RunningContainer {
     let name = name_of(&summary);
-    let labels = summary.labels.unwrap_or_default();
+    let labels = summary.labels;
     let mut published = Vec::new();
     let mut unpublished = Vec::new();
-    for port in summary.ports.unwrap_or_default() {
-        if port.typ != Some(PortSummaryTypeEnum::TCP) {
+    for port in summary.ports {
+        if port.protocol != "tcp" {
             continue;
         }
-        match (port.public_port, port.ip.as_deref().map(str::parse)) {
+        match (port.outside, port.ip.as_deref().map(str::parse)) {
             (Some(outside), Some(Ok(at))) => published.push(PublishedPort {
-                inside: port.private_port,
+                inside: port.inside,
                 outside,
                 at,
             }),
-            _ => unpublished.push(port.private_port),
+            _ => unpublished.push(port.inside),
+        }
+    }
+    let rests = !matches!(summary.state.as_str(), "running" | "paused");
+    let mut chosen_at_start = BTreeSet::new();
+    for (inside, bindings) in answer.host_config.bindings().filter(|_| rests) {
+        for binding in bindings {
+            match (binding.host_port.parse(), binding.host_ip.parse()) {
+                (Ok(outside), at) if outside > 0 => published.push(PublishedPort {
+                    inside,
+                    outside,
+                    at: at.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+                }),
+                _ => drop(chosen_at_start.insert(inside)),
+            }
         }
     }
     published.sort_unstable();
     published.dedup();
     unpublished.sort_unstable();
     unpublished.dedup();
-    let ended = answer.state.and_then(|state| state.finished_at);
-    let host = answer.host_config.unwrap_or_default();
-    let network = host.network_mode.unwrap_or_default();
-    let policy = host.restart_policy.and_then(|policy| policy.name);
-    let config = answer.config.unwrap_or_default();
-    let test = config.healthcheck.and_then(|check| check.test).unwrap_or_default();
+    let host = answer.host_config;
+    let network = host.network_mode;
+    let policy = host.restart_policy.name;
+    let test = answer.config.healthcheck.test;
     RunningContainer {
         name,
         compose: labels.get(PROJECT).cloned().zip(labels.get(SERVICE).cloned()),
@@ -159,16 +198,19 @@ pub(super) fn describe(summary: ContainerSummary, answer: ContainerInspectRespon
             .get(ONE_OFF)
             .is_some_and(|value| value.eq_ignore_ascii_case("true")),
         published,
+        rests,
+        chosen_at_start,
         unpublished,
         shares_network: network == "host" || network.starts_with("container:"),
         health_check: test.first().is_some_and(|kind| kind != "NONE"),
-        restart_policy: policy.map_or_else(|| "no".to_owned(), |policy| policy.to_string()),
+        restart_policy: if policy.is_empty() { "no".to_owned() } else { policy },
         labels: labels.into_iter().collect(),
-        ended: ended.unwrap_or_default(),
+        ended: answer.state.finished_at,
     }
 }
 
-fn depends_on(labels: &HashMap<String, String>) -> Vec<String> {
+/// Compose services that the one with these labels comes after.
+pub(super) fn depends_on(labels: &HashMap<String, String>) -> Vec<String> {
     let text = labels.get(DEPENDS_ON).map_or("", String::as_str);
     let names = text.split(',').filter_map(|one| one.split(':').next());
     names.filter(|name| !name.is_empty()).map(str::to_owned).collect()

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::inventory::RunningContainer;
-use crate::config::{self, LabelProblem};
+use crate::config::{self, LabelProblem, Meaning};
 
 /// What our labels begin with.
 pub(super) const PREFIX: &str = "sentinel.";
@@ -25,6 +25,10 @@ pub struct Labelled {
     pub keys: BTreeMap<String, String>,
     /// The same as a variable of the environment would have them.
     pub texts: BTreeMap<String, String>,
+    /// Labels that begin like ours and mean nothing here.
+    pub ignored: Vec<LabelProblem>,
+    /// Whether a probe is left out until the container runs, as only then it is known where its port is.
+    pub waits_for_port: bool,
 }
 
 /// Reads the labels of a container, known to the configuration by `target`; `None` when they ask for nothing.
@@ -34,9 +38,9 @@ pub struct Labelled {
 /// Everything that is wrong with them, by name and with the nearest right one.
 pub fn read(container: &RunningContainer, target: (&str, &str)) -> Result<Option<Labelled>, Vec<LabelProblem>> {
     let labels = container.labels.iter();
-    let ours: BTreeMap<&str, &str> = labels
+    let (foreign, ours): (BTreeMap<&str, &str>, BTreeMap<&str, &str>) = labels
         .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, value.as_str())))
-        .collect();
+        .partition(|(name, _)| config::meaning(name) == Meaning::Foreign);
     match ours.get("enable").copied() {
         Some("true") => {}
         Some("false") => return Ok(None),
@@ -50,6 +54,12 @@ pub fn read(container: &RunningContainer, target: (&str, &str)) -> Result<Option
         }
         Some(_) => return Err(vec![LabelProblem::new("sentinel.enable", "must be `true` or `false`")]),
     }
+    let ignored = foreign.keys().take(LABELS_MAX).map(|name| {
+        let label = format!("{PREFIX}{}", name.get(..NAME_MAX).unwrap_or(name));
+        LabelProblem::new(label, "is no label that is known here, and is ignored")
+    });
+    let ignored: Vec<LabelProblem> = ignored.collect();
+    let mut waits_for_port = false;
     let mut problems = bounds(&ours);
     if !problems.is_empty() {
         return Err(problems);
@@ -64,7 +74,8 @@ pub fn read(container: &RunningContainer, target: (&str, &str)) -> Result<Option
                 Err(reason) => problems.push(LabelProblem::new("sentinel.name", reason)),
             },
             "http" | "http.url" | "tcp" => match address(key, value, container) {
-                Ok(address) => drop(keys.insert(key.to_owned(), address)),
+                Ok(Some(address)) => drop(keys.insert(key.to_owned(), address)),
+                Ok(None) => waits_for_port = true,
                 Err(reason) => problems.push(LabelProblem::new(format!("{PREFIX}{key}"), reason)),
             },
             _ => drop(keys.insert(key.to_owned(), value.to_owned())),
@@ -73,7 +84,13 @@ pub fn read(container: &RunningContainer, target: (&str, &str)) -> Result<Option
     // The name decides nothing about the keys.
     let texts = keys;
     match config::service_keys("labelled", target, &texts) {
-        Ok(keys) if problems.is_empty() => Ok(Some(Labelled { name, keys, texts })),
+        Ok(keys) if problems.is_empty() => Ok(Some(Labelled {
+            name,
+            keys,
+            texts,
+            ignored,
+            waits_for_port,
+        })),
         Ok(_) => Err(problems),
         Err(more) => {
             problems.extend(more);
@@ -100,23 +117,32 @@ fn bounds(ours: &BTreeMap<&str, &str>) -> Vec<LabelProblem> {
 
 /// `:8000` is a port of the container: where the host publishes it. The container's own address is not taken, as it is
 /// another after each start. Whatever does not begin with a colon stands as it is.
-fn address(key: &str, value: &str, container: &RunningContainer) -> Result<String, String> {
+///
+/// `None` where that is decided when the container starts.
+fn address(key: &str, value: &str, container: &RunningContainer) -> Result<Option<String>, String> {
     let Some(rest) = value.strip_prefix(':') else {
-        return Ok(value.to_owned());
+        return Ok(Some(value.to_owned()));
     };
     let (port, path) = rest.find(['/', '?']).map_or((rest, ""), |at| rest.split_at(at));
     let inside = port.parse::<u16>().ok().filter(|port| *port > 0);
     let inside = inside.ok_or("a colon must be followed by a port from 1 to 65535")?;
-    let outside = reachable(container, inside).ok_or_else(|| {
+    let outside = reachable(container, inside);
+    if outside.is_none() && container.rests && container.chosen_at_start.contains(&inside) {
+        return Ok(None);
+    }
+    let outside = outside.ok_or_else(|| {
         format!(
             "port {inside} of the container is not published; publish it, as with `-p 127.0.0.1::{inside}`, or say in full \
              where the agent reaches it"
         )
     })?;
     match key {
-        "tcp" if path.is_empty() => Ok(outside.to_string()),
+        "tcp" if path.is_empty() => Ok(Some(outside.to_string())),
         "tcp" => Err("takes a port, and no path".to_owned()),
-        _ => Ok(format!("http://{outside}{}", if path.is_empty() { "/" } else { path })),
+        _ => Ok(Some(format!(
+            "http://{outside}{}",
+            if path.is_empty() { "/" } else { path }
+        ))),
     }
 }
 
@@ -212,6 +238,24 @@ mod tests {
     }
 
     #[test]
+    fn container_that_does_not_run_has_the_ports_that_it_will_have() {
+        let mut resting = container(&[("sentinel.enable", "true"), ("sentinel.http", ":9000/")]);
+        resting.rests = true;
+        let wrong = read(&resting, ("container", "web")).unwrap_err();
+        assert!(
+            wrong[0]
+                .to_string()
+                .contains("port 9000 of the container is not published"),
+            "{wrong:?}"
+        );
+        resting.chosen_at_start.insert(9000);
+        let labelled = read(&resting, ("container", "web")).unwrap().unwrap();
+        assert!(labelled.waits_for_port && labelled.keys.is_empty(), "{labelled:?}");
+        resting.rests = false;
+        assert!(read(&resting, ("container", "web")).is_err());
+    }
+
+    #[test]
     fn only_what_is_enabled_counts_and_what_is_wrong_is_said() {
         assert_eq!(keys(&[("other.label", "x")]), Ok(None));
         assert_eq!(
@@ -221,6 +265,20 @@ mod tests {
         assert_eq!(keys(&[("sentinel.enable", "true")]), Ok(Some(Vec::new())));
         let said = |labels: &[(&str, &str)]| keys(labels).unwrap_err().join("\n");
         assert!(said(&[("sentinel.http", ":8000/")]).contains("`sentinel.enable`: is missing"));
+        // Words of somebody else's are no mistake of ours; with ours beside them that is said.
+        assert_eq!(keys(&[("sentinel.team", "x"), ("sentinel.zone.name", "y")]), Ok(None));
+        let labels = [
+            ("sentinel.enable", "true"),
+            ("sentinel.team", "x"),
+            ("sentinel.fall", "2"),
+        ];
+        let read = read(&container(&labels), ("container", "web")).unwrap().unwrap();
+        assert_eq!(read.keys.len(), 1, "{read:?}");
+        let ignored: Vec<String> = read.ignored.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            ignored,
+            ["label `sentinel.team`: is no label that is known here, and is ignored"]
+        );
         assert!(
             said(&[("sentinel.enabel", "true")])
                 .ends_with("did you mean `sentinel.enable` instead of `sentinel.enabel`?")

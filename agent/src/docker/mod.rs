@@ -6,7 +6,8 @@
 //!
 //! Pure, without an Engine, and tested by tables:
 //!
-//! * [`facts`]: what the Engine says of a container
+//! * [`answers`]: the Engine's answers, read leniently
+//! * [`facts`]: what the Engine says of a container; [`checks`] what its health check does
 //! * [`identity`]: which containers a service means, whatever their ids
 //! * [`tracker`]: what has to be remembered of a container between events, to tell a stop from a crash
 //! * [`ends`]: which part of its log is of which run
@@ -17,7 +18,7 @@
 //! With an Engine:
 //!
 //! * [`watcher`]: connecting, again and again
-//! * [`session`]: the life of one connection; [`client`] are the calls
+//! * [`session`]: the life of one connection; [`client`] are the calls, [`wire`] is how they are made
 //! * [`containers`]: what outlives it; [`outbox`] is how it is told
 //! * [`requests`], [`restart`]: the handle and the verbs
 //! * [`tail`]: what a run last wrote to its log
@@ -27,7 +28,9 @@
 //! * [`scopes`]: what systemd shows when the Engine cannot be asked
 //! * [`own`]: the container in which the agent runs, which it leaves alone
 
+mod answers;
 mod cause;
+mod checks;
 mod classify;
 mod client;
 mod containers;
@@ -49,10 +52,12 @@ mod session;
 mod tail;
 mod tracker;
 mod watcher;
+mod wire;
 
 pub use finder::{Search, find, find_once};
-pub use inventory::{PublishedPort, RunningContainer, answers, running_containers};
+pub use inventory::{Answers, PublishedPort, RunningContainer, answers, running_containers};
 pub(crate) use labels::at_host;
 pub use labels::{Labelled, read as read_labels};
 pub use requests::Docker;
+pub use restart::PODMAN;
 pub use watcher::{Watched, Watcher};

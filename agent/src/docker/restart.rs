@@ -8,8 +8,16 @@ use std::time::Duration;
 
 use sentinel_engine::{ActionResult, Activity, Instance, Verb};
 
-use super::client::{CallError, Client};
-use super::facts::{Facts, Health, Status};
+use super::checks::Health;
+use super::client::{CallError, Client, Engine};
+use super::facts::{Facts, Status};
+
+/// Why nothing is done while containerd is away.
+pub(super) const RUNTIME_AWAY: &str =
+    "containerd, which runs containers for Docker, cannot be reached: a restart now would lose the container";
+
+/// Why nothing is done to a container of podman.
+pub const PODMAN: &str = "podman: alerts only; name the unit of its quadlet with `unit =` to have it healed";
 
 /// A start makes a file system, a network and a process; on a busy host that takes seconds.
 pub(super) const START_WITHIN: Duration = Duration::from_secs(60);
@@ -52,14 +60,24 @@ pub(super) fn check(decision: Decision<'_>, now: &Facts) -> Result<(), ActionRes
     if now.instance().as_ref() != decision.expected {
         return outdated("it has been started again since");
     }
-    if decision.unhealthy && now.health == Health::Healthy {
-        return outdated("its health check passes again");
+    match &now.health {
+        Health::Healthy if decision.unhealthy => return outdated("its health check passes again"),
+        // Whatever it said before: a restart would lose the container.
+        Health::NotRun { runtime_away: true, .. } => return Err(ActionResult::Refused(RUNTIME_AWAY.to_owned())),
+        Health::NotRun { .. } if decision.unhealthy => return outdated("its health check cannot be run any more"),
+        _ => {}
     }
     Ok(())
 }
 
 /// Asks the Engine, and waits until it is done.
 pub(super) async fn carry_out(client: &Client, verb: Verb, before: &Facts, limit: Duration) -> ActionResult {
+    match client.engine().await {
+        Ok(Engine::Docker { runtime: true }) => {}
+        Ok(Engine::Docker { runtime: false }) => return ActionResult::Refused(RUNTIME_AWAY.to_owned()),
+        Ok(Engine::Podman) => return ActionResult::Refused(PODMAN.to_owned()),
+        Err(error) => return ActionResult::Outdated(error.to_string()),
+    }
     let answer = match verb {
         Verb::Start => client.start(before, START_WITHIN.min(limit)).await,
         // It stops first, for as long as the container may take.

@@ -76,7 +76,7 @@ impl Candidates {
             let ours = container.labels.keys().any(|name| name.starts_with(PREFIX));
             let also = aliases.remove(&id).unwrap_or_default();
             let asked = if ours {
-                self.labels(&id, container, *state, also.clone(), &mut seen.labelled)
+                self.labels(&id, container, also.clone(), &mut seen.labelled)
             } else {
                 None
             };
@@ -95,7 +95,6 @@ impl Candidates {
         &mut self,
         id: &str,
         container: &RunningContainer,
-        state: State,
         aliases: Vec<String>,
         seen: &mut found::Seen,
     ) -> Option<()> {
@@ -105,7 +104,16 @@ impl Candidates {
                 self.labelled.remove(id);
                 return None;
             }
+            // Where it was last, its port may be again.
+            Ok(Some(labelled)) if labelled.waits_for_port && self.labelled.contains_key(id) => {
+                seen.services.extend(self.labelled.get(id).cloned());
+            }
             Ok(Some(labelled)) => {
+                let ignored = labelled.ignored.into_iter().map(|problem| Refused {
+                    watched: true,
+                    ..refuse(container, problem)
+                });
+                seen.refused.extend(ignored);
                 let own = container
                     .compose
                     .as_ref()
@@ -125,11 +133,11 @@ impl Candidates {
                     },
                     aliases,
                 };
-                self.labelled.insert(id.to_owned(), found.clone());
+                if !labelled.waits_for_port {
+                    self.labelled.insert(id.to_owned(), found.clone());
+                }
                 seen.services.push(found);
             }
-            // Its ports may be all that is missing.
-            Err(_) if state != State::Runs => seen.services.extend(self.labelled.get(id).cloned()),
             Err(problems) => {
                 self.labelled.remove(id);
                 let refused = problems.into_iter().map(|problem| refuse(container, problem));
@@ -259,15 +267,24 @@ mod tests {
     fn a_container_that_is_stopped_keeps_the_ports_it_had() {
         let labels = [ENABLED, ("sentinel.http", ":80/")];
         let mut candidates = Candidates::new(BTreeSet::new());
-        let stopped = || vec![(container("web", &labels), State::Rests)];
-        assert_eq!(
-            candidates.take(stopped()),
-            Seen::default(),
-            "its ports were never known"
-        );
+        let stopped = || {
+            let resting = RunningContainer {
+                rests: true,
+                chosen_at_start: BTreeSet::from([80]),
+                ..container("web", &labels)
+            };
+            vec![(resting, State::Rests)]
+        };
+        let keys = |seen: &Seen| -> Vec<String> {
+            let keys = seen.labelled.services[0].keys.iter();
+            keys.map(|key| key.key.clone()).collect()
+        };
+        // Where its port will be is not known yet; the container is.
+        assert_eq!(keys(&candidates.take(stopped())), ["container"]);
         let mut running = container("web", &labels);
         running.shares_network = true;
         let seen = candidates.take(vec![(running, State::Runs)]);
+        assert_eq!(keys(&seen), ["http", "container"]);
         assert_eq!(candidates.take(stopped()).labelled, seen.labelled);
         let seen = candidates.take(vec![(container("web", &labels), State::Runs)]);
         let said = seen.labelled.refused[0].to_string();
@@ -276,6 +293,35 @@ mod tests {
             "{said}"
         );
         assert_eq!(candidates.take(Vec::new()), Seen::default());
+    }
+
+    #[test]
+    fn labels_of_a_container_that_was_only_created_are_read() {
+        let mut candidates = Candidates::new(BTreeSet::new());
+        let created = |labels: &[(&str, &str)]| RunningContainer {
+            rests: true,
+            ..container("web", labels)
+        };
+        let seen = candidates.take(vec![(created(&[ENABLED, ("sentinel.fall", "2")]), State::Rests)]);
+        assert_eq!(names(&seen.labelled), ["web"]);
+        // A slip is said at once, and not only when it is started.
+        let seen = candidates.take(vec![(created(&[ENABLED, ("sentinel.intervall", "2s")]), State::Rests)]);
+        assert!(
+            seen.labelled.refused[0].to_string().contains("sentinel.intervall"),
+            "{seen:?}"
+        );
+        assert!(!seen.labelled.refused[0].watched);
+        let seen = candidates.take(vec![(created(&[ENABLED, ("sentinel.team", "a")]), State::Rests)]);
+        assert!(
+            seen.labelled.refused[0].watched && names(&seen.labelled) == ["web"],
+            "{seen:?}"
+        );
+        // What is no label of ours does not make it one of ours.
+        let seen = candidates.take(vec![(container("other", &[("sentinel.team", "a")]), State::Runs)]);
+        assert!(
+            seen.labelled.refused.is_empty() && names(&seen.others) == ["other"],
+            "{seen:?}"
+        );
     }
 
     #[test]

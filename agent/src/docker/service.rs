@@ -111,11 +111,12 @@ fn rank(observation: &Observation) -> u8 {
         // On its way there, whatever becomes of it meanwhile.
         _ if observation.asked_to_stop.is_some() => 1,
         TargetState::Running => 2,
-        TargetState::Unknown(_) => 3,
-        TargetState::Busy(_) => 4,
-        TargetState::Unhealthy(_) => 5,
-        TargetState::Unusable(_) => 6,
-        TargetState::Down { .. } => 7,
+        TargetState::Unchecked { .. } => 3,
+        TargetState::Unknown(_) => 4,
+        TargetState::Busy(_) => 5,
+        TargetState::Unhealthy(_) => 6,
+        TargetState::Unusable(_) => 7,
+        TargetState::Down { .. } => 8,
     }
 }
 

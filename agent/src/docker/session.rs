@@ -146,7 +146,10 @@ impl<'w> Session<'w> {
     async fn catch_up(&mut self) -> Result<Timestamp, Lost> {
         let until = Timestamp::now();
         let history = self.client.history(until).await.map_err(|error| error.to_string())?;
-        self.containers.connected(until, &history);
+        if self.client.is_podman() {
+            tracing::warn!("{}", restart::PODMAN);
+        }
+        self.containers.connected(until, &history, self.client.is_podman());
         Ok(until)
     }
 

@@ -46,7 +46,7 @@ pub(super) async fn last_lines(
             let surplus = written.len().saturating_sub(OUTPUT_MAX);
             written.drain(..surplus);
         }
-        Ok(written)
+        Ok::<_, bollard::errors::Error>(written)
     };
     let written = client.ask(ANSWER_WITHIN, collected).await;
     let written = written.map_err(|error| error.to_string())?;

@@ -54,13 +54,17 @@ impl Happened {
             "kill" => Self::Kill {
                 signal: attribute("signal").as_deref().and_then(signal_number),
             },
-            "die" => Self::Die {
-                code: attribute("exitCode").and_then(|code| code.parse().ok()).unwrap_or(-1),
+            // `died`, with its code by another name, is podman's, as is `remove`.
+            "die" | "died" => Self::Die {
+                code: attribute("exitCode")
+                    .or_else(|| attribute("containerExitCode"))
+                    .and_then(|code| code.parse().ok())
+                    .unwrap_or(-1),
             },
             "start" => Self::Start,
             "stop" => Self::Stop,
             "oom" => Self::OutOfMemory,
-            "destroy" => Self::Destroy,
+            "destroy" | "remove" => Self::Destroy,
             _ => Self::Other,
         }
     }

@@ -103,7 +103,7 @@ pub struct DockerFacts {
     /// That socket is not there.
     pub is_missing: bool,
     /// Whether it answers; `None` when it was not asked, as nothing is to be asked of it.
-    pub answer: Option<Result<(), String>>,
+    pub answer: Option<Result<crate::docker::Answers, String>>,
     /// The user is in the group of the socket.
     pub in_group: bool,
 }

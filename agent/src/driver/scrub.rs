@@ -14,7 +14,10 @@ pub(super) fn scrub(event: &mut Event) {
             Verdict::Passed => {}
         },
         Event::TargetObserved { observation, .. } => match &mut observation.state {
-            TargetState::Unknown(text) | TargetState::Unusable(text) | TargetState::Unhealthy(text) => hide(text),
+            TargetState::Unknown(text)
+            | TargetState::Unusable(text)
+            | TargetState::Unhealthy(text)
+            | TargetState::Unchecked { reason: text, .. } => hide(text),
             TargetState::Down { cause, .. } => scrub_cause(cause),
             TargetState::Running | TargetState::Busy(_) => {}
         },
@@ -42,6 +45,7 @@ fn scrub_cause(cause: &mut Cause) {
         Cause::Probe(failure) => hide(&mut failure.detail),
         Cause::NotStarted { reason: text }
         | Cause::Unhealthy { output: text }
+        | Cause::Unchecked { reason: text }
         | Cause::Unusable { reason: text }
         | Cause::Other { result: text } => hide(text),
         // The others hold no words of anybody else.

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use sentinel_engine::{HOST, Resolution, Severity, span};
 
 use super::message::{MEMBERS_MAX, Member, Message};
-use super::words::clip;
+use super::words::{clip, clip_middle};
 use crate::config::Refused;
 use crate::moment::moment;
 use crate::store::{Combination, Combine, Notice, Part, Undelivered};
@@ -291,7 +291,7 @@ fn over(parts: &[Message]) -> String {
 
 /// `shop, mail and 7 more: connection refused`, or each with its own cause when it is not the same.
 fn causes(services: &[&Message]) -> String {
-    let cause = |part: &Message| clip(&part.data.cause.text, CAUSE_MAX);
+    let cause = |part: &Message| clip_middle(&part.data.cause.text, CAUSE_MAX);
     let common = services.first().map(|part| cause(part)).unwrap_or_default();
     let is_common = services.iter().all(|part| cause(part) == common);
     let named = services.iter().take(NAMES).map(|part| {
@@ -384,6 +384,26 @@ mod tests {
         let group = Message::group("web1", &[ended(1, "shop"), ended(2, "mail")], at(2));
         assert_eq!(group.data.summary, "web1: 2 outages are over: shop, mail");
         assert_eq!((group.data.severity, group.data.members.len()), (Severity::Info, 2));
+    }
+
+    #[test]
+    fn the_reason_is_not_cut_off_a_long_cause() {
+        let mut parts = [fired(1, "shop", Severity::Warning), fired(2, "mail", Severity::Warning)];
+        for part in &mut parts {
+            part.data.cause.text =
+                "its health check fails: OCI runtime exec failed: exec failed: unable to start container \
+                                    process: exec: \"curl\": executable file not found in $PATH: unknown"
+                    .to_owned();
+        }
+        let said = Message::group("web1", &parts, at(2)).data.summary;
+        assert!(
+            said.starts_with("web1: 2 services are down: shop, mail: its health check fails: OCI"),
+            "{said}"
+        );
+        assert!(
+            said.ends_with("\"curl\": executable file not found in $PATH: unknown"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -41,15 +41,23 @@ impl Message {
             | NotificationKind::Escalated { duration } => (None, Some(duration)),
             NotificationKind::Fired | NotificationKind::GaveUp | NotificationKind::Flapping { .. } => (None, None),
         };
+        // What ended as it was asked to is not well again.
+        let kind = match notification.kind {
+            NotificationKind::Healed {
+                resolution: Resolution::Stopped,
+                ..
+            } => "resolved",
+            kind => kind.as_str(),
+        };
         let (host, service) = (clip(host, NAME_MAX), clip(notification.service.as_str(), NAME_MAX));
         let cause = clip(&mask(&notification.cause.to_string()), CAUSE_MAX);
         Self {
-            kind: format!("incident.{}", notification.kind.as_str()),
+            kind: format!("incident.{kind}"),
             timestamp: wall(notification.at),
             data: MessageData {
                 incident: notification.incident.0,
                 sequence: notification.sequence,
-                kind: notification.kind.as_str().to_owned(),
+                kind: kind.to_owned(),
                 severity: notification.severity,
                 summary: clip(
                     &format!("{host}: {}", said(notification, &service, &cause, &wall)),
@@ -131,6 +139,20 @@ pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) 
             },
         ) => format!("host-wide outage, which has grown within {}: {cause}", span(duration)),
         (Cause::HostWide { .. }, _) => format!("host-wide outage: {cause}"),
+        (Cause::Unchecked { reason }, NotificationKind::Fired) => {
+            format!("{service} runs, and its health check cannot be run: {}", mask(reason))
+        }
+        (
+            Cause::Unchecked { .. },
+            NotificationKind::Healed {
+                resolution: Resolution::Recovered,
+                duration,
+            }
+            | NotificationKind::Resolved {
+                resolution: Resolution::Recovered,
+                duration,
+            },
+        ) => format!("the health check of {service} runs again after {}", span(duration)),
         (Cause::AskedToStop { after: None }, NotificationKind::Fired) => {
             format!("{service} was asked to stop and still runs")
         }
@@ -243,7 +265,7 @@ fn evidence(cause: &Cause) -> Option<Evidence> {
         Cause::Probe(failure) if failure.detail.split(' ').next() == Some(failure.phase.as_str()) => return None,
         Cause::Probe(failure) => ("last probe", format!("{}: {}", failure.phase.as_str(), failure.detail)),
         Cause::Unhealthy { output } => ("its health check says", output.clone()),
-        Cause::Unusable { reason } => ("its supervisor says", reason.clone()),
+        Cause::Unchecked { reason } | Cause::Unusable { reason } => ("its supervisor says", reason.clone()),
         Cause::Other { result } => ("its supervisor's result", result.clone()),
         // The sentence says all of it.
         Cause::Exited { .. }

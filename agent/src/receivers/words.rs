@@ -5,6 +5,27 @@ pub(crate) fn clip(text: &str, max: usize) -> String {
     clip_letters(text.chars().map(plain), max)
 }
 
+/// As [`clip`], but what is left out is in the middle: whoever passes an error on puts his own words before it, so that
+/// the reason stands at the end.
+pub(crate) fn clip_middle(text: &str, max: usize) -> String {
+    let letters: Vec<char> = text.chars().map(plain).collect();
+    let cost_of = |letters: &[char]| letters.iter().copied().map(cost).sum::<usize>();
+    if cost_of(&letters) <= room(max) {
+        return letters.into_iter().collect();
+    }
+    let (mut head, mut tail) = (0, letters.len());
+    let (mut of_head, mut of_tail) = (room(max) / 3, room(max) - room(max) / 3);
+    while let Some(left) = letters.get(head).and_then(|letter| of_head.checked_sub(cost(*letter))) {
+        (of_head, head) = (left, head + 1);
+    }
+    while tail > head
+        && let Some(left) = of_tail.checked_sub(cost(letters[tail - 1]))
+    {
+        (of_tail, tail) = (left, tail - 1);
+    }
+    letters[..head].iter().chain(&['…']).chain(&letters[tail..]).collect()
+}
+
 /// As [`clip`], but lines stay lines.
 pub(crate) fn clip_block(text: &str, max: usize) -> String {
     let letters = text.chars().filter(|letter| *letter != '\r');
@@ -74,13 +95,14 @@ mod tests {
         for filler in ["a", "\"", "\\", "\n", "é", "🔎", "\u{1}", "\u{0}"] {
             let long = filler.repeat(500);
             for max in [3, 4, 10, 101] {
-                for clipped in [clip(&long, max), clip_block(&long, max)] {
+                for clipped in [clip(&long, max), clip_block(&long, max), clip_middle(&long, max)] {
                     let json = serde_json::to_string(&clipped).unwrap();
                     assert!(json.len() - 2 <= max, "{max} bytes of {filler:?}: {json}");
-                    assert!(clipped.ends_with('…'));
+                    assert!(clipped.contains('…'));
                 }
             }
         }
+        assert_eq!(clip_middle("engine: layer: no such file", 20), "engin…no such file");
         assert_eq!(clip_block("a\r\nb\u{0}c", 10), "a\nb c");
         assert_eq!(clip("a\nb\u{202e}c", 10), "a b c");
     }

@@ -80,6 +80,9 @@ pub struct RefusedStatus {
     pub message: String,
     /// The nearest right word.
     pub suggestion: Option<String>,
+    /// Whether the service is watched all the same, without what this is about.
+    #[serde(default)]
+    pub watched: bool,
 }
 
 impl From<&Refused> for RefusedStatus {
@@ -95,6 +98,7 @@ impl From<&Refused> for RefusedStatus {
                 format!("{}: {}", problem.key, problem.message)
             },
             suggestion: problem.suggestion.clone(),
+            watched: refused.watched,
         }
     }
 }

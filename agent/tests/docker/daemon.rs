@@ -45,6 +45,11 @@ fn without_the_engine_systemd_shows_what_runs() {
 }
 
 #[test]
+fn while_containerd_is_away_nothing_is_done() {
+    in_host("while_containerd_is_away_nothing_is_done");
+}
+
+#[test]
 fn a_daemon_that_was_stopped_is_not_woken() {
     in_host("a_daemon_that_was_stopped_is_not_woken");
 }
@@ -156,6 +161,37 @@ mod inside {
             "{:?}",
             watch.story("plain")
         );
+    }
+
+    #[test]
+    #[ignore = "run inside a test host by the test of the same name"]
+    fn while_containerd_is_away_nothing_is_done() {
+        let check = "--health-cmd true --health-interval 300ms --health-retries 2";
+        must("checked", &format!("{RUN} {check} --name $C $I sleep 1000"));
+        must("plain", &format!("{RUN} --name $C $I sleep 1000"));
+        let watch = Watch::of(named(&["checked", "plain"]));
+        watch.until("checked", "running");
+        watch.until("plain", "running");
+        let (run, started) = (watch.instance("plain"), inspect("plain", ".State.StartedAt"));
+        must(
+            "",
+            "mkdir -p /run/systemd/system/containerd.service.d && \
+             printf '[Service]\\nRestart=no\\n' >/run/systemd/system/containerd.service.d/test.conf && \
+             systemctl daemon-reload && systemctl kill -s KILL --kill-who main containerd.service",
+        );
+        // Its check says nothing of it.
+        watch.until("checked", "containerd-away");
+        let refused = watch.act("plain", Verb::Restart, run.as_ref());
+        assert!(
+            matches!(&refused, ActionResult::Refused(why) if why.contains("containerd")),
+            "{refused:?}"
+        );
+        assert_eq!(inspect("plain", ".State.StartedAt"), started);
+        must("", "systemctl start containerd.service");
+        watch.until("checked", "running");
+        wait_until("it can be restarted again", BOUND, || {
+            watch.act("plain", Verb::Restart, run.as_ref()) == ActionResult::Done
+        });
     }
 
     #[test]

@@ -24,8 +24,8 @@ fn drain_that_takes_longer_than_its_timeout_is_neither_cut_short_nor_undone() {
         // Told ten seconds after it is down: by then a stop is late, which it is six seconds after it was asked for.
         place.configure(&format!(
             "[services.shop]\ncontainer = \"{container}\"\ncommand = [\"/usr/bin/test\", \"-e\", \"{}\"]\n\
-             interval = \"1s\"\ntimeout = \"1s\"\nfall = 2\nnotify_after = \"10s\"\nrecovery.min_uptime = \"50ms\"\n\
-             recovery.backoff = \"1ms\"\n[receivers.file]\ncommand = {{ argv = [\"/usr/bin/true\"] }}\n",
+             interval = \"1s\"\ntimeout = \"1s\"\nfall = 2\nrecovery.min_uptime = \"50ms\"\n\
+             recovery.backoff = \"1ms\"\n[alerts]\nnotify_after = \"10s\"\n[receivers.file]\ncommand = {{ argv = [\"/usr/bin/true\"] }}\n",
             answers.display()
         ));
         place.start();

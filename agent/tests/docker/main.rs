@@ -23,6 +23,7 @@ mod engine;
 mod evidence;
 mod healing;
 mod labels;
+mod podman;
 mod scenarios;
 mod sight;
 mod verbs;

@@ -4,7 +4,7 @@ use crate::engine::{Names, must, sh};
 use crate::watch::{Watch, named};
 
 /// What is done, how, and what it is. `$C` is the container, `$R` runs one.
-const SCENARIOS: [(&str, &str, &str, &str); 18] = [
+const SCENARIOS: [(&str, &str, &str, &str); 20] = [
     (
         "docker stop, exits 0",
         "$R --name $C $I sh -c 'trap \"exit 0\" TERM; while :; do sleep 0.1; done'",
@@ -102,6 +102,18 @@ const SCENARIOS: [(&str, &str, &str, &str); 18] = [
         "$R --name $C --health-cmd 'echo no answer; false' --health-interval 1s --health-retries 1 $I sleep 1000",
         ":",
         "unhealthy",
+    ),
+    (
+        "a health check that is not there",
+        "$R --name $C --health-cmd /nope --health-interval 1s --health-retries 1 $I sleep 1000",
+        ":",
+        "unchecked",
+    ),
+    (
+        "a health check whose tool is not there",
+        "$R --name $C --health-cmd 'nope http://localhost || exit 1' --health-interval 1s --health-retries 1 $I sleep 1000",
+        ":",
+        "unchecked",
     ),
 ];
 

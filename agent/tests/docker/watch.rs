@@ -167,6 +167,8 @@ pub fn label(observation: &Observation) -> String {
         TargetState::Running if observation.asked_to_stop.is_some() => "asked-to-stop".into(),
         TargetState::Running => "running".into(),
         TargetState::Unhealthy(_) => "unhealthy".into(),
+        TargetState::Unchecked { runtime_away, .. } if *runtime_away => "containerd-away".into(),
+        TargetState::Unchecked { .. } => "unchecked".into(),
         TargetState::Busy(Activity::Frozen) => "paused".into(),
         TargetState::Busy(Activity::AutoRestart) => "supervisor-busy".into(),
         TargetState::Busy(activity) => activity.as_str().into(),

@@ -161,8 +161,8 @@ impl Machine {
     pub(super) fn notify(&mut self, kind: NotificationKind, doing: &str, cx: &mut Context<'_>) {
         let severity = match kind {
             NotificationKind::GaveUp => Severity::Critical,
-            // Somebody asked for it, and is most likely still there.
-            NotificationKind::Fired if self.hold == Some(Hold::AskedToStop) => {
+            // Somebody asked for it, and is most likely still there; or nothing is known to be down.
+            NotificationKind::Fired if matches!(self.hold, Some(Hold::AskedToStop | Hold::Unchecked)) => {
                 self.service.policy.severity.min(Severity::Warning)
             }
             NotificationKind::Fired => self.service.policy.severity,

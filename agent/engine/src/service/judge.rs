@@ -42,7 +42,12 @@ impl Machine {
         if let Some(activity) = self.busy() {
             return self.judge_busy(activity, hold);
         }
-        match self.judge_down(cx) {
+        let down = self.judge_down(cx);
+        if let Some(reason) = self.judge_unchecked(&down, cx) {
+            *hold = Some(reason);
+            return State::Held;
+        }
+        match down {
             Down::No => self.judge_running(cx),
             Down::Settling => {
                 *hold = Some(Hold::Settling);
@@ -153,6 +158,27 @@ impl Machine {
         }
     }
 
+    /// Tells of a check that cannot be run. It says nothing of the target, so what else is known of that decides; unless
+    /// whatever is done now would lose it.
+    fn judge_unchecked(&mut self, down: &Down, cx: &mut Context<'_>) -> Option<Hold> {
+        let (reason, runtime_away) = self.unchecked()?;
+        let cause = match down {
+            Down::Confirmed(cause) => cause.clone(),
+            _ => Cause::Unchecked {
+                reason: reason.to_owned(),
+            },
+        };
+        if !runtime_away && matches!(down, Down::Confirmed(_)) {
+            return None;
+        }
+        self.open_incident(cause, cx);
+        Some(if runtime_away {
+            Hold::RuntimeAway
+        } else {
+            Hold::Unchecked
+        })
+    }
+
     /// Whether the service is down, and for certain.
     fn judge_down(&mut self, cx: &mut Context<'_>) -> Down {
         if let Some(reason) = self.unusable().map(str::to_owned) {
@@ -233,9 +259,12 @@ impl Machine {
             None => self.service.has_target,
             Some(TargetState::Down { .. } | TargetState::Unusable(_) | TargetState::Unhealthy(_)) => true,
             Some(TargetState::Busy(activity)) => *activity != Activity::Reloading,
-            Some(TargetState::Running | TargetState::Unknown(_)) => false,
+            Some(TargetState::Running | TargetState::Unchecked { .. } | TargetState::Unknown(_)) => false,
         };
-        absent || self.memory.incident.is_some() || self.state == State::Restarting
+        let incident = self.memory.incident.as_ref();
+        // Of a check that cannot be run nobody knows how long that will be so, and nothing is known to be down.
+        let failed = incident.is_some_and(|incident| !matches!(incident.cause, Cause::Unchecked { .. }));
+        absent || failed || self.state == State::Restarting
     }
 
     /// Whether it counts as healthy: it runs, and probes, if any, have passed often enough.
@@ -244,7 +273,7 @@ impl Machine {
         let proved = if self.service.has_probes {
             self.health.is_up() && !self.health.is_suspect()
         } else {
-            self.runs()
+            self.runs() && self.unchecked().is_none()
         };
         runs && proved && self.crash_loops(now).is_none()
     }

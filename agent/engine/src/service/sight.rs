@@ -145,7 +145,7 @@ impl Machine {
     pub(super) fn runs(&self) -> bool {
         matches!(
             self.sight.as_ref().map(|sight| &sight.state),
-            Some(TargetState::Running | TargetState::Unhealthy(_))
+            Some(TargetState::Running | TargetState::Unhealthy(_) | TargetState::Unchecked { .. })
         )
     }
 
@@ -153,6 +153,14 @@ impl Machine {
     pub(super) fn unhealthy(&self) -> Option<&str> {
         match &self.sight.as_ref()?.state {
             TargetState::Unhealthy(output) => Some(output),
+            _ => None,
+        }
+    }
+
+    /// Why its supervisor's own check of a running target cannot be run, if so, and whether what runs it is away.
+    pub(super) fn unchecked(&self) -> Option<(&str, bool)> {
+        match &self.sight.as_ref()?.state {
+            TargetState::Unchecked { reason, runtime_away } => Some((reason, *runtime_away)),
             _ => None,
         }
     }
@@ -252,6 +260,7 @@ impl Machine {
             TargetState::Running => "running".into(),
             TargetState::Unhealthy(output) if output.is_empty() => "unhealthy".into(),
             TargetState::Unhealthy(output) => format!("unhealthy: {output}"),
+            TargetState::Unchecked { reason, .. } => format!("running, and its health check cannot be run: {reason}"),
             TargetState::Busy(activity) => activity.as_str().into(),
             TargetState::Down {
                 intent: Intent::Crash,

@@ -78,7 +78,7 @@ impl Ledger {
             let absent = match dependency.seen() {
                 Some(TargetState::Down { .. } | TargetState::Unusable(_) | TargetState::Unhealthy(_)) => true,
                 Some(TargetState::Busy(activity)) => *activity != Activity::Reloading,
-                Some(TargetState::Running | TargetState::Unknown(_)) => false,
+                Some(TargetState::Running | TargetState::Unchecked { .. } | TargetState::Unknown(_)) => false,
                 None => dependency.service.has_target,
             };
             absent || dependency.keep.incident.is_some()

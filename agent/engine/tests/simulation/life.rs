@@ -147,13 +147,11 @@ impl Sim {
         let target = self.target(name);
         target.asked = Some(now);
         match heeds {
-            // It serves nobody from now on, and ends some time.
-            0 => target.answers_from = None,
             // It serves on until it ends.
-            1 => {}
+            0 => {}
             // It only stumbles.
             2 => target.answers_from = Some(now + fails),
-            // It hangs.
+            // It serves nobody from now on, and ends some time, or hangs.
             _ => target.answers_from = None,
         }
         if heeds < 2 {

@@ -38,6 +38,7 @@ const WORLD: World = World {
     watched_since: Timestamp::UNIX_EPOCH,
     away: None,
     probed: false,
+    podman: false,
 };
 
 fn world(now: i64) -> World {
@@ -143,6 +144,46 @@ fn intent_comes_from_what_was_heard() {
             "crash: exited with code 3",
         ),
         (
+            "the signal of an earlier run is history",
+            vec![(-5, "kill 15"), (100, "die 3")],
+            3,
+            No,
+            "crash: exited with code 3",
+        ),
+        (
+            "the kernel killed it",
+            vec![(100, "oom"), (100, "die 137")],
+            137,
+            No,
+            "crash: killed by the kernel, out of memory",
+        ),
+        (
+            "the kernel killed a child of it, long before",
+            vec![(60, "oom"), (100, "die 1")],
+            1,
+            No,
+            "crash: exited with code 1",
+        ),
+        (
+            "on-failure, and tried in vain",
+            vec![(100, "die 3")],
+            3,
+            OnFailure(2),
+            "crash: exited with code 3, Docker gave up",
+        ),
+    ] {
+        let mut tracker = exited(code, policy);
+        tracker.facts.restarts = 2;
+        hear(&mut tracker, &events);
+        assert_eq!(judge(&mut tracker, world(200)), verdict, "{why}");
+    }
+}
+
+#[test]
+fn what_takes_longer_than_its_timeout_is_a_stop_all_the_same() {
+    use RestartPolicy::{Always, No};
+    for (why, events, code, policy, verdict) in [
+        (
             "docker stop -t 60 as 20.10 tells it",
             vec![(60, "kill 15"), (100, "die 0"), (100, "stop")],
             0,
@@ -177,37 +218,8 @@ fn intent_comes_from_what_was_heard() {
             No,
             "asked_to_stop: exited with code 3",
         ),
-        (
-            "the signal of an earlier run is history",
-            vec![(-5, "kill 15"), (100, "die 3")],
-            3,
-            No,
-            "crash: exited with code 3",
-        ),
-        (
-            "the kernel killed it",
-            vec![(100, "oom"), (100, "die 137")],
-            137,
-            No,
-            "crash: killed by the kernel, out of memory",
-        ),
-        (
-            "the kernel killed a child of it, long before",
-            vec![(60, "oom"), (100, "die 1")],
-            1,
-            No,
-            "crash: exited with code 1",
-        ),
-        (
-            "on-failure, and tried in vain",
-            vec![(100, "die 3")],
-            3,
-            OnFailure(2),
-            "crash: exited with code 3, Docker gave up",
-        ),
     ] {
         let mut tracker = exited(code, policy);
-        tracker.facts.restarts = 2;
         hear(&mut tracker, &events);
         assert_eq!(judge(&mut tracker, world(200)), verdict, "{why}");
     }
@@ -305,6 +317,25 @@ fn news_that_may_be_on_its_way_is_waited_for() {
         ..world(100)
     };
     assert_eq!(judge(&mut tracker, late), "unclear: exited with code 137");
+}
+
+#[test]
+fn podman_tells_an_end_and_not_who_asked_for_it() {
+    // `podman stop` and a crash: both are a `die` and nothing else.
+    for (code, verdict) in [
+        (0, "unclear: exited with code 0"),
+        (137, "unclear: exited with code 137"),
+        (143, "unclear: exited with code 143"),
+        (3, "crash: exited with code 3"),
+    ] {
+        let mut tracker = exited(code, RestartPolicy::Always);
+        hear(&mut tracker, &[(100, "die")]);
+        let podman = World {
+            podman: true,
+            ..world(200)
+        };
+        assert_eq!(judge(&mut tracker, podman), verdict, "{code}");
+    }
 }
 
 #[test]
@@ -437,6 +468,16 @@ fn what_runs_is_well_unless_docker_says_otherwise() {
             false,
             "about to be restarted by its supervisor",
         ),
+        (
+            Status::Running,
+            Health::NotRun {
+                reason: "no curl".into(),
+                runtime_away: false,
+            },
+            vec![],
+            false,
+            "unchecked { reason: \"no curl\", runtime_away: false }",
+        ),
         (Status::Removing, Health::Unchecked, vec![], false, "stopping"),
         (
             Status::Created,
@@ -452,6 +493,25 @@ fn what_runs_is_well_unless_docker_says_otherwise() {
         let world = World { probed, ..world(101) };
         assert_eq!(judge(&mut tracker, world), verdict, "{status:?} {health:?} {events:?}");
     }
+}
+
+#[test]
+fn what_compose_has_made_and_does_not_start_is_told() {
+    let created = |waits_for: &[&str]| {
+        let mut tracker = container(Status::Created);
+        tracker.facts.started = None;
+        tracker.facts.created = Some(at(100));
+        tracker.facts.waits_for = waits_for.iter().map(|name| (*name).to_owned()).collect();
+        tracker
+    };
+    // Somebody made it by hand: starting it is theirs to do.
+    assert_eq!(judge(&mut created(&[]), world(500)), "operator_stop: cause not known");
+    let mut waits = created(&["db", "cache"]);
+    assert_eq!(judge(&mut waits, world(189)), "starting");
+    assert!(matches!(classify(&mut waits, world(189)), Verdict::Seen(_, Some(again)) if again == at(190)));
+    let said =
+        "unusable(\"it was created and is not started: compose waits for db, cache (depends_on), or has given up\")";
+    assert_eq!(judge(&mut waits, world(190)), said);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::facts::{DockerFacts, Facts, RuleFacts};
 use super::{Finding, some};
+use crate::docker::Answers;
 use crate::found::Source;
 use crate::polkit::RULE_FILE;
 
@@ -221,12 +222,22 @@ pub(super) fn docker(facts: &Facts) -> Finding {
             ),
             reach(docker),
         ),
-        Some(Ok(())) if docker.is_socket && !facts.is_root => Finding::warning(
+        Some(Ok(Answers::Podman)) => Finding::warning(
+            CHECK,
+            "podman answers: its containers are shown and alerted, and none is restarted",
+            "name the unit of a container's quadlet with `unit =` to have it healed",
+        ),
+        Some(Ok(Answers::WithoutRuntime)) => Finding::failure(
+            CHECK,
+            "the Engine answers, and containerd does not: no container can be started, and a restart loses it",
+            "`systemctl start containerd`; `journalctl -u containerd` says what is wrong with it",
+        ),
+        Some(Ok(Answers::Docker)) if docker.is_socket && !facts.is_root => Finding::warning(
             CHECK,
             "the Engine answers on its socket, and whoever may use that is as good as root",
             "a proxy grants less: deploy/docker-proxy, and its address as `[agent] docker`",
         ),
-        Some(Ok(())) => Finding::ok(CHECK, "the Engine answers"),
+        Some(Ok(Answers::Docker)) => Finding::ok(CHECK, "the Engine answers what the agent asks"),
     }
 }
 

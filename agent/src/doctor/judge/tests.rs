@@ -5,6 +5,7 @@ use super::super::facts::{
     AgentFacts, ClockFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, SecretsFacts, StoreFacts,
 };
 use super::{Level, judge};
+use crate::docker::Answers;
 use crate::found::Source;
 use crate::store::Inspection;
 use crate::systemd::Survey;
@@ -560,11 +561,25 @@ fn each_lack_is_named_with_its_mend() {
             "Docker's socket",
             |f| {
                 f.docker.is_socket = true;
-                f.docker.answer = Some(Ok(()));
+                f.docker.answer = Some(Ok(Answers::Docker));
             },
             &[("docker", Warning, "as good as root", "proxy")],
         ),
-        ("Docker by a proxy", |f| f.docker.answer = Some(Ok(())), &[]),
+        (
+            "podman",
+            |f| f.docker.answer = Some(Ok(Answers::Podman)),
+            &[("docker", Warning, "none is restarted", "`unit =`")],
+        ),
+        (
+            "Docker without containerd",
+            |f| f.docker.answer = Some(Ok(Answers::WithoutRuntime)),
+            &[("docker", Failure, "containerd does not", "systemctl start containerd")],
+        ),
+        (
+            "Docker by a proxy",
+            |f| f.docker.answer = Some(Ok(Answers::Docker)),
+            &[],
+        ),
         (
             "no time server",
             |f| survey(f).synchronised = Some(false),

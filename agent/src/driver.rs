@@ -451,6 +451,7 @@ impl Driver {
                 verdict: Verdict::Skipped("the agent failed while probing".into()),
                 status_code: None,
                 latency: Duration::ZERO,
+                answers: Vec::new(),
             });
             let _ = sender
                 .send(Event::ProbeCompleted {

@@ -23,6 +23,7 @@ pub fn is_recorded(report: &Report) -> bool {
         | Happening::ActionEnded { .. }
         | Happening::ActionVerified { .. }
         | Happening::ActionUnverified { .. }
+        | Happening::ActionUnproven { .. }
         | Happening::ActionCutShort { .. } => true,
         _ => report.incident.is_some(),
     }

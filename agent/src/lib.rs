@@ -23,6 +23,7 @@ pub mod parts;
 pub mod polkit;
 pub mod probe;
 pub mod process;
+mod question;
 pub mod receivers;
 pub mod reload;
 pub mod server;

@@ -273,7 +273,7 @@ impl Parts {
 
     fn probes(&self, settings: &ServiceSettings) -> anyhow::Result<Arc<ServiceProbes>> {
         let name = &settings.service.name;
-        let probes = self.prober.prepare(&settings.probes);
+        let probes = self.prober.prepare(settings.target.as_ref(), &settings.probes);
         probes
             .map(Arc::new)
             .with_context(|| format!("failed to prepare the probes of `{name}`"))

@@ -184,7 +184,7 @@ pub(crate) fn samples() -> [Value; 3] {
     let bare = json!({
         "type": "alerts.test", "timestamp": at, "host": "host", "service": "", "incident": 0, "sequence": 1,
         "kind": "test", "severity": "info", "summary": "host: a test", "cause": {"kind": "", "text": ""},
-        "opened_at": at, "attempts": 0, "doing": "", "resolution": null, "duration_seconds": null, "labels": {},
+        "opened_at": at, "attempts": 0, "doing": "", "failing": null, "resolution": null, "duration_seconds": null, "labels": {},
         "timeline": [], "evidence": [], "incidents_last_day": null, "members": [], "url": null,
         "title": "host: a test", "body": "Host:  host",
     });
@@ -194,6 +194,7 @@ pub(crate) fn samples() -> [Value; 3] {
         json!({
             "type": "incident.fired", "kind": "fired", "service": "service", "incident": 7, "severity": "warning",
             "cause": {"kind": "exited", "text": "exited with code 1"}, "attempts": 1, "doing": "verifying, attempt 1",
+            "failing": {"now": "404", "since": at, "before": "200"},
             "labels": {"team": "shop"}, "timeline": [{"at": at, "text": "exited with code 1"}],
             "evidence": [{"title": "exit status", "text": "1"}], "incidents_last_day": 2,
             "url": "https://host.example/incidents/7",

@@ -251,6 +251,7 @@ impl<'a> Story<'a> {
             cause: Cause::Watchdog,
             attempts: 1,
             doing: "backoff".to_owned(),
+            failing: None,
         };
         self.alerting.handle_notification(now, message, &self.around);
     }
@@ -326,6 +327,7 @@ impl<'a> Story<'a> {
                 cause: known.cause.clone(),
                 attempts: 0,
                 doing: String::new(),
+                failing: None,
             };
             let (by, words) = ("alice".to_owned(), "on it".to_owned());
             self.alerting

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::ServiceName;
 use crate::probe::{ProbeFailure, ProbePhase};
+use crate::restart_on::RestartOn;
 use crate::time::Time;
 use crate::words::span;
 
@@ -50,6 +51,11 @@ pub enum Cause {
     },
     /// It runs, and a probe of it fails.
     Probe(ProbeFailure),
+    /// It runs, and what fails has never passed since it was configured: a probe, or its supervisor's own check.
+    NeverPassed {
+        /// What the probe or check said.
+        detail: String,
+    },
     /// It runs, and its supervisor's own check of it fails.
     Unhealthy {
         /// What that check said.
@@ -97,6 +103,16 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Whether a restart can be what ended such an outage: names, certificates and wrong questions are as they were
+    /// afterwards, unless `restart_on` knows better.
+    pub(crate) fn restart_can_help(&self, restart_on: &RestartOn) -> bool {
+        match self {
+            Self::Probe(failure) => RestartOn::default().covers(failure.kind) || restart_on.covers(failure.kind),
+            Self::NeverPassed { .. } => false,
+            _ => true,
+        }
+    }
+
     /// The word for this kind of cause, for logs, metrics and matching. A closed set.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -119,6 +135,7 @@ impl Cause {
                 ProbePhase::Latency => "slow",
                 ProbePhase::Command => "probe_command",
             },
+            Self::NeverPassed { .. } => "probe_never_passed",
             Self::Unhealthy { .. } => "unhealthy",
             Self::Unchecked { .. } => "unchecked",
             Self::AskedToStop { .. } => "asked_to_stop",
@@ -154,6 +171,13 @@ impl fmt::Display for Cause {
                 write!(f, "runs but does not answer: {failure}")
             }
             Self::Probe(failure) => write!(f, "probe failed: {failure}"),
+            Self::NeverPassed { detail } => {
+                f.write_str("this probe has never passed since it was configured")?;
+                if !detail.is_empty() {
+                    write!(f, ": {detail}")?;
+                }
+                f.write_str("; is it the right question?")
+            }
             Self::Unhealthy { output } if output.is_empty() => f.write_str("its health check fails"),
             Self::Unhealthy { output } => write!(f, "its health check fails: {output}"),
             Self::Unchecked { reason } => write!(f, "its health check cannot be run: {reason}"),

@@ -84,21 +84,14 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::ProbePhase;
+    use crate::probe::FailureKind;
 
     fn after(results: &str, of: u32) -> Health {
         let mut health = Health::default();
         for result in results.chars() {
             match result {
                 '+' => health.record_pass(2),
-                _ => health.record_failure(
-                    ProbeFailure {
-                        phase: ProbePhase::Status,
-                        detail: "500".into(),
-                    },
-                    3,
-                    of,
-                ),
+                _ => health.record_failure(ProbeFailure::new(FailureKind::Status(500), "500"), 3, of),
             }
         }
         health

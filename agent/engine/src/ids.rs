@@ -62,6 +62,24 @@ impl From<String> for Instance {
     }
 }
 
+/// A question that is asked of a target, as it is known from one start of the agent to the next: by which of its parts is
+/// for whoever asks it. Two that are equal ask the same of the same target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Question(Arc<str>);
+
+impl From<&str> for Question {
+    fn from(question: &str) -> Self {
+        Self(question.into())
+    }
+}
+
+impl From<String> for Question {
+    fn from(question: String) -> Self {
+        Self(question.into())
+    }
+}
+
 /// Number of an incident, counted up over the life of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

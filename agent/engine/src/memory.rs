@@ -8,7 +8,7 @@ use crate::budget::Budget;
 use crate::cause::Cause;
 use crate::command::Verb;
 use crate::flapping::Flapping;
-use crate::ids::{ActionId, IncidentId, Instance, ServiceName};
+use crate::ids::{ActionId, IncidentId, Instance, Question, ServiceName};
 use crate::time::Time;
 
 /// What is kept of one service. Stored as JSON by the driver; unknown fields are ignored, missing ones default.
@@ -48,8 +48,61 @@ pub struct Memory {
     pub recoveries: u64,
     /// What would have been done in `mode = "observe"`.
     pub observed: Observed,
+    /// Which of its probes and checks have ever passed. `None` where a version kept it that did not note that.
+    pub passed: Option<Passed>,
     /// Its incidents of late, and whether they are too many to be told one by one.
     pub flapping: Flapping,
+}
+
+/// The questions that a service has answered well at least once: only these can tell that it is down.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Passed {
+    /// Which; those that were found last at the end.
+    questions: Vec<Question>,
+    /// It was healthy when a version watched it that did not note this: what its probes ask first has passed.
+    inherits_probes: bool,
+    /// The same of what its container's own check asks.
+    inherits_check: bool,
+}
+
+/// So many are remembered. A service has a few at a time; the others are those of earlier configurations.
+const QUESTIONS_MAX: usize = 32;
+
+impl Passed {
+    /// What is assumed of a service of which nothing was noted; `healthy` when it was well at that time.
+    pub(crate) fn inherited(healthy: bool) -> Self {
+        Self {
+            questions: Vec::new(),
+            inherits_probes: healthy,
+            inherits_check: healthy,
+        }
+    }
+
+    pub(crate) fn contains(&self, question: &Question) -> bool {
+        self.questions.contains(question)
+    }
+
+    /// Notes that `question` has passed; whether that is new.
+    pub(crate) fn insert(&mut self, question: &Question) -> bool {
+        let new = !self.contains(question);
+        if new {
+            self.questions.push(question.clone());
+            let surplus = self.questions.len().saturating_sub(QUESTIONS_MAX);
+            self.questions.drain(..surplus);
+        }
+        new
+    }
+
+    /// The probes are about to say something for the first time: whether they are taken to have passed before.
+    pub(crate) fn take_inherited_probes(&mut self) -> bool {
+        std::mem::take(&mut self.inherits_probes)
+    }
+
+    /// The same of the container's own check.
+    pub(crate) fn take_inherited_check(&mut self) -> bool {
+        std::mem::take(&mut self.inherits_check)
+    }
 }
 
 /// An attempt as old as this counts in no window.

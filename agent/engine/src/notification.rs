@@ -33,6 +33,19 @@ pub struct Notification {
     pub attempts: u32,
     /// What is being done about it, in words; the reason when nothing is.
     pub doing: String,
+    /// What its probes say, where that is why nothing is done.
+    pub failing: Option<Failing>,
+}
+
+/// What probes say now, and what they said before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failing {
+    /// What they say now: `404`, `certificate expired`.
+    pub now: String,
+    /// Since when they have not passed.
+    pub since: Time,
+    /// What they said when they passed last, if that is known: `200`, or that they passed.
+    pub before: Option<String>,
 }
 
 /// The kinds of message an incident can send.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
-use crate::ids::Instance;
+use crate::ids::{Instance, Question};
 
 /// The state of a target as one watcher sees it now. Each observation replaces the one before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Observation {
     pub asked_to_stop: Option<AskedToStop>,
     /// How long its supervisor lets it take to start and to stop.
     pub limits: Limits,
+    /// The check that its supervisor makes of it, if it has one (a Docker health check).
+    pub check: Option<HealthCheck>,
 }
 
 /// A signal that asks for the end of a run, not sent by the agent.
@@ -60,6 +62,15 @@ impl Limits {
     pub fn stop_or_usual(&self) -> Duration {
         self.stop.unwrap_or(Self::USUAL)
     }
+}
+
+/// A check of a target by its own supervisor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// What it asks.
+    pub question: Question,
+    /// Whether it passes now.
+    pub passes: bool,
 }
 
 /// What a target is doing.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::ids::ServiceName;
+use crate::restart_on::RestartOn;
 
 /// One watched service, as the engine needs to know it.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +63,16 @@ pub enum OnCleanExit {
     Alert,
     /// Take it for a deliberate stop.
     Ignore,
+}
+
+/// What becomes of a failed probe that has not passed once since it was configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum BeforeFirstPass {
+    /// It alerts, and restarts nothing: it may be the wrong question.
+    #[default]
+    Hold,
+    /// It counts like any other.
+    Restart,
 }
 
 /// What to do with a target that was stopped together with something it comes after, when that one is healthy again.
@@ -136,6 +147,10 @@ pub struct Policy {
     pub min_uptime: Duration,
     /// Continuous health after which attempts, budget and give-up are forgotten (kubelet's 10 min).
     pub reset_after: Duration,
+    /// The kinds of failed probes that may lead to a restart. Default: what a restart can help against.
+    pub restart_on: RestartOn,
+    /// Whether a probe that has never passed may lead to one. Default: no.
+    pub before_first_pass: BeforeFirstPass,
     /// What to do after a clean exit. Default: restart.
     pub on_clean_exit: OnCleanExit,
     /// What to do when it was stopped with what it depends on, and that is back. Default: alert.
@@ -159,6 +174,12 @@ impl Policy {
     pub fn detection(&self) -> Duration {
         self.interval + self.recheck() * self.fall.saturating_sub(1)
     }
+
+    /// The longest time from a hang until the service is down for certain, when a probe gives up after `timeout`: each takes
+    /// that long, and the next begins at once where it is due by then.
+    pub fn hang_detection(&self, timeout: Duration) -> Duration {
+        self.interval + timeout + self.recheck().max(timeout) * self.fall.saturating_sub(1)
+    }
 }
 
 impl Default for Policy {
@@ -180,6 +201,8 @@ impl Default for Policy {
             verify: Duration::from_secs(60),
             min_uptime: Duration::from_secs(20),
             reset_after: Duration::from_secs(10 * 60),
+            restart_on: RestartOn::default(),
+            before_first_pass: BeforeFirstPass::Hold,
             on_clean_exit: OnCleanExit::Restart,
             on_dependency_return: OnDependencyReturn::Alert,
             notify_after: Duration::from_secs(30),

@@ -93,6 +93,13 @@ pub enum Happening {
         /// What is wrong now.
         reason: String,
     },
+    /// The restarted instance runs. More cannot be said, as what is asked of it has never passed.
+    ActionUnproven {
+        /// Which action.
+        action: ActionId,
+        /// What is not known of it.
+        reason: String,
+    },
     /// An attempt was ended before it could prove anything.
     ActionCutShort {
         /// Which action.
@@ -222,7 +229,7 @@ impl Happening {
                 _ => "unhealthy",
             },
             Self::WentDown {
-                cause: Cause::Unhealthy { .. },
+                cause: Cause::Unhealthy { .. } | Cause::NeverPassed { .. },
                 ..
             } => "unhealthy",
             Self::WentDown {
@@ -238,6 +245,7 @@ impl Happening {
             Self::ActionEnded { .. } => "restart_ended",
             Self::ActionVerified { .. } => "verified",
             Self::ActionUnverified { .. } => "not_verified",
+            Self::ActionUnproven { .. } => "unproven",
             Self::ActionCutShort { .. } => "cut_short",
             Self::ObservationJudged { .. } => "observed",
             Self::GaveUp { .. } => "gave_up",
@@ -289,6 +297,7 @@ impl fmt::Display for Happening {
                 "a restart would not have been needed: it came back by itself after {}",
                 span(*after)
             ),
+            Self::ActionUnproven { reason, .. } => write!(f, "running, unproven: {reason}"),
             Self::ActionCutShort { reason, .. } => write!(f, "the attempt was cut short: {reason}"),
             Self::GaveUp {
                 attempts,

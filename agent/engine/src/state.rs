@@ -109,6 +109,13 @@ pub enum Hold {
         /// With what.
         name: String,
     },
+    /// The probes that fail have never passed, so they may ask the wrong thing.
+    ProbeNeverPassed,
+    /// What fails is of no kind that `restart_on` names, or not often enough.
+    RestartOn {
+        /// Why that is so.
+        reason: String,
+    },
     /// A dependency is down.
     Dependency {
         /// The first one found down.
@@ -161,6 +168,8 @@ impl Hold {
             Self::Unclear => "unclear",
             Self::CleanExit => "clean_exit",
             Self::StoppedWith { .. } => "stopped_with",
+            Self::ProbeNeverPassed => "probe_never_passed",
+            Self::RestartOn { .. } => "restart_on",
             Self::Dependency { .. } => "dependency",
             Self::DependencySuspect { .. } => "dependency_suspect",
             Self::Backoff => "backoff",
@@ -198,6 +207,10 @@ impl fmt::Display for Hold {
                 f,
                 "it was stopped together with `{name}`, and on_dependency_return leaves it; `sentinel restart` starts it"
             ),
+            Self::ProbeNeverPassed => f.write_str(
+                "a probe that has never passed restarts nothing, unless recovery.before_first_pass = \"restart\"",
+            ),
+            Self::RestartOn { reason } => f.write_str(reason),
             Self::Dependency { name } => write!(f, "waits for `{name}`, which is down"),
             Self::DependencySuspect { name } => {
                 write!(f, "waits to see whether `{name}`, which it needs, is going down")

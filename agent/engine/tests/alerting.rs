@@ -274,6 +274,7 @@ impl Play {
             cause: Cause::Watchdog,
             attempts: 0,
             doing: String::new(),
+            failing: None,
         }
     }
 

@@ -46,6 +46,7 @@
 //! | 26 | a crash of the agent, or the loss of its store, gives nothing back |
 //! | 27 | neither does another configuration |
 //! | 28 | nothing is done to what is not configured; an empty list is a reason for nothing |
+//! | 29 | nothing that never passed is restarted for it, and nothing for what a restart cannot help |
 //!
 //! Whether the tests would notice a guard that is missing is asked by `make mutants`.
 

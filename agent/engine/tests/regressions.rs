@@ -266,6 +266,7 @@ fn every_run_that_dies_is_left_to_its_supervisor_anew() {
                 asked_to_stop: None,
                 limits: Limits::default(),
                 started_by: StartedBy::Unknown,
+                check: None,
             },
         });
         world.run_for(Duration::from_millis(4500));

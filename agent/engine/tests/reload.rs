@@ -5,7 +5,7 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Changed, Event, Happening, Memory, Mode, OperatorRequest, ProbeFailure, ProbeOutcome, ProbePhase,
+    ActionResult, Changed, Event, FailureKind, Happening, Memory, Mode, OperatorRequest, ProbeFailure, ProbeOutcome,
     Reload, RequestError, Resolution, Service, State, TargetState, Verdict,
 };
 use world::{Start, Toy, World};
@@ -349,12 +349,13 @@ fn other_probes_are_asked_before_anything_is_concluded() {
     world.reload(other);
     assert_eq!(world.state("shop"), State::Starting);
     let failed = ProbeOutcome {
-        verdict: Verdict::Failed(ProbeFailure {
-            phase: ProbePhase::Status,
-            detail: "an answer to the old question".into(),
-        }),
+        verdict: Verdict::Failed(ProbeFailure::new(
+            FailureKind::Status(500),
+            "an answer to the old question",
+        )),
         status_code: Some(500),
         latency: Duration::ZERO,
+        answers: Vec::new(),
     };
     world.tell(Event::ProbeCompleted {
         service: "shop".into(),

@@ -9,7 +9,7 @@ use humantime::format_duration;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use sentinel_engine::alerting::Rules;
-use sentinel_engine::{Mode, ServiceName, Settle};
+use sentinel_engine::{BeforeFirstPass, Mode, RestartOn, ServiceName, Settle};
 use serde_json::{Value, json};
 
 use super::check_host::HostNotes;
@@ -231,7 +231,15 @@ fn service_row(service: &ServiceSettings) -> Vec<String> {
         (Mode::Observe, Some(_)) => "none, only observed".to_owned(),
         (Mode::Heal, Some(_)) => {
             let (gap, longest) = (spell(policy.backoff), spell(policy.backoff_max));
-            format!("{} in {}, gaps {gap} to {longest}", policy.burst, spell(policy.window))
+            let often = format!("{} in {}, gaps {gap} to {longest}", policy.burst, spell(policy.window));
+            // What is as usual nobody asks about.
+            if policy.restart_on == RestartOn::default() {
+                often
+            } else if policy.restart_on.words().is_empty() {
+                format!("{often}; failed probes only alert")
+            } else {
+                format!("{often}; on {}", policy.restart_on)
+            }
         }
     };
     let probes: Vec<String> = service.probes.iter().map(probe).collect();
@@ -244,7 +252,10 @@ fn service_row(service: &ServiceSettings) -> Vec<String> {
             probes.join(", ")
         },
         mode(policy.mode).to_owned(),
-        down_after(service).map_or_else(|| "at once".to_owned(), |after| format!("≈ {}", spell(after))),
+        down_after(service).map_or_else(
+            || "at once".to_owned(),
+            |(refused, hang)| format!("refused within {}, hang within {}", spell(refused), spell(hang)),
+        ),
         restarts,
         service.origin.to_string(),
     ]
@@ -295,10 +306,12 @@ fn destination(kind: &ReceiverKind) -> (&'static str, String) {
     }
 }
 
-/// About how long a service that stops answering goes on being taken for healthy. A dead target is noticed at once.
-fn down_after(service: &ServiceSettings) -> Option<Duration> {
+/// How long at most a service goes on being taken for healthy that refuses, and one that hangs. A dead target is noticed at
+/// once.
+fn down_after(service: &ServiceSettings) -> Option<(Duration, Duration)> {
     let policy = &service.service.policy;
-    service.service.has_probes.then(|| policy.detection())
+    let longest = service.probes.iter().map(ProbeSettings::timeout).max()?;
+    Some((policy.detection(), policy.hang_detection(longest)))
 }
 
 fn target(target: &Target) -> String {
@@ -416,7 +429,9 @@ fn describe_service(service: &ServiceSettings) -> Value {
         "interval": policy.interval.as_secs_f64(),
         "fall": policy.fall,
         "rise": policy.rise,
-        "down_after": down_after(service).map(|after| after.as_secs_f64()),
+        "down_after": down_after(service).map(|(refused, _)| refused.as_secs_f64()),
+        "hang_after": down_after(service).map(|(_, hang)| hang.as_secs_f64()),
+        "restart_on": policy.restart_on.words().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "start_grace": policy.start_grace.as_secs_f64(),
         "settle": match policy.settle {
             Settle::Auto => json!("auto"),
@@ -431,6 +446,10 @@ fn describe_service(service: &ServiceSettings) -> Value {
             "verify": policy.verify.as_secs_f64(),
             "min_uptime": policy.min_uptime.as_secs_f64(),
             "reset_after": policy.reset_after.as_secs_f64(),
+            "before_first_pass": match policy.before_first_pass {
+                BeforeFirstPass::Hold => "hold",
+                BeforeFirstPass::Restart => "restart",
+            },
         },
     })
 }

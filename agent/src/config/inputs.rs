@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sentinel_engine::{Mode, OnCleanExit, OnDependencyReturn, Settle, Severity};
+use sentinel_engine::{BeforeFirstPass, Mode, OnCleanExit, OnDependencyReturn, Settle, Severity};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -69,6 +69,7 @@ pub(super) struct ServiceInput {
     pub(super) timeout: Option<Duration>,
     pub(super) fall: Option<u32>,
     pub(super) fall_of: Option<u32>,
+    pub(super) restart_on: Option<Vec<String>>,
     pub(super) rise: Option<u32>,
     #[serde(deserialize_with = "duration")]
     pub(super) start_grace: Option<Duration>,
@@ -98,6 +99,8 @@ pub(super) struct RecoveryInput {
     pub(super) min_uptime: Option<Duration>,
     #[serde(deserialize_with = "duration")]
     pub(super) reset_after: Option<Duration>,
+    #[serde(deserialize_with = "before_first_pass")]
+    pub(super) before_first_pass: Option<BeforeFirstPass>,
     #[serde(deserialize_with = "on_clean_exit")]
     pub(super) on_clean_exit: Option<OnCleanExit>,
     #[serde(deserialize_with = "on_dependency_return")]
@@ -277,6 +280,7 @@ impl ServiceInput {
             timeout: self.timeout.or(defaults.timeout),
             fall: self.fall.or(defaults.fall),
             fall_of: self.fall_of.or(defaults.fall_of),
+            restart_on: self.restart_on.or_else(|| defaults.restart_on.clone()),
             rise: self.rise.or(defaults.rise),
             start_grace: self.start_grace.or(defaults.start_grace),
             settle: self.settle.or(defaults.settle),
@@ -301,6 +305,7 @@ impl RecoveryInput {
             verify: self.verify.or(defaults.verify),
             min_uptime: self.min_uptime.or(defaults.min_uptime),
             reset_after: self.reset_after.or(defaults.reset_after),
+            before_first_pass: self.before_first_pass.or(defaults.before_first_pass),
             on_clean_exit: self.on_clean_exit.or(defaults.on_clean_exit),
             on_dependency_return: self.on_dependency_return.or(defaults.on_dependency_return),
         }
@@ -337,6 +342,14 @@ fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Mode>, D::E
         "heal" => Ok(Some(Mode::Heal)),
         "observe" => Ok(Some(Mode::Observe)),
         other => Err(D::Error::unknown_variant(other, &["heal", "observe"])),
+    }
+}
+
+fn before_first_pass<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BeforeFirstPass>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "hold" => Ok(Some(BeforeFirstPass::Hold)),
+        "restart" => Ok(Some(BeforeFirstPass::Restart)),
+        other => Err(D::Error::unknown_variant(other, &["hold", "restart"])),
     }
 }
 

@@ -7,6 +7,8 @@ mod email;
 
 use std::time::Duration;
 
+use sentinel_engine::RestartWord;
+
 use super::rules;
 use super::schema::{Bounds, Key, Kind, Section};
 use super::validate::DAYS;
@@ -90,6 +92,10 @@ const UNIT_PATTERN: Kind = Kind::Text {
 const ZONE: Kind = Kind::Text {
     what: "a time zone such as \"Europe/Berlin\"",
     rule: |text| rules::zone(text).map(drop),
+};
+const RESTART_WORD: Kind = Kind::WordOr {
+    words: &RestartWord::WORDS,
+    rule: |text| RestartWord::parse(text).map(drop).ok_or_else(String::new),
 };
 const MODE: Kind = Kind::Word(&["heal", "observe"]);
 const HEADER: Kind = Kind::Text {
@@ -396,6 +402,17 @@ const COMMON: &[Key] = &[
         doc: "When not 0, `fall` failures among so many of the last probes are enough, also when not in a row",
     },
     Key {
+        name: "restart_on",
+        kind: Kind::List {
+            of: &RESTART_WORD,
+            max: MAX_ENTRIES,
+        },
+        default: "[\"refused\", \"reset\", \"closed\", \"timeout\", \"status-5xx\", \"body\", \"command\", \"health-check\"]",
+        doc: "The kinds of failed probes for which it is restarted, after `fall` of them since the last pass, in any order; all \
+              else alerts. Also `status-4xx`, a `status-NNN`, `redirect`, `slow`, `dns`, `tls`, `unreachable`, `protocol` and \
+              `agent`; `[]` restarts for none",
+    },
+    Key {
         name: "rise",
         kind: Kind::Integer { min: 1, max: 100 },
         default: "2",
@@ -503,6 +520,13 @@ static RECOVERY: Section = Section {
             kind: Kind::Duration(bounds(SECOND, WEEK)),
             default: "10m",
             doc: "Health without a break after which attempts and giving up are forgotten",
+        },
+        Key {
+            name: "before_first_pass",
+            kind: Kind::Word(&["hold", "restart"]),
+            default: "hold",
+            doc: "Whether a probe that has never passed since it was configured may restart it; `hold` only alerts, as it may be \
+                  the wrong question",
         },
         Key {
             name: "on_clean_exit",

@@ -64,6 +64,19 @@ pub(super) fn scalar(kind: &Kind, value: &DeValue<'_>) -> Result<ValueKind, Wron
                 suggestion: nearest(text, words.iter().copied()).map(str::to_owned),
             })
         }
+        (Kind::WordOr { words, rule }, DeValue::String(text)) => {
+            if rule(text).is_ok() {
+                return Ok(text.as_ref().into());
+            }
+            Err(Wrong {
+                message: format!("{} is not {kind}", shown(text)),
+                suggestion: nearest(text, words.iter().copied()).map(str::to_owned).or_else(|| {
+                    // `404`, `5xx`
+                    let status = format!("status-{text}");
+                    rule(&status).is_ok().then_some(status)
+                }),
+            })
+        }
         (Kind::Text { rule, .. } | Kind::Status(rule), DeValue::String(text)) => {
             rule(text)?;
             Ok(text.as_ref().into())

@@ -57,6 +57,13 @@ pub enum Kind {
     OffOrDuration(Bounds),
     /// One of these words.
     Word(&'static [&'static str]),
+    /// One of these words, or text that follows a rule.
+    WordOr {
+        /// The words, and what else there may be as one of them.
+        words: &'static [&'static str],
+        /// The rule.
+        rule: Rule,
+    },
     /// Text that follows a rule.
     Text {
         /// What it is, as in "expected an absolute path".
@@ -138,7 +145,9 @@ impl fmt::Display for Kind {
             Self::Duration(_) => f.write_str("a duration such as \"10s\""),
             Self::AutoOrDuration(_) => f.write_str("\"auto\" or a duration such as \"10s\""),
             Self::OffOrDuration(_) => f.write_str("\"off\" or a duration such as \"4h\""),
-            Self::Word(words) => write!(f, "one of {}", quoted_list(words.iter().copied())),
+            Self::Word(words) | Self::WordOr { words, .. } => {
+                write!(f, "one of {}", quoted_list(words.iter().copied()))
+            }
             Self::Text { what, .. } => f.write_str(what),
             Self::Status(_) => f.write_str("a status or a range such as \"200-299\""),
             Self::Json => f.write_str("a JSON value"),

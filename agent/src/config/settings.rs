@@ -206,6 +206,17 @@ pub enum ProbeSettings {
     Command(CommandProbe),
 }
 
+impl ProbeSettings {
+    /// Everything must be done by then.
+    pub const fn timeout(&self) -> Duration {
+        match self {
+            Self::Http(http) => http.timeout,
+            Self::Tcp(tcp) => tcp.timeout,
+            Self::Command(command) => command.timeout,
+        }
+    }
+}
+
 /// `http = URL` or `http = { url = URL, ... }`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpProbe {

@@ -106,6 +106,7 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
             start: Some(START_WITHIN),
             stop: Some(tracker.facts.stop_timeout),
         },
+        check: tracker.facts.check().filter(|_| tracker.facts.is_up()),
     };
     let forgotten = asked.map(|(at, _)| later(at, DRAIN_MAX));
     let waited = waited.filter(|until| *until > world.now);

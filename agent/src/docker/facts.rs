@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::Instance;
+use sentinel_engine::{HealthCheck, Instance};
+
+use crate::question::question;
 
 use super::answers::{self, Inspected, State};
 use super::checks::{self, Health};
@@ -39,6 +41,8 @@ pub(super) struct Facts {
     /// Services of its Compose project that Compose starts before it.
     pub(super) waits_for: Vec<String>,
     pub(super) health: Health,
+    /// What its health check runs, as the image or the container says.
+    pub(super) health_test: Vec<String>,
     pub(super) policy: RestartPolicy,
     /// Restarts by that policy since the last start by hand.
     pub(super) restarts: i64,
@@ -93,6 +97,7 @@ impl Facts {
             waits_for: depends_on(&config.labels),
             started_text: state.started_at,
             health: state.health.map(|health| checks::judge(&health)).unwrap_or_default(),
+            health_test: config.healthcheck.test,
             policy: policy(&answer.host_config.restart_policy),
             restarts: answer.restart_count,
             stop_timeout: config.stop_timeout.map_or(STOP_TIMEOUT, Duration::from_secs),
@@ -108,6 +113,14 @@ impl Facts {
     pub(super) fn instance(&self) -> Option<Instance> {
         self.started
             .map(|_| Instance::from(format!("{}@{}", short(&self.id), self.started_text)))
+    }
+
+    /// Its own check, by what that asks. One that has not failed often enough passes as little as one that has.
+    pub(super) fn check(&self) -> Option<HealthCheck> {
+        (self.health != Health::Unchecked).then(|| HealthCheck {
+            question: question(self.health_test.iter().map(String::as_str)),
+            passes: self.health == Health::Healthy,
+        })
     }
 
     /// Whether its last run has not ended, whatever is being done to it.

@@ -68,6 +68,7 @@ mod tests {
             asked_to_stop: None,
             limits: Limits::default(),
             started_by: StartedBy::Unknown,
+            check: None,
         }
     }
 

@@ -47,6 +47,7 @@ impl Service {
             asked_to_stop: None,
             limits: Limits::default(),
             started_by: StartedBy::Unknown,
+            check: None,
         })
     }
 
@@ -61,6 +62,7 @@ impl Service {
             asked_to_stop: None,
             limits: Limits::default(),
             started_by: StartedBy::Unknown,
+            check: None,
         }
     }
 }
@@ -92,6 +94,7 @@ pub(super) fn departure(tracker: &Tracker) -> Observation {
         asked_to_stop: None,
         limits: Limits::default(),
         started_by: StartedBy::Unknown,
+        check: None,
     }
 }
 
@@ -138,6 +141,7 @@ mod tests {
             asked_to_stop: None,
             limits: Limits::default(),
             started_by: StartedBy::Unknown,
+            check: None,
         }
     }
 

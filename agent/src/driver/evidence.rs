@@ -315,6 +315,7 @@ mod tests {
                 cause: Cause::Watchdog,
                 attempts: 0,
                 doing: String::new(),
+                failing: None,
             },
             receivers: BTreeMap::new(),
             not_before,

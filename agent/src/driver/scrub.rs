@@ -8,11 +8,12 @@ use crate::receivers::mask;
 /// Takes what looks like a secret out of `event`.
 pub(super) fn scrub(event: &mut Event) {
     match event {
-        Event::ProbeCompleted { outcome, .. } => match &mut outcome.verdict {
-            Verdict::Failed(failure) => hide(&mut failure.detail),
-            Verdict::Skipped(why) => hide(why),
-            Verdict::Passed => {}
-        },
+        Event::ProbeCompleted { outcome, .. } => {
+            scrub_verdict(&mut outcome.verdict);
+            for answer in &mut outcome.answers {
+                scrub_verdict(&mut answer.verdict);
+            }
+        }
         Event::TargetObserved { observation, .. } => match &mut observation.state {
             TargetState::Unknown(text)
             | TargetState::Unusable(text)
@@ -40,12 +41,21 @@ pub(super) fn scrub(event: &mut Event) {
     }
 }
 
+fn scrub_verdict(verdict: &mut Verdict) {
+    match verdict {
+        Verdict::Failed(failure) => hide(&mut failure.detail),
+        Verdict::Skipped(why) => hide(why),
+        Verdict::Passed => {}
+    }
+}
+
 fn scrub_cause(cause: &mut Cause) {
     match cause {
         Cause::Probe(failure) => hide(&mut failure.detail),
         Cause::NotStarted { reason: text }
         | Cause::Unhealthy { output: text }
         | Cause::Unchecked { reason: text }
+        | Cause::NeverPassed { detail: text }
         | Cause::Unusable { reason: text }
         | Cause::Other { result: text } => hide(text),
         // The others hold no words of anybody else.
@@ -65,7 +75,7 @@ mod tests {
     use std::time::Duration;
 
     use sentinel_engine::{
-        ActionId, Intent, Limits, Observation, ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, StartedBy,
+        ActionId, Answer, FailureKind, Intent, Limits, Observation, ProbeFailure, ProbeOutcome, ProbeRound, StartedBy,
         Supervisor,
     };
 
@@ -85,6 +95,7 @@ mod tests {
                 asked_to_stop: None,
                 limits: Limits::default(),
                 started_by: StartedBy::default(),
+                check: None,
             },
         }
     }
@@ -99,14 +110,15 @@ mod tests {
     #[test]
     fn nothing_that_comes_from_outside_brings_a_secret() {
         let said = || SAID.to_owned();
-        let failure = || ProbeFailure {
-            phase: ProbePhase::Command,
-            detail: said(),
-        };
+        let failure = || ProbeFailure::new(FailureKind::Command, said());
         let probed = |verdict| Event::ProbeCompleted {
             service: "shop".into(),
             round: ProbeRound(1),
             outcome: ProbeOutcome {
+                answers: vec![Answer {
+                    question: "first".into(),
+                    verdict: Verdict::clone(&verdict),
+                }],
                 verdict,
                 status_code: None,
                 latency: Duration::ZERO,

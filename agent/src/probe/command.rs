@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use sentinel_engine::{ProbeOutcome, ProbePhase, Verdict};
+use sentinel_engine::{FailureKind, ProbeOutcome, Verdict};
 use tokio::process::Child;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -49,12 +49,13 @@ impl CommandCheck {
             verdict,
             status_code: None,
             latency: start.elapsed(),
+            answers: Vec::new(),
         }
     }
 
     async fn attempt(&self, deadline: Instant) -> Verdict {
         let Some(mut command) = children::command(&self.argv) else {
-            return failed(ProbePhase::Command, "the probe command is empty");
+            return failed(FailureKind::Agent, "the probe command is empty");
         };
         let mut child = match command.spawn() {
             Ok(child) => child,
@@ -73,7 +74,7 @@ impl CommandCheck {
                 // The wait only reaps; its result is known.
                 let _ = timeout(REAP_WITHIN, child.wait()).await;
                 let what = format!("still running after {}", span(self.timeout));
-                failed(ProbePhase::Timeout, children::with_words(&what, &stderr.line()))
+                failed(FailureKind::Timeout, children::with_words(&what, &stderr.line()))
             }
         }
     }
@@ -86,7 +87,7 @@ impl CommandCheck {
         let program = self.argv.first().map_or("", String::as_str);
         explain::own_shortage(error).unwrap_or_else(|| {
             failed(
-                ProbePhase::Command,
+                FailureKind::Agent,
                 format!("cannot run `{program}`: {}", explain::os_words(error)),
             )
         })
@@ -111,9 +112,11 @@ fn judge(status: ExitStatus, stderr: &Tail) -> Verdict {
     if status.success() {
         Verdict::Passed
     } else {
-        failed(
-            ProbePhase::Command,
-            children::with_words(&children::ending(status), &stderr.line()),
-        )
+        // A shell, `env` or a wrapper says so of what it cannot run.
+        let kind = match status.code() {
+            Some(126 | 127) => FailureKind::Agent,
+            _ => FailureKind::Command,
+        };
+        failed(kind, children::with_words(&children::ending(status), &stderr.line()))
     }
 }

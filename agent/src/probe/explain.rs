@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use sentinel_engine::{ProbePhase, Verdict};
+use sentinel_engine::{FailureKind, ProbeFailure, ProbePhase, Verdict};
 
 use super::http::{AskError, Endless};
 use super::resolver::LookupError;
@@ -38,15 +38,15 @@ pub(super) fn http_error(error: &AskError, timeout: Duration) -> Verdict {
             return tls_failure(error);
         }
         if let Some(endless) = cause.downcast_ref::<Endless>() {
-            return failed(ProbePhase::Body, endless.to_string());
+            return failed(FailureKind::Protocol, endless.to_string());
         }
         if let Some(http) = cause.downcast_ref::<hyper::Error>() {
             // The latter: closed before it had been asked.
             if http.is_incomplete_message() || http.is_canceled() {
-                return failed(ProbePhase::Connect, "connection closed without an answer");
+                return failed(FailureKind::Closed, "connection closed without an answer");
             }
             if http.is_parse() {
-                return failed(ProbePhase::Body, format!("the answer is not valid HTTP: {http}"));
+                return failed(FailureKind::Protocol, format!("the answer is not valid HTTP: {http}"));
             }
         }
         // An io error may wrap one of the above: only the innermost speaks for itself.
@@ -56,7 +56,7 @@ pub(super) fn http_error(error: &AskError, timeout: Duration) -> Verdict {
         {
             let handshake = *connecting && io.raw_os_error().is_none() && io.kind() == ErrorKind::UnexpectedEof;
             return if handshake {
-                failed(ProbePhase::Tls, "connection closed during the TLS handshake")
+                failed(FailureKind::Tls, "connection closed during the TLS handshake")
             } else {
                 io_error(io, timeout)
             };
@@ -68,15 +68,20 @@ pub(super) fn http_error(error: &AskError, timeout: Duration) -> Verdict {
     } else {
         ProbePhase::Body
     };
-    failed(phase, one_line(last.to_string().as_bytes()))
+    in_phase(phase, FailureKind::Protocol, one_line(last.to_string().as_bytes()))
 }
 
 /// The verdict on an error after the head of the answer: whatever it was, the answer is not whole.
 pub(super) fn body_error(error: &AskError, timeout: Duration) -> Verdict {
     match http_error(error, timeout) {
-        Verdict::Failed(failure) => failed(ProbePhase::Body, format!("answer broken off: {failure}")),
+        Verdict::Failed(failure) => in_phase(ProbePhase::Body, failure.kind, format!("answer broken off: {failure}")),
         other => other,
     }
+}
+
+/// A failure of a kind that mostly shows in another phase.
+pub(super) fn in_phase(phase: ProbePhase, kind: FailureKind, detail: String) -> Verdict {
+    Verdict::Failed(ProbeFailure { phase, kind, detail })
 }
 
 fn is_leaf(error: &(dyn Error + Send + Sync + 'static)) -> bool {
@@ -95,10 +100,10 @@ pub(super) fn lookup_error(error: &LookupError) -> Verdict {
     let text = error.0.to_string();
     let words = text.strip_prefix(LOOKUP_PREFIX).unwrap_or(&text);
     if NO_SUCH_NAME.contains(&words) {
-        failed(ProbePhase::Dns, "name does not resolve")
+        failed(FailureKind::Dns, "name does not resolve")
     } else {
         failed(
-            ProbePhase::Dns,
+            FailureKind::Dns,
             format!("name does not resolve: {}", one_line(words.as_bytes())),
         )
     }
@@ -109,16 +114,20 @@ pub(super) fn io_error(error: &io::Error, timeout: Duration) -> Verdict {
     if let Some(shortage) = own_shortage(error) {
         return shortage;
     }
-    let words = match error.kind() {
-        ErrorKind::ConnectionRefused => "connection refused",
-        ErrorKind::ConnectionReset => "connection reset",
-        ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => "connection closed",
-        ErrorKind::HostUnreachable => "host unreachable",
-        ErrorKind::NetworkUnreachable => "network unreachable",
-        ErrorKind::TimedOut => return failed(ProbePhase::Timeout, format!("no connection within {}", span(timeout))),
-        _ => return failed(ProbePhase::Connect, os_words(error)),
+    let (kind, words) = match error.kind() {
+        ErrorKind::ConnectionRefused => (FailureKind::Refused, "connection refused"),
+        ErrorKind::ConnectionReset => (FailureKind::Reset, "connection reset"),
+        ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => {
+            (FailureKind::Closed, "connection closed")
+        }
+        ErrorKind::HostUnreachable => (FailureKind::Unreachable, "host unreachable"),
+        ErrorKind::NetworkUnreachable => (FailureKind::Unreachable, "network unreachable"),
+        ErrorKind::TimedOut => return failed(FailureKind::Timeout, format!("no connection within {}", span(timeout))),
+        // A filter on this host, or a sandbox around the agent.
+        ErrorKind::PermissionDenied => return in_phase(ProbePhase::Connect, FailureKind::Agent, os_words(error)),
+        _ => return failed(FailureKind::Unreachable, os_words(error)),
     };
-    failed(ProbePhase::Connect, words)
+    failed(kind, words)
 }
 
 /// `Verdict::Skipped` when it is the agent that lacks something.
@@ -144,11 +153,11 @@ pub(super) fn overdue(stage: Stage, timeout: Duration) -> Verdict {
         Stage::LookupQueued => Verdict::Skipped(format!(
             "the agent could not ask: no lookup thread was free within {timeout}"
         )),
-        Stage::Resolving => failed(ProbePhase::Dns, format!("name not resolved within {timeout}")),
-        Stage::Connecting => failed(ProbePhase::Timeout, format!("no connection within {timeout}")),
-        Stage::Encrypting => failed(ProbePhase::Timeout, format!("no TLS handshake within {timeout}")),
-        Stage::Waiting => failed(ProbePhase::Timeout, format!("no answer within {timeout}")),
-        Stage::Reading => failed(ProbePhase::Timeout, format!("answer not complete within {timeout}")),
+        Stage::Resolving => failed(FailureKind::Dns, format!("name not resolved within {timeout}")),
+        Stage::Connecting => failed(FailureKind::Timeout, format!("no connection within {timeout}")),
+        Stage::Encrypting => failed(FailureKind::Timeout, format!("no TLS handshake within {timeout}")),
+        Stage::Waiting => failed(FailureKind::Timeout, format!("no answer within {timeout}")),
+        Stage::Reading => failed(FailureKind::Timeout, format!("answer not complete within {timeout}")),
     }
 }
 
@@ -160,7 +169,7 @@ fn tls_failure(error: &rustls::Error) -> Verdict {
     } else {
         ""
     };
-    failed(ProbePhase::Tls, format!("{}{way_out}", tls::words(error)))
+    failed(FailureKind::Tls, format!("{}{way_out}", tls::words(error)))
 }
 
 #[cfg(test)]
@@ -184,30 +193,39 @@ mod tests {
     #[test]
     fn socket_errors_are_told_in_words() {
         let table = [
-            (Errno::CONNREFUSED, "connection refused"),
-            (Errno::CONNRESET, "connection reset"),
-            (Errno::HOSTUNREACH, "host unreachable"),
-            (Errno::NETUNREACH, "network unreachable"),
-            (Errno::ADDRNOTAVAIL, "Cannot assign requested address"),
+            (Errno::CONNREFUSED, FailureKind::Refused, "connection refused"),
+            (Errno::CONNRESET, FailureKind::Reset, "connection reset"),
+            (Errno::CONNABORTED, FailureKind::Closed, "connection closed"),
+            (Errno::PIPE, FailureKind::Closed, "connection closed"),
+            (Errno::HOSTUNREACH, FailureKind::Unreachable, "host unreachable"),
+            (Errno::NETUNREACH, FailureKind::Unreachable, "network unreachable"),
+            (
+                Errno::ADDRNOTAVAIL,
+                FailureKind::Unreachable,
+                "Cannot assign requested address",
+            ),
+            (Errno::ACCESS, FailureKind::Agent, "Permission denied"),
+            (Errno::PERM, FailureKind::Agent, "Operation not permitted"),
         ];
-        for (errno, words) in table {
-            assert_eq!(io_error(&errno.into(), THREE), failed(ProbePhase::Connect, words));
+        for (errno, kind, words) in table {
+            let expected = in_phase(ProbePhase::Connect, kind, words.to_owned());
+            assert_eq!(io_error(&errno.into(), THREE), expected);
         }
-        let expected = failed(ProbePhase::Timeout, "no connection within 3s");
+        let expected = failed(FailureKind::Timeout, "no connection within 3s");
         assert_eq!(io_error(&Errno::TIMEDOUT.into(), THREE), expected);
     }
 
     #[test]
     fn deadline_says_what_it_cut_off() {
         let table = [
-            (Stage::Resolving, ProbePhase::Dns, "name not resolved within 3s"),
-            (Stage::Connecting, ProbePhase::Timeout, "no connection within 3s"),
-            (Stage::Encrypting, ProbePhase::Timeout, "no TLS handshake within 3s"),
-            (Stage::Waiting, ProbePhase::Timeout, "no answer within 3s"),
-            (Stage::Reading, ProbePhase::Timeout, "answer not complete within 3s"),
+            (Stage::Resolving, FailureKind::Dns, "name not resolved within 3s"),
+            (Stage::Connecting, FailureKind::Timeout, "no connection within 3s"),
+            (Stage::Encrypting, FailureKind::Timeout, "no TLS handshake within 3s"),
+            (Stage::Waiting, FailureKind::Timeout, "no answer within 3s"),
+            (Stage::Reading, FailureKind::Timeout, "answer not complete within 3s"),
         ];
-        for (stage, phase, words) in table {
-            assert_eq!(overdue(stage, THREE), failed(phase, words));
+        for (stage, kind, words) in table {
+            assert_eq!(overdue(stage, THREE), failed(kind, words));
         }
         assert!(matches!(overdue(Stage::LookupQueued, THREE), Verdict::Skipped(_)));
     }

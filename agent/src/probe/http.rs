@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Request, Url};
-use sentinel_engine::{ProbeOutcome, ProbePhase, Verdict};
+use sentinel_engine::{FailureKind, ProbeOutcome, Verdict};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::ProbeError;
@@ -95,6 +95,7 @@ impl HttpCheck {
             verdict,
             status_code,
             latency: start.elapsed(),
+            answers: Vec::new(),
         }
     }
 
@@ -108,7 +109,8 @@ impl HttpCheck {
             Err(_) => return (None, overdue(STAGE.with(Cell::get))),
         };
         let status = response.status();
-        if let Some(failure) = self.expectation.status_failure(status) {
+        let leads_to = redirect(&response, self.request.url()).and_then(Result::ok);
+        if let Some(failure) = self.expectation.status_failure(status, leads_to) {
             return (Some(status), failure);
         }
         // Also read when nobody wants it: a service that hangs after its headers does not work, and a connection
@@ -141,7 +143,7 @@ impl HttpCheck {
             let Some(next) = redirect(&reply, request.url()).filter(|_| self.follow > 0) else {
                 return Ok(reply);
             };
-            let refused = |why: String| (Some(reply.status()), failed(ProbePhase::Status, why));
+            let refused = |why: String| (Some(reply.status()), failed(FailureKind::Status(reply.status()), why));
             if hops == self.follow {
                 return Err(refused(format!("more than {} redirects", self.follow)));
             }
@@ -214,7 +216,7 @@ fn no_certificates() -> Exchange {
     (
         None,
         failed(
-            ProbePhase::Tls,
+            FailureKind::Tls,
             "redirected to https, but this host has no CA certificates",
         ),
     )

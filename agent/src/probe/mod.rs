@@ -23,10 +23,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use sentinel_engine::{ProbeFailure, ProbeOutcome, ProbePhase, Verdict};
+use sentinel_engine::{Answer, FailureKind, ProbeFailure, ProbeOutcome, Question, Verdict};
 use tokio::sync::Semaphore;
 
-use crate::config::{ProbeSettings, is_this_host};
+use crate::config::{ProbeSettings, Target, is_this_host};
+use crate::question::question_of;
 use command::CommandCheck;
 pub use error::ProbeError;
 use http::{Clients, HttpCheck};
@@ -44,12 +45,12 @@ pub struct Prober {
 
 /// The probes of one service, ready to be run any number of times. Cheap: connections and trust are shared.
 #[derive(Debug)]
-pub struct ServiceProbes(Vec<Probe>);
+pub struct ServiceProbes(Vec<(Question, Probe)>);
 
 impl ServiceProbes {
     /// The TCP ports of this very host that are asked.
     pub(crate) fn ports(&self) -> BTreeSet<u16> {
-        let asked = self.0.iter().filter_map(|probe| match probe {
+        let asked = self.0.iter().filter_map(|(_, probe)| match probe {
             Probe::Http(http) => http.asks(),
             Probe::Tcp(tcp) => Some(tcp.asks()),
             Probe::Command(_) => None,
@@ -80,14 +81,16 @@ impl Prober {
         })
     }
 
-    /// Does what can fail once and for all: reads CA files, checks methods, headers and addresses.
-    pub fn prepare(&self, settings: &[ProbeSettings]) -> Result<ServiceProbes, ProbeError> {
+    /// Does what can fail once and for all: reads CA files, checks methods, headers and addresses. What is asked is
+    /// remembered as a question to `target`.
+    pub fn prepare(&self, target: Option<&Target>, settings: &[ProbeSettings]) -> Result<ServiceProbes, ProbeError> {
         let probe = |settings: &ProbeSettings| {
-            Ok(match settings {
+            let probe = match settings {
                 ProbeSettings::Http(http) => Probe::Http(Box::new(HttpCheck::new(http, &self.clients)?)),
                 ProbeSettings::Tcp(tcp) => Probe::Tcp(TcpCheck::new(tcp, self.resolver.clone())?),
                 ProbeSettings::Command(command) => Probe::Command(CommandCheck::new(command)?),
-            })
+            };
+            Ok((question_of(target, settings), probe))
         };
         settings.iter().map(probe).collect::<Result<_, _>>().map(ServiceProbes)
     }
@@ -97,8 +100,17 @@ impl Prober {
     pub async fn round(&self, probes: &ServiceProbes) -> ProbeOutcome {
         match probes.0.as_slice() {
             [] => skipped("there is nothing to ask"),
-            [probe] => self.run(probe).await,
-            several => combine(join_all(several.iter().map(|probe| self.run(probe))).await),
+            several => {
+                let outcomes = join_all(several.iter().map(|(_, probe)| self.run(probe))).await;
+                let answers = several.iter().zip(&outcomes).map(|((question, _), outcome)| Answer {
+                    question: question.clone(),
+                    verdict: outcome.verdict.clone(),
+                });
+                ProbeOutcome {
+                    answers: answers.collect(),
+                    ..combine(outcomes)
+                }
+            }
         }
     }
 
@@ -130,6 +142,7 @@ fn combine(outcomes: Vec<ProbeOutcome>) -> ProbeOutcome {
         verdict: verdict.unwrap_or(Verdict::Passed),
         status_code,
         latency,
+        answers: Vec::new(),
     }
 }
 
@@ -138,14 +151,12 @@ fn skipped(reason: &str) -> ProbeOutcome {
         verdict: Verdict::Skipped(reason.to_owned()),
         status_code: None,
         latency: Duration::ZERO,
+        answers: Vec::new(),
     }
 }
 
-fn failed(phase: ProbePhase, detail: impl Into<String>) -> Verdict {
-    Verdict::Failed(ProbeFailure {
-        phase,
-        detail: detail.into(),
-    })
+fn failed(kind: FailureKind, detail: impl Into<String>) -> Verdict {
+    Verdict::Failed(ProbeFailure::new(kind, detail))
 }
 
 /// A duration as in the configuration: `3s`, `1s 500ms`.
@@ -162,14 +173,15 @@ mod tests {
             verdict,
             status_code,
             latency: Duration::from_millis(millis),
+            answers: Vec::new(),
         }
     }
 
     #[test]
     fn first_failure_in_configured_order_decides() {
         let skipped = || Verdict::Skipped("no descriptors".into());
-        let tcp = || failed(ProbePhase::Connect, "connection refused");
-        let http = || failed(ProbePhase::Status, "status 500");
+        let tcp = || failed(FailureKind::Refused, "connection refused");
+        let http = || failed(FailureKind::Status(500), "status 500");
         let table = [
             ("all pass", vec![Verdict::Passed, Verdict::Passed], Verdict::Passed),
             ("one fails", vec![Verdict::Passed, http()], http()),
@@ -190,7 +202,7 @@ mod tests {
     #[test]
     fn status_comes_from_the_http_probe_and_latency_from_the_slowest() {
         let combined = combine(vec![
-            outcome(failed(ProbePhase::Command, "exited with code 1"), None, 7),
+            outcome(failed(FailureKind::Command, "exited with code 1"), None, 7),
             outcome(Verdict::Passed, Some(204), 3),
         ]);
         assert_eq!(combined.status_code, Some(204));

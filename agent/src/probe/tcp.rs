@@ -55,6 +55,7 @@ impl TcpCheck {
             verdict,
             status_code: None,
             latency: start.elapsed(),
+            answers: Vec::new(),
         }
     }
 

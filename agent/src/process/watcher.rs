@@ -152,6 +152,7 @@ impl Memory {
                         asked_to_stop: None,
                         limits: limits(process),
                         started_by: self.run.as_ref().map_or(StartedBy::Unknown, |run| run.started_by),
+                        check: None,
                     }),
                     running: Some(live),
                     again: None,
@@ -179,6 +180,7 @@ impl Memory {
             asked_to_stop: None,
             limits: limits(process),
             started_by: StartedBy::Unknown,
+            check: None,
         };
         Look {
             observation: Some(observation),

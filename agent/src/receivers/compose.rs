@@ -9,7 +9,7 @@ use sentinel_engine::{Cause, News, Notification, NotificationKind, Resolution, T
 use super::Text;
 use super::letter::context;
 use super::mask::mask;
-use super::message::{Evidence, Message, MessageCause, MessageData, TimelineLine};
+use super::message::{Evidence, FailingProbe, Message, MessageCause, MessageData, TimelineLine};
 use super::story::Story;
 use super::words::clip;
 use crate::store::OutgoingMessage;
@@ -70,6 +70,11 @@ impl Message {
                 opened_at: wall(notification.opened_at),
                 attempts: notification.attempts,
                 doing: clip(&mask(&notification.doing), DOING_MAX),
+                failing: notification.failing.as_ref().map(|failing| FailingProbe {
+                    now: clip(&mask(&failing.now), DOING_MAX),
+                    since: wall(failing.since),
+                    before: failing.before.clone(),
+                }),
                 resolution,
                 duration_seconds: duration.map(|duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0),
                 labels: clip_labels(labels),
@@ -177,6 +182,21 @@ pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) 
             format!("{service} {cause}, longer than its stop timeout; to start it: `sentinel restart {service}`")
         }
         (Cause::CrashLoop { .. }, NotificationKind::Fired) => format!("{service} is crash-looping: {cause}"),
+        (
+            Cause::NeverPassed { .. },
+            NotificationKind::Healed { resolution, duration } | NotificationKind::Resolved { resolution, duration },
+        ) if matches!(
+            resolution,
+            Resolution::Healed | Resolution::Recovered | Resolution::Started
+        ) =>
+        {
+            format!(
+                "{service} passed its probes for the first time, after {}",
+                span(duration)
+            )
+        }
+        // Whether it is down nobody can tell.
+        (Cause::NeverPassed { .. }, NotificationKind::Fired) => format!("{service}: {cause}"),
         (_, kind) => format!("{service} {}", predicate(kind, cause)),
     }
 }
@@ -266,6 +286,7 @@ fn evidence(cause: &Cause) -> Option<Evidence> {
         Cause::Probe(failure) => ("last probe", format!("{}: {}", failure.phase.as_str(), failure.detail)),
         Cause::Unhealthy { output } => ("its health check says", output.clone()),
         Cause::Unchecked { reason } | Cause::Unusable { reason } => ("its supervisor says", reason.clone()),
+        Cause::NeverPassed { detail } if !detail.is_empty() => ("last probe", detail.clone()),
         Cause::Other { result } => ("its supervisor's result", result.clone()),
         // The sentence says all of it.
         Cause::Exited { .. }
@@ -278,6 +299,7 @@ fn evidence(cause: &Cause) -> Option<Evidence> {
         | Cause::StartLimit
         | Cause::Dependency
         | Cause::StoppedWith { .. }
+        | Cause::NeverPassed { .. }
         | Cause::CrashLoop { .. }
         | Cause::HostWide { .. }
         | Cause::Unknown => return None,
@@ -304,7 +326,7 @@ fn clip_labels(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 mod tests {
     use std::time::Duration;
 
-    use sentinel_engine::{IncidentId, ProbeFailure, ProbePhase, Severity};
+    use sentinel_engine::{Failing, FailureKind, IncidentId, ProbeFailure, Severity};
 
     use super::super::message::{PAYLOAD_MAX, TIMELINE_MAX};
     use super::super::story::Finding;
@@ -325,6 +347,7 @@ mod tests {
             },
             attempts: 1,
             doing: "restart, attempt 1".to_owned(),
+            failing: None,
         }
     }
 
@@ -385,17 +408,57 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_restarted_says_since_when_and_what_was_before() {
+        let mut fired = notification(NotificationKind::Fired);
+        fired.cause = Cause::Probe(ProbeFailure::new(FailureKind::Status(404), "status 404"));
+        fired.doing = "not restarted: status-4xx is not in restart_on".to_owned();
+        fired.failing = Some(Failing {
+            now: "404".to_owned(),
+            since: Time::from_epoch(Duration::from_secs(60)),
+            before: Some("200".to_owned()),
+        });
+        let message = Message::new(&fired, &Story::default(), "web1", &BTreeMap::new(), wall);
+        let now = |message: &Message, zone| Text::of(message, zone).facts.first().cloned();
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        let expected = "404 since 23:14, before that 200; not restarted: status-4xx is not in restart_on";
+        assert_eq!(now(&message, &zone), Some(("Now", expected.to_owned())));
+    }
+
+    #[test]
+    fn a_question_that_never_passed_is_put_back_to_whoever_asked_it() {
+        let told = |kind| {
+            let mut notification = notification(kind);
+            let detail = "status 301 to https://shop.example/".to_owned();
+            notification.cause = Cause::NeverPassed { detail };
+            let message = Message::new(&notification, &Story::default(), "web1", &BTreeMap::new(), wall);
+            message.data.summary
+        };
+        assert_eq!(
+            told(NotificationKind::Fired),
+            "web1: shop: this probe has never passed since it was configured: status 301 to https://shop.example/; is it \
+             the right question?"
+        );
+        let over = NotificationKind::Resolved {
+            resolution: Resolution::Recovered,
+            duration: Duration::from_secs(140),
+        };
+        assert_eq!(
+            told(over),
+            "web1: shop passed its probes for the first time, after 2 min 20 s"
+        );
+    }
+
+    #[test]
     fn a_probe_is_evidence_when_the_sentence_does_not_say_all_of_it() {
-        let told = |phase, detail: &str| {
+        let told = |kind, detail: &str| {
             let mut notification = notification(NotificationKind::Fired);
-            let detail = detail.to_owned();
-            notification.cause = Cause::Probe(ProbeFailure { phase, detail });
+            notification.cause = Cause::Probe(ProbeFailure::new(kind, detail));
             let message = Message::new(&notification, &Story::default(), "web1", &BTreeMap::new(), wall);
             message.data.evidence
         };
-        assert_eq!(told(ProbePhase::Status, "status 503"), []);
+        assert_eq!(told(FailureKind::Status(503), "status 503"), []);
         let refused = Evidence::new("last probe", "connect: connection refused");
-        assert_eq!(told(ProbePhase::Connect, "connection refused"), [refused]);
+        assert_eq!(told(FailureKind::Refused, "connection refused"), [refused]);
     }
 
     #[test]
@@ -458,10 +521,7 @@ mod tests {
             let mut notification = notification(NotificationKind::GaveUp);
             notification.service = long.as_str().into();
             notification.doing.clone_from(&long);
-            notification.cause = Cause::Probe(ProbeFailure {
-                phase: ProbePhase::Body,
-                detail: long.clone(),
-            });
+            notification.cause = Cause::Probe(ProbeFailure::new(FailureKind::Body, long.clone()));
             let labels = (0..1000).map(|n| (format!("{n}{long}"), long.clone())).collect();
             let story = Story {
                 lines: vec![(Time::ZERO, long.clone()); TIMELINE_MAX],

@@ -16,7 +16,8 @@ use crate::template::Template;
 const PROBLEM_MAX: usize = 300;
 
 /// What may be absent from a message, and must not be for a template that asks for it.
-const OPTIONAL: [(&str, Value); 7] = [
+const OPTIONAL: [(&str, Value); 8] = [
+    ("failing", Value::Null),
     ("resolution", Value::Null),
     ("duration_seconds", Value::Null),
     ("incidents_last_day", Value::Null),

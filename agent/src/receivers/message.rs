@@ -64,6 +64,9 @@ pub struct MessageData {
     pub attempts: u32,
     /// What is being done about it.
     pub doing: String,
+    /// What its probes say, and said before, where that is why nothing is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing: Option<FailingProbe>,
     /// How it ended, when it did: `healed`, `recovered`, `started`, `stopped`, `unmanaged`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
@@ -88,6 +91,18 @@ pub struct MessageData {
     /// Where to read more: what `[alerts] link` makes of a message about one incident.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+}
+
+/// What a service's probes say, and what they said before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailingProbe {
+    /// What they say now: `404`.
+    pub now: String,
+    /// Since when they have not passed.
+    pub since: Timestamp,
+    /// What they said when they passed last, if that is known: `200`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
 }
 
 /// Why the service is, or was, down.
@@ -188,6 +203,7 @@ impl Message {
                 opened_at: at,
                 attempts: 0,
                 doing: String::new(),
+                failing: None,
                 resolution: None,
                 duration_seconds: None,
                 labels: BTreeMap::new(),

@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sentinel_engine::{Resolution, span};
 
-use super::message::{Evidence, Message, MessageData};
+use super::message::{Evidence, FailingProbe, Message, MessageData};
 use crate::moment::moment;
 
 /// How long something goes on that is not over, when it is told.
@@ -175,8 +176,13 @@ fn incident_facts(message: &Message, zone: &TimeZone) -> Vec<(&'static str, Stri
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
+    let now = match &data.failing {
+        _ if is_over => String::new(),
+        None => data.doing.clone(),
+        Some(failing) => format!("{}; {}", since(failing, message.timestamp, zone), data.doing),
+    };
     vec![
-        ("Now", if is_over { String::new() } else { data.doing.clone() }),
+        ("Now", now),
         ("Done", done),
         ("Since", moment(data.opened_at, zone)),
         (if is_over { "Lasted" } else { SO_FAR }, lasted),
@@ -188,6 +194,22 @@ fn incident_facts(message: &Message, zone: &TimeZone) -> Vec<(&'static str, Stri
             format!("sentinel incidents {}  (on {})", data.incident, data.host),
         ),
     ]
+}
+
+/// `404 since 14:02, before that 200`.
+fn since(failing: &FailingProbe, told: Timestamp, zone: &TimeZone) -> String {
+    let (at, told) = (failing.since.to_zoned(zone.clone()), told.to_zoned(zone.clone()));
+    let format = if at.date() == told.date() {
+        "%H:%M"
+    } else {
+        "%Y-%m-%d %H:%M"
+    };
+    let mut text = format!("{} since {}", failing.now, at.strftime(format));
+    if let Some(before) = &failing.before {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ", before that {before}");
+    }
+    text
 }
 
 fn timeline(data: &MessageData, zone: &TimeZone) -> Vec<String> {
@@ -211,7 +233,6 @@ fn timeline(data: &MessageData, zone: &TimeZone) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use sentinel_engine::Severity;
 
     use super::super::Trouble;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sentinel_engine::alerting::{AckError, Acknowledgement, Match, SilenceError};
 use sentinel_engine::{
-    Hold, IncidentId, Mode, OperatorRequest, ProbeFailure, ProbeOutcome, ProbePhase, RequestError, ServiceSnapshot,
-    State, Time, Verdict,
+    FailureKind, Hold, IncidentId, Mode, OperatorRequest, ProbeFailure, ProbeOutcome, ProbePhase, RequestError,
+    ServiceSnapshot, State, Time, Verdict,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -215,10 +215,12 @@ fn view() -> StatusView {
     let refused = ProbeOutcome {
         verdict: Verdict::Failed(ProbeFailure {
             phase: ProbePhase::Connect,
+            kind: FailureKind::Refused,
             detail: "connection refused".to_owned(),
         }),
         status_code: None,
         latency: Duration::from_micros(1_500),
+        answers: Vec::new(),
     };
     let shop = ServiceSnapshot {
         hold: Some(Hold::Dependency { name: "db".to_owned() }),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use humantime::format_duration;
 use sentinel_engine::{
-    Activity, Cause, Instance, Intent, Limits, Observation, ProbeFailure, ProbePhase, ServiceName, StartedBy,
+    Activity, Cause, FailureKind, Instance, Intent, Limits, Observation, ProbeFailure, ServiceName, StartedBy,
     Supervisor, TargetState, Time,
 };
 
@@ -96,22 +96,24 @@ impl Actor {
             restarts: None,
             asked_to_stop: None,
             limits: Limits::default(),
+            check: None,
         }
     }
 
     /// What a probe finds by itself, whatever it depends on: `Ok`, or why not and the HTTP status.
     pub(super) fn answer(&self, limit: Duration) -> Result<(), (ProbeFailure, Option<u16>)> {
-        let failure = |phase, detail: String| ProbeFailure { phase, detail };
+        let failure = |kind, detail: String| ProbeFailure::new(kind, detail);
         match self.manner {
             Manner::Well if self.runs() => Ok(()),
-            Manner::Wrongly(status) if self.runs() => {
-                Err((failure(ProbePhase::Status, format!("status {status}")), Some(status)))
-            }
+            Manner::Wrongly(status) if self.runs() => Err((
+                failure(FailureKind::Status(status), format!("status {status}")),
+                Some(status),
+            )),
             Manner::Silent if self.runs() => {
                 let detail = format!("no answer within {}", format_duration(limit));
-                Err((failure(ProbePhase::Timeout, detail), None))
+                Err((failure(FailureKind::Timeout, detail), None))
             }
-            _ => Err((failure(ProbePhase::Connect, "connection refused".to_owned()), None)),
+            _ => Err((failure(FailureKind::Refused, "connection refused".to_owned()), None)),
         }
     }
 

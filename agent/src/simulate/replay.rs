@@ -176,7 +176,10 @@ fn line(word: &str, service: &ServiceName) -> String {
 
 /// Whether a process runs in this kind of trouble; of a process without a supervisor it is not known why it died.
 const fn runs(cause: &Cause) -> bool {
-    matches!(cause, Cause::Probe(_) | Cause::Unhealthy { .. })
+    matches!(
+        cause,
+        Cause::Probe(_) | Cause::NeverPassed { .. } | Cause::Unhealthy { .. }
+    )
 }
 
 /// When the trouble began that led to this incident.
@@ -222,7 +225,7 @@ fn span(from: Timestamp, to: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sentinel_engine::ProbeFailure;
+    use sentinel_engine::{FailureKind, ProbeFailure};
 
     use super::super::{Scenario, run};
     use super::*;
@@ -247,10 +250,7 @@ mod tests {
     }
 
     fn hung(past: Past) -> Past {
-        let failure = ProbeFailure {
-            phase: ProbePhase::Timeout,
-            detail: "no answer within 3s".to_owned(),
-        };
+        let failure = ProbeFailure::new(FailureKind::Timeout, "no answer within 3s");
         Past {
             cause: Cause::Probe(failure),
             ..past
@@ -340,10 +340,7 @@ mod tests {
 
     #[test]
     fn the_status_and_the_exit_code_are_the_same() {
-        let status = ProbeFailure {
-            phase: ProbePhase::Status,
-            detail: "status 503".to_owned(),
-        };
+        let status = ProbeFailure::new(FailureKind::Status(503), "status 503");
         let wrong = Past {
             cause: Cause::Probe(status),
             ..killed(7, 0, 20, &[(0, true)])

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Cause, Command, Engine, Event, HostMemory, IncidentId, Intent, Memory,
+    Action, ActionId, ActionResult, Cause, Command, Engine, Event, FailureKind, HostMemory, IncidentId, Intent, Memory,
     ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, Service, ServiceName, ServiceSnapshot, StartedBy, TargetState,
     Time, Verb, Verdict,
 };
@@ -365,6 +365,7 @@ impl<'a> World<'a> {
             verdict,
             status_code,
             latency,
+            answers: Vec::new(),
         };
         let event = Event::ProbeCompleted {
             service,
@@ -383,9 +384,7 @@ impl<'a> World<'a> {
         // Scenarios have no circles, so this ends.
         let lacks = actor.toy.after.iter().any(|other| self.answer(other, limit).is_err());
         if lacks {
-            let detail = "status 503".to_owned();
-            let phase = ProbePhase::Status;
-            return Err((ProbeFailure { phase, detail }, Some(503)));
+            return Err((ProbeFailure::new(FailureKind::Status(503), "status 503"), Some(503)));
         }
         Ok(())
     }

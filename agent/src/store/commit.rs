@@ -95,7 +95,9 @@ fn record(connection: &Connection, state: &mut State, report: &Report, wall: Tim
         Happening::ActionEnded { action, result } => incident.end(*action, result),
         Happening::ActionVerified { action } => incident.verify(*action, Some(true), None),
         Happening::ActionUnverified { action, reason } => incident.verify(*action, Some(false), Some(reason)),
-        Happening::ActionCutShort { action, reason } => incident.verify(*action, None, Some(reason)),
+        Happening::ActionUnproven { action, reason } | Happening::ActionCutShort { action, reason } => {
+            incident.verify(*action, None, Some(reason))
+        }
         Happening::GaveUp { .. } => incident.update("UPDATE incidents SET gave_up = 1 WHERE id = ?1", []),
         Happening::IncidentClosed { resolution, .. } => incident.update(
             "UPDATE incidents SET closed_wall = ?2, closed_at = ?3, resolution = ?4 WHERE id = ?1",

@@ -56,6 +56,7 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
         restarts: None,
         asked_to_stop: None,
         limits: tracker.facts.limits(),
+        check: None,
     }))
 }
 

@@ -252,6 +252,7 @@ impl Units {
                 asked_to_stop: None,
                 limits: Limits::default(),
                 started_by: StartedBy::Unknown,
+                check: None,
             };
             self.tell(&name, &unknown);
         }
@@ -398,6 +399,7 @@ mod tests {
                 asked_to_stop: None,
                 limits: Limits::default(),
                 started_by: StartedBy::Unknown,
+                check: None,
             };
             units.tell(unit, &observation);
         };

@@ -8,7 +8,7 @@
 ///
 /// `held/storm` is what `event=held hold=storm` has: where what a human should do depends on one more field, its values
 /// have numbers of their own.
-pub(super) const MESSAGE_IDS: [(&str, &str); 64] = [
+pub(super) const MESSAGE_IDS: [(&str, &str); 67] = [
     ("started", "1f8065232c6f4215a52581831329a05a"),
     ("ended", "a818bc77d267410093bb236499df154b"),
     ("config_refused", "cfe18aee764249f9a88affe135d8d191"),
@@ -35,6 +35,8 @@ pub(super) const MESSAGE_IDS: [(&str, &str); 64] = [
     ("cause_changed", "ed6a76c3f0f74edfa9271d008f4b2f77"),
     ("held", "433ef7d2fb93426ba81623dbbd25efb9"),
     ("held/observe", "bc971d4a06da4895a1c4b81b7f7f468a"),
+    ("held/probe_never_passed", "9d2c61b7e5aa4f1fb3c04e8d17f6a250"),
+    ("held/restart_on", "e47b90d3c1f84d0a9a6de15b82c7f30e"),
     ("held/refused", "d2470c31c059484ab749499be515e16b"),
     ("held/blast_radius", "c41cde89ce8f4a4bb4dfdc330ccabef6"),
     ("held/blind", "883b541725d84f5488262a61d658a0d5"),
@@ -44,6 +46,7 @@ pub(super) const MESSAGE_IDS: [(&str, &str); 64] = [
     ("restart_ended", "b29edbd7ddb941b2a12408c44e898970"),
     ("verified", "bb533707a85f421695df4b0c8a436d37"),
     ("not_verified", "f5012a50f2204fc5a808aa605ddc288f"),
+    ("unproven", "6a1f0f3b7c9f4b0e8f0d2c5be7a1934d"),
     ("cut_short", "745add2855148c741804b1cea1415a16"),
     ("observed", "b9d0c49a0e214bde76027d917f8dbb00"),
     ("gave_up", "2b3e4ad25be5462c9a274457ddb98739"),

@@ -61,6 +61,7 @@ pub fn report(report: &Report, unit: Option<&str>) {
         Happening::ObservationJudged { right, after } => {
             info!(service, event, incident, right, after = seconds(*after));
         }
+        Happening::ActionUnproven { action, reason } => info!(service, event, incident, reason, action = action.0),
         Happening::ActionCutShort { action, reason } => info!(service, event, incident, reason, action = action.0),
         Happening::GaveUp {
             attempts,

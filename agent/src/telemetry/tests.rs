@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sentinel_engine::alerting::Reason;
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Cause, Happening, Hold, IncidentId, ProbeFailure, ProbePhase, Report, Resolution,
-    State, Time, Verb,
+    Action, ActionId, ActionResult, Cause, FailureKind, Happening, Hold, IncidentId, ProbeFailure, ProbePhase, Report,
+    Resolution, State, Time, Verb,
 };
 use tracing::subscriber::with_default;
 use tracing::{error, info, warn};
@@ -59,6 +59,7 @@ fn emoji(log: impl FnOnce()) -> String {
 fn refused() -> Cause {
     Cause::Probe(ProbeFailure {
         phase: ProbePhase::Connect,
+        kind: FailureKind::Refused,
         detail: "connection refused".to_owned(),
     })
 }
@@ -306,6 +307,13 @@ fn what_is_done() -> Vec<(Report, &'static str)> {
             }),
             r#"event=not_verified incident=3 reason="died again" action=7 level=warn"#,
         ),
+        (
+            of(Happening::ActionUnproven {
+                action: ActionId(7),
+                reason: "never asked well".to_owned(),
+            }),
+            r#"event=unproven incident=3 reason="never asked well" action=7"#,
+        ),
     ]
 }
 
@@ -329,6 +337,7 @@ fn the_documented_lines_are_exact() {
 fn emoji_rewrites_three_kinds_and_no_other() {
     let status = Cause::Probe(ProbeFailure {
         phase: ProbePhase::Status,
+        kind: FailureKind::Status(503),
         detail: "status 500".to_owned(),
     });
     let lines = emoji(|| {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sentinel::config::{CommandProbe, ProbeSettings};
-use sentinel_engine::{ProbePhase, Verdict};
+use sentinel_engine::{FailureKind, ProbePhase, Verdict};
 
 use crate::{AMPLE, ask, assert_failed, assert_passed, prober};
 
@@ -63,7 +63,7 @@ async fn missing_program_is_a_failure_with_its_name() {
         ProbePhase::Command,
         "cannot run `/nonexistent/check`: No such file or directory",
     );
-    assert!(prober().prepare(&[command(&[], AMPLE)]).is_err());
+    assert!(prober().prepare(None, &[command(&[], AMPLE)]).is_err());
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn abandoned_round_leaves_no_process_behind() {
     let file = directory.path().join("pids");
     let script = format!("sleep 600 & echo $! $$ >{}; wait", file.display());
     let prober = prober();
-    let probes = prober.prepare(&[sh(&script, AMPLE)]).unwrap();
+    let probes = prober.prepare(None, &[sh(&script, AMPLE)]).unwrap();
     tokio::select! {
         outcome = prober.round(&probes) => panic!("{outcome:?}"),
         () = until(|| std::fs::read_to_string(&file).is_ok_and(|text| text.ends_with('\n'))) => (),
@@ -122,4 +122,23 @@ async fn until(condition: impl Fn() -> bool) {
     tokio::time::timeout(AMPLE, poll)
         .await
         .expect("the condition comes true");
+}
+
+#[tokio::test]
+async fn what_cannot_be_run_is_the_agents_failure_and_says_nothing_of_the_service() {
+    let kind = |outcome: sentinel_engine::ProbeOutcome| match outcome.verdict {
+        Verdict::Failed(failure) => failure.kind,
+        other => panic!("{other:?}"),
+    };
+    let table = [
+        (command(&["/no/such/program"], AMPLE), FailureKind::Agent),
+        (command(&["/etc/hostname"], AMPLE), FailureKind::Agent),
+        (sh("exit 126", AMPLE), FailureKind::Agent),
+        (sh("no-such-program-either", AMPLE), FailureKind::Agent),
+        (sh("exit 1", AMPLE), FailureKind::Command),
+        (sh("kill -9 $$", AMPLE), FailureKind::Command),
+    ];
+    for (settings, expected) in table {
+        assert_eq!(kind(ask(settings.clone()).await), expected, "{settings:?}");
+    }
 }

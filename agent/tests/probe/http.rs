@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sentinel::config::{HttpProbe, ProbeSettings};
 use sentinel::probe::ProbeError;
-use sentinel_engine::{ProbePhase, Verdict};
+use sentinel_engine::{FailureKind, ProbePhase, Verdict};
 use serde_json::json;
 
 use crate::server::{Server, full_listener, refused_port};
@@ -40,6 +40,7 @@ async fn unknown_name_is_a_dns_failure() {
         panic!("{outcome:?}");
     };
     assert_eq!(failure.phase, ProbePhase::Dns);
+    assert_eq!(failure.kind, FailureKind::Dns);
     // Without a name server at all the resolver adds that it failed for now.
     assert!(failure.detail.starts_with("name does not resolve"), "{failure}");
 }
@@ -188,7 +189,6 @@ async fn an_address_and_a_name_are_told_the_same() {
         "/short",
         "/silent",
         "/hangs-after-head",
-        "/redirect/0",
     ] {
         let by_address = ask_http(short(&server.url(path))).await;
         let port = server.address.port();
@@ -214,7 +214,9 @@ async fn redirect_is_an_answer_unless_it_is_followed() {
         ..http(&server.url(path))
     };
     let outcome = ask_http(follow("/redirect/0", 0)).await;
-    assert_failed(&outcome, ProbePhase::Status, "status 302");
+    // Where it leads says what to ask instead.
+    let leads_to = format!("status 302 to {}", server.url("/ok"));
+    assert_failed(&outcome, ProbePhase::Status, &leads_to);
     let accepted = HttpProbe {
         status: vec![302..=302],
         ..follow("/redirect/0", 0)
@@ -257,7 +259,9 @@ async fn every_round_is_a_fresh_connection_unless_kept_alive() {
             keep_alive,
             ..http(&server.url("/ok"))
         };
-        let probes = prober.prepare(&[ProbeSettings::Http(Box::new(settings))]).unwrap();
+        let probes = prober
+            .prepare(None, &[ProbeSettings::Http(Box::new(settings))])
+            .unwrap();
         for _ in 0..3 {
             assert_passed(&prober.round(&probes).await);
         }
@@ -302,7 +306,11 @@ async fn correct_but_slow_answer_fails_by_latency() {
 #[tokio::test]
 async fn unusable_settings_are_refused_without_showing_secrets() {
     let prober = prober();
-    let prepare = |settings| prober.prepare(&[ProbeSettings::Http(Box::new(settings))]).unwrap_err();
+    let prepare = |settings| {
+        prober
+            .prepare(None, &[ProbeSettings::Http(Box::new(settings))])
+            .unwrap_err()
+    };
     let bad_header = HttpProbe {
         headers: [("X-Token".to_owned(), "sec\nret".to_owned())].into(),
         ..http("http://localhost/")

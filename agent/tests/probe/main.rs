@@ -53,7 +53,7 @@ fn prober() -> Prober {
 
 async fn ask(settings: ProbeSettings) -> ProbeOutcome {
     let prober = prober();
-    let probes = prober.prepare(&[settings]).unwrap();
+    let probes = prober.prepare(None, &[settings]).unwrap();
     tokio::time::timeout(AMPLE, prober.round(&probes))
         .await
         .expect("the round ends by itself")

@@ -31,7 +31,11 @@ async fn twenty_hanging_of_a_thousand_delay_no_other() {
             timeout: Duration::from_secs(3600),
             ..http(&server.url(path))
         };
-        Arc::new(prober.prepare(&[ProbeSettings::Http(Box::new(settings))]).unwrap())
+        Arc::new(
+            prober
+                .prepare(None, &[ProbeSettings::Http(Box::new(settings))])
+                .unwrap(),
+        )
     };
     let services: Vec<_> = (0..SERVICES).map(prepare).collect();
     let run = |index: usize| {
@@ -75,7 +79,9 @@ async fn waiting_for_a_turn_does_not_use_up_the_deadline() {
             timeout: Duration::from_millis(200),
             ..http(&server.url("/silent"))
         };
-        let probes = prober.prepare(&[ProbeSettings::Http(Box::new(settings))]).unwrap();
+        let probes = prober
+            .prepare(None, &[ProbeSettings::Http(Box::new(settings))])
+            .unwrap();
         let prober = prober.clone();
         rounds.spawn(async move { prober.round(&probes).await });
     }
@@ -104,7 +110,7 @@ async fn no_more_run_at_once_than_allowed() {
         timeout: Duration::from_secs(3600),
         ..http(&server.url("/silent"))
     };
-    let probes = Arc::new(prober.prepare(&[ProbeSettings::Http(Box::new(silent))]).unwrap());
+    let probes = Arc::new(prober.prepare(None, &[ProbeSettings::Http(Box::new(silent))]).unwrap());
     let mut rounds: Vec<_> = (0..3)
         .map(|_| {
             let (prober, probes) = (prober.clone(), probes.clone());
@@ -135,7 +141,7 @@ async fn probes_of_one_service_run_at_the_same_time() {
         ..http(&server.url("/silent"))
     };
     let settings: Vec<_> = (0..2).map(|_| ProbeSettings::Http(Box::new(silent.clone()))).collect();
-    let probes = prober.prepare(&settings).unwrap();
+    let probes = prober.prepare(None, &settings).unwrap();
     let round = prober.round(&probes);
     let both = async {
         while server.requests().len() < 2 {

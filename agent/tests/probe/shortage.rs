@@ -37,7 +37,7 @@ async fn without_descriptors() {
     ];
     let probes: Vec<_> = settings
         .iter()
-        .map(|settings| prober.prepare(std::slice::from_ref(settings)).unwrap())
+        .map(|settings| prober.prepare(None, std::slice::from_ref(settings)).unwrap())
         .collect();
     // Lets the runtime open whatever it opens at first use.
     assert_passed(&prober.round(&probes[2]).await);

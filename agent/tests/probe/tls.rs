@@ -9,7 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedN
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, Stream};
 use sentinel::config::HttpProbe;
-use sentinel_engine::{ProbePhase, Verdict};
+use sentinel_engine::{FailureKind, ProbePhase, RestartOn, Verdict};
 
 use crate::server::Server;
 use crate::{SHORT, ask_http, assert_failed, assert_passed, http};
@@ -119,6 +119,29 @@ async fn certificate_for_another_name_is_named() {
     let address = authority.serve("elsewhere.example", |_| ());
     let outcome = ask_http(authority.trusted(address)).await;
     assert_failed(&outcome, ProbePhase::Tls, "certificate is for another name");
+}
+
+#[tokio::test]
+async fn semantics_6_row_26_certificates_restart_nothing() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let expired = authority.serve("localhost", |params| {
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2021, 1, 1);
+    });
+    let elsewhere = authority.serve("elsewhere.example", |_| ());
+    let untrusted = stranger.serve("localhost", |_| ());
+    for (what, address) in [
+        ("expired", expired),
+        ("wrong host", elsewhere),
+        ("another authority", untrusted),
+    ] {
+        let outcome = ask_http(authority.trusted(address)).await;
+        let Verdict::Failed(failure) = &outcome.verdict else {
+            panic!("{what}: {outcome:?}");
+        };
+        assert_eq!(failure.kind, FailureKind::Tls, "{what}: {failure}");
+        assert!(!RestartOn::default().covers(failure.kind), "{what}");
+    }
 }
 
 #[tokio::test]
@@ -232,7 +255,7 @@ async fn unusable_ca_files_are_refused() {
             ..http("https://localhost/")
         };
         let error = prober
-            .prepare(&[sentinel::config::ProbeSettings::Http(Box::new(settings))])
+            .prepare(None, &[sentinel::config::ProbeSettings::Http(Box::new(settings))])
             .unwrap_err();
         assert!(error.to_string().contains(&file.display().to_string()), "{error}");
     }
@@ -266,6 +289,6 @@ async fn without_certificates() {
     };
     assert_eq!(failure.phase, ProbePhase::Tls);
     let https = sentinel::config::ProbeSettings::Http(Box::new(http("https://localhost/")));
-    let error = crate::prober().prepare(&[https]).unwrap_err().to_string();
+    let error = crate::prober().prepare(None, &[https]).unwrap_err().to_string();
     assert!(error.ends_with("does this host have CA certificates?"), "{error}");
 }

@@ -281,6 +281,7 @@ impl Conversation {
             cause: self.cause.clone(),
             attempts: self.attempts,
             doing,
+            failing: None,
         }
     }
 }

@@ -58,6 +58,7 @@ impl Engine {
                 cause: storm.cause.clone(),
                 attempts: 0,
                 doing: String::new(),
+                failing: None,
             });
         }
         self.machines.iter().find_map(|(name, machine)| {
@@ -73,6 +74,7 @@ impl Engine {
                 cause: incident.cause.clone(),
                 attempts: incident.attempts,
                 doing: String::new(),
+                failing: None,
             })
         })
     }

@@ -171,6 +171,7 @@ impl Engine {
             cause: storm.cause.clone(),
             attempts: 0,
             doing,
+            failing: None,
         })));
     }
 }

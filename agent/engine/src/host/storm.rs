@@ -152,13 +152,10 @@ fn shared_root(victims: &[Victim<'_>]) -> Option<ServiceName> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::ProbeFailure;
+    use crate::probe::{FailureKind, ProbeFailure};
 
-    fn probe(phase: ProbePhase) -> Cause {
-        Cause::Probe(ProbeFailure {
-            phase,
-            detail: "x".into(),
-        })
+    fn probe(kind: FailureKind) -> Cause {
+        Cause::Probe(ProbeFailure::new(kind, "x"))
     }
 
     /// A service, its cause, and what it depends on that is down.
@@ -172,13 +169,13 @@ mod tests {
         };
         let table: [(&[Row<'_>], &str); 6] = [
             (
-                &[("a", probe(ProbePhase::Dns), &[]), ("b", probe(ProbePhase::Dns), &[])],
+                &[("a", probe(FailureKind::Dns), &[]), ("b", probe(FailureKind::Dns), &[])],
                 "names do not resolve on this host",
             ),
             (
                 &[
                     ("db", kill.clone(), &[]),
-                    ("a", probe(ProbePhase::Status), &["db"]),
+                    ("a", probe(FailureKind::Status(500)), &["db"]),
                     ("b", kill.clone(), &["db"]),
                 ],
                 "`db`, which they depend on, is down",
@@ -196,13 +193,13 @@ mod tests {
             ),
             (
                 &[
-                    ("a", probe(ProbePhase::Timeout), &[]),
-                    ("b", probe(ProbePhase::Timeout), &[]),
+                    ("a", probe(FailureKind::Timeout), &[]),
+                    ("b", probe(FailureKind::Timeout), &[]),
                 ],
                 "none of them answers in time: the network, the disk, or an overloaded host",
             ),
             (
-                &[("a", kill, &[]), ("b", probe(ProbePhase::Dns), &[])],
+                &[("a", kill, &[]), ("b", probe(FailureKind::Dns), &[])],
                 "no common cause is known",
             ),
         ];

@@ -36,6 +36,7 @@ impl Machine {
         // What was assumed because memory was lost must not be forgotten at the next start.
         self.unsaved |= self.memory.gave_up;
         self.resume_trial(cx.now);
+        self.resume_passed();
         // Nobody watched meanwhile: good minutes are counted anew.
         self.memory.healthy_since = None;
         let Some(attempt) = self
@@ -202,7 +203,9 @@ impl Machine {
                 self.fail_attempt(reason, cx);
                 return None;
             }
-            if let Some(output) = self.unhealthy() {
+            if let Some(output) = self.unhealthy()
+                && self.trusts_check()
+            {
                 let cause = Cause::Unhealthy {
                     output: output.to_owned(),
                 };
@@ -210,7 +213,8 @@ impl Machine {
                 return None;
             }
             if self.grace(cx.now).is_none()
-                && let Some(failure) = self.health.down()
+                && self.health.down().is_some()
+                && let Some(failure) = self.proof.trusted_failure(&self.service.policy)
             {
                 let reason = failure.to_string();
                 self.fail_attempt(reason, cx);
@@ -221,6 +225,14 @@ impl Machine {
                 if lived <= cx.now {
                     self.prove(cx);
                     return Some(State::Healthy);
+                }
+                self.timers.set(Timer::MinUptime, lived);
+            } else if let Some(cause) = self.only_unproven().filter(|_| !self.is_blind()) {
+                // Whether it is well cannot be told; that it lives can.
+                let lived = self.instance_since + self.service.policy.min_uptime;
+                if lived <= cx.now {
+                    self.end_unproven(cause, cx);
+                    return None;
                 }
                 self.timers.set(Timer::MinUptime, lived);
             }
@@ -253,10 +265,28 @@ impl Machine {
     }
 
     fn prove(&mut self, cx: &mut Context<'_>) {
-        if let Some(attempt) = self.memory.attempt.take() {
-            self.report(Happening::ActionVerified { action: attempt.action }, cx);
+        // What a restart does not help against was over by itself: to claim it would be false credit.
+        let restart_on = &self.service.policy.restart_on;
+        let incident = self.memory.incident.as_ref();
+        let other = incident.filter(|incident| !incident.cause.restart_can_help(restart_on));
+        let other =
+            other.map(|incident| format!("healthy again, which a restart does not explain: {}", incident.cause));
+        if let Some(Attempt { action, .. }) = self.memory.attempt.take() {
+            let what = match &other {
+                None => Happening::ActionVerified { action },
+                Some(reason) => Happening::ActionUnproven {
+                    action,
+                    reason: reason.clone(),
+                },
+            };
+            self.report(what, cx);
         }
         self.unsaved = true;
-        self.became_healthy(Resolution::Healed, cx);
+        let resolution = if other.is_some() {
+            Resolution::Recovered
+        } else {
+            Resolution::Healed
+        };
+        self.became_healthy(resolution, cx);
     }
 }

@@ -99,6 +99,7 @@ impl Machine {
             cause: bout.cause,
             attempts: bout.attempts,
             doing: doing.to_owned(),
+            failing: None,
         })));
     }
 

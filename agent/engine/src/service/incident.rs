@@ -27,6 +27,11 @@ impl Machine {
             // Within one run only another kind of failure is news; the words of probes vary.
             let same_run = incident.instance == instance;
             let another = incident.cause.kind() != cause.kind() || (!same_run && incident.cause != cause);
+            // What was in doubt has gone down: it counts for a storm from now on.
+            let doubtful = |cause: &Cause| matches!(cause, Cause::NeverPassed { .. });
+            if doubtful(&incident.cause) && !doubtful(&cause) && !cx.dependency_failed() {
+                cx.host.record_outage(&self.service.name, cx.now);
+            }
             if another || !same_run {
                 incident.cause = cause.clone();
                 incident.instance = instance;
@@ -39,8 +44,8 @@ impl Machine {
         }
         let id = cx.host.new_incident();
         let asked = matches!(cause, Cause::AskedToStop { .. }) || self.asked_since(cx.now).is_some();
-        // What a dependency explains does not make a storm, nor what somebody asked for.
-        if !cx.dependency_failed() && !asked {
+        // What a dependency explains does not make a storm, nor what somebody asked for, nor questions that may be wrong.
+        if !cx.dependency_failed() && !asked && !matches!(cause, Cause::NeverPassed { .. }) {
             cx.host.record_outage(&self.service.name, cx.now);
         }
         self.memory.incident = Some(Incident {
@@ -135,6 +140,7 @@ impl Machine {
         }
         let doing = match (&self.hold, incident.attempts) {
             (Some(Hold::AskedToStop), _) => self.describe_asked(cx.now),
+            (Some(hold @ (Hold::RestartOn { .. } | Hold::ProbeNeverPassed)), _) => format!("not restarted: {hold}"),
             (Some(hold), _) => hold.to_string(),
             (None, 0) => self.state.as_str().to_owned(),
             (None, attempts) => format!("{}, attempt {attempts}", self.state.as_str()),
@@ -186,6 +192,10 @@ impl Machine {
             cause: incident.cause.clone(),
             attempts: incident.attempts,
             doing: doing.to_owned(),
+            failing: self
+                .failing
+                .clone()
+                .filter(|_| matches!(self.hold, Some(Hold::RestartOn { .. }))),
         })));
     }
 }

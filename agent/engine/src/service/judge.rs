@@ -205,13 +205,15 @@ impl Machine {
             return Down::Confirmed(cause);
         }
         // The supervisor has a start grace of its own, and says nothing before that is over.
-        if let Some(output) = self.unhealthy().map(str::to_owned) {
+        if let Some(output) = self.unhealthy().map(str::to_owned)
+            && (self.check_may_restart() || !self.proof.may_restart(&self.service.policy))
+        {
             // A host that was suspended a moment ago makes such checks fail too.
             if let Some(until) = self.calm_until.filter(|until| *until > cx.now) {
                 self.timers.set(Timer::Grace, until);
                 return Down::No;
             }
-            let cause = Cause::Unhealthy { output };
+            let cause = self.cause_of_check(output);
             self.went_down(&cause, None, cx);
             return Down::Confirmed(cause);
         }
@@ -219,7 +221,7 @@ impl Machine {
             return Down::No;
         }
         match self.health.down().cloned() {
-            Some(failure) => Down::Confirmed(Cause::Probe(failure)),
+            Some(failure) => Down::Confirmed(self.cause_of_probes(failure)),
             None => Down::No,
         }
     }
@@ -257,13 +259,16 @@ impl Machine {
     pub(super) fn is_away(&self) -> bool {
         let absent = match self.sight.as_ref().map(|sight| &sight.state) {
             None => self.service.has_target,
-            Some(TargetState::Down { .. } | TargetState::Unusable(_) | TargetState::Unhealthy(_)) => true,
+            Some(TargetState::Down { .. } | TargetState::Unusable(_)) => true,
+            Some(TargetState::Unhealthy(_)) => self.trusts_check(),
             Some(TargetState::Busy(activity)) => *activity != Activity::Reloading,
             Some(TargetState::Running | TargetState::Unchecked { .. } | TargetState::Unknown(_)) => false,
         };
         let incident = self.memory.incident.as_ref();
         // Of a check that cannot be run nobody knows how long that will be so, and nothing is known to be down.
         let failed = incident.is_some_and(|incident| !matches!(incident.cause, Cause::Unchecked { .. }));
+        // What runs, and only fails a question that may be the wrong one, holds up nothing that needs it.
+        let failed = failed && !(self.runs() && self.is_in_doubt());
         absent || failed || self.state == State::Restarting
     }
 

@@ -13,6 +13,7 @@
 //! | `bound.rs` | what goes down with something else |
 //! | `left_behind.rs` | what is still down when that is back |
 //! | `probing.rs` | when to probe; takes in outcomes |
+//! | `first_pass.rs` | what has ever passed, and what failures may restart |
 //! | `recovery.rs` | down for certain: every reason not to act, then the act |
 //! | `attempt.rs` | from the act to its proof |
 //! | `incident.rs` | opening, closing, and what people are told |
@@ -29,6 +30,7 @@ mod attempt;
 mod bound;
 mod context;
 mod dependency;
+mod first_pass;
 mod flapping;
 mod incident;
 mod inhibition;
@@ -46,6 +48,7 @@ mod view;
 
 pub use self::asked::DRAIN_MAX;
 pub(crate) use self::context::{Context, DependencyDown};
+use self::first_pass::Pass;
 pub(crate) use self::left_behind::Companion;
 
 use crate::command::Command;
@@ -54,9 +57,11 @@ use crate::event::Window;
 use crate::health::Health;
 use crate::ids::{ActionId, Instance, ProbeRound};
 use crate::memory::Memory;
+use crate::notification::Failing;
 use crate::observation::Observation;
 use crate::policy::Service;
 use crate::probe::ProbeOutcome;
+use crate::proof::Proof;
 use crate::report::{Happening, Report};
 use crate::state::{Hold, State};
 use crate::time::Time;
@@ -100,12 +105,20 @@ pub(crate) struct Machine {
     crash_loop: CrashLoop,
     /// Health by probes of the present instance.
     health: Health,
+    /// What of that may lead to a restart.
+    proof: Proof,
+    /// Since when probes have failed without a pass, and the status of the pass before that.
+    failing: Option<Failing>,
+    /// What the last round said that passed.
+    last_pass: Option<Pass>,
     /// The awaited probe round.
     awaited: Option<ProbeRound>,
     /// From when on places in the interval are counted: when this service came to be watched.
     places_from: Time,
     /// When the last round was due.
     round_due: Option<Time>,
+    /// When the last round was asked for.
+    asked_at: Option<Time>,
     last_probe: Option<(Time, ProbeOutcome)>,
     /// Whether the log last said up or down.
     said_up: Option<bool>,
@@ -155,9 +168,13 @@ impl Machine {
             left_to_supervisor: false,
             crash_loop: CrashLoop::default(),
             health: Health::default(),
+            proof: Proof::default(),
+            failing: None,
+            last_pass: None,
             awaited: None,
             places_from: cx.now,
             round_due: None,
+            asked_at: None,
             last_probe: None,
             said_up: None,
             refused: None,

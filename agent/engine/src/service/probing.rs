@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::first_pass::Pass;
 use super::{Context, Machine};
 use crate::backoff;
 use crate::cause::Cause;
@@ -36,15 +37,25 @@ impl Machine {
             self.timers.clear(Timer::Probe);
             return;
         }
-        let due = self.timers.get(Timer::Probe).unwrap_or(cx.now);
+        let scheduled = self.timers.get(Timer::Probe).unwrap_or(cx.now);
+        let due = if scheduled > cx.now {
+            self.advanced(scheduled, cx.now)
+        } else {
+            scheduled
+        };
         if due > cx.now {
-            let next = self.advanced(due, cx.now);
-            self.timers.set(Timer::Probe, next);
+            self.timers.set(Timer::Probe, due);
+            return;
+        }
+        if self.awaited.is_some() && self.is_urgent() {
+            // Its end asks for the next.
+            self.timers.set(Timer::Probe, cx.now + self.service.policy.recheck());
             return;
         }
         if self.awaited.is_none() {
             let round = cx.host.new_round();
             self.awaited = Some(round);
+            self.asked_at = Some(cx.now);
             cx.out.push_back(Command::RunProbes {
                 service: self.service.name.clone(),
                 round,
@@ -61,7 +72,9 @@ impl Machine {
     /// schedule, and what no longer wants them goes back to its own place in the interval.
     fn advanced(&self, due: Time, now: Time) -> Time {
         if self.is_urgent() {
-            return due.min(now + self.service.policy.recheck());
+            // Counted from the beginning of the last round: one that is due when that ends begins at once.
+            let wanted = self.asked_at.unwrap_or(now) + self.service.policy.recheck();
+            return due.min(wanted);
         }
         let planned = self.round_due.map(|last| self.round_after(last));
         let planned = planned.filter(|planned| *planned > now);
@@ -119,22 +132,32 @@ impl Machine {
             return;
         }
         self.awaited = None;
+        let round = self.weigh(&outcome);
         let policy = &self.service.policy;
         match &outcome.verdict {
             Verdict::Passed => {
-                self.health.record_pass(policy.rise);
+                // What only a question in doubt called down is up when that is answered.
+                let rise = if self.is_in_doubt() { 1 } else { policy.rise };
+                self.health.record_pass(rise);
+                self.proof.record(&round);
+                self.last_pass = Some(Pass(outcome.status_code));
+                self.failing = None;
                 self.note_probe_of_asked(true);
             }
             Verdict::Failed(failure) if self.grace(cx.now).is_some() => {
                 // Not counted, but the log of a service that was never up says why.
-                let cause = Cause::Probe(failure.clone());
+                let cause = Cause::Probe(round.failure().unwrap_or(failure).clone());
                 if self.said_up.is_none() {
                     self.went_down(&cause, outcome.status_code, cx);
                 }
                 self.health.interrupt();
+                self.proof.record_in_grace(&round);
             }
             Verdict::Failed(failure) => {
+                let failure = round.failure().unwrap_or(failure);
                 self.health.record_failure(failure.clone(), policy.fall, policy.fall_of);
+                self.proof.record(&round);
+                self.note_failing(failure, &outcome, cx.now);
                 self.note_probe_of_asked(false);
                 if self.health.down().is_some() {
                     self.interrupt_health();
@@ -146,7 +169,14 @@ impl Machine {
             }
             Verdict::Skipped(_) => {}
         }
-        self.last_probe = Some((cx.now, outcome));
+        // What each of them said has been weighed, and is of no use any more.
+        self.last_probe = Some((
+            cx.now,
+            ProbeOutcome {
+                answers: Vec::new(),
+                ..outcome
+            },
+        ));
     }
 
     /// Says once that the service is down.

@@ -57,6 +57,9 @@ impl Machine {
             }
             _ => {}
         }
+        if let Some(hold) = self.what_restarts_nothing() {
+            return Some((State::Held, hold));
+        }
         if let Some(until) = cx.host.storm_until(cx.now) {
             self.timers.set(Timer::Attempt, until);
             return Some((State::Throttled, Hold::Storm));

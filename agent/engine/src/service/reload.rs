@@ -29,6 +29,7 @@ impl Machine {
             self.sight = None;
             self.down_since = None;
             self.instance_since = cx.now;
+            self.forget_passed();
             self.part_from_attempt(cx);
         } else if let Some(attempt) = &mut self.memory.attempt
             && attempt.ended_at.is_some()

@@ -7,6 +7,7 @@ use crate::cause::Cause;
 use crate::ids::Instance;
 use crate::observation::{Activity, Intent, Observation, StartedBy, Supervisor, TargetState};
 use crate::policy::Settle;
+use crate::proof::Proof;
 use crate::state::Hold;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -53,6 +54,7 @@ impl Machine {
             limits,
             ..observation
         });
+        self.note_check();
         if !blind {
             self.note_end(ran, cx.now);
         }
@@ -64,6 +66,7 @@ impl Machine {
         } else if self.busy().is_some() {
             self.awaited = None;
             self.health.forgive();
+            self.proof = Proof::default();
         }
         if self.runs() {
             if self.memory.stopped.take().is_some() {
@@ -128,6 +131,7 @@ impl Machine {
     /// What probes said belongs to a run that is over.
     pub(super) fn restart_health(&mut self) {
         self.health.reset();
+        self.proof = Proof::default();
         self.awaited = None;
     }
 

@@ -11,7 +11,7 @@ use sentinel_engine::{
 use super::host::{Future, Sim};
 use super::setup::{self, NAMES};
 use super::tape::Entry;
-use super::target::{Lie, Target};
+use super::target::{self, Lie, Target};
 
 /// What a renamed service is called; renamed once more it has its old name.
 const RENAMED: &str = "-2";
@@ -106,9 +106,11 @@ impl Sim {
     fn replace_target(&mut self, name: &ServiceName) {
         let after = self.rng.millis(0, 20_000);
         let (down, hangs) = (self.rng.permille(300), self.rng.permille(200));
+        let wrong_question = self.rng.permille(target::WRONG_QUESTIONS);
         let now = self.now;
         let old = self.target(name);
         let mut new = Target::new(format!("{}'", old.id), now);
+        new.wrong_question = wrong_question;
         new.epoch = old.epoch + 1;
         new.witnessed = false;
         new.supervised = old.supervised;

@@ -89,6 +89,9 @@ impl Ledger {
         } else if let Some(changed) = changed {
             if let Some(what) = changed.get(&service.name) {
                 known.changed(now, service.clone(), *what);
+                if what.target {
+                    known.keep.passed = false;
+                }
             }
         } else if known.service != *service {
             known.changed(now, service.clone(), all);

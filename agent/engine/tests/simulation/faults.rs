@@ -196,7 +196,10 @@ impl Sim {
                 let fates = [Fate::Deaf, Fate::Dies(dies), Fate::FailsToStart];
                 self.target(&name).fate = self.rng.pick(&fates);
             }
-            Fault::Mended => self.target(&name).fate = Fate::Well,
+            Fault::Mended => {
+                let target = self.target(&name);
+                (target.fate, target.wrong_question) = (Fate::Well, false);
+            }
             Fault::Correlated => self.most_die(),
             Fault::Asked => self.ask(&name, OperatorRequest::Restart),
             Fault::Paused => {

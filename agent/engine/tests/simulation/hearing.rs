@@ -69,6 +69,7 @@ impl Known {
         self.refused = false;
         (self.due_since, self.untold_since, self.fine_since) = (None, None, None);
         if changed.target {
+            self.keep.passed_surely = false;
             (self.sight, self.run, self.down_at) = (None, None, None);
             self.run_began = now;
         }
@@ -136,7 +137,8 @@ impl Known {
                     TargetState::Busy(_) => {
                         self.asked = None;
                         self.recent.clear();
-                        (self.fails, self.fell) = (0, false);
+                        self.counted_recent.clear();
+                        (self.fails, self.fell, self.counted) = (0, false, 0);
                     }
                     _ => {}
                 }
@@ -203,6 +205,8 @@ impl Known {
     pub fn forget_probes(&mut self) {
         self.fell = false;
         self.recent.clear();
+        self.counted_recent.clear();
+        self.counted = 0;
         (self.passes, self.fails, self.was_up, self.asked) = (0, 0, false, None);
     }
 
@@ -220,19 +224,28 @@ impl Known {
         }
         match verdict {
             Verdict::Passed => {
+                let in_doubt = self.keep.in_doubt && self.keep.incident.is_some();
+                let rise = if in_doubt { 1 } else { self.service.policy.rise };
+                self.keep.passed = true;
+                self.keep.passed_surely = true;
+                self.counted = 0;
+                self.counted_recent.push(false);
                 self.fails = 0;
                 self.passes += 1;
                 self.recent.push(false);
-                if self.passes >= self.service.policy.rise {
+                if self.passes >= rise {
                     if self.fell || !self.was_up {
                         self.recent.clear();
                     }
                     (self.was_up, self.fell) = (true, false);
                 }
             }
-            Verdict::Failed(_) => {
+            Verdict::Failed(failure) => {
                 self.passes = 0;
                 if !self.in_grace(now) {
+                    let counts = self.keep.passed && self.service.policy.restart_on.covers(failure.kind);
+                    self.counted += u32::from(counts);
+                    self.counted_recent.push(counts);
                     self.fails += 1;
                     self.recent.push(true);
                     self.fell |= self.fails >= self.service.policy.fall || self.fell_now_and_then();
@@ -329,6 +342,7 @@ impl Known {
     pub fn reported(&mut self, report: &Report) {
         if let Happening::IncidentOpened { cause } | Happening::CauseChanged { cause } = &report.what {
             self.keep.crash_loop = matches!(cause, Cause::CrashLoop { .. });
+            self.keep.in_doubt = matches!(cause, Cause::NeverPassed { .. });
         }
         match &report.what {
             Happening::IncidentOpened { .. } => {

@@ -10,7 +10,7 @@ use super::faults::Fault;
 use super::rng::Rng;
 use super::setup::{self, Weather};
 use super::tape::Tape;
-use super::target::{Change, Target};
+use super::target::{self, Change, Target};
 
 /// One seed in so many tells a long life.
 const LONG: u64 = 5;
@@ -141,6 +141,7 @@ impl Sim {
         };
         for service in &sim.services {
             let mut target = Target::new(service.name.to_string(), epoch);
+            target.wrong_question = sim.rng.permille(target::WRONG_QUESTIONS);
             target.supervised = sim
                 .rng
                 .permille(350)

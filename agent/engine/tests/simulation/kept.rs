@@ -69,6 +69,12 @@ pub struct Kept {
     pub flapping: Option<IncidentId>,
     /// The open incident.
     pub incident: Option<Open>,
+    /// Whether its probe has ever passed on this target.
+    pub passed: bool,
+    /// Whether the agent must know that: another configuration may have made it another target meanwhile.
+    pub passed_surely: bool,
+    /// Whether what the incident is about by now is a question that never passed.
+    pub in_doubt: bool,
     /// Whether that is, by now, a crash loop under its supervisor: over only after ten quiet minutes.
     pub crash_loop: bool,
 }

@@ -58,6 +58,10 @@ pub struct Known {
     pub asked: Option<ProbeRound>,
     pub passes: u32,
     pub fails: u32,
+    /// Failures since the last pass that may lead to a restart.
+    pub counted: u32,
+    /// Which of the last results were such.
+    pub counted_recent: Vec<bool>,
     /// Whether this run has passed `rise` probes.
     pub was_up: bool,
     /// Whether this run has failed `fall` probes in a row, and not passed `rise` since.
@@ -108,6 +112,8 @@ impl Known {
             asked: None,
             passes: 0,
             fails: 0,
+            counted: 0,
+            counted_recent: Vec::new(),
             was_up: false,
             fell: false,
             bad_at: Time::ZERO,
@@ -225,6 +231,14 @@ impl Known {
         self.fell && self.fails > 0
     }
 
+    /// Whether failures that a restart may help against were enough, since the last pass or of late.
+    pub fn failed_enough(&self) -> bool {
+        let policy = &self.service.policy;
+        let lately = self.counted_recent.iter().rev().take(policy.fall_of as usize);
+        let lately = lately.filter(|counted| **counted).count();
+        self.counted >= policy.fall || (policy.fall_of > 0 && lately >= policy.fall as usize)
+    }
+
     /// Attempts within the window before `now`.
     pub fn spent(&self, now: Time) -> usize {
         let window = self.service.policy.window;
@@ -258,7 +272,7 @@ impl Known {
             Some(Intent::Crash) => true,
             Some(Intent::CleanExit) => policy.on_clean_exit == OnCleanExit::Restart,
             Some(_) => false,
-            None => self.running() && self.unhealthy(),
+            None => self.running() && self.unhealthy() && self.keep.passed_surely && self.failed_enough(),
         };
         // Whether it is over is for the engine to know better.
         let asked = self.drain.as_ref();

@@ -81,7 +81,8 @@ impl Ledger {
                 Some(TargetState::Running | TargetState::Unchecked { .. } | TargetState::Unknown(_)) => false,
                 None => dependency.service.has_target,
             };
-            absent || dependency.keep.incident.is_some()
+            let doubtful = dependency.keep.in_doubt && dependency.running();
+            absent || (dependency.keep.incident.is_some() && !doubtful)
         })
     }
 
@@ -251,12 +252,17 @@ impl Ledger {
                     .extend(memory.attempt.as_ref().map(|attempt| attempt.action));
             }
             Command::Report(report) => {
+                let doubted = self.known(&report.service).keep.in_doubt;
                 self.known(&report.service).reported(report);
+                let doubtful = self.known(&report.service).keep.in_doubt;
                 let itself = report.service.as_str() == HOST;
                 match report.what {
                     Happening::IncidentOpened { .. } if itself => self.host.storm_began(now),
                     Happening::IncidentClosed { .. } if itself => self.host.storm_ended(),
-                    Happening::IncidentOpened { ref cause } => {
+                    // A question that never passed makes no storm, until more is wrong.
+                    Happening::IncidentOpened { .. } if doubtful => {}
+                    Happening::CauseChanged { .. } if doubtful || !doubted => {}
+                    Happening::IncidentOpened { ref cause } | Happening::CauseChanged { ref cause } => {
                         let asked = matches!(cause, Cause::AskedToStop { .. });
                         let asked = asked || self.services[&report.service].drain.is_some();
                         let explained = asked || self.is_explained(&self.services[&report.service]);

@@ -7,6 +7,9 @@ use sentinel_engine::{
     StartedBy, Supervisor, TargetState, Time,
 };
 
+/// Services whose probe asks the wrong thing from the beginning, per thousand.
+pub const WRONG_QUESTIONS: u64 = 120;
+
 /// What becomes of a target that is started.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fate {
@@ -90,6 +93,8 @@ pub struct Target {
     pub wide: Option<BlastRadius>,
     /// When this run was asked to end.
     pub asked: Option<Time>,
+    /// Its probe asks the wrong thing: it never passes, whatever the target does.
+    pub wrong_question: bool,
 }
 
 /// How long it may take to end when it is asked to.
@@ -114,6 +119,7 @@ impl Target {
             tells_age: true,
             wide: None,
             asked: None,
+            wrong_question: false,
         }
     }
 
@@ -163,6 +169,7 @@ impl Target {
                 patience: PATIENCE,
             }),
             limits: Limits::default(),
+            check: None,
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    Event, Limits, Observation, ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, ServiceName, StartedBy, Supervisor,
-    TargetState, Verdict,
+    Event, FailureKind, Limits, Observation, ProbeFailure, ProbeOutcome, ProbeRound, ServiceName, StartedBy,
+    Supervisor, TargetState, Verdict,
 };
 
 use super::host::{Future, Sim};
@@ -70,6 +70,7 @@ impl Sim {
                     asked_to_stop: None,
                     limits: Limits::default(),
                     started_by: StartedBy::Unknown,
+                    check: None,
                 },
             })
             .collect();
@@ -101,21 +102,32 @@ impl Sim {
         let (verdict, status_code, latency) = if self.rng.permille(3) && self.stormy() {
             let reason = "too many open files".to_owned();
             (Verdict::Skipped(reason), None, Duration::from_millis(1))
+        } else if self.targets[&service].wrong_question {
+            // Just the kinds for which a restart is made where they can be believed.
+            let kind = self.rng.pick(&[FailureKind::Status(503), FailureKind::Refused]);
+            (
+                Verdict::Failed(ProbeFailure::new(kind, "wrong question")),
+                None,
+                self.rng.millis(1, 50),
+            )
         } else if self.serves(&service) {
             (Verdict::Passed, Some(200), self.rng.millis(1, 50))
         } else {
-            let (phase, latency) = if runs {
-                (ProbePhase::Timeout, PROBE_LIMIT)
+            // What stands in front of it may answer in its place.
+            let (kind, latency) = if runs && self.rng.permille(200) {
+                (FailureKind::Status(404), Duration::from_millis(5))
+            } else if runs {
+                (FailureKind::Timeout, PROBE_LIMIT)
             } else {
-                (ProbePhase::Connect, Duration::from_millis(1))
+                (FailureKind::Refused, Duration::from_millis(1))
             };
-            let detail = "no answer".to_owned();
-            (Verdict::Failed(ProbeFailure { phase, detail }), None, latency)
+            (Verdict::Failed(ProbeFailure::new(kind, "no answer")), None, latency)
         };
         let outcome = ProbeOutcome {
             verdict,
             status_code,
             latency,
+            answers: Vec::new(),
         };
         let event = Event::ProbeCompleted {
             service,

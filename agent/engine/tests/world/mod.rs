@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Activity, AskedToStop, Cause, Command, Engine, Event, Happening, HostMemory,
-    HostPolicy, IncidentId, Instance, Intent, Limits, Memory, Notification, Observation, OperatorRequest, Policy,
-    ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, Reload, Report, Service, ServiceName, StartedBy, State,
-    Supervisor, TargetState, Time, Verb, Verdict,
+    Action, ActionId, ActionResult, Activity, Answer, AskedToStop, Cause, Command, Engine, Event, FailureKind,
+    Happening, HealthCheck, HostMemory, HostPolicy, IncidentId, Instance, Intent, Limits, Memory, Notification,
+    Observation, OperatorRequest, Policy, ProbeFailure, ProbeOutcome, ProbeRound, Reload, Report, Service, ServiceName,
+    StartedBy, State, Supervisor, TargetState, Time, Verb, Verdict,
 };
 
 /// How long a simulated probe takes.
@@ -55,6 +55,15 @@ pub struct Toy {
     supervised_restarts: u32,
     /// When this run was asked to end.
     asked: Option<Time>,
+    /// What its probe says at once, whatever the toy does.
+    pub says: Option<FailureKind>,
+    /// A second probe, and what it says.
+    pub second: Option<Result<(), FailureKind>>,
+    /// What its probe asks.
+    pub asks: &'static str,
+    /// Whether its supervisor's own check passes, if it has one, and what that asks.
+    pub check: Option<bool>,
+    pub check_asks: &'static str,
 }
 
 impl Toy {
@@ -81,7 +90,18 @@ impl Toy {
             started_by: StartedBy::Unknown,
             supervised_restarts: 0,
             asked: None,
+            says: None,
+            second: None,
+            asks: "first",
+            check: None,
+            check_asks: "curl -f localhost",
         }
+    }
+
+    /// Its probe fails so, whatever the toy does.
+    pub fn saying(mut self, kind: FailureKind) -> Self {
+        self.says = Some(kind);
+        self
     }
 
     pub fn with(mut self, change: impl FnOnce(&mut Policy)) -> Self {
@@ -124,6 +144,10 @@ impl Toy {
             asked_to_stop: None,
             limits: Limits::default(),
             started_by: self.started_by,
+            check: self.check.map(|passes| HealthCheck {
+                question: self.check_asks.into(),
+                passes,
+            }),
         }
     }
 }
@@ -141,6 +165,17 @@ enum Future {
     SupervisorStarts(ServiceName),
     /// A restart takes effect and is answered.
     Carry(Action),
+}
+
+fn failed(kind: FailureKind) -> Verdict {
+    Verdict::Failed(ProbeFailure::new(kind, kind.word()))
+}
+
+const fn status_of(kind: FailureKind) -> Option<u16> {
+    match kind {
+        FailureKind::Status(status) => Some(status),
+        _ => None,
+    }
 }
 
 /// The simulated host.
@@ -241,6 +276,12 @@ impl World {
         self.carry_out();
     }
 
+    /// What its supervisor calls unhealthy dies.
+    pub fn kill_unhealthy(&mut self, name: &str) {
+        self.toy(name).state = TargetState::Running;
+        self.kill(name);
+    }
+
     pub fn kill(&mut self, name: &str) {
         self.die(
             name,
@@ -260,6 +301,28 @@ impl World {
     pub fn unhang(&mut self, name: &str) {
         let now = self.now;
         self.toy(name).answers_from = Some(now);
+    }
+
+    /// Its probe fails so from now on, whatever it does; or says again what it finds.
+    pub fn says(&mut self, name: &str, kind: Option<FailureKind>) {
+        self.toy(name).says = kind;
+    }
+
+    /// Its second probe fails so from now on, or passes.
+    pub fn second_says(&mut self, name: &str, kind: Option<FailureKind>) {
+        self.toy(name).second = Some(kind.map_or(Ok(()), Err));
+    }
+
+    /// Its supervisor's own check passes, or fails.
+    pub fn set_check(&mut self, name: &str, passes: bool) {
+        let toy = self.toy(name);
+        toy.check = Some(passes);
+        toy.state = if passes {
+            TargetState::Running
+        } else {
+            TargetState::Unhealthy("exit code 1".into())
+        };
+        self.look(&name.into());
     }
 
     /// An operator stops it with the supervisor's own command.
@@ -502,7 +565,7 @@ impl World {
 
     fn carry(&mut self, action: &Action) -> ActionResult {
         let toy = &self.toys[&action.service];
-        let runs = toy.state == TargetState::Running;
+        let runs = matches!(toy.state, TargetState::Running | TargetState::Unhealthy(_));
         if action.expected != toy.observation().instance || runs != (action.verb == Verb::Restart) {
             return ActionResult::Outdated("it is another run by now".into());
         }
@@ -553,18 +616,45 @@ impl World {
             let detail = "no answer within 3s".to_owned();
             let timeout = Duration::from_secs(3);
             (
-                Verdict::Failed(ProbeFailure {
-                    phase: ProbePhase::Timeout,
-                    detail,
-                }),
+                Verdict::Failed(ProbeFailure::new(FailureKind::Timeout, detail)),
                 None,
                 timeout,
             )
         };
+        let (verdict, status_code, latency) = match toy.says {
+            Some(kind) => (failed(kind), status_of(kind), PROBE),
+            None => (verdict, status_code, latency),
+        };
+        let answers = toy.second.map_or_else(Vec::new, |second| {
+            let second = match second {
+                Err(kind) => failed(kind),
+                Ok(()) => Verdict::Passed,
+            };
+            let answer = |question: &str, verdict: &Verdict| Answer {
+                question: question.into(),
+                verdict: verdict.clone(),
+            };
+            vec![answer(toy.asks, &verdict), answer("second", &second)]
+        });
+        // As the prober has it: the first failure decides.
+        let failure = answers
+            .iter()
+            .map(|answer| &answer.verdict)
+            .find(|verdict| matches!(verdict, Verdict::Failed(_)))
+            .cloned();
+        let answers = if answers.is_empty() {
+            vec![Answer {
+                question: toy.asks.into(),
+                verdict: verdict.clone(),
+            }]
+        } else {
+            answers
+        };
         let outcome = ProbeOutcome {
-            verdict,
+            verdict: failure.unwrap_or(verdict),
             status_code,
             latency,
+            answers,
         };
         if !self.hanging.contains(&service) {
             self.later(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use sentinel_engine::{Mode, Policy, Service, ServiceName};
+use sentinel_engine::{Mode, Policy, RestartOn, RestartWord, Service, ServiceName};
 
 use super::{order, probes, target};
 use crate::config::findings::{Findings, join};
@@ -225,6 +225,10 @@ fn policy(input: &ServiceInput, mode: Mode, notify_after: Duration) -> Policy {
         verify: recovery.verify.unwrap_or(default.verify),
         min_uptime: recovery.min_uptime.unwrap_or(default.min_uptime),
         reset_after: recovery.reset_after.unwrap_or(default.reset_after),
+        restart_on: input.restart_on.as_ref().map_or(default.restart_on, |words| {
+            RestartOn::new(words.iter().filter_map(|word| RestartWord::parse(word)))
+        }),
+        before_first_pass: recovery.before_first_pass.unwrap_or(default.before_first_pass),
         on_clean_exit: recovery.on_clean_exit.unwrap_or(default.on_clean_exit),
         on_dependency_return: recovery.on_dependency_return.unwrap_or(default.on_dependency_return),
         notify_after,

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use sentinel_engine::{ProbePhase, Verdict};
+use reqwest::Url;
+use sentinel_engine::{FailureKind, Verdict};
 use serde_json::Value;
 
 use super::ask_error::AskError;
@@ -70,23 +71,33 @@ impl Expectation {
         self.contains.is_some() || !self.json.is_empty()
     }
 
-    /// What is wrong with the status, if anything.
-    pub(super) fn status_failure(&self, status: u16) -> Option<Verdict> {
+    /// What is wrong with the status, if anything. `leads_to` is where it leads as a redirect.
+    pub(super) fn status_failure(&self, status: u16, leads_to: Option<Url>) -> Option<Verdict> {
         let accepted = self.status.iter().any(|range| range.contains(&status));
-        (!accepted).then(|| failed(ProbePhase::Status, format!("status {status}")))
+        (!accepted).then(|| {
+            let mut detail = format!("status {status}");
+            if let Some(mut url) = leads_to {
+                // Tokens stand in the rest.
+                let _ = (url.set_username(""), url.set_password(None));
+                url.set_query(None);
+                url.set_fragment(None);
+                detail = format!("{detail} to {}", quoted(url.as_str()));
+            }
+            failed(FailureKind::Status(status), detail)
+        })
     }
 
     /// Judges a complete answer with an accepted status. A wrong answer is wrong however slow it was.
     pub(super) fn judge(&self, body: &Body, latency: Duration) -> Verdict {
         if let Some(wrong) = self.text_failure(body).or_else(|| self.json_failure(body)) {
-            return failed(ProbePhase::Body, wrong);
+            return failed(FailureKind::Body, wrong);
         }
         match self.max_latency {
             Some(max) if latency > max => {
                 // Whole milliseconds: nanoseconds are noise for people.
                 let took = Duration::from_millis(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX));
                 failed(
-                    ProbePhase::Latency,
+                    FailureKind::Slow,
                     format!("took {}, more than {}", span(took), span(max)),
                 )
             }
@@ -172,7 +183,7 @@ mod tests {
     fn judged(expectation: &Expectation, body: &Body) -> String {
         match expectation.judge(body, Duration::ZERO) {
             Verdict::Failed(failure) => {
-                assert_eq!(failure.phase, ProbePhase::Body);
+                assert_eq!(failure.kind, FailureKind::Body);
                 failure.detail
             }
             other => format!("{other:?}"),
@@ -191,11 +202,19 @@ mod tests {
             (401, true),
             (500, false),
         ] {
-            assert_eq!(expectation.status_failure(status).is_none(), accepted, "{status}");
+            assert_eq!(expectation.status_failure(status, None).is_none(), accepted, "{status}");
         }
         assert_eq!(
-            expectation.status_failure(500),
-            Some(failed(ProbePhase::Status, "status 500"))
+            expectation.status_failure(500, None),
+            Some(failed(FailureKind::Status(500), "status 500"))
+        );
+        let elsewhere = "https://user:secret@shop.example/login?token=1#top".parse().ok();
+        assert_eq!(
+            expectation.status_failure(302, elsewhere),
+            Some(failed(
+                FailureKind::Status(302),
+                "status 302 to https://shop.example/login"
+            ))
         );
     }
 
@@ -254,7 +273,7 @@ mod tests {
             ..expectation()
         };
         let slow = expectation.judge(&Body::default(), Duration::from_micros(250_900));
-        assert_eq!(slow, failed(ProbePhase::Latency, "took 250ms, more than 100ms"));
+        assert_eq!(slow, failed(FailureKind::Slow, "took 250ms, more than 100ms"));
         assert_eq!(
             expectation.judge(&Body::default(), Duration::from_millis(100)),
             Verdict::Passed

@@ -25,7 +25,7 @@ const REFUSED: [(&str, &str); 5] = [
 ];
 
 /// Keys whose values add up, as systemd's lists do; an empty value clears them.
-const LISTS: [&str; 2] = ["after", "http.status"];
+const LISTS: [&str; 3] = ["after", "http.status", "restart_on"];
 
 /// Keys that are one command line; a later one replaces it.
 const COMMANDS: [&str; 1] = ["command"];

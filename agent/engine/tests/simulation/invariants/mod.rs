@@ -27,7 +27,7 @@ pub type Judgement = Result<(), String>;
 pub type Invariant = fn(&Ledger, Time, &Entry) -> Judgement;
 
 /// All of them, by the numbers of the table in `invariants.rs` where they have one.
-pub const INVARIANTS: [(&str, Invariant); 38] = [
+pub const INVARIANTS: [(&str, Invariant); 40] = [
     ("1 shutdown", permission::nothing_is_done_while_the_host_goes_down),
     ("2 blind", permission::nothing_is_done_blindly),
     ("3 maintenance", permission::nothing_is_done_in_maintenance),
@@ -70,6 +70,11 @@ pub const INVARIANTS: [(&str, Invariant); 38] = [
     ("26 crash", record::agent_crashes_grant_no_budget),
     ("27 reload", record::reloads_grant_no_budget),
     ("28 configured", permission::nothing_is_done_to_what_is_not_configured),
+    (
+        "29 first pass",
+        permission::nothing_that_never_passed_is_restarted_for_it,
+    ),
+    ("29 restart_on", permission::what_a_restart_cannot_help_restarts_nothing),
     ("flapping", people::flapping_is_told_once_and_its_end_once),
     ("bounds", progress::the_engine_does_not_spin),
 ];

@@ -148,3 +148,24 @@ pub(super) fn nothing_is_done_to_what_is_not_configured(ledger: &Ledger, _: Time
         format!("{count} services are configured, and it is none of them")
     })
 }
+
+/// 29: nothing that runs is restarted for a probe that has never passed on it.
+pub(super) fn nothing_that_never_passed_is_restarted_for_it(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
+    let Some((_, known)) = own_attempt(ledger, entry) else {
+        return Ok(());
+    };
+    ensure(known.down().is_some() || known.keep.passed, || {
+        "it runs, and its probe has never passed".into()
+    })
+}
+
+/// 29: nothing that runs is restarted before `fall` failures since its last pass, or among its last `fall_of` results, were
+/// of a kind that a restart may help against.
+pub(super) fn what_a_restart_cannot_help_restarts_nothing(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
+    let Some((_, known)) = own_attempt(ledger, entry) else {
+        return Ok(());
+    };
+    ensure(known.down().is_some() || known.failed_enough(), || {
+        format!("only {} failures count", known.counted)
+    })
+}

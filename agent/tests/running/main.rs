@@ -8,6 +8,7 @@ mod deploy;
 mod health;
 mod killed;
 mod maintenance;
+mod older_store;
 mod outbox;
 mod reload;
 mod replay;

@@ -49,6 +49,8 @@ pub struct ServiceSnapshot {
     pub target: String,
     /// The last probe round and when it ended.
     pub last_probe: Option<(Time, ProbeOutcome)>,
+    /// For how long no probe has passed or failed, when that is longer than it should be.
+    pub unprobed: Option<Duration>,
     /// The open incident.
     pub incident: Option<IncidentId>,
     /// Attempts made in the open incident.

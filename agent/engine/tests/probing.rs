@@ -4,7 +4,7 @@ mod world;
 
 use std::time::Duration;
 
-use sentinel_engine::{Changed, OperatorRequest, Policy, Reload, State, Time};
+use sentinel_engine::{Changed, Event, OperatorRequest, Policy, ProbeOutcome, Reload, State, Time, Verdict};
 use world::{Toy, World};
 
 const SERVICES: usize = 1000;
@@ -83,7 +83,7 @@ fn no_crowd_is_left_behind_by_a_suspend() {
     world.run(60);
     // Everything is overdue at once.
     world.now = world.now + Duration::from_secs(3600);
-    world.tell(sentinel_engine::Event::HostResumed);
+    world.tell(Event::HostResumed);
     world.run(60);
     assert_spread(&world, 3700);
 }
@@ -136,4 +136,49 @@ fn a_service_is_never_asked_later_than_its_interval() {
         let shortest = rounds[first..].windows(2).map(|pair| pair[1].since(pair[0])).min();
         assert!(shortest >= Some(limit / 2), "{rounds:?}");
     }
+}
+
+#[test]
+fn a_service_that_is_not_probed_on_time_is_said_to_be_late() {
+    let mut world = World::new([Toy::new("shop"), Toy::new("page").probed_only()]);
+    world.run(60);
+    let late = |world: &World, name: &str| world.snapshot(name).unprobed;
+    assert_eq!((late(&world, "shop"), late(&world, "page")), (None, None));
+    // The agent never gets to ask.
+    world.hanging = vec!["page".into()];
+    world.run(21);
+    assert_eq!(late(&world, "page"), None, "an interval, and one for the probe itself");
+    world.run(14);
+    assert!(late(&world, "page") > Some(Duration::from_secs(25)));
+    assert_eq!(late(&world, "shop"), None);
+    // What is down is not probed, and not late.
+    world.loses_actions = true;
+    world.kill("shop");
+    world.run(100);
+    assert_eq!(late(&world, "shop"), None);
+}
+
+#[test]
+fn what_the_agent_could_not_ask_is_not_asked() {
+    let mut world = World::new([Toy::new("page").probed_only()]);
+    world.run(60);
+    world.hanging = vec!["page".into()];
+    // Each round ends at once, and says nothing of the service.
+    for _ in 0..100 {
+        world.run(1);
+        let round = *world.asked["page"].last().expect("it was asked");
+        let outcome = ProbeOutcome {
+            verdict: Verdict::Skipped("no lookup thread was free".into()),
+            status_code: None,
+            latency: Duration::ZERO,
+        };
+        let service = "page".into();
+        world.tell(Event::ProbeCompleted {
+            service,
+            round,
+            outcome,
+        });
+    }
+    assert!(world.snapshot("page").unprobed > Some(Duration::from_secs(90)));
+    assert_eq!(world.state("page"), State::Healthy);
 }

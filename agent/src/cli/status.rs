@@ -151,6 +151,9 @@ pub(super) fn one(service: &ServiceStatus, paint: Paint, zone: &TimeZone) -> Str
     let mut row = |name: &str, value: (Tone, String)| table.row([(Tone::Faint, name.to_owned()), value]);
     row("target", (Tone::Plain, service.target.clone()));
     row("last probe", last_probe(service));
+    if let Some(text) = not_probed(service) {
+        row("not on time", (Tone::Warn, text));
+    }
     if let Some(hold) = &service.hold {
         row("held", (Tone::Warn, hold.text.clone()));
     }
@@ -232,6 +235,12 @@ fn last_probe(service: &ServiceStatus) -> (Tone, String) {
     (tone, format!("{}, {ago} ago", verdict(probe)))
 }
 
+/// That the agent itself does not probe it as often as it should.
+fn not_probed(service: &ServiceStatus) -> Option<String> {
+    let seconds = service.not_probed_seconds?;
+    Some(format!("not probed for {}", span(seconds)))
+}
+
 /// `200 in 3 ms`, `passed in 3 ms`, or what went wrong.
 fn verdict(probe: &ProbeStatus) -> String {
     match (probe.ok, probe.status_code) {
@@ -245,6 +254,7 @@ fn verdict(probe: &ProbeStatus) -> String {
 fn awaited(service: &ServiceStatus) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(service.hold.as_ref().map(|hold| hold.text.clone()));
+    parts.extend(not_probed(service));
     parts.extend(service.flapping.as_ref().map(|_| "flapping".to_owned()));
     parts.extend(service.maintenance.iter().map(|maintenance| left(maintenance, service)));
     parts.extend(service.waiting.first().map(wait));

@@ -47,6 +47,7 @@ fn service(name: &str, state: &str) -> ServiceStatus {
         maintenance: vec![],
         target: "running".to_owned(),
         last_probe: None,
+        not_probed_seconds: None,
         incident: None,
         acknowledged: None,
         attempts_left: 5,
@@ -98,6 +99,7 @@ fn everything() -> StatusResponse {
     let cache = ServiceStatus {
         mode: ModeWord::Observe,
         last_probe: Some(probe(None, "could not ask: no file descriptor left", None)),
+        not_probed_seconds: Some(42.0),
         ..service("cache", "unknown")
     };
     StatusResponse {
@@ -184,7 +186,7 @@ fn status_lists_every_service() {
         "web-1: 3 services watched, 1 not healthy, 1 not known yet\n\
          \n\
          SERVICE  STATE    SINCE   LAST PROBE                                      LEFT  WAITING FOR\n\
-         cache    unknown  1m 40s  could not ask: no file descriptor left, 5s ago  5     observing only\n\
+         cache    unknown  1m 40s  could not ask: no file descriptor left, 5s ago  5     not probed for 42s; observing only\n\
          shop     backoff  1m 40s  connection refused, 5s ago                      2     the next attempt is not due yet; next attempt in 8s; incident 3\n\
          web      healthy  1m 40s  200 in 3 ms, 5s ago                             5     next probe in 5s\n"
     );

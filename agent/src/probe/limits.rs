@@ -14,7 +14,8 @@ const MIN_IN_FLIGHT: u64 = 4;
 /// Never more than this: the connections of thousands of hanging probes cost memory and gain nothing.
 const MAX_IN_FLIGHT: u64 = 2048;
 
-/// Name lookups block a thread each, and the threads are shared with the store.
+/// Name lookups block a thread each, and nothing can call them off. So many of each of three kinds: of names that were
+/// quick, that were slow, and that were never asked.
 const LOOKUPS: usize = 16;
 
 /// How much the prober may do at once. What comes on top waits for its turn, first come first served.
@@ -22,7 +23,7 @@ const LOOKUPS: usize = 16;
 pub struct Limits {
     /// Probes running at the same time.
     pub in_flight: usize,
-    /// Name lookups running at the same time.
+    /// Name lookups running at the same time, of each kind of names.
     pub lookups: usize,
 }
 

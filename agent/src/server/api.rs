@@ -133,6 +133,9 @@ pub struct ServiceStatus {
     pub target: String,
     /// The last round of probes.
     pub last_probe: Option<ProbeStatus>,
+    /// For how many seconds no probe could be made, where that is longer than it should be.
+    #[serde(default)]
+    pub not_probed_seconds: Option<f64>,
     /// The open incident.
     pub incident: Option<u64>,
     /// Who takes care of it, when somebody said so.

@@ -44,6 +44,7 @@ pub(super) fn service(view: &StatusView, service: &ServiceSnapshot) -> ServiceSt
             .last_probe
             .as_ref()
             .map(|(at, outcome)| probe(wall(view, *at), outcome)),
+        not_probed_seconds: service.unprobed.map(seconds),
         incident: service.incident.map(|incident| incident.0),
         acknowledged: service
             .incident

@@ -152,6 +152,7 @@ mod tests {
             maintenance: vec![],
             target: String::new(),
             last_probe: None,
+            unprobed: None,
             incident: None,
             attempts: 0,
             attempts_left: 5,

@@ -23,6 +23,7 @@ mod first_pass;
 mod journal;
 mod lab;
 mod many;
+mod names;
 mod observed;
 mod outages;
 mod polkit;

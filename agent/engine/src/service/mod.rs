@@ -120,6 +120,8 @@ pub(crate) struct Machine {
     /// When the last round was asked for.
     asked_at: Option<Time>,
     last_probe: Option<(Time, ProbeOutcome)>,
+    /// Since when no probe has told anything, while probes are due: since the last that passed or failed.
+    unprobed_since: Option<Time>,
     /// Whether the log last said up or down.
     said_up: Option<bool>,
     /// Why the target cannot be acted on, until it changes.
@@ -176,6 +178,7 @@ impl Machine {
             round_due: None,
             asked_at: None,
             last_probe: None,
+            unprobed_since: None,
             said_up: None,
             refused: None,
             in_flight: None,

@@ -17,6 +17,9 @@ use crate::timers::Timer;
 /// All services are first probed within this time of the agent's start, so that `sentinel status` soon tells something.
 const FIRST_ROUND: Duration = Duration::from_secs(1);
 
+/// What a probe may be late because the host is busy.
+const PROBE_SLACK: Duration = Duration::from_secs(5);
+
 impl Machine {
     /// Spreads the first probes, so that a thousand services are not asked at the same instant.
     pub(super) fn schedule_first_probe(&mut self, now: Time) {
@@ -35,8 +38,10 @@ impl Machine {
     pub(super) fn schedule_probe(&mut self, cx: &mut Context<'_>) {
         if !self.probes_tell() {
             self.timers.clear(Timer::Probe);
+            self.unprobed_since = None;
             return;
         }
+        self.unprobed_since.get_or_insert(cx.now);
         let scheduled = self.timers.get(Timer::Probe).unwrap_or(cx.now);
         let due = if scheduled > cx.now {
             self.advanced(scheduled, cx.now)
@@ -111,6 +116,15 @@ impl Machine {
         interval.saturating_sub(Duration::from_nanos(u64::try_from(past).unwrap_or(0)))
     }
 
+    /// For how long no probe has told anything, when that is longer than it should be: the agent itself could not ask, or
+    /// not in time.
+    pub(super) fn unprobed(&self, now: Time) -> Option<Duration> {
+        // From one answer to the next an interval passes, and as much for a probe to take its time.
+        let on_time = self.service.policy.interval * 2 + PROBE_SLACK;
+        let unprobed = now.since(self.unprobed_since?);
+        (unprobed > on_time).then_some(unprobed)
+    }
+
     /// Whether an answer would say anything now.
     fn probes_tell(&self) -> bool {
         self.service.has_probes
@@ -132,6 +146,9 @@ impl Machine {
             return;
         }
         self.awaited = None;
+        if !matches!(outcome.verdict, Verdict::Skipped(_)) {
+            self.unprobed_since = Some(cx.now);
+        }
         let round = self.weigh(&outcome);
         let policy = &self.service.policy;
         match &outcome.verdict {

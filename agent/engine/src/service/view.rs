@@ -47,6 +47,7 @@ impl Machine {
             maintenance: self.maintenance(),
             target: self.describe_target(),
             last_probe: self.last_probe.clone(),
+            unprobed: self.unprobed(now),
             incident: self.memory.incident.as_ref().map(|incident| incident.id),
             attempts: self.memory.incident.as_ref().map_or(0, |incident| incident.attempts),
             attempts_left: if self.memory.gave_up {

@@ -3,6 +3,7 @@
 mod incoming;
 mod judging;
 mod reading;
+mod reloads;
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -22,6 +23,7 @@ use super::names::unit_path;
 use super::requests::{Request, Written};
 use super::units::Units;
 use super::watcher::Watched;
+use reloads::{Due, Reloads};
 
 /// Messages queued between the socket and the session that takes them. A reload of a big host sends thousands in a burst;
 /// while the queue is full nothing is lost, but waits at the bus.
@@ -41,9 +43,6 @@ const POLL_EVERY: Duration = Duration::from_secs(30);
 
 /// PID 1 of systemd before 258 can forget its subscribers when it alone drops off the bus (systemd issue 27667).
 const SUBSCRIBE_EVERY: Duration = Duration::from_secs(60);
-
-/// A reload that does not end is taken for ended.
-const RELOAD_MAX: Duration = Duration::from_secs(60);
 
 /// A PID 1 that executes itself anew is off the bus for a moment.
 const OWNER_GONE_MAX: Duration = Duration::from_secs(5);
@@ -74,8 +73,7 @@ pub(super) struct Session<'w> {
     /// All changes of units come, instead of those of the watched ones.
     every_unit: bool,
     rules: usize,
-    /// When a reload is taken for ended.
-    reloading: Option<Instant>,
+    reloads: Reloads,
     /// When PID 1 is taken for gone.
     owner_gone: Option<Instant>,
     poll_at: Instant,
@@ -110,7 +108,7 @@ impl<'w> Session<'w> {
             logind: None,
             every_unit: false,
             rules: 0,
-            reloading: None,
+            reloads: Reloads::default(),
             owner_gone: None,
             poll_at: now + POLL_EVERY,
             subscribe_at: now + SUBSCRIBE_EVERY,
@@ -252,7 +250,7 @@ impl<'w> Session<'w> {
     fn next_timer(&self) -> Instant {
         let timers = [
             self.overdue_at(),
-            self.reloading,
+            self.reloads.timer(),
             self.owner_gone,
             Some(self.subscribe_at),
         ];
@@ -261,7 +259,7 @@ impl<'w> Session<'w> {
 
     /// When PID 1 has not answered for too long. During a reload it answers nobody, and will.
     fn overdue_at(&self) -> Option<Instant> {
-        self.calls.deadline().filter(|_| self.reloading.is_none())
+        self.calls.deadline().filter(|_| !self.reloads.under_way())
     }
 
     async fn timer(&mut self) -> Result<(), Lost> {
@@ -273,9 +271,11 @@ impl<'w> Session<'w> {
         if due(self.owner_gone) {
             return Err("systemd left the system bus".to_owned());
         }
-        if due(self.reloading) {
-            self.reloading = None;
-            self.resync().await?;
+        match self.reloads.due(now) {
+            Some(Due::End) => self.resync().await?,
+            Some(Due::Read) => self.read_stale().await?,
+            Some(Due::Blind) => self.units.lose_sight_of_stale("systemd is reloading its configuration"),
+            None => {}
         }
         if due(Some(self.subscribe_at)) {
             self.subscribe_at = now + SUBSCRIBE_EVERY;

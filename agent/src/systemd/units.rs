@@ -230,16 +230,24 @@ impl Units {
 
     /// Tells that no unit can be seen any more, once.
     pub(super) fn lose_sight(&mut self, reason: &str) {
-        let names: Vec<String> = self.by_name.keys().cloned().collect();
-        for name in names {
-            let Some(unit) = self.by_name.get_mut(&name) else {
-                continue;
-            };
+        for unit in self.by_name.values_mut() {
             unit.stale = true;
             unit.reading = false;
             unit.read_again = false;
             unit.gathering = None;
             unit.journal_asked = None;
+        }
+        self.lose_sight_of_stale(reason);
+    }
+
+    /// Tells that those units cannot be seen which have to be read and were not, once.
+    pub(super) fn lose_sight_of_stale(&mut self, reason: &str) {
+        let stale = self.by_name.iter().filter(|(_, unit)| unit.stale);
+        let names: Vec<String> = stale.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            let Some(unit) = self.by_name.get_mut(&name) else {
+                continue;
+            };
             if matches!(&unit.told, Some(told) if matches!(told.state, TargetState::Unknown(_))) {
                 continue;
             }

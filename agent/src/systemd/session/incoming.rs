@@ -13,7 +13,7 @@ use super::super::names::{type_interface, unit_path};
 use super::super::peers::listed;
 use super::super::requests::View;
 use super::judging::monotonic_micros;
-use super::{ENDED_KEPT, Lost, OWNER_GONE_MAX, RELOAD_MAX, Session};
+use super::{ENDED_KEPT, Lost, OWNER_GONE_MAX, Session};
 
 impl Session<'_> {
     pub(super) async fn take(&mut self, message: &Message) -> Result<(), Lost> {
@@ -131,16 +131,19 @@ impl Session<'_> {
     }
 
     pub(super) async fn reloading(&mut self, active: bool) -> Result<(), Lost> {
-        if active {
-            self.reloading = Some(Instant::now() + RELOAD_MAX);
+        let now = Instant::now();
+        if !active {
+            self.reloads.end(now);
+            return self.resync().await;
+        }
+        self.reloads.begin(now);
+        if self.reloads.hides(now) {
             // What comes meanwhile is taken over, but only judged when everything has been read again.
             for unit in self.units.by_name.values_mut() {
                 unit.stale = true;
             }
-            return Ok(());
         }
-        self.reloading = None;
-        self.resync().await
+        Ok(())
     }
 
     pub(super) async fn owner_changed(&mut self, name: &str, new: &str) -> Result<(), Lost> {

@@ -1,5 +1,6 @@
 //! Reading units, and finding out which have to be read.
 
+use tokio::time::Instant;
 use zbus::Message;
 
 use super::super::calls::Purpose;
@@ -10,13 +11,29 @@ use super::super::peers::listed;
 use super::{Lost, READS_MAX, Session};
 
 impl Session<'_> {
-    /// Reads everything anew.
+    /// Reads everything again. Signals are not judged by before that, unless a storm of reloads has lasted for long: what
+    /// is known then may be out of date, and the next reload may come before all is read.
     pub(super) async fn resync(&mut self) -> Result<(), Lost> {
         let names: Vec<String> = self.units.by_name.keys().cloned().collect();
+        let stale = !self.reloads.is_storm(Instant::now());
         for name in names {
             if let Some(unit) = self.units.by_name.get_mut(&name) {
-                unit.stale = true;
+                unit.stale |= stale;
             }
+            self.want_read(&name);
+        }
+        self.read_some().await
+    }
+
+    /// Reads what is not known for certain, if no read of it is on its way.
+    pub(super) async fn read_stale(&mut self) -> Result<(), Lost> {
+        let stale = self
+            .units
+            .by_name
+            .iter()
+            .filter(|(_, unit)| unit.stale && !unit.reading);
+        let stale: Vec<String> = stale.map(|(name, _)| name.clone()).collect();
+        for name in stale {
             self.want_read(&name);
         }
         self.read_some().await
@@ -63,10 +80,12 @@ impl Session<'_> {
             (None, Ok((properties,))) => {
                 unit.tracker.read(&properties);
                 self.useful = true;
+                let now = Instant::now();
+                if !self.reloads.under_way() && !unit.read_again || self.reloads.is_storm(now) {
+                    unit.stale = false;
+                }
                 if unit.read_again {
                     self.want_read(name);
-                } else if self.reloading.is_none() {
-                    unit.stale = false;
                 }
                 self.learn_path(name).await?;
                 for path in self.units.meet_neighbours(name) {
@@ -117,16 +136,6 @@ impl Session<'_> {
             }
         }
         // Those that were never read are not among the rows by their canonical name.
-        let unread: Vec<String> = self
-            .units
-            .by_name
-            .iter()
-            .filter(|(_, unit)| unit.stale && !unit.reading)
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in unread {
-            self.want_read(&name);
-        }
-        self.read_some().await
+        self.read_stale().await
     }
 }

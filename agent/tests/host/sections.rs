@@ -188,3 +188,22 @@ fn a_wrong_section_is_told_with_its_place_and_harms_no_other() {
     lab.host.sh("systemctl start tmpl@a");
     lab.await_state("tmpl-a", "healthy");
 }
+
+/// Reading a unit makes systemd load it, and say so to everyone who listens: to the reader as well.
+#[test]
+fn a_thousand_units_with_a_section_are_read() {
+    let lab = Lab::new(
+        &[("other", "ExecStart=/bin/sleep infinity")],
+        "[services.other]\nunit = \"other\"\n",
+    );
+    lab.await_state("other", "healthy");
+    lab.host.sh("cd /etc/systemd/system && for n in $(seq 1000); do \
+         printf '[Service]\\nExecStart=/bin/sleep infinity\\n[X-Sentinel]\\nfall=5\\n' >many$n.service; done; \
+         systemctl daemon-reload");
+    let watched = || {
+        let status = lab.host.try_sh("sentinel status --json").stdout;
+        let status: serde_json::Value = serde_json::from_slice(&status).unwrap_or_default();
+        status["services"].as_array().map_or(0, Vec::len)
+    };
+    lab.wait("all of them are watched", || watched() == 1001);
+}

@@ -1,8 +1,10 @@
 //! Asking PID 1 which files make up the units that have a section.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use zbus::{Connection, Message, Variant};
 
 use crate::config::{OriginKind, Place, Refused};
@@ -17,6 +19,9 @@ use super::files::{self, Cache, UNITS_MAX};
 
 /// PID 1 answers within milliseconds; one that reloads a big host within this time or not at all.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Units asked for at once: on a busy host each answer waits for its turn three times. The bus allows 128 pending replies.
+const ASKED_AT_ONCE: usize = 16;
 
 /// What is known between two looks.
 #[derive(Debug, Default)]
@@ -59,10 +64,11 @@ pub(super) async fn look(connection: &Connection, known: &mut Known) -> Result<S
     let units: BTreeSet<String> = units.chain(known.instances.iter().cloned()).collect();
     let mut seen = Seen::default();
     let mut done = BTreeSet::new();
-    for unit in units.iter().take(UNITS_MAX) {
-        let Some((id, paths)) = describe(connection, unit).await? else {
-            continue;
-        };
+    let asked: Vec<String> = units.iter().take(UNITS_MAX).cloned().collect();
+    let described = stream::iter(asked).map(|unit| async move { describe(connection, &unit).await });
+    let mut described = pin!(described.buffered(ASKED_AT_ONCE));
+    while let Some(described) = described.next().await {
+        let Some((id, paths)) = described? else { continue };
         // Several names may be one unit.
         if !done.insert(id.clone()) {
             continue;

@@ -1,5 +1,6 @@
 //! Looking again whenever units may have changed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -24,6 +25,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(10 * 60);
 /// A reload of systemd that does not end is taken for ended.
 const RELOAD_MAX: Duration = Duration::from_secs(60);
 
+/// Names of loaded units kept during a look. One that loads more is followed by another.
+const LOADED_MAX: usize = 10_000;
+
 /// The signals that units may have changed by.
 const SIGNALS: [&str; 3] = ["Reloading", "UnitFilesChanged", "UnitNew"];
 
@@ -33,6 +37,11 @@ pub struct SectionWatcher {
     address: BusAddress,
     board: Board,
     known: Known,
+    /// Looks that succeeded, and whether one is under way.
+    looks: u64,
+    looking: bool,
+    /// Why the last one failed, if it did.
+    failure: Option<String>,
 }
 
 impl SectionWatcher {
@@ -42,6 +51,9 @@ impl SectionWatcher {
             address,
             board,
             known: Known::default(),
+            looks: 0,
+            looking: false,
+            failure: None,
         }
     }
 
@@ -49,32 +61,52 @@ impl SectionWatcher {
     pub async fn run(mut self) {
         let mut backoff = BACKOFF_MIN;
         loop {
+            let looks = self.looks;
+            self.looking = false;
             let reason = match self.address.connect().await {
-                Ok(connection) => {
-                    backoff = BACKOFF_MIN;
-                    self.watch(&connection).await
-                }
+                Ok(connection) => match self.follow(&connection).await {
+                    Ok(never) => match never {},
+                    Err(reason) => reason,
+                },
                 Err(reason) => reason,
             };
-            if is_booted() {
-                self.board.cannot_see(Source::UnitFiles, &reason);
-            } else {
+            if self.looks > looks {
+                backoff = BACKOFF_MIN;
+            }
+            if !is_booted() {
                 // There are none here: that is something seen.
+                tracing::debug!(reason, "unit files cannot be looked at");
                 self.board.publish(Source::UnitFiles, Seen::default());
+            } else if self.looking || self.looks == looks {
+                self.failed(reason);
+            } else {
+                tracing::debug!(reason, "the connection by which unit files are looked at was lost");
             }
             tokio::time::sleep(backoff).await;
             backoff = (backoff * 2).min(BACKOFF_MAX);
         }
     }
 
-    /// Looks again and again, until the connection is lost. Answers why.
-    async fn watch(&mut self, connection: &Connection) -> String {
-        match self.follow(connection).await {
-            Ok(never) => match never {},
-            Err(reason) => reason,
+    /// A look failed, or could not begin: said in the log once, and in `status` from the second time in a row until it is
+    /// over, as a bus that restarts is soon back.
+    fn failed(&mut self, reason: String) {
+        if self.failure.as_ref() == Some(&reason) {
+            self.board.cannot_see(Source::UnitFiles, &reason);
+            return;
         }
+        tracing::warn!(
+            event = "sight_lost",
+            of = "unit files",
+            reason,
+            "the [X-Sentinel] sections of unit files cannot be read"
+        );
+        if self.failure.is_some() {
+            self.board.cannot_see(Source::UnitFiles, &reason);
+        }
+        self.failure = Some(reason);
     }
 
+    /// Looks again and again, until the connection is lost. Answers why.
     async fn follow(&mut self, connection: &Connection) -> Result<std::convert::Infallible, String> {
         let mut stream = MessageStream::from(connection);
         let send = async |message: zbus::Result<Message>| {
@@ -95,22 +127,53 @@ impl SectionWatcher {
         loop {
             send(subscribe()).await?;
             let started = std::time::Instant::now();
-            let seen = look(connection, &mut self.known).await?;
+            self.looking = true;
+            let (seen, news) = self.look(connection, &mut stream).await?;
+            self.looking = false;
             let (services, refused) = (seen.services.len(), seen.refused.len());
             let ms = started.elapsed().as_millis();
             tracing::debug!(services, refused, ms, "looked at the sections of unit files");
+            self.looks += 1;
+            self.failure = None;
             self.board.publish(Source::UnitFiles, seen);
-            self.until_changed(&mut stream).await?;
+            self.until_changed(&mut stream, news).await?;
         }
     }
 
+    /// Looks once, and takes what comes meanwhile: asking for a unit loads it, which systemd tells everyone, and a
+    /// connection of which nothing is taken delivers no answers either.
+    async fn look(&mut self, connection: &Connection, stream: &mut MessageStream) -> Result<(Seen, Pending), String> {
+        let mut pending = Pending::default();
+        let mut loaded = BTreeSet::new();
+        let seen = {
+            let mut look = std::pin::pin!(look(connection, &mut self.known));
+            loop {
+                tokio::select! {
+                    seen = &mut look => break seen?,
+                    next = stream.next() => match news(&taken(next)?) {
+                        Some(News::Loaded(_)) if loaded.len() == LOADED_MAX => pending.changed = true,
+                        Some(News::Loaded(unit)) => drop(loaded.insert(unit)),
+                        Some(news) => pending.take(&news),
+                        None => {}
+                    },
+                }
+            }
+        };
+        pending.changed |= loaded.iter().any(|unit| self.known.is_new_instance(unit));
+        Ok((seen, pending))
+    }
+
     /// Done when units may be others than before, and systemd is at rest: a burst of signals is one change.
-    async fn until_changed(&self, stream: &mut MessageStream) -> Result<(), String> {
-        let lost = || "the system bus closed the connection".to_owned();
+    async fn until_changed(&self, stream: &mut MessageStream, mut pending: Pending) -> Result<(), String> {
         let mut wake = Instant::now() + LOOK_EVERY;
-        let (mut changed, mut reloading) = (false, false);
+        let mut bounded = false;
         loop {
-            let next = if changed && !reloading {
+            if pending.changed && !bounded {
+                // From the first of a storm of reloads, however long it lasts.
+                bounded = true;
+                wake = Instant::now() + RELOAD_MAX;
+            }
+            let next = if pending.changed && !pending.reloading {
                 // What is there already belongs to the same burst.
                 match stream.next().now_or_never() {
                     Some(next) => next,
@@ -122,40 +185,31 @@ impl SectionWatcher {
                     () = tokio::time::sleep_until(wake) => return Ok(()),
                 }
             };
-            let message = next.ok_or_else(lost)?.map_err(|error| format!("{}: {error}", lost()))?;
-            match self.news(&message) {
-                Some(News::Reloading(active)) => {
-                    (changed, reloading) = (true, active);
-                    wake = Instant::now() + RELOAD_MAX;
-                }
-                Some(News::Changed) => changed = true,
+            match news(&taken(next)?) {
+                Some(News::Loaded(unit)) => pending.changed |= self.known.is_new_instance(&unit),
+                Some(news) => pending.take(&news),
                 None => {}
+            }
+            if bounded && wake <= Instant::now() {
+                return Ok(());
             }
         }
     }
+}
 
-    /// What a message tells. Whoever sends a false one makes the agent look, and nothing else.
-    fn news(&self, message: &Message) -> Option<News> {
-        if message.message_type() != Type::Signal {
-            return None;
-        }
-        let header = message.header();
-        let body = message.body();
-        match header.member()?.as_str() {
-            "Reloading" => body
-                .deserialize::<(bool,)>()
-                .ok()
-                .map(|(active,)| News::Reloading(active)),
-            "UnitFilesChanged" => Some(News::Changed),
-            "UnitNew" => {
-                let (unit, _) = body.deserialize::<(&str, zbus::wire::ObjectPath<'_>)>().ok()?;
-                self.known.is_new_instance(unit).then_some(News::Changed)
-            }
-            "NameOwnerChanged" => {
-                let (name, _, new) = body.deserialize::<(&str, &str, &str)>().ok()?;
-                (name == SYSTEMD && !new.is_empty()).then_some(News::Changed)
-            }
-            _ => None,
+/// What has changed since the last look.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pending {
+    changed: bool,
+    reloading: bool,
+}
+
+impl Pending {
+    fn take(&mut self, news: &News) {
+        match news {
+            News::Reloading(active) => (self.changed, self.reloading) = (true, *active),
+            News::Changed => self.changed = true,
+            News::Loaded(_) => {}
         }
     }
 }
@@ -166,4 +220,36 @@ enum News {
     Reloading(bool),
     /// Units may be others than before.
     Changed,
+    /// This unit was loaded.
+    Loaded(String),
+}
+
+fn taken(next: Option<zbus::Result<Message>>) -> Result<Message, String> {
+    let lost = || "the system bus closed the connection".to_owned();
+    next.ok_or_else(lost)?.map_err(|error| format!("{}: {error}", lost()))
+}
+
+/// What a message tells. Whoever sends a false one makes the agent look, and nothing else.
+fn news(message: &Message) -> Option<News> {
+    if message.message_type() != Type::Signal {
+        return None;
+    }
+    let header = message.header();
+    let body = message.body();
+    match header.member()?.as_str() {
+        "Reloading" => body
+            .deserialize::<(bool,)>()
+            .ok()
+            .map(|(active,)| News::Reloading(active)),
+        "UnitFilesChanged" => Some(News::Changed),
+        "UnitNew" => {
+            let (unit, _) = body.deserialize::<(&str, zbus::wire::ObjectPath<'_>)>().ok()?;
+            Some(News::Loaded(unit.to_owned()))
+        }
+        "NameOwnerChanged" => {
+            let (name, _, new) = body.deserialize::<(&str, &str, &str)>().ok()?;
+            (name == SYSTEMD && !new.is_empty()).then_some(News::Changed)
+        }
+        _ => None,
+    }
 }

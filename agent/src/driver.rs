@@ -3,6 +3,7 @@
 //! Everything decided in one turn is one transaction. A restart is only asked for when its intent is on disk; while the
 //! store cannot be written, nothing is restarted, and what could not be recorded is kept in memory and tried again.
 
+mod acting;
 mod alerts;
 mod batch;
 mod evidence;
@@ -37,7 +38,7 @@ use crate::receivers::heartbeat::Pulse;
 use crate::receivers::{Direct, Stories};
 use crate::server::{ControlRequest, ReloadReply, StatusView};
 use crate::store::{Store, StoreErrorKind};
-use crate::systemd::{MayAffect, Systemd};
+use crate::systemd::Systemd;
 use crate::telemetry;
 use crate::template::Link;
 use crate::watchdog::Watchdog;
@@ -57,9 +58,6 @@ const TURN: usize = 256;
 
 /// How long to leave a store alone that could not be written.
 const STORE_GAP: Duration = Duration::from_secs(5);
-
-/// How long systemd or Docker may take for a restart: systemd's default limits for a stop and a start, and a little more.
-const JOB_LIMIT: Duration = Duration::from_secs(200);
 
 /// Longest sleep. The runtime's timers stand still while the host is suspended; the engine's time does not.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
@@ -392,17 +390,7 @@ impl Driver {
         let allowed = self.may_affect(&action.service);
         let sender = self.sender.clone();
         tokio::spawn(async move {
-            let restart = AssertUnwindSafe(target.restart(&action, &allowed)).catch_unwind();
-            let result = restart
-                .await
-                .unwrap_or_else(|_| ActionResult::Unknown("the agent failed while doing it".into()));
-            let event = Event::ActionFinished {
-                action: action.id,
-                service: action.service,
-                result,
-            };
-            // Without a driver nobody is left to tell.
-            let _ = sender.send(event).await;
+            acting::act(&target, action, &allowed, &sender).await;
         });
     }
 
@@ -523,28 +511,5 @@ impl Driver {
 impl Deeds {
     fn is_empty(&self) -> bool {
         self.probes.is_empty() && self.actions.is_empty() && self.reports.is_empty()
-    }
-}
-
-impl TargetHandle {
-    async fn restart(&self, action: &Action, may_affect: &[String]) -> ActionResult {
-        match self {
-            Self::Unit(systemd, unit) => {
-                // An operator who asks for a restart gets what `systemctl restart` does.
-                let may_affect = match action.attempt {
-                    0 => MayAffect::Anything,
-                    _ => MayAffect::Only(may_affect),
-                };
-                systemd
-                    .restart(unit, action.verb, action.expected.as_ref(), may_affect, JOB_LIMIT)
-                    .await
-            }
-            Self::Process(process) => process.restart(action.verb, action.expected.as_ref()).await,
-            Self::Container(docker, container) => {
-                docker
-                    .restart(container, action.verb, action.expected.as_ref(), JOB_LIMIT)
-                    .await
-            }
-        }
     }
 }

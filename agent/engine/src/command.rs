@@ -23,7 +23,8 @@ pub enum Command {
         /// To be repeated in the answer.
         round: ProbeRound,
     },
-    /// Restart or start a target; answered by [`crate::Event::ActionFinished`].
+    /// Restart or start a target; answered by [`crate::Event::ActionBegun`], if it comes so far, and
+    /// then by [`crate::Event::ActionFinished`].
     RestartTarget(Action),
     /// Keep what the engine must not forget of a service, replacing what was kept before.
     Save {

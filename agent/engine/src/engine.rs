@@ -111,6 +111,9 @@ impl Engine {
             Event::TargetObserved { service, observation } => {
                 self.with(now, &service, |machine, cx| machine.observe(observation, cx));
             }
+            Event::ActionBegun { action, service } => {
+                self.with(now, &service, |machine, cx| machine.action_begun(action, cx));
+            }
             Event::ActionFinished {
                 action,
                 service,
@@ -190,9 +193,9 @@ impl Engine {
             return;
         };
         let mut cx = Context::new(now, &mut self.host, &mut self.commands);
-        let held_slot = machine.in_flight().is_some();
+        let held_slot = machine.holds_slot();
         change(machine, &mut cx);
-        let freed_slot = held_slot && machine.in_flight().is_none();
+        let freed_slot = held_slot && !machine.holds_slot();
         self.evaluate(now, name);
         if freed_slot {
             self.serve_queue(now);
@@ -288,7 +291,7 @@ impl Engine {
             return;
         };
         self.wakes.set(name, None);
-        if machine.in_flight().is_some() {
+        if machine.holds_slot() {
             self.host.in_flight = self.host.in_flight.saturating_sub(1);
         }
         for dependents in self.dependents.values_mut() {

@@ -28,6 +28,14 @@ pub enum Event {
         /// What was seen.
         observation: Observation,
     },
+    /// Of a recovery action asked for by [`crate::Command::RestartTarget`]: the old run has ended, and the new one starts.
+    /// Its outcome follows.
+    ActionBegun {
+        /// The action.
+        action: ActionId,
+        /// The service it is for.
+        service: ServiceName,
+    },
     /// A recovery action asked for by [`crate::Command::RestartTarget`] has ended.
     ActionFinished {
         /// The action.

@@ -74,6 +74,13 @@ pub enum Happening {
         /// The action.
         action: Action,
     },
+    /// The new run of a recovery action has not begun in time, and others no longer wait for it.
+    ActionSlow {
+        /// Which.
+        action: ActionId,
+        /// How long it has been waited for.
+        after: Duration,
+    },
     /// A recovery action ended; whether it helped is not known yet.
     ActionEnded {
         /// Which.
@@ -242,6 +249,7 @@ impl Happening {
             Self::CauseChanged { .. } => "cause_changed",
             Self::ActionHeld { .. } => "held",
             Self::ActionStarted { .. } => "restart",
+            Self::ActionSlow { .. } => "restart_slow",
             Self::ActionEnded { .. } => "restart_ended",
             Self::ActionVerified { .. } => "verified",
             Self::ActionUnverified { .. } => "not_verified",
@@ -284,6 +292,11 @@ impl fmt::Display for Happening {
                 write!(f, "{} asked for by an operator", action.verb.as_str())
             }
             Self::ActionStarted { action } => write!(f, "{}, attempt {}", action.verb.as_str(), action.attempt),
+            Self::ActionSlow { after, .. } => write!(
+                f,
+                "the new run has not begun within {}; other restarts no longer wait for it",
+                span(*after)
+            ),
             Self::ActionEnded { result, .. } => write!(f, "{result}"),
             Self::ActionVerified { .. } => f.write_str("the restart helped"),
             Self::ActionUnverified { reason, .. } => write!(f, "the restart did not help: {reason}"),

@@ -220,7 +220,7 @@ impl fmt::Display for Hold {
                 f.write_str("its supervisor restarted it as often as it may and gave up, so it gets a rest first")
             }
             Self::GaveUp => f.write_str("gave up; a human is needed"),
-            Self::InFlight => f.write_str("waits for another restart on this host to finish"),
+            Self::InFlight => f.write_str("waits for another restart on this host to begin"),
             Self::Throttled => f.write_str("the host has seen enough restarts for now"),
             Self::Storm => f.write_str("much failed at once, so nothing is restarted for now"),
             Self::BootGrace => f.write_str("the host has just booted"),

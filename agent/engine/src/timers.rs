@@ -17,6 +17,8 @@ pub(crate) enum Timer {
     Attempt,
     /// The adapter should have answered by now.
     Action,
+    /// The new run of an action should have begun by now.
+    Begin,
     /// The restarted instance has lived long enough to be believed.
     MinUptime,
     /// The restarted instance must have proved itself.
@@ -38,12 +40,13 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Probe,
         Self::Settle,
         Self::Grace,
         Self::Attempt,
         Self::Action,
+        Self::Begin,
         Self::MinUptime,
         Self::Verify,
         Self::Notify,
@@ -63,6 +66,7 @@ impl Timer {
             Self::Grace => "start grace ends",
             Self::Attempt => "next attempt",
             Self::Action => "the restart",
+            Self::Begin => "the new run begins",
             Self::MinUptime => "minimum uptime",
             Self::Verify => "verification ends",
             Self::Notify => "notification",

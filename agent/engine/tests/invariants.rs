@@ -24,7 +24,7 @@
 //! | 4 | a stop on purpose is never undone, and what was asked to end is not cut short |
 //! | 5 | whoever is busy with a target is not disturbed, and its supervisor goes first |
 //! | 6 | an action is about the run that was judged |
-//! | 7 | one action per service, and `max_in_flight` on the host |
+//! | 7 | one action per service, and `max_in_flight` on the host: of restarts whose new run has not begun; no start holds another's |
 //! | 8 | the intent, and the token it cost, are on disk before the deed |
 //! | 9 | nothing is done after giving up, but for the rare half-open attempt |
 //! | 10 | dependencies go first |

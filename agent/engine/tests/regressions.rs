@@ -144,7 +144,7 @@ fn lost_answer_holds_up_the_others_only_for_a_while() {
         if paused {
             pause(&mut world, "a");
         }
-        world.run(298);
+        world.run(98);
         assert_eq!(world.state("b"), State::Throttled);
         world.run(60);
         assert_eq!(

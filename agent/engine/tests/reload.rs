@@ -241,9 +241,9 @@ fn action_in_flight_whose_answer_never_comes_gives_its_slot_back() {
     // The agent's clock jumps over the answer, which is lost.
     world.lose_answers();
     world.kill("mail");
-    world.run(299);
+    world.run(99);
     assert_eq!(world.state("mail"), State::Throttled);
-    world.run(120);
+    world.run(30);
     assert_eq!(world.state("mail"), State::Healthy);
 }
 

@@ -551,7 +551,7 @@ static HOST: Section = Section {
             name: "max_in_flight",
             kind: Kind::Integer { min: 1, max: 100 },
             default: "1",
-            doc: "Restarts being carried out at the same time",
+            doc: "Restarts whose new run has not begun, at the same time; a start that takes long holds no other",
         },
         Key {
             name: "tokens",

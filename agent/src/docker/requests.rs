@@ -38,6 +38,8 @@ pub(super) struct Restart {
     pub(super) verb: Verb,
     pub(super) expected: Option<Instance>,
     pub(super) deadline: Duration,
+    /// Told when it has started.
+    pub(super) begun: oneshot::Sender<()>,
     pub(super) reply: oneshot::Sender<ActionResult>,
 }
 
@@ -83,12 +85,14 @@ impl Docker {
     /// Docker is done with it.
     ///
     /// Never fails otherwise than by the result. After `deadline` the outcome is unknown, and what was asked for goes on.
+    /// `begun` is told when Docker says that it has started.
     pub async fn restart(
         &self,
         target: &ContainerTarget,
         verb: Verb,
         expected: Option<&Instance>,
         deadline: Duration,
+        begun: oneshot::Sender<()>,
     ) -> ActionResult {
         let (reply, answer) = oneshot::channel();
         let request = Restart {
@@ -96,6 +100,7 @@ impl Docker {
             verb,
             expected: expected.cloned(),
             deadline,
+            begun,
             reply,
         };
         if self.requests.send(Request::Restart(request)).await.is_err() {

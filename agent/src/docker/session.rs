@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sentinel_engine::ActionResult;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -17,6 +17,7 @@ use super::own;
 use super::requests::{Lines, Request, Restart};
 use super::restart::{self, Decision};
 use super::tail;
+use super::tracker::Happened;
 use super::watcher::Wanted;
 use crate::config::DockerAddress;
 
@@ -49,6 +50,8 @@ pub(super) struct Session<'w> {
     /// Requests whose container is being looked at, and those that are being carried out.
     looks: JoinSet<(Restart, Look)>,
     deeds: JoinSet<String>,
+    /// Who waits for the start of which container.
+    begins: Vec<(String, oneshot::Sender<()>)>,
     own: Option<String>,
     resync_at: Instant,
     useful: bool,
@@ -79,6 +82,7 @@ impl<'w> Session<'w> {
             reads: JoinSet::new(),
             looks: JoinSet::new(),
             deeds: JoinSet::new(),
+            begins: Vec::new(),
             own: own::container(),
             resync_at: Instant::now() + RESYNC_EVERY,
             useful: false,
@@ -173,6 +177,12 @@ impl<'w> Session<'w> {
     }
 
     fn hear(&mut self, heard: &Heard) {
+        if heard.happened == Happened::Start {
+            for (_, begun) in self.begins.extract_if(.., |(id, _)| *id == heard.id) {
+                // Whoever waited may have stopped.
+                let _ = begun.send(());
+            }
+        }
         if self.containers.heard(heard) {
             self.want_read(&heard.id);
         }
@@ -268,9 +278,12 @@ impl<'w> Session<'w> {
         container.tracker.acting = true;
         let client = self.client.clone();
         // Of its own: the loss of this connection must not take back half of a restart.
+        self.begins.retain(|(_, begun)| !begun.is_closed());
+        self.begins.push((look.id.clone(), request.begun));
         let deed = tokio::spawn(async move {
             let result = restart::carry_out(&client, request.verb, &facts, request.deadline).await;
-            request.answer(result);
+            // Whoever asked may have stopped waiting.
+            drop(request.reply.send(result));
             look.id
         });
         self.deeds.spawn(async move { deed.await.unwrap_or_default() });

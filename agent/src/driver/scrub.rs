@@ -32,7 +32,8 @@ pub(super) fn scrub(event: &mut Event) {
             | ActionResult::NotRecorded(text) => hide(text),
             ActionResult::Done | ActionResult::TooWide(_) => {}
         },
-        Event::OperatorRequested { .. }
+        Event::ActionBegun { .. }
+        | Event::OperatorRequested { .. }
         | Event::MaintenanceChanged { .. }
         | Event::HostShutdownChanged { .. }
         | Event::HostResumed

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use sentinel_engine::{ActionResult, Instance, Verb};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Process;
@@ -17,10 +18,15 @@ use crate::config::ProcessTarget;
 const KILL_WITHIN: Duration = Duration::from_secs(5);
 
 /// See [`Process::restart`].
-pub(super) async fn restart(process: &Process, verb: Verb, expected: Option<&Instance>) -> ActionResult {
+pub(super) async fn restart(
+    process: &Process,
+    verb: Verb,
+    expected: Option<&Instance>,
+    begun: oneshot::Sender<()>,
+) -> ActionResult {
     let mut memory = process.memory.lock().await;
     let result = match prepare(process, &mut memory, verb, expected).await {
-        Ok(()) => match start(&process.target).await {
+        Ok(()) => match start(&process.target, begun).await {
             Started::Up(live, named, child) => {
                 memory.started(live, named, child);
                 ActionResult::Done

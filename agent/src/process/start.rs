@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sentinel_engine::{ActionResult, Cause};
 use tokio::process::{Child, ChildStderr, Command};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::changes::Changes;
@@ -45,7 +46,7 @@ struct Starting<'a> {
 ///
 /// `start` may become a daemon (exit 0, and leave a pid file that names a living process within the timeout) or stay
 /// in the foreground. What has not come up within the timeout is killed with its whole process group.
-pub(super) async fn start(target: &ProcessTarget) -> Started {
+pub(super) async fn start(target: &ProcessTarget, begun: oneshot::Sender<()>) -> Started {
     let mut changes = Changes::of(&target.pid_file);
     let stale = named(&target.pid_file);
     let Some(mut command) = children::command(&target.start) else {
@@ -55,6 +56,8 @@ pub(super) async fn start(target: &ProcessTarget) -> Started {
         Ok(child) => child,
         Err(error) => return Started::Failed(not_run(target, &error), Cause::Unknown),
     };
+    // Whoever waits for it may have stopped.
+    let _ = begun.send(());
     let group = Group::of(&child);
     let starting = Starting {
         target,

@@ -111,6 +111,7 @@ fn record(connection: &Connection, state: &mut State, report: &Report, wall: Tim
         | Happening::WentDown { .. }
         | Happening::BecameHealthy { .. }
         | Happening::ActionHeld { .. }
+        | Happening::ActionSlow { .. }
         | Happening::ObservationJudged { .. }
         | Happening::OperatorActed { .. }
         | Happening::MaintenanceChanged { .. }

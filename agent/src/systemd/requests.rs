@@ -75,8 +75,25 @@ pub(super) enum Request {
     Job {
         unit: String,
         method: JobMethod,
+        begins: Option<Begins>,
         reply: oneshot::Sender<Result<String, CallError>>,
     },
+}
+
+/// Who is told when a unit is at another run than it was: it starts, or has started.
+#[derive(Debug)]
+pub(super) struct Begins {
+    /// The run that is to be replaced.
+    pub(super) before: String,
+    pub(super) tell: oneshot::Sender<()>,
+}
+
+impl Begins {
+    /// Whether this is the new run.
+    pub(super) fn is_met_by(&self, now: &Facts) -> bool {
+        let starts = now.active_state.is_up() && !now.sub_state.starts_with("auto-restart");
+        starts && !now.invocation.is_empty() && now.invocation != self.before
+    }
 }
 
 impl Request {
@@ -132,9 +149,20 @@ impl Systemd {
         self.ask(|reply| Request::ResetFailed { unit, reply }).await
     }
 
-    pub(super) async fn job(&self, unit: &str, method: JobMethod) -> Result<Answer<String>, CallError> {
+    pub(super) async fn job(
+        &self,
+        unit: &str,
+        method: JobMethod,
+        begins: Option<Begins>,
+    ) -> Result<Answer<String>, CallError> {
         let unit = unit.to_owned();
-        self.ask(|reply| Request::Job { unit, method, reply }).await
+        self.ask(|reply| Request::Job {
+            unit,
+            method,
+            begins,
+            reply,
+        })
+        .await
     }
 
     /// Hands a request over. Requests are sent in the order in which they are handed over.
@@ -146,6 +174,43 @@ impl Systemd {
         match self.requests.send(request(reply)).await {
             Ok(()) => Ok(Answer(answer)),
             Err(_closed) => Err(CallError::NotConnected),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::ActiveState;
+    use super::*;
+
+    #[test]
+    fn only_another_run_that_starts_or_runs_has_begun() {
+        use ActiveState::{Activating, Active, Deactivating, Failed, Inactive, Reloading};
+        // The state, its sub-state, the run; whether the new run has begun.
+        for (active_state, sub_state, run, begun) in [
+            (Active, "running", "01", false),
+            (Deactivating, "stop-sigterm", "01", false),
+            (Inactive, "dead", "01", false),
+            (Activating, "start", "01", false),
+            (Activating, "auto-restart", "02", false),
+            (Activating, "start", "", false),
+            (Activating, "start-pre", "02", true),
+            (Activating, "start", "02", true),
+            (Active, "running", "02", true),
+            (Reloading, "reload", "02", true),
+            (Failed, "failed", "02", false),
+        ] {
+            let now = Facts {
+                active_state,
+                sub_state: sub_state.into(),
+                invocation: run.into(),
+                ..Facts::default()
+            };
+            let begins = Begins {
+                before: "01".into(),
+                tell: oneshot::channel().0,
+            };
+            assert_eq!(begins.is_met_by(&now), begun, "{active_state:?} {sub_state} {run}");
         }
     }
 }

@@ -5,39 +5,73 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{ActionResult, Activity, Instance, Verb};
+use sentinel_engine::{ActionResult, Activity, Instance, Limits, Verb};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::blast::MayAffect;
 use super::cause::cause_of;
 use super::facts::{ActiveState, Facts};
 use super::message::{ALL, CallError, JobMethod, UNIT};
-use super::requests::{Systemd, View};
+use super::requests::{Begins, Systemd, View};
+
+/// How long a restart may take in any case: systemd's default limits for a stop and a start, and a little more.
+const JOB_LIMIT: Duration = Duration::from_secs(200);
+
+/// What it may take beyond the limits of the unit's own stop and start, where those are longer.
+const JOB_SPARE: Duration = Duration::from_secs(20);
+
+/// How long a look at these may take.
+const LOOK_WITHIN: Duration = Duration::from_secs(10);
 
 impl Systemd {
     /// Carries out `verb` on `unit` if it is still at the run `expected`, and waits until systemd is done with it.
     ///
-    /// Does nothing when that would restart or stop other units that `may_affect` does not allow. Never fails otherwise than by the result. After `deadline` the outcome is unknown, and what was asked for goes on.
+    /// Does nothing when that would restart or stop other units that `may_affect` does not allow. Never fails otherwise than
+    /// by the result. After `deadline`, or without one after the time that the unit's own settings allow, the outcome is
+    /// unknown, and what was asked for goes on. `begun` is told when the old run has ended and the new one starts.
     pub async fn restart(
         &self,
         unit: &str,
         verb: Verb,
         expected: Option<&Instance>,
         may_affect: MayAffect<'_>,
-        deadline: Duration,
+        deadline: Option<Duration>,
+        begun: oneshot::Sender<()>,
     ) -> ActionResult {
         let carried_out = async {
-            match self.carry_out(unit, verb, expected, may_affect).await {
+            match self.carry_out(unit, verb, expected, may_affect, begun).await {
                 Ok(result) | Err(result) => result,
             }
         };
-        tokio::time::timeout(deadline, carried_out)
+        tokio::pin!(carried_out);
+        let first = deadline.unwrap_or(JOB_LIMIT);
+        if let Ok(result) = timeout(first, &mut carried_out).await {
+            return result;
+        }
+        // Settings are looked at only now: nearly every job has ended long before.
+        let whole = match deadline {
+            Some(deadline) => deadline,
+            None => self.own_limit(unit).await.max(first),
+        };
+        timeout(whole.saturating_sub(first), carried_out)
             .await
             .unwrap_or_else(|_elapsed| {
                 ActionResult::Unknown(format!(
                     "systemd was not done with `{unit}` within {} s",
-                    deadline.as_secs_f32()
+                    whole.as_secs_f32()
                 ))
             })
+    }
+
+    /// How long the unit's own settings let a restart of it take.
+    async fn own_limit(&self, unit: &str) -> Duration {
+        let limits = match timeout(LOOK_WITHIN, self.look(unit, ALL)).await {
+            Ok(Ok(facts)) => facts.limits(),
+            _ => Limits::default(),
+        };
+        let takes = limits.stop_or_usual().saturating_add(limits.start_or_usual());
+        takes.saturating_add(JOB_SPARE)
     }
 
     async fn carry_out(
@@ -46,14 +80,19 @@ impl Systemd {
         verb: Verb,
         expected: Option<&Instance>,
         may_affect: MayAffect<'_>,
+        begun: oneshot::Sender<()>,
     ) -> Result<ActionResult, ActionResult> {
         let view = self.view(unit, UNIT).await.map_err(|error| nothing_done(&error))?;
         let before = view.facts;
         check(verb, &before, expected)?;
         self.look_around(&view.relations, verb, may_affect).await?;
+        let begins = Begins {
+            before: before.invocation.clone(),
+            tell: begun,
+        };
         let ended = match verb {
-            Verb::Start => self.start(unit, &before).await?,
-            Verb::Restart => self.try_restart(unit).await?,
+            Verb::Start => self.start(unit, &before, begins).await?,
+            Verb::Restart => self.try_restart(unit, begins).await?,
         };
         match ended.as_str() {
             "done" if verb == Verb::Restart => self.verify_restart(unit, &before).await,
@@ -71,8 +110,8 @@ impl Systemd {
     ///
     /// Not before that is known: PID 1 unloads a unit that is neither active nor failed, and loading it again to start it
     /// takes longer than the start. A start that the limit refuses harms nothing and changes nothing.
-    async fn start(&self, unit: &str, before: &Facts) -> Result<String, ActionResult> {
-        let ended = self.make_job(unit, JobMethod::Start).await?;
+    async fn start(&self, unit: &str, before: &Facts, begins: Begins) -> Result<String, ActionResult> {
+        let ended = self.make_job(unit, JobMethod::Start, Some(begins)).await?;
         if ended != "failed" {
             return Ok(ended);
         }
@@ -82,7 +121,8 @@ impl Systemd {
                 if now.invocation == before.invocation && now.job == 0 && now.active_state == ActiveState::Failed =>
             {
                 self.reset(unit).await?;
-                self.make_job(unit, JobMethod::Start).await
+                // Who waits for the new run still does.
+                self.make_job(unit, JobMethod::Start, None).await
             }
             _ => Ok(ended),
         }
@@ -91,12 +131,12 @@ impl Systemd {
     /// Restarts a unit that runs.
     ///
     /// With a full start-limit counter this would stop it and then refuse to start it, so the counter is cleared first.
-    async fn try_restart(&self, unit: &str) -> Result<String, ActionResult> {
+    async fn try_restart(&self, unit: &str, begins: Begins) -> Result<String, ActionResult> {
         if rustix::process::geteuid().is_root() {
             // PID 1 carries out both at once and in order: one round trip less.
             let reset = self.reset_failed(unit).await.map_err(|error| nothing_done(&error))?;
             let job = self
-                .job(unit, JobMethod::TryRestart)
+                .job(unit, JobMethod::TryRestart, Some(begins))
                 .await
                 .map_err(|error| nothing_done(&error))?;
             let (_, ended) = tokio::join!(reset.get(), job.get());
@@ -104,7 +144,7 @@ impl Systemd {
         }
         // Everybody else is asked about at polkit, call by call, and those answers may overtake each other.
         self.reset(unit).await?;
-        self.make_job(unit, JobMethod::TryRestart).await
+        self.make_job(unit, JobMethod::TryRestart, Some(begins)).await
     }
 
     async fn reset(&self, unit: &str) -> Result<(), ActionResult> {
@@ -112,8 +152,11 @@ impl Systemd {
         reset.get().await.map_err(|error| class_of(&error))
     }
 
-    async fn make_job(&self, unit: &str, method: JobMethod) -> Result<String, ActionResult> {
-        let job = self.job(unit, method).await.map_err(|error| nothing_done(&error))?;
+    async fn make_job(&self, unit: &str, method: JobMethod, begins: Option<Begins>) -> Result<String, ActionResult> {
+        let job = self
+            .job(unit, method, begins)
+            .await
+            .map_err(|error| nothing_done(&error))?;
         job.get().await.map_err(|error| class_of(&error))
     }
 

@@ -20,7 +20,7 @@ use super::facts::JobId;
 use super::journal::Past;
 use super::message::{self, CallError, LOGIND, SYSTEMD};
 use super::names::unit_path;
-use super::requests::{Request, Written};
+use super::requests::{Begins, Request, Written};
 use super::units::Units;
 use super::watcher::Watched;
 use reloads::{Due, Reloads};
@@ -65,6 +65,8 @@ pub(super) struct Session<'w> {
     journals: JoinSet<(String, u64, Past)>,
     /// Who waits for which job.
     jobs: HashMap<JobId, oneshot::Sender<Result<String, CallError>>>,
+    /// Who waits for the new run of which unit.
+    begins: Vec<(String, Begins)>,
     /// Jobs that ended lately.
     ended: VecDeque<(JobId, String)>,
     /// The unique names of those who are believed.
@@ -103,6 +105,7 @@ impl<'w> Session<'w> {
             to_look_up: VecDeque::new(),
             journals: JoinSet::new(),
             jobs: HashMap::new(),
+            begins: Vec::new(),
             ended: VecDeque::new(),
             systemd: None,
             logind: None,
@@ -240,7 +243,15 @@ impl<'w> Session<'w> {
                 self.make(message::reset_failed(&unit), Purpose::AskedReset(reply))
                     .await
             }
-            Request::Job { unit, method, reply } => {
+            Request::Job {
+                unit,
+                method,
+                begins,
+                reply,
+            } => {
+                // Those whose job has ended wait no more.
+                self.begins.retain(|(_, begins)| !begins.tell.is_closed());
+                self.begins.extend(begins.map(|begins| (unit.clone(), begins)));
                 self.make(message::start_job(method, &unit), Purpose::AskedJob { unit, reply })
                     .await
             }

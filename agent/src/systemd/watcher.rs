@@ -146,7 +146,8 @@ mod tests {
                 Verb::Start,
                 None,
                 MayAffect::Anything,
-                Duration::from_secs(10),
+                Some(Duration::from_secs(10)),
+                tokio::sync::oneshot::channel().0,
             )
             .await;
         assert!(matches!(result, ActionResult::Outdated(_)), "{result:?}");
@@ -160,7 +161,8 @@ mod tests {
                 Verb::Start,
                 None,
                 MayAffect::Anything,
-                Duration::from_secs(10),
+                Some(Duration::from_secs(10)),
+                tokio::sync::oneshot::channel().0,
             )
             .await;
         assert!(matches!(result, ActionResult::Outdated(_)), "{result:?}");

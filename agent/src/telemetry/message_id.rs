@@ -8,7 +8,7 @@
 ///
 /// `held/storm` is what `event=held hold=storm` has: where what a human should do depends on one more field, its values
 /// have numbers of their own.
-pub(super) const MESSAGE_IDS: [(&str, &str); 67] = [
+pub(super) const MESSAGE_IDS: [(&str, &str); 68] = [
     ("started", "1f8065232c6f4215a52581831329a05a"),
     ("ended", "a818bc77d267410093bb236499df154b"),
     ("config_refused", "cfe18aee764249f9a88affe135d8d191"),
@@ -43,6 +43,7 @@ pub(super) const MESSAGE_IDS: [(&str, &str); 67] = [
     ("held/storm", "3e008c2bb5c2445080aa99e035e3b07d"),
     ("held/store", "ff44e03572c442fe8d928b4c97876476"),
     ("restart", "cd44726a1d4d46f38b98c1c662bdf480"),
+    ("restart_slow", "f8fa388abad143768c4552ac02bea9e6"),
     ("restart_ended", "b29edbd7ddb941b2a12408c44e898970"),
     ("verified", "bb533707a85f421695df4b0c8a436d37"),
     ("not_verified", "f5012a50f2204fc5a808aa605ddc288f"),

@@ -51,6 +51,9 @@ pub fn report(report: &Report, unit: Option<&str>) {
             info!(service, event, incident, reason = %hold, hold = hold.kind(), remaining);
         }
         Happening::ActionStarted { action } => action_started(service, event, incident, action),
+        Happening::ActionSlow { action, after } => {
+            warn!(service, event, incident, after = seconds(*after), action = action.0);
+        }
         Happening::ActionEnded { action, result } => {
             action_ended(service, event, incident, action.0, result);
         }

@@ -239,6 +239,13 @@ fn what_people_hear() -> Vec<(Report, &'static str)> {
             "event=observed incident=3 right=true after=60",
         ),
         (
+            of(Happening::ActionSlow {
+                action: ActionId(7),
+                after: Duration::from_secs(100),
+            }),
+            "event=restart_slow incident=3 after=100 action=7 level=warn",
+        ),
+        (
             of(Happening::ActionCutShort {
                 action: ActionId(7),
                 reason: "stopped by an operator".to_owned(),

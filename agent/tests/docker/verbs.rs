@@ -1,5 +1,6 @@
 //! The verbs act on what was decided about, and on nothing else.
 
+use sentinel::config::ContainerTarget;
 use sentinel_engine::{ActionResult, Instance, Verb};
 
 use crate::engine::{Names, inspect, must};
@@ -39,6 +40,24 @@ fn verbs_act_only_on_what_was_decided_about() {
         "{:?}",
         watch.story(&container)
     );
+}
+
+#[test]
+fn the_begin_of_the_new_run_is_told_and_no_other() {
+    let names = Names::new();
+    let container = names.of("begins");
+    must(&container, "docker run -d --stop-timeout 1 --name $C $I sleep 1000");
+    let watch = Watch::of(named(&[&container]));
+    watch.until(&container, "running");
+    let run = watch.instance(&container);
+    let target = ContainerTarget::Named(container.clone());
+    let (result, begun) = watch.act_and_hear(&target, Verb::Restart, run.as_ref());
+    assert_eq!(kind(&result), "done");
+    assert_eq!(begun.blocking_recv(), Ok(()));
+    // What is called off never begins.
+    let (result, begun) = watch.act_and_hear(&target, Verb::Restart, run.as_ref());
+    assert_eq!(kind(&result), "outdated");
+    assert!(begun.blocking_recv().is_err());
 }
 
 #[test]

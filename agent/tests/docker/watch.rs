@@ -135,7 +135,19 @@ impl Watch {
     }
 
     pub fn act_on(&self, target: &ContainerTarget, verb: Verb, expected: Option<&Instance>) -> ActionResult {
-        runtime().block_on(self.docker.restart(target, verb, expected, BOUND))
+        self.act_and_hear(target, verb, expected).0
+    }
+
+    /// Also answers what is heard of the begin of the new run.
+    pub fn act_and_hear(
+        &self,
+        target: &ContainerTarget,
+        verb: Verb,
+        expected: Option<&Instance>,
+    ) -> (ActionResult, oneshot::Receiver<()>) {
+        let (begun, has_begun) = oneshot::channel();
+        let restart = self.docker.restart(target, verb, expected, BOUND, begun);
+        (runtime().block_on(restart), has_begun)
     }
 
     pub fn instance(&self, service: &str) -> Option<Instance> {

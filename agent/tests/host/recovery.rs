@@ -13,6 +13,38 @@ http = "http://127.0.0.1:8080/health"
 "#;
 
 #[test]
+fn a_slow_start_holds_no_other_restart() {
+    // It says that it is ready once nothing holds it up.
+    let slow = "Type=notify\nNotifyAccess=all\nTimeoutStartSec=300\nExecStart=/bin/sh -c 'while test -e /var/tmp/slow; do \
+                sleep 0.1; done; systemd-notify --ready; exec sleep infinity'";
+    let lab = Lab::new(
+        &[("db", slow), ("shop", SLEEPER)],
+        "[services.db]\nunit = \"db\"\n[services.shop]\nunit = \"shop\"\n",
+    );
+    lab.await_state("db", "healthy");
+    lab.await_state("shop", "healthy");
+    lab.host.sh("touch /var/tmp/slow");
+    lab.kill("db");
+    lab.wait("systemd starts it", || {
+        lab.host.sh("systemctl show -P ActiveState db") == "activating"
+    });
+    lab.kill("shop");
+    lab.wait("the other is started", || lab.starts("shop") == 2);
+    lab.await_state("shop", "healthy");
+    assert_eq!(lab.host.sh("systemctl show -P ActiveState db"), "activating");
+    assert_eq!(lab.state("db"), "restarting", "its outcome is waited for");
+
+    lab.host.sh("rm /var/tmp/slow");
+    lab.await_state("db", "healthy");
+    assert_eq!(lab.starts("db"), 2);
+    let healed = lab.incidents();
+    assert!(
+        healed.iter().all(|incident| incident["resolution"] == "healed"),
+        "{healed:#?}"
+    );
+}
+
+#[test]
 fn killed_unit_is_restarted_proved_and_told_with_its_cause() {
     let lab = Lab::new(
         &[("shop", SLEEPER)],

@@ -187,7 +187,14 @@ fn services(names: &[&str]) -> Vec<String> {
 impl Watch {
     async fn act_within(&self, unit: &str, verb: Verb, may_affect: MayAffect<'_>) -> ActionResult {
         self.systemd
-            .restart(&format!("{unit}.service"), verb, None, may_affect, BOUND)
+            .restart(
+                &format!("{unit}.service"),
+                verb,
+                None,
+                may_affect,
+                Some(BOUND),
+                tokio::sync::oneshot::channel().0,
+            )
             .await
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sentinel::systemd::MayAffect;
 use sentinel_engine::{ActionResult, Instance, Intent, Verb};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{BOUND, Watch, property, run, sh};
@@ -11,7 +12,14 @@ use super::{BOUND, Watch, property, run, sh};
 impl Watch {
     async fn act(&self, unit: &str, verb: Verb, expected: Option<&Instance>) -> ActionResult {
         self.systemd
-            .restart(&format!("{unit}.service"), verb, expected, MayAffect::Only(&[]), BOUND)
+            .restart(
+                &format!("{unit}.service"),
+                verb,
+                expected,
+                MayAffect::Only(&[]),
+                Some(BOUND),
+                oneshot::channel().0,
+            )
             .await
     }
 }
@@ -138,6 +146,25 @@ fn an_operator_wins() {
         assert!(matches!(result, ActionResult::Cancelled(_)), "{result:?}");
         watch.until_down("slow", Intent::OperatorStop).await;
 
+        // The new run is told of before it is ready.
+        let (begun, has_begun) = oneshot::channel();
+        let start = watch.systemd.restart(
+            "slow.service",
+            Verb::Start,
+            None,
+            MayAffect::Only(&[]),
+            Some(BOUND),
+            begun,
+        );
+        let stop = async {
+            has_begun.await.expect("it begins");
+            assert_eq!(property("slow", "ActiveState").await, "activating");
+            sh("systemctl stop slow").await;
+        };
+        let (result, ()) = tokio::join!(start, stop);
+        assert!(matches!(result, ActionResult::Cancelled(_)), "{result:?}");
+        watch.until_down("slow", Intent::OperatorStop).await;
+
         // A deadline is no failure.
         let result = watch
             .systemd
@@ -146,7 +173,8 @@ fn an_operator_wins() {
                 Verb::Start,
                 None,
                 MayAffect::Only(&[]),
-                Duration::from_millis(100),
+                Some(Duration::from_millis(100)),
+                oneshot::channel().0,
             )
             .await;
         assert!(matches!(result, ActionResult::Unknown(_)), "{result:?}");

@@ -90,7 +90,9 @@ async fn program_that_cannot_be_run_is_refused() {
         timeout: SHORT,
     };
     let process = sentinel::process::Process::new("shop".into(), target, sender);
-    let result = process.restart(Verb::Start, None).await;
+    let result = process
+        .restart(Verb::Start, None, tokio::sync::oneshot::channel().0)
+        .await;
     assert!(
         matches!(&result, ActionResult::Refused(why) if why.starts_with("cannot run `/nonexistent/daemon`: ")),
         "{result:?}"
@@ -109,6 +111,25 @@ async fn restart_ends_the_old_run_and_starts_a_new_one() {
         assert!(has_ended(pid_of(&first)));
         scene.nothing_more();
     }
+}
+
+#[tokio::test]
+async fn a_start_is_told_when_it_begins_and_not_before_the_old_run_has_ended() {
+    let gate = "while test -e $F.gate; do sleep 0.02; done; ";
+    let mut scene = Scene::new(&format!("{gate}{FOREGROUND}"));
+    let first = scene.started().await;
+    let gate = scene.pid_file().with_extension("gate");
+    std::fs::write(&gate, "").unwrap();
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let restart = scene.process.restart(Verb::Restart, Some(&first), begun);
+    let opened = async {
+        has_begun.await.expect("it begins");
+        assert!(has_ended(pid_of(&first)));
+        std::fs::remove_file(&gate).unwrap();
+    };
+    let (result, ()) = tokio::join!(restart, opened);
+    assert_eq!(result, ActionResult::Done);
+    assert_ne!(scene.running().await, first);
 }
 
 #[tokio::test]

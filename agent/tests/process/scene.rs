@@ -103,7 +103,7 @@ impl Scene {
     }
 
     pub(crate) async fn restart(&self, verb: Verb, expected: Option<&Instance>) -> ActionResult {
-        let restart = self.process.restart(verb, expected);
+        let restart = self.process.restart(verb, expected, tokio::sync::oneshot::channel().0);
         tokio::time::timeout(AMPLE * 2, restart)
             .await
             .expect("the action ends by itself")

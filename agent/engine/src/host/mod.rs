@@ -21,8 +21,8 @@ pub const HOST: &str = "(host)";
 /// Limits over all services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPolicy {
-    /// Recovery actions being carried out at the same time. Default 1: restarts compete for the same disk and CPU,
-    /// and a mistake shows before it is repeated.
+    /// Recovery actions that have been asked for and whose new run has not begun. Default 1: stops compete for the same
+    /// disk and CPU, and a mistake shows before it is repeated. A start that takes long holds no other.
     pub max_in_flight: usize,
     /// Recovery actions that may follow one another at once. Default 3.
     pub tokens: u32,

@@ -12,10 +12,6 @@ use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::timers::Timer;
 
-/// An adapter that has not answered after this long is taken to have lost the answer. Every adapter has a shorter
-/// deadline of its own; this one only guards against a fault in them.
-pub(super) const ACTION_LIMIT: Duration = Duration::from_secs(300);
-
 /// When nothing was done for a reason outside the service, the next look comes after this.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -57,7 +53,7 @@ impl Machine {
     /// The adapter answered.
     pub(crate) fn action_finished(&mut self, action: ActionId, result: ActionResult, cx: &mut Context<'_>) {
         if self.in_flight() == Some(action) {
-            self.free_slot(cx);
+            self.land(cx);
         }
         if !matches!(result, ActionResult::Done | ActionResult::Unknown(_)) {
             self.acted_on = None;
@@ -107,12 +103,6 @@ impl Machine {
                 self.refused = Some(Hold::BlastRadius(radius));
                 self.memory.next_attempt = Some(cx.now + LOOK_AROUND_AGAIN);
             }
-        }
-    }
-
-    pub(super) fn free_slot(&mut self, cx: &mut Context<'_>) {
-        if self.in_flight.take().is_some() {
-            cx.host.in_flight = cx.host.in_flight.saturating_sub(1);
         }
     }
 
@@ -183,7 +173,7 @@ impl Machine {
     pub(super) fn judge_action(&mut self, cx: &mut Context<'_>) -> Option<State> {
         let attempt = self.memory.attempt.as_ref()?;
         let Some(ended_at) = attempt.ended_at else {
-            let limit = attempt.started_at + ACTION_LIMIT;
+            let limit = attempt.started_at + self.action_limit();
             if cx.now < limit {
                 self.timers.set(Timer::Action, limit);
                 return Some(State::Restarting);
@@ -193,8 +183,9 @@ impl Machine {
             return self.judge_action(cx);
         };
         let fresh = self.is_fresh(attempt);
-        if self.busy().is_some() && cx.now < attempt.started_at + ACTION_LIMIT {
-            self.timers.set(Timer::Action, attempt.started_at + ACTION_LIMIT);
+        let limit = attempt.started_at + self.action_limit();
+        if self.busy().is_some() && cx.now < limit {
+            self.timers.set(Timer::Action, limit);
             return Some(State::Restarting);
         }
         if fresh {

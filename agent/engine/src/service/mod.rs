@@ -15,6 +15,7 @@
 //! | `probing.rs` | when to probe; takes in outcomes |
 //! | `first_pass.rs` | what has ever passed, and what failures may restart |
 //! | `recovery.rs` | down for certain: every reason not to act, then the act |
+//! | `flight.rs` | the action under way, and the slot it holds |
 //! | `attempt.rs` | from the act to its proof |
 //! | `incident.rs` | opening, closing, and what people are told |
 //! | `inhibition.rs` | why nothing more should be said of it now |
@@ -32,6 +33,7 @@ mod context;
 mod dependency;
 mod first_pass;
 mod flapping;
+mod flight;
 mod incident;
 mod inhibition;
 mod judge;
@@ -51,6 +53,7 @@ pub(crate) use self::context::{Context, DependencyDown};
 use self::first_pass::Pass;
 pub(crate) use self::left_behind::Companion;
 
+use self::flight::Flight;
 use crate::command::Command;
 use crate::crash_loop::CrashLoop;
 use crate::event::Window;
@@ -126,8 +129,8 @@ pub(crate) struct Machine {
     said_up: Option<bool>,
     /// Why the target cannot be acted on, until it changes.
     refused: Option<Hold>,
-    /// The action that holds one of the host's slots, and since when.
-    in_flight: Option<(ActionId, Time)>,
+    /// The action under way.
+    in_flight: Option<Flight>,
     /// A counted attempt that was given up before its answer came, and when it was spent.
     withdrawn: Option<(ActionId, Time)>,
     /// The action in flight is about a target that is no longer the service's.
@@ -250,15 +253,7 @@ impl Machine {
     /// What time alone changes.
     fn expire(&mut self, cx: &mut Context<'_>) {
         self.expire_maintenance(cx);
-        if let Some((_, since)) = self.in_flight {
-            // Whatever else is going on: one lost answer must not keep the others from being restarted.
-            let limit = since + attempt::ACTION_LIMIT;
-            if limit > cx.now {
-                self.timers.set(Timer::Action, limit);
-            } else {
-                self.free_slot(cx);
-            }
-        }
+        self.expire_flight(cx);
         if self.reset_at().is_some_and(|reset| reset <= cx.now) {
             self.forget_attempts();
         }

@@ -214,8 +214,7 @@ impl Machine {
         let expected = self.instance().cloned();
         self.acted_on.clone_from(&expected);
         let id = cx.host.new_action();
-        cx.host.in_flight += 1;
-        self.in_flight = Some((id, cx.now));
+        self.take_off(id, cx);
         self.memory.attempt = Some(Attempt {
             action: id,
             verb,
@@ -238,7 +237,6 @@ impl Machine {
             expected,
         };
         self.report(Happening::ActionStarted { action: action.clone() }, cx);
-        self.timers.set(Timer::Action, cx.now + super::attempt::ACTION_LIMIT);
         cx.out.push_back(Command::RestartTarget(action));
     }
 

@@ -1,6 +1,5 @@
 //! A new configuration in the middle of everything: what is kept, what is asked anew, and how a service leaves.
 
-use super::attempt::ACTION_LIMIT;
 use super::{Context, Machine};
 use crate::command::Command;
 use crate::engine::Changed;
@@ -89,10 +88,9 @@ impl Machine {
     pub(super) fn evaluate_leaving(&mut self, cx: &mut Context<'_>) {
         self.timers.clear_derived();
         self.timers.clear(Timer::Probe);
-        if let Some((action, since)) = self.in_flight {
-            let limit = since + ACTION_LIMIT;
-            if cx.now < limit {
-                self.timers.set(Timer::Action, limit);
+        if let Some(action) = self.in_flight() {
+            self.expire_flight(cx);
+            if self.in_flight.is_some() {
                 return self.save(cx);
             }
             self.action_finished(action, ActionResult::Unknown("the answer never came".into()), cx);

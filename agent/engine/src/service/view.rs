@@ -29,9 +29,9 @@ impl Machine {
         self.hold == Some(Hold::InFlight)
     }
 
-    /// The action that holds one of the host's slots.
+    /// The action under way.
     pub(crate) fn in_flight(&self) -> Option<ActionId> {
-        self.in_flight.map(|(action, _)| action)
+        self.in_flight.as_ref().map(|flight| flight.action)
     }
 
     /// The service as it stands.

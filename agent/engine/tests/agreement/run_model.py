@@ -2,7 +2,7 @@
 """Runs scenarios.json through policy_model.py, second by second, and writes what it decides to model.json.
 
 The model's numbers are those of the test's policy: fixed settle of 5 s, no jitter, a probe every 10 s. A start takes one
-second; what "dies" does so one second after it runs."""
+second, or 75 of what starts "slowly"; what "dies" does so one second after it runs."""
 
 import json
 import pathlib
@@ -17,8 +17,8 @@ class Target:
     def __init__(self):
         self.sup, self.intent, self.inst, self.hung, self.until = "running", None, 1, False, None
 
-    def start(self, now):
-        self.sup, self.intent, self.hung, self.until = "starting", None, False, now + 1
+    def start(self, now, takes):
+        self.sup, self.intent, self.hung, self.until = "starting", None, False, now + takes
         self.inst += 1
 
 
@@ -28,6 +28,7 @@ def run(scenario):
     persisted = {name: model.new_p() for name in names}
     volatile = {name: model.new_v() for name in names}
     host, paused, actions = model.new_h(), set(), []
+    takes = 75 if scenario["starts"] == "slowly" else 1
     for now in range(scenario["seconds"]):
         for target in world.values():
             if target.until != now:
@@ -47,7 +48,7 @@ def run(scenario):
             elif what == "stop":
                 world[name].sup, world[name].intent = "stopped", "operator"
             elif what == "start":
-                world[name].start(now)
+                world[name].start(now, takes)
             elif what == "pause":
                 paused.add(name)
             elif what == "resume":
@@ -71,12 +72,12 @@ def run(scenario):
                 maint=name in paused,
                 boot=now < model.CFG["boot_grace"],
                 deps_down=any(down),
-                inflight_total=sum(1 for other in persisted.values() if other["inflight"]),
+                inflight_total=sum(1 for other in names if model.unbegun(persisted[other], world[other].inst)),
             )
             action = model.decide(name, persisted[name], volatile[name], host, seen, env, now)
             if action:
                 actions.append([now, name, "restart" if action["verb"] == "try-restart" else action["verb"]])
-                target.start(now)
+                target.start(now, takes)
     return actions
 
 

@@ -58,6 +58,7 @@ impl Sim {
             life,
             lie: twist,
         };
+        self.target(name).job = Some(job);
         match action.verb {
             Verb::Start => self.begin(name, StartedBy::Unknown),
             Verb::Restart => {
@@ -68,7 +69,6 @@ impl Sim {
                 self.change_later(name, takes, Change::StartsAgain);
             }
         }
-        self.target(name).job = Some(job);
         self.later(JOB_LIMIT, Future::CallTimesOut(life, action.clone()));
     }
 
@@ -92,6 +92,22 @@ impl Sim {
             }
             _ => target.wide.clone().map(ActionResult::TooWide),
         }
+    }
+
+    /// The agent's job has come as far as the start of the new run, if there is one; now and then nobody says so.
+    pub fn job_begins(&mut self, name: &ServiceName) {
+        let Some(job) = self.target(name).job.clone() else {
+            return;
+        };
+        if self.abandoned.contains(&job.action.0) || job.lie == Some(Lie::Silence) || self.rng.permille(100) {
+            return;
+        }
+        let delay = self.rng.millis(0, self.weather.delay);
+        let event = Event::ActionBegun {
+            action: job.action,
+            service: job.service,
+        };
+        self.later(delay, Future::Tell(job.life, event));
     }
 
     /// The agent's job at a target is over, if there is one.

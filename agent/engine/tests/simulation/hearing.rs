@@ -114,6 +114,9 @@ impl Known {
         if self.sight.as_ref().is_none_or(|sight| sight.state != observation.state) || new_run {
             self.refused = false;
         }
+        if !blind {
+            self.limits = observation.limits;
+        }
         if new_run {
             self.unattributed = self.sight.is_some();
             self.run.clone_from(&observation.instance);
@@ -264,9 +267,15 @@ impl Known {
         policy.fall_of > 0 && last.filter(|failed| **failed).count() >= policy.fall as usize
     }
 
+    pub fn begun(&mut self, action: ActionId) {
+        if self.flight.is_some_and(|(flying, _)| flying == action) {
+            self.slot = None;
+        }
+    }
+
     pub fn answered(&mut self, now: Time, action: ActionId, result: &ActionResult) {
         if self.flight.is_some_and(|(flying, _)| flying == action) {
-            self.flight = None;
+            (self.flight, self.slot) = (None, None);
             // What was refused left everything as it was, and what probes said of it with it.
             if !matches!(result, ActionResult::Refused(_) | ActionResult::TooWide(_)) {
                 self.forget_probes();

@@ -147,6 +147,7 @@ impl Sim {
                 .permille(350)
                 .then(|| u32::try_from(sim.rng.below(6)).unwrap_or(0));
             target.tells_age = sim.rng.permille(700);
+            target.limits.stop = sim.rng.pick(&[None, Some(Duration::from_secs(10))]);
             sim.targets.insert(service.name.clone(), target);
         }
         sim.later(Duration::ZERO, Future::AgentStarts);

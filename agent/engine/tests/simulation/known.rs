@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, Activity, DRAIN_MAX, Instance, Intent, Mode, News, Notification, NotificationKind, Observation,
+    ActionId, Activity, DRAIN_MAX, Instance, Intent, Limits, Mode, News, Notification, NotificationKind, Observation,
     OnCleanExit, Policy, ProbeRound, Service, Settle, State, Supervisor, TargetState, Time,
 };
 
@@ -73,6 +73,10 @@ pub struct Known {
     pub refused: bool,
     /// The action on its way.
     pub flight: Option<(ActionId, Time)>,
+    /// Until when it holds one of the host's slots at most: its new run has not begun.
+    pub slot: Option<Time>,
+    /// How long its supervisor lets it take, as last seen.
+    pub limits: Limits,
     /// The run that the last restart was to replace.
     pub replaced: Option<Instance>,
     /// What the agent says it is doing.
@@ -120,6 +124,8 @@ impl Known {
             called_off_at: None,
             refused: false,
             flight: None,
+            slot: None,
+            limits: Limits::default(),
             replaced: None,
             state: State::Unknown,
             closed: None,

@@ -15,6 +15,8 @@ use super::tape::Entry;
 
 /// An adapter that has not answered for so long is not waited for.
 pub const ANSWER_MAX: Duration = Duration::from_secs(300);
+/// What a stop may take beyond its limit before the others no longer wait for it.
+pub const STOP_SPARE: Duration = Duration::from_secs(10);
 /// What was called off is not tried again before this.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Wake-ups are counted for so long.
@@ -65,9 +67,9 @@ impl Ledger {
         self.services.values().filter(|known| known.configured)
     }
 
-    /// Actions on their way.
+    /// Actions that were asked for and whose new run has not begun.
     pub fn in_flight(&self) -> usize {
-        self.services.values().filter(|known| known.flight.is_some()).count()
+        self.services.values().filter(|known| known.slot.is_some()).count()
     }
 
     /// The first dependency of `known` that is down, as far as was told.
@@ -150,8 +152,9 @@ impl Ledger {
     fn pass_time(&mut self, now: Time) {
         for known in self.services.values_mut() {
             if known.flight.is_some_and(|(_, since)| now.since(since) >= ANSWER_MAX) {
-                known.flight = None;
+                (known.flight, known.slot) = (None, None);
             }
+            known.slot.take_if(|until| *until <= now);
             known.expire_maintenance(now);
             let unwell = known.fell || known.down().is_some();
             let policy = &known.service.policy;
@@ -179,7 +182,7 @@ impl Ledger {
         self.host.agent_died();
         for known in self.services.values_mut() {
             *known = known.unwatched(now, known.kept.clone());
-            (known.flight, known.shown) = (None, None);
+            (known.flight, known.slot, known.shown) = (None, None, None);
         }
     }
 
@@ -205,6 +208,7 @@ impl Ledger {
                 round,
                 outcome,
             } => self.known(service).probed(now, *round, &outcome.verdict),
+            Event::ActionBegun { action, service } => self.known(service).begun(*action),
             Event::ActionFinished {
                 action,
                 service,
@@ -225,6 +229,7 @@ impl Ledger {
             Command::RestartTarget(action) => {
                 let known = self.known(&action.service);
                 known.flight = Some((action.id, now));
+                known.slot = Some(now + known.limits.stop_or_usual() + STOP_SPARE);
                 known.replaced.clone_from(&action.expected);
                 // What was asked before the restart is no answer about what comes of it.
                 known.asked = None;

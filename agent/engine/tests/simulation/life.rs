@@ -49,11 +49,13 @@ impl Sim {
         let (dies, slow) = (self.rng.millis(10, 40_000), self.rng.millis(100, 120_000));
         let fates = [Fate::Slow(slow), Fate::Deaf, Fate::Dies(dies), Fate::FailsToStart];
         let fate = sick.then(|| self.rng.pick(&fates));
-        let takes = if self.rng.permille(100) {
-            self.rng.millis(100, 30_000)
-        } else {
-            self.rng.millis(1, 1_000)
+        // Most are up at once, some take a while, and a few are slow to say that they are ready.
+        let longest = match self.rng.below(1000) {
+            0..30 => 150_000,
+            30..120 => 30_000,
+            _ => 1_000,
         };
+        let takes = self.rng.millis(1, longest);
         let target = self.target(name);
         target.run += 1;
         target.started_by = if witnessed { by } else { StartedBy::Unknown };
@@ -64,6 +66,7 @@ impl Sim {
         target.fate = fate.unwrap_or(target.fate);
         self.set(name, TargetState::Busy(Activity::Starting));
         self.change_later(name, takes, Change::Up);
+        self.job_begins(name);
     }
 
     pub fn up(&mut self, name: &ServiceName) {

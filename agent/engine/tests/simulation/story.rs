@@ -36,6 +36,7 @@ fn told(event: &Event) -> String {
                 observation.state, observation.supervisor
             )
         }
+        Event::ActionBegun { action, service } => format!("<-- {service} ({action}) begins"),
         Event::ActionFinished {
             action,
             service,

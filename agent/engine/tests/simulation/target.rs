@@ -95,6 +95,8 @@ pub struct Target {
     pub asked: Option<Time>,
     /// Its probe asks the wrong thing: it never passes, whatever the target does.
     pub wrong_question: bool,
+    /// How long its supervisor lets it take.
+    pub limits: Limits,
 }
 
 /// How long it may take to end when it is asked to.
@@ -120,6 +122,7 @@ impl Target {
             wide: None,
             asked: None,
             wrong_question: false,
+            limits: Limits::default(),
         }
     }
 
@@ -168,7 +171,7 @@ impl Target {
                 ago,
                 patience: PATIENCE,
             }),
-            limits: Limits::default(),
+            limits: self.limits,
             check: None,
         }
     }

@@ -32,6 +32,8 @@ pub enum Start {
     Well,
     /// Runs, and answers only after this long.
     Slowly(Duration),
+    /// Its supervisor calls it started only after this long (`Type=notify`); then it runs and answers.
+    Ready(Duration),
     /// Runs and never answers.
     Deaf,
     /// Dies again after this long.
@@ -47,6 +49,8 @@ pub struct Toy {
     pub start: Start,
     /// Restarts by its own supervisor after this delay, this many times.
     pub supervised: Option<(Duration, u32)>,
+    /// How long its supervisor lets it take.
+    pub limits: Limits,
     run: u32,
     state: TargetState,
     answers_from: Option<Time>,
@@ -83,6 +87,7 @@ impl Toy {
             service,
             start: Start::Well,
             supervised: None,
+            limits: Limits::default(),
             run: 1,
             state: TargetState::Running,
             answers_from: Some(Time::ZERO),
@@ -142,7 +147,7 @@ impl Toy {
             supervisor: self.supervisor,
             restarts: None,
             asked_to_stop: None,
-            limits: Limits::default(),
+            limits: self.limits,
             started_by: self.started_by,
             check: self.check.map(|passes| HealthCheck {
                 question: self.check_asks.into(),
@@ -165,6 +170,8 @@ enum Future {
     SupervisorStarts(ServiceName),
     /// A restart takes effect and is answered.
     Carry(Action),
+    /// This run of a toy is ready, as a restart of it waits for.
+    Ready(u32, Action),
 }
 
 fn failed(kind: FailureKind) -> Verdict {
@@ -508,17 +515,52 @@ impl World {
                     self.look(&name);
                 }
             }
+            Future::Carry(action) if self.readies_later(&action) => {}
+            Future::Ready(run, action) => {
+                let now = self.now;
+                let toy = self.toys.get_mut(&action.service).expect("the toy exists");
+                if toy.run == run {
+                    (toy.state, toy.answers_from) = (TargetState::Running, Some(now));
+                }
+                self.look(&action.service);
+                self.answer(action, ActionResult::Done);
+            }
             Future::Carry(action) => {
                 let result = self.carry(&action);
                 self.look(&action.service);
-                let event = Event::ActionFinished {
-                    action: action.id,
-                    service: action.service,
-                    result,
-                };
-                self.later(Duration::ZERO, Future::Tell(event));
+                self.answer(action, result);
             }
         }
+    }
+
+    fn answer(&mut self, action: Action, result: ActionResult) {
+        let event = Event::ActionFinished {
+            action: action.id,
+            service: action.service,
+            result,
+        };
+        self.later(Duration::ZERO, Future::Tell(event));
+    }
+
+    /// A start that takes long is answered twice: when the new run begins, and when it is ready.
+    fn readies_later(&mut self, action: &Action) -> bool {
+        let toy = &self.toys[&action.service];
+        let Start::Ready(after) = toy.start else { return false };
+        if toy.observation().instance != action.expected {
+            return false;
+        }
+        self.begin_run(&action.service, StartedBy::Unknown);
+        let toy = self.toy(action.service.as_str());
+        toy.state = TargetState::Busy(Activity::Starting);
+        let run = toy.run;
+        self.look(&action.service);
+        let event = Event::ActionBegun {
+            action: action.id,
+            service: action.service.clone(),
+        };
+        self.later(Duration::ZERO, Future::Tell(event));
+        self.later(after, Future::Ready(run, action.clone()));
+        true
     }
 
     fn end_run(&mut self, name: &ServiceName, run: u32, cause: Cause) {
@@ -556,7 +598,7 @@ impl World {
         toy.answers_from = match toy.start {
             Start::Well | Start::Dies(_) => Some(now),
             Start::Slowly(after) => Some(now + after),
-            Start::Deaf | Start::Refused => None,
+            Start::Deaf | Start::Refused | Start::Ready(_) => None,
         };
         if let Start::Dies(after) = toy.start {
             self.later(after, Future::Die(name.clone(), run, Cause::Exited { code: 1 }));

@@ -5,11 +5,13 @@ use zbus::Message;
 use super::super::facts::Properties;
 use super::super::journal::{Past, past_of};
 use super::super::peers::Gathering;
+use super::super::requests::Begins;
 use super::super::units::Todo;
 use super::{JOURNALS_MAX, Lost, Session};
 
 impl Session<'_> {
     pub(super) async fn judge(&mut self, name: &str) -> Result<(), Lost> {
+        self.tell_begun(name);
         let job_asked = self.calls.job_asked(name);
         match self.units.evaluate(name, monotonic_micros(), job_asked) {
             Todo::Nothing => Ok(()),
@@ -22,6 +24,19 @@ impl Session<'_> {
                 self.ask_journal(name);
                 Ok(())
             }
+        }
+    }
+
+    /// Tells whoever waits for it that the new run of a unit has begun.
+    fn tell_begun(&mut self, name: &str) {
+        let Some(unit) = self.units.by_name.get(name) else {
+            return;
+        };
+        let facts = &unit.tracker.facts;
+        let met = |(unit, begins): &mut (String, Begins)| unit == name && begins.is_met_by(facts);
+        for (_, begins) in self.begins.extract_if(.., met) {
+            // Whoever waited may have stopped.
+            let _ = begins.tell.send(());
         }
     }
 

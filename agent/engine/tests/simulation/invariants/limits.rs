@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Command, HOST, Happening, Policy, State, Supervisor, Time};
+use sentinel_engine::{Command, HOST, Happening, Hold, Policy, State, Supervisor, Time};
 
 use super::super::ledger::{LOOK_AGAIN, Ledger};
 use super::super::tape::Entry;
 use super::{AFTER_SUPERVISOR, Judgement, any_action, ensure, own_attempt};
 
-/// 7: at most one action per service, and own attempts only while the host has a free slot. An answer that has not
-/// come after five minutes is lost, and holds nothing any more.
+/// 7: at most one action per service, and own attempts only while the host has a free slot. A new run that has not begun
+/// in time holds no slot any more, and an answer that has not come after five minutes is lost.
 pub(super) fn actions_never_overlap(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
     let Some((action, known)) = any_action(ledger, entry) else {
         return Ok(());
@@ -18,6 +18,25 @@ pub(super) fn actions_never_overlap(ledger: &Ledger, _: Time, entry: &Entry) -> 
     let free = ledger.in_flight() < ledger.host.policy.max_in_flight;
     ensure(free || action.attempt == 0, || {
         format!("{} are on their way on this host", ledger.in_flight())
+    })
+}
+
+/// 7: a service waits for a slot only while restarts whose new run has not begun fill them, or its own action is on its
+/// way. A start that takes long holds no other.
+pub(super) fn no_start_holds_anothers(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
+    let Entry::Decided(Command::Report(report)) = entry else {
+        return Ok(());
+    };
+    let Happening::ActionHeld {
+        hold: Hold::InFlight, ..
+    } = report.what
+    else {
+        return Ok(());
+    };
+    let known = &ledger.services[&report.service];
+    let full = ledger.in_flight() >= ledger.host.policy.max_in_flight;
+    ensure(full || known.flight.is_some(), || {
+        format!("it waits, and {} of the slots are taken", ledger.in_flight())
     })
 }
 

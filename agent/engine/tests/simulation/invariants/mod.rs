@@ -27,7 +27,7 @@ pub type Judgement = Result<(), String>;
 pub type Invariant = fn(&Ledger, Time, &Entry) -> Judgement;
 
 /// All of them, by the numbers of the table in `invariants.rs` where they have one.
-pub const INVARIANTS: [(&str, Invariant); 40] = [
+pub const INVARIANTS: [(&str, Invariant); 41] = [
     ("1 shutdown", permission::nothing_is_done_while_the_host_goes_down),
     ("2 blind", permission::nothing_is_done_blindly),
     ("3 maintenance", permission::nothing_is_done_in_maintenance),
@@ -38,6 +38,7 @@ pub const INVARIANTS: [(&str, Invariant); 40] = [
     ("5 supervisor first", permission::supervisors_go_first),
     ("6 instance", record::actions_are_about_the_run_that_was_judged),
     ("7 one in flight", limits::actions_never_overlap),
+    ("7 no start holds another's", limits::no_start_holds_anothers),
     ("8 intent first", record::intents_are_on_disk_before_the_deed),
     ("9 give up", limits::nothing_is_done_after_giving_up),
     ("10 dependencies", permission::dependencies_go_first),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Command, HOST, Happening, State, Time};
+use sentinel_engine::{Command, HOST, Happening, Limits, State, Time};
 
 use super::super::known::Known;
-use super::super::ledger::{ANSWER_MAX, Ledger};
+use super::super::ledger::{ANSWER_MAX, Ledger, STOP_SPARE};
 use super::super::tape::Entry;
 use super::{AFTER_SUPERVISOR, Judgement, SLACK, ensure};
 
@@ -67,8 +67,9 @@ pub(super) fn what_can_be_healed_is_acted_on(ledger: &Ledger, now: Time, entry: 
         let policy = &known.service.policy;
         let longest_gap = policy.backoff_max.mul_f64(1.0 + policy.jitter).max(AFTER_SUPERVISOR);
         let own = ANSWER_MAX + policy.verify.max(policy.start_grace);
-        // An answer that is lost holds the host's slot until nobody waits for it any more.
-        let others = ANSWER_MAX * u32::try_from(ledger.services.len()).unwrap_or(0);
+        // A run that does not begin holds the host's slot until nobody waits for it any more; a start that takes long holds none.
+        let begins = Limits::USUAL + STOP_SPARE;
+        let others = begins * u32::try_from(ledger.services.len()).unwrap_or(0);
         let rare = if known.keep.resigned {
             HALF_OPEN_MAX
         } else {

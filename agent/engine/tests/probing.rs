@@ -171,6 +171,7 @@ fn what_the_agent_could_not_ask_is_not_asked() {
             verdict: Verdict::Skipped("no lookup thread was free".into()),
             status_code: None,
             latency: Duration::ZERO,
+            answers: Vec::new(),
         };
         let service = "page".into();
         world.tell(Event::ProbeCompleted {

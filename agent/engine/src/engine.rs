@@ -135,6 +135,12 @@ impl Engine {
                 self.host.packages_change = under_way;
                 self.evaluate_all(now);
             }
+            Event::PermissionsChanged => {
+                for machine in self.machines.values_mut() {
+                    machine.reconsider();
+                }
+                self.evaluate_all(now);
+            }
             Event::HostResumed => {
                 // All of them before any is judged: what one of them says wakes those that come after it.
                 for machine in self.machines.values_mut() {

@@ -69,6 +69,8 @@ pub enum Event {
         /// Whether they are.
         under_way: bool,
     },
+    /// What the agent may do can be another by now: whoever decides that came back, or its rules changed.
+    PermissionsChanged,
     /// The host was suspended, or the agent stood still: what was being waited for says nothing.
     HostResumed,
     /// The store became writable (true) or not (false). Nothing is done that cannot be recorded first.
@@ -100,8 +102,11 @@ pub enum ActionResult {
     Conflict(String),
     /// Somebody cancelled it: an operator won.
     Cancelled(String),
-    /// The agent may not, or cannot ever, do this: permission, configuration. Not tried again until something changes.
+    /// The agent may not, or cannot ever, do this: permission, configuration. Not tried again until something changes, or for
+    /// ten minutes.
     Refused(String),
+    /// Nothing was done because whoever decides what the agent may do does not answer. Asked again soon.
+    Unanswered(String),
     /// Nothing was done because it would restart or stop other units, which nobody has allowed. The attempt is not
     /// spent.
     TooWide(BlastRadius),
@@ -116,8 +121,18 @@ impl ActionResult {
     pub(crate) const fn nothing_done(&self) -> bool {
         matches!(
             self,
-            Self::Outdated(_) | Self::Conflict(_) | Self::Refused(_) | Self::NotRecorded(_) | Self::TooWide(_)
+            Self::Outdated(_)
+                | Self::Conflict(_)
+                | Self::Refused(_)
+                | Self::Unanswered(_)
+                | Self::NotRecorded(_)
+                | Self::TooWide(_)
         )
+    }
+
+    /// Whether the target is for certain as it was, so that what probes said of it stays true.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Unanswered(_) | Self::TooWide(_))
     }
 }
 

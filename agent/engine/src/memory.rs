@@ -118,24 +118,27 @@ impl Memory {
 }
 
 /// What would have been done in `mode = "observe"`, and how often that would have been right.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Observed {
     /// Incidents in which it would have been restarted.
     pub would_restart: u64,
-    /// How many of these did not come to a good end by themselves.
+    /// In how many of these a restart by somebody else helped then.
     pub right: u64,
     /// The one that is not judged yet.
     pub trial: Option<Trial>,
 }
 
 /// A restart that was not made, until it is known whether it would have been right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trial {
     /// When it would have been made.
     pub began: Time,
     /// Until when it would have had to prove itself.
     pub until: Time,
+    /// The run that it would have replaced: another one that is well shows that a restart helped.
+    #[serde(default)]
+    pub run: Option<Instance>,
 }
 
 /// An open incident.
@@ -161,6 +164,9 @@ pub struct Incident {
     /// Whether its supervisor gave up in it.
     #[serde(default)]
     pub limited: bool,
+    /// Attempts that ended with a process that lived and accepted no connection: it may only be slow to start.
+    #[serde(default)]
+    pub slow_starts: u32,
     /// Whether a restart was counted that `mode = "observe"` forbade.
     #[serde(default)]
     pub observed: bool,

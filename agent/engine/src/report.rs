@@ -73,6 +73,8 @@ pub enum Happening {
     ActionStarted {
         /// The action.
         action: Action,
+        /// Whether the same was refused before, and is only asked for again.
+        again: bool,
     },
     /// The new run of a recovery action has not begun in time, and others no longer wait for it.
     ActionSlow {
@@ -92,6 +94,8 @@ pub enum Happening {
     ActionVerified {
         /// Which action helped.
         action: ActionId,
+        /// After how long its run first answered, where that was later than `start_grace` allows for.
+        starts_slowly: Option<Duration>,
     },
     /// The restarted instance did not prove itself.
     ActionUnverified {
@@ -288,21 +292,31 @@ impl fmt::Display for Happening {
             } => {
                 write!(f, "not restarted: {hold} (for {:.1} s)", remaining.as_secs_f64())
             }
-            Self::ActionStarted { action } if action.attempt == 0 => {
+            Self::ActionStarted { action, .. } if action.attempt == 0 => {
                 write!(f, "{} asked for by an operator", action.verb.as_str())
             }
-            Self::ActionStarted { action } => write!(f, "{}, attempt {}", action.verb.as_str(), action.attempt),
+            Self::ActionStarted { action, .. } => write!(f, "{}, attempt {}", action.verb.as_str(), action.attempt),
             Self::ActionSlow { after, .. } => write!(
                 f,
                 "the new run has not begun within {}; other restarts no longer wait for it",
                 span(*after)
             ),
             Self::ActionEnded { result, .. } => write!(f, "{result}"),
-            Self::ActionVerified { .. } => f.write_str("the restart helped"),
+            Self::ActionVerified {
+                starts_slowly: None, ..
+            } => f.write_str("the restart helped"),
+            Self::ActionVerified {
+                starts_slowly: Some(after),
+                ..
+            } => write!(
+                f,
+                "the restart helped; starts slowly, the first answer came after {}: raise start_grace",
+                span(*after)
+            ),
             Self::ActionUnverified { reason, .. } => write!(f, "the restart did not help: {reason}"),
             Self::ObservationJudged { right: true, after } => write!(
                 f,
-                "a restart would have been right: it did not come back by itself within {}",
+                "a restart would have been right: it was restarted by other means after {}, and that helped",
                 span(*after)
             ),
             Self::ObservationJudged { right: false, after } => write!(
@@ -373,6 +387,7 @@ impl ActionResult {
             Self::Conflict(_) => "conflict",
             Self::Cancelled(_) => "cancelled",
             Self::Refused(_) => "refused",
+            Self::Unanswered(_) => "unanswered",
             Self::TooWide(_) => "too_wide",
             Self::Unknown(_) => "unknown",
             Self::NotRecorded(_) => "not_recorded",
@@ -389,6 +404,7 @@ impl fmt::Display for ActionResult {
             Self::Conflict(why) => write!(f, "called off, somebody else is acting on it: {why}"),
             Self::Cancelled(why) => write!(f, "cancelled by somebody else: {why}"),
             Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Unanswered(why) => write!(f, "not carried out: {why}"),
             Self::TooWide(radius) => write!(f, "called off, {radius}"),
             Self::Unknown(why) => write!(f, "outcome not known: {why}"),
             Self::NotRecorded(why) => write!(f, "called off, it could not be recorded: {why}"),

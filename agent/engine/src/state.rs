@@ -147,6 +147,12 @@ pub enum Hold {
         /// What the supervisor said.
         reason: String,
     },
+    /// Whoever decides what the agent may do (polkit) does not answer. It is asked again: after 10 s, and then after ever
+    /// longer, up to 5 min.
+    Unanswered {
+        /// What the supervisor said.
+        reason: String,
+    },
     /// Acting would restart or stop other units, which `may_affect` does not allow.
     BlastRadius(BlastRadius),
 }
@@ -181,6 +187,7 @@ impl Hold {
             Self::BootGrace => "boot_grace",
             Self::Store => "store",
             Self::Refused { .. } => "refused",
+            Self::Unanswered { .. } => "unanswered",
             Self::BlastRadius(_) => "blast_radius",
         }
     }
@@ -226,6 +233,7 @@ impl fmt::Display for Hold {
             Self::BootGrace => f.write_str("the host has just booted"),
             Self::Store => f.write_str("the store cannot be written, so nothing is done"),
             Self::Refused { reason } => write!(f, "cannot be restarted: {reason}"),
+            Self::Unanswered { reason } => write!(f, "not restarted yet, asked again soon: {reason}"),
             Self::BlastRadius(radius) => write!(f, "not restarted: {radius}; `may_affect` does not allow that"),
         }
     }

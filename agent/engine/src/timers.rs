@@ -29,8 +29,6 @@ pub(crate) enum Timer {
     Reset,
     /// A pause or a deploy has had its time.
     Pause,
-    /// A restart that was not made is judged.
-    Trial,
     /// It has been stable for long enough after flapping.
     Stable,
     /// Its supervisor has not had to restart it for long enough after a crash loop.
@@ -40,7 +38,7 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 14] = [
         Self::Probe,
         Self::Settle,
         Self::Grace,
@@ -52,7 +50,6 @@ impl Timer {
         Self::Notify,
         Self::Reset,
         Self::Pause,
-        Self::Trial,
         Self::Stable,
         Self::Quiet,
         Self::Drain,
@@ -72,7 +69,6 @@ impl Timer {
             Self::Notify => "notification",
             Self::Reset => "attempts are forgotten",
             Self::Pause => "pause ends",
-            Self::Trial => "what a restart would have done is judged",
             Self::Stable => "flapping ends",
             Self::Quiet => "crash loop is over",
             Self::Drain => "the end that was asked for",

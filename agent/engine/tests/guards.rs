@@ -200,7 +200,7 @@ fn an_hour_in_which_its_own_check_fails_is_no_good_hour() {
     assert_eq!(world.state("shop"), State::Healthy);
     let left = world.snapshot("shop").attempts_left;
     assert_eq!(left, 4, "one is spent");
-    world.next_result = Some(ActionResult::Refused("access denied".into()));
+    world.answers_with = Some(ActionResult::Refused("access denied".into()));
     world.set_state("shop", TargetState::Unhealthy("no answer".into()));
     world.run(900);
     assert_eq!(world.snapshot("shop").attempts_left, left, "{:#?}", world.transcript());

@@ -30,7 +30,7 @@
 //! | 10 | dependencies go first |
 //! | 11 | at most `burst` attempts per `window`, across crashes of the agent; an operator's start is a clean slate, up to 3 x `burst` |
 //! | 12 | on the host, at most what the bucket holds and refills, in any span of time; nothing in a storm |
-//! | 13 | attempts keep the distance of the backoff |
+//! | 13 | attempts keep the distance of the backoff; what passes is asked again |
 //! | 14 | probes restart nothing in a start grace, nor right after a suspend |
 //! | 15 | nothing is done while the host boots |
 //! | 16 | no action is ever made twice |

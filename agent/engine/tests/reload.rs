@@ -86,7 +86,7 @@ fn what_was_refused_is_asked_for_again_by_a_reload_and_only_once() {
         } else {
             world.reload(Reload::default());
         }
-        world.run(3600);
+        world.run(300);
         assert_eq!(world.actions.len(), reloads + 1);
         assert_eq!(world.message_kinds(), ["fired"], "it is told once");
     }

@@ -28,6 +28,7 @@ pub(super) fn scrub(event: &mut Event) {
             | ActionResult::Conflict(text)
             | ActionResult::Cancelled(text)
             | ActionResult::Refused(text)
+            | ActionResult::Unanswered(text)
             | ActionResult::Unknown(text)
             | ActionResult::NotRecorded(text) => hide(text),
             ActionResult::Done | ActionResult::TooWide(_) => {}
@@ -36,6 +37,7 @@ pub(super) fn scrub(event: &mut Event) {
         | Event::OperatorRequested { .. }
         | Event::MaintenanceChanged { .. }
         | Event::HostShutdownChanged { .. }
+        | Event::PermissionsChanged
         | Event::HostResumed
         | Event::PackagesChange { .. }
         | Event::StoreChanged { .. } => {}

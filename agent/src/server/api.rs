@@ -169,8 +169,7 @@ pub struct AcknowledgedStatus {
 pub struct ObservedStatus {
     /// Incidents in which the service would have been restarted.
     pub would_have_restarted: u64,
-    /// How many of these would have been right: it did not come back by itself in the time that a restart would have had
-    /// to prove itself.
+    /// How many of these would have been right: a restart by other means then helped.
     pub right: u64,
 }
 

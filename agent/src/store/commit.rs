@@ -88,12 +88,12 @@ fn record(connection: &Connection, state: &mut State, report: &Report, wall: Tim
     }
     match &report.what {
         Happening::IncidentOpened { cause } | Happening::CauseChanged { cause } => incident.set_cause(cause),
-        Happening::ActionStarted { action } => {
+        Happening::ActionStarted { action, .. } => {
             state.next_action = state.next_action.max(action.id.0.saturating_add(1));
             incident.start(action, report)
         }
         Happening::ActionEnded { action, result } => incident.end(*action, result),
-        Happening::ActionVerified { action } => incident.verify(*action, Some(true), None),
+        Happening::ActionVerified { action, .. } => incident.verify(*action, Some(true), None),
         Happening::ActionUnverified { action, reason } => incident.verify(*action, Some(false), Some(reason)),
         Happening::ActionUnproven { action, reason } | Happening::ActionCutShort { action, reason } => {
             incident.verify(*action, None, Some(reason))

@@ -10,6 +10,7 @@ use super::names::unit_path;
 
 pub(super) const BUS: &str = "org.freedesktop.DBus";
 pub(super) const SYSTEMD: &str = "org.freedesktop.systemd1";
+pub(super) const POLKIT: &str = "org.freedesktop.PolicyKit1";
 pub(super) const LOGIND: &str = "org.freedesktop.login1";
 pub(super) const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 pub(super) const UNIT: &str = "org.freedesktop.systemd1.Unit";
@@ -102,6 +103,8 @@ pub(super) fn general_rules() -> Vec<String> {
     vec![
         owner(SYSTEMD),
         owner(LOGIND),
+        // Whoever decides what the agent may do comes and goes.
+        owner(POLKIT),
         manager("JobRemoved"),
         manager("Reloading"),
         // Tells of a shutdown on hosts without logind, and on whose account a unit is started.

@@ -21,6 +21,7 @@
 //! * [`requests`], [`restart`], [`blast`]: the handle, the verbs, and what else they would hurt
 //! * [`section`]: services that are defined in unit files, by `[X-Sentinel]`
 //! * [`inventory`]: what runs, asked for once, without watching; [`observed`]: the same every now and then
+//! * [`rules`]: whether polkit's rules changed
 //! * [`permission`]: what this user may do, asked without doing it; [`mod@survey`]: for `sentinel doctor`
 
 mod attribution;
@@ -39,6 +40,7 @@ mod permission;
 mod relations;
 mod requests;
 mod restart;
+mod rules;
 mod runs;
 mod section;
 mod session;

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::blast::MayAffect;
 use super::cause::cause_of;
 use super::facts::{ActiveState, Facts};
-use super::message::{ALL, CallError, JobMethod, UNIT};
+use super::message::{ALL, CallError, JobMethod, POLKIT as POLKIT_NAME, UNIT};
 use super::requests::{Begins, Systemd, View};
 
 /// How long a restart may take in any case: systemd's default limits for a stop and a start, and a little more.
@@ -233,6 +233,9 @@ fn class_of(error: &CallError) -> ActionResult {
         CallError::Lost | CallError::Unexpected => return ActionResult::Unknown(words),
         CallError::Answered { .. } => {}
     }
+    if polkit_is_away(error) {
+        return ActionResult::Unanswered(format!("polkit does not answer: {words}"));
+    }
     match error.word() {
         // The last one: the host goes down.
         "TransactionIsDestructive" | "TransactionJobsConflicting" | "ShuttingDown" => ActionResult::Conflict(words),
@@ -249,6 +252,26 @@ fn class_of(error: &CallError) -> ActionResult {
         // NoReply, Disconnected, Timeout, ServiceUnknown, ...
         _ => ActionResult::Unknown(words),
     }
+}
+
+/// What systemd says of the unit that runs polkit begins so; the agent never restarts that one (`config::protected`).
+const POLKIT: &str = "Unit polkit.service";
+
+/// Whether systemd passes on that polkit cannot be asked, before it does anything (seen with systemd 252 and polkit 122):
+///
+/// | polkit | error |
+/// | --- | --- |
+/// | masked | `UnitMasked`: Unit polkit.service is masked. |
+/// | hangs, or fails to start | `NoReply`: Method call timed out, after 25 s |
+/// | not installed | `AccessDenied`: an answer |
+///
+/// The bus itself says `NoReply` in other words, when PID 1 is gone; then nobody knows what was done.
+fn polkit_is_away(error: &CallError) -> bool {
+    let CallError::Answered { text, .. } = error else {
+        return false;
+    };
+    let timed_out = matches!(error.word(), "NoReply" | "Timeout" | "TimedOut") && text == "Method call timed out";
+    text.starts_with(POLKIT) || timed_out || text.contains(POLKIT_NAME)
 }
 
 #[cfg(test)]
@@ -292,6 +315,55 @@ mod tests {
                 Err(other) => panic!("{other:?}"),
             };
             assert_eq!(checked, result, "{verb:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn a_polkit_that_is_away_is_no_answer() {
+        for (name, text, expected) in [
+            (
+                "org.freedesktop.systemd1.UnitMasked",
+                "Unit polkit.service is masked.",
+                "unanswered",
+            ),
+            (
+                "org.freedesktop.systemd1.NoSuchUnit",
+                "Unit polkit.service not found.",
+                "unanswered",
+            ),
+            (
+                "org.freedesktop.DBus.Error.NoReply",
+                "Method call timed out",
+                "unanswered",
+            ),
+            (
+                "org.freedesktop.DBus.Error.ServiceUnknown",
+                "The name org.freedesktop.PolicyKit1 was not provided by any .service files",
+                "unanswered",
+            ),
+            (
+                "org.freedesktop.systemd1.UnitMasked",
+                "Unit shop.service is masked.",
+                "refused",
+            ),
+            (
+                "org.freedesktop.DBus.Error.AccessDenied",
+                "Permission denied",
+                "refused",
+            ),
+            (
+                "org.freedesktop.DBus.Error.NoReply",
+                "Message recipient disconnected from message bus without replying",
+                "unknown",
+            ),
+        ] {
+            let error = CallError::Answered {
+                name: name.into(),
+                text: text.into(),
+            };
+            assert_eq!(class_of(&error).kind(), expected, "{name} {text}");
+            let nothing = if expected == "unknown" { "outdated" } else { expected };
+            assert_eq!(nothing_done(&error).kind(), nothing, "{name} {text}");
         }
     }
 

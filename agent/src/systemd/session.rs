@@ -21,6 +21,7 @@ use super::journal::Past;
 use super::message::{self, CallError, LOGIND, SYSTEMD};
 use super::names::unit_path;
 use super::requests::{Begins, Request, Written};
+use super::rules::Rules;
 use super::units::Units;
 use super::watcher::Watched;
 use reloads::{Due, Reloads};
@@ -78,6 +79,8 @@ pub(super) struct Session<'w> {
     reloads: Reloads,
     /// When PID 1 is taken for gone.
     owner_gone: Option<Instant>,
+    /// Polkit's rules as they were at the last poll.
+    rules_of_polkit: Rules,
     poll_at: Instant,
     subscribe_at: Instant,
     useful: bool,
@@ -113,6 +116,7 @@ impl<'w> Session<'w> {
             rules: 0,
             reloads: Reloads::default(),
             owner_gone: None,
+            rules_of_polkit: Rules::look(),
             poll_at: now + POLL_EVERY,
             subscribe_at: now + SUBSCRIBE_EVERY,
             useful: false,
@@ -295,6 +299,9 @@ impl<'w> Session<'w> {
         if due(Some(self.poll_at)) {
             self.poll_at = now + POLL_EVERY;
             self.calls.forget_abandoned();
+            if self.rules_of_polkit.changed() {
+                self.units.permissions_changed();
+            }
             self.make(message::system_state(), Purpose::SystemState).await?;
             let names: Vec<&str> = self.units.by_name.keys().map(String::as_str).collect();
             let poll = message::list_units(&names);

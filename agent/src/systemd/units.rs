@@ -266,6 +266,11 @@ impl Units {
         }
     }
 
+    /// What the agent may do can be another by now.
+    pub(super) fn permissions_changed(&mut self) {
+        self.hand_over(Event::PermissionsChanged);
+    }
+
     pub(super) fn host_stopping(&mut self, going_down: bool) {
         if self.host_stopping != going_down {
             self.host_stopping = going_down;
@@ -333,7 +338,8 @@ impl Units {
 fn replaces(event: &Event, waiting: &Event) -> bool {
     match (event, waiting) {
         (Event::TargetObserved { service: new, .. }, Event::TargetObserved { service: old, .. }) => new == old,
-        (Event::HostShutdownChanged { .. }, Event::HostShutdownChanged { .. }) => true,
+        (Event::HostShutdownChanged { .. }, Event::HostShutdownChanged { .. })
+        | (Event::PermissionsChanged, Event::PermissionsChanged) => true,
         _ => false,
     }
 }

@@ -50,14 +50,17 @@ pub fn report(report: &Report, unit: Option<&str>) {
             let remaining = remaining.map(seconds);
             info!(service, event, incident, reason = %hold, hold = hold.kind(), remaining);
         }
-        Happening::ActionStarted { action } => action_started(service, event, incident, action),
+        Happening::ActionStarted { action, again } => action_started(service, event, incident, action, *again),
         Happening::ActionSlow { action, after } => {
             warn!(service, event, incident, after = seconds(*after), action = action.0);
         }
         Happening::ActionEnded { action, result } => {
             action_ended(service, event, incident, action.0, result);
         }
-        Happening::ActionVerified { action } => info!(service, event, incident, action = action.0),
+        Happening::ActionVerified { action, starts_slowly } => {
+            let first_answer = starts_slowly.map(seconds);
+            info!(service, event, incident, first_answer, action = action.0);
+        }
         Happening::ActionUnverified { action, reason } => {
             warn!(service, event, incident, reason, action = action.0);
         }
@@ -114,11 +117,16 @@ pub fn report(report: &Report, unit: Option<&str>) {
     }
 }
 
-fn action_started(service: &str, event: &str, incident: Option<u64>, action: &Action) {
+fn action_started(service: &str, event: &str, incident: Option<u64>, action: &Action, again: bool) {
     let verb = action.verb.as_str();
     let by = if action.attempt == 0 { "operator" } else { "agent" };
     let attempt = (action.attempt > 0).then_some(action.attempt);
-    info!(service, event, incident, attempt, verb, by, action = action.id.0);
+    if again {
+        // What was refused is asked for again and again: its answer is the one line of it.
+        debug!(service, event, incident, attempt, verb, by, action = action.id.0);
+    } else {
+        info!(service, event, incident, attempt, verb, by, action = action.id.0);
+    }
 }
 
 fn action_ended(service: &str, event: &str, incident: Option<u64>, action: u64, result: &ActionResult) {

@@ -282,11 +282,17 @@ fn what_is_done() -> Vec<(Report, &'static str)> {
             r#"event=held incident=3 reason="the next attempt is not due yet" hold=backoff remaining=12.345"#,
         ),
         (
-            of(Happening::ActionStarted { action: action(2) }),
+            of(Happening::ActionStarted {
+                action: action(2),
+                again: false,
+            }),
             "event=restart incident=3 attempt=2 verb=start by=agent action=7",
         ),
         (
-            of(Happening::ActionStarted { action: action(0) }),
+            of(Happening::ActionStarted {
+                action: action(0),
+                again: false,
+            }),
             "event=restart incident=3 verb=start by=operator action=7",
         ),
         (
@@ -304,7 +310,10 @@ fn what_is_done() -> Vec<(Report, &'static str)> {
             r#"event=restart_ended incident=3 result=refused reason="refused: access denied" action=7 level=warn"#,
         ),
         (
-            of(Happening::ActionVerified { action: ActionId(7) }),
+            of(Happening::ActionVerified {
+                action: ActionId(7),
+                starts_slowly: None,
+            }),
             "event=verified incident=3 action=7",
         ),
         (

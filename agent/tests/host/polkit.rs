@@ -384,6 +384,31 @@ fn leave_the_rule_alone(lab: &Lab) {
 }
 
 #[test]
+fn what_fails_while_polkit_is_away_is_started_when_it_is_back() {
+    let unit = "ExecStart=/bin/sleep infinity";
+    let lab = Lab::new(&[("shop", unit)], "[services.shop]\nunit = \"shop\"\n");
+    lab.host.confine_agent();
+    lab.host.sh("systemctl restart sentinel");
+    await_permission(&lab.host, "sentinel", "shop.service", true);
+    lab.await_state("shop", "healthy");
+
+    lab.host.sh("systemctl mask --runtime --now polkit");
+    lab.kill("shop");
+    lab.wait("it is held", || lab.status("shop")["hold"]["kind"] == "unanswered");
+    assert_eq!(lab.starts("shop"), 1);
+    lab.host
+        .sh("systemctl unmask --runtime polkit && systemctl start polkit");
+    lab.await_state("shop", "healthy");
+    assert_eq!(lab.starts("shop"), 2);
+    let incident = lab.incidents().pop().expect("there is one");
+    assert_eq!(
+        (&incident["attempts"], &incident["resolution"]),
+        (&1.into(), &"healed".into()),
+        "no attempt was spent on the refusals"
+    );
+}
+
+#[test]
 fn an_agent_of_its_own_user_heals_what_it_may_and_tells_of_the_rest() {
     let unit = "ExecStart=/bin/sleep infinity";
     let config = "[services.shop]\nunit = \"shop\"\n[services.other]\nunit = \"other\"\n";

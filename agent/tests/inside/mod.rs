@@ -76,6 +76,7 @@ impl Watch {
                 self.told.entry(service.to_string()).or_default().push(observation);
             }
             Event::HostShutdownChanged { going_down } => self.shutdown = going_down,
+            Event::PermissionsChanged => {}
             other => panic!("a watcher does not send {other:?}"),
         }
     }

@@ -83,7 +83,7 @@ fn started(action: u64, incident: u64) -> (Report, Timestamp) {
         verb: Verb::Restart,
         expected: Some("run-1".into()),
     };
-    report(incident, Happening::ActionStarted { action })
+    report(incident, Happening::ActionStarted { action, again: false })
 }
 
 fn opened(incident: u64) -> (Report, Timestamp) {

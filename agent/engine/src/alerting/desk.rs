@@ -276,7 +276,7 @@ impl Alerting {
                 self.keep(id);
             }
             Happening::ActionHeld { hold, .. } => conversation.doing = hold.to_string(),
-            Happening::ActionStarted { action } => {
+            Happening::ActionStarted { action, .. } => {
                 conversation.attempts = conversation.attempts.max(action.attempt);
                 conversation.doing = report.what.to_string();
             }

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use super::{Context, Machine};
+use super::{Context, Machine, refusal};
 use crate::cause::Cause;
 use crate::event::ActionResult;
 use crate::ids::ActionId;
 use crate::memory::Attempt;
+use crate::probe::{ProbeFailure, ProbePhase};
 use crate::report::{Happening, Resolution};
 use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::timers::Timer;
+use crate::words::span;
 
 /// When nothing was done for a reason outside the service, the next look comes after this.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -18,6 +20,15 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// When acting would hurt others, whether they still run is asked again this much later. A human has been told by
 /// then; this is for what needs none, such as a job that happened to run, and each time is an entry in the timeline.
 const LOOK_AROUND_AGAIN: Duration = Duration::from_secs(10 * 60);
+
+/// The longest time that a process which lives and accepts no connection has to prove itself, where its own
+/// `TimeoutStartSec=` is not longer: more would only be a longer outage.
+const SLOW_START_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// Whether a probe found nobody who accepts its connection: so it is while a process starts, and not when it hangs.
+fn refuses(failure: &ProbeFailure) -> bool {
+    failure.phase == ProbePhase::Connect
+}
 
 impl Machine {
     /// Goes on after a restart of the agent. An attempt that was under way counts as spent and is judged by what is
@@ -80,8 +91,12 @@ impl Machine {
         );
         self.unsaved = true;
         // Unless it is known that nothing will be done, what probes have said is history.
-        if !matches!(result, ActionResult::Refused(_) | ActionResult::TooWide(_)) {
+        if !result.is_refusal() {
             self.restart_health();
+        }
+        let unanswered = std::mem::take(&mut self.unanswered);
+        if !result.is_refusal() {
+            self.said_refusal = None;
         }
         match result {
             ActionResult::Done | ActionResult::Unknown(_) => self.await_proof(cx.now),
@@ -97,6 +112,13 @@ impl Machine {
             ActionResult::Refused(reason) => {
                 self.take_back(cx);
                 self.refused = Some(Hold::Refused { reason });
+                self.ask_again = Some(cx.now + refusal::ANSWERED_AGAIN);
+            }
+            ActionResult::Unanswered(reason) => {
+                self.take_back(cx);
+                self.refused = Some(Hold::Unanswered { reason });
+                self.ask_again = Some(cx.now + refusal::gap(unanswered));
+                self.unanswered = unanswered.saturating_add(1);
             }
             ActionResult::TooWide(radius) => {
                 self.take_back(cx);
@@ -204,7 +226,7 @@ impl Machine {
                 return None;
             }
             if self.grace(cx.now).is_none()
-                && self.health.down().is_some()
+                && self.health.down().is_some_and(|failure| !refuses(failure))
                 && let Some(failure) = self.proof.trusted_failure(&self.service.policy)
             {
                 let reason = failure.to_string();
@@ -234,7 +256,7 @@ impl Machine {
         } else {
             ended_at
         };
-        let mut deadline = began + self.service.policy.verify;
+        let mut deadline = began + self.time_to_prove(fresh);
         if let Some(grace) = self.grace(cx.now) {
             deadline = deadline.max(grace);
         }
@@ -246,13 +268,33 @@ impl Machine {
             // Time alone changes nothing before the target is seen again.
             return Some(State::Verifying);
         }
-        let reason = if fresh {
-            "it did not prove itself in time"
+        let slow = fresh && self.health.down().is_some_and(refuses);
+        let reason = if slow {
+            let waited = span(cx.now.since(began));
+            format!("no connection was accepted within {waited}; if it starts slowly, raise start_grace")
+        } else if fresh {
+            "it did not prove itself in time".to_owned()
         } else {
-            "no new run was seen in time"
+            "no new run was seen in time".to_owned()
         };
-        self.fail_attempt(reason.to_owned(), cx);
+        if let Some(incident) = self.memory.incident.as_mut().filter(|_| slow) {
+            incident.slow_starts = incident.slow_starts.saturating_add(1);
+        }
+        self.fail_attempt(reason, cx);
         None
+    }
+
+    /// How long a run has to prove itself. A process that lives and accepts no connection may only be slow to start, and
+    /// another restart would begin that anew: each attempt that ended so doubles the time of the next.
+    fn time_to_prove(&self, fresh: bool) -> Duration {
+        let verify = self.service.policy.verify;
+        let slow = self.memory.incident.as_ref().map_or(0, |incident| incident.slow_starts);
+        if !fresh {
+            return verify;
+        }
+        let longest = SLOW_START_MAX.max(self.limits().start.unwrap_or_default()).max(verify);
+        let factor = 2_u32.checked_pow(slow).unwrap_or(u32::MAX);
+        verify.saturating_mul(factor).min(longest)
     }
 
     fn prove(&mut self, cx: &mut Context<'_>) {
@@ -262,9 +304,11 @@ impl Machine {
         let other = incident.filter(|incident| !incident.cause.restart_can_help(restart_on));
         let other =
             other.map(|incident| format!("healthy again, which a restart does not explain: {}", incident.cause));
+        let took = self.answers_since.map(|at| at.since(self.instance_since));
+        let starts_slowly = took.filter(|took| *took > self.service.policy.start_grace);
         if let Some(Attempt { action, .. }) = self.memory.attempt.take() {
             let what = match &other {
-                None => Happening::ActionVerified { action },
+                None => Happening::ActionVerified { action, starts_slowly },
                 Some(reason) => Happening::ActionUnproven {
                     action,
                     reason: reason.clone(),

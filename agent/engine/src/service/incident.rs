@@ -57,6 +57,7 @@ impl Machine {
             instance,
             started: false,
             limited: false,
+            slow_starts: 0,
             observed: false,
             fired: false,
             messages: 0,
@@ -108,6 +109,7 @@ impl Machine {
         }
         self.leave_flapping_conversation();
         self.memory.incident = None;
+        self.said_refusal = None;
         self.memory.attempt = None;
         self.unsaved = true;
     }

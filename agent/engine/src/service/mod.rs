@@ -14,6 +14,7 @@
 //! | `left_behind.rs` | what is still down when that is back |
 //! | `probing.rs` | when to probe; takes in outcomes |
 //! | `first_pass.rs` | what has ever passed, and what failures may restart |
+//! | `refusal.rs` | what was refused, and when it is asked for again |
 //! | `recovery.rs` | down for certain: every reason not to act, then the act |
 //! | `flight.rs` | the action under way, and the slot it holds |
 //! | `attempt.rs` | from the act to its proof |
@@ -43,6 +44,7 @@ mod observe;
 mod operator;
 mod probing;
 mod recovery;
+mod refusal;
 mod reload;
 mod repair;
 mod sight;
@@ -122,6 +124,8 @@ pub(crate) struct Machine {
     round_due: Option<Time>,
     /// When the last round was asked for.
     asked_at: Option<Time>,
+    /// Since when every probe of the present run has passed.
+    answers_since: Option<Time>,
     last_probe: Option<(Time, ProbeOutcome)>,
     /// Since when no probe has told anything, while probes are due: since the last that passed or failed.
     unprobed_since: Option<Time>,
@@ -129,6 +133,12 @@ pub(crate) struct Machine {
     said_up: Option<bool>,
     /// Why the target cannot be acted on, until it changes.
     refused: Option<Hold>,
+    /// When what was refused is asked for again.
+    ask_again: Option<Time>,
+    /// How often in a row nobody answered who decides what the agent may do.
+    unanswered: u32,
+    /// The refusal that was last reported: one that is given again is no news.
+    said_refusal: Option<Hold>,
     /// The action under way.
     in_flight: Option<Flight>,
     /// A counted attempt that was given up before its answer came, and when it was spent.
@@ -180,10 +190,14 @@ impl Machine {
             places_from: cx.now,
             round_due: None,
             asked_at: None,
+            answers_since: None,
             last_probe: None,
             unprobed_since: None,
             said_up: None,
             refused: None,
+            ask_again: None,
+            unanswered: 0,
+            said_refusal: None,
             in_flight: None,
             withdrawn: None,
             as_dependency: None,
@@ -216,7 +230,7 @@ impl Machine {
         self.await_reset();
         self.enter(state, hold, cx);
         self.own(cx);
-        self.judge_trial(cx);
+        self.judge_trial();
         self.end_flapping(cx);
         self.tell(cx);
         self.schedule_probe(cx);
@@ -236,7 +250,7 @@ impl Machine {
         }
         if hold != self.hold {
             self.hold.clone_from(&hold);
-            if let Some(hold) = hold {
+            if let Some(hold) = hold.filter(|hold| self.is_news(hold)) {
                 let remaining = match hold {
                     Hold::Backoff | Hold::AfterSupervisor | Hold::Throttled | Hold::Storm | Hold::BootGrace => {
                         self.timers.get(Timer::Attempt)

@@ -1,23 +1,24 @@
 //! `mode = "observe"`: what would have been done, and whether that would have been right.
 //!
-//! Everything is decided as in `heal`, up to the act. Then the first restart of an incident is counted, and judged: it would
-//! have been *right* when the service had not come back by itself within the time that the restart would have had to
-//! prove itself, `verify`, or `start_grace` where that is longer. An operator who starts it within that time agrees with
-//! the restart. Where nobody can tell, because it was stopped on purpose, or the agent was away, it is not counted at
-//! all. Later attempts are not counted: what they would have met depends on the first, which was never made. Budgets and
-//! the host's limits are not spent, as services that are healed need them.
+//! Everything is decided as in `heal`, up to the act. Then the first restart of an incident is counted, and judged when the
+//! incident ends: it would have been *right* when a restart by anybody else then helped: an operator's at any time, and any
+//! other one, its supervisor's say, after the time that the agent's would have had to prove itself, `verify`, or `start_grace`
+//! where that is longer. What came back by itself, in the same run or within that time, needed none. Where nobody can tell,
+//! because it was stopped on purpose, or the agent was away, it is not counted at all. Later attempts are not counted: what
+//! they would have met depends on the first, which was never made. Budgets and the host's limits are not spent, as services
+//! that are healed need them.
 
 use super::{Context, Machine};
 use crate::memory::Trial;
 use crate::policy::Mode;
 use crate::report::{Happening, Resolution};
 use crate::time::Time;
-use crate::timers::Timer;
 
 impl Machine {
     /// It would be restarted now.
     pub(super) fn would_restart(&mut self, now: Time) {
         let policy = &self.service.policy;
+        let run = self.instance().cloned();
         let Some(incident) = self.memory.incident.as_mut().filter(|incident| !incident.observed) else {
             return;
         };
@@ -27,28 +28,29 @@ impl Machine {
         ledger.trial = Some(Trial {
             began: now,
             until: now + policy.verify.max(policy.start_grace),
+            run,
         });
         self.unsaved = true;
     }
 
-    /// Judges the restart that was not made, when its time is over and the service is still down.
-    pub(super) fn judge_trial(&mut self, cx: &mut Context<'_>) {
-        let Some(trial) = self.memory.observed.trial else {
-            return;
-        };
-        if self.service.policy.mode != Mode::Observe || self.memory.incident.is_none() {
+    /// A restart that was not made is judged by the end of its incident, and not at all without one.
+    pub(super) fn judge_trial(&mut self) {
+        let judged = self.service.policy.mode == Mode::Observe && self.memory.incident.is_some();
+        if !judged {
             self.withdraw_trial();
-        } else if cx.now < trial.until {
-            self.timers.set(Timer::Trial, trial.until);
-        } else if !self.is_unseen() && !self.is_blind() {
-            self.settle_trial(true, cx);
         }
     }
 
-    /// The incident ends within the time of the trial.
+    /// The incident ends.
     pub(super) fn end_trial(&mut self, resolution: Resolution, cx: &mut Context<'_>) {
         match resolution {
-            Resolution::Recovered => self.settle_trial(false, cx),
+            Resolution::Recovered => {
+                let restarted = self.memory.observed.trial.as_ref().is_some_and(|trial| {
+                    let another = trial.run.is_some() && trial.run.as_ref() != self.instance();
+                    another && cx.now >= trial.until
+                });
+                self.settle_trial(restarted, cx);
+            }
             // An operator did what the agent would have done.
             Resolution::Healed | Resolution::Started => self.settle_trial(true, cx),
             Resolution::Stopped | Resolution::Unmanaged => self.withdraw_trial(),
@@ -57,7 +59,13 @@ impl Machine {
 
     /// The agent was away: what it did not see it cannot judge.
     pub(super) fn resume_trial(&mut self, now: Time) {
-        if self.memory.observed.trial.is_some_and(|trial| trial.until <= now) {
+        if self
+            .memory
+            .observed
+            .trial
+            .as_ref()
+            .is_some_and(|trial| trial.until <= now)
+        {
             self.withdraw_trial();
         }
     }

@@ -150,6 +150,11 @@ impl Machine {
             self.unprobed_since = Some(cx.now);
         }
         let round = self.weigh(&outcome);
+        match &outcome.verdict {
+            Verdict::Passed => self.answers_since = self.answers_since.or(Some(cx.now)),
+            Verdict::Failed(_) => self.answers_since = None,
+            Verdict::Skipped(_) => {}
+        }
         let policy = &self.service.policy;
         match &outcome.verdict {
             Verdict::Passed => {
@@ -164,7 +169,7 @@ impl Machine {
             Verdict::Failed(failure) if self.grace(cx.now).is_some() => {
                 // Not counted, but the log of a service that was never up says why.
                 let cause = Cause::Probe(round.failure().unwrap_or(failure).clone());
-                if self.said_up.is_none() {
+                if self.said_up.is_none() && !self.is_unseen() {
                     self.went_down(&cause, outcome.status_code, cx);
                 }
                 self.health.interrupt();

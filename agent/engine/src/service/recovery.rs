@@ -40,7 +40,7 @@ impl Machine {
             // What is out of sight together with what it depends on waits for that, like everything else that does.
             return self.wait_for_dependency(cx).or(Some((State::Held, Hold::Blind)));
         }
-        if let Some(hold) = self.refusal(cx.now) {
+        if let Some(hold) = self.refusal(cx) {
             return Some((State::Held, hold));
         }
         let policy = &self.service.policy;
@@ -117,17 +117,6 @@ impl Machine {
             Hold::Dependency { name }
         };
         Some((State::Suppressed, hold))
-    }
-
-    /// Why the target cannot be acted on. What a restart would hurt may end by itself, so that is asked again later.
-    fn refusal(&mut self, now: Time) -> Option<Hold> {
-        if let Some(Hold::BlastRadius(_)) = self.refused {
-            match self.memory.next_attempt.filter(|at| *at > now) {
-                Some(at) => self.timers.set(Timer::Attempt, at),
-                None => self.refused = None,
-            }
-        }
-        self.refused.clone()
     }
 
     /// Attempts allowed within the window.
@@ -236,7 +225,14 @@ impl Machine {
             verb,
             expected,
         };
-        self.report(Happening::ActionStarted { action: action.clone() }, cx);
+        let again = ordinal.is_some() && self.said_refusal.is_some();
+        self.report(
+            Happening::ActionStarted {
+                action: action.clone(),
+                again,
+            },
+            cx,
+        );
         cx.out.push_back(Command::RestartTarget(action));
     }
 

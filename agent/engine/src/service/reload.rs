@@ -46,11 +46,6 @@ impl Machine {
         }
     }
 
-    /// What was refused may be allowed by now: a permission was granted, a unit unmasked.
-    pub(crate) fn reconsider(&mut self) {
-        self.refused = None;
-    }
-
     /// An attempt under way is waited for; one that waits for its proof never gets it.
     fn part_from_attempt(&mut self, cx: &mut Context<'_>) {
         if self.in_flight.is_some() {

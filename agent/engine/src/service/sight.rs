@@ -19,6 +19,10 @@ const SETTLE_SUPERVISED: Duration = Duration::from_secs(5);
 /// After a suspend everything needs a moment: networks, clocks, clients that reconnect.
 const AFTER_RESUME: Duration = Duration::from_secs(30);
 
+/// How long the first sight of a target is waited for before its probes alone decide. systemd and Docker show all of theirs
+/// within seconds, or say that they cannot be reached.
+const FIRST_SIGHT: Duration = Duration::from_secs(30);
+
 impl Machine {
     /// The target was observed, or lost from sight.
     pub(crate) fn observe(&mut self, observation: Observation, cx: &mut Context<'_>) {
@@ -132,6 +136,7 @@ impl Machine {
     pub(super) fn restart_health(&mut self) {
         self.health.reset();
         self.proof = Proof::default();
+        self.answers_since = None;
         self.awaited = None;
     }
 
@@ -232,13 +237,21 @@ impl Machine {
         self.calm_until = Some(cx.now + AFTER_RESUME);
     }
 
-    /// Until when failed probes do not count, if they do not: the instance is young and was never up, or the host
-    /// was suspended.
+    /// Until when failed probes do not count, if they do not: the instance is young and was never up, it has not been seen
+    /// yet, or the host was suspended.
     pub(super) fn grace(&self, now: Time) -> Option<Time> {
         let started = self.service.has_target && self.runs() && !self.health.was_up();
         let start_grace = started.then(|| self.instance_since + self.service.policy.start_grace);
         let calm = self.calm_until.filter(|_| !self.health.was_up());
-        start_grace.into_iter().chain(calm).max().filter(|until| *until > now)
+        // Until it has been seen nobody knows how young it is.
+        let unseen = self.service.has_target && self.sight.is_none();
+        let first_sight = unseen.then(|| self.instance_since + FIRST_SIGHT);
+        start_grace
+            .into_iter()
+            .chain(calm)
+            .chain(first_sight)
+            .max()
+            .filter(|until| *until > now)
     }
 
     /// Whether the agent has just started and nothing has been seen of the service since: what was may be over.

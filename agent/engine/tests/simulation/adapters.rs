@@ -39,6 +39,10 @@ impl Sim {
             self.answer(life, action, result);
             return;
         }
+        if self.polkit_away {
+            self.answer(life, action, ActionResult::Unanswered("polkit does not answer".into()));
+            return;
+        }
         let mut twist = None;
         if self.rng.permille(self.weather.lies) && self.stormy() {
             match self.rng.below(6) {

@@ -312,7 +312,7 @@ impl Store {
         if let Some(incident) = report.incident {
             self.last_incident = self.last_incident.max(incident.0);
         }
-        if let Happening::ActionStarted { action } = &report.what {
+        if let Happening::ActionStarted { action, .. } = &report.what {
             self.last_action = self.last_action.max(action.id.0);
         }
     }

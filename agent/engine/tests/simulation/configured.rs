@@ -45,7 +45,7 @@ impl Ledger {
         self.configure(now, services, Some(changed));
         // What was refused may be allowed by now.
         for known in self.services.values_mut() {
-            known.refused = false;
+            known.refused_until = None;
         }
     }
 

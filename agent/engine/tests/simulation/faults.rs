@@ -83,8 +83,12 @@ pub enum Fault {
     Deployed,
     /// For a while a restart would take others along.
     Widens,
+    /// For a while nobody answers who decides what the agent may do: a refusal that passes.
+    PolkitAway,
     /// Another configuration.
     Reconfigured,
+    /// The end of what lasts a while.
+    PolkitBack,
     /// The end of what lasts a while.
     BusBack,
     /// The end of what lasts a while.
@@ -92,7 +96,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::Crash,
         Self::Crash,
         Self::Crash,
@@ -133,6 +137,7 @@ impl Fault {
         Self::WallJumps,
         Self::Deployed,
         Self::Widens,
+        Self::PolkitAway,
         Self::Reconfigured,
         Self::Reconfigured,
         Self::Reconfigured,
@@ -160,6 +165,7 @@ impl Sim {
     /// The storm is over: what only lasts a while ends, what is broken stays broken.
     pub fn calm(&mut self) {
         self.bus_back();
+        self.polkit_back();
         self.store.broken = false;
         self.everybody_returns();
         for name in self.windows.clone() {
@@ -276,6 +282,8 @@ impl Sim {
                 let narrow = self.targets[&name].wide.is_some();
                 self.target(&name).wide = (!narrow).then_some(radius);
             }
+            Fault::PolkitAway => self.polkit_goes(),
+            Fault::PolkitBack => self.polkit_back(),
             Fault::Reconfigured => self.reconfigure(),
             Fault::BusBack => self.bus_back(),
             Fault::StoreBack => self.store.broken = false,
@@ -287,6 +295,19 @@ impl Sim {
         let longest = self.rng.pick(&[100, 10_000, longest]);
         let after = self.rng.millis(0, longest);
         self.later(after, Future::Suffer(end, None));
+    }
+
+    fn polkit_goes(&mut self) {
+        if !std::mem::replace(&mut self.polkit_away, true) {
+            self.ends_later(1_800_000, Fault::PolkitBack);
+        }
+    }
+
+    /// Now and then nobody sees that it is back.
+    fn polkit_back(&mut self) {
+        if std::mem::take(&mut self.polkit_away) && self.bus && self.rng.permille(500) {
+            self.tell(Event::PermissionsChanged);
+        }
     }
 
     fn bus_back(&mut self) {

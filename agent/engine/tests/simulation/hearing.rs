@@ -11,6 +11,7 @@ use sentinel_engine::{
 use super::kept::{Copied, Kept, Left, Open, Spent};
 use super::known::{Drain, Known};
 use super::ledger::is_called_off;
+use super::ledger::{ANSWERED_AGAIN, UNANSWERED_AGAIN, UNANSWERED_MAX};
 
 /// How long failed probes do not count after the host was suspended.
 const CALM: Duration = Duration::from_secs(30);
@@ -66,7 +67,7 @@ impl Known {
         self.before.push((now, before.policy));
         self.configured = true;
         self.reloaded = true;
-        self.refused = false;
+        self.refused_until = None;
         (self.due_since, self.untold_since, self.fine_since) = (None, None, None);
         if changed.target {
             self.keep.passed_surely = false;
@@ -112,7 +113,7 @@ impl Known {
         let blind = matches!(observation.state, TargetState::Unknown(_));
         let new_run = !blind && (self.sight.is_none() || self.run != observation.instance);
         if self.sight.as_ref().is_none_or(|sight| sight.state != observation.state) || new_run {
-            self.refused = false;
+            self.refused_until = None;
         }
         if !blind {
             self.limits = observation.limits;
@@ -277,7 +278,10 @@ impl Known {
         if self.flight.is_some_and(|(flying, _)| flying == action) {
             (self.flight, self.slot) = (None, None);
             // What was refused left everything as it was, and what probes said of it with it.
-            if !matches!(result, ActionResult::Refused(_) | ActionResult::TooWide(_)) {
+            if !matches!(
+                result,
+                ActionResult::Refused(_) | ActionResult::Unanswered(_) | ActionResult::TooWide(_)
+            ) {
                 self.forget_probes();
             }
         }
@@ -304,7 +308,16 @@ impl Known {
             self.keep.ever.retain(|(_, made)| *made != action);
             self.keep.lately.retain(|(_, made)| *made != action);
         }
-        self.refused |= matches!(result, ActionResult::Refused(_));
+        let unanswered = std::mem::take(&mut self.unanswered);
+        match result {
+            ActionResult::Refused(_) => self.refused_until = Some(now + ANSWERED_AGAIN),
+            ActionResult::Unanswered(_) => {
+                let gap = UNANSWERED_AGAIN * 2_u32.pow(unanswered.min(5));
+                self.refused_until = Some(now + gap.min(UNANSWERED_MAX));
+                self.unanswered = unanswered + 1;
+            }
+            _ => {}
+        }
         if matches!(result, ActionResult::TooWide(_)) {
             self.too_wide_until = Some(now + LOOK_AROUND_AGAIN);
         }
@@ -331,7 +344,7 @@ impl Known {
                 self.taken_over(now);
                 self.keep.resigned = false;
                 self.keep.lately.clear();
-                self.refused = false;
+                self.refused_until = None;
             }
             OperatorRequest::Pause { duration } => {
                 let until = duration.map(|duration| now + duration);

@@ -47,6 +47,7 @@ pub enum Future {
 }
 
 /// A simulated host with its agent.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Sim {
     pub rng: Rng,
     pub now: Time,
@@ -79,6 +80,8 @@ pub struct Sim {
     /// Whether the watcher can see.
     pub bus: bool,
     pub going_down: bool,
+    /// Whoever decides what the agent may do does not answer.
+    pub polkit_away: bool,
     pub tape: Tape,
     /// Actions given to adapters.
     pub acts: u64,
@@ -128,6 +131,7 @@ impl Sim {
             stalled_until: None,
             bus: true,
             going_down: false,
+            polkit_away: false,
             tape: Tape::default(),
             acts: 0,
             wakes: 0,

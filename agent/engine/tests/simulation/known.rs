@@ -70,7 +70,10 @@ pub struct Known {
     pub bad_at: Time,
     /// Nothing is called off before this.
     pub called_off_at: Option<Time>,
-    pub refused: bool,
+    /// What was refused is not asked for again before this, unless something changes.
+    pub refused_until: Option<Time>,
+    /// How often in a row nobody answered.
+    pub unanswered: u32,
     /// The action on its way.
     pub flight: Option<(ActionId, Time)>,
     /// Until when it holds one of the host's slots at most: its new run has not begun.
@@ -122,7 +125,8 @@ impl Known {
             fell: false,
             bad_at: Time::ZERO,
             called_off_at: None,
-            refused: false,
+            refused_until: None,
+            unanswered: 0,
             flight: None,
             slot: None,
             limits: Limits::default(),
@@ -291,7 +295,7 @@ impl Known {
             && policy.mode == Mode::Heal
             && !self.in_maintenance(now)
             && !(self.keep.resigned && policy.half_open.is_zero())
-            && !self.refused
+            && self.refused_until.is_none_or(|until| now >= until)
             && self.too_wide_until.is_none_or(|until| now >= until)
     }
 }

@@ -17,6 +17,11 @@ use super::tape::Entry;
 pub const ANSWER_MAX: Duration = Duration::from_secs(300);
 /// What a stop may take beyond its limit before the others no longer wait for it.
 pub const STOP_SPARE: Duration = Duration::from_secs(10);
+/// A refusal that is an answer is asked again after this.
+pub const ANSWERED_AGAIN: Duration = Duration::from_secs(600);
+/// One that passes is asked again after this at first, and after this at most.
+pub const UNANSWERED_AGAIN: Duration = Duration::from_secs(10);
+pub const UNANSWERED_MAX: Duration = Duration::from_secs(300);
 /// What was called off is not tried again before this.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Wake-ups are counted for so long.
@@ -202,6 +207,11 @@ impl Ledger {
             }
             Event::PackagesChange { .. } => {}
             Event::StoreChanged { writable } => self.store_writable = *writable,
+            Event::PermissionsChanged => {
+                for known in self.services.values_mut() {
+                    known.refused_until = None;
+                }
+            }
             Event::TargetObserved { service, observation } => self.known(service).observed(now, observation),
             Event::ProbeCompleted {
                 service,
@@ -345,6 +355,7 @@ pub fn is_called_off(result: &ActionResult) -> bool {
             | ActionResult::Conflict(_)
             | ActionResult::NotRecorded(_)
             | ActionResult::Refused(_)
+            | ActionResult::Unanswered(_)
             | ActionResult::TooWide(_)
     )
 }

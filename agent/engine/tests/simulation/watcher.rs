@@ -8,7 +8,7 @@ use sentinel_engine::{
 };
 
 use super::host::{Future, Sim};
-use super::target::Target;
+use super::target::{Fate, Target};
 
 /// How long a probe waits for an answer.
 const PROBE_LIMIT: Duration = Duration::from_secs(3);
@@ -113,10 +113,12 @@ impl Sim {
         } else if self.serves(&service) {
             (Verdict::Passed, Some(200), self.rng.millis(1, 50))
         } else {
+            // What is slow to start accepts no connection yet.
+            let slow = matches!(self.targets[&service].fate, Fate::Slow(_));
             // What stands in front of it may answer in its place.
             let (kind, latency) = if runs && self.rng.permille(200) {
                 (FailureKind::Status(404), Duration::from_millis(5))
-            } else if runs {
+            } else if runs && !slow {
                 (FailureKind::Timeout, PROBE_LIMIT)
             } else {
                 (FailureKind::Refused, Duration::from_millis(1))

@@ -34,6 +34,8 @@ pub enum Start {
     Slowly(Duration),
     /// Its supervisor calls it started only after this long (`Type=notify`); then it runs and answers.
     Ready(Duration),
+    /// Runs, and refuses connections for this long.
+    Opens(Duration),
     /// Runs and never answers.
     Deaf,
     /// Dies again after this long.
@@ -203,6 +205,8 @@ pub struct World {
     pub asked: BTreeMap<ServiceName, Vec<ProbeRound>>,
     /// Answers the next action instead of carrying it out.
     pub next_result: Option<ActionResult>,
+    /// Answers every action instead of carrying it out.
+    pub answers_with: Option<ActionResult>,
     /// Actions vanish: nothing is done and nothing is answered.
     pub loses_actions: bool,
     /// Probes of these never end.
@@ -233,6 +237,7 @@ impl World {
             rounds: BTreeMap::new(),
             asked: BTreeMap::new(),
             next_result: None,
+            answers_with: None,
             loses_actions: false,
             hanging: Vec::new(),
             unseen: Vec::new(),
@@ -241,13 +246,17 @@ impl World {
             order: 0,
         };
         for toy in toys {
-            let service = toy.service.clone();
-            world.toys.insert(service.name.clone(), toy);
-            world.engine.add_service(world.now, service.clone(), Memory::default());
-            world.look(&service.name);
+            world.add(toy);
         }
-        world.carry_out();
         world
+    }
+
+    pub fn add(&mut self, toy: Toy) {
+        let service = toy.service.clone();
+        self.toys.insert(service.name.clone(), toy);
+        self.engine.add_service(self.now, service.clone(), Memory::default());
+        self.look(&service.name);
+        self.carry_out();
     }
 
     /// Lets this many seconds pass.
@@ -597,7 +606,7 @@ impl World {
         let run = toy.run;
         toy.answers_from = match toy.start {
             Start::Well | Start::Dies(_) => Some(now),
-            Start::Slowly(after) => Some(now + after),
+            Start::Slowly(after) | Start::Opens(after) => Some(now + after),
             Start::Deaf | Start::Refused | Start::Ready(_) => None,
         };
         if let Start::Dies(after) = toy.start {
@@ -624,7 +633,7 @@ impl World {
                 Command::RunProbes { service, round } => self.probe(service, round),
                 Command::RestartTarget(action) => {
                     self.actions.push((self.now, action.clone()));
-                    match self.next_result.take() {
+                    match self.next_result.take().or_else(|| self.answers_with.clone()) {
                         Some(result) => {
                             let event = Event::ActionFinished {
                                 action: action.id,
@@ -654,6 +663,9 @@ impl World {
         let answers = toy.answers_from.is_some_and(|from| from <= self.now);
         let (verdict, status_code, latency) = if answers {
             (Verdict::Passed, Some(200), PROBE)
+        } else if matches!(toy.start, Start::Opens(_)) && toy.state == TargetState::Running {
+            let failure = ProbeFailure::new(FailureKind::Refused, "connection refused");
+            (Verdict::Failed(failure), None, PROBE)
         } else {
             let detail = "no answer within 3s".to_owned();
             let timeout = Duration::from_secs(3);

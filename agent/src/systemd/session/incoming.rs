@@ -8,7 +8,7 @@ use zbus::message::Type;
 use super::super::attribution::SHUTDOWN_TARGET;
 use super::super::calls::Purpose;
 use super::super::facts::{JobId, Properties};
-use super::super::message::{self, BUS, CallError, LOGIND, MANAGER, SYSTEMD, UNIT};
+use super::super::message::{self, BUS, CallError, LOGIND, MANAGER, POLKIT, SYSTEMD, UNIT};
 use super::super::names::{type_interface, unit_path};
 use super::super::peers::listed;
 use super::super::requests::View;
@@ -163,6 +163,12 @@ impl Session<'_> {
             }
             LOGIND => {
                 self.logind = owner;
+                Ok(())
+            }
+            POLKIT => {
+                if owner.is_some() {
+                    self.units.permissions_changed();
+                }
                 Ok(())
             }
             _ => Ok(()),

@@ -187,12 +187,14 @@ pub(super) fn attempts_keep_their_distance(ledger: &Ledger, now: Time, entry: &E
 }
 
 /// 13: what was called off (another run, somebody else's job, no record) is not tried again within five seconds, and
-/// what was refused not until something changed, nor for ten minutes what would have hurt others.
+/// what was refused not until something changed or its time has come, nor for ten minutes what would have hurt others.
 pub(super) fn what_was_called_off_is_not_repeated_at_once(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some((_, known)) = own_attempt(ledger, entry) else {
         return Ok(());
     };
-    ensure(!known.refused, || "it was refused".into())?;
+    ensure(known.refused_until.is_none_or(|until| now >= until), || {
+        format!("it was refused, until {:?}", known.refused_until)
+    })?;
     ensure(known.too_wide_until.is_none_or(|until| now >= until), || {
         format!("it would hurt others, until {:?}", known.too_wide_until)
     })?;

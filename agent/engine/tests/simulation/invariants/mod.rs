@@ -27,7 +27,7 @@ pub type Judgement = Result<(), String>;
 pub type Invariant = fn(&Ledger, Time, &Entry) -> Judgement;
 
 /// All of them, by the numbers of the table in `invariants.rs` where they have one.
-pub const INVARIANTS: [(&str, Invariant); 41] = [
+pub const INVARIANTS: [(&str, Invariant); 42] = [
     ("1 shutdown", permission::nothing_is_done_while_the_host_goes_down),
     ("2 blind", permission::nothing_is_done_blindly),
     ("3 maintenance", permission::nothing_is_done_in_maintenance),
@@ -56,6 +56,7 @@ pub const INVARIANTS: [(&str, Invariant); 41] = [
     ("12 false storm", limits::storms_are_not_made_up),
     ("13 backoff", limits::attempts_keep_their_distance),
     ("13 called off", limits::what_was_called_off_is_not_repeated_at_once),
+    ("13 what passes is asked again", progress::what_passes_is_asked_again),
     ("14 grace", permission::only_what_is_down_is_restarted),
     ("15 boot grace", permission::nothing_is_done_while_the_host_boots),
     ("16 ids", record::action_ids_are_never_used_twice),

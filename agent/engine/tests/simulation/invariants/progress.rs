@@ -5,12 +5,15 @@ use std::time::Duration;
 use sentinel_engine::{Command, HOST, Happening, Limits, State, Time};
 
 use super::super::known::Known;
-use super::super::ledger::{ANSWER_MAX, Ledger, STOP_SPARE};
+use super::super::ledger::{ANSWER_MAX, Ledger, STOP_SPARE, UNANSWERED_MAX};
 use super::super::tape::Entry;
 use super::{AFTER_SUPERVISOR, Judgement, SLACK, ensure};
 
 /// The longest time between rare attempts in the simulation.
 const HALF_OPEN_MAX: Duration = Duration::from_secs(3600);
+
+/// The longest time that a process which accepts no connection has to prove itself.
+const SLOW_START_MAX: Duration = Duration::from_secs(600);
 
 /// Wake-ups within ten seconds that nobody asks about.
 const WAKES: usize = 120;
@@ -66,7 +69,8 @@ pub(super) fn what_can_be_healed_is_acted_on(ledger: &Ledger, now: Time, entry: 
     for known in ledger.configured() {
         let policy = &known.service.policy;
         let longest_gap = policy.backoff_max.mul_f64(1.0 + policy.jitter).max(AFTER_SUPERVISOR);
-        let own = ANSWER_MAX + policy.verify.max(policy.start_grace);
+        // What lives and accepts no connection may only be slow to start, and has up to ten minutes.
+        let own = ANSWER_MAX + policy.verify.max(policy.start_grace).max(SLOW_START_MAX);
         // A run that does not begin holds the host's slot until nobody waits for it any more; a start that takes long holds none.
         let begins = Limits::USUAL + STOP_SPARE;
         let others = begins * u32::try_from(ledger.services.len()).unwrap_or(0);
@@ -79,6 +83,37 @@ pub(super) fn what_can_be_healed_is_acted_on(ledger: &Ledger, now: Time, entry: 
         ensure(known.due_since.is_none_or(|since| now.since(since) <= bound), || {
             let since = known.due_since;
             format!("{} is due since {since:?}, bound {bound:?}", known.service.name)
+        })?;
+    }
+    Ok(())
+}
+
+/// 13: a refusal that passes is asked again: what should be acted on, and was refused because nobody answered, is asked for
+/// again within five minutes, and the time that those before it may take.
+pub(super) fn what_passes_is_asked_again(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
+    let Entry::Settled { .. } = entry else { return Ok(()) };
+    for known in ledger.configured().filter(|known| known.unanswered > 0) {
+        let policy = &known.service.policy;
+        let gap = policy.backoff_max.mul_f64(1.0 + policy.jitter).max(AFTER_SUPERVISOR);
+        let others = (Limits::USUAL + STOP_SPARE) * u32::try_from(ledger.services.len()).unwrap_or(0);
+        let rare = if known.keep.resigned {
+            HALF_OPEN_MAX
+        } else {
+            Duration::ZERO
+        };
+        // `due_since` begins when its time has come, five minutes after the last answer at most.
+        let bound = known.settle() + gap + others + rare + SLACK;
+        ensure(known.due_since.is_none_or(|since| now.since(since) <= bound), || {
+            format!("{} was not asked again since {:?}", known.service.name, known.due_since)
+        })?;
+        let latest = known
+            .refused_until
+            .is_none_or(|until| until.since(now) <= UNANSWERED_MAX);
+        ensure(latest, || {
+            format!(
+                "{} is not asked again before {:?}",
+                known.service.name, known.refused_until
+            )
         })?;
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ServiceName;
+use crate::observation::Activity;
 use crate::probe::{ProbeFailure, ProbePhase};
 use crate::restart_on::RestartOn;
 use crate::time::Time;
@@ -88,6 +89,13 @@ pub enum Cause {
         /// In how long.
         within: Duration,
     },
+    /// What its supervisor, or a job, is busy with does not end.
+    Busy {
+        /// With what.
+        activity: Activity,
+        /// For how long, at least.
+        longer_than: Duration,
+    },
     /// Several services went down at once.
     HostWide {
         /// How many.
@@ -142,6 +150,7 @@ impl Cause {
             Self::Unusable { .. } => "unusable",
             Self::Other { .. } => "other",
             Self::CrashLoop { .. } => "crash_loop",
+            Self::Busy { .. } => "busy",
             Self::HostWide { .. } => "host_wide",
             Self::Unknown => "unknown",
         }
@@ -206,6 +215,17 @@ impl fmt::Display for Cause {
                     }
                 }
                 write!(f, ": {likely}")
+            }
+            Self::Busy { activity, longer_than } => {
+                let span = span(*longer_than);
+                match activity {
+                    Activity::Starting => write!(f, "its start has not finished after {span}"),
+                    Activity::Stopping => write!(f, "its stop has not finished after {span}"),
+                    Activity::Reloading => write!(f, "its reload has not finished after {span}"),
+                    Activity::AutoRestart => write!(f, "its supervisor has not restarted it after {span}"),
+                    Activity::Job => write!(f, "a job for it has not finished after {span}"),
+                    Activity::Frozen => write!(f, "it has been frozen for {span}"),
+                }
             }
             Self::Unknown => f.write_str("cause not known"),
         }

@@ -110,6 +110,8 @@ pub enum ActionResult {
     /// Nothing was done because it would restart or stop other units, which nobody has allowed. The attempt is not
     /// spent.
     TooWide(BlastRadius),
+    /// The start did nothing, as a condition of it is not met: holds which. The attempt is not spent.
+    CalledOff(String),
     /// It may or may not have been carried out: the answer never came. The attempt is spent and never repeated blindly.
     Unknown(String),
     /// The intent could not be recorded, so nothing was done. The attempt is not spent.
@@ -127,6 +129,7 @@ impl ActionResult {
                 | Self::Unanswered(_)
                 | Self::NotRecorded(_)
                 | Self::TooWide(_)
+                | Self::CalledOff(_)
         )
     }
 

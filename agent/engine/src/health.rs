@@ -52,6 +52,11 @@ impl Health {
         self.failure.as_ref().filter(|_| self.up == Some(false))
     }
 
+    /// Whether the last probe passed.
+    pub(crate) fn passes(&self) -> bool {
+        self.passed > 0
+    }
+
     /// Up, but the last probes failed.
     pub(crate) fn is_suspect(&self) -> bool {
         self.failed > 0

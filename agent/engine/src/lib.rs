@@ -46,7 +46,7 @@ pub use ids::{ActionId, IncidentId, Instance, ProbeRound, Question, ServiceName}
 pub use memory::{Attempt, Deploy, GivenUp, Incident, Memory, Observed, Passed, Pause, Trial};
 pub use notification::{Failing, News, Notification, NotificationKind};
 pub use observation::{
-    Activity, AskedToStop, HealthCheck, Intent, Limits, Observation, StartedBy, Supervisor, TargetState,
+    Activity, AskedToStop, Details, HealthCheck, Intent, Limits, Observation, StartedBy, Supervisor, TargetState,
 };
 pub use pattern::matches;
 pub use policy::{BeforeFirstPass, Mode, OnCleanExit, OnDependencyReturn, Policy, Service, Settle, Severity};

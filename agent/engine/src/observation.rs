@@ -14,7 +14,8 @@ pub struct Observation {
     pub state: TargetState,
     /// Which run this is; `None` when it never ran, or the supervisor forgot.
     pub instance: Option<Instance>,
-    /// How long this instance has been running; `None` when it does not run or that is not known.
+    /// How long this instance has been running, or has been busy with what it is busy with; `None` when it does neither or
+    /// that is not known.
     pub age: Option<Duration>,
     /// Whether something else will restart it.
     pub supervisor: Supervisor,
@@ -29,6 +30,8 @@ pub struct Observation {
     pub limits: Limits,
     /// The check that its supervisor makes of it, if it has one (a Docker health check).
     pub check: Option<HealthCheck>,
+    /// What else the watcher knows.
+    pub details: Details,
 }
 
 /// A signal that asks for the end of a run, not sent by the agent.
@@ -71,6 +74,18 @@ pub struct HealthCheck {
     pub question: Question,
     /// Whether it passes now.
     pub passes: bool,
+}
+
+/// What a watcher knows of a target beside its state.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Details {
+    /// How long it may be starting, where that is more than coming up: a oneshot does its work meanwhile, and a container has
+    /// to pass its health check.
+    pub starts_within: Option<Duration>,
+    /// Whether its supervisor has a job for it, whose end is still to come.
+    pub has_job: bool,
+    /// Why the last run ended, while its supervisor waits to start it again.
+    pub ended: Option<Cause>,
 }
 
 /// What a target is doing.
@@ -153,8 +168,12 @@ pub enum Intent {
     ConflictStop,
     /// The host, or the daemon that runs it, is going down.
     Shutdown,
-    /// Its start conditions are not met: there is nothing to run.
+    /// There is nothing to run: it has done its work, or waits until it is needed.
     NotApplicable,
+    /// The last start did nothing, as a condition of it is not met (`ConditionPathExists=` and its like).
+    ConditionNotMet,
+    /// It runs until its work is done, and that failed (`Type=oneshot`).
+    OneshotFailed,
     /// It failed while nobody looked; that may have been a stop.
     Unclear,
 }
@@ -171,6 +190,8 @@ impl Intent {
             Self::ConflictStop => "conflict_stop",
             Self::Shutdown => "shutdown",
             Self::NotApplicable => "not_applicable",
+            Self::ConditionNotMet => "condition_not_met",
+            Self::OneshotFailed => "oneshot_failed",
             Self::Unclear => "unclear",
         }
     }
@@ -186,6 +207,8 @@ pub enum Supervisor {
     Active,
     /// Its supervisor would have, and gave up.
     GaveUp,
+    /// Its settings say that nothing is to restart it after such an end (`RestartPreventExitStatus=`).
+    Forbids,
 }
 
 /// On whose account a run began, as far as the watcher can tell. Never a guess: what was not witnessed is unknown.

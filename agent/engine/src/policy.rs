@@ -155,6 +155,8 @@ pub struct Policy {
     pub on_clean_exit: OnCleanExit,
     /// What to do when it was stopped with what it depends on, and that is back. Default: alert.
     pub on_dependency_return: OnDependencyReturn,
+    /// Whether a oneshot that failed is run again. Default: no, as its work may not bear that.
+    pub retry_oneshot: bool,
     /// An outage healed within this time is told once, as information, instead of fired and resolved. Default 30 s.
     pub notify_after: Duration,
     /// Severity of an outage that is not healed. Default: warning. Giving up is always critical.
@@ -205,6 +207,7 @@ impl Default for Policy {
             before_first_pass: BeforeFirstPass::Hold,
             on_clean_exit: OnCleanExit::Restart,
             on_dependency_return: OnDependencyReturn::Alert,
+            retry_oneshot: false,
             notify_after: Duration::from_secs(30),
             severity: Severity::Warning,
         }

@@ -389,6 +389,7 @@ impl ActionResult {
             Self::Refused(_) => "refused",
             Self::Unanswered(_) => "unanswered",
             Self::TooWide(_) => "too_wide",
+            Self::CalledOff(_) => "called_off",
             Self::Unknown(_) => "unknown",
             Self::NotRecorded(_) => "not_recorded",
         }
@@ -406,6 +407,7 @@ impl fmt::Display for ActionResult {
             Self::Refused(why) => write!(f, "refused: {why}"),
             Self::Unanswered(why) => write!(f, "not carried out: {why}"),
             Self::TooWide(radius) => write!(f, "called off, {radius}"),
+            Self::CalledOff(why) => write!(f, "did nothing: {why}"),
             Self::Unknown(why) => write!(f, "outcome not known: {why}"),
             Self::NotRecorded(why) => write!(f, "called off, it could not be recorded: {why}"),
         }

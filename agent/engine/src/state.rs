@@ -1,11 +1,13 @@
 //! The states of a service, and the reasons for not acting.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::blast::BlastRadius;
 use crate::observation::Activity;
+use crate::words::span;
 
 /// What a service is doing, in the order in which the engine asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -91,6 +93,9 @@ pub enum Hold {
     Busy {
         /// With what.
         activity: Activity,
+        /// For longer than this, once that is too long.
+        #[serde(default)]
+        longer_than: Option<Duration>,
     },
     /// It was asked to end, by a signal, and may be draining.
     AskedToStop,
@@ -114,6 +119,15 @@ pub enum Hold {
     /// What fails is of no kind that `restart_on` names, or not often enough.
     RestartOn {
         /// Why that is so.
+        reason: String,
+    },
+    /// Its unit says that it is not to be restarted after such an end (`RestartPreventExitStatus=`).
+    RestartPrevented,
+    /// It is a oneshot that failed, and `retry_oneshot` is not set.
+    Oneshot,
+    /// A start of it does nothing, as a condition of its unit is not met: holds which.
+    Condition {
+        /// In systemd's words.
         reason: String,
     },
     /// A dependency is down.
@@ -176,6 +190,9 @@ impl Hold {
             Self::StoppedWith { .. } => "stopped_with",
             Self::ProbeNeverPassed => "probe_never_passed",
             Self::RestartOn { .. } => "restart_on",
+            Self::RestartPrevented => "restart_prevented",
+            Self::Oneshot => "oneshot",
+            Self::Condition { .. } => "condition",
             Self::Dependency { .. } => "dependency",
             Self::DependencySuspect { .. } => "dependency_suspect",
             Self::Backoff => "backoff",
@@ -201,7 +218,10 @@ impl fmt::Display for Hold {
             Self::NoTarget => f.write_str("only probed; there is nothing to restart"),
             Self::Blind => f.write_str("its target cannot be seen"),
             Self::Settling => f.write_str("its supervisor goes first"),
-            Self::Busy { activity } => write!(f, "left alone: {}", activity.as_str()),
+            Self::Busy { activity, longer_than } => {
+                write!(f, "left alone: {}", activity.as_str())?;
+                longer_than.map_or(Ok(()), |longer| write!(f, ", for more than {}", span(longer)))
+            }
             Self::AskedToStop => f.write_str("left alone: asked to stop, still running"),
             Self::Unchecked => {
                 f.write_str("not restarted: a health check that cannot be run says nothing of the service")
@@ -218,6 +238,9 @@ impl fmt::Display for Hold {
                 "a probe that has never passed restarts nothing, unless recovery.before_first_pass = \"restart\"",
             ),
             Self::RestartOn { reason } => f.write_str(reason),
+            Self::RestartPrevented => f.write_str("RestartPreventExitStatus= lists how it ended"),
+            Self::Oneshot => f.write_str("it is a oneshot; retry_oneshot = true runs it again"),
+            Self::Condition { reason } => write!(f, "a start does nothing: {reason}"),
             Self::Dependency { name } => write!(f, "waits for `{name}`, which is down"),
             Self::DependencySuspect { name } => {
                 write!(f, "waits to see whether `{name}`, which it needs, is going down")

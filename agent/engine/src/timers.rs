@@ -35,10 +35,12 @@ pub(crate) enum Timer {
     Quiet,
     /// What was asked to end should have, or is no longer waited for.
     Drain,
+    /// Whatever it is busy with has had its time.
+    Busy,
 }
 
 impl Timer {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Probe,
         Self::Settle,
         Self::Grace,
@@ -53,6 +55,7 @@ impl Timer {
         Self::Stable,
         Self::Quiet,
         Self::Drain,
+        Self::Busy,
     ];
 
     /// What is waited for, in the words of `sentinel status`.
@@ -72,6 +75,7 @@ impl Timer {
             Self::Stable => "flapping ends",
             Self::Quiet => "crash loop is over",
             Self::Drain => "the end that was asked for",
+            Self::Busy => "it has been busy for too long",
         }
     }
 }

@@ -40,7 +40,7 @@
 //! | 20 | a service has at most one open incident, and so has the host |
 //! | 21 | what is healthy has none; and only a new run that lasts is proof of that |
 //! | 22 | what can be healed is acted on in the end |
-//! | 23 | no outage is kept from people for long |
+//! | 23 | no outage is kept from people for long, and nothing that is down stays silent beyond its bound |
 //! | 24 | the same events lead to the same decisions: `the_same_life_is_decided_the_same_way` |
 //! | 25 | only the driver's clock counts; also `the_wall_clock_changes_nothing` |
 //! | 26 | a crash of the agent, or the loss of its store, gives nothing back |

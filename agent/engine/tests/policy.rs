@@ -173,7 +173,8 @@ fn supervisor_goes_first_and_the_agent_holds() {
     assert_eq!(
         world.snapshot("shop").hold,
         Some(Hold::Busy {
-            activity: Activity::AutoRestart
+            activity: Activity::AutoRestart,
+            longer_than: None,
         })
     );
     world.run(60);

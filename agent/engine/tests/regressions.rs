@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Activity, Cause, Event, Hold, HostPolicy, Intent, Limits, Observation, OperatorRequest, StartedBy,
-    State, Supervisor, TargetState, Verb,
+    ActionResult, Activity, Cause, Details, Event, Hold, HostPolicy, Intent, Limits, Observation, OperatorRequest,
+    StartedBy, State, Supervisor, TargetState, Verb,
 };
 use world::{Start, Toy, World};
 
@@ -236,10 +236,9 @@ fn frozen_and_failing_minutes_are_not_good_minutes() {
         world.kill("shop");
         world.run(60);
         pause(&mut world, "shop");
+        world.hang("shop");
         if frozen {
             world.set_state("shop", TargetState::Busy(Activity::Frozen));
-        } else {
-            world.hang("shop");
         }
         world.run(700);
         assert_eq!(world.snapshot("shop").attempts_left, 4, "frozen: {frozen}");
@@ -267,6 +266,7 @@ fn every_run_that_dies_is_left_to_its_supervisor_anew() {
                 limits: Limits::default(),
                 started_by: StartedBy::Unknown,
                 check: None,
+                details: Details::default(),
             },
         });
         world.run_for(Duration::from_millis(4500));

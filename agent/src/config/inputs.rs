@@ -105,6 +105,7 @@ pub(super) struct RecoveryInput {
     pub(super) on_clean_exit: Option<OnCleanExit>,
     #[serde(deserialize_with = "on_dependency_return")]
     pub(super) on_dependency_return: Option<OnDependencyReturn>,
+    pub(super) retry_oneshot: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -308,6 +309,7 @@ impl RecoveryInput {
             before_first_pass: self.before_first_pass.or(defaults.before_first_pass),
             on_clean_exit: self.on_clean_exit.or(defaults.on_clean_exit),
             on_dependency_return: self.on_dependency_return.or(defaults.on_dependency_return),
+            retry_oneshot: self.retry_oneshot.or(defaults.retry_oneshot),
         }
     }
 }

@@ -540,6 +540,12 @@ static RECOVERY: Section = Section {
             default: "alert",
             doc: "What to do when it was stopped together with a service it comes `after`, and that one is healthy again",
         },
+        Key {
+            name: "retry_oneshot",
+            kind: Kind::Bool,
+            default: "false",
+            doc: "Whether a unit with Type=oneshot that failed is run again; otherwise that is an alert",
+        },
     ]],
 };
 

@@ -199,6 +199,15 @@ pub(super) struct Config {
 pub(super) struct Healthcheck {
     #[serde(deserialize_with = "each")]
     pub(super) test: Vec<String>,
+    /// In nanoseconds; 0 is the default.
+    #[serde(deserialize_with = "or_default")]
+    pub(super) interval: i64,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) timeout: i64,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) start_period: i64,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) retries: i64,
 }
 
 /// One of `GET /events`.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{Activity, Cause, DRAIN_MAX, Intent, Limits, Observation, StartedBy, Supervisor, TargetState};
+use sentinel_engine::{
+    Activity, Cause, DRAIN_MAX, Details, Intent, Limits, Observation, StartedBy, Supervisor, TargetState,
+};
 
 use super::cause::cause_of;
 use super::checks::Health;
@@ -94,6 +96,12 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
     let running = tracker.facts.started.filter(|_| tracker.facts.is_up());
     let age = running.and_then(|started| Duration::try_from(world.now.duration_since(started)).ok());
     let asked = asked.filter(|_| tracker.facts.status == Status::Running && !matches!(state, TargetState::Busy(_)));
+    let facts = &tracker.facts;
+    let details = Details {
+        starts_within: (state == TargetState::Busy(Activity::Starting)).then_some(facts.health_within),
+        ended: matches!(state, TargetState::Busy(Activity::AutoRestart)).then(|| cause_of(tracker)),
+        ..Details::default()
+    };
     let observation = Observation {
         state,
         instance: tracker.facts.instance(),
@@ -107,6 +115,7 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
             stop: Some(tracker.facts.stop_timeout),
         },
         check: tracker.facts.check().filter(|_| tracker.facts.is_up()),
+        details,
     };
     let forgotten = asked.map(|(at, _)| later(at, DRAIN_MAX));
     let waited = waited.filter(|until| *until > world.now);

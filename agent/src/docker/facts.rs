@@ -8,9 +8,13 @@ use sentinel_engine::{HealthCheck, Instance};
 
 use crate::question::question;
 
-use super::answers::{self, Inspected, State};
+use super::answers::{self, Healthcheck, Inspected, State};
 use super::checks::{self, Health};
 use super::inventory::depends_on;
+
+/// Docker's defaults of a health check: time from one to the next, which is also how long each may take, and how many fail.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
+const CHECK_RETRIES: u32 = 3;
 
 /// What Docker takes for the time to stop when the container says nothing (`docker stop` of the Engine's API).
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,6 +47,8 @@ pub(super) struct Facts {
     pub(super) health: Health,
     /// What its health check runs, as the image or the container says.
     pub(super) health_test: Vec<String>,
+    /// How long its check may be `starting`.
+    pub(super) health_within: Duration,
     pub(super) policy: RestartPolicy,
     /// Restarts by that policy since the last start by hand.
     pub(super) restarts: i64,
@@ -97,6 +103,7 @@ impl Facts {
             waits_for: depends_on(&config.labels),
             started_text: state.started_at,
             health: state.health.map(|health| checks::judge(&health)).unwrap_or_default(),
+            health_within: health_within(&config.healthcheck),
             health_test: config.healthcheck.test,
             policy: policy(&answer.host_config.restart_policy),
             restarts: answer.restart_count,
@@ -152,6 +159,21 @@ fn status(state: &State) -> Status {
             if state.running { Status::Running } else { Status::Other }
         }
     }
+}
+
+/// Within this a check passes, or has failed often enough: what Docker counts failures after, and so many rounds.
+fn health_within(check: &Healthcheck) -> Duration {
+    let nanos = |value: i64| {
+        u64::try_from(value)
+            .ok()
+            .filter(|nanos| *nanos > 0)
+            .map(Duration::from_nanos)
+    };
+    let every = nanos(check.interval).unwrap_or(CHECK_EVERY);
+    let round = every.saturating_add(nanos(check.timeout).unwrap_or(CHECK_EVERY));
+    let retries = u32::try_from(check.retries).ok().filter(|count| *count > 0);
+    let rounds = round.saturating_mul(retries.unwrap_or(CHECK_RETRIES));
+    nanos(check.start_period).unwrap_or_default().saturating_add(rounds)
 }
 
 fn policy(policy: &answers::RestartPolicy) -> RestartPolicy {

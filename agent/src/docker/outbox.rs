@@ -54,7 +54,7 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use sentinel_engine::{Limits, StartedBy, Supervisor, TargetState};
+    use sentinel_engine::{Details, Limits, StartedBy, Supervisor, TargetState};
 
     use super::*;
 
@@ -69,6 +69,7 @@ mod tests {
             limits: Limits::default(),
             started_by: StartedBy::Unknown,
             check: None,
+            details: Details::default(),
         }
     }
 

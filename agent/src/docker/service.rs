@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sentinel_engine::{Cause, Intent, Limits, Observation, ServiceName, StartedBy, Supervisor, TargetState};
+use sentinel_engine::{Cause, Details, Intent, Limits, Observation, ServiceName, StartedBy, Supervisor, TargetState};
 
 use super::tracker::Tracker;
 
@@ -48,6 +48,7 @@ impl Service {
             limits: Limits::default(),
             started_by: StartedBy::Unknown,
             check: None,
+            details: Details::default(),
         })
     }
 
@@ -63,6 +64,7 @@ impl Service {
             limits: Limits::default(),
             started_by: StartedBy::Unknown,
             check: None,
+            details: Details::default(),
         }
     }
 }
@@ -95,6 +97,7 @@ pub(super) fn departure(tracker: &Tracker) -> Observation {
         limits: Limits::default(),
         started_by: StartedBy::Unknown,
         check: None,
+        details: Details::default(),
     }
 }
 
@@ -142,6 +145,7 @@ mod tests {
             limits: Limits::default(),
             started_by: StartedBy::Unknown,
             check: None,
+            details: Details::default(),
         }
     }
 

@@ -14,14 +14,17 @@ pub(super) fn scrub(event: &mut Event) {
                 scrub_verdict(&mut answer.verdict);
             }
         }
-        Event::TargetObserved { observation, .. } => match &mut observation.state {
-            TargetState::Unknown(text)
-            | TargetState::Unusable(text)
-            | TargetState::Unhealthy(text)
-            | TargetState::Unchecked { reason: text, .. } => hide(text),
-            TargetState::Down { cause, .. } => scrub_cause(cause),
-            TargetState::Running | TargetState::Busy(_) => {}
-        },
+        Event::TargetObserved { observation, .. } => {
+            observation.details.ended.iter_mut().for_each(scrub_cause);
+            match &mut observation.state {
+                TargetState::Unknown(text)
+                | TargetState::Unusable(text)
+                | TargetState::Unhealthy(text)
+                | TargetState::Unchecked { reason: text, .. } => hide(text),
+                TargetState::Down { cause, .. } => scrub_cause(cause),
+                TargetState::Running | TargetState::Busy(_) => {}
+            }
+        }
         Event::ActionFinished { result, .. } => match result {
             ActionResult::Failed(text)
             | ActionResult::Outdated(text)
@@ -29,6 +32,7 @@ pub(super) fn scrub(event: &mut Event) {
             | ActionResult::Cancelled(text)
             | ActionResult::Refused(text)
             | ActionResult::Unanswered(text)
+            | ActionResult::CalledOff(text)
             | ActionResult::Unknown(text)
             | ActionResult::NotRecorded(text) => hide(text),
             ActionResult::Done | ActionResult::TooWide(_) => {}
@@ -78,8 +82,8 @@ mod tests {
     use std::time::Duration;
 
     use sentinel_engine::{
-        ActionId, Answer, FailureKind, Intent, Limits, Observation, ProbeFailure, ProbeOutcome, ProbeRound, StartedBy,
-        Supervisor,
+        ActionId, Answer, Details, FailureKind, Intent, Limits, Observation, ProbeFailure, ProbeOutcome, ProbeRound,
+        StartedBy, Supervisor,
     };
 
     use super::*;
@@ -99,6 +103,7 @@ mod tests {
                 limits: Limits::default(),
                 started_by: StartedBy::default(),
                 check: None,
+                details: Details::default(),
             },
         }
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sentinel_engine::{Cause, Event, Instance, Intent, Limits, Observation, StartedBy, Supervisor, TargetState};
+use sentinel_engine::{
+    Cause, Details, Event, Instance, Intent, Limits, Observation, StartedBy, Supervisor, TargetState,
+};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -153,6 +155,7 @@ impl Memory {
                         limits: limits(process),
                         started_by: self.run.as_ref().map_or(StartedBy::Unknown, |run| run.started_by),
                         check: None,
+                        details: Details::default(),
                     }),
                     running: Some(live),
                     again: None,
@@ -181,6 +184,7 @@ impl Memory {
             limits: limits(process),
             started_by: StartedBy::Unknown,
             check: None,
+            details: Details::default(),
         };
         Look {
             observation: Some(observation),

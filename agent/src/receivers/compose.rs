@@ -196,7 +196,8 @@ pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) 
             )
         }
         // Whether it is down nobody can tell.
-        (Cause::NeverPassed { .. }, NotificationKind::Fired) => format!("{service}: {cause}"),
+        // And a service that reloads for ever may answer all the while.
+        (Cause::NeverPassed { .. } | Cause::Busy { .. }, NotificationKind::Fired) => format!("{service}: {cause}"),
         (_, kind) => format!("{service} {}", predicate(kind, cause)),
     }
 }
@@ -301,6 +302,7 @@ fn evidence(cause: &Cause) -> Option<Evidence> {
         | Cause::StoppedWith { .. }
         | Cause::NeverPassed { .. }
         | Cause::CrashLoop { .. }
+        | Cause::Busy { .. }
         | Cause::HostWide { .. }
         | Cause::Unknown => return None,
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use humantime::format_duration;
 use sentinel_engine::{
-    Activity, Cause, FailureKind, Instance, Intent, Limits, Observation, ProbeFailure, ServiceName, StartedBy,
+    Activity, Cause, Details, FailureKind, Instance, Intent, Limits, Observation, ProbeFailure, ServiceName, StartedBy,
     Supervisor, TargetState, Time,
 };
 
@@ -97,6 +97,7 @@ impl Actor {
             asked_to_stop: None,
             limits: Limits::default(),
             check: None,
+            details: Details::default(),
         }
     }
 

@@ -28,6 +28,7 @@ const SIGHT: Duration = Duration::from_millis(3);
 pub(super) const AGENT: &str = "(agent)";
 
 /// Something that will happen.
+#[allow(clippy::large_enum_variant, reason = "a few hundred at a time")]
 #[derive(Clone, Debug)]
 pub(super) enum Future {
     /// This entry of the script.

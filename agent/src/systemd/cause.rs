@@ -5,9 +5,12 @@ use sentinel_engine::Cause;
 use super::facts::Facts;
 
 /// `CLD_EXITED`, `CLD_KILLED`, `CLD_DUMPED` of waitid(2), as `ExecMainCode` holds them.
-const EXITED: i32 = 1;
-const KILLED: i32 = 2;
-const DUMPED: i32 = 3;
+pub(super) const EXITED: i32 = 1;
+pub(super) const KILLED: i32 = 2;
+pub(super) const DUMPED: i32 = 3;
+
+/// A result that hides the one before, since version 262.
+pub(super) const START_LIMIT: &str = "start-limit-hit";
 
 /// The cause of the end of the last run.
 ///
@@ -18,7 +21,12 @@ pub(super) fn cause_of(facts: &Facts) -> Cause {
         ("oom-kill", _) => Cause::OomKilled,
         ("watchdog", _) => Cause::Watchdog,
         ("timeout", _) => Cause::Timeout,
-        ("start-limit-hit", _) => Cause::StartLimit,
+        (START_LIMIT, EXITED) if facts.exec_status != 0 => exited(facts.exec_status),
+        (START_LIMIT, KILLED | DUMPED) => Cause::Killed {
+            signal: facts.exec_status,
+            core_dumped: facts.exec_code == DUMPED,
+        },
+        (START_LIMIT, _) => Cause::StartLimit,
         ("success" | "" | "exit-code", EXITED) => exited(facts.exec_status),
         // The main process never ran.
         ("exit-code", 0) => Cause::NotStarted {
@@ -112,6 +120,11 @@ mod tests {
             ("timeout", KILLED, 15, Cause::Timeout),
             ("oom-kill", KILLED, 9, Cause::OomKilled),
             ("start-limit-hit", 0, 0, Cause::StartLimit),
+            // systemd 262: the process tells what the result hides.
+            ("start-limit-hit", EXITED, 7, Cause::Exited { code: 7 }),
+            ("start-limit-hit", EXITED, 0, Cause::StartLimit),
+            ("start-limit-hit", KILLED, 9, killed(9, false)),
+            ("start-limit-hit", DUMPED, 6, killed(6, true)),
             // kill -TERM of a service without a handler counts as success.
             ("success", KILLED, 15, killed(15, false)),
             ("success", EXITED, 0, Cause::Exited { code: 0 }),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Activity, Cause, Intent, Observation, StartedBy, Supervisor, TargetState};
+use sentinel_engine::{Activity, Cause, Details, Intent, Observation, StartedBy, Supervisor, TargetState};
 
 use super::attribution::attribute;
 use super::cause::cause_of;
@@ -46,23 +46,49 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
         (TargetState::Busy(Activity::AutoRestart), _) => Supervisor::Active,
         _ => Supervisor::Passive,
     };
-    let started = tracker.facts.active_enter;
+    let facts = &tracker.facts;
+    let activity = match state {
+        TargetState::Busy(activity) => Some(activity),
+        _ => None,
+    };
+    let since = match activity {
+        None => facts.active_enter,
+        // The job, or the freezing, is younger than the state.
+        Some(Activity::Job | Activity::Frozen) => 0,
+        Some(_) if facts.job != 0 && facts.active_state.is_down() => 0,
+        Some(_) => facts.state_change,
+    };
+    let is_timed = since != 0 && (running || activity.is_some());
     Verdict::Seen(Box::new(Observation {
-        state,
         instance: tracker.instance.clone(),
-        age: (running && started != 0).then(|| Duration::from_micros(world.now.saturating_sub(started))),
+        age: is_timed.then(|| Duration::from_micros(world.now.saturating_sub(since))),
         supervisor,
         started_by: StartedBy::Unknown,
         restarts: None,
         asked_to_stop: None,
-        limits: tracker.facts.limits(),
+        limits: facts.limits(),
         check: None,
+        details: details(facts, activity),
+        state,
     }))
+}
+
+/// A oneshot starts for as long as it works. One without a limit is given this long before anything is said of it.
+const ONESHOT_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// What bounds what systemd is busy with, and what is known of the run before.
+fn details(facts: &Facts, activity: Option<Activity>) -> Details {
+    let works = activity == Some(Activity::Starting) && facts.service_type == "oneshot";
+    Details {
+        starts_within: works.then(|| facts.limits().start.unwrap_or(ONESHOT_MAX)),
+        has_job: activity.is_some() && facts.job != 0,
+        ended: (activity == Some(Activity::AutoRestart)).then(|| cause_of(facts)),
+    }
 }
 
 fn state_of(tracker: &mut Tracker, world: World) -> Result<TargetState, Verdict> {
     let facts = &tracker.facts;
-    if let Some(activity) = activity_of(facts, world.own_job) {
+    if let Some(activity) = activity_of(tracker, world.own_job) {
         return Ok(TargetState::Busy(activity));
     }
     match facts.active_state {
@@ -79,7 +105,8 @@ fn state_of(tracker: &mut Tracker, world: World) -> Result<TargetState, Verdict>
 }
 
 /// What somebody is doing with the unit. Any state with a job is about to change.
-fn activity_of(facts: &Facts, own_job: bool) -> Option<Activity> {
+fn activity_of(tracker: &Tracker, own_job: bool) -> Option<Activity> {
+    let facts = &tracker.facts;
     match facts.active_state {
         ActiveState::Activating if facts.sub_state.starts_with("auto-restart") => Some(Activity::AutoRestart),
         ActiveState::Activating => Some(Activity::Starting),
@@ -87,7 +114,8 @@ fn activity_of(facts: &Facts, own_job: bool) -> Option<Activity> {
         ActiveState::Reloading => Some(Activity::Reloading),
         _ if facts.job != 0 && own_job => Some(Activity::Starting),
         _ if facts.job != 0 => Some(Activity::Job),
-        _ if facts.frozen => Some(Activity::Frozen),
+        // What is dead is dead, whatever is left of its cgroup.
+        ActiveState::Active if facts.frozen && !tracker.frozen_before => Some(Activity::Frozen),
         _ => None,
     }
 }
@@ -104,8 +132,17 @@ fn taken_away(tracker: &mut Tracker, world: World) -> Result<Option<TargetState>
         return Ok(None);
     };
     let was_meant = match intent {
-        Intent::OperatorStop | Intent::DependencyStop | Intent::ConflictStop | Intent::NotApplicable => true,
-        Intent::Crash | Intent::CleanExit | Intent::AskedToStop | Intent::Unclear | Intent::Shutdown => false,
+        Intent::OperatorStop
+        | Intent::DependencyStop
+        | Intent::ConflictStop
+        | Intent::NotApplicable
+        | Intent::ConditionNotMet => true,
+        Intent::Crash
+        | Intent::CleanExit
+        | Intent::OneshotFailed
+        | Intent::AskedToStop
+        | Intent::Unclear
+        | Intent::Shutdown => false,
     };
     // There is nothing left to bring back with whatever it was bound to.
     Ok(was_meant.then_some(TargetState::Down {
@@ -134,7 +171,7 @@ fn down(tracker: &mut Tracker, world: World) -> Result<TargetState, Verdict> {
         let (intent, cause) = conclude(tracker, world)?;
         tracker.concluded = Some(Conclusion {
             supervisor: match intent {
-                Intent::Crash | Intent::CleanExit | Intent::Unclear => supervisor,
+                Intent::Crash | Intent::CleanExit | Intent::Unclear | Intent::OneshotFailed => supervisor,
                 _ => Supervisor::Passive,
             },
             intent,
@@ -158,8 +195,8 @@ fn conclude(tracker: &Tracker, world: World) -> Result<(Intent, Cause), Verdict>
     let facts = &tracker.facts;
     let failed = facts.active_state == ActiveState::Failed;
     if !failed && facts.condition_failed() {
-        let result = "a Condition...= of the unit is not met".to_owned();
-        return Ok((Intent::NotApplicable, Cause::Other { result }));
+        let result = facts.condition_in_words();
+        return Ok((Intent::ConditionNotMet, Cause::Other { result }));
     }
     if !failed && facts.is_plain_oneshot() && matches!(facts.result.as_str(), "success" | "") {
         // It did its work, or was never asked to: there is nothing that should be running.
@@ -175,17 +212,26 @@ fn conclude(tracker: &Tracker, world: World) -> Result<(Intent, Cause), Verdict>
         return after_gap(tracker, world);
     }
     if failed {
-        return Ok((Intent::Crash, cause_of(facts)));
+        return Ok((failure(facts), cause_of(facts)));
     }
     ended_by_itself(tracker, cause_of(facts))
+}
+
+/// A failure of what should run, or of what should do its work and end.
+fn failure(facts: &Facts) -> Intent {
+    if facts.service_type == "oneshot" {
+        Intent::OneshotFailed
+    } else {
+        Intent::Crash
+    }
 }
 
 /// Whether a job of somebody else stopped it: the last one was carried out, and left it down.
 ///
 /// An end without any job known counts as a stop only when it began as one. Used beside a known job this would take a
-/// restart that runs into the start limit for a stop.
+/// restart that runs into the start limit for a stop. A start that did nothing, as a condition is not met, is none either.
 fn was_stopped(tracker: &Tracker) -> bool {
-    match tracker.jobs.iter().rev().find(|job| !job.own) {
+    match tracker.jobs.iter().rev().find(|job| !job.own && !job.called_off) {
         Some(job) => job.result == "done" && job.state.is_down(),
         None => tracker.jobs.is_empty() && tracker.stop_began,
     }
@@ -225,7 +271,7 @@ fn after_gap(tracker: &Tracker, world: World) -> Result<(Intent, Cause), Verdict
     match past {
         Past::Stopped => Ok((stopped_by(tracker, world)?, cause)),
         Past::Dependency => Ok((Intent::DependencyStop, Cause::Dependency)),
-        Past::Crashed(_) if failed => Ok((Intent::Crash, cause)),
+        Past::Crashed(_) if failed => Ok((failure(&tracker.facts), cause)),
         // Somebody has reset it since.
         Past::Crashed(told) => Ok((Intent::Unclear, told.clone().unwrap_or(cause))),
         Past::Exited if !failed => ended_by_itself(tracker, cause),

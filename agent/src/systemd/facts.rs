@@ -95,6 +95,8 @@ pub(super) struct Facts {
     pub(super) inactive_enter: u64,
     pub(super) inactive_exit: u64,
     pub(super) condition_result: bool,
+    /// The conditions that are not met, as they stand in the unit file; PID 1 tells them only when it is asked.
+    pub(super) conditions_not_met: Vec<String>,
     /// When conditions were last checked; before that the result means nothing.
     pub(super) condition_at: u64,
     pub(super) assert_result: bool,
@@ -163,6 +165,7 @@ impl Facts {
         from.time("ConditionTimestampMonotonic", &mut self.condition_at);
         from.time("AssertTimestampMonotonic", &mut self.assert_at);
         from.flag("ConditionResult", &mut self.condition_result);
+        from.conditions(&mut self.conditions_not_met);
         from.flag("AssertResult", &mut self.assert_result);
         from.flag("RemainAfterExit", &mut self.remain_after_exit);
         from.number("ExecMainCode", &mut self.exec_code);
@@ -219,6 +222,16 @@ impl Facts {
         (self.condition_at > 0 && !self.condition_result) || self.result == "exec-condition"
     }
 
+    /// Which condition kept a start from doing anything.
+    pub(super) fn condition_in_words(&self) -> String {
+        match self.conditions_not_met.as_slice() {
+            [] if self.result == "exec-condition" => "ExecCondition= is not met".to_owned(),
+            [] => "a Condition...= of the unit is not met".to_owned(),
+            [one] => format!("{one} is not met"),
+            several => format!("{} are not met", several.join(", ")),
+        }
+    }
+
     /// Whether a start was refused because an assertion was not met.
     pub(super) fn assert_failed(&self) -> bool {
         self.assert_at > 0 && !self.assert_result
@@ -251,6 +264,32 @@ impl Source<'_, '_> {
         if let Some(Variant::I32(number)) = self.0.get(name) {
             *to = *number;
         }
+    }
+
+    /// Those of `Conditions` that failed: type, `|`, `!`, parameter, and what came of it, which is negative.
+    fn conditions(&self, to: &mut Vec<String>) {
+        let Some(Variant::Array(all)) = self.0.get("Conditions") else {
+            return;
+        };
+        *to = elements(all.inner(), |condition| {
+            let Variant::Structure(condition) = condition else {
+                return None;
+            };
+            match condition.fields() {
+                [
+                    Variant::Str(kind),
+                    Variant::Bool(trigger),
+                    Variant::Bool(negate),
+                    Variant::Str(parameter),
+                    Variant::I32(result),
+                ] if *result < 0 => {
+                    let trigger = if *trigger { "|" } else { "" };
+                    let negate = if *negate { "!" } else { "" };
+                    Some(format!("{}={trigger}{negate}{}", kind.as_str(), parameter.as_str()))
+                }
+                _ => None,
+            }
+        });
     }
 
     fn exits(&self, name: &str, to: &mut ExitSet) {
@@ -340,6 +379,31 @@ mod tests {
         assert_eq!((set.start, set.stop), (seconds(75), seconds(20)));
         assert_eq!(limits(u64::MAX, u64::MAX), Limits::default());
         assert_eq!(limits(u64::MAX, 1_000_000).start_or_usual(), Limits::USUAL);
+    }
+
+    #[test]
+    fn the_conditions_that_are_not_met_are_named() {
+        let condition = |kind: &str, negate: bool, parameter: &str, result: i32| {
+            (kind.to_owned(), false, negate, parameter.to_owned(), result)
+        };
+        let words = |conditions: Vec<(String, bool, bool, String, i32)>| {
+            let mut facts = Facts::default();
+            facts.merge(&Properties::from([("Conditions", Variant::from(conditions))]));
+            facts.condition_in_words()
+        };
+        let (path, user) = ("ConditionPathExists", "ConditionUser");
+        assert_eq!(
+            words(vec![condition(path, false, "/a", 1)]),
+            "a Condition...= of the unit is not met"
+        );
+        assert_eq!(
+            words(vec![condition(path, false, "/a", 1), condition(path, false, "/x", -1)]),
+            "ConditionPathExists=/x is not met"
+        );
+        assert_eq!(
+            words(vec![condition(path, true, "/x", -1), condition(user, false, "a", -1)]),
+            "ConditionPathExists=!/x, ConditionUser=a are not met"
+        );
     }
 
     #[test]

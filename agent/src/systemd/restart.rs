@@ -12,8 +12,9 @@ use tokio::time::timeout;
 use super::blast::MayAffect;
 use super::cause::cause_of;
 use super::facts::{ActiveState, Facts};
-use super::message::{ALL, CallError, JobMethod, POLKIT as POLKIT_NAME, UNIT};
+use super::message::{ALL, CallError, JobMethod, POLKIT as POLKIT_NAME};
 use super::requests::{Begins, Systemd, View};
+use super::session::monotonic_micros;
 
 /// How long a restart may take in any case: systemd's default limits for a stop and a start, and a little more.
 const JOB_LIMIT: Duration = Duration::from_secs(200);
@@ -82,9 +83,9 @@ impl Systemd {
         may_affect: MayAffect<'_>,
         begun: oneshot::Sender<()>,
     ) -> Result<ActionResult, ActionResult> {
-        let view = self.view(unit, UNIT).await.map_err(|error| nothing_done(&error))?;
+        let view = self.view(unit, ALL).await.map_err(|error| nothing_done(&error))?;
         let before = view.facts;
-        check(verb, &before, expected)?;
+        check(verb, &before, expected, monotonic_micros())?;
         self.look_around(&view.relations, verb, may_affect).await?;
         let begins = Begins {
             before: before.invocation.clone(),
@@ -96,7 +97,7 @@ impl Systemd {
         };
         match ended.as_str() {
             "done" if verb == Verb::Restart => self.verify_restart(unit, &before).await,
-            "done" => Ok(ActionResult::Done),
+            "done" => self.verify_start(unit, &before).await,
             "canceled" => Ok(ActionResult::Cancelled("somebody cancelled the job".to_owned())),
             "dependency" => Ok(ActionResult::Failed(
                 "a unit it depends on could not be started".to_owned(),
@@ -111,9 +112,14 @@ impl Systemd {
     /// Not before that is known: PID 1 unloads a unit that is neither active nor failed, and loading it again to start it
     /// takes longer than the start. A start that the limit refuses harms nothing and changes nothing.
     async fn start(&self, unit: &str, before: &Facts, begins: Begins) -> Result<String, ActionResult> {
-        let ended = self.make_job(unit, JobMethod::Start, Some(begins)).await?;
-        if ended != "failed" {
-            return Ok(ended);
+        let first = self.make_job(unit, JobMethod::Start, Some(begins)).await;
+        let may_be_reset = match &first {
+            // Since version 257 `frozen` is what is left of a cgroup that was frozen when the unit died.
+            Ok(ended) => matches!(ended.as_str(), "failed" | "frozen"),
+            Err(_) => before.frozen,
+        };
+        if !may_be_reset {
+            return first;
         }
         match self.look(unit, ALL).await {
             // It was refused before it ran, and nobody has touched it since.
@@ -124,7 +130,16 @@ impl Systemd {
                 // Who waits for the new run still does.
                 self.make_job(unit, JobMethod::Start, None).await
             }
-            _ => Ok(ended),
+            _ => first,
+        }
+    }
+
+    /// A start that conditions call off is carried out by doing nothing.
+    async fn verify_start(&self, unit: &str, before: &Facts) -> Result<ActionResult, ActionResult> {
+        match self.look(unit, ALL).await {
+            Ok(after) if is_called_off(before, &after) => Ok(ActionResult::CalledOff(after.condition_in_words())),
+            // It was carried out, whatever became of the connection since.
+            Ok(_) | Err(_) => Ok(ActionResult::Done),
         }
     }
 
@@ -162,7 +177,8 @@ impl Systemd {
 
     /// A restart of a unit that does not run is carried out by doing nothing; only a new run proves that it was one.
     async fn verify_restart(&self, unit: &str, before: &Facts) -> Result<ActionResult, ActionResult> {
-        match self.look(unit, UNIT).await {
+        match self.look(unit, ALL).await {
+            Ok(after) if is_called_off(before, &after) => Ok(ActionResult::CalledOff(after.condition_in_words())),
             Ok(after) if after.invocation == before.invocation || after.invocation.is_empty() => Ok(
                 ActionResult::Outdated("it was stopped before it could be restarted".to_owned()),
             ),
@@ -190,7 +206,7 @@ impl Systemd {
 }
 
 /// Whether the unit is still what the decision was about.
-fn check(verb: Verb, now: &Facts, expected: Option<&Instance>) -> Result<(), ActionResult> {
+fn check(verb: Verb, now: &Facts, expected: Option<&Instance>, clock: u64) -> Result<(), ActionResult> {
     let conflict = |activity: Activity| Err(ActionResult::Conflict(activity.as_str().to_owned()));
     let outdated = |what: &str| Err(ActionResult::Outdated(what.to_owned()));
     if now.job != 0 {
@@ -202,6 +218,8 @@ fn check(verb: Verb, now: &Facts, expected: Option<&Instance>) -> Result<(), Act
         }
         (ActiveState::Activating, _) => return conflict(Activity::Starting),
         (ActiveState::Deactivating, _) => return conflict(Activity::Stopping),
+        // Without a job, and for longer than a reload may take: it only looks so, see `is_past_reload`.
+        (ActiveState::Reloading, Verb::Restart) if is_past_reload(now, clock) => {}
         (ActiveState::Reloading, _) => return conflict(Activity::Reloading),
         (ActiveState::Active, Verb::Start) => return outdated("it runs already"),
         (ActiveState::Inactive | ActiveState::Failed, Verb::Restart) => return outdated("it does not run any more"),
@@ -215,6 +233,19 @@ fn check(verb: Verb, now: &Facts, expected: Option<&Instance>) -> Result<(), Act
         }
         _ => Ok(()),
     }
+}
+
+/// Whether the start since `before` did nothing, as a condition is not met.
+fn is_called_off(before: &Facts, after: &Facts) -> bool {
+    let checked = after.condition_at > before.condition_at || after.result == "exec-condition";
+    after.active_state.is_down() && checked && after.condition_failed()
+}
+
+/// Whether it has been `reloading` for longer than that may take. systemd before 262 shows it without an end when the service
+/// never says that it is done.
+fn is_past_reload(now: &Facts, clock: u64) -> bool {
+    let lasted = Duration::from_micros(clock.saturating_sub(now.state_change));
+    now.state_change != 0 && lasted >= now.limits().start_or_usual()
 }
 
 /// The class of an error of a call that was not about to change anything, or was never made.
@@ -289,6 +320,12 @@ mod tests {
     #[test]
     fn a_unit_that_changed_is_left_alone() {
         use ActiveState::{Activating, Active, Deactivating, Failed, Inactive, Reloading};
+        // With this timeout in seconds, since that second; it is second 100.
+        let reloading = |timeout: u64, since: u64| Facts {
+            timeout_start: timeout.saturating_mul(1_000_000),
+            state_change: since * 1_000_000,
+            ..at(Reloading, "01")
+        };
         let job = Facts {
             job: 3,
             ..at(Failed, "01")
@@ -306,9 +343,13 @@ mod tests {
             (Verb::Restart, at(Failed, "01"), "outdated"),
             (Verb::Restart, at(Inactive, ""), "outdated"),
             (Verb::Restart, at(Deactivating, "01"), "conflict"),
-            (Verb::Restart, at(Reloading, "01"), "conflict"),
+            (Verb::Restart, reloading(30, 100), "conflict"),
+            (Verb::Restart, reloading(u64::MAX, 20), "conflict"),
+            (Verb::Restart, reloading(30, 60), "ok"),
+            (Verb::Restart, reloading(u64::MAX, 1), "ok"),
+            (Verb::Start, reloading(30, 60), "conflict"),
         ] {
-            let checked = match check(verb, &now, Some(&"01".into())) {
+            let checked = match check(verb, &now, Some(&"01".into()), 100_000_000) {
                 Ok(()) => "ok",
                 Err(ActionResult::Outdated(_)) => "outdated",
                 Err(ActionResult::Conflict(_)) => "conflict",

@@ -5,6 +5,8 @@ mod judging;
 mod reading;
 mod reloads;
 
+pub(super) use self::judging::monotonic_micros;
+
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::time::Duration;

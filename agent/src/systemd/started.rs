@@ -110,6 +110,7 @@ mod tests {
                 own,
                 result: "done".into(),
                 state: ActiveState::Active,
+                called_off: false,
             }],
             ..Tracker::default()
         };

@@ -23,6 +23,8 @@ pub(super) struct FinishedJob {
     pub(super) result: String,
     /// The state of the unit when it ended.
     pub(super) state: ActiveState,
+    /// It was a start that did nothing, as a condition is not met: conditions were checked while it was there.
+    pub(super) called_off: bool,
 }
 
 /// Why a unit is down.
@@ -34,6 +36,7 @@ pub(super) struct Conclusion {
 }
 
 /// One unit, as far as it was watched.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tracker {
     pub(super) facts: Facts,
@@ -55,6 +58,10 @@ pub(super) struct Tracker {
     pub(super) unwitnessed: bool,
     /// The facts hold: PID 1 was asked and is done with what a signal may have shown half-way.
     pub(super) at_rest: bool,
+    /// When conditions had last been checked before the job that is there, if one is.
+    pub(super) conditions_at: u64,
+    /// The unit said `frozen` already when this run began: that is left over from the run before.
+    pub(super) frozen_before: bool,
     /// The last run, which PID 1 forgets when it unloads the unit.
     pub(super) instance: Option<Instance>,
     /// What was concluded when it went down. PID 1 forgets the facts at `reset-failed`, or when it unloads the unit.
@@ -116,12 +123,18 @@ impl Tracker {
         let before = std::mem::replace(&mut self.facts, facts);
         let now = &self.facts;
         self.runs.note(now);
+        if gap || before.id.is_empty() {
+            self.conditions_at = now.condition_at;
+        }
         let state_changed = now.active_state != before.active_state;
         let new_run = !now.invocation.is_empty() && now.invocation != before.invocation;
         if new_run {
             self.instance = Some(Instance::from(now.invocation.clone()));
             self.restarts_before = self.restarts_now.replace(now.n_restarts);
+            // Of the first run that is seen nobody knows.
+            self.frozen_before = now.frozen && !before.id.is_empty();
         }
+        self.frozen_before &= now.frozen;
         if (state_changed && now.active_state.is_up()) || new_run || gap {
             self.jobs.clear();
             self.stop_began = false;
@@ -160,11 +173,13 @@ impl Tracker {
         if self.jobs.len() == JOBS_KEPT {
             self.jobs.remove(0);
         }
+        let checked_at = std::mem::replace(&mut self.conditions_at, self.facts.condition_at);
         self.jobs.push(FinishedJob {
             id,
             own,
             result: result.to_owned(),
             state: self.facts.active_state,
+            called_off: self.facts.condition_failed() && self.facts.condition_at > checked_at,
         });
         if !own || result == "dependency" {
             // Somebody did something with it, or there is a new reason: what was concluded may not hold any more.
@@ -264,6 +279,42 @@ mod tests {
         tracker.read(&unloaded);
         assert!(!tracker.unwitnessed);
         assert_eq!(tracker.instance, Some("01".into()));
+    }
+
+    #[test]
+    fn a_job_during_which_conditions_failed_is_a_start_that_did_nothing() {
+        let checked = |at: u64| {
+            let mut unit = unit("failed", 0, 1);
+            unit.insert("ConditionResult", Variant::from(false));
+            unit.insert("ConditionTimestampMonotonic", Variant::from(at));
+            unit
+        };
+        let mut tracker = Tracker::default();
+        tracker.read(&checked(5));
+        tracker.job_removed(1, false, "done");
+        tracker.changed(&checked(6));
+        tracker.job_removed(2, false, "done");
+        tracker.job_removed(3, false, "done");
+        let called_off: Vec<bool> = tracker.jobs.iter().map(|job| job.called_off).collect();
+        assert_eq!(called_off, [false, true, false]);
+    }
+
+    #[test]
+    fn frozen_that_a_run_began_with_is_left_over() {
+        let frozen = |state: &str, invocation: u8, word: &str| {
+            let mut unit = unit(state, 0, invocation);
+            unit.insert("FreezerState", Variant::from(word.to_owned()));
+            unit
+        };
+        let mut tracker = Tracker::default();
+        tracker.read(&frozen("active", 1, "frozen"));
+        assert!(!tracker.frozen_before, "nobody saw it begin");
+        tracker.changed(&frozen("failed", 1, "frozen"));
+        tracker.changed(&frozen("active", 2, "frozen"));
+        assert!(tracker.frozen_before);
+        tracker.changed(&frozen("active", 2, "running"));
+        tracker.changed(&frozen("active", 2, "frozen"));
+        assert!(!tracker.frozen_before, "it changed during this run");
     }
 
     #[test]

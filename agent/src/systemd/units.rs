@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use sentinel_engine::{Event, Limits, Observation, ServiceName, StartedBy, Supervisor, TargetState};
+use sentinel_engine::{Details, Event, Limits, Observation, ServiceName, StartedBy, Supervisor, TargetState};
 use tokio::sync::mpsc;
 
 use super::classify::{Verdict, World, classify};
@@ -261,6 +261,7 @@ impl Units {
                 limits: Limits::default(),
                 started_by: StartedBy::Unknown,
                 check: None,
+                details: Details::default(),
             };
             self.tell(&name, &unknown);
         }
@@ -284,13 +285,19 @@ impl Units {
         };
         // An age is new every time, and tells nothing that the instance does not.
         let news = unit.told.as_ref().is_none_or(|told| {
-            (&told.state, &told.instance, told.supervisor, told.started_by)
-                != (
-                    &observation.state,
-                    &observation.instance,
-                    observation.supervisor,
-                    observation.started_by,
-                )
+            (
+                &told.state,
+                &told.instance,
+                told.supervisor,
+                told.started_by,
+                &told.details,
+            ) != (
+                &observation.state,
+                &observation.instance,
+                observation.supervisor,
+                observation.started_by,
+                &observation.details,
+            )
         });
         if !news {
             return;
@@ -414,6 +421,7 @@ mod tests {
                 limits: Limits::default(),
                 started_by: StartedBy::Unknown,
                 check: None,
+                details: Details::default(),
             };
             units.tell(unit, &observation);
         };

@@ -17,7 +17,7 @@ use crate::words::span;
 /// When nothing was done for a reason outside the service, the next look comes after this.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// When acting would hurt others, whether they still run is asked again this much later. A human has been told by
+/// When acting would hurt others, or a condition is not met, that is asked again this much later. A human has been told by
 /// then; this is for what needs none, such as a job that happened to run, and each time is an entry in the timeline.
 const LOOK_AROUND_AGAIN: Duration = Duration::from_secs(10 * 60);
 
@@ -119,6 +119,11 @@ impl Machine {
                 self.refused = Some(Hold::Unanswered { reason });
                 self.ask_again = Some(cx.now + refusal::gap(unanswered));
                 self.unanswered = unanswered.saturating_add(1);
+            }
+            ActionResult::CalledOff(reason) => {
+                self.take_back(cx);
+                self.refused = Some(Hold::Condition { reason });
+                self.memory.next_attempt = Some(cx.now + LOOK_AROUND_AGAIN);
             }
             ActionResult::TooWide(radius) => {
                 self.take_back(cx);

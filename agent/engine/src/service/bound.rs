@@ -45,7 +45,7 @@ impl Machine {
             Some(
                 TargetState::Busy(Activity::AutoRestart)
                 | TargetState::Down {
-                    intent: Intent::Crash | Intent::CleanExit | Intent::Unclear,
+                    intent: Intent::Crash | Intent::CleanExit | Intent::Unclear | Intent::OneshotFailed,
                     ..
                 },
             ) => {
@@ -54,7 +54,7 @@ impl Machine {
             }
             // That one was taken along itself: see `judge_bound`.
             Some(TargetState::Down {
-                intent: Intent::DependencyStop,
+                intent: Intent::DependencyStop | Intent::ConditionNotMet,
                 ..
             }) => {}
             Some(TargetState::Down { .. }) => self.fell = None,

@@ -110,6 +110,7 @@ impl Machine {
         self.leave_flapping_conversation();
         self.memory.incident = None;
         self.said_refusal = None;
+        self.was_overdue = false;
         self.memory.attempt = None;
         self.unsaved = true;
     }
@@ -134,6 +135,8 @@ impl Machine {
         }
         let due = match self.state {
             _ if self.is_spoken_for(cx) => incident.opened_at + SUPPRESSION_MAX.max(self.service.policy.notify_after),
+            // There is nothing to wait for: nothing will be done.
+            _ if self.is_prevented() => incident.own_since,
             _ => incident.own_since + self.service.policy.notify_after,
         };
         if cx.now < due {
@@ -143,11 +146,21 @@ impl Machine {
         let doing = match (&self.hold, incident.attempts) {
             (Some(Hold::AskedToStop), _) => self.describe_asked(cx.now),
             (Some(hold @ (Hold::RestartOn { .. } | Hold::ProbeNeverPassed)), _) => format!("not restarted: {hold}"),
+            (Some(Hold::Condition { reason }), _) => format!("not started: {reason}"),
             (Some(hold), _) => hold.to_string(),
             (None, 0) => self.state.as_str().to_owned(),
             (None, attempts) => format!("{}, attempt {attempts}", self.state.as_str()),
         };
         self.notify(NotificationKind::Fired, &doing, cx);
+    }
+
+    /// How bad it is that it is down. What is so on purpose, or cannot be otherwise, is a warning.
+    pub(super) fn severity(&self) -> Severity {
+        if self.is_prevented() || matches!(self.refused, Some(Hold::Condition { .. })) {
+            Severity::Warning
+        } else {
+            self.service.policy.severity
+        }
     }
 
     /// Whether nobody is to be told of anything now: in maintenance, while the host goes down, and before anything has
@@ -173,7 +186,7 @@ impl Machine {
             NotificationKind::Fired if matches!(self.hold, Some(Hold::AskedToStop | Hold::Unchecked)) => {
                 self.service.policy.severity.min(Severity::Warning)
             }
-            NotificationKind::Fired => self.service.policy.severity,
+            NotificationKind::Fired => self.severity(),
             NotificationKind::Flapping { .. } | NotificationKind::Update { .. } => Severity::Warning,
             _ => Severity::Info,
         };

@@ -40,7 +40,7 @@ impl Machine {
         let severity = if self.memory.gave_up {
             Severity::Critical
         } else {
-            self.service.policy.severity
+            self.severity()
         };
         self.memory.incident.as_ref().map(|incident| (incident, severity))
     }

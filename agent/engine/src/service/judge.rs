@@ -40,7 +40,7 @@ impl Machine {
             return self.judge_crash_loop(until, cx);
         }
         if let Some(activity) = self.busy() {
-            return self.judge_busy(activity, hold);
+            return self.judge_busy(activity, cx, hold);
         }
         let down = self.judge_down(cx);
         if let Some(reason) = self.judge_unchecked(&down, cx) {
@@ -78,7 +78,9 @@ impl Machine {
             Intent::OperatorStop => "stopped by an operator",
             Intent::AskedToStop => "ended, as it had been asked to",
             Intent::ConflictStop => "stopped because something that conflicts with it was started",
-            Intent::NotApplicable => "its start conditions are not met",
+            Intent::NotApplicable => "it has nothing to do now",
+            // Whoever asked for that start will see it. But when it was to end an outage, that goes on.
+            Intent::ConditionNotMet if !self.is_missed() => "its start conditions are not met",
             Intent::DependencyStop if !latched => match self.judge_bound(cx) {
                 Bound::Fell => return None,
                 Bound::Unsure => return Some(State::Settling),
@@ -102,11 +104,20 @@ impl Machine {
             return None;
         }
         self.crash_loop.clear();
+        self.forget_busy();
+        let resolution = if self.did_its_work() {
+            match self.memory.attempt {
+                Some(_) => Resolution::Healed,
+                None => Resolution::Recovered,
+            }
+        } else {
+            Resolution::Stopped
+        };
         self.cut_short(reason.to_owned(), cx);
         if let Some(after) = self.take_late_end(cx.now).filter(|_| !self.in_maintenance()) {
             self.open_incident(Cause::AskedToStop { after: Some(after) }, cx);
         }
-        self.close_incident(Resolution::Stopped, cx);
+        self.close_incident(resolution, cx);
         if self.memory.healthy_since.take().is_some() {
             self.unsaved = true;
         }
@@ -118,6 +129,23 @@ impl Machine {
             self.timers.set(Timer::Settle, at);
         }
         Some(State::Stopped)
+    }
+
+    /// Whether it went down by itself, or was taken down by the agent, and the start that was to bring it back did nothing.
+    fn is_missed(&self) -> bool {
+        let fell = self.fell.is_some_and(|fell| self.left.is_none_or(|left| fell >= left));
+        self.memory.incident.is_some() || fell
+    }
+
+    /// Whether a run after the one that failed ended well: that of a oneshot.
+    fn did_its_work(&self) -> bool {
+        let failed = self
+            .memory
+            .incident
+            .as_ref()
+            .and_then(|incident| incident.instance.as_ref());
+        let ended = matches!(self.target_down(), Some((Intent::NotApplicable, _)));
+        ended && failed.is_some() && failed != self.instance()
     }
 
     /// In maintenance nothing is opened and nothing is done, but coming back is still noticed.
@@ -141,21 +169,6 @@ impl Machine {
         self.open_incident(cause, cx);
         self.timers.set(Timer::Quiet, until);
         State::SupervisorBusy
-    }
-
-    /// Somebody else is busy with the target; its probes say nothing now.
-    fn judge_busy(&mut self, activity: Activity, hold: &mut Option<Hold>) -> State {
-        if self.memory.attempt.is_some() {
-            return State::Restarting;
-        }
-        if self.memory.incident.is_some() || activity == Activity::AutoRestart {
-            *hold = Some(Hold::Busy { activity });
-        }
-        if activity == Activity::Starting {
-            State::Starting
-        } else {
-            State::SupervisorBusy
-        }
     }
 
     /// Tells of a check that cannot be run. It says nothing of the target, so what else is known of that decides; unless
@@ -232,7 +245,7 @@ impl Machine {
             return State::Unknown;
         }
         if self.is_healthy(cx.now) {
-            if let Some(until) = self.must_last_until(cx) {
+            if let Some(until) = self.must_last_until(cx).max(self.must_last(cx.now)) {
                 self.timers.set(Timer::MinUptime, until);
                 return State::Starting;
             }
@@ -261,7 +274,7 @@ impl Machine {
             None => self.service.has_target,
             Some(TargetState::Down { .. } | TargetState::Unusable(_)) => true,
             Some(TargetState::Unhealthy(_)) => self.trusts_check(),
-            Some(TargetState::Busy(activity)) => *activity != Activity::Reloading,
+            Some(TargetState::Busy(_)) => self.busy().is_some_and(|activity| activity != Activity::Reloading),
             Some(TargetState::Running | TargetState::Unchecked { .. } | TargetState::Unknown(_)) => false,
         };
         let incident = self.memory.incident.as_ref();

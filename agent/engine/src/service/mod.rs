@@ -12,6 +12,7 @@
 //! | `asked.rs` | what was asked to end, and has not |
 //! | `bound.rs` | what goes down with something else |
 //! | `left_behind.rs` | what is still down when that is back |
+//! | `busy.rs` | what something else is busy with, and for how long |
 //! | `probing.rs` | when to probe; takes in outcomes |
 //! | `first_pass.rs` | what has ever passed, and what failures may restart |
 //! | `refusal.rs` | what was refused, and when it is asked for again |
@@ -30,6 +31,7 @@
 mod asked;
 mod attempt;
 mod bound;
+mod busy;
 mod context;
 mod dependency;
 mod first_pass;
@@ -106,6 +108,12 @@ pub(crate) struct Machine {
     asked: Option<asked::Asked>,
     /// Whether the end of the last run was left to the target's supervisor.
     left_to_supervisor: bool,
+    /// What the target is busy with.
+    occupied: Option<busy::Busy>,
+    /// Since when it has been busy with one thing or another, or ran too shortly to count.
+    away_since: Option<Time>,
+    /// Whether that lasted for too long.
+    was_overdue: bool,
     /// Restarts by the target's supervisor.
     crash_loop: CrashLoop,
     /// Health by probes of the present instance.
@@ -181,6 +189,9 @@ impl Machine {
             unattributed: None,
             asked: None,
             left_to_supervisor: false,
+            occupied: None,
+            away_since: None,
+            was_overdue: false,
             crash_loop: CrashLoop::default(),
             health: Health::default(),
             proof: Proof::default(),
@@ -225,6 +236,8 @@ impl Machine {
         self.close_outlived(cx);
         self.expire(cx);
         self.note_fall(cx.now);
+        // Probes decide whether `frozen` counts.
+        self.note_busy(false, None, cx.now);
         let mut hold = None;
         let state = self.judge(cx, &mut hold);
         self.await_reset();

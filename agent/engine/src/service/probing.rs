@@ -129,7 +129,7 @@ impl Machine {
     fn probes_tell(&self) -> bool {
         self.service.has_probes
             && !matches!(self.state, State::Shutdown)
-            && (!self.service.has_target || self.runs() || self.is_blind())
+            && (!self.service.has_target || self.runs() || self.is_blind() || self.is_probed_while_busy())
     }
 
     /// Whether answers are wanted more often than usual.
@@ -165,6 +165,15 @@ impl Machine {
                 self.last_pass = Some(Pass(outcome.status_code));
                 self.failing = None;
                 self.note_probe_of_asked(true);
+            }
+            // It may show a hang later; until then it is no news.
+            Verdict::Failed(failure) if self.busy().is_some() => {
+                let failure = round.failure().unwrap_or(failure);
+                self.health.record_failure(failure.clone(), policy.fall, policy.fall_of);
+                self.proof.record(&round);
+                if self.health.down().is_some() {
+                    self.interrupt_health();
+                }
             }
             Verdict::Failed(failure) if self.grace(cx.now).is_some() => {
                 // Not counted, but the log of a service that was never up says why.

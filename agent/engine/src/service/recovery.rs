@@ -44,7 +44,11 @@ impl Machine {
             return Some((State::Held, hold));
         }
         let policy = &self.service.policy;
+        if self.is_prevented() {
+            return Some((State::Held, Hold::RestartPrevented));
+        }
         match self.target_down() {
+            Some((Intent::OneshotFailed, _)) if !policy.retry_oneshot => return Some((State::Held, Hold::Oneshot)),
             Some((Intent::Unclear, _)) => return Some((State::Held, Hold::Unclear)),
             Some((Intent::CleanExit, _)) if policy.on_clean_exit == OnCleanExit::Alert => {
                 return Some((State::Held, Hold::CleanExit));
@@ -117,6 +121,12 @@ impl Machine {
             Hold::Dependency { name }
         };
         Some((State::Suppressed, hold))
+    }
+
+    /// Whether the settings of the target itself say that it must not be restarted after this end.
+    pub(super) fn is_prevented(&self) -> bool {
+        let forbids = |sight: &Observation| sight.supervisor == Supervisor::Forbids;
+        self.target_down().is_some() && self.sight.as_ref().is_some_and(forbids)
     }
 
     /// Attempts allowed within the window.
@@ -200,6 +210,7 @@ impl Machine {
             self.fell = Some(cx.now);
         }
         self.crash_loop.clear();
+        self.forget_busy();
         let expected = self.instance().cloned();
         self.acted_on.clone_from(&expected);
         let id = cx.host.new_action();

@@ -28,7 +28,7 @@ impl Machine {
     /// asked again later.
     pub(super) fn refusal(&mut self, cx: &Context<'_>) -> Option<Hold> {
         let again = match &self.refused {
-            Some(Hold::BlastRadius(_)) => self.memory.next_attempt,
+            Some(Hold::BlastRadius(_) | Hold::Condition { .. }) => self.memory.next_attempt,
             // As long as it is seen to be unusable there is nothing to ask.
             Some(Hold::Refused { .. }) if self.unusable().is_some() => return self.refused.clone(),
             Some(Hold::Refused { .. } | Hold::Unanswered { .. }) => self.ask_again,

@@ -31,15 +31,30 @@ impl Machine {
         let changed = previous.is_none_or(|previous| {
             previous.state != observation.state || (!blind && previous.instance != observation.instance)
         });
-        if changed {
+        // What a condition called off shows so a moment later, and is no news.
+        let called_off = matches!(self.refused, Some(Hold::Condition { .. }))
+            && matches!(
+                observation.state,
+                TargetState::Down {
+                    intent: Intent::ConditionNotMet,
+                    ..
+                }
+            );
+        if changed && !called_off {
             self.refused = None;
         }
         // Losing sight says nothing of the instance; only a sighting of another one does.
         let new_run = !blind && (previous.is_none() || self.instance() != observation.instance.as_ref());
         if new_run {
-            self.instance_since = cx.now.back(observation.age.unwrap_or_default());
+            // What was busy when it was first seen may have run for much longer than it has been that.
+            let age = observation
+                .age
+                .filter(|_| !matches!(observation.state, TargetState::Busy(_)));
+            self.instance_since = cx.now.back(age.unwrap_or_default());
         }
-        let ran = self.runs();
+        let age = observation.age;
+        let (ran, was_busy) = (self.runs(), self.busy().is_some());
+        let lived = ran && self.instance_since + self.service.policy.min_uptime <= cx.now;
         if new_run {
             self.unattributed = previous.map(|previous| RunBefore(previous.instance.clone()));
         }
@@ -67,11 +82,16 @@ impl Machine {
         if new_run || down {
             self.restart_health();
             self.interrupt_health();
-        } else if self.busy().is_some() {
+        } else if was_busy || self.busy().is_some() {
             self.awaited = None;
             self.health.forgive();
             self.proof = Proof::default();
         }
+        if self.busy() == Some(Activity::Frozen) || self.answers_though_frozen() {
+            // What passed before says nothing of now.
+            self.health.interrupt();
+        }
+        self.note_busy(lived, age, cx.now);
         if self.runs() {
             if self.memory.stopped.take().is_some() {
                 self.unsaved = true;
@@ -155,7 +175,13 @@ impl Machine {
         matches!(
             self.sight.as_ref().map(|sight| &sight.state),
             Some(TargetState::Running | TargetState::Unhealthy(_) | TargetState::Unchecked { .. })
-        )
+        ) || self.answers_though_frozen()
+    }
+
+    /// `frozen` that outlasts its run says nothing against one that answers.
+    fn answers_though_frozen(&self) -> bool {
+        let frozen = |sight: &Observation| sight.state == TargetState::Busy(Activity::Frozen);
+        self.health.passes() && self.sight.as_ref().is_some_and(frozen)
     }
 
     /// What the supervisor's own check of a running target says, if it fails.
@@ -193,6 +219,7 @@ impl Machine {
 
     pub(super) fn busy(&self) -> Option<Activity> {
         match self.sight.as_ref()?.state {
+            TargetState::Busy(_) if self.answers_though_frozen() => None,
             TargetState::Busy(activity) => Some(activity),
             _ => None,
         }
@@ -225,7 +252,7 @@ impl Machine {
             (Settle::Auto, Supervisor::Active) => SETTLE_SUPERVISED,
             // Nothing else will act. Watchers report a target down only when its jobs are over, so there is nothing
             // to wait for.
-            (Settle::Auto, Supervisor::Passive | Supervisor::GaveUp) => Duration::ZERO,
+            (Settle::Auto, Supervisor::Passive | Supervisor::GaveUp | Supervisor::Forbids) => Duration::ZERO,
         }
     }
 

@@ -49,6 +49,8 @@ pub enum Fault {
     ForeignJob,
     /// It is frozen for a while.
     Frozen,
+    /// Something is busy with it for hours.
+    Stuck,
     /// systemd reloads: everything looks busy for a moment.
     DaemonReload,
     /// Something it is bound to took it along.
@@ -96,7 +98,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::Crash,
         Self::Crash,
         Self::Crash,
@@ -120,6 +122,7 @@ impl Fault {
         Self::Reload,
         Self::ForeignJob,
         Self::Frozen,
+        Self::Stuck,
         Self::DaemonReload,
         Self::BoundStop,
         Self::ConflictStop,
@@ -223,6 +226,7 @@ impl Sim {
             Fault::Reload if self.targets[&name].runs() => self.busy(&name, Activity::Reloading, 3_000),
             Fault::ForeignJob => self.busy(&name, Activity::Job, 20_000),
             Fault::Frozen if self.targets[&name].runs() => self.busy(&name, Activity::Frozen, 120_000),
+            Fault::Stuck => self.stuck(&name),
             Fault::DaemonReload => {
                 for name in self.names() {
                     self.busy(&name, Activity::Job, 50);
@@ -334,6 +338,32 @@ impl Sim {
         let takes = self.rng.millis(1, longest);
         self.set(name, TargetState::Busy(activity));
         self.change_later(name, takes, Change::Back(state));
+    }
+
+    /// A start, a stop, a reload or a pause that takes hours.
+    fn stuck(&mut self, name: &ServiceName) {
+        if self.targets[name].job.is_some() {
+            return;
+        }
+        const HOURS: u64 = 4 * 3600 * 1000;
+        let takes = self.rng.millis(1, HOURS);
+        match self.targets[name].state {
+            TargetState::Running => {
+                let activities = [Activity::Stopping, Activity::Reloading, Activity::Job, Activity::Frozen];
+                let activity = self.rng.pick(&activities);
+                self.busy(name, activity, HOURS);
+            }
+            TargetState::Down { .. } if self.targets[name].supervisor != Supervisor::Active => {
+                self.target(name).run += 1;
+                self.set(name, TargetState::Busy(Activity::Starting));
+                self.change_later(name, takes, Change::Up);
+            }
+            TargetState::Busy(Activity::AutoRestart) => {
+                self.set(name, TargetState::Busy(Activity::AutoRestart));
+                self.change_later(name, takes, Change::SupervisorStarts);
+            }
+            _ => {}
+        }
     }
 
     fn taken_along(&mut self, name: &ServiceName, intent: Intent) {

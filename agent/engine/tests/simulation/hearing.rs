@@ -47,7 +47,7 @@ impl Known {
 
     /// The host was suspended: nobody watched meanwhile, and nothing could be done.
     pub fn resumed(&mut self, now: Time) {
-        (self.due_since, self.untold_since, self.fine_since) = (None, None, None);
+        self.nothing_is_due();
         self.forget_probes();
         self.calm_until = now + CALM;
         self.bad_at = now;
@@ -68,7 +68,7 @@ impl Known {
         self.configured = true;
         self.reloaded = true;
         self.refused_until = None;
-        (self.due_since, self.untold_since, self.fine_since) = (None, None, None);
+        self.nothing_is_due();
         if changed.target {
             self.keep.passed_surely = false;
             (self.sight, self.run, self.down_at) = (None, None, None);
@@ -90,7 +90,7 @@ impl Known {
         self.configured = false;
         self.reloaded = true;
         self.window = false;
-        (self.due_since, self.untold_since, self.fine_since) = (None, None, None);
+        self.nothing_is_due();
     }
 
     /// What is left of it when nobody has watched it since: what is kept, and nothing that was seen.
@@ -111,6 +111,20 @@ impl Known {
 
     pub fn observed(&mut self, now: Time, observation: &Observation) {
         let blind = matches!(observation.state, TargetState::Unknown(_));
+        if self.busy().is_some() {
+            self.forgive_probes();
+        }
+        if let TargetState::Busy(activity) = observation.state {
+            self.busy_since = self
+                .busy_since
+                .filter(|(known, _)| *known == activity)
+                .or(Some((activity, now)));
+            if activity == Activity::Frozen {
+                self.passes = 0;
+            }
+        } else if !blind {
+            self.busy_since = None;
+        }
         let new_run = !blind && (self.sight.is_none() || self.run != observation.instance);
         if self.sight.as_ref().is_none_or(|sight| sight.state != observation.state) || new_run {
             self.refused_until = None;
@@ -138,12 +152,7 @@ impl Known {
                 self.down_at = None;
                 match state {
                     TargetState::Running if self.keep.stopped.is_some() => self.keep.stopped = None,
-                    TargetState::Busy(_) => {
-                        self.asked = None;
-                        self.recent.clear();
-                        self.counted_recent.clear();
-                        (self.fails, self.fell, self.counted) = (0, false, 0);
-                    }
+                    TargetState::Busy(_) => self.forgive_probes(),
                     _ => {}
                 }
             }
@@ -187,9 +196,14 @@ impl Known {
     /// makes no difference to this run.
     fn note_stop(&mut self, intent: Intent) {
         let left_alone = match intent {
-            Intent::OperatorStop | Intent::ConflictStop | Intent::NotApplicable => true,
+            Intent::OperatorStop | Intent::ConflictStop | Intent::NotApplicable | Intent::ConditionNotMet => true,
             Intent::CleanExit => self.service.policy.on_clean_exit == OnCleanExit::Ignore,
-            Intent::Crash | Intent::AskedToStop | Intent::DependencyStop | Intent::Unclear | Intent::Shutdown => false,
+            Intent::Crash
+            | Intent::AskedToStop
+            | Intent::DependencyStop
+            | Intent::Unclear
+            | Intent::OneshotFailed
+            | Intent::Shutdown => false,
         };
         if left_alone && self.keep.stopped != self.run {
             self.keep.stopped.clone_from(&self.run);
@@ -206,8 +220,22 @@ impl Known {
         }
     }
 
+    /// What failed while something else was busy with it says nothing after that.
+    fn forgive_probes(&mut self) {
+        self.asked = None;
+        self.recent.clear();
+        self.counted_recent.clear();
+        self.forgiven |= self.fell;
+        (self.fails, self.fell, self.counted) = (0, false, 0);
+    }
+
+    /// What had to happen within a time has it anew.
+    fn nothing_is_due(&mut self) {
+        (self.due_since, self.untold_since, self.fine_since, self.silent_since) = (None, None, None, None);
+    }
+
     pub fn forget_probes(&mut self) {
-        self.fell = false;
+        (self.fell, self.forgiven) = (false, false);
         self.recent.clear();
         self.counted_recent.clear();
         self.counted = 0;
@@ -241,7 +269,7 @@ impl Known {
                     if self.fell || !self.was_up {
                         self.recent.clear();
                     }
-                    (self.was_up, self.fell) = (true, false);
+                    (self.was_up, self.fell, self.forgiven) = (true, false, false);
                 }
             }
             Verdict::Failed(failure) => {

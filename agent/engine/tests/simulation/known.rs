@@ -53,6 +53,8 @@ pub struct Known {
     pub run_began: Time,
     /// There was a run before this one, and who began this one is not known yet.
     pub unattributed: bool,
+    /// Since when it has been busy with the same.
+    pub busy_since: Option<(Activity, Time)>,
     /// Since when this run has been seen down.
     pub down_at: Option<Time>,
     pub asked: Option<ProbeRound>,
@@ -66,6 +68,8 @@ pub struct Known {
     pub was_up: bool,
     /// Whether this run has failed `fall` probes in a row, and not passed `rise` since.
     pub fell: bool,
+    /// Whether its failures were forgiven, as something was busy with it, and it has not passed `rise` probes since.
+    pub forgiven: bool,
     /// The last moment at which something was not well.
     pub bad_at: Time,
     /// Nothing is called off before this.
@@ -90,6 +94,8 @@ pub struct Known {
     pub due_since: Option<Time>,
     /// Since when people could and should be told.
     pub untold_since: Option<Time>,
+    /// Since when it has neither run nor been said to be down, and was not stopped.
+    pub silent_since: Option<Time>,
     /// Since when it has been fine with an incident still open.
     pub fine_since: Option<Time>,
     pub keep: Copied<Kept>,
@@ -115,6 +121,7 @@ impl Known {
             run: None,
             run_began: Time::ZERO,
             unattributed: false,
+            busy_since: None,
             down_at: None,
             asked: None,
             passes: 0,
@@ -123,6 +130,7 @@ impl Known {
             counted_recent: Vec::new(),
             was_up: false,
             fell: false,
+            forgiven: false,
             bad_at: Time::ZERO,
             called_off_at: None,
             refused_until: None,
@@ -135,6 +143,7 @@ impl Known {
             closed: None,
             due_since: None,
             untold_since: None,
+            silent_since: None,
             fine_since: None,
             keep: Copied::default(),
             kept: Copied::default(),
@@ -156,12 +165,16 @@ impl Known {
     }
 
     pub fn running(&self) -> bool {
-        matches!(self.seen(), Some(TargetState::Running))
+        matches!(self.seen(), Some(TargetState::Running)) || self.answers_though_frozen()
+    }
+
+    fn answers_though_frozen(&self) -> bool {
+        self.seen() == Some(&TargetState::Busy(Activity::Frozen)) && self.passes > 0
     }
 
     pub fn busy(&self) -> Option<Activity> {
         match self.seen() {
-            Some(TargetState::Busy(activity)) => Some(*activity),
+            Some(TargetState::Busy(activity)) if !self.answers_though_frozen() => Some(*activity),
             _ => None,
         }
     }
@@ -171,6 +184,15 @@ impl Known {
             Some(TargetState::Down { intent, .. }) => Some(*intent),
             _ => None,
         }
+    }
+
+    /// Whether it shows a reload that has long ended, and its probes show that it hangs.
+    pub fn hangs_in_reload(&self, now: Time) -> bool {
+        let has_job = self.sight.as_ref().is_some_and(|sight| sight.details.has_job);
+        let past = self
+            .busy_since
+            .is_some_and(|(_, since)| now.since(since) >= Limits::USUAL);
+        self.busy() == Some(Activity::Reloading) && !has_job && past && self.was_up && self.unhealthy()
     }
 
     /// Whether it is left alone: by a pause, a deploy or a window.

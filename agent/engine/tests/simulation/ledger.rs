@@ -84,6 +84,8 @@ impl Ledger {
         dependencies.find(|dependency| {
             let absent = match dependency.seen() {
                 Some(TargetState::Down { .. } | TargetState::Unusable(_) | TargetState::Unhealthy(_)) => true,
+                // What answers is not frozen.
+                Some(TargetState::Busy(Activity::Frozen)) => dependency.passes == 0,
                 Some(TargetState::Busy(activity)) => *activity != Activity::Reloading,
                 Some(TargetState::Running | TargetState::Unchecked { .. } | TargetState::Unknown(_)) => false,
                 None => dependency.service.has_target,
@@ -161,7 +163,12 @@ impl Ledger {
             }
             known.slot.take_if(|until| *until <= now);
             known.expire_maintenance(now);
-            let unwell = known.fell || known.down().is_some();
+            // A run that has not come up, or not proved itself, is not well however long something is busy with it.
+            let untried = known.busy().is_some_and(|activity| {
+                let comes_up = matches!(activity, Activity::Starting | Activity::AutoRestart);
+                comes_up || (known.service.has_probes && !known.was_up)
+            });
+            let unwell = known.forgiven || untried || known.fell || known.down().is_some();
             let policy = &known.service.policy;
             if unwell || !self.agent_up || !known.configured {
                 known.bad_at = now;
@@ -324,10 +331,14 @@ impl Ledger {
                 && !known.drains(now)
                 && (known.passes >= known.service.policy.rise || !known.service.has_probes)
                 && !known.keep.crash_loop;
+            let left = known.keep.stopped.is_some() && known.keep.stopped == known.run;
+            let away = known.busy().is_some() || (known.down() == Some(Intent::Crash) && !left);
+            let silent = watched && away && open.is_none() && known.flight.is_none() && !known.in_maintenance(now);
             let since = |before: Option<Time>, holds: bool| holds.then(|| before.unwrap_or(now));
             known.due_since = since(known.due_since, due);
             known.untold_since = since(known.untold_since, untold);
             known.fine_since = since(known.fine_since, fine);
+            known.silent_since = since(known.silent_since, silent);
         }
     }
 
@@ -357,5 +368,6 @@ pub fn is_called_off(result: &ActionResult) -> bool {
             | ActionResult::Refused(_)
             | ActionResult::Unanswered(_)
             | ActionResult::TooWide(_)
+            | ActionResult::CalledOff(_)
     )
 }

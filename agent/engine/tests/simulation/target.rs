@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, Activity, AskedToStop, BlastRadius, Cause, DRAIN_MAX, Instance, Intent, Limits, Observation, ServiceName,
-    StartedBy, Supervisor, TargetState, Time,
+    ActionId, Activity, AskedToStop, BlastRadius, Cause, DRAIN_MAX, Details, Instance, Intent, Limits, Observation,
+    ServiceName, StartedBy, Supervisor, TargetState, Time,
 };
 
 /// Services whose probe asks the wrong thing from the beginning, per thousand.
@@ -173,6 +173,11 @@ impl Target {
             }),
             limits: self.limits,
             check: None,
+            details: Details {
+                // Of what a target is busy with, some is a job, and some has outlived its job.
+                has_job: self.epoch.is_multiple_of(2),
+                ..Details::default()
+            },
         }
     }
 }

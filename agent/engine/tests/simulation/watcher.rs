@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    Event, FailureKind, Limits, Observation, ProbeFailure, ProbeOutcome, ProbeRound, ServiceName, StartedBy,
+    Details, Event, FailureKind, Limits, Observation, ProbeFailure, ProbeOutcome, ProbeRound, ServiceName, StartedBy,
     Supervisor, TargetState, Verdict,
 };
 
@@ -71,6 +71,7 @@ impl Sim {
                     limits: Limits::default(),
                     started_by: StartedBy::Unknown,
                     check: None,
+                    details: Details::default(),
                 },
             })
             .collect();

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Activity, Answer, AskedToStop, Cause, Command, Engine, Event, FailureKind,
+    Action, ActionId, ActionResult, Activity, Answer, AskedToStop, Cause, Command, Details, Engine, Event, FailureKind,
     Happening, HealthCheck, HostMemory, HostPolicy, IncidentId, Instance, Intent, Limits, Memory, Notification,
     Observation, OperatorRequest, Policy, ProbeFailure, ProbeOutcome, ProbeRound, Reload, Report, Service, ServiceName,
     StartedBy, State, Supervisor, TargetState, Time, Verb, Verdict,
@@ -53,6 +53,8 @@ pub struct Toy {
     pub supervised: Option<(Duration, u32)>,
     /// How long its supervisor lets it take.
     pub limits: Limits,
+    /// What its watcher knows beside its state.
+    pub details: Details,
     run: u32,
     state: TargetState,
     answers_from: Option<Time>,
@@ -90,6 +92,7 @@ impl Toy {
             start: Start::Well,
             supervised: None,
             limits: Limits::default(),
+            details: Details::default(),
             run: 1,
             state: TargetState::Running,
             answers_from: Some(Time::ZERO),
@@ -155,11 +158,13 @@ impl Toy {
                 question: self.check_asks.into(),
                 passes,
             }),
+            details: self.details.clone(),
         }
     }
 }
 
 /// Something that will happen in the world.
+#[allow(clippy::large_enum_variant, reason = "a few hundred at a time")]
 #[derive(Clone, Debug)]
 enum Future {
     /// The engine is told.
@@ -372,6 +377,25 @@ impl World {
     pub fn set_state(&mut self, name: &str, state: TargetState) {
         self.toy(name).state = state;
         self.look(&name.into());
+    }
+
+    /// It is down, and its supervisor is as it is told here.
+    pub fn set_down(&mut self, name: &str, intent: Intent, cause: Cause, supervisor: Supervisor) {
+        self.toy(name).supervisor = supervisor;
+        self.set_state(name, TargetState::Down { intent, cause });
+    }
+
+    /// A run ended, or did nothing, that nobody saw begin.
+    pub fn set_run_down(&mut self, name: &str, intent: Intent, cause: Cause) {
+        self.toy(name).run += 1;
+        self.set_state(name, TargetState::Down { intent, cause });
+    }
+
+    /// Something else is busy with it, as its supervisor tells.
+    pub fn set_busy(&mut self, name: &str, activity: Activity, limits: Limits, details: Details) {
+        let toy = self.toy(name);
+        (toy.limits, toy.details) = (limits, details);
+        self.set_state(name, TargetState::Busy(activity));
     }
 
     pub fn ask(&mut self, name: &str, request: OperatorRequest) {
@@ -602,6 +626,7 @@ impl World {
         toy.run += 1;
         toy.started_by = by;
         toy.asked = None;
+        toy.supervisor = Supervisor::Passive;
         toy.state = TargetState::Running;
         let run = toy.run;
         toy.answers_from = match toy.start {
@@ -616,7 +641,10 @@ impl World {
 
     fn carry(&mut self, action: &Action) -> ActionResult {
         let toy = &self.toys[&action.service];
-        let runs = matches!(toy.state, TargetState::Running | TargetState::Unhealthy(_));
+        let runs = matches!(
+            toy.state,
+            TargetState::Running | TargetState::Unhealthy(_) | TargetState::Busy(Activity::Reloading)
+        );
         if action.expected != toy.observation().instance || runs != (action.verb == Verb::Restart) {
             return ActionResult::Outdated("it is another run by now".into());
         }

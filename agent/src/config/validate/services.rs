@@ -231,6 +231,7 @@ fn policy(input: &ServiceInput, mode: Mode, notify_after: Duration) -> Policy {
         before_first_pass: recovery.before_first_pass.unwrap_or(default.before_first_pass),
         on_clean_exit: recovery.on_clean_exit.unwrap_or(default.on_clean_exit),
         on_dependency_return: recovery.on_dependency_return.unwrap_or(default.on_dependency_return),
+        retry_oneshot: recovery.retry_oneshot.unwrap_or(default.retry_oneshot),
         notify_after,
         severity: input.severity.unwrap_or(default.severity),
     }

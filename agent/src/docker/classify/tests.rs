@@ -59,6 +59,7 @@ fn judge(tracker: &mut Tracker, world: World) -> String {
                     Supervisor::Passive => "",
                     Supervisor::Active => ", Docker goes first",
                     Supervisor::GaveUp => ", Docker gave up",
+                    Supervisor::Forbids => unreachable!("Docker has no such setting"),
                 };
                 format!("{}: {cause}{supervisor}", intent.as_str())
             }

@@ -44,6 +44,7 @@ fn with_jobs(mut tracker: Tracker, jobs: &[(bool, &str, ActiveState)]) -> Tracke
             own: *own,
             result: (*result).into(),
             state: *state,
+            called_off: false,
         })
         .collect();
     tracker
@@ -120,6 +121,139 @@ fn what_is_not_down_is_running_or_busy() {
         state(&seen(facts(ActiveState::Other)), WORLD),
         TargetState::Unknown(_)
     ));
+}
+
+/// Stuck states as they were recorded on real hosts (systemd 252 to 262), which nothing makes reliably.
+#[test]
+#[allow(clippy::too_many_lines, reason = "it is a table")]
+fn what_is_stuck_is_busy_since_then_and_has_a_bound() {
+    use ActiveState::{Activating, Active, Deactivating, Failed, Reloading};
+    let stuck = |state, sub: &str, job| Facts {
+        sub_state: sub.into(),
+        job,
+        state_change: 1_000_000,
+        timeout_start: 90_000_000,
+        timeout_stop: u64::MAX,
+        result: "exit-code".into(),
+        exec_code: 1,
+        exec_status: 3,
+        ..facts(state)
+    };
+    let oneshot = |timeout_start| Facts {
+        service_type: "oneshot".into(),
+        timeout_start,
+        ..stuck(ActiveState::Activating, "start", 7)
+    };
+    let exited = Some(Cause::Exited { code: 3 });
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    for (what, facts, activity, age, starts_within, has_job, ended) in [
+        (
+            "257: a pause that no verb ends",
+            stuck(Activating, "auto-restart-queued", 0),
+            Activity::AutoRestart,
+            seconds(4),
+            None,
+            false,
+            exited.clone(),
+        ),
+        (
+            "a pause of Restart=",
+            stuck(Activating, "auto-restart", 0),
+            Activity::AutoRestart,
+            seconds(4),
+            None,
+            false,
+            exited.clone(),
+        ),
+        (
+            "252 and 257: a reload that the service never ends",
+            stuck(Reloading, "reload-notify", 0),
+            Activity::Reloading,
+            seconds(4),
+            None,
+            false,
+            None,
+        ),
+        (
+            "a reload that is under way",
+            stuck(Reloading, "reload", 7),
+            Activity::Reloading,
+            seconds(4),
+            None,
+            true,
+            None,
+        ),
+        (
+            "a stop without a limit",
+            stuck(Deactivating, "stop-sigterm", 7),
+            Activity::Stopping,
+            seconds(4),
+            None,
+            true,
+            None,
+        ),
+        (
+            "a start that never says READY=1",
+            stuck(Activating, "start", 7),
+            Activity::Starting,
+            seconds(4),
+            None,
+            true,
+            None,
+        ),
+        (
+            "a oneshot that works",
+            oneshot(600_000_000),
+            Activity::Starting,
+            seconds(4),
+            seconds(600),
+            true,
+            None,
+        ),
+        (
+            "a oneshot without a limit",
+            oneshot(u64::MAX),
+            Activity::Starting,
+            seconds(4),
+            seconds(3600),
+            true,
+            None,
+        ),
+        (
+            "a job that waits for another",
+            stuck(Failed, "failed", 7),
+            Activity::Job,
+            None,
+            None,
+            true,
+            None,
+        ),
+        (
+            "frozen",
+            Facts {
+                frozen: true,
+                ..stuck(Active, "running", 0)
+            },
+            Activity::Frozen,
+            None,
+            None,
+            false,
+            None,
+        ),
+    ] {
+        let Verdict::Seen(seen) = classify(&mut seen(facts), WORLD) else {
+            panic!("{what} needs no questions");
+        };
+        assert_eq!(seen.state, TargetState::Busy(activity), "{what}");
+        assert_eq!(seen.age, age, "{what}");
+        let details = Details {
+            starts_within,
+            has_job,
+            ended,
+        };
+        assert_eq!(seen.details, details, "{what}");
+        assert_eq!(seen.limits.stop_or_usual(), Duration::from_secs(90), "{what}");
+    }
 }
 
 #[test]
@@ -307,7 +441,7 @@ fn what_is_done_or_not_needed_is_not_missed() {
                 }),
                 &[(false, "done", Inactive)],
             ),
-            Intent::NotApplicable,
+            Intent::ConditionNotMet,
         ),
         (
             "a oneshot that did its work",
@@ -329,7 +463,7 @@ fn what_is_done_or_not_needed_is_not_missed() {
                 }),
                 &[(false, "failed", Failed)],
             ),
-            Intent::Crash,
+            Intent::OneshotFailed,
         ),
         (
             "a oneshot that remains, stopped",
@@ -346,6 +480,50 @@ fn what_is_done_or_not_needed_is_not_missed() {
     ] {
         assert_eq!(intent(&tracker), expected, "{what}");
     }
+}
+
+#[test]
+fn a_start_that_did_nothing_is_no_stop() {
+    let called_off = |state: ActiveState| FinishedJob {
+        id: 2,
+        own: false,
+        result: "done".into(),
+        state,
+        called_off: true,
+    };
+    let failed = || Facts {
+        condition_result: false,
+        ..killed()
+    };
+    let mut tracker = with_jobs(seen(failed()), &[]);
+    tracker.jobs.push(called_off(ActiveState::Failed));
+    assert_eq!(intent(&tracker), Intent::Crash);
+    // A stop of it later is one.
+    let stop = with_jobs(seen(failed()), &[(false, "done", ActiveState::Failed)]);
+    tracker.jobs.extend(stop.jobs);
+    assert_eq!(intent(&tracker), Intent::OperatorStop);
+    // As is one before.
+    tracker.jobs.rotate_right(1);
+    assert_eq!(intent(&tracker), Intent::OperatorStop);
+}
+
+#[test]
+fn dead_and_frozen_is_dead_and_a_run_is_not_frozen_by_what_stood_there_before_it() {
+    let dead = Facts {
+        frozen: true,
+        ..killed()
+    };
+    assert_eq!(intent(&seen(dead)), Intent::Crash);
+    let frozen = Facts {
+        frozen: true,
+        ..facts(ActiveState::Active)
+    };
+    assert_eq!(state(&seen(frozen.clone()), WORLD), TargetState::Busy(Activity::Frozen));
+    let tracker = Tracker {
+        frozen_before: true,
+        ..seen(frozen)
+    };
+    assert_eq!(state(&tracker, WORLD), TargetState::Running);
 }
 
 #[test]

@@ -31,7 +31,7 @@ const LISTS: [&str; 3] = ["after", "http.status", "restart_on"];
 const COMMANDS: [&str; 1] = ["command"];
 
 /// Keys that are true or false, in systemd's words.
-const FLAGS: [&str; 3] = ["enabled", "http.insecure", "http.keep_alive"];
+const FLAGS: [&str; 4] = ["enabled", "http.insecure", "http.keep_alive", "recovery.retry_oneshot"];
 
 /// One file of a unit, as read.
 #[derive(Clone, Debug)]

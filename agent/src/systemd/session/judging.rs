@@ -148,7 +148,7 @@ impl Session<'_> {
 }
 
 /// `CLOCK_MONOTONIC`, which PID 1 stamps states with.
-pub(super) fn monotonic_micros() -> u64 {
+pub(in super::super) fn monotonic_micros() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
     let micros = u64::try_from(now.tv_nsec / 1000).unwrap_or_default();

@@ -27,7 +27,7 @@ pub type Judgement = Result<(), String>;
 pub type Invariant = fn(&Ledger, Time, &Entry) -> Judgement;
 
 /// All of them, by the numbers of the table in `invariants.rs` where they have one.
-pub const INVARIANTS: [(&str, Invariant); 42] = [
+pub const INVARIANTS: [(&str, Invariant); 43] = [
     ("1 shutdown", permission::nothing_is_done_while_the_host_goes_down),
     ("2 blind", permission::nothing_is_done_blindly),
     ("3 maintenance", permission::nothing_is_done_in_maintenance),
@@ -68,6 +68,7 @@ pub const INVARIANTS: [(&str, Invariant); 42] = [
     ("21 proof", progress::only_a_new_run_that_lasts_is_proof),
     ("22 liveness", progress::what_can_be_healed_is_acted_on),
     ("23 silence", people::no_outage_is_kept_from_people),
+    ("23 bounded silence", people::nothing_down_stays_silent_beyond_its_bound),
     ("25 clock", record::only_the_drivers_clock_counts),
     ("26 crash", record::agent_crashes_grant_no_budget),
     ("27 reload", record::reloads_grant_no_budget),

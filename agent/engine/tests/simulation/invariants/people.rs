@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use sentinel_engine::{Command, HOST, Happening, News, NotificationKind, Time};
 
-use super::super::ledger::Ledger;
+use super::super::ledger::{ANSWER_MAX, Ledger};
 use super::super::tape::Entry;
 use super::{Judgement, SLACK, ensure};
 
 /// The longest that one alert speaks for dependents.
 const SUPPRESSION_MAX: Duration = Duration::from_secs(600);
+/// A stop without a limit of its own, and what comes after it.
+const STOP_MAX: Duration = Duration::from_secs(95);
+/// What is busy with one thing after the other has so long for all of them.
+const AWAY_MAX: Duration = Duration::from_secs(600);
 /// So many incidents within so long are too many to be told each.
 const FLAPPING: usize = 6;
 const FLAPPING_WITHIN: Duration = Duration::from_secs(15 * 60);
@@ -121,6 +125,25 @@ pub(super) fn no_outage_is_kept_from_people(ledger: &Ledger, now: Time, entry: &
         let since = known.untold_since;
         ensure(since.is_none_or(|since| now.since(since) <= bound), || {
             format!("{} is down, and nobody knows since {since:?}", known.service.name)
+        })?;
+    }
+    Ok(())
+}
+
+/// Nothing down stays silent beyond its bound: what does not run, whatever is busy with it, has an incident in the end.
+/// From then on it is [`no_outage_is_kept_from_people`] that asks.
+pub(super) fn nothing_down_stays_silent_beyond_its_bound(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
+    let Entry::Settled { .. } = entry else { return Ok(()) };
+    for known in ledger.configured() {
+        let policy = &known.service.policy;
+        let busy = STOP_MAX.max(policy.start_grace);
+        let bound = busy + policy.notify_after.max(AWAY_MAX) + ANSWER_MAX + policy.verify + SLACK;
+        let since = known.silent_since;
+        ensure(since.is_none_or(|since| now.since(since) <= bound), || {
+            format!(
+                "{} does not run, and nothing is said since {since:?}",
+                known.service.name
+            )
         })?;
     }
     Ok(())

@@ -67,18 +67,25 @@ pub(super) fn no_operator_stop_is_undone(ledger: &Ledger, _: Time, entry: &Entry
             .as_ref()
             .is_some_and(|open| open.run.is_some() && open.run == known.run),
         Intent::AskedToStop => known.drain.as_ref().is_some_and(|drain| drain.over),
-        Intent::OperatorStop | Intent::ConflictStop | Intent::Shutdown | Intent::NotApplicable => false,
+        Intent::OneshotFailed => known.service.policy.retry_oneshot,
+        Intent::OperatorStop
+        | Intent::ConflictStop
+        | Intent::Shutdown
+        | Intent::NotApplicable
+        | Intent::ConditionNotMet => false,
     };
     ensure(allowed, || format!("it is down by {intent:?}"))
 }
 
 /// 5: no own attempt while somebody else is busy with the target: starting, stopping, reloading, a job, frozen, or
-/// about to be restarted by its supervisor.
-pub(super) fn nobody_is_disturbed(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
+/// about to be restarted by its supervisor. The one exception is what shows a reload that has long ended, and hangs.
+pub(super) fn nobody_is_disturbed(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some((_, known)) = own_attempt(ledger, entry) else {
         return Ok(());
     };
-    ensure(known.busy().is_none(), || format!("busy: {:?}", known.busy()))
+    ensure(known.busy().is_none() || known.hangs_in_reload(now), || {
+        format!("busy: {:?}", known.busy())
+    })
 }
 
 /// 5: a run that went down is left to its supervisor for the whole of `settle`, counted from when this very run was

@@ -1,7 +1,7 @@
 //! What is remembered: actions are about the run that was judged, are on disk before they are done, and neither crashes,
 //! clocks nor configurations give anything back.
 
-use sentinel_engine::{Command, Time, Verb};
+use sentinel_engine::{Activity, Command, Time, Verb};
 
 use super::super::ledger::Ledger;
 use super::super::tape::Entry;
@@ -18,7 +18,7 @@ pub(super) fn actions_are_about_the_run_that_was_judged(ledger: &Ledger, _: Time
     })?;
     let fits = match action.verb {
         Verb::Start => known.down().is_some(),
-        Verb::Restart => known.running() || action.attempt == 0,
+        Verb::Restart => known.running() || known.busy() == Some(Activity::Reloading) || action.attempt == 0,
     };
     ensure(fits, || {
         format!("{} of what was seen as {:?}", action.verb.as_str(), known.seen())

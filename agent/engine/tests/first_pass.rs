@@ -32,6 +32,7 @@ fn hold(world: &World) -> Option<Hold> {
     world.snapshot("shop").hold
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as what holds a service is asked for")]
 fn left_out(word: &str) -> Option<Hold> {
     let reason = format!("{word} is not in restart_on");
     Some(Hold::RestartOn { reason })

@@ -1,5 +1,6 @@
 //! A store that an older program left in the middle of everything is gone on with.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -102,7 +103,7 @@ fn what_the_program_of_c7fc518_left_is_gone_on_with() {
     config += &taken.receiver("taken");
     config += &dead.receiver("dead");
     for name in ["shop", "page", "quiet"] {
-        config += &format!("[services.{name}]\nhttp = \"http://{address}/{name}\"\n");
+        writeln!(config, "[services.{name}]\nhttp = \"http://{address}/{name}\"").unwrap();
     }
     config += &place.service("job", "recovery.burst = 2\nrecovery.half_open = \"0s\"");
     place.configure(&config);

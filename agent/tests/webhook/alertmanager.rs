@@ -56,7 +56,7 @@ fn alertmanager_with(peer: &Peer, resend: Duration) -> Receiver {
 fn fired(incident: u64, change: impl FnOnce(&mut Message)) -> Message {
     let summary = format!("web1: s{incident} is down: killed by signal KILL");
     let mut message = Message::about_alerts("fired", "web1", Timestamp::now(), Severity::Warning, &summary);
-    message.kind = "incident.fired".to_owned();
+    "incident.fired".clone_into(&mut message.kind);
     message.data.incident = incident;
     message.data.service = format!("s{incident}");
     message.data.url = Some(format!("https://runbooks.example/{incident}"));
@@ -114,7 +114,7 @@ async fn one_alert_that_is_refused_keeps_no_other_from_being_heard() {
     .await;
     let heard = heard(&peer);
     assert_eq!(heard.len(), 149, "{heard:?}");
-    assert_eq!(heard["s17"], false, "without the link, which alone is refused");
+    assert!(!heard["s17"], "without the link, which alone is refused");
     assert!(heard["s16"] && heard["s18"], "{heard:?}");
     assert!(!heard.contains_key("s90"));
     for (incident, expected) in [

@@ -185,6 +185,7 @@ impl Sim {
         names[usize::try_from(chosen).expect("a small number")].clone()
     }
 
+    #[allow(clippy::too_many_lines, reason = "an arm for each fault")]
     pub fn suffer(&mut self, fault: Fault, service: Option<ServiceName>) {
         let name = service.filter(|name| self.targets.contains_key(name));
         let name = name.unwrap_or_else(|| self.any());

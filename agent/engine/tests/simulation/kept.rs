@@ -36,6 +36,7 @@ impl<T> Copied<T> {
 
 /// What must survive the agent.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Kept {
     /// The run that somebody stopped on purpose.
     pub stopped: Option<Instance>,

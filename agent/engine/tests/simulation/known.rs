@@ -160,6 +160,13 @@ impl Known {
         drain.is_some_and(|drain| !drain.over && now.since(drain.at) < DRAIN_MAX)
     }
 
+    /// The same where it may be over: whether that is so is for the engine to know better, which forgets what its probes
+    /// said when it is killed, and counts none while a run is young.
+    pub fn may_drain(&self, now: Time) -> bool {
+        let drain = self.drain.as_ref();
+        drain.is_some_and(|drain| now.since(drain.at) < DRAIN_MAX)
+    }
+
     pub fn blind(&self) -> bool {
         self.service.has_target && matches!(self.seen(), None | Some(TargetState::Unknown(_)))
     }
@@ -306,9 +313,7 @@ impl Known {
             Some(_) => false,
             None => self.running() && self.unhealthy() && self.keep.passed_surely && self.failed_enough(),
         };
-        // Whether it is over is for the engine to know better.
-        let asked = self.drain.as_ref();
-        let asked = asked.is_some_and(|drain| now.since(drain.at) < DRAIN_MAX);
+        let asked = self.may_drain(now);
         let stopped = self.down().is_some() && self.keep.stopped.is_some() && self.keep.stopped == self.run;
         self.service.has_target
             && down

@@ -328,7 +328,7 @@ impl Ledger {
                 && known.flight.is_none()
                 && known.well()
                 && known.fails == 0
-                && !known.drains(now)
+                && !known.may_drain(now)
                 && (known.passes >= known.service.policy.rise || !known.service.has_probes)
                 && !known.keep.crash_loop;
             let left = known.keep.stopped.is_some() && known.keep.stopped == known.run;

@@ -72,8 +72,8 @@ pub(super) fn the_end_is_told_to_whom_the_beginning_was(ledger: &Ledger, _: Time
         NotificationKind::Fired
         | NotificationKind::GaveUp
         | NotificationKind::Flapping { .. }
-        | NotificationKind::FlappingEnded { .. } => Ok(()),
-        NotificationKind::Update {
+        | NotificationKind::FlappingEnded { .. }
+        | NotificationKind::Update {
             news: News::Restarted { .. },
             ..
         } => Ok(()),

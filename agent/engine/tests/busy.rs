@@ -32,6 +32,7 @@ fn job() -> Details {
     }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as what holds a service is asked for")]
 fn longer_than(activity: Activity, seconds: u64) -> Option<Hold> {
     Some(Hold::Busy {
         activity,

@@ -343,10 +343,11 @@ impl Sim {
 
     /// A start, a stop, a reload or a pause that takes hours.
     fn stuck(&mut self, name: &ServiceName) {
+        const HOURS: u64 = 4 * 3600 * 1000;
+
         if self.targets[name].job.is_some() {
             return;
         }
-        const HOURS: u64 = 4 * 3600 * 1000;
         let takes = self.rng.millis(1, HOURS);
         match self.targets[name].state {
             TargetState::Running => {

@@ -17,6 +17,7 @@ const LONG: u64 = 5;
 
 /// Something that will happen.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "few of them wait at a time")]
 pub enum Future {
     /// The next fault.
     Fault,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sentinel::systemd::MayAffect;
 use sentinel_engine::{ActionResult, Intent, StartedBy, TargetState, Verb};
+use tokio::sync::oneshot;
 
 use super::{Watch, run, sh};
 
@@ -90,10 +91,17 @@ fn who_starts_a_unit_is_told() {
         // The agent's own restart is nobody else's.
         watch.quiet().await;
         let before = watch.instance("st-app");
-        let (nothing, limit) = (MayAffect::Only(&[]), Duration::from_secs(10));
+        let (nothing, limit) = (MayAffect::Only(&[]), Some(Duration::from_secs(10)));
         let result = watch
             .systemd
-            .restart("st-app.service", Verb::Restart, before.as_ref(), nothing, limit)
+            .restart(
+                "st-app.service",
+                Verb::Restart,
+                before.as_ref(),
+                nothing,
+                limit,
+                oneshot::channel().0,
+            )
             .await;
         assert_eq!(result, ActionResult::Done);
         let seen = watch

@@ -6,7 +6,7 @@
 //!
 //! Pure, without an Engine, and tested by tables:
 //!
-//! * [`answers`]: the Engine's answers, read leniently
+//! * [`mod@answers`]: the Engine's answers, read leniently
 //! * [`facts`]: what the Engine says of a container; [`checks`] what its health check does
 //! * [`identity`]: which containers a service means, whatever their ids
 //! * [`tracker`]: what has to be remembered of a container between events, to tell a stop from a crash

@@ -49,7 +49,7 @@ pub(super) struct Session<'w> {
     reads: JoinSet<(String, Result<Option<Seen>, CallError>)>,
     /// Requests whose container is being looked at, and those that are being carried out.
     looks: JoinSet<(Restart, Look)>,
-    deeds: JoinSet<String>,
+    deeds: JoinSet<(String, bool)>,
     /// Who waits for the start of which container.
     begins: Vec<(String, oneshot::Sender<()>)>,
     own: Option<String>,
@@ -129,8 +129,8 @@ impl<'w> Session<'w> {
                 Some(look) = self.looks.join_next() => if let Ok((request, look)) = look {
                     self.act(request, look)?;
                 },
-                Some(deed) = self.deeds.join_next() => if let Ok(id) = deed {
-                    self.acted(&id);
+                Some(deed) = self.deeds.join_next() => if let Ok((id, done)) = deed {
+                    self.acted(&id, done);
                 },
                 Some(request) = self.requests.recv() => match request {
                     Request::Restart(restart) => self.look(restart),
@@ -282,9 +282,10 @@ impl<'w> Session<'w> {
         self.begins.push((look.id.clone(), request.begun));
         let deed = tokio::spawn(async move {
             let result = restart::carry_out(&client, request.verb, &facts, request.deadline).await;
+            let done = result == ActionResult::Done;
             // Whoever asked may have stopped waiting.
             drop(request.reply.send(result));
-            look.id
+            (look.id, done)
         });
         self.deeds.spawn(async move { deed.await.unwrap_or_default() });
         Ok(())
@@ -305,9 +306,10 @@ impl<'w> Session<'w> {
         });
     }
 
-    fn acted(&mut self, id: &str) {
+    /// The Engine has answered what the agent asked for, and has done it or not.
+    fn acted(&mut self, id: &str, done: bool) {
         if let Some(container) = self.containers.get_mut(id) {
-            container.tracker.acting = false;
+            container.tracker.answered(done);
             container.stale = true;
         }
         self.want_read(id);

@@ -113,7 +113,7 @@ pub(super) struct Tracker {
     pub(super) unhealthy: Option<(Option<Instance>, String)>,
     /// The agent is restarting it: what the Engine does to it now is the agent's doing.
     pub(super) acting: bool,
-    /// It was when the Engine was lost from sight: the next start may be that.
+    /// It was when the Engine was lost from sight, or had answered before it told of the start: the next start may be that.
     pub(super) lost_action: bool,
 }
 
@@ -146,6 +146,13 @@ impl Tracker {
             }
             Happened::Kill { .. } | Happened::Destroy | Happened::Other => {}
         }
+    }
+
+    /// The Engine answered what the agent asked for. Answers and events come by ways of their own, so the start that was
+    /// asked for may still be told of.
+    pub(super) fn answered(&mut self, done: bool) {
+        let is_awaited = std::mem::take(&mut self.acting) && done;
+        self.lost_action |= is_awaited;
     }
 
     /// Takes over what the Engine answered when asked.

@@ -541,6 +541,34 @@ fn what_the_agent_does_itself_is_nobodys_stop() {
 }
 
 #[test]
+fn the_agents_own_start_is_its_own_however_late_it_is_told() {
+    let begun_by = |tracker: &mut Tracker| match classify(tracker, world(10)) {
+        Verdict::Seen(seen, _) => seen.started_by,
+        Verdict::Wait(_) => panic!("it runs"),
+    };
+    // The answer and the event come by ways of their own, in either order; a refusal brings no start.
+    for (done, answered_first, by) in [
+        (true, false, StartedBy::Unknown),
+        (true, true, StartedBy::Unknown),
+        (false, true, StartedBy::Somebody),
+    ] {
+        let mut tracker = container(Status::Running);
+        tracker.acting = true;
+        if answered_first {
+            tracker.answered(done);
+            hear(&mut tracker, &[(0, "start")]);
+        } else {
+            hear(&mut tracker, &[(0, "start")]);
+            tracker.answered(done);
+        }
+        assert_eq!(begun_by(&mut tracker), by, "{done} {answered_first}");
+        // One action explains one start.
+        hear(&mut tracker, &[(1, "start")]);
+        assert_eq!(begun_by(&mut tracker), StartedBy::Somebody, "{done} {answered_first}");
+    }
+}
+
+#[test]
 fn each_end_is_judged_anew() {
     let mut tracker = exited(0, RestartPolicy::No);
     hear(&mut tracker, &[(99, "kill 15"), (100, "die 0"), (100, "stop")]);

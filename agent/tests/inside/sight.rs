@@ -47,7 +47,7 @@ fn what_happened_before_the_watch_is_told_by_the_journal() {
         watch.until_down("unclean", Intent::Crash).await;
         watch.until_down("exit0", Intent::CleanExit).await;
         watch.until_down("oneshot", Intent::NotApplicable).await;
-        watch.until_down("oneshotfail", Intent::Crash).await;
+        watch.until_down("oneshotfail", Intent::OneshotFailed).await;
         watch.until_down("sock", Intent::NotApplicable).await;
         let limit = watch.until_down("limit", Intent::Crash).await;
         assert_eq!(limit.supervisor, sentinel_engine::Supervisor::GaveUp);

@@ -31,8 +31,9 @@ const RECEIVERS: usize = 2;
 /// Failures in a row that a peer allows itself: less than what opens the breaker, whose patience would only take time.
 const FAILURES: u32 = 2;
 
-/// How long the last agent of each host may take to deliver what is left.
-const DRAIN: Duration = Duration::from_secs(150);
+/// How long the last agent of each host may take to deliver what is left. Attempts that were cut off by a kill count as failures,
+/// so a receiver may rest for five minutes after the last of them.
+const DRAIN: Duration = Duration::from_secs(400);
 
 /// Numbers as good as random that can be had again.
 struct Dice(AtomicU64);

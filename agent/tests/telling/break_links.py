@@ -8,12 +8,13 @@ changed = 0
 for path in pathlib.Path(sys.argv[1]).rglob("*.db"):
     store = sqlite3.connect(path)
     for table, column in (("outbox", "payload"), ("firing", "alert")):
-        for row, text in store.execute(f"SELECT rowid, {column} FROM {table}").fetchall():
-            text = bytes(text) if isinstance(text, bytes) else text.encode()
+        # A table need not have row numbers, so a text is known by itself.
+        for (stored,) in store.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
+            text = bytes(stored) if isinstance(stored, bytes) else stored.encode()
             broken = text.replace(b"/100%25/", b"/100%/")
             if broken != text:
-                value = broken if table == "outbox" else broken.decode()
-                store.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (value, row))
+                value = broken if isinstance(stored, bytes) else broken.decode()
+                store.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (value, stored))
                 changed += 1
     store.commit()
 print(changed)

@@ -9,6 +9,9 @@ pub(super) const EXITED: i32 = 1;
 pub(super) const KILLED: i32 = 2;
 pub(super) const DUMPED: i32 = 3;
 
+/// With what systemd stops a process, unless `KillSignal=` says otherwise.
+const SIGTERM: i32 = 15;
+
 /// A result that hides the one before, since version 262.
 pub(super) const START_LIMIT: &str = "start-limit-hit";
 
@@ -22,6 +25,8 @@ pub(super) fn cause_of(facts: &Facts) -> Cause {
         ("watchdog", _) => Cause::Watchdog,
         ("timeout", _) => Cause::Timeout,
         (START_LIMIT, EXITED) if facts.exec_status != 0 => exited(facts.exec_status),
+        // What a restart ended by SIGTERM did not fail: the limit alone kept it from coming back.
+        (START_LIMIT, KILLED) if facts.exec_status == SIGTERM => Cause::StartLimit,
         (START_LIMIT, KILLED | DUMPED) => Cause::Killed {
             signal: facts.exec_status,
             core_dumped: facts.exec_code == DUMPED,
@@ -124,6 +129,8 @@ mod tests {
             ("start-limit-hit", EXITED, 7, Cause::Exited { code: 7 }),
             ("start-limit-hit", EXITED, 0, Cause::StartLimit),
             ("start-limit-hit", KILLED, 9, killed(9, false)),
+            // A restart of a unit at its limit stopped it, and could not start it.
+            ("start-limit-hit", KILLED, 15, Cause::StartLimit),
             ("start-limit-hit", DUMPED, 6, killed(6, true)),
             // kill -TERM of a service without a handler counts as success.
             ("success", KILLED, 15, killed(15, false)),

@@ -209,7 +209,12 @@ fn an_alert_that_is_refused_silences_no_other() {
             alerts(&lab, port, &format!("service={service}")).len() == 1
         });
     }
-    let link = |service: &str| alerts(&lab, PORTS[0], &format!("service={service}")).remove(0)["generatorURL"].clone();
+    let link = |service: &str| {
+        alerts(&lab, PORTS[0], &format!("service={service}")).remove(0)["generatorURL"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
     assert_eq!(link("shop"), "", "without the link that is refused");
     assert_eq!(link("cart"), "https://runbooks.example/100%25/cart");
     let log = lab.host.sh("journalctl --no-pager --unit sentinel --output cat");

@@ -38,7 +38,7 @@ pub struct Notification {
 }
 
 /// What probes say now, and what they said before.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failing {
     /// What they say now: `404`, `certificate expired`.
     pub now: String,

@@ -10,7 +10,8 @@ use sentinel_engine::alerting::{
     AlertCommand, Alerting, Around, Conversation, Escalation, Match, Outgoing, Reason, Route, Rules, Silence,
 };
 use sentinel_engine::{
-    Cause, Happening, IncidentId, Notification, NotificationKind, Report, Resolution, ServiceName, Severity, Time,
+    Cause, Failing, Happening, Hold, IncidentId, Notification, NotificationKind, Report, Resolution, ServiceName,
+    Severity, Time,
 };
 
 const SERVICES: [&str; 3] = ["a", "b", "c"];
@@ -401,4 +402,74 @@ fn what_there_was_nobody_to_tell_of_is_told_when_there_is_and_it_can_be_said() {
     play.step(&Step::Reload(vec![true; 4]));
     play.step(&Step::Up(1));
     assert_eq!(play.seen[&1].sequence, 2);
+}
+
+/// Whatever the engine says of an outage goes out with its message, when that is told at once, after a silence, to those who
+/// are told later, and by an agent that was restarted meanwhile.
+#[test]
+fn what_the_engine_says_of_an_outage_arrives_whole() {
+    let failing = Failing {
+        now: "404".to_owned(),
+        since: Time::ZERO,
+        before: Some("200".to_owned()),
+    };
+    let mut play = Play::new();
+    play.open.insert(1, (1, 1));
+    let fired = Notification {
+        failing: Some(failing),
+        doing: "not restarted: status-4xx is not in restart_on".to_owned(),
+        attempts: 2,
+        ..play.notification(1, 1, 1, NotificationKind::Fired)
+    };
+    let told = |play: &mut Play| {
+        let mut sent = Vec::new();
+        while let Some(command) = play.alerting.poll_command() {
+            match command {
+                AlertCommand::Send(outgoing) => sent.push(outgoing.notification),
+                AlertCommand::Keep(conversation) => {
+                    drop(play.conversations.insert(conversation.incident, *conversation))
+                }
+                _ => {}
+            }
+        }
+        sent
+    };
+    play.alerting.handle_notification(play.now, fired.clone(), &play.world);
+    assert_eq!(told(&mut play), [fired.clone()]);
+
+    // What is kept is what was said.
+    for kept in play.conversations.values_mut() {
+        let json = serde_json::to_string(kept).unwrap();
+        *kept = serde_json::from_str(&json).unwrap();
+    }
+    play.step(&Step::Restart);
+    play.now = play.now + Duration::from_secs(600);
+    play.alerting.handle_timeout(play.now, &play.world);
+    let repeated = told(&mut play);
+    assert_eq!(repeated.len(), 1);
+    let again = Notification {
+        sequence: 2,
+        kind: repeated[0].kind,
+        at: play.now,
+        ..fired
+    };
+    assert_eq!(repeated, [again]);
+
+    // What is done instead now is no matter of what probes say.
+    play.alerting.handle_report(&Report {
+        at: play.now,
+        service: SERVICES[1].into(),
+        incident: Some(IncidentId(1)),
+        what: Happening::ActionHeld {
+            hold: Hold::Throttled,
+            remaining: None,
+        },
+    });
+    play.now = play.now + Duration::from_secs(600);
+    play.alerting.handle_timeout(play.now, &play.world);
+    let repeated = told(&mut play);
+    assert!(
+        !repeated.is_empty() && repeated.iter().all(|message| message.failing.is_none()),
+        "{repeated:?}"
+    );
 }

@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    BeforeFirstPass, Cause, Changed, FailureKind, Happening, Hold, Mode, OperatorRequest, Reload, Resolution,
-    RestartOn, RestartWord, Severity, State, Verb,
+    Activity, BeforeFirstPass, Cause, Changed, Details, FailureKind, Happening, Hold, Limits, Mode, OperatorRequest,
+    Reload, Resolution, RestartOn, RestartWord, Severity, State, Verb,
 };
 use world::{Start, Toy, World};
 
@@ -469,4 +469,53 @@ fn a_restart_is_no_explanation_of_a_name_that_resolves_again() {
         _ => None,
     });
     assert_eq!(closed, Some(Resolution::Recovered), "{transcript:#?}");
+}
+
+/// What probes say is told wherever it is why nothing is done: also of a run that failed from the first, and of one that
+/// hangs in a reload.
+#[test]
+fn since_when_it_fails_and_what_was_before_is_told_however_it_came_to_fail() {
+    let mut restarted = shop(Toy::new("shop"));
+    restarted.says("shop", Some(FailureKind::Status(404)));
+    restarted.start("shop");
+    let mut reloading = shop(Toy::new("shop"));
+    reloading.says("shop", Some(FailureKind::Status(404)));
+    let limits = Limits {
+        start: Some(Duration::from_secs(20)),
+        ..Limits::default()
+    };
+    reloading.set_busy("shop", Activity::Reloading, limits, Details::default());
+    for (what, mut world) in [("in its grace", restarted), ("in a reload", reloading)] {
+        let began = world.now;
+        world.run(3600);
+        assert!(world.actions.is_empty(), "{what}: {:#?}", world.transcript());
+        assert_eq!(hold(&world), left_out("status-4xx"), "{what}");
+        let failing = world.messages[0].failing.clone();
+        let failing = failing.unwrap_or_else(|| panic!("{what}: what it says is told: {:#?}", world.messages));
+        assert_eq!(failing.before.as_deref(), Some("200"), "{what}");
+        let since = failing.since.since(began);
+        assert!(
+            since < Duration::from_secs(11),
+            "{what}: since its first failure, {since:?}"
+        );
+    }
+}
+
+#[test]
+fn what_another_question_was_answered_is_not_what_was_before() {
+    let mut world = shop(Toy::new("shop"));
+    let mut service = world.toys["shop"].service.clone();
+    service.policy.before_first_pass = BeforeFirstPass::Restart;
+    world.says("shop", Some(FailureKind::Status(404)));
+    let changed = Changed {
+        target: false,
+        probes: true,
+    };
+    world.reload(Reload {
+        changed: vec![(service, changed)],
+        ..Reload::default()
+    });
+    world.run(3600);
+    let failing = world.messages[0].failing.as_ref().expect("what it says is told");
+    assert_eq!((failing.now.as_str(), failing.before.as_deref()), ("404", None));
 }

@@ -50,6 +50,8 @@ http = "http://127.0.0.1:8080/no-such-page"
     assert_eq!(lab.await_messages(3)[2], "fired");
     let (_, fired) = &lab.received()[2];
     assert_eq!(fired["data"]["doing"], "not restarted: status-4xx is not in restart_on");
+    assert_eq!(fired["data"]["failing"]["now"], "404", "{fired:#}");
+    assert_eq!(fired["data"]["failing"]["before"], "200");
     assert_eq!(lab.starts("demo"), 2);
     lab.host.sh("curl -sf -X POST 'http://127.0.0.1:8080/chaos/hang'");
     lab.await_state("demo", "healthy");

@@ -9,7 +9,7 @@ use super::rules::Rules;
 use super::subject::Subject;
 use crate::cause::Cause;
 use crate::ids::{IncidentId, ServiceName};
-use crate::notification::{News, Notification, NotificationKind};
+use crate::notification::{Failing, News, Notification, NotificationKind};
 use crate::policy::Severity;
 use crate::time::Time;
 
@@ -30,6 +30,9 @@ pub struct Conversation {
     pub attempts: u32,
     /// What was last being done.
     pub doing: String,
+    /// What its probes say, where that is why nothing is done.
+    #[serde(default)]
+    pub failing: Option<Failing>,
     /// Who was told. An end goes to each of them.
     #[serde(default)]
     pub told: BTreeSet<String>,
@@ -100,6 +103,7 @@ impl Conversation {
             cause: notification.cause.clone(),
             attempts: notification.attempts,
             doing: notification.doing.clone(),
+            failing: notification.failing.clone(),
             told: BTreeSet::new(),
             told_at: None,
             last_at: None,
@@ -119,7 +123,14 @@ impl Conversation {
         self.cause.clone_from(&notification.cause);
         self.attempts = notification.attempts;
         self.doing.clone_from(&notification.doing);
+        self.failing.clone_from(&notification.failing);
         self.messages = self.messages.max(notification.sequence.saturating_sub(1));
+    }
+
+    /// Something else is done now, or is why nothing is.
+    pub(super) fn does(&mut self, doing: String) {
+        self.doing = doing;
+        self.failing = None;
     }
 
     /// What routes, silences and escalations are asked about.
@@ -281,7 +292,7 @@ impl Conversation {
             cause: self.cause.clone(),
             attempts: self.attempts,
             doing,
-            failing: None,
+            failing: self.failing.clone(),
         }
     }
 }

@@ -275,10 +275,10 @@ impl Alerting {
                 conversation.cause.clone_from(cause);
                 self.keep(id);
             }
-            Happening::ActionHeld { hold, .. } => conversation.doing = hold.to_string(),
+            Happening::ActionHeld { hold, .. } => conversation.does(hold.to_string()),
             Happening::ActionStarted { action, .. } => {
                 conversation.attempts = conversation.attempts.max(action.attempt);
-                conversation.doing = report.what.to_string();
+                conversation.does(report.what.to_string());
             }
             // Its last message, if there is one, comes right after this.
             Happening::IncidentClosed { .. } => {

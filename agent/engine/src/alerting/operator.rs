@@ -88,7 +88,7 @@ impl Alerting {
         } else {
             format!("acknowledged by {by}: {text}")
         };
-        conversation.doing.clone_from(&words);
+        conversation.does(words);
         conversation.ack = Some(Acknowledgement {
             by: by.clone(),
             text: text.clone(),

@@ -152,7 +152,11 @@ impl Machine {
         let round = self.weigh(&outcome);
         match &outcome.verdict {
             Verdict::Passed => self.answers_since = self.answers_since.or(Some(cx.now)),
-            Verdict::Failed(_) => self.answers_since = None,
+            Verdict::Failed(failure) => {
+                self.answers_since = None;
+                // Also where it does not count yet: it is what was seen first.
+                self.note_failing(round.failure().unwrap_or(failure), &outcome, cx.now);
+            }
             Verdict::Skipped(_) => {}
         }
         let policy = &self.service.policy;
@@ -188,7 +192,6 @@ impl Machine {
                 let failure = round.failure().unwrap_or(failure);
                 self.health.record_failure(failure.clone(), policy.fall, policy.fall_of);
                 self.proof.record(&round);
-                self.note_failing(failure, &outcome, cx.now);
                 self.note_probe_of_asked(false);
                 if self.health.down().is_some() {
                     self.interrupt_health();

@@ -39,6 +39,8 @@ impl Machine {
         }
         if changed.target || changed.probes {
             self.restart_health();
+            // What another question was answered is not what was before.
+            (self.failing, self.last_pass) = (None, None);
             self.count_health_anew(cx);
             if self.service.has_probes {
                 self.timers.set(Timer::Probe, cx.now);

@@ -1,5 +1,6 @@
 //! A host with the agent, something to watch, and somebody to tell.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -168,17 +169,19 @@ impl Lab {
             .collect()
     }
 
-    /// The kinds of the messages received, in order.
+    /// The kinds of the messages received, in order. One that comes again, as after a death of the agent, is the same one.
     pub fn received_kinds(&self) -> Vec<String> {
+        let mut seen = BTreeSet::new();
         self.received()
             .iter()
+            .filter(|(key, _)| seen.insert(key.clone()))
             .map(|(_, body)| body["data"]["kind"].as_str().unwrap_or_default().to_owned())
             .collect()
     }
 
     /// Waits until the receiver got `count` messages, and answers their kinds.
     pub fn await_messages(&self, count: usize) -> Vec<String> {
-        self.wait(&format!("{count} messages arrive"), || self.received().len() >= count);
+        self.wait(&format!("{count} messages arrive"), || self.received_kinds().len() >= count);
         self.received_kinds()
     }
 

@@ -238,9 +238,9 @@ impl fmt::Display for Hold {
                 "a probe that has never passed restarts nothing, unless recovery.before_first_pass = \"restart\"",
             ),
             Self::RestartOn { reason } => f.write_str(reason),
-            Self::RestartPrevented => f.write_str("RestartPreventExitStatus= lists how it ended"),
-            Self::Oneshot => f.write_str("it is a oneshot; retry_oneshot = true runs it again"),
-            Self::Condition { reason } => write!(f, "a start does nothing: {reason}"),
+            Self::RestartPrevented => f.write_str("not restarted: RestartPreventExitStatus= lists how it ended"),
+            Self::Oneshot => f.write_str("not restarted: it is a oneshot; retry_oneshot = true runs it again"),
+            Self::Condition { reason } => write!(f, "not started: {reason}"),
             Self::Dependency { name } => write!(f, "waits for `{name}`, which is down"),
             Self::DependencySuspect { name } => {
                 write!(f, "waits to see whether `{name}`, which it needs, is going down")

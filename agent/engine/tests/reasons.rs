@@ -39,7 +39,10 @@ fn restart_prevent_exit_status_is_told_at_once_as_a_warning_and_nothing_is_done(
         assert_eq!(world.message_kinds(), ["fired"], "{:#?}", world.transcript());
         let told = &world.messages[0];
         assert_eq!((told.severity, &told.cause), (Severity::Warning, &cause));
-        assert_eq!(told.doing, "RestartPreventExitStatus= lists how it ended");
+        assert_eq!(
+            told.doing,
+            "not restarted: RestartPreventExitStatus= lists how it ended"
+        );
         assert_eq!(world.snapshot("shop").hold, Some(Hold::RestartPrevented));
         world.run(24 * 3600);
         assert!(world.actions.is_empty());

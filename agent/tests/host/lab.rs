@@ -181,7 +181,9 @@ impl Lab {
 
     /// Waits until the receiver got `count` messages, and answers their kinds.
     pub fn await_messages(&self, count: usize) -> Vec<String> {
-        self.wait(&format!("{count} messages arrive"), || self.received_kinds().len() >= count);
+        self.wait(&format!("{count} messages arrive"), || {
+            self.received_kinds().len() >= count
+        });
         self.received_kinds()
     }
 

@@ -22,6 +22,7 @@ mod evidence;
 mod first_pass;
 mod journal;
 mod lab;
+mod left_alone;
 mod many;
 mod names;
 mod observed;

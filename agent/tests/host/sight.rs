@@ -33,3 +33,31 @@ fn reload_reexec_and_a_new_bus_open_no_incident() {
         assert_eq!(lab.incidents()[nth]["cause"], "killed by signal KILL", "{disturbance}");
     }
 }
+
+#[test]
+fn a_storm_of_reloads_hides_no_death() {
+    let lab = Lab::new(
+        &[("shop", "ExecStart=/bin/sleep infinity")],
+        "[services.shop]\nunit = \"shop\"\n",
+    );
+    lab.await_state("shop", "healthy");
+    // As a tool of configuration management does it that reloads after every file, without an end of its own.
+    lab.host.sh(
+        "setsid sh -c 'until [ -e /var/tmp/enough ]; do systemctl daemon-reload; echo >>/var/tmp/reloads; done' \
+         >/dev/null 2>&1 </dev/null &",
+    );
+    let reloads = || {
+        lab.host
+            .sh("wc -l </var/tmp/reloads || true")
+            .trim()
+            .parse()
+            .unwrap_or(0)
+    };
+    lab.wait("it has begun", || reloads() >= 3);
+    lab.kill("shop");
+    assert_eq!(lab.await_messages(1), ["healed"]);
+    assert_eq!(lab.starts("shop"), 2);
+    let seen = reloads();
+    lab.wait("and it still goes on", || reloads() > seen);
+    lab.host.sh("touch /var/tmp/enough");
+}

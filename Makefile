@@ -1,7 +1,7 @@
 # What developers and CI run. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain demo compose-demo test fmt clippy docs unit host matrix simulate mutants bench deny deb apt-repo reproducible
+.PHONY: help toolchain demo compose-demo test check tree fmt clippy docs unit host newer matrix simulate mutants bench deny deb apt-repo reproducible
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -27,7 +27,13 @@ compose-demo: ## The same with Docker Compose, every fault once; needs a Docker 
 	packaging/test-host/requirements >&2
 	deploy/demo
 
-test: toolchain fmt clippy docs unit host ## Everything that must pass: format, lints, docs, unit, simulation, real parts, real host
+test: toolchain ## Everything that must pass: format, lints, docs, unit, simulation, real parts, real hosts; how long each took
+	@packaging/parts tree fmt clippy docs unit host newer
+
+check: toolchain tree fmt clippy docs unit ## Of that what needs neither Docker nor root
+
+tree: ## Nothing in the repository but sources
+	@packaging/tree
 
 fmt: ## Check the format
 	cargo fmt --all --check
@@ -45,15 +51,22 @@ unit: toolchain ## Everything that needs neither Docker nor root: the engine's s
 
 host: toolchain ## The agent on a real host with systemd as PID 1; needs a Docker Engine, installs it where it can
 	cargo build --workspace --locked
-	@mkdir -p target
-	@if packaging/test-host/requirements >target/requirements.log 2>&1; then \
-	    cargo test -p sentinel --locked --test systemd --test host --test docker --test compose --test telling --test package --no-fail-fast -- --test-threads=$(HOST_THREADS) && \
-	    packaging/test-host/suite trixie systemd && \
-	    packaging/test-host/suite trixie package; \
-	else \
-	    echo "SUITE host CANNOT RUN: $$(tail -n 1 target/requirements.log)" >&2; \
-	    test -z "$$CI"; \
-	fi
+	@$(call with_docker,host,cargo test -p sentinel --locked --test systemd --test host --test docker --test compose --test telling \
+	    --test package --no-fail-fast -- --test-threads=$(HOST_THREADS))
+
+newer: toolchain ## The same on Debian 13, as far as it depends on the host's systemd, polkit and dpkg
+	@$(call with_docker,newer,packaging/test-host/suite trixie systemd && packaging/test-host/suite trixie package)
+
+# Where the test hosts cannot be made that is said, and is a failure where CI is set.
+define with_docker
+mkdir -p target; \
+if packaging/test-host/requirements >target/requirements.log 2>&1; then \
+    $(2); \
+else \
+    echo "SUITE $(1) CANNOT RUN: $$(tail -n 1 target/requirements.log)" >&2; \
+    test -z "$$CI"; \
+fi
+endef
 
 # What of tests/host depends on the host's own version of systemd and polkit.
 MATRIX_HOST := stops:: outages:: polkit:: sight:: blast:: sections::

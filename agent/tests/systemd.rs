@@ -88,6 +88,31 @@ fn what_a_job_does_to_others_is_foreseen() {
     in_host("blast::what_a_job_does_to_others_is_foreseen");
 }
 
+#[test]
+fn a_socket_that_failed_is_started_before_its_service() {
+    in_host("triggers::a_socket_that_failed_is_started_before_its_service");
+}
+
+#[test]
+fn a_socket_that_failed_beside_a_service_that_runs_is_told() {
+    in_host("triggers::a_socket_that_failed_beside_a_service_that_runs_is_told");
+}
+
+#[test]
+fn a_socket_that_was_stopped_is_never_started() {
+    in_host("triggers::a_socket_that_was_stopped_is_never_started");
+}
+
+#[test]
+fn a_socket_that_failed_while_its_service_was_idle_is_started_alone() {
+    in_host("triggers::a_socket_that_failed_while_its_service_was_idle_is_started_alone");
+}
+
+#[test]
+fn what_triggers_a_unit_is_known_whether_or_not_it_is_loaded() {
+    in_host("triggers::what_triggers_a_unit_is_known_whether_or_not_it_is_loaded");
+}
+
 /// The agent's own user may do to some units what a polkit rule says, and reads no journal.
 #[test]
 fn an_unprivileged_agent_does_what_it_may() {

@@ -50,6 +50,15 @@ pub enum Cause {
         /// When.
         at: Time,
     },
+    /// What starts it when it is needed has failed: a socket, a path or a timer.
+    TriggerFailed {
+        /// Which.
+        name: String,
+        /// The unit that it starts.
+        unit: String,
+        /// How, in its supervisor's words.
+        result: String,
+    },
     /// It runs, and a probe of it fails.
     Probe(ProbeFailure),
     /// It runs, and what fails has never passed since it was configured: a probe, or its supervisor's own check.
@@ -133,6 +142,7 @@ impl Cause {
             Self::StartLimit => "start_limit",
             Self::Dependency => "dependency",
             Self::StoppedWith { .. } => "stopped_with",
+            Self::TriggerFailed { .. } => "trigger_failed",
             Self::Probe(failure) => match failure.phase {
                 ProbePhase::Dns => "probe_dns",
                 ProbePhase::Connect => "probe_connect",
@@ -176,6 +186,13 @@ impl fmt::Display for Cause {
             Self::StartLimit => f.write_str("was started too often; its supervisor gave up"),
             Self::Dependency => f.write_str("something it depends on is down"),
             Self::StoppedWith { name, .. } => write!(f, "stopped together with {name}, which is back"),
+            Self::TriggerFailed { name, unit, result } => {
+                write!(f, "{name}, which starts {unit} when it is needed, has failed")?;
+                match result.as_str() {
+                    "" => Ok(()),
+                    result => write!(f, " ({result})"),
+                }
+            }
             Self::Probe(failure) if failure.phase == ProbePhase::Timeout => {
                 write!(f, "runs but does not answer: {failure}")
             }

@@ -66,14 +66,26 @@ pub enum Verb {
     Start,
     /// It runs but is not well: restart it if it still runs.
     Restart,
+    /// It does not run and need not: start what starts it when it is needed, and has failed.
+    #[serde(rename = "start_trigger")]
+    StartTrigger,
 }
 
 impl Verb {
+    /// The words used in an incident's timeline.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Start | Self::Restart => self.as_str(),
+            Self::StartTrigger => "start of what starts it when it is needed",
+        }
+    }
+
     /// The word used in logs and the store.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Restart => "restart",
+            Self::StartTrigger => "start_trigger",
         }
     }
 }

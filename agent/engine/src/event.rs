@@ -11,6 +11,10 @@ use crate::time::Time;
 
 /// Something that happened. Past tense: it cannot be refused, only judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "few wait at a time, and most of those that do are observations"
+)]
 pub enum Event {
     /// A round of probes asked for by [`crate::Command::RunProbes`] has ended.
     ProbeCompleted {

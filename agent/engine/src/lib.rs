@@ -47,6 +47,7 @@ pub use memory::{Attempt, Deploy, GivenUp, Incident, Memory, Observed, Passed, P
 pub use notification::{Failing, News, Notification, NotificationKind};
 pub use observation::{
     Activity, AskedToStop, Details, HealthCheck, Intent, Limits, Observation, StartedBy, Supervisor, TargetState,
+    Trigger, TriggerState,
 };
 pub use pattern::matches;
 pub use policy::{BeforeFirstPass, Mode, OnCleanExit, OnDependencyReturn, Policy, Service, Settle, Severity};

@@ -86,6 +86,33 @@ pub struct Details {
     pub has_job: bool,
     /// Why the last run ended, while its supervisor waits to start it again.
     pub ended: Option<Cause>,
+    /// What starts it when it is needed, and does not wait for that now.
+    pub triggers: Vec<Trigger>,
+}
+
+/// A socket, a path or a timer that does not do what it is there for: start the target when it is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// Its name.
+    pub name: String,
+    /// Why it does not.
+    pub state: TriggerState,
+}
+
+/// Why a trigger does not wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TriggerState {
+    /// It has failed.
+    Failed {
+        /// The unit that it starts.
+        unit: String,
+        /// How, in its supervisor's words.
+        result: String,
+    },
+    /// Somebody stopped it. Never undone.
+    Stopped,
+    /// It has not been seen yet, or is about to change.
+    Unseen,
 }
 
 /// What a target is doing.

@@ -240,7 +240,7 @@ impl Happening {
                 _ => "unhealthy",
             },
             Self::WentDown {
-                cause: Cause::Unhealthy { .. } | Cause::NeverPassed { .. },
+                cause: Cause::Unhealthy { .. } | Cause::NeverPassed { .. } | Cause::TriggerFailed { .. },
                 ..
             } => "unhealthy",
             Self::WentDown {
@@ -295,7 +295,7 @@ impl fmt::Display for Happening {
             Self::ActionStarted { action, .. } if action.attempt == 0 => {
                 write!(f, "{} asked for by an operator", action.verb.as_str())
             }
-            Self::ActionStarted { action, .. } => write!(f, "{}, attempt {}", action.verb.as_str(), action.attempt),
+            Self::ActionStarted { action, .. } => write!(f, "{}, attempt {}", action.verb.in_words(), action.attempt),
             Self::ActionSlow { after, .. } => write!(
                 f,
                 "the new run has not begun within {}; other restarts no longer wait for it",

@@ -114,6 +114,13 @@ pub enum Hold {
         /// With what.
         name: String,
     },
+    /// It runs and is well, and what starts it when it is needed has failed.
+    TriggerFailed {
+        /// Which socket, path or timer.
+        name: String,
+        /// The unit that it starts.
+        unit: String,
+    },
     /// The probes that fail have never passed, so they may ask the wrong thing.
     ProbeNeverPassed,
     /// What fails is of no kind that `restart_on` names, or not often enough.
@@ -188,6 +195,7 @@ impl Hold {
             Self::Unclear => "unclear",
             Self::CleanExit => "clean_exit",
             Self::StoppedWith { .. } => "stopped_with",
+            Self::TriggerFailed { .. } => "trigger_failed",
             Self::ProbeNeverPassed => "probe_never_passed",
             Self::RestartOn { .. } => "restart_on",
             Self::RestartPrevented => "restart_prevented",
@@ -233,6 +241,16 @@ impl fmt::Display for Hold {
             Self::StoppedWith { name } => write!(
                 f,
                 "it was stopped together with `{name}`, and on_dependency_return leaves it; `sentinel restart` starts it"
+            ),
+            // systemd starts no socket whose service runs.
+            Self::TriggerFailed { name, unit } if name.ends_with(".socket") => write!(
+                f,
+                "{unit} runs, so nothing is restarted; `systemctl stop {unit} && systemctl start {name} {unit}` brings {name} \
+                 back"
+            ),
+            Self::TriggerFailed { name, unit } => write!(
+                f,
+                "{unit} runs, so nothing is restarted; `systemctl start {name}` brings {name} back"
             ),
             Self::ProbeNeverPassed => f.write_str(
                 "a probe that has never passed restarts nothing, unless recovery.before_first_pass = \"restart\"",

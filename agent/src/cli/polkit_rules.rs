@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Cli, Exit, PolkitRulesArgs, fail, print};
 use crate::config;
-use crate::polkit::{self, ConfigurationError, RULE_FILE, Rule, USER, VERBS};
+use crate::polkit::{self, ConfigurationError, RULE_FILE, Rule, TRIGGER_VERBS, USER, VERBS};
 
 /// Prints the rule, or puts it in place.
 pub(super) async fn run(cli: &Cli, args: &PolkitRulesArgs) -> Exit {
@@ -73,29 +73,41 @@ async fn rule(config: &Path, install: bool) -> Result<Rule, Exit> {
 struct Change {
     /// Whether it was written.
     written: bool,
-    /// What it grants.
+    /// The units that may be restarted.
     units: BTreeSet<String>,
-    /// What it granted before; `None` when that cannot be told, as it was made by others.
+    /// What triggers them and may be started.
+    triggers: BTreeSet<String>,
+    /// Of what it granted anything before; `None` when that cannot be told, as it was made by others.
     before: Option<BTreeSet<String>>,
 }
 
 fn install(path: &Path, rule: &Rule) -> Result<Change, String> {
-    let (text, units) = (rule.to_string(), rule.units());
+    let (text, units, triggers) = (rule.to_string(), rule.units(), rule.triggers());
     let current = polkit::current(path).map_err(|error| full(&error))?;
-    let before = current.as_deref().map_or_else(|| Some(BTreeSet::new()), Rule::units_in);
+    let before = current.as_deref().map_or_else(|| Some(BTreeSet::new()), Rule::names_in);
     let written = current.is_none_or(|current| current != text);
     if written {
         polkit::replace(path, &text).map_err(|error| full(&error))?;
     }
-    Ok(Change { written, units, before })
+    Ok(Change {
+        written,
+        units,
+        triggers,
+        before,
+    })
 }
 
 impl Change {
+    /// Of what it grants anything.
+    fn names(&self) -> BTreeSet<String> {
+        self.units.union(&self.triggers).cloned().collect()
+    }
+
     /// Waits until polkit goes by the new rule, so that whoever runs this may rely on it.
     async fn await_in_force(&self) -> Result<(), String> {
-        let before = self.before.clone().unwrap_or_default();
-        let added = self.units.difference(&before).next().map(|unit| (unit.as_str(), true));
-        let removed = before.difference(&self.units).next().map(|unit| (unit.as_str(), false));
+        let (before, names) = (self.before.clone().unwrap_or_default(), self.names());
+        let added = names.difference(&before).next().map(|unit| (unit.as_str(), true));
+        let removed = before.difference(&names).next().map(|unit| (unit.as_str(), false));
         let expected: Vec<(&str, bool)> = added.into_iter().chain(removed).filter(|_| self.written).collect();
         polkit::await_in_force(&expected).await
     }
@@ -103,12 +115,18 @@ impl Change {
     fn text(&self, json: bool) -> String {
         let empty = BTreeSet::new();
         let before = self.before.as_ref().unwrap_or(&empty);
-        let added: Vec<&String> = self.units.difference(before).collect();
-        let removed: Vec<&String> = before.difference(&self.units).collect();
+        let names = self.names();
+        let added: Vec<&String> = names.difference(before).collect();
+        let removed: Vec<&String> = before.difference(&names).collect();
         if json {
-            let Self { written, units, .. } = self;
+            let Self {
+                written,
+                units,
+                triggers,
+                ..
+            } = self;
             return json!({
-                "file": RULE_FILE, "written": written, "units": units, "added": added, "removed": removed,
+                "file": RULE_FILE, "written": written, "units": units, "triggers": triggers, "added": added, "removed": removed,
                 "replaced_other": self.before.is_none(),
             })
             .to_string();
@@ -118,6 +136,14 @@ impl Change {
             1 => format!("`{USER}` may restart 1 unit"),
             count => format!("`{USER}` may restart {count} units"),
         };
+        match self.triggers.len() {
+            0 => {}
+            1 => text.push_str(", and start 1 socket, path or timer that triggers them"),
+            count => {
+                // Writing to a string cannot fail.
+                let _ = write!(text, ", and start {count} sockets, paths and timers that trigger them");
+            }
+        }
         text.push_str(if self.written { "; wrote " } else { "; unchanged: " });
         text.push_str(RULE_FILE);
         if self.before.is_none() {
@@ -135,7 +161,11 @@ impl Change {
 
 /// The rule as JSON.
 fn describe(rule: &Rule) -> String {
-    json!({ "user": USER, "verbs": VERBS, "units": rule.units(), "rule": rule.to_string() }).to_string()
+    json!({
+        "user": USER, "verbs": VERBS, "units": rule.units(), "trigger_verbs": TRIGGER_VERBS, "triggers": rule.triggers(),
+        "rule": rule.to_string(),
+    })
+    .to_string()
 }
 
 /// An error with its reasons.

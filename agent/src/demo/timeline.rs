@@ -81,6 +81,10 @@ pub(super) fn logged(line: &LogLine) -> Option<Entry> {
 fn started(service: &str, line: &LogLine) -> String {
     match (line.by.as_str(), line.verb.as_str(), line.attempt) {
         ("operator", "start", _) => format!("the agent is asked to start {service}"),
+        (_, "start_trigger", attempt) => format!(
+            "the agent starts what triggers {service}, attempt {}",
+            attempt.unwrap_or_default()
+        ),
         ("operator", ..) => format!("the agent is asked to restart {service}"),
         (_, verb, attempt) => format!(
             "the agent {verb}s {service}{}, attempt {}",

@@ -48,6 +48,7 @@ pub(super) fn check(decision: Decision<'_>, now: &Facts) -> Result<(), ActionRes
         return conflict(Activity::Stopping);
     }
     match (now.status, decision.verb) {
+        (_, Verb::StartTrigger) => return Err(ActionResult::Refused(NO_TRIGGER.to_owned())),
         (Status::Paused, _) => return conflict(Activity::Frozen),
         (Status::Restarting, _) => return conflict(Activity::AutoRestart),
         (Status::Removing, _) => return conflict(Activity::Stopping),
@@ -70,6 +71,9 @@ pub(super) fn check(decision: Decision<'_>, now: &Facts) -> Result<(), ActionRes
     Ok(())
 }
 
+/// Sockets, paths and timers are systemd's.
+const NO_TRIGGER: &str = "nothing triggers a container";
+
 /// Asks the Engine, and waits until it is done.
 pub(super) async fn carry_out(client: &Client, verb: Verb, before: &Facts, limit: Duration) -> ActionResult {
     match client.engine().await {
@@ -79,6 +83,7 @@ pub(super) async fn carry_out(client: &Client, verb: Verb, before: &Facts, limit
         Err(error) => return ActionResult::Outdated(error.to_string()),
     }
     let answer = match verb {
+        Verb::StartTrigger => return ActionResult::Refused(NO_TRIGGER.to_owned()),
         Verb::Start => client.start(before, START_WITHIN.min(limit)).await,
         // It stops first, for as long as the container may take.
         Verb::Restart => {

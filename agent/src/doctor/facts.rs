@@ -26,6 +26,8 @@ pub struct Facts {
     pub rule: RuleFacts,
     /// The units that are configured and may not be restarted, with reasons.
     pub denied: Result<BTreeMap<String, String>, String>,
+    /// The sockets, paths and timers that trigger them and may not be started, each with its unit and a reason.
+    pub denied_triggers: Result<BTreeMap<String, (String, String)>, String>,
     /// Whether a unit that nobody configured may be restarted.
     pub beyond: Option<bool>,
     /// Whether entries of other units can be read.

@@ -12,7 +12,7 @@ use super::facts::{AgentFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, Store
 use super::{account, blocking, secrets, within};
 use crate::config::{self, DockerAddress, Loaded, Settings, Target};
 use crate::polkit;
-use crate::systemd::{BusAddress, denied, survey};
+use crate::systemd::{BusAddress, denied, denied_triggers, survey};
 use crate::{docker, store};
 
 /// A unit that no configuration names, as it is no legal name of one there: nobody needs to restart it.
@@ -33,6 +33,7 @@ pub async fn collect(
     let (config, settings) = read_config(config).await;
     let survey = within(survey(&BusAddress::System, &config.units)).await;
     let denied = within(denied(&BusAddress::System, &config.healed)).await;
+    let denied_triggers = within(denied_triggers(&BusAddress::System, &config.healed)).await;
     let (user, in_group) = account::current();
     let directory = settings
         .as_ref()
@@ -59,6 +60,7 @@ pub async fn collect(
         survey,
         rule,
         denied,
+        denied_triggers,
         clock,
         store,
     }

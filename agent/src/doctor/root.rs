@@ -79,11 +79,11 @@ fn compare(wanted: &Rule, current: Option<&str>) -> RuleFacts {
     if current == wanted.to_string() {
         return RuleFacts::Same;
     }
-    let Some(granted) = Rule::units_in(current) else {
+    let Some(granted) = Rule::names_in(current) else {
         return RuleFacts::Foreign;
     };
     let without = |some: &BTreeSet<String>, others: &BTreeSet<String>| some.difference(others).cloned().collect();
-    let wanted = wanted.units();
+    let wanted = wanted.names();
     RuleFacts::Differs {
         lacks: without(&wanted, &granted),
         exceeds: without(&granted, &wanted),

@@ -18,7 +18,7 @@ mod verify;
 
 pub use in_force::await_in_force;
 pub use install::{InstallError, RULE_FILE, current, replace};
-pub use rule::{Rule, USER, VERBS};
+pub use rule::{Rule, TRIGGER_VERBS, USER, VERBS};
 pub use trust::{Untrusted, check as check_trust};
 pub use verify::{not_renewed, verify};
 
@@ -28,7 +28,7 @@ use std::path::Path;
 use sentinel_engine::Mode;
 
 use crate::config::{self, ConfigErrors, Loaded, Secrets, Settings, Target};
-use crate::systemd::{BusAddress, canonical_names, is_booted, unit_sections};
+use crate::systemd::{BusAddress, canonical_names, is_booted, triggers_of, unit_sections};
 
 /// What the rule is made from: the files of the configuration, laid over the sections of unit files, which count only when
 /// root alone can write them too. Not containers' labels, whose services are no units, nor what is only observed. Secrets are
@@ -74,7 +74,7 @@ pub fn units(settings: &Settings) -> BTreeSet<String> {
     settings.services.iter().filter(healed).filter_map(unit).collect()
 }
 
-/// The rule that the configuration asks for. polkit is asked about a unit by the name that systemd has for it, so that
+/// The rule that the configuration asks for, with what triggers its units: they are started when they have failed. polkit is asked about a unit by the name that systemd has for it, so that
 /// aliases are looked up; where no systemd runs (an image that is being made) they are taken as they are.
 ///
 /// # Errors
@@ -94,5 +94,10 @@ pub async fn wanted(settings: &Settings) -> Result<Rule, String> {
             return Err(format!("`{unit}` stands for `{name}`, which {message}: {why}"));
         }
     }
-    Ok(Rule::new(names))
+    let units = names.values().cloned().collect();
+    let mut triggers = triggers_of(&BusAddress::System, &units)
+        .await
+        .map_err(|error| format!("failed to look up what triggers the units: {error}"))?;
+    triggers.retain(|name, _| config::protected(name).is_none());
+    Ok(Rule::new(names).with_triggers(triggers))
 }

@@ -10,6 +10,12 @@ pub const USER: &str = "sentinel";
 /// a restart of what does not run would start it, and of what somebody has just stopped as well.
 pub const VERBS: [&str; 3] = ["start", "try-restart", "reset-failed"];
 
+/// What it asks for of a socket, a path or a timer that triggers one of its units and has failed.
+pub const TRIGGER_VERBS: [&str; 2] = ["start", "reset-failed"];
+
+/// What precedes the names of those that trigger them.
+const TRIGGERS_BEGIN: &str = "    var triggers = [";
+
 /// What precedes the names of the units, a line for each.
 const UNITS_BEGIN: &str = "    var units = [";
 
@@ -24,6 +30,8 @@ const MARK: &str = "// Made by `sentinel polkit-rules";
 pub struct Rule {
     /// systemd's name of each unit, and what the configuration calls it, where that is another name.
     units: BTreeMap<String, BTreeSet<String>>,
+    /// systemd's name of each socket, path and timer that triggers one of them, with that unit.
+    triggers: BTreeMap<String, String>,
 }
 
 impl Rule {
@@ -36,7 +44,28 @@ impl Rule {
                 aliases.insert(configured);
             }
         }
-        Self { units }
+        let triggers = BTreeMap::new();
+        Self { units, triggers }
+    }
+
+    /// The same with these sockets, paths and timers, each with the unit that it triggers. What is configured itself is a unit
+    /// like the others.
+    #[must_use]
+    pub fn with_triggers(mut self, triggers: impl IntoIterator<Item = (String, String)>) -> Self {
+        let units = &self.units;
+        let others = triggers.into_iter().filter(|(name, _)| !units.contains_key(name));
+        self.triggers = others.collect();
+        self
+    }
+
+    /// systemd's names of what triggers the units.
+    pub fn triggers(&self) -> BTreeSet<String> {
+        self.triggers.keys().cloned().collect()
+    }
+
+    /// Everything of which anything is granted.
+    pub fn names(&self) -> BTreeSet<String> {
+        self.units.keys().chain(self.triggers.keys()).cloned().collect()
     }
 
     /// systemd's names of the units.
@@ -44,8 +73,8 @@ impl Rule {
         self.units.keys().cloned().collect()
     }
 
-    /// The units that a text made by this grants; `None` for a text of another origin.
-    pub fn units_in(text: &str) -> Option<BTreeSet<String>> {
+    /// Everything of which a text made by this grants anything; `None` for a text of another origin.
+    pub fn names_in(text: &str) -> Option<BTreeSet<String>> {
         if !text.starts_with(MARK) {
             return None;
         }
@@ -54,21 +83,24 @@ impl Rule {
             let (name, _) = line.trim_start().strip_prefix('"')?.split_once('"')?;
             serde_json::from_str::<String>(&format!("\"{name}\"")).ok()
         };
-        let lines = text.lines().skip_while(|line| *line != UNITS_BEGIN).skip(1);
-        Some(lines.take_while(|line| *line != UNITS_END).filter_map(unit).collect())
+        let listed = |begin: &'static str| {
+            let lines = text.lines().skip_while(move |line| *line != begin).skip(1);
+            lines.take_while(|line| *line != UNITS_END).filter_map(unit)
+        };
+        Some(listed(UNITS_BEGIN).chain(listed(TRIGGERS_BEGIN)).collect())
     }
 }
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verbs: Vec<String> = VERBS.iter().map(|verb| quoted(verb)).collect();
+        let quoted_all = |verbs: &[&str]| verbs.iter().map(|verb| quoted(verb)).collect::<Vec<_>>().join(", ");
         writeln!(
             f,
             "{MARK} --install`, which overwrites it whenever sentinel.service starts or reloads.\n\
              // Do not edit it: change the configuration, /etc/sentinel, and `systemctl reload sentinel`.\n\
              //\n\
-             // What the user `{USER}`, as whom the agent runs, may ask of systemd: these verbs, of these units. Everything\n\
-             // else is denied here, and not left to others, so that no later rule and no default grants that user more.\n\
+             // What the user `{USER}`, as whom the agent runs, may ask of systemd: these verbs, of these units, and fewer of\n\
+             // the sockets, paths and timers that trigger them. Everything else is denied here, and not left to others, so that no later rule and no default grants that user more.\n\
              // An exception has to stand in a rule before this one, such as 50-exception.rules.\n\
              polkit.addRule(function (action, subject) {{\n    \
                  if (subject.user !== {}) {{\n        \
@@ -77,7 +109,7 @@ impl fmt::Display for Rule {
                  var verbs = [{}];\n\
              {UNITS_BEGIN}",
             quoted(USER),
-            verbs.join(", ")
+            quoted_all(&VERBS)
         )?;
         for (unit, aliases) in &self.units {
             write!(f, "        {},", quoted(unit))?;
@@ -93,9 +125,19 @@ impl fmt::Display for Rule {
         }
         writeln!(
             f,
+            "{UNITS_END}\n    var triggerVerbs = [{}];\n{TRIGGERS_BEGIN}",
+            quoted_all(&TRIGGER_VERBS)
+        )?;
+        for (trigger, unit) in &self.triggers {
+            writeln!(f, "        {}, // triggers {}", quoted(trigger), quoted(unit))?;
+        }
+        writeln!(
+            f,
             "{UNITS_END}\n    \
+                 var unit = action.lookup(\"unit\"), verb = action.lookup(\"verb\");\n    \
                  var isAllowed = action.id === \"org.freedesktop.systemd1.manage-units\" &&\n        \
-                     units.indexOf(action.lookup(\"unit\")) >= 0 && verbs.indexOf(action.lookup(\"verb\")) >= 0;\n    \
+                     ((units.indexOf(unit) >= 0 && verbs.indexOf(verb) >= 0) ||\n        \
+                     (triggers.indexOf(unit) >= 0 && triggerVerbs.indexOf(verb) >= 0));\n    \
                  return isAllowed ? polkit.Result.YES : polkit.Result.NO;\n\
              }});"
         )
@@ -136,6 +178,11 @@ mod tests {
             ("redis.service", "redis-server.service"),
             ("nginx.service", "nginx.service"),
         ])
+        .with_triggers([
+            ("redis-server.socket".to_owned(), "redis-server.service".to_owned()),
+            // Configured itself.
+            ("nginx.service".to_owned(), "nginx.service".to_owned()),
+        ])
         .to_string();
         let code: String = text
             .lines()
@@ -153,8 +200,14 @@ mod tests {
         "nginx.service",
         "redis-server.service", // configured as "redis.service"
     ];
+    var triggerVerbs = ["start", "reset-failed"];
+    var triggers = [
+        "redis-server.socket", // triggers "redis-server.service"
+    ];
+    var unit = action.lookup("unit"), verb = action.lookup("verb");
     var isAllowed = action.id === "org.freedesktop.systemd1.manage-units" &&
-        units.indexOf(action.lookup("unit")) >= 0 && verbs.indexOf(action.lookup("verb")) >= 0;
+        ((units.indexOf(unit) >= 0 && verbs.indexOf(verb) >= 0) ||
+        (triggers.indexOf(unit) >= 0 && triggerVerbs.indexOf(verb) >= 0));
     return isAllowed ? polkit.Result.YES : polkit.Result.NO;
 });"#
         );
@@ -171,10 +224,18 @@ mod tests {
             "a*/.service",
             "a\u{1f41b}.service",
         ] {
-            let text = rule(&[(name, name), (name, "other.service")]).to_string();
+            let with = |rule: Rule, trigger: &str| rule.with_triggers([(trigger.to_owned(), trigger.to_owned())]);
+            let text = with(
+                rule(&[(name, name), (name, "other.service")]),
+                &format!("{name}.socket"),
+            )
+            .to_string();
             assert_eq!(
                 text.lines().count(),
-                rule(&[("x", "x"), ("y", "z")]).to_string().lines().count(),
+                with(rule(&[("x", "x"), ("y", "z")]), "x.socket")
+                    .to_string()
+                    .lines()
+                    .count(),
                 "{name:?}"
             );
             for wrong in ["evil(", "\\\"", "*/", "\u{2028}", "\u{1f41b}"] {
@@ -187,9 +248,12 @@ mod tests {
     #[test]
     fn what_a_rule_grants_can_be_read_back() {
         let both = rule(&[("b", "b.service"), (r"a\x2d.service", r"a\x2d.service")]);
-        let expected: BTreeSet<String> = [r"a\x2d.service", "b.service"].map(str::to_owned).into();
-        assert_eq!(Rule::units_in(&both.to_string()), Some(expected));
-        assert_eq!(Rule::units_in(&Rule::default().to_string()), Some(BTreeSet::new()));
-        assert_eq!(Rule::units_in("polkit.addRule(function () {});"), None);
+        let mut expected: BTreeSet<String> = [r"a\x2d.service", "b.service"].map(str::to_owned).into();
+        assert_eq!(Rule::names_in(&both.to_string()), Some(expected.clone()));
+        let triggered = both.with_triggers([("b.timer".to_owned(), "b.service".to_owned())]);
+        expected.insert("b.timer".to_owned());
+        assert_eq!(Rule::names_in(&triggered.to_string()), Some(expected));
+        assert_eq!(Rule::names_in(&Rule::default().to_string()), Some(BTreeSet::new()));
+        assert_eq!(Rule::names_in("polkit.addRule(function () {});"), None);
     }
 }

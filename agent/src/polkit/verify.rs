@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::geteuid;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::systemd::{BusAddress, denied};
+use crate::systemd::{BusAddress, denied, denied_triggers};
 
 /// polkit reads a rule again when it hears that the file has changed, up to two seconds later. The rule is written right before
 /// the agent starts or reloads, so a denial means something only after this time.
@@ -56,12 +56,24 @@ pub async fn verify(units: BTreeSet<String>) {
     let until = Instant::now() + PATIENCE;
     loop {
         let asked = denied(&BusAddress::System, &units).await;
-        if asked.as_ref().is_ok_and(BTreeMap::is_empty) {
+        let triggers = denied_triggers(&BusAddress::System, &units).await;
+        if asked.as_ref().is_ok_and(BTreeMap::is_empty) && triggers.as_ref().is_ok_and(BTreeMap::is_empty) {
             return;
         }
         if Instant::now() < until {
             sleep(ASK_AGAIN).await;
             continue;
+        }
+        let triggers = triggers.unwrap_or_default();
+        for (trigger, (unit, reason)) in triggers.iter().take(NAMED_MAX) {
+            tracing::warn!(
+                event = "not_permitted",
+                unit,
+                trigger,
+                reason,
+                denied = triggers.len(),
+                "what triggers this unit may not be started when it has failed; `systemctl reload sentinel` makes polkit's rule anew"
+            );
         }
         match asked {
             Ok(denied) => {

@@ -63,6 +63,7 @@ async fn prepare(
         return Err(ActionResult::Outdated(format!("another run by now, {}", last.as_str())));
     }
     match (verb, live) {
+        (Verb::StartTrigger, _) => Err(ActionResult::Refused("nothing triggers a process".to_owned())),
         (Verb::Start, None) => Ok(()),
         (Verb::Start, Some(live)) => Err(ActionResult::Outdated(format!("it runs, as process {}", live.pid()))),
         (Verb::Restart, None) => Err(ActionResult::Outdated("it no longer runs".to_owned())),

@@ -195,6 +195,25 @@ pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) 
                 span(duration)
             )
         }
+        // It runs, or has nothing to do until it is triggered.
+        (Cause::TriggerFailed { .. }, NotificationKind::Fired | NotificationKind::Update { .. }) => {
+            format!("{service}: {cause}")
+        }
+        (
+            Cause::TriggerFailed { name, .. },
+            NotificationKind::Healed { resolution, duration } | NotificationKind::Resolved { resolution, duration },
+        ) if matches!(
+            resolution,
+            Resolution::Healed | Resolution::Recovered | Resolution::Started
+        ) =>
+        {
+            let done = if resolution == Resolution::Healed {
+                "was started and waits"
+            } else {
+                "waits"
+            };
+            format!("{service}: {name} {done} again after {}", span(duration))
+        }
         // Whether it is down nobody can tell.
         // And a service that reloads for ever may answer all the while.
         (Cause::NeverPassed { .. } | Cause::Busy { .. }, NotificationKind::Fired) => format!("{service}: {cause}"),
@@ -288,6 +307,7 @@ fn evidence(cause: &Cause) -> Option<Evidence> {
         Cause::Unhealthy { output } => ("its health check says", output.clone()),
         Cause::Unchecked { reason } | Cause::Unusable { reason } => ("its supervisor says", reason.clone()),
         Cause::NeverPassed { detail } if !detail.is_empty() => ("last probe", detail.clone()),
+        Cause::TriggerFailed { name, result, .. } => ("systemd says", format!("{name}: {result}")),
         Cause::Other { result } => ("its supervisor's result", result.clone()),
         // The sentence says all of it.
         Cause::Exited { .. }

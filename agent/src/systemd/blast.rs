@@ -41,6 +41,10 @@ pub enum MayAffect<'a> {
 }
 
 impl MayAffect<'_> {
+    pub(super) fn is_operator(self) -> bool {
+        matches!(self, Self::Anything)
+    }
+
     fn is_anything(self) -> bool {
         match self {
             Self::Anything => true,
@@ -63,31 +67,47 @@ impl MayAffect<'_> {
 type Affected = (Effect, Vec<String>);
 
 impl Systemd {
-    /// Answers an error unless `verb` on the unit with these relations leaves alone what `may_affect` does not allow.
+    /// Answers an error unless `verb` on the unit with these relations leaves alone what `may_affect` does not allow. What
+    /// `triggers` it and was stopped is never started with it, unless an operator asks for all that.
     pub(super) async fn look_around(
         &self,
         unit: &Relations,
+        triggers: &[String],
         verb: Verb,
         may_affect: MayAffect<'_>,
     ) -> Result<(), ActionResult> {
-        if may_affect.is_anything() {
+        let effect = match verb {
+            Verb::Start => Effect::Start,
+            Verb::Restart => Effect::Restart,
+            // Nothing is done to the unit itself.
+            Verb::StartTrigger => return Ok(()),
+        };
+        // Whatever is allowed, what triggers it and was stopped is left so.
+        if may_affect.is_operator() || (may_affect.is_anything() && triggers.is_empty()) {
             return Ok(());
         }
-        let affected = tokio::time::timeout(FOUND_WITHIN, self.affected(unit, verb));
+        self.look_around_effect(unit, triggers, effect, may_affect).await
+    }
+
+    /// The same for an effect on the unit with these relations.
+    pub(super) async fn look_around_effect(
+        &self,
+        unit: &Relations,
+        triggers: &[String],
+        effect: Effect,
+        may_affect: MayAffect<'_>,
+    ) -> Result<(), ActionResult> {
+        let affected = tokio::time::timeout(FOUND_WITHIN, self.affected(unit, effect));
         let unknown = "what else would be restarted or stopped could not be found out";
         match affected.await {
-            Ok(Ok((affected, complete))) => judge(&affected, complete, may_affect),
+            Ok(Ok((affected, complete))) => judge(&affected, triggers, complete, may_affect),
             Ok(Err(error)) => Err(ActionResult::Outdated(format!("{unknown}: {error}"))),
             Err(_elapsed) => Err(ActionResult::Outdated(format!("{unknown} in time"))),
         }
     }
 
-    /// The units that `verb` would restart or stop, and whether these are all.
-    async fn affected(&self, unit: &Relations, verb: Verb) -> Result<(Vec<Affected>, bool), CallError> {
-        let effect = match verb {
-            Verb::Start => Effect::Start,
-            Verb::Restart => Effect::Restart,
-        };
+    /// The units that `effect` would restart or stop, and whether these are all.
+    async fn affected(&self, unit: &Relations, effect: Effect) -> Result<(Vec<Affected>, bool), CallError> {
         let (mut affected, mut started) = (Vec::new(), Vec::new());
         let mut seen: BTreeSet<(String, Effect)> = BTreeSet::new();
         let mut next = vec![(effect, unit.clone())];
@@ -186,7 +206,26 @@ fn undoes_a_stop(facts: &Facts, past: &Past) -> bool {
     }
 }
 
-fn judge(affected: &[Affected], complete: bool, may_affect: MayAffect<'_>) -> Result<(), ActionResult> {
+fn judge(
+    affected: &[Affected],
+    triggers: &[String],
+    complete: bool,
+    may_affect: MayAffect<'_>,
+) -> Result<(), ActionResult> {
+    let is_trigger = |names: &Vec<String>| names.iter().any(|name| triggers.contains(name));
+    let stopped = affected
+        .iter()
+        .filter(|(effect, names)| matches!(effect, Effect::Start | Effect::Want) && is_trigger(names))
+        .filter_map(|(_, names)| names.first().map(String::as_str));
+    let stopped: Vec<&str> = stopped.take(NAMED_MAX).collect();
+    if let Some(first) = stopped.first() {
+        let names = stopped.join("`, `");
+        return Err(ActionResult::Refused(format!(
+            "`{names}`, which triggers it, was stopped on purpose and would be started with it; `systemctl start {first}` \
+             ends that"
+        )));
+    }
+    let complete = complete || may_affect.is_anything();
     let mut radius = BlastRadius::default();
     let mut others: Vec<&str> = Vec::new();
     for (effect, names) in affected {
@@ -313,7 +352,7 @@ mod tests {
             (&["*"], None),
         ] {
             let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-            let judged = judge(&affected, true, MayAffect::Only(&patterns));
+            let judged = judge(&affected, &[], true, MayAffect::Only(&patterns));
             let told = judged.err().map(|result| match result {
                 ActionResult::TooWide(radius) => radius.to_string(),
                 other => panic!("{other:?}"),
@@ -323,10 +362,30 @@ mod tests {
         }
     }
 
+    /// SEMANTICS 1.8, row 20.
+    #[test]
+    fn what_triggers_a_unit_and_was_stopped_is_not_started_through_it_whatever_is_allowed() {
+        let affected = [
+            unit(Effect::Start, &["shop.socket"]),
+            unit(Effect::Start, &["db.service"]),
+        ];
+        let all = ["*".to_owned()];
+        let judged = |triggers: &[String]| judge(&affected, triggers, true, MayAffect::Only(&all));
+        assert_eq!(judged(&[]), Ok(()));
+        let Err(ActionResult::Refused(why)) = judged(&["shop.socket".to_owned()]) else {
+            panic!("refused");
+        };
+        assert!(
+            why.starts_with("`shop.socket`, which triggers it, was stopped on purpose"),
+            "{why}"
+        );
+        assert!(judged(&["shop.timer".to_owned()]).is_ok());
+    }
+
     #[test]
     fn a_radius_that_was_not_measured_to_its_end_is_too_wide() {
-        assert!(judge(&[], true, MayAffect::Only(&[])).is_ok());
-        assert!(judge(&[], false, MayAffect::Only(&["a*".to_owned()])).is_err());
+        assert!(judge(&[], &[], true, MayAffect::Only(&[])).is_ok());
+        assert!(judge(&[], &[], false, MayAffect::Only(&["a*".to_owned()])).is_err());
     }
 
     #[test]
@@ -334,7 +393,7 @@ mod tests {
         let affected: Vec<Affected> = (0..40)
             .map(|number| unit(Effect::Stop, &[&number.to_string()]))
             .collect();
-        let Err(ActionResult::TooWide(radius)) = judge(&affected, true, MayAffect::Only(&[])) else {
+        let Err(ActionResult::TooWide(radius)) = judge(&affected, &[], true, MayAffect::Only(&[])) else {
             panic!("too wide");
         };
         assert_eq!((radius.stops.len(), radius.more), (NAMED_MAX, 40 - NAMED_MAX));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sentinel_engine::{Activity, Cause, Details, Intent, Observation, StartedBy, Supervisor, TargetState};
 
-use super::attribution::attribute;
+use super::attribution::{Peer, attribute};
 use super::cause::cause_of;
 use super::facts::{ActiveState, Facts};
 use super::journal::Past;
@@ -83,6 +83,8 @@ fn details(facts: &Facts, activity: Option<Activity>) -> Details {
         starts_within: works.then(|| facts.limits().start.unwrap_or(ONESHOT_MAX)),
         has_job: activity.is_some() && facts.job != 0,
         ended: (activity == Some(Activity::AutoRestart)).then(|| cause_of(facts)),
+        // They are judged by themselves.
+        triggers: Vec::new(),
     }
 }
 
@@ -245,17 +247,21 @@ fn stopped_by(tracker: &Tracker, world: World) -> Result<Intent, Verdict> {
     }
 }
 
-/// A service of a socket, timer or path that waits is not missed while it is not needed.
+/// A service of a socket, timer or path that waits is not missed while it is not needed. Nor is one whose trigger has failed or
+/// was stopped: what is to be done about that the engine decides, which is told of triggers beside.
 fn ended_by_itself(tracker: &Tracker, cause: Cause) -> Result<(Intent, Cause), Verdict> {
     let triggers = &tracker.facts.triggered_by;
     if triggers.is_empty() {
         return Ok((Intent::CleanExit, cause));
     }
     let peers = tracker.peers.as_ref().ok_or(Verdict::AskPeers)?;
-    let armed = peers
-        .iter()
-        .any(|peer| triggers.contains(&peer.name) && peer.state == ActiveState::Active);
-    let intent = if armed {
+    let is_trigger = |peer: &&Peer| triggers.contains(&peer.name);
+    let waits = |peer: &Peer| match peer.state {
+        ActiveState::Active | ActiveState::Failed => true,
+        // What has never waited in this boot is not enabled.
+        state => state.is_down() && peer.active_enter != 0,
+    };
+    let intent = if peers.iter().filter(is_trigger).any(waits) {
         Intent::NotApplicable
     } else {
         Intent::CleanExit

@@ -9,7 +9,7 @@
 //! * [`facts`]: what PID 1 says of a unit, taken from its properties
 //! * [`tracker`]: what has to be remembered of a unit between signals, to tell a stop from a crash
 //! * [`classify`]: what it all means; [`cause`], [`supervisor`], [`attribution`] and [`started`] are parts of that question
-//! * [`relations`]: what a job for one unit does to others
+//! * [`relations`]: what a job for one unit does to others; [`triggers`]: what starts it when it is needed
 //! * [`journal`]: what PID 1's journal says of a unit that went down while nobody watched
 //! * [`runs`]: when each run of a unit began and ended; [`tail`]: what it last wrote to the journal itself
 //!
@@ -18,7 +18,7 @@
 //! * [`watcher`]: connecting, again and again
 //! * [`session`]: the life of one connection; [`message`], [`calls`] and [`peers`] are what it speaks
 //! * [`units`]: what outlives it
-//! * [`requests`], [`restart`], [`blast`]: the handle, the verbs, and what else they would hurt
+//! * [`requests`], [`restart`], [`start_triggers`], [`blast`]: the handle, the verbs, and what else they would hurt
 //! * [`section`]: services that are defined in unit files, by `[X-Sentinel]`
 //! * [`inventory`]: what runs, asked for once, without watching; [`observed`]: the same every now and then
 //! * [`rules`]: whether polkit's rules changed
@@ -44,18 +44,20 @@ mod rules;
 mod runs;
 mod section;
 mod session;
+mod start_triggers;
 mod started;
 mod supervisor;
 mod survey;
 mod tail;
 mod tracker;
+mod triggers;
 mod units;
 mod watcher;
 
 pub use blast::MayAffect;
 pub use inventory::{RunningUnit, running_units};
 pub use observed::{observe_units, observe_units_once};
-pub use permission::{canonical_names, denied};
+pub use permission::{canonical_names, denied, denied_triggers, triggers_of};
 pub use requests::Systemd;
 pub use section::{SectionWatcher, unit_sections};
 pub use survey::{Survey, UnitAccount, Units, look_for_units, survey, unit_account};

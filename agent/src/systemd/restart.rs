@@ -86,13 +86,19 @@ impl Systemd {
         let view = self.view(unit, ALL).await.map_err(|error| nothing_done(&error))?;
         let before = view.facts;
         check(verb, &before, expected, monotonic_micros())?;
-        self.look_around(&view.relations, verb, may_affect).await?;
+        self.look_around(&view.relations, &before.triggered_by, verb, may_affect)
+            .await?;
         let begins = Begins {
             before: before.invocation.clone(),
             tell: begun,
         };
         let ended = match verb {
-            Verb::Start => self.start(unit, &before, begins).await?,
+            Verb::Start => {
+                // They come first: a start of a socket is refused once its service runs.
+                self.start_failed_triggers(unit, &before, may_affect).await;
+                self.start(unit, &before, begins).await?
+            }
+            Verb::StartTrigger => return Ok(self.start_triggers(unit, &before, may_affect).await),
             Verb::Restart => self.try_restart(unit, begins).await?,
         };
         match ended.as_str() {
@@ -162,12 +168,17 @@ impl Systemd {
         self.make_job(unit, JobMethod::TryRestart, Some(begins)).await
     }
 
-    async fn reset(&self, unit: &str) -> Result<(), ActionResult> {
+    pub(super) async fn reset(&self, unit: &str) -> Result<(), ActionResult> {
         let reset = self.reset_failed(unit).await.map_err(|error| nothing_done(&error))?;
         reset.get().await.map_err(|error| class_of(&error))
     }
 
-    async fn make_job(&self, unit: &str, method: JobMethod, begins: Option<Begins>) -> Result<String, ActionResult> {
+    pub(super) async fn make_job(
+        &self,
+        unit: &str,
+        method: JobMethod,
+        begins: Option<Begins>,
+    ) -> Result<String, ActionResult> {
         let job = self
             .job(unit, method, begins)
             .await
@@ -187,7 +198,7 @@ impl Systemd {
         }
     }
 
-    async fn explain(&self, unit: &str, result: &str) -> ActionResult {
+    pub(super) async fn explain(&self, unit: &str, result: &str) -> ActionResult {
         match self.look(unit, ALL).await {
             Ok(facts) if !matches!(facts.result.as_str(), "success" | "") => {
                 ActionResult::Failed(format!("the job ended as `{result}`: {}", cause_of(&facts)))
@@ -200,7 +211,7 @@ impl Systemd {
         Ok(self.view(unit, interface).await?.facts)
     }
 
-    async fn view(&self, unit: &str, interface: &'static str) -> Result<View, CallError> {
+    pub(super) async fn view(&self, unit: &str, interface: &'static str) -> Result<View, CallError> {
         self.read(unit, interface).await?.get().await
     }
 }
@@ -221,9 +232,10 @@ fn check(verb: Verb, now: &Facts, expected: Option<&Instance>, clock: u64) -> Re
         // Without a job, and for longer than a reload may take: it only looks so, see `is_past_reload`.
         (ActiveState::Reloading, Verb::Restart) if is_past_reload(now, clock) => {}
         (ActiveState::Reloading, _) => return conflict(Activity::Reloading),
-        (ActiveState::Active, Verb::Start) => return outdated("it runs already"),
+        (ActiveState::Active, Verb::Start | Verb::StartTrigger) => return outdated("it runs already"),
         (ActiveState::Inactive | ActiveState::Failed, Verb::Restart) => return outdated("it does not run any more"),
-        (ActiveState::Active, Verb::Restart) | (ActiveState::Inactive | ActiveState::Failed, Verb::Start) => {}
+        (ActiveState::Active, Verb::Restart)
+        | (ActiveState::Inactive | ActiveState::Failed, Verb::Start | Verb::StartTrigger) => {}
         (ActiveState::Other, _) => return outdated("its state has no name that is known here"),
     }
     match expected {
@@ -249,7 +261,7 @@ fn is_past_reload(now: &Facts, clock: u64) -> bool {
 }
 
 /// The class of an error of a call that was not about to change anything, or was never made.
-fn nothing_done(error: &CallError) -> ActionResult {
+pub(super) fn nothing_done(error: &CallError) -> ActionResult {
     match class_of(error) {
         ActionResult::Unknown(why) => ActionResult::Outdated(why),
         other => other,

@@ -1,8 +1,10 @@
 //! The watched units, what is known of them, and what has been told. Outlives connections.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use sentinel_engine::{Details, Event, Limits, Observation, ServiceName, StartedBy, Supervisor, TargetState};
+use sentinel_engine::{
+    Details, Event, Limits, Observation, ServiceName, StartedBy, Supervisor, TargetState, Trigger, TriggerState,
+};
 use tokio::sync::mpsc;
 
 use super::classify::{Verdict, World, classify};
@@ -11,6 +13,7 @@ use super::names::{unit_path, unit_type};
 use super::peers::Gathering;
 use super::started::{Jobs, started_by};
 use super::tracker::Tracker;
+use super::triggers::{self, TRIGGERS_MAX};
 use super::watcher::Watched;
 
 /// Own jobs remembered. Each is needed until the news of its end, and a few are in flight at most.
@@ -22,6 +25,7 @@ const NEIGHBOURS_MAX: usize = 256;
 /// One watched unit.
 #[derive(Debug, Default)]
 pub(super) struct Unit {
+    /// Who is told of it. Nobody, when it is only watched as it triggers another.
     pub(super) services: Vec<ServiceName>,
     /// The path of its configured name.
     pub(super) path: String,
@@ -62,6 +66,8 @@ pub(super) struct Units {
     neighbours: HashMap<String, Facts>,
     own_jobs: VecDeque<JobId>,
     jobs: Jobs,
+    /// Units to be judged again, as what triggers them has changed.
+    touched: BTreeSet<String>,
     pub(super) host_stopping: bool,
     /// What could not be handed over yet, at most one observation of each service.
     outbox: VecDeque<Event>,
@@ -75,6 +81,7 @@ impl Units {
             neighbours: HashMap::new(),
             own_jobs: VecDeque::new(),
             jobs: Jobs::default(),
+            touched: BTreeSet::new(),
             host_stopping: false,
             outbox: VecDeque::new(),
             events,
@@ -88,8 +95,16 @@ impl Units {
             wanted.entry(unit).or_default().push(service.clone());
         }
         let mut gone = Vec::new();
+        let is_wanted = |name: &String| wanted.contains_key(name.as_str());
+        let stay = self.by_name.iter().filter(|(name, _)| is_wanted(name));
+        let triggers: BTreeSet<String> = stay
+            .flat_map(|(_, unit)| unit.tracker.facts.triggered_by.clone())
+            .collect();
         self.by_name.retain(|name, unit| {
-            let stays = wanted.contains_key(name.as_str());
+            let stays = is_wanted(name) || triggers.contains(name);
+            if !is_wanted(name) {
+                unit.services.clear();
+            }
             if !stays {
                 gone.push(unit.path.clone());
                 gone.extend(unit.canonical_path.clone());
@@ -164,6 +179,53 @@ impl Units {
         new
     }
 
+    /// Watches what triggers this unit too. Answers the names that are new.
+    pub(super) fn meet_triggers(&mut self, name: &str) -> Vec<String> {
+        let of_services = self.by_name.get(name).filter(|unit| !unit.services.is_empty());
+        let named = of_services.map_or_else(Vec::new, |unit| unit.tracker.facts.triggered_by.clone());
+        let mut triggers = self.by_name.values().filter(|unit| unit.services.is_empty()).count();
+        let mut new = Vec::new();
+        for trigger in named {
+            if triggers < TRIGGERS_MAX && !self.by_name.contains_key(&trigger) {
+                triggers += 1;
+                let unit = Unit {
+                    path: unit_path(&trigger),
+                    stale: true,
+                    ..Unit::default()
+                };
+                self.by_name.insert(trigger.clone(), unit);
+                new.push(trigger);
+            }
+        }
+        new
+    }
+
+    /// A job of a trigger ended that is not watched: it may have begun to trigger a unit that is. Answers which that would be.
+    pub(super) fn may_trigger(&self, trigger: &str) -> Option<String> {
+        let (stem, kind) = trigger.rsplit_once('.')?;
+        let unit = format!("{stem}.service");
+        let is_trigger = matches!(kind, "socket" | "path" | "timer") && !self.by_name.contains_key(trigger);
+        (is_trigger && self.by_name.contains_key(&unit)).then_some(unit)
+    }
+
+    /// The next unit that is to be judged again.
+    pub(super) fn take_touched(&mut self) -> Option<String> {
+        self.touched.pop_first()
+    }
+
+    /// What triggers this unit and does not wait for that now.
+    fn triggers_of(&self, facts: &Facts) -> Vec<Trigger> {
+        let state = |name: &String| match self.by_name.get(name) {
+            Some(unit) => triggers::state_of(&unit.tracker, unit.told.as_ref(), &facts.id),
+            None => None,
+        };
+        let of = |name: &String| {
+            let name = name.clone();
+            state(&name).map(|state| Trigger { name, state })
+        };
+        facts.triggered_by.iter().filter_map(of).collect()
+    }
+
     /// A unit changed that may be a neighbour.
     pub(super) fn neighbour_changed(&mut self, path: &str, properties: &Properties<'_>) {
         if let Some(neighbour) = self.neighbours.get_mut(path) {
@@ -222,6 +284,10 @@ impl Units {
                 let transient = matches!(observation.state, TargetState::Down { .. })
                     && observation.supervisor == Supervisor::Active
                     && !unit.tracker.at_rest;
+                let facts = unit.tracker.facts.clone();
+                if !unit.services.is_empty() {
+                    observation.details.triggers = self.triggers_of(&facts);
+                }
                 self.tell(name, &observation);
                 if transient { Todo::Read } else { Todo::Nothing }
             }
@@ -303,7 +369,30 @@ impl Units {
             return;
         }
         tracing::debug!(unit = name, state = ?observation.state, "A unit was observed");
-        unit.told = Some(observation.clone());
+        let before = unit.told.replace(observation.clone());
+        if !unit.services.is_empty() {
+            say_triggers(name, before.as_ref(), observation);
+        }
+        let id = unit.tracker.facts.id.clone();
+        if unit_type(&id) == "service" {
+            // No service triggers another.
+            return self.hand_over_observation(name, observation);
+        }
+        let triggers = |other: &&Unit| other.tracker.facts.triggered_by.contains(&id);
+        let touched: Vec<String> = self
+            .by_name
+            .iter()
+            .filter(|(_, other)| triggers(other))
+            .map(|(name, _)| name.clone())
+            .collect();
+        self.touched.extend(touched);
+        self.hand_over_observation(name, observation);
+    }
+
+    fn hand_over_observation(&mut self, name: &str, observation: &Observation) {
+        let Some(unit) = self.by_name.get(name) else {
+            return;
+        };
         for service in unit.services.clone() {
             self.hand_over(Event::TargetObserved {
                 service,
@@ -338,6 +427,29 @@ impl Units {
                 }
             }
             Err(_closed) => self.outbox.clear(),
+        }
+    }
+}
+
+/// Says once of each trigger that it does not wait any more.
+fn say_triggers(unit: &str, before: Option<&Observation>, now: &Observation) {
+    let before = before.map_or(&[][..], |before| &before.details.triggers);
+    for Trigger { name, state } in now.details.triggers.iter().filter(|trigger| !before.contains(trigger)) {
+        match state {
+            TriggerState::Failed { result, .. } => tracing::warn!(
+                event = "trigger_failed",
+                unit,
+                trigger = name,
+                result,
+                "what starts this unit when it is needed has failed"
+            ),
+            TriggerState::Stopped => tracing::info!(
+                event = "trigger_stopped",
+                unit,
+                trigger = name,
+                "what starts this unit when it is needed was stopped, and is not started again"
+            ),
+            TriggerState::Unseen => {}
         }
     }
 }

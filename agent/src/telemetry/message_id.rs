@@ -8,7 +8,7 @@
 ///
 /// `held/storm` is what `event=held hold=storm` has: where what a human should do depends on one more field, its values
 /// have numbers of their own.
-pub(super) const MESSAGE_IDS: [(&str, &str); 68] = [
+pub(super) const MESSAGE_IDS: [(&str, &str); 71] = [
     ("started", "1f8065232c6f4215a52581831329a05a"),
     ("ended", "a818bc77d267410093bb236499df154b"),
     ("config_refused", "cfe18aee764249f9a88affe135d8d191"),
@@ -19,6 +19,9 @@ pub(super) const MESSAGE_IDS: [(&str, &str); 68] = [
     ("reload_failed", "7c1d2f4be0a94a6f8e35b1c60d9274fa"),
     ("found_refused", "1a8eed1195d24ff89be72fe3007ed50d"),
     ("not_permitted", "921ead5456b44c4d8e59101179628db9"),
+    ("trigger_failed", "8ae0f6f257a94b4e83b687af56e5fbdb"),
+    ("trigger_stopped", "38c19b28f2af4b65a437035b24788680"),
+    ("trigger_not_started", "c02a5e288e95441c916444d4c029619b"),
     ("failed_before", "ef157027906345aea74e74f14b86c96c"),
     ("control", "310814d8a4a149b88924c7fc55130f3f"),
     ("control_failed", "344ac34836214d6c9dadb7fae896429a"),

@@ -77,9 +77,24 @@ fn listed_units_and_verbs_are_allowed_and_nothing_else() {
         b"[services.a]\nunit = \"a\"\n[services.watched]\nunit = \"watched\"\nmode = \"observe\"\n\
           [services.off]\nunit = \"b\"\nenabled = false\n",
     );
+    for trigger in ["a", "b", "watched"] {
+        let socket = format!("[Socket]\nListenStream=/run/{trigger}.sock\n");
+        host.write(&format!("/etc/systemd/system/{trigger}.socket"), socket.as_bytes());
+        let timer = "[Timer]\nOnBootSec=10h\n";
+        host.write(&format!("/etc/systemd/system/{trigger}.timer"), timer.as_bytes());
+    }
+    // They are wanted, so that systemd keeps them loaded.
+    for (kind, target) in [("socket", "sockets.target"), ("timer", "timers.target")] {
+        let wants = format!("/etc/systemd/system/{target}.wants");
+        host.sh(&format!(
+            "mkdir -p {wants}; for unit in a b watched; do ln -s ../$unit.{kind} {wants}/; done"
+        ));
+    }
+    host.sh("systemctl daemon-reload");
     let said = install(&host);
+    let granted = "may restart 1 unit, and start 2 sockets, paths and timers that trigger them; wrote ";
     assert!(
-        said.contains("may restart 1 unit; wrote ") && said.contains("added: a.service"),
+        said.contains(granted) && said.contains("added: a.service\nadded: a.socket\nadded: a.timer"),
         "{said}"
     );
     assert_eq!(host.sh(&format!("stat -c '%U %a' {RULE}")), "root 644");
@@ -120,6 +135,21 @@ fn listed_units_and_verbs_are_allowed_and_nothing_else() {
             assert!(said == "denied" || is_none, "{method} {unit}: {said}");
         }
         assert_eq!(said("guest", "a.service"), "denied", "{method} by another user");
+        // What triggers a unit that is configured may be started when it has failed; nothing else, and no other's.
+        let of_triggers = match method {
+            "StartUnit ss UNIT fail" | "ResetFailedUnit s UNIT" => "ok",
+            _ => "denied",
+        };
+        for unit in ["a.socket", "a.timer"] {
+            assert_eq!(said("sentinel", unit), of_triggers, "{method} {unit}");
+        }
+        for unit in ["b.socket", "b.timer", "watched.socket"] {
+            let said = said("sentinel", unit);
+            assert!(
+                said == "denied" || said.contains("not loaded"),
+                "{method} {unit}: {said}"
+            );
+        }
     }
     let others = [
         "ResetFailed",
@@ -502,6 +532,95 @@ fn an_agent_of_its_own_user_heals_what_it_may_and_tells_of_the_rest() {
     }
     // It left nothing that the agent cannot open.
     assert_eq!(lab.host.sh("find /var/lib/sentinel ! -user sentinel"), "");
+}
+
+/// A service that ends at once leaves a connection waiting, for which its socket triggers it again until that has failed.
+const ENDS_UNLESS_BUSY: &str = "ExecStart=/bin/sh -c 'if [ -e /run/busy ]; then exec sleep infinity; fi'";
+
+fn connect(host: &Host, port: u16) {
+    host.sh(&format!(
+        "timeout 10 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3' >/dev/null 2>&1 || true"
+    ));
+}
+
+/// SEMANTICS 1.8, row 20.
+#[test]
+fn an_agent_of_its_own_user_starts_the_socket_of_an_idle_service_and_tells_of_that_of_a_busy_one() {
+    let lab = Lab::new(
+        &[("canary", "ExecStart=/bin/sleep infinity")],
+        "[services.canary]\nunit = \"canary\"\n",
+    );
+    let write = |name: &str, text: &str| lab.host.write(&format!("/etc/systemd/system/{name}"), text.as_bytes());
+    let starts = "ExecStartPre=/bin/sh -c 'echo start >>/var/tmp/shop.starts'";
+    write(
+        "shop.service",
+        &format!("[Unit]\nStartLimitIntervalSec=0\n[Service]\n{starts}\n{ENDS_UNLESS_BUSY}\n"),
+    );
+    write(
+        "shop.socket",
+        "[Socket]\nListenStream=127.0.0.1:9181\nTriggerLimitBurst=3\nTriggerLimitIntervalSec=1\n\
+         [Install]\nWantedBy=sockets.target\n",
+    );
+    lab.host
+        .write("/etc/sentinel/conf.d/shop.toml", b"[services.shop]\nunit = \"shop\"\n");
+    lab.host.confine_agent();
+    lab.host
+        .sh("systemctl daemon-reload; systemctl enable --now shop.socket; systemctl restart sentinel");
+    await_permission(&lab.host, "sentinel", "shop.service", true);
+    connect(&lab.host, 9181);
+    assert_eq!(lab.await_messages(1), ["healed"]);
+    lab.await_state("shop", "stopped");
+    assert_eq!(lab.host.sh("systemctl is-active shop.socket"), "active");
+    let incident = lab.incidents().pop().expect("there is one");
+    assert_eq!(
+        (&incident["service"], &incident["attempts"], &incident["resolution"]),
+        (&"shop".into(), &1.into(), &"healed".into())
+    );
+    lab.await_log(&["trigger_failed", "shop.socket", "trigger-limit-hit"]);
+    let starts = lab.starts("shop");
+
+    // Stopped by an operator, it stays so.
+    lab.host.sh("systemctl stop shop.socket");
+    lab.await_log(&["trigger_stopped", "shop.socket"]);
+    lab.host.sh("systemctl restart sentinel");
+    lab.wait("it is told", || {
+        lab.status("shop")["target"]
+            .to_string()
+            .contains("shop.socket, which starts it when it is needed, was stopped")
+    });
+    assert_eq!(
+        (
+            lab.host.sh("systemctl is-active shop.socket || true"),
+            lab.starts("shop")
+        ),
+        ("inactive".to_owned(), starts)
+    );
+    assert_eq!(lab.incidents().len(), 1);
+
+    // It fails while nobody does anything about it, and the service is started by hand.
+    lab.host.sh("systemctl start shop.socket; sentinel pause shop");
+    connect(&lab.host, 9181);
+    assert_eq!(lab.host.sh("systemctl is-failed shop.socket"), "failed");
+    lab.await_state("shop", "maintenance");
+    lab.host
+        .sh("touch /run/busy; systemctl start shop; sentinel resume shop");
+    let remedy = "systemctl stop shop.service && systemctl start shop.socket shop.service";
+    lab.wait("it is told", || lab.received_kinds() == ["healed", "fired"]);
+    let (_, told) = lab.received().pop().expect("there is one");
+    assert_eq!(told["data"]["severity"], "warning", "{told}");
+    assert!(told.to_string().contains(remedy), "{told}");
+    assert_eq!(lab.host.sh("systemctl is-failed shop.socket"), "failed");
+    lab.host.sh(remedy);
+    lab.wait("that ends it", || {
+        lab.received_kinds().last().is_some_and(|kind| kind == "resolved")
+    });
+    lab.await_state("shop", "healthy");
+    // The doctor finds nothing that is missing, nor too much.
+    let (_, _, findings) = doctor(&lab, "");
+    for check in ["rule", "restart"] {
+        let is_ok = |found: &&(String, String, String)| found.0 == check && found.1 == "ok";
+        assert_eq!(findings.iter().filter(is_ok).count(), 1, "{check}: {findings:#?}");
+    }
 }
 
 /// What `sentinel doctor` says: whether all is well, as whom it looked, and check, level and text of each finding.

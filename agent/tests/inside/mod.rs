@@ -4,6 +4,7 @@ mod blast;
 mod scenarios;
 mod sight;
 mod starts;
+mod triggers;
 mod verbs;
 
 use std::collections::BTreeMap;

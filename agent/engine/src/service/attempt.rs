@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Context, Machine, refusal};
 use crate::cause::Cause;
+use crate::command::Verb;
 use crate::event::ActionResult;
 use crate::ids::ActionId;
 use crate::memory::Attempt;
@@ -209,6 +210,9 @@ impl Machine {
             self.action_finished(action, lost, cx);
             return self.judge_action(cx);
         };
+        if attempt.verb == Verb::StartTrigger {
+            return self.judge_trigger_action(ended_at, cx);
+        }
         let fresh = self.is_fresh(attempt);
         let limit = attempt.started_at + self.action_limit();
         if self.busy().is_some() && cx.now < limit {

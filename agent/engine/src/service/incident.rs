@@ -28,7 +28,7 @@ impl Machine {
             let same_run = incident.instance == instance;
             let another = incident.cause.kind() != cause.kind() || (!same_run && incident.cause != cause);
             // What was in doubt has gone down: it counts for a storm from now on.
-            let doubtful = |cause: &Cause| matches!(cause, Cause::NeverPassed { .. });
+            let doubtful = |cause: &Cause| matches!(cause, Cause::NeverPassed { .. } | Cause::TriggerFailed { .. });
             if doubtful(&incident.cause) && !doubtful(&cause) && !cx.dependency_failed() {
                 cx.host.record_outage(&self.service.name, cx.now);
             }
@@ -44,8 +44,10 @@ impl Machine {
         }
         let id = cx.host.new_incident();
         let asked = matches!(cause, Cause::AskedToStop { .. }) || self.asked_since(cx.now).is_some();
-        // What a dependency explains does not make a storm, nor what somebody asked for, nor questions that may be wrong.
-        if !cx.dependency_failed() && !asked && !matches!(cause, Cause::NeverPassed { .. }) {
+        // What a dependency explains does not make a storm, nor what somebody asked for, nor questions that may be wrong, nor
+        // what has not gone down itself.
+        let doubtful = matches!(cause, Cause::NeverPassed { .. } | Cause::TriggerFailed { .. });
+        if !cx.dependency_failed() && !asked && !doubtful {
             cx.host.record_outage(&self.service.name, cx.now);
         }
         self.memory.incident = Some(Incident {
@@ -63,7 +65,9 @@ impl Machine {
             messages: 0,
         });
         self.memory.next_attempt = Some(self.first_attempt(cx));
-        self.memory.healthy_since = None;
+        if !(self.runs() && matches!(cause, Cause::TriggerFailed { .. })) {
+            self.memory.healthy_since = None;
+        }
         self.unsaved = true;
         self.report(Happening::IncidentOpened { cause }, cx);
         if !asked {
@@ -183,7 +187,12 @@ impl Machine {
         let severity = match kind {
             NotificationKind::GaveUp => Severity::Critical,
             // Somebody asked for it, and is most likely still there; or nothing is known to be down.
-            NotificationKind::Fired if matches!(self.hold, Some(Hold::AskedToStop | Hold::Unchecked)) => {
+            NotificationKind::Fired
+                if matches!(
+                    self.hold,
+                    Some(Hold::AskedToStop | Hold::Unchecked | Hold::TriggerFailed { .. })
+                ) =>
+            {
                 self.service.policy.severity.min(Severity::Warning)
             }
             NotificationKind::Fired => self.severity(),

@@ -14,6 +14,7 @@ use crate::timers::Timer;
 impl Machine {
     /// The questions, in order. The first that applies decides.
     pub(super) fn judge(&mut self, cx: &mut Context<'_>, hold: &mut Option<Hold>) -> State {
+        self.prove_trigger(cx);
         if let Some(state) = self.judge_stopped(cx) {
             return state;
         }
@@ -48,7 +49,7 @@ impl Machine {
             return State::Held;
         }
         match down {
-            Down::No => self.judge_running(cx),
+            Down::No => self.judge_running(cx, hold),
             Down::Settling => {
                 *hold = Some(Hold::Settling);
                 State::Settling
@@ -64,7 +65,7 @@ impl Machine {
     /// A deliberate stop ends everything: it is never undone, whoever made it.
     fn judge_stopped(&mut self, cx: &mut Context<'_>) -> Option<State> {
         let (intent, _) = self.target_down()?;
-        if self.left_behind(cx).is_some() {
+        if self.left_behind(cx).is_some() || self.idles_in_vain() {
             return None;
         }
         if intent == Intent::OperatorStop && self.state != State::Unknown {
@@ -105,7 +106,7 @@ impl Machine {
         }
         self.crash_loop.clear();
         self.forget_busy();
-        let resolution = if self.did_its_work() {
+        let resolution = if self.did_its_work() || self.waits_again() {
             match self.memory.attempt {
                 Some(_) => Resolution::Healed,
                 None => Resolution::Recovered,
@@ -152,7 +153,9 @@ impl Machine {
     fn judge_paused(&mut self, cx: &mut Context<'_>) -> State {
         match self.must_last_until(cx) {
             Some(until) => self.timers.set(Timer::MinUptime, until),
-            None if self.is_healthy(cx.now) => self.became_healthy(Resolution::Recovered, cx),
+            None if self.is_healthy(cx.now) && self.failed_trigger().is_none() => {
+                self.became_healthy(Resolution::Recovered, cx);
+            }
             None => {}
         }
         State::Maintenance
@@ -207,6 +210,7 @@ impl Machine {
                     at: with.at,
                 },
                 None if intent == Intent::DependencyStop => Cause::Dependency,
+                None if intent == Intent::NotApplicable => self.failed_trigger().unwrap_or_else(|| cause.clone()),
                 None => cause.clone(),
             };
             self.went_down(&cause, None, cx);
@@ -240,7 +244,7 @@ impl Machine {
     }
 
     /// The target runs, or there is none, and probes have not found the service down.
-    fn judge_running(&mut self, cx: &mut Context<'_>) -> State {
+    fn judge_running(&mut self, cx: &mut Context<'_>, hold: &mut Option<Hold>) -> State {
         if self.is_blind() && !self.health.is_up() {
             return State::Unknown;
         }
@@ -248,6 +252,9 @@ impl Machine {
             if let Some(until) = self.must_last_until(cx).max(self.must_last(cx.now)) {
                 self.timers.set(Timer::MinUptime, until);
                 return State::Starting;
+            }
+            if let Some(cause) = self.failed_trigger() {
+                return self.judge_failed_trigger(cause, cx, hold);
             }
             self.became_healthy(Resolution::Recovered, cx);
             return if self.is_blind() {
@@ -281,7 +288,7 @@ impl Machine {
         // Of a check that cannot be run nobody knows how long that will be so, and nothing is known to be down.
         let failed = incident.is_some_and(|incident| !matches!(incident.cause, Cause::Unchecked { .. }));
         // What runs, and only fails a question that may be the wrong one, holds up nothing that needs it.
-        let failed = failed && !(self.runs() && self.is_in_doubt());
+        let failed = failed && !(self.runs() && (self.is_in_doubt() || self.is_trigger_incident()));
         absent || failed || self.state == State::Restarting
     }
 

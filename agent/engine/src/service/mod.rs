@@ -12,6 +12,7 @@
 //! | `asked.rs` | what was asked to end, and has not |
 //! | `bound.rs` | what goes down with something else |
 //! | `left_behind.rs` | what is still down when that is back |
+//! | `trigger.rs` | what starts it when it is needed, and has failed |
 //! | `busy.rs` | what something else is busy with, and for how long |
 //! | `probing.rs` | when to probe; takes in outcomes |
 //! | `first_pass.rs` | what has ever passed, and what failures may restart |
@@ -50,6 +51,7 @@ mod refusal;
 mod reload;
 mod repair;
 mod sight;
+mod trigger;
 mod view;
 
 pub use self::asked::DRAIN_MAX;

@@ -229,6 +229,16 @@ impl Machine {
 
     /// The service is up for certain: says so once, and closes its incident.
     pub(super) fn became_healthy(&mut self, resolution: Resolution, cx: &mut Context<'_>) {
+        self.say_up(cx);
+        self.close_incident(resolution, cx);
+        if self.memory.healthy_since.is_none() {
+            self.memory.healthy_since = Some(cx.now);
+            self.unsaved = true;
+        }
+    }
+
+    /// Says once that it is up.
+    pub(super) fn say_up(&mut self, cx: &mut Context<'_>) {
         if self.said_up != Some(true) {
             if self.said_up == Some(false) {
                 self.memory.recoveries += 1;
@@ -244,11 +254,6 @@ impl Machine {
                 },
                 cx,
             );
-        }
-        self.close_incident(resolution, cx);
-        if self.memory.healthy_since.is_none() {
-            self.memory.healthy_since = Some(cx.now);
-            self.unsaved = true;
         }
     }
 }

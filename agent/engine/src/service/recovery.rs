@@ -200,7 +200,9 @@ impl Machine {
 
     /// Asks for a recovery action: an attempt with its `ordinal` in the incident, or what an operator requested.
     pub(super) fn begin(&mut self, ordinal: Option<u32>, cx: &mut Context<'_>) {
-        let verb = if self.target_down().is_some() {
+        let verb = if ordinal.is_some() && self.idles_in_vain() {
+            Verb::StartTrigger
+        } else if self.target_down().is_some() {
             Verb::Start
         } else {
             Verb::Restart

@@ -29,7 +29,9 @@ impl Machine {
         let blind = matches!(observation.state, TargetState::Unknown(_));
         let previous = self.sight.as_ref();
         let changed = previous.is_none_or(|previous| {
-            previous.state != observation.state || (!blind && previous.instance != observation.instance)
+            previous.state != observation.state
+                || (!blind && previous.instance != observation.instance)
+                || (!blind && previous.details.triggers != observation.details.triggers)
         });
         // What a condition called off shows so a moment later, and is no news.
         let called_off = matches!(self.refused, Some(Hold::Condition { .. }))
@@ -290,7 +292,14 @@ impl Machine {
         }
     }
 
+    /// The target in words, with what does not wait to start it.
     pub(super) fn describe_target(&self) -> String {
+        let mut text = self.describe_state();
+        self.describe_triggers(&mut text);
+        text
+    }
+
+    fn describe_state(&self) -> String {
         let Some(sight) = &self.sight else {
             return if self.service.has_target {
                 "not seen yet".into()

@@ -64,7 +64,8 @@ impl Sim {
         };
         self.target(name).job = Some(job);
         match action.verb {
-            Verb::Start => self.begin(name, StartedBy::Unknown),
+            // These targets have no triggers.
+            Verb::Start | Verb::StartTrigger => self.begin(name, StartedBy::Unknown),
             Verb::Restart => {
                 let takes = self.rng.millis(0, 3_000);
                 self.set(name, TargetState::Busy(Activity::Stopping));
@@ -85,7 +86,9 @@ impl Sim {
         match (&target.state, action.verb) {
             (TargetState::Busy(_), _) => Some(ActionResult::Conflict("a job is pending".into())),
             (TargetState::Unusable(_), _) => Some(ActionResult::Refused("unit is masked".into())),
-            (TargetState::Running, Verb::Start) => Some(ActionResult::Outdated("it runs already".into())),
+            (TargetState::Running, Verb::Start | Verb::StartTrigger) => {
+                Some(ActionResult::Outdated("it runs already".into()))
+            }
             (TargetState::Down { .. }, Verb::Restart) => Some(ActionResult::Outdated("it does not run".into())),
             _ if action
                 .expected

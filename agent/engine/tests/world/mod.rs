@@ -15,7 +15,7 @@ use sentinel_engine::{
     Action, ActionId, ActionResult, Activity, Answer, AskedToStop, Cause, Command, Details, Engine, Event, FailureKind,
     Happening, HealthCheck, HostMemory, HostPolicy, IncidentId, Instance, Intent, Limits, Memory, Notification,
     Observation, OperatorRequest, Policy, ProbeFailure, ProbeOutcome, ProbeRound, Reload, Report, Service, ServiceName,
-    StartedBy, State, Supervisor, TargetState, Time, Verb, Verdict,
+    StartedBy, State, Supervisor, TargetState, Time, Trigger, Verb, Verdict,
 };
 
 /// How long a simulated probe takes.
@@ -374,6 +374,12 @@ impl World {
         self.look(&name.into());
     }
 
+    /// What starts it when it is needed and does not wait for that.
+    pub fn set_triggers(&mut self, name: &str, triggers: Vec<Trigger>) {
+        self.toy(name).details.triggers = triggers;
+        self.look(&name.into());
+    }
+
     pub fn set_state(&mut self, name: &str, state: TargetState) {
         self.toy(name).state = state;
         self.look(&name.into());
@@ -650,6 +656,10 @@ impl World {
         }
         if toy.start == Start::Refused {
             return ActionResult::Failed("its program is missing".into());
+        }
+        if action.verb == Verb::StartTrigger {
+            self.toy(action.service.as_str()).details.triggers.clear();
+            return ActionResult::Done;
         }
         self.begin_run(&action.service, StartedBy::Unknown);
         ActionResult::Done

@@ -113,7 +113,15 @@ pub(super) fn restarts(facts: &Facts) -> Vec<Finding> {
                 let text = format!("`{unit}` may not be restarted by `{}`: {reason}", facts.user);
                 findings.push(Finding::failure("restart", text, mend));
             }
-            if denied.is_empty() && facts.config.problems.is_empty() {
+            let triggers = facts.denied_triggers.iter().flatten();
+            for (trigger, (unit, reason)) in triggers.clone() {
+                let text = format!(
+                    "`{trigger}`, which triggers `{unit}`, may not be started by `{}` when it has failed: {reason}",
+                    facts.user
+                );
+                findings.push(Finding::failure("restart", text, mend));
+            }
+            if denied.is_empty() && triggers.count() == 0 && facts.config.problems.is_empty() {
                 findings.push(Finding::ok("restart", format!("{healed} units may be restarted")));
             }
         }

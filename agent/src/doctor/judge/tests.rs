@@ -41,6 +41,7 @@ fn well() -> Facts {
         }),
         rule: RuleFacts::Same,
         denied: Ok(BTreeMap::new()),
+        denied_triggers: Ok(BTreeMap::new()),
         beyond: Some(false),
         journal: Ok(true),
         docker: DockerFacts::default(),
@@ -469,6 +470,20 @@ fn each_lack_is_named_with_its_mend() {
                 "restart",
                 Failure,
                 "`a.service` may not be restarted by `sentinel`: because",
+                "--install",
+            )],
+        ),
+        (
+            "its socket denied",
+            |f| {
+                let denied = ("a.service".to_owned(), wrong());
+                f.denied_triggers = Ok(BTreeMap::from([("a.socket".to_owned(), denied)]));
+                f.rule = RuleFacts::Unseen;
+            },
+            &[(
+                "restart",
+                Failure,
+                "`a.socket`, which triggers `a.service`, may not be started by `sentinel` when it has failed: because",
                 "--install",
             )],
         ),

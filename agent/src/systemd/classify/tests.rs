@@ -250,6 +250,7 @@ fn what_is_stuck_is_busy_since_then_and_has_a_bound() {
             starts_within,
             has_job,
             ended,
+            ..Details::default()
         };
         assert_eq!(seen.details, details, "{what}");
         assert_eq!(seen.limits.stop_or_usual(), Duration::from_secs(90), "{what}");
@@ -547,21 +548,34 @@ fn a_stop_is_attributed_only_after_asking() {
     ));
 }
 
+/// SEMANTICS 1.8, row 20.
 #[test]
-fn a_service_whose_socket_listens_is_not_missed() {
+fn a_service_that_ended_is_not_missed_where_something_starts_it_when_it_is_needed() {
+    use ActiveState::{Active, Deactivating, Failed, Inactive};
     let mut tracker = seen(Facts {
         triggered_by: vec!["a.socket".into()],
-        ..facts(ActiveState::Inactive)
+        ..facts(Inactive)
     });
-    let socket = |state| Peer {
-        name: "a.socket".into(),
-        state,
-        ..Peer::default()
-    };
-    tracker.peers = Some(vec![socket(ActiveState::Active)]);
-    assert_eq!(intent(&tracker), Intent::NotApplicable);
-    tracker.peers = Some(vec![socket(ActiveState::Failed)]);
-    assert_eq!(intent(&tracker), Intent::CleanExit);
+    for (state, waited, expected) in [
+        (Active, 5, Intent::NotApplicable),
+        // The engine is told of it beside.
+        (Failed, 5, Intent::NotApplicable),
+        (Inactive, 5, Intent::NotApplicable),
+        // It is not enabled.
+        (Inactive, 0, Intent::CleanExit),
+        (Deactivating, 5, Intent::CleanExit),
+    ] {
+        let peer = |name: &str| Peer {
+            name: name.into(),
+            state,
+            active_enter: waited,
+            ..Peer::default()
+        };
+        (tracker.peers, tracker.concluded) = (Some(vec![peer("a.socket")]), None);
+        assert_eq!(intent(&tracker), expected, "{state:?} {waited}");
+        (tracker.peers, tracker.concluded) = (Some(vec![peer("b.socket")]), None);
+        assert_eq!(intent(&tracker), Intent::CleanExit, "another unit's");
+    }
 }
 
 #[test]

@@ -119,6 +119,10 @@ impl Session<'_> {
         if unit == SHUTDOWN_TARGET {
             self.make(message::system_state(), Purpose::SystemState).await?;
         }
+        if let Some(triggered) = self.units.may_trigger(unit) {
+            self.want_read(&triggered);
+            self.read_some().await?;
+        }
         if let Some(waiting) = self.jobs.remove(&id) {
             // Whoever waited may have stopped.
             let _ = waiting.send(Ok(result.to_owned()));

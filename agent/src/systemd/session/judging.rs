@@ -10,7 +10,16 @@ use super::super::units::Todo;
 use super::{JOURNALS_MAX, Lost, Session};
 
 impl Session<'_> {
+    /// Judges a unit, and those that it triggers if that makes a difference to them.
     pub(super) async fn judge(&mut self, name: &str) -> Result<(), Lost> {
+        self.judge_one(name).await?;
+        while let Some(touched) = self.units.take_touched() {
+            self.judge_one(&touched).await?;
+        }
+        Ok(())
+    }
+
+    async fn judge_one(&mut self, name: &str) -> Result<(), Lost> {
         self.tell_begun(name);
         let job_asked = self.calls.job_asked(name);
         match self.units.evaluate(name, monotonic_micros(), job_asked) {

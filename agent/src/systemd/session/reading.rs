@@ -91,6 +91,10 @@ impl Session<'_> {
                 for path in self.units.meet_neighbours(name) {
                     self.add_unit_rule(&path).await?;
                 }
+                for trigger in self.units.meet_triggers(name) {
+                    self.add_unit_rule(&unit_path(&trigger)).await?;
+                    self.want_read(&trigger);
+                }
                 self.judge(name).await?;
             }
             // It stays unknown, and the poll reads it again.

@@ -17,7 +17,7 @@ pub(super) fn actions_are_about_the_run_that_was_judged(ledger: &Ledger, _: Time
         format!("expects {:?}, last seen {:?}", action.expected, known.run)
     })?;
     let fits = match action.verb {
-        Verb::Start => known.down().is_some(),
+        Verb::Start | Verb::StartTrigger => known.down().is_some(),
         Verb::Restart => known.running() || known.busy() == Some(Activity::Reloading) || action.attempt == 0,
     };
     ensure(fits, || {

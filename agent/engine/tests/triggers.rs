@@ -3,8 +3,8 @@
 mod world;
 
 use sentinel_engine::{
-    ActionResult, Cause, Hold, Intent, Mode, NotificationKind, OperatorRequest, Resolution, Severity, State,
-    TargetState, Trigger, TriggerState, Verb,
+    ActionResult, Cause, FailureKind, Hold, Intent, Mode, NotificationKind, OperatorRequest, Resolution, Severity,
+    StartedBy, State, TargetState, Trigger, TriggerState, Verb,
 };
 use world::{Start, Toy, World};
 
@@ -214,7 +214,7 @@ fn service_that_begins_to_run_ends_the_start_of_its_trigger() {
     world.set_triggers("shop", failed(SOCKET));
     world.run(1);
     assert_eq!(world.actions.len(), 1);
-    world.start("shop");
+    world.start_by("shop", StartedBy::Dependency);
     world.run(20);
     assert_eq!(world.state("shop"), State::Held, "{:#?}", world.transcript());
     world.run(3600);
@@ -273,7 +273,9 @@ fn what_is_not_seen_of_a_trigger_ends_no_incident() {
         world.crash_agent();
         world.run(120);
         world.set_blind(true);
+        world.set_triggers("shop", Vec::new());
         world.run(120);
+        world.set_triggers("shop", unseen());
         world.set_blind(false);
         world.run(120);
         assert_eq!(world.message_kinds(), ["fired"], "{:#?}", world.transcript());
@@ -315,4 +317,16 @@ fn maintenance_ends_nothing_that_a_trigger_did() {
     world.set_triggers("shop", Vec::new());
     world.run(120);
     assert_eq!(world.message_kinds(), ["fired", "resolved"]);
+}
+
+#[test]
+fn outage_that_ended_is_told_to_be_over_before_a_trigger_is() {
+    let mut world = shop(Toy::new("shop"));
+    world.says("shop", Some(FailureKind::Status(404)));
+    world.run(60);
+    world.set_triggers("shop", failed(SOCKET));
+    world.says("shop", None);
+    world.run(120);
+    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert_eq!(world.message_kinds(), ["fired", "resolved", "fired"]);
 }

@@ -294,3 +294,69 @@ fn agent_that_is_killed_meanwhile_tells_it_all_the_same_and_once() {
     world.run(3600);
     assert_eq!(world.message_kinds(), ["fired"], "{:#?}", world.transcript());
 }
+
+/// SEMANTICS 1.8, row 9: a start is waited for, whoever began it; the agent's own for as long as its unit may stop and start,
+/// and a little longer.
+#[test]
+fn row_9_a_start_under_way_is_waited_for_whoever_began_it() {
+    // Somebody else's, which comes up in time: nothing is said and nothing done.
+    let mut world = shop(Toy::new("shop"));
+    world.set_busy("shop", Activity::Starting, limits(75, 20), job());
+    world.run(55);
+    assert_eq!(world.state("shop"), State::Starting);
+    world.set_state("shop", TargetState::Running);
+    world.run(600);
+    assert!(
+        world.actions.is_empty() && world.messages.is_empty(),
+        "{:#?}",
+        world.transcript()
+    );
+
+    // The agent's own, which takes nearly as long as it may.
+    let own = |ready: u64| {
+        let mut toy = Toy::new("shop").starting(Start::Ready(Duration::from_secs(ready)));
+        toy.limits = limits(600, 20);
+        let mut world = shop(toy);
+        world.kill("shop");
+        world
+    };
+    let mut world = own(590);
+    world.run(589);
+    assert_eq!(world.state("shop"), State::Restarting);
+    world.run(60);
+    assert_eq!(world.state("shop"), State::Healthy, "{:#?}", world.transcript());
+    assert_eq!(world.actions.len(), 1);
+
+    // And one of which systemd never says that it ended: not for ever.
+    let mut world = own(24 * 3600);
+    world.run(620);
+    assert_eq!((world.state("shop"), world.actions.len()), (State::Restarting, 1));
+    world.run(180);
+    assert_ne!(world.state("shop"), State::Restarting, "{:#?}", world.transcript());
+}
+
+/// SEMANTICS 1.8, row 11: what reloads or is frozen is left alone, and told past its bound. Probes go on, and count only
+/// where a reload has ended without a word: that is
+/// `reload_without_a_job_that_outlasts_its_bound_and_fails_its_probes_is_a_hang`.
+#[test]
+fn row_11_reloading_and_frozen_are_held_whatever_probes_say_meanwhile() {
+    for (activity, details) in [(Activity::Reloading, job()), (Activity::Frozen, Details::default())] {
+        let mut world = shop(Toy::new("shop"));
+        world.hang("shop");
+        // A probe that passed a moment ago lets nobody take `frozen` for a word of an earlier run.
+        world.run(4);
+        let asked = world.rounds["shop"].len();
+        world.set_busy("shop", activity, limits(40, 20), details);
+        world.run(3600);
+        assert!(world.actions.is_empty(), "{activity:?}: {:#?}", world.transcript());
+        assert_eq!(world.message_kinds(), ["fired"], "{activity:?}");
+        assert!(matches!(world.snapshot("shop").hold, Some(Hold::Busy { .. })));
+        assert!(world.rounds["shop"].len() > asked + 10, "{activity:?}: probes go on");
+        // What they said says nothing of the time after.
+        world.unhang("shop");
+        world.set_state("shop", TargetState::Running);
+        world.run(600);
+        assert!(world.actions.is_empty(), "{activity:?}: {:#?}", world.transcript());
+        assert_eq!(world.message_kinds(), ["fired", "resolved"], "{activity:?}");
+    }
+}

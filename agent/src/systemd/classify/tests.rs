@@ -73,6 +73,7 @@ fn killed() -> Facts {
     }
 }
 
+/// SEMANTICS 1.8, rows 6 to 13: what is busy, and with what. What becomes of it is the engine's (`engine/tests/busy.rs`).
 #[test]
 fn what_is_not_down_is_running_or_busy() {
     let sub = |state, sub: &str| Facts {
@@ -88,6 +89,8 @@ fn what_is_not_down_is_running_or_busy() {
         (job(ActiveState::Inactive), busy(Activity::Job)),
         (job(ActiveState::Failed), busy(Activity::Job)),
         (sub(ActiveState::Activating, "start-pre"), busy(Activity::Starting)),
+        (sub(ActiveState::Activating, "start"), busy(Activity::Starting)),
+        (sub(ActiveState::Activating, "start-post"), busy(Activity::Starting)),
         (
             sub(ActiveState::Activating, "a-word-of-the-future"),
             busy(Activity::Starting),

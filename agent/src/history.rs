@@ -152,6 +152,8 @@ fn summary(row: IncidentRow) -> IncidentSummary {
         opened_at: row.opened,
         closed_at: row.closed,
         duration_seconds: until.duration_since(row.opened).as_secs_f64().max(0.0),
+        down_seconds: row.down.map(|down| down.as_secs_f64()),
+        proved_after_seconds: row.proved.map(|proved| proved.as_secs_f64()),
         resolution: row.resolution,
         attempts: row.attempts,
     }

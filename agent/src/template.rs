@@ -184,7 +184,8 @@ pub(crate) fn samples() -> [Value; 3] {
     let bare = json!({
         "type": "alerts.test", "timestamp": at, "host": "host", "service": "", "incident": 0, "sequence": 1,
         "kind": "test", "severity": "info", "summary": "host: a test", "cause": {"kind": "", "text": ""},
-        "opened_at": at, "attempts": 0, "doing": "", "failing": null, "resolution": null, "duration_seconds": null, "labels": {},
+        "opened_at": at, "attempts": 0, "doing": "", "failing": null, "resolution": null, "duration_seconds": null,
+        "down_seconds": null, "proved_after_seconds": null, "started_by": null, "labels": {},
         "timeline": [], "evidence": [], "incidents_last_day": null, "members": [], "url": null,
         "title": "host: a test", "body": "Host:  host",
     });
@@ -205,6 +206,7 @@ pub(crate) fn samples() -> [Value; 3] {
         &mut resolved,
         json!({
             "type": "incident.resolved", "kind": "resolved", "resolution": "healed", "duration_seconds": 1.5,
+            "down_seconds": 0.2, "proved_after_seconds": 1.5, "started_by": "agent",
             "members": [{"incident": 7, "service": "service", "kind": "fired", "severity": "warning", "summary": "down"}],
         }),
     );

@@ -10,7 +10,8 @@ use std::time::Duration;
 use sentinel::config::{self, Settings};
 use sentinel_engine::alerting::{AlertCommand, Alerting, Around, Match, Reason, Subject};
 use sentinel_engine::{
-    Cause, Happening, IncidentId, Notification, NotificationKind, Report, Resolution, ServiceName, Severity, Time,
+    Cause, Happening, IncidentId, Notification, NotificationKind, Outage, Report, Resolution, ServiceName, Severity,
+    Time,
 };
 
 /// The page.
@@ -262,12 +263,25 @@ impl<'a> Story<'a> {
             at: now,
             service: service.into(),
             incident: Some(incident(service)),
-            what: Happening::IncidentClosed { resolution, duration },
+            what: Happening::IncidentClosed {
+                resolution,
+                duration,
+                outage: Outage::default(),
+            },
         });
+        let outage = Outage::default();
         let kind = if healed {
-            NotificationKind::Healed { resolution, duration }
+            NotificationKind::Healed {
+                resolution,
+                duration,
+                outage,
+            }
         } else {
-            NotificationKind::Resolved { resolution, duration }
+            NotificationKind::Resolved {
+                resolution,
+                duration,
+                outage,
+            }
         };
         self.message(now, service, kind);
         self.messages.remove(service);
@@ -299,7 +313,11 @@ impl<'a> Story<'a> {
                 at: now,
                 service: service.as_str().into(),
                 incident: Some(incident(&service)),
-                what: Happening::IncidentClosed { resolution, duration },
+                what: Happening::IncidentClosed {
+                    resolution,
+                    duration,
+                    outage: Outage::default(),
+                },
             });
         } else if let Some(rest) = text.strip_prefix("silence ") {
             let (pattern, duration) = rest.split_once(" for ").unwrap();

@@ -268,7 +268,10 @@ fn the_timeline_tells_a_crash_in_order() {
     let alerts: Vec<_> = demo.seen.iter().filter(|line| line.contains('✉')).collect();
     assert_eq!(alerts.len(), 2, "{alerts:?}");
     assert!(alerts[0].contains("alert, fired: ") && alerts[0].contains("is down: exited with code 3"));
-    assert!(alerts[1].contains("alert, resolved: ") && alerts[1].contains("was restarted and is healthy again"));
+    assert!(
+        alerts[1].contains("alert, resolved: ")
+            && alerts[1].contains("is healthy again, the agent's restart helped, down ")
+    );
 
     // Interrupted in the middle of the story: nothing is left, and nothing is claimed.
     demo.signal(Signal::INT);

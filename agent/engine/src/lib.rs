@@ -20,6 +20,7 @@ mod ids;
 mod memory;
 mod notification;
 mod observation;
+mod outage;
 mod pattern;
 mod policy;
 mod probe;
@@ -43,12 +44,13 @@ pub use event::{ActionResult, Event, OperatorRequest, RequestError, Window};
 pub use flapping::Flapping;
 pub use host::{HOST, HostMemory, HostPolicy};
 pub use ids::{ActionId, IncidentId, Instance, ProbeRound, Question, ServiceName};
-pub use memory::{Attempt, Deploy, GivenUp, Incident, Memory, Observed, Passed, Pause, Trial};
+pub use memory::{Answered, Attempt, Deploy, GivenUp, Incident, Memory, Observed, Passed, Pause, Trial};
 pub use notification::{Failing, News, Notification, NotificationKind};
 pub use observation::{
     Activity, AskedToStop, Details, HealthCheck, Intent, Limits, Observation, StartedBy, Supervisor, TargetState,
     Trigger, TriggerState,
 };
+pub use outage::{Outage, Starter};
 pub use pattern::matches;
 pub use policy::{BeforeFirstPass, Mode, OnCleanExit, OnDependencyReturn, Policy, Service, Settle, Severity};
 pub use probe::{Answer, FailureKind, ProbeFailure, ProbeOutcome, ProbePhase, Verdict};

@@ -9,6 +9,7 @@ use crate::cause::Cause;
 use crate::command::Verb;
 use crate::flapping::Flapping;
 use crate::ids::{ActionId, IncidentId, Instance, Question, ServiceName};
+use crate::outage::Starter;
 use crate::time::Time;
 
 /// What is kept of one service. Stored as JSON by the driver; unknown fields are ignored, missing ones default.
@@ -170,10 +171,31 @@ pub struct Incident {
     /// Whether a restart was counted that `mode = "observe"` forbade.
     #[serde(default)]
     pub observed: bool,
+    /// When it was first seen to fail; before it opened, where that was not certain at once. `None` when it was not.
+    #[serde(default)]
+    pub failed_at: Option<Time>,
+    /// Since when it has answered without a failure, if it does.
+    #[serde(default)]
+    pub answered: Option<Answered>,
+    /// Since when it would have been told, had it not answered and been proved.
+    #[serde(default)]
+    pub proof_awaited: Option<Time>,
+    /// Who began the run that was last seen to begin.
+    #[serde(default)]
+    pub started_by: Starter,
     /// Whether `fired` or `gave_up` has been sent.
     pub fired: bool,
     /// Messages sent so far.
     pub messages: u32,
+}
+
+/// A run that answers and is not proved yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// Since when.
+    pub since: Time,
+    /// Which run.
+    pub run: Option<Instance>,
 }
 
 /// A stop together with something the service comes after.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
 use crate::ids::{IncidentId, ServiceName};
+use crate::outage::Outage;
 use crate::policy::Severity;
 use crate::report::Resolution;
 use crate::time::Time;
@@ -60,8 +61,11 @@ pub enum NotificationKind {
     Healed {
         /// How it ended.
         resolution: Resolution,
-        /// How long it was down.
+        /// How long the incident was open.
         duration: Duration,
+        /// How long it was down, and who began the run that is well.
+        #[serde(default)]
+        outage: Outage,
     },
     /// Something new about an incident that was told and is not over; sent to whoever was told.
     Update {
@@ -79,8 +83,11 @@ pub enum NotificationKind {
     Resolved {
         /// How it ended.
         resolution: Resolution,
-        /// How long it was down.
+        /// How long the incident was open.
         duration: Duration,
+        /// How long it was down, and who began the run that is well.
+        #[serde(default)]
+        outage: Outage,
     },
     /// It goes down too often to be told each time. Until [`NotificationKind::FlappingEnded`] its only other message is
     /// that the agent gave up, and the end of what was given up.

@@ -11,6 +11,7 @@ use crate::cause::Cause;
 use crate::command::Action;
 use crate::event::ActionResult;
 use crate::ids::{ActionId, IncidentId, ServiceName};
+use crate::outage::Outage;
 use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::words::span;
@@ -142,6 +143,8 @@ pub enum Happening {
         resolution: Resolution,
         /// How long it was open.
         duration: Duration,
+        /// How long it was down, and who began the run that it ended with.
+        outage: Outage,
     },
     /// An operator asked for something.
     OperatorActed {
@@ -339,13 +342,11 @@ impl fmt::Display for Happening {
                 }
                 f.write_str("; a human is needed")
             }
-            Self::IncidentClosed { resolution, duration } => {
-                let how = match resolution {
-                    Resolution::Started => "started by an operator",
-                    other => other.as_str(),
-                };
-                write!(f, "{how} after {:.1} s", duration.as_secs_f64())
-            }
+            Self::IncidentClosed {
+                resolution,
+                duration,
+                outage,
+            } => f.write_str(&closed(*resolution, *duration, outage)),
             Self::OperatorActed { request } => write!(f, "operator: {request}"),
             Self::MaintenanceChanged { reason: Some(reason) } => write!(f, "maintenance: {reason}"),
             Self::MaintenanceChanged { reason: None } => f.write_str("the maintenance window ended"),
@@ -374,6 +375,18 @@ impl fmt::Display for Happening {
             }
             Self::StoppedOnPurpose { reason } => f.write_str(reason),
         }
+    }
+}
+
+/// `healed, down 0.2 s, proved after 20 s`.
+fn closed(resolution: Resolution, duration: Duration, outage: &Outage) -> String {
+    let how = match resolution {
+        Resolution::Started => "started by an operator",
+        other => other.as_str(),
+    };
+    match outage.lasted() {
+        Some(lasted) => format!("{how}, {lasted}"),
+        None => format!("{how} after {}", span(duration)),
     }
 }
 

@@ -10,8 +10,8 @@ use sentinel_engine::alerting::{
     AlertCommand, Alerting, Around, Conversation, Escalation, Match, Outgoing, Reason, Route, Rules, Silence,
 };
 use sentinel_engine::{
-    Cause, Failing, Happening, Hold, IncidentId, Notification, NotificationKind, Report, Resolution, ServiceName,
-    Severity, Time,
+    Cause, Failing, Happening, Hold, IncidentId, Notification, NotificationKind, Outage, Report, Resolution,
+    ServiceName, Severity, Time,
 };
 
 const SERVICES: [&str; 3] = ["a", "b", "c"];
@@ -181,7 +181,12 @@ impl Play {
                 if let Some((incident, messages)) = self.open.remove(service) {
                     self.close(*service, incident);
                     let (resolution, duration) = (Resolution::Healed, Duration::ZERO);
-                    let kind = NotificationKind::Resolved { resolution, duration };
+                    let outage = Outage::default();
+                    let kind = NotificationKind::Resolved {
+                        resolution,
+                        duration,
+                        outage,
+                    };
                     self.message(*service, incident, messages + 1, kind);
                     self.listen();
                     let seen = self.seen.entry(incident).or_default();
@@ -193,7 +198,13 @@ impl Play {
                 let incident = self.next;
                 self.next += 1;
                 let (resolution, duration) = (Resolution::Healed, Duration::ZERO);
-                self.message(*service, incident, 1, NotificationKind::Healed { resolution, duration });
+                let outage = Outage::default();
+                let kind = NotificationKind::Healed {
+                    resolution,
+                    duration,
+                    outage,
+                };
+                self.message(*service, incident, 1, kind);
             }
             Step::Healed(_) => {}
             Step::Silence(service, seconds) => {
@@ -255,7 +266,11 @@ impl Play {
             at: self.now,
             service: SERVICES[service].into(),
             incident: Some(IncidentId(incident)),
-            what: Happening::IncidentClosed { resolution, duration },
+            what: Happening::IncidentClosed {
+                resolution,
+                duration,
+                outage: Outage::default(),
+            },
         });
     }
 
@@ -427,7 +442,7 @@ fn what_the_engine_says_of_an_outage_arrives_whole() {
             match command {
                 AlertCommand::Send(outgoing) => sent.push(outgoing.notification),
                 AlertCommand::Keep(conversation) => {
-                    drop(play.conversations.insert(conversation.incident, *conversation))
+                    drop(play.conversations.insert(conversation.incident, *conversation));
                 }
                 _ => {}
             }
@@ -435,7 +450,7 @@ fn what_the_engine_says_of_an_outage_arrives_whole() {
         sent
     };
     play.alerting.handle_notification(play.now, fired.clone(), &play.world);
-    assert_eq!(told(&mut play), [fired.clone()]);
+    assert_eq!(told(&mut play), std::slice::from_ref(&fired));
 
     // What is kept is what was said.
     for kept in play.conversations.values_mut() {

@@ -37,7 +37,7 @@
 //! | 17 | people are told once, |
 //! | 18 | of the end only when they were told of the beginning, |
 //! | 19 | and called only in an incident |
-//! | 20 | a service has at most one open incident, and so has the host |
+//! | 20 | a service has at most one open incident, and so has the host; an outage ends after its last failure, and before its proof |
 //! | 21 | what is healthy has none; and only a new run that lasts is proof of that |
 //! | 22 | what can be healed is acted on in the end |
 //! | 23 | no outage is kept from people for long, and nothing that is down stays silent beyond its bound |

@@ -57,7 +57,7 @@ fn what_an_operator_starts_did_not_recover_by_itself() {
         world
             .transcript()
             .iter()
-            .any(|line| line.contains("started by an operator after"))
+            .any(|line| line.contains("incident_closed: started by an operator, down "))
     );
 }
 

@@ -44,13 +44,19 @@ pub(super) fn list(incidents: &[IncidentSummary], paint: Paint, zone: &TimeZone)
     if incidents.is_empty() {
         return "no incidents\n".to_owned();
     }
-    let mut table = Table::with_headings(["ID", "SERVICE", "OPENED", "LASTED", "OUTCOME", "ATTEMPTS", "CAUSE"]);
+    let mut table = Table::with_headings([
+        "ID", "SERVICE", "OPENED", "DOWN", "PROVED", "OUTCOME", "ATTEMPTS", "CAUSE",
+    ]);
     for incident in incidents {
         table.row([
             (Tone::Plain, incident.id.to_string()),
             (Tone::Plain, incident.service.clone()),
             (Tone::Plain, moment(incident.opened_at, zone)),
-            (Tone::Plain, span(incident.duration_seconds)),
+            (
+                Tone::Plain,
+                span(incident.down_seconds.unwrap_or(incident.duration_seconds)),
+            ),
+            (Tone::Plain, incident.proved_after_seconds.map(span).unwrap_or_default()),
             outcome(incident),
             (Tone::Plain, incident.attempts.to_string()),
             (Tone::Plain, incident.cause.clone()),
@@ -119,14 +125,22 @@ pub(super) fn one(incident: &IncidentDetail, paint: Paint, zone: &TimeZone) -> S
     out
 }
 
-/// `incident 3: shop is down for 12s`, `incident 3: shop was down for 12s, healed`.
+/// `incident 3: shop is down for 12s`, `incident 3: shop was down 0.2s, proved after 20s, healed`.
 fn headline(summary: &IncidentSummary, paint: Paint) -> String {
     let name = paint.text(Tone::Strong, &format!("incident {}: {}", summary.id, summary.service));
     let lasted = span(summary.duration_seconds);
     let (tone, word) = outcome(summary);
-    match summary.closed_at {
-        None => format!("{name} {}\n", paint.text(tone, &format!("is down for {lasted}"))),
-        Some(_) => format!("{name} was down for {lasted}, {}\n", paint.text(tone, &word)),
+    if summary.closed_at.is_none() {
+        return format!("{name} {}\n", paint.text(tone, &format!("is down for {lasted}")));
+    }
+    let word = paint.text(tone, &word);
+    match (summary.down_seconds.map(span), summary.proved_after_seconds.map(span)) {
+        (Some(down), Some(proved)) if proved != down => {
+            format!("{name} was down {down}, proved after {proved}, {word}\n")
+        }
+        (Some(down), _) => format!("{name} was down {down}, {word}\n"),
+        // It was never seen to fail, or an earlier version did not note since when.
+        (None, _) => format!("{name} had trouble for {lasted}, {word}\n"),
     }
 }
 

@@ -242,6 +242,8 @@ mod tests {
             opened_at: opened.parse().unwrap(),
             closed_at: closed.map(|at| at.parse().unwrap()),
             duration_seconds: 0.0,
+            down_seconds: None,
+            proved_after_seconds: None,
             resolution: None,
             attempts: 0,
         }

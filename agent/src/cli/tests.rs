@@ -121,6 +121,8 @@ fn summary() -> IncidentSummary {
         opened_at: at("2026-03-01T11:58:20.123Z"),
         closed_at: Some(at("2026-03-01T11:58:41.623Z")),
         duration_seconds: 21.5,
+        down_seconds: Some(0.2),
+        proved_after_seconds: Some(21.5),
         resolution: Some("healed".to_owned()),
         attempts: 1,
     }
@@ -147,7 +149,11 @@ fn detail() -> IncidentDetail {
         timeline: vec![
             entry("2026-03-01T11:58:20.123Z", "died", "killed by signal KILL"),
             entry("2026-03-01T11:58:20.125Z", "restart", "start, attempt 1"),
-            entry("2026-03-01T11:58:41.623Z", "incident_closed", "healed after 21.5 s"),
+            entry(
+                "2026-03-01T11:58:41.623Z",
+                "incident_closed",
+                "healed, down 0.2 s, proved after 21 s",
+            ),
         ],
         evidence: vec![
             EvidenceEntry {
@@ -341,15 +347,17 @@ fn incidents_are_listed_newest_first() {
         closed_at: None,
         resolution: None,
         duration_seconds: 3700.0,
+        down_seconds: None,
+        proved_after_seconds: None,
         attempts: 5,
         cause: "probe failed: status 500".to_owned(),
         ..summary()
     };
     assert_eq!(
         incidents::list(&[open, summary()], plain(), &zone()),
-        "ID  SERVICE  OPENED                      LASTED  OUTCOME  ATTEMPTS  CAUSE\n\
-         12  shop     2026-03-01 12:58:20 +01:00  1h 1m   open     5         probe failed: status 500\n\
-         3   shop     2026-03-01 12:58:20 +01:00  22s     healed   1         killed by signal KILL\n"
+        "ID  SERVICE  OPENED                      DOWN   PROVED  OUTCOME  ATTEMPTS  CAUSE\n\
+         12  shop     2026-03-01 12:58:20 +01:00  1h 1m          open     5         probe failed: status 500\n\
+         3   shop     2026-03-01 12:58:20 +01:00  200ms  22s     healed   1         killed by signal KILL\n"
     );
     assert_eq!(incidents::list(&[], plain(), &zone()), "no incidents\n");
 }
@@ -358,7 +366,7 @@ fn incidents_are_listed_newest_first() {
 fn an_incident_is_told_from_beginning_to_end() {
     assert_eq!(
         incidents::one(&detail(), plain(), &zone()),
-        "incident 3: shop was down for 22s, healed\n\
+        "incident 3: shop was down 200ms, proved after 22s, healed\n\
          \x20 cause     killed by signal KILL\n\
          \x20 opened    2026-03-01 12:58:20 +01:00\n\
          \x20 closed    2026-03-01 12:58:41 +01:00\n\
@@ -367,7 +375,7 @@ fn an_incident_is_told_from_beginning_to_end() {
          timeline\n\
          \x20 2026-03-01 12:58:20.123 +01:00  died             killed by signal KILL\n\
          \x20 2026-03-01 12:58:20.125 +01:00  restart          start, attempt 1\n\
-         \x20 2026-03-01 12:58:41.623 +01:00  incident_closed  healed after 21.5 s\n\
+         \x20 2026-03-01 12:58:41.623 +01:00  incident_closed  healed, down 0.2 s, proved after 21 s\n\
          \n\
          its last log lines, 2026-03-01 12:58:20.123 +01:00\n\
          \x20 listening on :8080\n\
@@ -386,12 +394,46 @@ fn an_incident_is_told_from_beginning_to_end() {
 }
 
 #[test]
+fn an_end_says_how_long_it_was_down_as_far_as_that_is_known() {
+    let table = [
+        (
+            Some(0.2),
+            Some(21.5),
+            "healed",
+            "was down 200ms, proved after 22s, healed",
+        ),
+        (Some(21.5), Some(21.5), "recovered", "was down 22s, recovered"),
+        (Some(90.0), None, "stopped", "was down 1m 30s, stopped"),
+        // It was never seen to fail, or an earlier version recorded it.
+        (None, None, "recovered", "had trouble for 22s, recovered"),
+    ];
+    for (down_seconds, proved_after_seconds, resolution, expected) in table {
+        let incident = IncidentDetail {
+            summary: IncidentSummary {
+                down_seconds,
+                proved_after_seconds,
+                resolution: Some(resolution.to_owned()),
+                ..summary()
+            },
+            ..detail()
+        };
+        let told = incidents::one(&incident, plain(), &zone());
+        assert_eq!(
+            told.lines().next(),
+            Some(format!("incident 3: shop {expected}").as_str())
+        );
+    }
+}
+
+#[test]
 fn an_open_incident_has_no_empty_sections() {
     let open = IncidentDetail {
         cause_facts: serde_json::Value::Null,
         summary: IncidentSummary {
             closed_at: None,
             resolution: None,
+            down_seconds: None,
+            proved_after_seconds: None,
             attempts: 0,
             ..summary()
         },

@@ -86,7 +86,7 @@ impl Holds {
 
 #[cfg(test)]
 mod tests {
-    use sentinel_engine::{Hold, Resolution, State};
+    use sentinel_engine::{Hold, Outage, Resolution, State};
 
     use super::*;
 
@@ -114,8 +114,12 @@ mod tests {
     }
 
     fn closed(milliseconds: u64) -> Report {
-        let (resolution, duration) = (Resolution::Healed, Duration::ZERO);
-        report(milliseconds, 1, Happening::IncidentClosed { resolution, duration })
+        let what = Happening::IncidentClosed {
+            resolution: Resolution::Healed,
+            duration: Duration::ZERO,
+            outage: Outage::default(),
+        };
+        report(milliseconds, 1, what)
     }
 
     fn reasons(reports: &[Report]) -> Vec<String> {

@@ -1,12 +1,14 @@
 //! From what the engine wants told to the message: one incident, in words.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sentinel_engine::{Cause, News, Notification, NotificationKind, Resolution, Time, span};
+use sentinel_engine::{Cause, News, Notification, NotificationKind, Outage, Resolution, Time, span};
 
 use super::Text;
+use super::ending::ended;
 use super::letter::context;
 use super::mask::mask;
 use super::message::{Evidence, FailingProbe, Message, MessageCause, MessageData, TimelineLine};
@@ -33,14 +35,25 @@ impl Message {
         wall: impl Fn(Time) -> Timestamp,
     ) -> Self {
         let (resolution, duration) = match notification.kind {
-            NotificationKind::Healed { resolution, duration } | NotificationKind::Resolved { resolution, duration } => {
-                (Some(resolution), Some(duration))
+            NotificationKind::Healed {
+                resolution, duration, ..
             }
+            | NotificationKind::Resolved {
+                resolution, duration, ..
+            } => (Some(resolution), Some(duration)),
             NotificationKind::FlappingEnded { duration, .. }
             | NotificationKind::Update { duration, .. }
             | NotificationKind::Escalated { duration } => (None, Some(duration)),
             NotificationKind::Fired | NotificationKind::GaveUp | NotificationKind::Flapping { .. } => (None, None),
         };
+        let outage = match notification.kind {
+            NotificationKind::Healed { outage, .. } | NotificationKind::Resolved { outage, .. } => outage,
+            _ => Outage::default(),
+        };
+        let is_well = matches!(
+            resolution,
+            Some(Resolution::Healed | Resolution::Recovered | Resolution::Started)
+        );
         // What ended as it was asked to is not well again.
         let kind = match notification.kind {
             NotificationKind::Healed {
@@ -76,7 +89,10 @@ impl Message {
                     before: failing.before.clone(),
                 }),
                 resolution,
-                duration_seconds: duration.map(|duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0),
+                duration_seconds: duration.map(seconds),
+                down_seconds: outage.down.map(seconds),
+                proved_after_seconds: outage.proved.map(seconds),
+                started_by: Some(outage.started_by).filter(|by| is_well && by.as_str().is_some()),
                 labels: clip_labels(labels),
                 timeline: timeline(story, &wall),
                 evidence: evidence(&notification.cause)
@@ -152,10 +168,12 @@ pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) 
             NotificationKind::Healed {
                 resolution: Resolution::Recovered,
                 duration,
+                ..
             }
             | NotificationKind::Resolved {
                 resolution: Resolution::Recovered,
                 duration,
+                ..
             },
         ) => format!("the health check of {service} runs again after {}", span(duration)),
         (Cause::AskedToStop { after: None }, NotificationKind::Fired) => {
@@ -166,10 +184,12 @@ pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) 
             NotificationKind::Healed {
                 resolution: Resolution::Recovered,
                 duration,
+                ..
             }
             | NotificationKind::Resolved {
                 resolution: Resolution::Recovered,
                 duration,
+                ..
             },
         ) => format!(
             "{service} was asked to stop and still runs after {}, so it is watched as before",
@@ -184,7 +204,12 @@ pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) 
         (Cause::CrashLoop { .. }, NotificationKind::Fired) => format!("{service} is crash-looping: {cause}"),
         (
             Cause::NeverPassed { .. },
-            NotificationKind::Healed { resolution, duration } | NotificationKind::Resolved { resolution, duration },
+            NotificationKind::Healed {
+                resolution, duration, ..
+            }
+            | NotificationKind::Resolved {
+                resolution, duration, ..
+            },
         ) if matches!(
             resolution,
             Resolution::Healed | Resolution::Recovered | Resolution::Started
@@ -201,7 +226,12 @@ pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) 
         }
         (
             Cause::TriggerFailed { name, .. },
-            NotificationKind::Healed { resolution, duration } | NotificationKind::Resolved { resolution, duration },
+            NotificationKind::Healed {
+                resolution, duration, ..
+            }
+            | NotificationKind::Resolved {
+                resolution, duration, ..
+            },
         ) if matches!(
             resolution,
             Resolution::Healed | Resolution::Recovered | Resolution::Started
@@ -217,7 +247,7 @@ pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) 
         // Whether it is down nobody can tell.
         // And a service that reloads for ever may answer all the while.
         (Cause::NeverPassed { .. } | Cause::Busy { .. }, NotificationKind::Fired) => format!("{service}: {cause}"),
-        (_, kind) => format!("{service} {}", predicate(kind, cause)),
+        (_, kind) => format!("{service} {}", predicate(kind, notification.attempts, cause)),
     }
 }
 
@@ -235,7 +265,7 @@ fn said(notification: &Notification, service: &str, cause: &str, wall: impl Fn(T
 }
 
 /// What is said of the service.
-fn predicate(kind: NotificationKind, cause: &str) -> String {
+fn predicate(kind: NotificationKind, attempts: u32, cause: &str) -> String {
     match kind {
         NotificationKind::Fired => format!("is down: {cause}"),
         NotificationKind::GaveUp => format!("is down and restarting does not help: {cause}"),
@@ -260,18 +290,16 @@ fn predicate(kind: NotificationKind, cause: &str) -> String {
                 span(duration)
             )
         }
-        NotificationKind::Healed { resolution, duration } | NotificationKind::Resolved { resolution, duration } => {
-            let duration = span(duration);
-            match resolution {
-                Resolution::Healed => format!("was restarted and is healthy again after {duration}: {cause}"),
-                Resolution::Recovered => format!("recovered by itself after {duration}: {cause}"),
-                Resolution::Started => {
-                    format!("was started by an operator and is healthy again after {duration}: {cause}")
-                }
-                Resolution::Stopped => format!("was stopped on purpose after {duration} of trouble: {cause}"),
-                Resolution::Unmanaged => format!("is no longer watched, after {duration} of trouble: {cause}"),
-            }
+        NotificationKind::Healed {
+            resolution,
+            duration,
+            outage,
         }
+        | NotificationKind::Resolved {
+            resolution,
+            duration,
+            outage,
+        } => format!("{}: {cause}", ended(resolution, duration, &outage, attempts)),
         NotificationKind::Flapping { incidents, within } => {
             let within = span(within);
             format!("is flapping, it went down {incidents} times within {within}: {cause}")
@@ -296,6 +324,11 @@ fn timeline(story: &Story, wall: impl Fn(Time) -> Timestamp) -> Vec<TimelineLine
         line.text = format!("… {} lines left out …", story.omitted + 1);
     }
     lines
+}
+
+/// Seconds, to the millisecond.
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// The fact behind a cause, in the words of whoever stated it.
@@ -346,9 +379,7 @@ fn clip_labels(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 }
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use sentinel_engine::{Failing, FailureKind, IncidentId, ProbeFailure, Severity};
+    use sentinel_engine::{Failing, FailureKind, IncidentId, ProbeFailure, Severity, Starter};
 
     use super::super::message::{PAYLOAD_MAX, TIMELINE_MAX};
     use super::super::story::Finding;
@@ -380,8 +411,21 @@ mod tests {
     #[test]
     fn summaries_say_it_in_one_line() {
         let over = |resolution| (resolution, Duration::from_millis(3200));
-        let healed = |(resolution, duration)| NotificationKind::Healed { resolution, duration };
-        let resolved = |(resolution, duration)| NotificationKind::Resolved { resolution, duration };
+        let outage = Outage {
+            down: Some(Duration::from_millis(200)),
+            proved: Some(Duration::from_millis(3200)),
+            started_by: Starter::Nobody,
+        };
+        let healed = |(resolution, duration)| NotificationKind::Healed {
+            resolution,
+            duration,
+            outage,
+        };
+        let resolved = |(resolution, duration)| NotificationKind::Resolved {
+            resolution,
+            duration,
+            outage,
+        };
         #[rustfmt::skip]
         let table = [
             (NotificationKind::Fired, "web1: shop is down: killed by signal KILL"),
@@ -389,9 +433,9 @@ mod tests {
             (NotificationKind::Update { news: News::StillDown, duration: Duration::from_secs(14_400) }, "web1: shop is still down after 4 h: killed by signal KILL"),
             (NotificationKind::Update { news: News::Acknowledged, duration: Duration::from_secs(61) }, "web1: shop is taken care of, down for 1 min 1 s: killed by signal KILL"),
             (NotificationKind::Escalated { duration: Duration::from_secs(900) }, "web1: shop has been down for 15 min and nobody takes care of it: killed by signal KILL"),
-            (healed(over(Resolution::Healed)), "web1: shop was restarted and is healthy again after 3.2 s: killed by signal KILL"),
-            (resolved(over(Resolution::Recovered)), "web1: shop recovered by itself after 3.2 s: killed by signal KILL"),
-            (resolved(over(Resolution::Started)), "web1: shop was started by an operator and is healthy again after 3.2 s: killed by signal KILL"),
+            (healed(over(Resolution::Healed)), "web1: shop is healthy again, the agent's restart helped, down 0.2 s, proved after 3.2 s: killed by signal KILL"),
+            (resolved(over(Resolution::Recovered)), "web1: shop recovered by itself, down 0.2 s, proved after 3.2 s; the agent's restart is not known to have helped: killed by signal KILL"),
+            (resolved(over(Resolution::Started)), "web1: shop was started by an operator and is healthy again, down 0.2 s, proved after 3.2 s; the agent's restart had not helped: killed by signal KILL"),
             (NotificationKind::Flapping { incidents: 6, within: Duration::from_secs(700) }, "web1: shop is flapping, it went down 6 times within 11 min 40 s: killed by signal KILL"),
             (NotificationKind::FlappingEnded { incidents: 9, duration: Duration::from_secs(3600) }, "web1: shop is no longer flapping, it went down 9 times in 1 h"),
             (resolved(over(Resolution::Stopped)), "web1: shop was stopped on purpose after 3.2 s of trouble: killed by signal KILL"),
@@ -422,6 +466,7 @@ mod tests {
         let over = NotificationKind::Resolved {
             resolution: Resolution::Recovered,
             duration: Duration::from_secs(140),
+            outage: Outage::default(),
         };
         assert_eq!(
             told(over),
@@ -463,6 +508,7 @@ mod tests {
         let over = NotificationKind::Resolved {
             resolution: Resolution::Recovered,
             duration: Duration::from_secs(140),
+            outage: Outage::default(),
         };
         assert_eq!(
             told(over),
@@ -488,6 +534,11 @@ mod tests {
         let kind = NotificationKind::Resolved {
             resolution: Resolution::Healed,
             duration: Duration::from_millis(40_500),
+            outage: Outage {
+                down: Some(Duration::from_millis(20_250)),
+                proved: Some(Duration::from_millis(40_504)),
+                started_by: Starter::Agent,
+            },
         };
         let labels = BTreeMap::from([("team".to_owned(), "shop".to_owned())]);
         let story = Story {
@@ -515,11 +566,12 @@ mod tests {
             "data": {
                 "host": "web1", "service": "shop", "incident": 7, "sequence": 2,
                 "kind": "resolved", "severity": "warning",
-                "summary": "web1: shop was restarted and is healthy again after 40 s: killed by signal KILL",
+                "summary": "web1: shop is healthy again, the agent's restart helped, down 20 s, proved after 40 s: killed by signal KILL",
                 "cause": {"kind": "killed", "text": "killed by signal KILL"},
                 "opened_at": "2023-11-14T22:14:20Z",
                 "attempts": 1, "doing": "restart, attempt 1",
-                "resolution": "healed", "duration_seconds": 40.5,
+                "resolution": "healed", "duration_seconds": 40.5, "down_seconds": 20.25,
+                "proved_after_seconds": 40.504, "started_by": "agent",
                 "labels": {"team": "shop"},
                 "timeline": [{"at": "2023-11-14T22:14:20Z", "text": "killed by signal KILL"}],
                 "evidence": [

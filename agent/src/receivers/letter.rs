@@ -16,10 +16,13 @@ use crate::template::Template;
 const PROBLEM_MAX: usize = 300;
 
 /// What may be absent from a message, and must not be for a template that asks for it.
-const OPTIONAL: [(&str, Value); 8] = [
+const OPTIONAL: [(&str, Value); 11] = [
     ("failing", Value::Null),
     ("resolution", Value::Null),
     ("duration_seconds", Value::Null),
+    ("down_seconds", Value::Null),
+    ("proved_after_seconds", Value::Null),
+    ("started_by", Value::Null),
     ("incidents_last_day", Value::Null),
     ("url", Value::Null),
     ("timeline", Value::Array(Vec::new())),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sentinel_engine::{Resolution, Severity};
+use sentinel_engine::{Resolution, Severity, Starter};
 use serde::{Deserialize, Serialize};
 
 use super::words::{clip, clip_beginning, clip_block};
@@ -70,9 +70,20 @@ pub struct MessageData {
     /// How it ended, when it did: `healed`, `recovered`, `started`, `stopped`, `unmanaged`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
-    /// How long it was down, or flapped, when it is over.
+    /// How long it was open, or flapped, when it is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<f64>,
+    /// How long it was down, when it is over: from the first failure seen to the first answer of the run that was then
+    /// proved; without probes until that ran. Absent when it was not seen to fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down_seconds: Option<f64>,
+    /// From the first failure seen to the proof, when it is well again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved_after_seconds: Option<f64>,
+    /// Who began the run that is well, when it is: `nobody` (the same as before), `agent`, `operator` (by the agent),
+    /// `supervisor`, `dependency`, `trigger`, `other`. Absent when that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<Starter>,
     /// The service's labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -206,6 +217,9 @@ impl Message {
                 failing: None,
                 resolution: None,
                 duration_seconds: None,
+                down_seconds: None,
+                proved_after_seconds: None,
+                started_by: None,
                 labels: BTreeMap::new(),
                 timeline: Vec::new(),
                 evidence: Vec::new(),

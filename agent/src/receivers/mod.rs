@@ -20,6 +20,7 @@ mod compose;
 mod direct;
 mod dispatch;
 mod email;
+mod ending;
 mod error;
 pub mod heartbeat;
 mod http;

@@ -161,7 +161,7 @@ impl Stories {
 
 #[cfg(test)]
 mod tests {
-    use sentinel_engine::{Cause, Resolution};
+    use sentinel_engine::{Cause, Outage, Resolution};
 
     use super::*;
 
@@ -186,6 +186,7 @@ mod tests {
         let what = Happening::IncidentClosed {
             resolution: Resolution::Healed,
             duration: Duration::from_secs(3),
+            outage: Outage::default(),
         };
         report(incident, seconds, what)
     }
@@ -197,7 +198,7 @@ mod tests {
         stories.note(&closed(1, 13));
         let story = stories.so_far(IncidentId(1), &"shop".into(), at(14));
         let lines: Vec<&str> = story.lines.iter().map(|(_, text)| text.as_str()).collect();
-        assert_eq!(lines, ["did not feed its watchdog in time", "healed after 3.0 s"]);
+        assert_eq!(lines, ["did not feed its watchdog in time", "healed after 3 s"]);
         assert_eq!(story.last_day, Some(1));
     }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sentinel_engine::{Resolution, span};
+use sentinel_engine::{Outage, Starter, span};
 
+use super::ending::done;
 use super::message::{Evidence, FailingProbe, Message, MessageData};
 use crate::moment::moment;
 
@@ -150,23 +151,22 @@ fn incident_facts(message: &Message, zone: &TimeZone) -> Vec<(&'static str, Stri
     let data = &message.data;
     let is_over = data.resolution.is_some() || data.kind == "flapping_ended";
     let done = match (data.attempts, data.resolution) {
-        (0, _) => String::new(),
-        (1, Some(Resolution::Healed)) => "1 restart, which helped".to_owned(),
-        (count, Some(Resolution::Healed)) => format!("{count} restarts, the last of which helped"),
-        // Whoever started it did what they did not.
-        (1, Some(Resolution::Started)) => "1 restart, which did not help".to_owned(),
-        (count, Some(Resolution::Started)) => format!("{count} restarts, none of which helped"),
-        (1, Some(_)) => "1 restart".to_owned(),
-        (count, Some(_)) => format!("{count} restarts"),
+        (attempts, Some(resolution)) => done(resolution, data.started_by, attempts),
+        (0, None) => String::new(),
         (1, None) => "1 restart so far".to_owned(),
         (count, None) => format!("{count} restarts so far"),
     };
-    let lasted = data
-        .duration_seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    let seconds = |seconds: Option<f64>| Duration::try_from_secs_f64(seconds?).ok();
+    let outage = Outage {
+        down: seconds(data.down_seconds),
+        proved: seconds(data.proved_after_seconds),
+        started_by: Starter::Unknown,
+    };
+    let lasted = seconds(data.duration_seconds)
         .or_else(|| Duration::try_from(message.timestamp.duration_since(data.opened_at)).ok())
         .map(span)
         .unwrap_or_default();
+    let lasted = outage.lasted().unwrap_or(lasted);
     let often = match data.incidents_last_day {
         Some(count @ 2..) => format!("{count} incidents of {} in the last 24 hours", data.service),
         _ => String::new(),
@@ -233,7 +233,7 @@ fn timeline(data: &MessageData, zone: &TimeZone) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use sentinel_engine::Severity;
+    use sentinel_engine::{Resolution, Severity};
 
     use super::super::Trouble;
     use super::super::message::{Member, TimelineLine};

@@ -279,6 +279,13 @@ pub struct IncidentSummary {
     pub closed_at: Option<Timestamp>,
     /// From opening to closing, or until now.
     pub duration_seconds: f64,
+    /// How long the service was down: from the first failure seen to the first answer of the run that was then proved;
+    /// without probes until that ran. `null` while it is open, and when it was not seen to fail.
+    #[serde(default)]
+    pub down_seconds: Option<f64>,
+    /// From the first failure seen to the proof; `null` unless it is well again.
+    #[serde(default)]
+    pub proved_after_seconds: Option<f64>,
     /// How it ended (`healed`, `recovered`, `started`, `stopped`, `unmanaged`); `null` while it is open.
     pub resolution: Option<String>,
     /// Restarts attempted.

@@ -264,6 +264,8 @@ fn summary() -> IncidentSummary {
         opened_at: "2026-03-01T11:00:00Z".parse().unwrap(),
         closed_at: None,
         duration_seconds: 3600.0,
+        down_seconds: None,
+        proved_after_seconds: None,
         resolution: None,
         attempts: 2,
     }

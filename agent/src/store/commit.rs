@@ -12,7 +12,7 @@ use super::evidence::EvidenceRow;
 use super::open::Database;
 use super::outbox::{self, OutgoingMessage};
 use super::state::State;
-use super::value::{clip, from_id, from_time};
+use super::value::{clip, from_duration, from_id, from_time};
 use super::{alerts, evidence, memory, value};
 use crate::clock::Anchor;
 
@@ -99,12 +99,14 @@ fn record(connection: &Connection, state: &mut State, report: &Report, wall: Tim
             incident.verify(*action, None, Some(reason))
         }
         Happening::GaveUp { .. } => incident.update("UPDATE incidents SET gave_up = 1 WHERE id = ?1", []),
-        Happening::IncidentClosed { resolution, .. } => incident.update(
-            "UPDATE incidents SET closed_wall = ?2, closed_at = ?3, resolution = ?4 WHERE id = ?1",
+        Happening::IncidentClosed { resolution, outage, .. } => incident.update(
+            "UPDATE incidents SET closed_wall = ?2, closed_at = ?3, resolution = ?4, down = ?5, proved = ?6 WHERE id = ?1",
             [
                 &wall.as_microsecond() as &dyn rusqlite::ToSql,
                 &from_time(report.at),
                 &resolution.as_str(),
+                &outage.down.map(from_duration),
+                &outage.proved.map(from_duration),
             ],
         ),
         Happening::StateChanged { .. }

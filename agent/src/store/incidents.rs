@@ -1,5 +1,7 @@
 //! History for people: incidents, what was done about them, and who was told.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sentinel_engine::{IncidentId, ServiceName};
@@ -8,7 +10,7 @@ use serde::Serialize;
 use super::error::StoreError;
 use super::evidence::{self, EvidenceRow};
 use super::thread::Store;
-use super::value::{from_id, optional_text, text, to_id, to_wall};
+use super::value::{from_id, optional_text, text, to_duration, to_id, to_wall};
 
 /// Most incidents in one answer.
 const PAGE_MAX: u32 = 1000;
@@ -50,6 +52,10 @@ pub struct IncidentRow {
     pub closed: Option<Timestamp>,
     /// How it ended: `healed`, `recovered`, `stopped`, `unmanaged`.
     pub resolution: Option<String>,
+    /// How long it was down, from the first failure seen.
+    pub down: Option<Duration>,
+    /// After how long that was proved, from there as well.
+    pub proved: Option<Duration>,
     /// The word for the kind of its last known cause.
     pub cause_kind: String,
     /// That cause with its facts; null if it was written by another version.
@@ -158,7 +164,7 @@ impl Store {
 }
 
 const COLUMNS: &str =
-    "id, service, opened_wall, closed_wall, resolution, cause_kind, cause, cause_text, attempts, gave_up";
+    "id, service, opened_wall, closed_wall, resolution, cause_kind, cause, cause_text, attempts, gave_up, down, proved";
 
 fn list(connection: &Connection, filter: &IncidentFilter) -> rusqlite::Result<Vec<IncidentRow>> {
     let sql = format!(
@@ -225,6 +231,8 @@ fn incident_row(row: &Row<'_>) -> rusqlite::Result<IncidentRow> {
         cause_text: text(row, 7)?,
         attempts: count(row, 8)?,
         gave_up: row.get(9)?,
+        down: row.get::<_, Option<i64>>(10)?.map(to_duration),
+        proved: row.get::<_, Option<i64>>(11)?.map(to_duration),
     })
 }
 

@@ -9,13 +9,14 @@ use super::state::State;
 pub(super) const APPLICATION_ID: i32 = 0x536e_746c;
 
 /// The steps from nothing to the schema of today, with the version each makes. Released steps never change.
-const MIGRATIONS: [(i64, &str); 6] = [
+const MIGRATIONS: [(i64, &str); 7] = [
     (1, include_str!("schema/0001.sql")),
     (2, include_str!("schema/0002.sql")),
     (3, include_str!("schema/0003.sql")),
     (4, include_str!("schema/0004.sql")),
     (5, include_str!("schema/0005.sql")),
     (6, include_str!("schema/0006.sql")),
+    (7, include_str!("schema/0007.sql")),
 ];
 
 /// The newest schema known here. A store of a newer one is refused. It is the `user_version` of the file, of whose header

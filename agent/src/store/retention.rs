@@ -116,7 +116,7 @@ mod tests {
         for id in 1..=count {
             let closed = (id % 10 != 0).then_some(id * 10);
             let run = |sql: &str| connection.execute(sql, params![id, closed]).unwrap();
-            run("INSERT INTO incidents VALUES (?1, 'shop', 0, ?2, ?2, NULL, '', '', '', 0, 0)");
+            run("INSERT INTO incidents VALUES (?1, 'shop', 0, ?2, ?2, NULL, '', '', '', 0, 0, NULL, NULL)");
             run("INSERT INTO timeline SELECT ?1, 1, 0, '', '' WHERE ?2 IS NULL OR true");
             run(
                 "INSERT INTO intents (action, service, incident, attempt, verb, recorded_at, recorded_wall) \

@@ -227,7 +227,7 @@ mod tests {
         connection
             .execute_batch(
                 "UPDATE outbox SET state = 'delivered'; \
-                 INSERT INTO incidents SELECT 1, 'shop', 0, NULL, NULL, NULL, '', '', '', 0, 0",
+                 INSERT INTO incidents SELECT 1, 'shop', 0, NULL, NULL, NULL, '', '', '', 0, 0, NULL, NULL",
             )
             .unwrap();
         connection

@@ -21,6 +21,16 @@ pub(super) fn to_time(micros: i64) -> Time {
     Time::from_epoch(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
 }
 
+/// A span in whole microseconds, as the engine's time is kept.
+pub(super) fn from_duration(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The reverse of [`from_duration`].
+pub(super) fn to_duration(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+}
+
 /// The reverse of `Timestamp::as_microsecond`; what lies outside the calendar becomes its end.
 pub(super) fn to_wall(micros: i64) -> Timestamp {
     Timestamp::from_microsecond(micros).unwrap_or(if micros < 0 { Timestamp::MIN } else { Timestamp::MAX })

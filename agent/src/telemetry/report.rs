@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use sentinel_engine::alerting::Reason;
-use sentinel_engine::{Action, ActionResult, Cause, Happening, Report};
+use sentinel_engine::{Action, ActionResult, Cause, Happening, Outage, Report, Resolution};
 use tracing::{Value, debug, error, error_span, info, warn};
 
 /// Logs `report`, about a service that runs as `unit` when it is a unit.
@@ -86,15 +86,11 @@ pub fn report(report: &Report, unit: Option<&str>) {
                 cause_kind = cause.kind()
             );
         }
-        Happening::IncidentClosed { resolution, duration } => {
-            info!(
-                service,
-                event,
-                incident,
-                resolution = resolution.as_str(),
-                duration = seconds(*duration)
-            );
-        }
+        Happening::IncidentClosed {
+            resolution,
+            duration,
+            outage,
+        } => incident_closed(service, event, incident, *resolution, *duration, outage),
         Happening::OperatorActed { request } => info!(service, event, request, incident),
         Happening::MaintenanceChanged { reason } => info!(service, event, reason, open = reason.is_some(), incident),
         Happening::PeopleTold { kind, receivers } => {
@@ -135,6 +131,26 @@ fn action_ended(service: &str, event: &str, incident: Option<u64>, action: u64, 
     } else {
         warn!(service, event, incident, result = result.kind(), reason = %result, action);
     }
+}
+
+fn incident_closed(
+    service: &str,
+    event: &str,
+    incident: Option<u64>,
+    resolution: Resolution,
+    duration: Duration,
+    outage: &Outage,
+) {
+    info!(
+        service,
+        event,
+        incident,
+        resolution = resolution.as_str(),
+        duration = seconds(duration),
+        down_seconds = outage.down.map(seconds),
+        proved_after_seconds = outage.proved.map(seconds),
+        started_by = outage.started_by.as_str()
+    );
 }
 
 /// The HTTP status; `na` when no answer came or none was asked for over HTTP.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sentinel_engine::alerting::Reason;
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Cause, FailureKind, Happening, Hold, IncidentId, ProbeFailure, ProbePhase, Report,
-    Resolution, State, Time, Verb,
+    Action, ActionId, ActionResult, Cause, FailureKind, Happening, Hold, IncidentId, Outage, ProbeFailure, ProbePhase,
+    Report, Resolution, Starter, State, Time, Verb,
 };
 use tracing::subscriber::with_default;
 use tracing::{error, info, warn};
@@ -170,8 +170,13 @@ fn what_happens() -> Vec<(Report, &'static str)> {
             of(Happening::IncidentClosed {
                 resolution: Resolution::Healed,
                 duration: Duration::from_millis(1_500),
+                outage: Outage {
+                    down: Some(Duration::from_millis(200)),
+                    proved: Some(Duration::from_millis(1_502)),
+                    started_by: Starter::Agent,
+                },
             }),
-            "event=incident_closed incident=3 resolution=healed duration=1.5",
+            "event=incident_closed incident=3 resolution=healed duration=1.5 down_seconds=0.2 proved_after_seconds=1.502 started_by=agent",
         ),
         (
             of(Happening::OperatorActed {

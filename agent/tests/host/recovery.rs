@@ -75,6 +75,20 @@ fn killed_unit_is_restarted_proved_and_told_with_its_cause() {
 
     let (_, fired) = &lab.received()[0];
     assert_eq!(fired["data"]["summary"], "lab: shop is down: killed by signal KILL");
+    // It was down until it ran again, and proved only by having lived.
+    let (_, resolved) = &lab.received()[1];
+    for told in [&incidents[0], &resolved["data"]] {
+        let seconds = |name: &str| told[name].as_f64().unwrap_or_else(|| panic!("no {name}: {told:#}"));
+        let (down, proved) = (seconds("down_seconds"), seconds("proved_after_seconds"));
+        assert!(down > 0.0 && down <= proved, "{told:#}");
+        assert!(proved >= 0.5, "it proves itself for `min_uptime`: {told:#}");
+    }
+    assert_eq!(resolved["data"]["started_by"], "agent");
+    let summary = resolved["data"]["summary"].as_str().expect("words");
+    assert!(
+        summary.starts_with("lab: shop is healthy again, the agent's restart helped, down "),
+        "{summary}"
+    );
     lab.await_log(&["event=incident_closed"]);
     for line in [
         "event=started msg=\"Sentinel monitor started\"",
@@ -96,6 +110,10 @@ fn killed_unit_is_restarted_proved_and_told_with_its_cause() {
     let told = lab.host.sh("sentinel incidents 1");
     assert!(
         told.contains("killed by signal KILL") && told.contains("the restart helped"),
+        "{told}"
+    );
+    assert!(
+        told.starts_with("incident 1: shop was down ") && told.contains(", proved after "),
         "{told}"
     );
 }

@@ -154,4 +154,14 @@ fn what_the_program_of_c7fc518_left_is_gone_on_with() {
     let incidents = asked(&place, &["incidents", "--json"]);
     let incidents = incidents["incidents"].as_array().unwrap();
     assert_eq!(incidents.len(), 4, "no other was opened: {incidents:#?}");
+    // What that program did not note counts from when the incident opened.
+    for incident in incidents {
+        let seconds = |name: &str| {
+            incident[name]
+                .as_f64()
+                .unwrap_or_else(|| panic!("no {name}: {incident:#}"))
+        };
+        let (down, proved) = (seconds("down_seconds"), seconds("proved_after_seconds"));
+        assert!(down > 0.0 && down <= proved, "{incident:#}");
+    }
 }

@@ -25,8 +25,8 @@ use sentinel::store::{
     Store, StoreError, StoreErrorKind, Topic,
 };
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Cause, Happening, Hold, IncidentId, Memory, Report, Resolution, ServiceName,
-    Severity, State, Time, Verb,
+    Action, ActionId, ActionResult, Cause, Happening, Hold, IncidentId, Memory, Outage, Report, Resolution,
+    ServiceName, Severity, Starter, State, Time, Verb,
 };
 
 fn now() -> Time {

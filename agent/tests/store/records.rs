@@ -131,7 +131,17 @@ async fn history_is_listed_by_service_age_and_whether_it_is_over() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap().store;
     let (resolution, duration) = (Resolution::Recovered, Duration::from_secs(9));
-    let closed = report(1, Happening::IncidentClosed { resolution, duration });
+    let outage = Outage {
+        down: Some(Duration::from_millis(200)),
+        proved: Some(duration),
+        started_by: Starter::Nobody,
+    };
+    let what = Happening::IncidentClosed {
+        resolution,
+        duration,
+        outage,
+    };
+    let closed = report(1, what);
     store.commit(told(vec![opened(1), closed, opened(2)])).await.unwrap();
 
     let all = store.incidents(IncidentFilter::default()).await.unwrap();
@@ -140,6 +150,11 @@ async fn history_is_listed_by_service_age_and_whether_it_is_over() {
         (all[1].resolution.as_deref(), all[1].closed),
         (Some("recovered"), Some(wall()))
     );
+    assert_eq!(
+        (all[1].down, all[1].proved),
+        (Some(Duration::from_millis(200)), Some(Duration::from_secs(9)))
+    );
+    assert_eq!((all[0].down, all[0].proved), (None, None), "it is not over");
     let none = IncidentFilter::default();
     #[rustfmt::skip]
     let table = [

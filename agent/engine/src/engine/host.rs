@@ -8,6 +8,7 @@ use crate::command::Command;
 use crate::host::{HOST, Storm, Victim, common_cause};
 use crate::ids::ServiceName;
 use crate::notification::{News, Notification, NotificationKind};
+use crate::outage::Outage;
 use crate::policy::Severity;
 use crate::report::{Happening, Report, Resolution};
 use crate::service::Machine;
@@ -105,9 +106,20 @@ impl Engine {
             storm.cause = storm.cause_now(likely.clone());
         }
         let (resolution, duration) = (Resolution::Recovered, now.since(storm.opened_at));
-        self.report_host(&storm, Happening::IncidentClosed { resolution, duration }, now);
+        // Each of the services was down for a time of its own.
+        let outage = Outage::default();
+        let closed = Happening::IncidentClosed {
+            resolution,
+            duration,
+            outage,
+        };
+        self.report_host(&storm, closed, now);
         storm.messages += 1;
-        let kind = NotificationKind::Resolved { resolution, duration };
+        let kind = NotificationKind::Resolved {
+            resolution,
+            duration,
+            outage,
+        };
         self.notify_host(&storm, kind, Severity::Info, "nothing; it is over".into(), now);
         self.host.set_storm(None);
     }

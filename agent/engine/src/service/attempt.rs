@@ -8,6 +8,7 @@ use crate::command::Verb;
 use crate::event::ActionResult;
 use crate::ids::ActionId;
 use crate::memory::Attempt;
+use crate::outage::Starter;
 use crate::probe::{ProbeFailure, ProbePhase};
 use crate::report::{Happening, Resolution};
 use crate::state::{Hold, State};
@@ -41,6 +42,7 @@ impl Machine {
                 self.crash_loop.resume(cx.now);
             }
         }
+        self.resume_outage();
         // What was assumed because memory was lost must not be forgotten at the next start.
         self.unsaved |= self.memory.gave_up;
         self.resume_trial(cx.now);
@@ -315,7 +317,8 @@ impl Machine {
             other.map(|incident| format!("healthy again, which a restart does not explain: {}", incident.cause));
         let took = self.answers_since.map(|at| at.since(self.instance_since));
         let starts_slowly = took.filter(|took| *took > self.service.policy.start_grace);
-        if let Some(Attempt { action, .. }) = self.memory.attempt.take() {
+        if let Some(Attempt { action, requested, .. }) = self.memory.attempt.take() {
+            self.note_starter(if requested { Starter::Operator } else { Starter::Agent });
             let what = match &other {
                 None => Happening::ActionVerified { action, starts_slowly },
                 Some(reason) => Happening::ActionUnproven {

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use super::outage::outage_of;
 use super::{Context, Machine};
 use crate::cause::Cause;
 use crate::command::Command;
 use crate::memory::Incident;
 use crate::notification::{Notification, NotificationKind};
 use crate::observation::Intent;
+use crate::outage::Starter;
 use crate::policy::Severity;
 use crate::report::{Happening, Resolution};
 use crate::state::{Hold, State};
@@ -61,6 +63,10 @@ impl Machine {
             limited: false,
             slow_starts: 0,
             observed: false,
+            failed_at: self.fails_since,
+            answered: None,
+            proof_awaited: None,
+            started_by: Starter::Nobody,
             fired: false,
             messages: 0,
         });
@@ -83,16 +89,26 @@ impl Machine {
             Resolution::Recovered if incident.started => Resolution::Started,
             other => other,
         };
+        let outage = outage_of(incident, resolution, cx.now);
         let fired = incident.fired;
         // Asked for long ago, it is a stop that may be news.
         let late = matches!(incident.cause, Cause::AskedToStop { after: Some(_) });
         // It came back soon after what it depends on, whose alert spoke for it.
         let waited = incident.own_since > incident.opened_at && incident.attempts == 0;
         self.end_trial(resolution, cx);
-        self.report(Happening::IncidentClosed { resolution, duration }, cx);
+        let closed = Happening::IncidentClosed {
+            resolution,
+            duration,
+            outage,
+        };
+        self.report(closed, cx);
         if fired {
             self.notify(
-                NotificationKind::Resolved { resolution, duration },
+                NotificationKind::Resolved {
+                    resolution,
+                    duration,
+                    outage,
+                },
                 "nothing; it is over",
                 cx,
             );
@@ -106,7 +122,11 @@ impl Machine {
             && !self.is_flapping()
         {
             self.notify(
-                NotificationKind::Healed { resolution, duration },
+                NotificationKind::Healed {
+                    resolution,
+                    duration,
+                    outage,
+                },
                 "nothing; it is over",
                 cx,
             );
@@ -143,11 +163,13 @@ impl Machine {
             _ if self.is_prevented() => incident.own_since,
             _ => incident.own_since + self.service.policy.notify_after,
         };
+        let attempts = incident.attempts;
+        let due = if cx.now < due { due } else { self.proof_awaited(cx.now) };
         if cx.now < due {
             self.timers.set(Timer::Notify, due);
             return;
         }
-        let doing = match (&self.hold, incident.attempts) {
+        let doing = match (&self.hold, attempts) {
             (Some(Hold::AskedToStop), _) => self.describe_asked(cx.now),
             (Some(hold @ (Hold::RestartOn { .. } | Hold::ProbeNeverPassed)), _) => format!("not restarted: {hold}"),
             (Some(Hold::Condition { reason }), _) => format!("not started: {reason}"),

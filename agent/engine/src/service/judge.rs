@@ -126,6 +126,8 @@ impl Machine {
             self.report(Happening::StoppedOnPurpose { reason: reason.into() }, cx);
         }
         self.said_up = None;
+        // What probes said before is of no use for the run to come.
+        self.failing = None;
         if let Some(at) = self.missed_at(cx).filter(|at| *at > cx.now) {
             self.timers.set(Timer::Settle, at);
         }

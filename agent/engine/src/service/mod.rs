@@ -20,6 +20,7 @@
 //! | `recovery.rs` | down for certain: every reason not to act, then the act |
 //! | `flight.rs` | the action under way, and the slot it holds |
 //! | `attempt.rs` | from the act to its proof |
+//! | `outage.rs` | how long it was down, and on whose account it is back |
 //! | `incident.rs` | opening, closing, and what people are told |
 //! | `inhibition.rs` | why nothing more should be said of it now |
 //! | `flapping.rs` | what they are told of a service that goes down over and over |
@@ -45,6 +46,7 @@ mod left_behind;
 mod maintenance;
 mod observe;
 mod operator;
+mod outage;
 mod probing;
 mod recovery;
 mod refusal;
@@ -136,6 +138,10 @@ pub(crate) struct Machine {
     asked_at: Option<Time>,
     /// Since when every probe of the present run has passed.
     answers_since: Option<Time>,
+    /// Since when the present run has been one that does its work, as far as its target tells.
+    serves_since: Option<Time>,
+    /// Since when it has failed without a break, by target or probes.
+    fails_since: Option<Time>,
     last_probe: Option<(Time, ProbeOutcome)>,
     /// Since when no probe has told anything, while probes are due: since the last that passed or failed.
     unprobed_since: Option<Time>,
@@ -204,6 +210,8 @@ impl Machine {
             round_due: None,
             asked_at: None,
             answers_since: None,
+            serves_since: None,
+            fails_since: None,
             last_probe: None,
             unprobed_since: None,
             said_up: None,
@@ -240,6 +248,7 @@ impl Machine {
         self.note_fall(cx.now);
         // Probes decide whether `frozen` counts.
         self.note_busy(false, None, cx.now);
+        self.note_outage(cx.now);
         let mut hold = None;
         let state = self.judge(cx, &mut hold);
         self.await_reset();

@@ -38,9 +38,9 @@ impl Machine {
             self.unsaved = true;
         }
         if changed.target || changed.probes {
-            self.restart_health();
             // What another question was answered is not what was before.
             (self.failing, self.last_pass) = (None, None);
+            self.restart_health();
             self.count_health_anew(cx);
             if self.service.has_probes {
                 self.timers.set(Timer::Probe, cx.now);

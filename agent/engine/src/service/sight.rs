@@ -6,6 +6,7 @@ use super::{Context, Machine, RunBefore};
 use crate::cause::Cause;
 use crate::ids::Instance;
 use crate::observation::{Activity, Intent, Observation, StartedBy, Supervisor, TargetState};
+use crate::outage::Starter;
 use crate::policy::Settle;
 use crate::proof::Proof;
 use crate::state::Hold;
@@ -53,6 +54,8 @@ impl Machine {
                 .age
                 .filter(|_| !matches!(observation.state, TargetState::Busy(_)));
             self.instance_since = cx.now.back(age.unwrap_or_default());
+            // Unless it is seen to come up first: then from that on.
+            self.serves_since = Some(self.instance_since);
         }
         let age = observation.age;
         let (ran, was_busy) = (self.runs(), self.busy().is_some());
@@ -128,18 +131,15 @@ impl Machine {
         // What is on its way up or down is looked at when it has arrived.
         let before = if runs || down { self.unattributed.take() } else { None };
         let known = before.is_some();
-        let somebody = known
-            && match started_by {
-                StartedBy::Somebody => true,
-                StartedBy::Unknown => {
-                    let own = self.memory.attempt.is_some()
-                        || self.in_flight.is_some()
-                        || before.is_some_and(|RunBefore(before)| before.is_some() && before == self.acted_on);
-                    let bound = matches!(self.hold, Some(Hold::Dependency { .. }));
-                    runs && !own && !bound && !self.left_to_supervisor
-                }
-                StartedBy::Supervisor | StartedBy::Dependency | StartedBy::Trigger => false,
-            };
+        let own = self.memory.attempt.is_some()
+            || self.in_flight.is_some()
+            || before.is_some_and(|RunBefore(before)| before.is_some() && before == self.acted_on);
+        let bound = matches!(self.hold, Some(Hold::Dependency { .. }));
+        let starter = self.starter(started_by, own, bound);
+        let somebody = known && starter == Starter::Other && (runs || started_by == StartedBy::Somebody);
+        if known && runs {
+            self.note_starter(starter);
+        }
         if down {
             self.left_to_supervisor = supervisor;
         } else if runs {

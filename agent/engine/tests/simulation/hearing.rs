@@ -146,6 +146,9 @@ impl Known {
                 self.down_at.get_or_insert(now);
                 self.forget_probes();
                 self.bad_at = now;
+                if *intent == Intent::Crash {
+                    self.keep.failed_at = now;
+                }
                 self.note_stop(*intent);
             }
             state => {
@@ -274,6 +277,7 @@ impl Known {
             }
             Verdict::Failed(failure) => {
                 self.passes = 0;
+                self.keep.failed_at = now;
                 if !self.in_grace(now) {
                     let counts = self.keep.passed && self.service.policy.restart_on.covers(failure.kind);
                     self.counted += u32::from(counts);

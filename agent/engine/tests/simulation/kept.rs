@@ -70,6 +70,8 @@ pub struct Kept {
     pub flapping: Option<IncidentId>,
     /// The open incident.
     pub incident: Option<Open>,
+    /// When it was last seen to fail, by its target or its probes.
+    pub failed_at: Time,
     /// Whether its probe has ever passed on this target.
     pub passed: bool,
     /// Whether the agent must know that: another configuration may have made it another target meanwhile.

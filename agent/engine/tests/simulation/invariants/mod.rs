@@ -27,7 +27,7 @@ pub type Judgement = Result<(), String>;
 pub type Invariant = fn(&Ledger, Time, &Entry) -> Judgement;
 
 /// All of them, by the numbers of the table in `invariants.rs` where they have one.
-pub const INVARIANTS: [(&str, Invariant); 43] = [
+pub const INVARIANTS: [(&str, Invariant); 44] = [
     ("1 shutdown", permission::nothing_is_done_while_the_host_goes_down),
     ("2 blind", permission::nothing_is_done_blindly),
     ("3 maintenance", permission::nothing_is_done_in_maintenance),
@@ -64,6 +64,7 @@ pub const INVARIANTS: [(&str, Invariant); 43] = [
     ("18 resolved", people::the_end_is_told_to_whom_the_beginning_was),
     ("19 gave up", people::giving_up_is_part_of_an_incident),
     ("20 one incident", people::incidents_open_and_close_in_turn),
+    ("20 outage", people::an_outage_ends_after_its_last_failure),
     ("21 healthy", progress::healthy_services_have_no_incident),
     ("21 proof", progress::only_a_new_run_that_lasts_is_proof),
     ("22 liveness", progress::what_can_be_healed_is_acted_on),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Command, HOST, Happening, News, NotificationKind, Time};
+use sentinel_engine::{Command, HOST, Happening, News, NotificationKind, Resolution, Time};
 
 use super::super::ledger::{ANSWER_MAX, Ledger};
 use super::super::tape::Entry;
@@ -116,12 +116,36 @@ pub(super) fn incidents_open_and_close_in_turn(ledger: &Ledger, _: Time, entry: 
     }
 }
 
+/// 20: an outage ends with an answer that no failure followed, and its proof comes later. What is well was proved, and what
+/// was not seen to fail was not down.
+pub(super) fn an_outage_ends_after_its_last_failure(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
+    let Entry::Decided(Command::Report(report)) = entry else {
+        return Ok(());
+    };
+    let Happening::IncidentClosed { resolution, outage, .. } = report.what else {
+        return Ok(());
+    };
+    let well = !matches!(resolution, Resolution::Stopped | Resolution::Unmanaged);
+    ensure(outage.proved.is_some() == (well && outage.down.is_some()), || {
+        format!("{resolution:?}, {outage:?}")
+    })?;
+    let (Some(down), Some(proved)) = (outage.down, outage.proved) else {
+        return Ok(());
+    };
+    ensure(down <= proved, || format!("proved before it was up: {outage:?}"))?;
+    let failed_at = ledger.services[&report.service].keep.failed_at;
+    ensure(proved <= down + now.since(failed_at), || {
+        format!("it failed at {failed_at:?}, after it was up: {outage:?}")
+    })
+}
+
 /// 23: people hear of an incident that lasts, even when it is put down to a dependency. Not in maintenance, and not
 /// while the host goes down.
 pub(super) fn no_outage_is_kept_from_people(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Entry::Settled { .. } = entry else { return Ok(()) };
     for known in ledger.configured() {
-        let bound = SUPPRESSION_MAX + known.service.policy.notify_after * 2 + SLACK;
+        let policy = &known.service.policy;
+        let bound = SUPPRESSION_MAX + policy.notify_after * 2 + policy.verify + SLACK;
         let since = known.untold_since;
         ensure(since.is_none_or(|since| now.since(since) <= bound), || {
             format!("{} is down, and nobody knows since {since:?}", known.service.name)

@@ -2,7 +2,7 @@
 
 mod world;
 
-use sentinel_engine::{Cause, DRAIN_MAX, Hold, Intent, Severity, State, TargetState};
+use sentinel_engine::{ActionResult, Cause, DRAIN_MAX, Hold, Intent, OperatorRequest, Severity, State, TargetState};
 use world::{Toy, World};
 
 /// Seconds that the signal counts for.
@@ -46,6 +46,19 @@ fn drain_is_told_and_not_cut_short() {
     assert_eq!(world.message_kinds(), ["fired", "resolved"]);
     let cause = world.messages[1].cause.to_string();
     assert_eq!(cause, "ended 1 min 40 s after it was asked to stop");
+}
+
+#[test]
+fn drain_is_not_cut_short_by_what_follows_a_restart_that_did_nothing() {
+    let mut world = shop(Toy::new("shop"));
+    world.ask_to_stop("shop");
+    world.hang("shop");
+    world.run(60);
+    world.next_result = Some(ActionResult::Done);
+    world.ask("shop", OperatorRequest::Restart);
+    world.run(120);
+    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.snapshot("shop").hold, Some(Hold::AskedToStop));
 }
 
 #[test]

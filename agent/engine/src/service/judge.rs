@@ -33,8 +33,13 @@ impl Machine {
             return state;
         }
         // While an operator's restart is under way, the stop it undoes is history. It is not once that has failed.
-        if requested && let Some(state) = self.judge_stopped(cx) {
-            return state;
+        if requested {
+            if let Some(state) = self.judge_stopped(cx) {
+                return state;
+            }
+            if let Some(state) = self.judge_asked(cx, hold) {
+                return state;
+            }
         }
         if let Some(until) = self.crash_loops(cx.now) {
             *hold = Some(Hold::CrashLoop);

@@ -47,8 +47,8 @@ pub use ids::{ActionId, IncidentId, Instance, ProbeRound, Question, ServiceName}
 pub use memory::{Answered, Attempt, Deploy, GivenUp, Incident, Memory, Observed, Passed, Pause, Trial};
 pub use notification::{Failing, News, Notification, NotificationKind};
 pub use observation::{
-    Activity, AskedToStop, Details, HealthCheck, Intent, Limits, Observation, StartedBy, Supervisor, TargetState,
-    Trigger, TriggerState,
+    Activity, AskedToStop, Details, FellWith, HealthCheck, Intent, Limits, Observation, StartedBy, Supervisor,
+    TargetState, Trigger, TriggerState,
 };
 pub use outage::{Outage, Starter};
 pub use pattern::matches;

@@ -88,6 +88,19 @@ pub struct Details {
     pub ended: Option<Cause>,
     /// What starts it when it is needed, and does not wait for that now.
     pub triggers: Vec<Trigger>,
+    /// With what it went down, or for want of what it could not be started ([`Intent::DependencyStop`]).
+    pub fell_with: Option<Box<FellWith>>,
+}
+
+/// Something that a target is bound to or needs, whether or not anybody configured it, and that went down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FellWith {
+    /// What its supervisor calls it.
+    pub name: String,
+    /// Whether that one is known to have gone down by itself: nobody stopped it.
+    pub failed: bool,
+    /// Whether that one runs again.
+    pub is_back: bool,
 }
 
 /// A socket, a path or a timer that does not do what it is there for: start the target when it is needed.

@@ -47,6 +47,7 @@
 //! | 27 | neither does another configuration |
 //! | 28 | nothing is done to what is not configured; an empty list is a reason for nothing |
 //! | 29 | nothing that never passed is restarted for it, and nothing for what a restart cannot help |
+//! | 30 | what fell with another is not started before it is back, and is started once it is |
 //!
 //! Whether the tests would notice a guard that is missing is asked by `make mutants`.
 

@@ -32,10 +32,7 @@ pub(super) fn attribute(facts: &Facts, peers: &[Peer], host_stopping: bool) -> I
         return Intent::Shutdown;
     }
     let span = Span::of(facts);
-    if peers
-        .iter()
-        .any(|peer| named(&facts.bound_to, peer) && went_down_with(peer, &span))
-    {
+    if !went_down_along(facts, peers).is_empty() {
         return Intent::DependencyStop;
     }
     if peers
@@ -45,6 +42,13 @@ pub(super) fn attribute(facts: &Facts, peers: &[Peer], host_stopping: bool) -> I
         return Intent::ConflictStop;
     }
     Intent::OperatorStop
+}
+
+/// Those that it is bound to, and that went down when it did.
+pub(super) fn went_down_along<'p>(facts: &Facts, peers: &'p [Peer]) -> Vec<&'p Peer> {
+    let span = Span::of(facts);
+    let along = |peer: &&Peer| facts.bound_to.contains(&peer.name) && went_down_with(peer, &span);
+    peers.iter().filter(along).collect()
 }
 
 /// From when the unit began to go down until it was down, widened by [`TOGETHER`], in microseconds.

@@ -2,24 +2,28 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Activity, Cause, Details, Intent, Observation, StartedBy, Supervisor, TargetState};
+use sentinel_engine::{Activity, Cause, Details, FellWith, Intent, Observation, StartedBy, Supervisor, TargetState};
 
 use super::attribution::{Peer, attribute};
 use super::cause::cause_of;
 use super::facts::{ActiveState, Facts};
+use super::fallen::{Fallen, not_started, taken_along};
 use super::journal::Past;
+use super::started::Jobs;
 use super::supervisor::after_end;
-use super::tracker::{Conclusion, Tracker};
+use super::tracker::{Conclusion, FinishedJob, Tracker};
 
 /// What is known beside the unit itself.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct World {
+pub(super) struct World<'j> {
     /// `CLOCK_MONOTONIC` in microseconds.
     pub(super) now: u64,
     /// Whether the host is going down.
     pub(super) host_stopping: bool,
     /// Whether the unit's pending job is one of the agent's.
     pub(super) own_job: bool,
+    /// The jobs of the host.
+    pub(super) jobs: &'j Jobs,
 }
 
 /// The outcome of looking at a unit.
@@ -34,7 +38,7 @@ pub(super) enum Verdict {
 }
 
 /// Judges a unit. Remembers in the tracker what it concluded about its going down.
-pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
+pub(super) fn classify(tracker: &mut Tracker, world: World<'_>) -> Verdict {
     let state = match state_of(tracker, world) {
         Ok(state) => state,
         Err(question) => return question,
@@ -68,7 +72,13 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
         asked_to_stop: None,
         limits: facts.limits(),
         check: None,
-        details: details(facts, activity),
+        details: Details {
+            fell_with: tracker
+                .concluded
+                .as_ref()
+                .and_then(|concluded| fell_with(&state, concluded)),
+            ..details(facts, activity)
+        },
         state,
     }))
 }
@@ -85,10 +95,28 @@ fn details(facts: &Facts, activity: Option<Activity>) -> Details {
         ended: (activity == Some(Activity::AutoRestart)).then(|| cause_of(facts)),
         // They are judged by themselves.
         triggers: Vec::new(),
+        fell_with: None,
     }
 }
 
-fn state_of(tracker: &mut Tracker, world: World) -> Result<TargetState, Verdict> {
+/// With what it fell, where that is why it is down. Whether that one is back changes by itself: see `units.rs`.
+fn fell_with(state: &TargetState, concluded: &Conclusion) -> Option<Box<FellWith>> {
+    let of_this = matches!(
+        state,
+        TargetState::Down {
+            intent: Intent::DependencyStop,
+            ..
+        }
+    );
+    let Fallen { name, failed } = concluded.fell_with.clone().filter(|_| of_this)?;
+    Some(Box::new(FellWith {
+        name,
+        failed,
+        is_back: false,
+    }))
+}
+
+fn state_of(tracker: &mut Tracker, world: World<'_>) -> Result<TargetState, Verdict> {
     let facts = &tracker.facts;
     if let Some(activity) = activity_of(tracker, world.own_job) {
         return Ok(TargetState::Busy(activity));
@@ -124,7 +152,7 @@ fn activity_of(tracker: &Tracker, own_job: bool) -> Option<Activity> {
 
 /// What a unit is that somebody stopped, alone or with its socket or whatever else it is bound to, and masked or removed
 /// before or after: `systemctl mask --now`, or its package was removed. `None` for every other one.
-fn taken_away(tracker: &mut Tracker, world: World) -> Result<Option<TargetState>, Verdict> {
+fn taken_away(tracker: &mut Tracker, world: World<'_>) -> Result<Option<TargetState>, Verdict> {
     let is_gone = matches!(tracker.facts.load_state.as_str(), "not-found" | "masked");
     if !is_gone || !(tracker.concluded.is_some() || was_stopped(tracker)) {
         return Ok(None);
@@ -167,11 +195,13 @@ fn unusable(facts: &Facts) -> Option<String> {
     }
 }
 
-fn down(tracker: &mut Tracker, world: World) -> Result<TargetState, Verdict> {
+fn down(tracker: &mut Tracker, world: World<'_>) -> Result<TargetState, Verdict> {
     let supervisor = after_end(&tracker.facts, tracker.at_rest);
     if tracker.concluded.is_none() {
         let (intent, cause) = conclude(tracker, world)?;
+        let fell_with = (intent == Intent::DependencyStop).then(|| what_it_fell_with(tracker, &cause, world));
         tracker.concluded = Some(Conclusion {
+            fell_with: fell_with.flatten(),
             supervisor: match intent {
                 Intent::Crash | Intent::CleanExit | Intent::Unclear | Intent::OneshotFailed => supervisor,
                 _ => Supervisor::Passive,
@@ -193,7 +223,7 @@ fn down(tracker: &mut Tracker, world: World) -> Result<TargetState, Verdict> {
 }
 
 /// On whose account the unit is down, and why.
-fn conclude(tracker: &Tracker, world: World) -> Result<(Intent, Cause), Verdict> {
+fn conclude(tracker: &Tracker, world: World<'_>) -> Result<(Intent, Cause), Verdict> {
     let facts = &tracker.facts;
     let failed = facts.active_state == ActiveState::Failed;
     if !failed && facts.condition_failed() {
@@ -208,7 +238,7 @@ fn conclude(tracker: &Tracker, world: World) -> Result<(Intent, Cause), Verdict>
         return Ok((stopped_by(tracker, world)?, cause_of(facts)));
     }
     if tracker.jobs.last().is_some_and(|job| job.result == "dependency") {
-        return Ok((Intent::DependencyStop, Cause::Dependency));
+        return was_not_started(tracker);
     }
     if tracker.unwitnessed {
         return after_gap(tracker, world);
@@ -233,18 +263,52 @@ fn failure(facts: &Facts) -> Intent {
 /// An end without any job known counts as a stop only when it began as one. Used beside a known job this would take a
 /// restart that runs into the start limit for a stop. A start that did nothing, as a condition is not met, is none either.
 fn was_stopped(tracker: &Tracker) -> bool {
-    match tracker.jobs.iter().rev().find(|job| !job.own && !job.called_off) {
+    match last_of_others(tracker) {
         Some(job) => job.result == "done" && job.state.is_down(),
         None => tracker.jobs.is_empty() && tracker.stop_began,
     }
 }
 
-fn stopped_by(tracker: &Tracker, world: World) -> Result<Intent, Verdict> {
+/// The last job that somebody else made, and that did something.
+fn last_of_others(tracker: &Tracker) -> Option<&FinishedJob> {
+    tracker.jobs.iter().rev().find(|job| !job.own && !job.called_off)
+}
+
+fn stopped_by(tracker: &Tracker, world: World<'_>) -> Result<Intent, Verdict> {
     match &tracker.peers {
-        Some(peers) => Ok(attribute(&tracker.facts, peers, world.host_stopping)),
+        Some(peers) => match attribute(&tracker.facts, peers, world.host_stopping) {
+            // Nothing but an order stops what is down.
+            Intent::DependencyStop if was_down_before(tracker) => Ok(Intent::OperatorStop),
+            intent => Ok(intent),
+        },
         None if world.host_stopping => Ok(Intent::Shutdown),
         None => Err(Verdict::AskPeers),
     }
+}
+
+/// Whether the job that stopped it found it down: one before that had left it so.
+fn was_down_before(tracker: &Tracker) -> bool {
+    let last = last_of_others(tracker).map(|job| job.id);
+    let mut before = tracker.jobs.iter().take_while(|job| Some(job.id) != last);
+    before.any(|job| job.state.is_down())
+}
+
+/// A start of it was called off, for want of something it needs.
+fn was_not_started(tracker: &Tracker) -> Result<(Intent, Cause), Verdict> {
+    match &tracker.peers {
+        Some(_) => Ok((Intent::DependencyStop, Cause::Dependency)),
+        None => Err(Verdict::AskPeers),
+    }
+}
+
+fn what_it_fell_with(tracker: &Tracker, cause: &Cause, world: World<'_>) -> Option<Fallen> {
+    let (facts, peers) = (&tracker.facts, tracker.peers.as_deref()?);
+    if *cause == Cause::Dependency {
+        let job = tracker.jobs.last().map(|job| job.id);
+        return not_started(facts, peers, job, world.jobs);
+    }
+    let job = last_of_others(tracker).map(|job| job.id);
+    taken_along(facts, peers, job, world.jobs)
 }
 
 /// A service of a socket, timer or path that waits is not missed while it is not needed. Nor is one whose trigger has failed or
@@ -270,13 +334,13 @@ fn ended_by_itself(tracker: &Tracker, cause: Cause) -> Result<(Intent, Cause), V
 }
 
 /// It is down, and nobody saw how that came.
-fn after_gap(tracker: &Tracker, world: World) -> Result<(Intent, Cause), Verdict> {
+fn after_gap(tracker: &Tracker, world: World<'_>) -> Result<(Intent, Cause), Verdict> {
     let past = tracker.past.as_ref().ok_or(Verdict::AskJournal)?;
     let cause = cause_of(&tracker.facts);
     let failed = tracker.facts.active_state == ActiveState::Failed;
     match past {
         Past::Stopped => Ok((stopped_by(tracker, world)?, cause)),
-        Past::Dependency => Ok((Intent::DependencyStop, Cause::Dependency)),
+        Past::Dependency => was_not_started(tracker),
         Past::Crashed(_) if failed => Ok((failure(&tracker.facts), cause)),
         // Somebody has reset it since.
         Past::Crashed(told) => Ok((Intent::Unclear, told.clone().unwrap_or(cause))),

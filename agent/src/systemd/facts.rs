@@ -103,6 +103,8 @@ pub(super) struct Facts {
     pub(super) assert_at: u64,
     /// What it cannot live without: `BindsTo=`, `Requires=`, `Requisite=`, `PartOf=`, `StopPropagatedFrom=`.
     pub(super) bound_to: Vec<String>,
+    /// Those of them that have to run before it can be started.
+    pub(super) needs: Vec<String>,
     /// What it cannot live beside, in either direction.
     pub(super) conflicts: Vec<String>,
     /// What starts it when it is started itself: `RequiredBy=`, `WantedBy=` and their like.
@@ -139,6 +141,7 @@ pub(super) type Properties<'m> = HashMap<&'m str, Variant<'m>>;
 
 /// Where each kind of peer stands in the properties.
 const BOUND_TO: [&str; 5] = ["BindsTo", "Requires", "Requisite", "PartOf", "StopPropagatedFrom"];
+const NEEDS: [&str; 3] = ["BindsTo", "Requires", "Requisite"];
 const PULLED_IN_BY: [&str; 5] = ["RequiredBy", "RequisiteOf", "WantedBy", "BoundBy", "UpheldBy"];
 const CONFLICTS: [&str; 2] = ["Conflicts", "ConflictedBy"];
 
@@ -173,6 +176,7 @@ impl Facts {
         from.exits("RestartPreventExitStatus", &mut self.restart_prevent);
         from.exits("RestartForceExitStatus", &mut self.restart_force);
         from.names(&BOUND_TO, &mut self.bound_to);
+        from.names(&NEEDS, &mut self.needs);
         from.names(&CONFLICTS, &mut self.conflicts);
         from.names(&PULLED_IN_BY, &mut self.pulled_in_by);
         from.names(&["TriggeredBy"], &mut self.triggered_by);

@@ -305,8 +305,7 @@ impl<'w> Session<'w> {
                 self.units.permissions_changed();
             }
             self.make(message::system_state(), Purpose::SystemState).await?;
-            let names: Vec<&str> = self.units.by_name.keys().map(String::as_str).collect();
-            let poll = message::list_units(&names);
+            let poll = message::list_units(&self.units.polled());
             self.make(poll, Purpose::Poll).await?;
         }
         Ok(())

@@ -25,7 +25,7 @@ const TOGETHER: Duration = Duration::from_secs(2);
 const OVERTAKEN: Duration = Duration::from_millis(100);
 
 /// The jobs that PID 1 made lately, for whatever unit, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Jobs(VecDeque<Made>);
 
 #[derive(Debug)]
@@ -35,9 +35,15 @@ struct Made {
     /// `CLOCK_MONOTONIC` in microseconds.
     at: u64,
     ended: Option<u64>,
+    /// `done`, `failed`, `dependency`, ...; empty before it ends.
+    result: String,
 }
 
 impl Jobs {
+    pub(super) const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
     /// PID 1 made a job.
     pub(super) fn made(&mut self, id: JobId, unit: &str, now: u64) {
         if self.0.len() == JOBS_KEPT {
@@ -48,18 +54,39 @@ impl Jobs {
             unit: unit.to_owned(),
             at: now,
             ended: None,
+            result: String::new(),
         });
     }
 
     /// A job ended.
-    pub(super) fn ended(&mut self, id: JobId, now: u64) {
+    pub(super) fn ended(&mut self, id: JobId, result: &str, now: u64) {
         if let Some(made) = self.0.iter_mut().rev().find(|made| made.id == id) {
             made.ended = Some(now);
+            result.clone_into(&mut made.result);
         }
     }
 
+    /// Whether a job of `unit` ended in vain when `id` did, and not because somebody called it off.
+    pub(super) fn failed_with(&self, unit: &str, id: JobId) -> bool {
+        let Some(at) = self
+            .0
+            .iter()
+            .rev()
+            .find(|made| made.id == id)
+            .and_then(|made| made.ended)
+        else {
+            return false;
+        };
+        let together = u64::try_from(TOGETHER.as_micros()).unwrap_or(u64::MAX);
+        let in_vain = |made: &Made| matches!(made.result.as_str(), "failed" | "timeout" | "dependency" | "assert");
+        let then = |made: &Made| made.ended.is_some_and(|ended| ended.abs_diff(at) <= together);
+        self.0
+            .iter()
+            .any(|made| made.unit == unit && in_vain(made) && then(made))
+    }
+
     /// Whether `id`, a job of `unit`, was witnessed; and whether it follows from one of these units.
-    fn follows(&self, id: JobId, unit: &str, from: &[&[String]]) -> Option<bool> {
+    pub(super) fn follows(&self, id: JobId, unit: &str, from: &[&[String]]) -> Option<bool> {
         let job = self.0.iter().rev().find(|made| made.id == id && made.unit == unit)?;
         let is_near = |time: u64, within: Duration| {
             time.saturating_add(u64::try_from(within.as_micros()).unwrap_or(u64::MAX)) >= job.at
@@ -121,7 +148,7 @@ mod tests {
     }
 
     fn jobs(made: &[(JobId, &str, u64)]) -> Jobs {
-        let mut jobs = Jobs::default();
+        let mut jobs = Jobs::new();
         for (id, unit, second) in made {
             jobs.made(*id, unit, second * SECOND);
         }
@@ -169,7 +196,7 @@ mod tests {
     fn a_job_that_was_over_before_is_another_story() {
         for (ended, expected) in [(99_500_000, StartedBy::Somebody), (99_950_000, StartedBy::Dependency)] {
             let mut jobs = jobs(&[(6, "db.service", 99), (7, "app.service", 100)]);
-            jobs.ended(6, ended);
+            jobs.ended(6, "done", ended);
             assert_eq!(started_by(&app(7, false), &jobs), expected, "{ended}");
         }
     }
@@ -203,7 +230,7 @@ mod tests {
 
     #[test]
     fn jobs_are_forgotten() {
-        let mut jobs = Jobs::default();
+        let mut jobs = Jobs::new();
         for id in 0..2000 {
             jobs.made(id, "a.service", 0);
         }

@@ -7,6 +7,7 @@ use sentinel_engine::{Cause, Instance, Intent, Supervisor};
 
 use super::attribution::Peer;
 use super::facts::{ActiveState, Facts, JobId, Properties};
+use super::fallen::Fallen;
 use super::journal::Past;
 use super::runs::Runs;
 
@@ -33,6 +34,8 @@ pub(super) struct Conclusion {
     pub(super) intent: Intent,
     pub(super) cause: Cause,
     pub(super) supervisor: Supervisor,
+    /// With what it went down, or for want of what it was not started.
+    pub(super) fell_with: Option<Fallen>,
 }
 
 /// One unit, as far as it was watched.
@@ -164,6 +167,7 @@ impl Tracker {
         let mut now = Facts::default();
         now.merge(properties);
         self.facts.bound_to = now.bound_to;
+        self.facts.needs = now.needs;
         self.facts.conflicts = now.conflicts;
         self.facts.triggered_by = now.triggered_by;
     }

@@ -1,6 +1,6 @@
 //! The watched units, what is known of them, and what has been told. Outlives connections.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sentinel_engine::{
     Details, Event, Limits, Observation, ServiceName, StartedBy, Supervisor, TargetState, Trigger, TriggerState,
@@ -8,8 +8,9 @@ use sentinel_engine::{
 use tokio::sync::mpsc;
 
 use super::classify::{Verdict, World, classify};
-use super::facts::{Facts, JobId, Properties};
+use super::facts::{ActiveState, Facts, JobId, Properties};
 use super::names::{unit_path, unit_type};
+use super::neighbours::Neighbours;
 use super::peers::Gathering;
 use super::started::{Jobs, started_by};
 use super::tracker::Tracker;
@@ -18,9 +19,6 @@ use super::watcher::Watched;
 
 /// Own jobs remembered. Each is needed until the news of its end, and a few are in flight at most.
 const OWN_JOBS_KEPT: usize = 64;
-
-/// Units watched only because a watched one is bound to them. A service has about three, mostly the same ones.
-const NEIGHBOURS_MAX: usize = 256;
 
 /// One watched unit.
 #[derive(Debug, Default)]
@@ -46,6 +44,14 @@ pub(super) struct Unit {
     told: Option<Observation>,
 }
 
+impl Unit {
+    /// With what it went down, or for want of what it was not started.
+    fn fell_with(&self) -> Option<&str> {
+        let concluded = self.tracker.concluded.as_ref()?;
+        concluded.fell_with.as_ref().map(|other| other.name.as_str())
+    }
+}
+
 /// What has to be done before a unit can be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Todo {
@@ -62,8 +68,7 @@ pub(super) enum Todo {
 /// All watched units.
 pub(super) struct Units {
     pub(super) by_name: BTreeMap<String, Unit>,
-    /// What was seen of the units to which watched ones are bound, by path.
-    neighbours: HashMap<String, Facts>,
+    neighbours: Neighbours,
     own_jobs: VecDeque<JobId>,
     jobs: Jobs,
     /// Units to be judged again, as what triggers them has changed.
@@ -78,9 +83,9 @@ impl Units {
     pub(super) fn new(events: mpsc::Sender<Event>) -> Self {
         Self {
             by_name: BTreeMap::new(),
-            neighbours: HashMap::new(),
+            neighbours: Neighbours::default(),
             own_jobs: VecDeque::new(),
-            jobs: Jobs::default(),
+            jobs: Jobs::new(),
             touched: BTreeSet::new(),
             host_stopping: false,
             outbox: VecDeque::new(),
@@ -155,7 +160,7 @@ impl Units {
             .values()
             .flat_map(|unit| [Some(&unit.path), unit.canonical_path.as_ref()])
             .flatten();
-        let mut paths: Vec<String> = watched.chain(self.neighbours.keys()).cloned().collect();
+        let mut paths: Vec<String> = watched.chain(self.neighbours.paths()).cloned().collect();
         paths.sort_unstable();
         paths.dedup();
         paths
@@ -163,20 +168,8 @@ impl Units {
 
     /// Keeps an eye on the units to which this one is bound. Answers the paths that are new.
     pub(super) fn meet_neighbours(&mut self, name: &str) -> Vec<String> {
-        let Some(unit) = self.by_name.get(name) else {
-            return Vec::new();
-        };
-        let mut new = Vec::new();
-        // A slice goes down with the last unit in it, not before.
-        let bound_to = unit.tracker.facts.bound_to.iter();
-        for neighbour in bound_to.filter(|name| unit_type(name) != "slice") {
-            let path = unit_path(neighbour);
-            if self.neighbours.len() < NEIGHBOURS_MAX && !self.neighbours.contains_key(&path) {
-                self.neighbours.insert(path.clone(), Facts::default());
-                new.push(path);
-            }
-        }
-        new
+        let bound_to = self.by_name.get(name).map(|unit| &unit.tracker.facts.bound_to);
+        bound_to.map_or_else(Vec::new, |names| self.neighbours.meet(names))
     }
 
     /// Watches what triggers this unit too. Answers the names that are new.
@@ -226,16 +219,38 @@ impl Units {
         facts.triggered_by.iter().filter_map(of).collect()
     }
 
-    /// A unit changed that may be a neighbour.
-    pub(super) fn neighbour_changed(&mut self, path: &str, properties: &Properties<'_>) {
-        if let Some(neighbour) = self.neighbours.get_mut(path) {
-            neighbour.merge(properties);
+    /// A unit changed that may be a neighbour. Answers those that fell with it, where that may make a difference.
+    pub(super) fn neighbour_changed(&mut self, path: &str, properties: &Properties<'_>) -> Vec<String> {
+        if self.neighbours.changed(path, properties) {
+            self.fallen_with(path)
+        } else {
+            Vec::new()
         }
+    }
+
+    /// A unit was asked for, or listed, that may be a neighbour. Answers those that fell with it.
+    pub(super) fn neighbour_is(&mut self, name: &str, state: ActiveState) -> Vec<String> {
+        let fallen = self.fallen_with(&unit_path(name));
+        self.neighbours.state_is(name, state, !fallen.is_empty());
+        fallen
+    }
+
+    /// The watched units that fell with the one at this path.
+    fn fallen_with(&self, path: &str) -> Vec<String> {
+        let with = |unit: &Unit| unit.fell_with().is_some_and(|name| unit_path(name) == path);
+        let fallen = self.by_name.iter().filter(|(_, unit)| with(unit));
+        fallen.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What a poll asks for: every watched unit, and what one of them fell with.
+    pub(super) fn polled(&self) -> Vec<&str> {
+        let others = self.by_name.values().filter_map(Unit::fell_with);
+        self.by_name.keys().map(String::as_str).chain(others).collect()
     }
 
     /// What was seen of a neighbour.
     pub(super) fn neighbour(&self, name: &str) -> Option<Facts> {
-        self.neighbours.get(&unit_path(name)).cloned()
+        self.neighbours.seen(name).cloned()
     }
 
     /// PID 1 made a job, for whatever unit.
@@ -244,8 +259,8 @@ impl Units {
     }
 
     /// A job ended, of whatever unit.
-    pub(super) fn job_ended(&mut self, id: JobId, now: u64) {
-        self.jobs.ended(id, now);
+    pub(super) fn job_ended(&mut self, id: JobId, result: &str, now: u64) {
+        self.jobs.ended(id, result, now);
     }
 
     pub(super) fn is_own(&self, job: JobId) -> bool {
@@ -273,6 +288,7 @@ impl Units {
             now,
             host_stopping: self.host_stopping,
             own_job: job != 0 && (job_asked || self.own_jobs.contains(&job)),
+            jobs: &self.jobs,
         };
         match classify(&mut unit.tracker, world) {
             Verdict::AskPeers => Todo::AskPeers,
@@ -280,6 +296,9 @@ impl Units {
             Verdict::Seen(mut observation) => {
                 if !job_asked {
                     observation.started_by = started_by(&unit.tracker, &self.jobs);
+                }
+                if let Some(other) = &mut observation.details.fell_with {
+                    other.is_back = self.neighbours.runs(&other.name);
                 }
                 let transient = matches!(observation.state, TargetState::Down { .. })
                     && observation.supervisor == Supervisor::Active
@@ -465,6 +484,10 @@ fn replaces(event: &Event, waiting: &Event) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use sentinel_engine::{Cause, Intent};
+
+    use super::super::fallen::Fallen;
+    use super::super::tracker::Conclusion;
     use super::*;
 
     fn watched(pairs: &[(&str, &str)]) -> Vec<Watched> {
@@ -515,6 +538,50 @@ mod tests {
             services(&mut events),
             ["a Unknown(\"no bus\")", "b Unknown(\"no bus\")"]
         );
+    }
+
+    #[test]
+    fn who_fell_with_a_neighbour_is_judged_again_when_that_one_changes() {
+        let (sender, mut events) = mpsc::channel(8);
+        let mut units = Units::new(sender);
+        units.set(&watched(&[("app", "app.service"), ("mail", "mail.service")]));
+        let app = units.by_name.get_mut("app.service").expect("it is watched");
+        app.stale = false;
+        app.tracker.facts.bound_to = vec!["db.service".into()];
+        app.tracker.concluded = Some(Conclusion {
+            intent: Intent::DependencyStop,
+            cause: Cause::Unknown,
+            supervisor: Supervisor::Passive,
+            fell_with: Some(Fallen {
+                name: "db.service".into(),
+                failed: true,
+            }),
+        });
+        let path = unit_path("db.service");
+        assert_eq!(units.meet_neighbours("app.service"), [path.as_str()]);
+        assert_eq!(units.polled(), ["app.service", "mail.service", "db.service"]);
+        let state = |word: &'static str| Properties::from([("ActiveState", zbus::Variant::from(word))]);
+        let is_back = |units: &mut Units, events: &mut mpsc::Receiver<Event>| {
+            units.evaluate("app.service", 0, false);
+            match events.try_recv() {
+                Ok(Event::TargetObserved { observation, .. }) => observation.details.fell_with.map(|db| db.is_back),
+                _ => None,
+            }
+        };
+        assert_eq!(is_back(&mut units, &mut events), Some(false));
+        let nobody: [&str; 0] = [];
+        assert_eq!(units.neighbour_changed(&path, &state("activating")), nobody);
+        assert_eq!(units.neighbour_changed(&path, &state("active")), ["app.service"]);
+        assert_eq!(is_back(&mut units, &mut events), Some(true));
+        assert_eq!(units.neighbour_changed(&path, &state("reloading")), nobody);
+        assert_eq!(units.neighbour_changed(&path, &state("failed")), ["app.service"]);
+        assert_eq!(is_back(&mut units, &mut events), Some(false));
+        // Where no signal came, a poll tells.
+        units.neighbours = Neighbours::default();
+        assert_eq!(units.neighbour_is("mail.service", ActiveState::Active), nobody);
+        assert_eq!(units.neighbour_is("db.service", ActiveState::Active), ["app.service"]);
+        assert_eq!(is_back(&mut units, &mut events), Some(true));
+        assert_eq!(is_back(&mut units, &mut events), None, "that is no news");
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ mod delivery;
 mod discover;
 mod disk_full;
 mod evidence;
+mod fallen;
 mod first_pass;
 mod journal;
 mod lab;

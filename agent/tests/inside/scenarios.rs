@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sentinel_engine::{Activity, Cause, Intent, TargetState};
+use sentinel_engine::{Activity, Cause, Intent, Observation, TargetState};
 use tokio::time::Instant;
 
 use super::{Watch, run, sh};
@@ -21,6 +21,8 @@ enum Truth {
     AutoRestart,
     OperatorStop,
     DependencyStop,
+    /// The same, on account of a unit that went down by itself.
+    Fell,
     ConflictStop,
     CleanExit,
     Signal,
@@ -31,7 +33,7 @@ enum Truth {
 }
 
 use Truth::{
-    AutoRestart, CleanExit, ConflictStop, DependencyStop, ExitCode, NotApplicable, OperatorStop, Running, Signal,
+    AutoRestart, CleanExit, ConflictStop, DependencyStop, ExitCode, Fell, NotApplicable, OperatorStop, Running, Signal,
     StartLimit,
 };
 
@@ -95,7 +97,26 @@ const SCENARIOS: &[(&str, &str, &str, Truth)] = &[
         "BindsTo= stops it",
         "binds",
         "kill -9 $(systemctl show -P MainPID a)",
+        Fell,
+    ),
+    (
+        "BindsTo= stops it, after a clean exit",
+        "binds",
+        "kill -TERM $(systemctl show -P MainPID a)",
+        Fell,
+    ),
+    (
+        "BindsTo= stops it, and that was asked for",
+        "binds",
+        "systemctl stop a",
         DependencyStop,
+    ),
+    (
+        "BindsTo= stops it, and then somebody",
+        "binds",
+        "kill -9 $(systemctl show -P MainPID a); until [ $(systemctl show -P SubState binds) = dead ]; do :; done; \
+         systemctl stop binds",
+        OperatorStop,
     ),
     ("PartOf= stops it", "part", "systemctl stop a", DependencyStop),
     ("Conflicts= stops it", "b", "systemctl start confl", ConflictStop),
@@ -151,15 +172,17 @@ const SCENARIOS: &[(&str, &str, &str, Truth)] = &[
         OperatorStop,
     ),
     ("condition not met", "cond", "true", NotApplicable),
-    ("the dependency cannot start", "depfail", "true", DependencyStop),
+    ("the dependency cannot start", "depfail", "true", Fell),
 ];
 
-fn truth_of(state: &TargetState) -> Truth {
-    match state {
+fn truth_of(seen: &Observation) -> Truth {
+    let fell = seen.details.fell_with.as_ref().is_some_and(|other| other.failed);
+    match &seen.state {
         TargetState::Running => Running,
         TargetState::Busy(Activity::AutoRestart) => AutoRestart,
         TargetState::Down { intent, cause } => match (intent, cause) {
             (Intent::OperatorStop, _) => OperatorStop,
+            (Intent::DependencyStop, _) if fell => Fell,
             (Intent::DependencyStop, _) => DependencyStop,
             (Intent::ConflictStop, _) => ConflictStop,
             (Intent::CleanExit, _) => CleanExit,
@@ -177,7 +200,7 @@ fn truth_of(state: &TargetState) -> Truth {
 /// What would have made the agent do the wrong thing, even if it had been taken back a moment later.
 fn is_harmful(truth: Truth, seen: Truth) -> bool {
     let on_purpose = [OperatorStop, DependencyStop, ConflictStop, NotApplicable];
-    let by_itself = [CleanExit, Signal, ExitCode, StartLimit];
+    let by_itself = [CleanExit, Fell, Signal, ExitCode, StartLimit];
     seen != truth
         && (seen == Truth::Other
             || (on_purpose.contains(&truth) && by_itself.contains(&seen))
@@ -229,18 +252,18 @@ async fn trial(watch: &mut Watch, unit: &str, done: &str, truth: Truth) -> Truth
     }
     sh(done).await;
     let bound = Instant::now() + SETTLED_WITHIN;
-    while watch.last(unit).map(|seen| truth_of(&seen.state)) != Some(truth) && Instant::now() < bound {
+    while watch.last(unit).map(truth_of) != Some(truth) && Instant::now() < bound {
         watch.quiet().await;
     }
     // It has to stay so.
     watch.quiet().await;
-    let told: Vec<Truth> = watch.told[unit].iter().map(|seen| truth_of(&seen.state)).collect();
+    let told: Vec<Truth> = watch.told[unit].iter().map(truth_of).collect();
     let harm = told
         .iter()
         .skip(1)
         .find(|seen| {
-            // On the way to their end these really do crash.
-            let crashed = matches!(**seen, Signal | ExitCode) && done.contains("kill -9");
+            // On the way to their end these really do crash, or fall.
+            let crashed = matches!(**seen, Fell | Signal | ExitCode) && done.contains("kill -9");
             !crashed && **seen != Truth::Other && is_harmful(truth, **seen)
         })
         .copied();

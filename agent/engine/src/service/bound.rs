@@ -4,12 +4,15 @@
 //! Only the other one's own end tells: when it fell by itself at the same time, this is one outage, and both are brought
 //! back. Otherwise somebody stopped both, and that is remembered for the run that was stopped: what the other one does
 //! later, when it has been started again, is another story.
+//!
+//! Of what nobody configured the engine sees nothing. So the watcher tells with what the target went down, whether that
+//! one went down by itself, and whether it runs again; nothing is started before that.
 
 use std::time::Duration;
 
 use super::{Context, Machine};
 use crate::cause::Cause;
-use crate::observation::{Activity, Intent, TargetState};
+use crate::observation::{Activity, FellWith, Intent, TargetState};
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -76,17 +79,30 @@ impl Machine {
             } else {
                 self.fell_along(cx)
             };
-        if fell {
+        // What it comes after may be what it fell with, and would speak for it.
+        let sure = self.down_since.unwrap_or(cx.now) + TOGETHER;
+        if !fell && !stopped && !self.service.after.is_empty() && cx.now < sure {
+            self.fell = None;
+            self.timers.set(Timer::Settle, sure);
+            return Bound::Unsure;
+        }
+        let failed = self.fell_with().is_some_and(|other| other.failed);
+        if fell || (failed && !stopped) {
             self.fell = self.left.or(self.fell).or(Some(cx.now));
             return Bound::Fell;
         }
         self.fell = None;
-        let sure = self.down_since.unwrap_or(cx.now) + TOGETHER;
-        if !stopped && !self.service.after.is_empty() && cx.now < sure {
-            self.timers.set(Timer::Settle, sure);
-            return Bound::Unsure;
-        }
         Bound::Stopped
+    }
+
+    /// With what the target went down, as far as its watcher can tell.
+    fn fell_with(&self) -> Option<&FellWith> {
+        self.sight.as_ref()?.details.fell_with.as_deref()
+    }
+
+    /// What has to run again before the target is started.
+    pub(super) fn waits_for(&self) -> Option<&FellWith> {
+        self.fell_with().filter(|other| !other.is_back)
     }
 
     /// Somebody asked for its start, and what it needs could not be started.

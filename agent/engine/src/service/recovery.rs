@@ -108,9 +108,12 @@ impl Machine {
         None
     }
 
-    /// Waits for what it comes after, if that is down.
+    /// Waits for what it comes after, or fell with, if that is down.
     fn wait_for_dependency(&mut self, cx: &Context<'_>) -> Option<(State, Hold)> {
-        let dependency = cx.dependency.as_ref()?;
+        let Some(dependency) = cx.dependency.as_ref() else {
+            let name = self.waits_for()?.name.clone();
+            return Some((State::Suppressed, Hold::Dependency { name }));
+        };
         let name = dependency.name.to_string();
         if let Some(until) = dependency.until {
             self.timers.set(Timer::Attempt, until);

@@ -34,6 +34,16 @@ impl Machine {
                 || (!blind && previous.instance != observation.instance)
                 || (!blind && previous.details.triggers != observation.details.triggers)
         });
+        // Somebody wants what was stopped before to run.
+        let wanted = previous.is_some_and(|previous| {
+            previous.state != observation.state && !matches!(previous.state, TargetState::Unknown(_))
+        }) && matches!(
+            observation.state,
+            TargetState::Down {
+                intent: Intent::DependencyStop,
+                cause: Cause::Dependency
+            }
+        );
         // What a condition called off shows so a moment later, and is no news.
         let called_off = matches!(self.refused, Some(Hold::Condition { .. }))
             && matches!(
@@ -97,14 +107,14 @@ impl Machine {
             self.health.interrupt();
         }
         self.note_busy(lived, age, cx.now);
-        if self.runs() {
+        if self.runs() || wanted {
             if self.memory.stopped.take().is_some() {
                 self.unsaved = true;
             }
             self.forget_stopped_with();
-            if new_run {
-                self.timers.set(Timer::Probe, cx.now);
-            }
+        }
+        if self.runs() && new_run {
+            self.timers.set(Timer::Probe, cx.now);
         }
     }
 

@@ -112,6 +112,7 @@ impl Sim {
         self.stood_still = false;
         for target in self.targets.values_mut() {
             target.witnessed = false;
+            target.forget_why_it_fell();
         }
         let down = if self.rng.permille(100) {
             self.rng.millis(60_000, 1_200_000)

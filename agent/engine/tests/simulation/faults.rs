@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    Activity, BlastRadius, Cause, Event, Intent, OperatorRequest, ServiceName, StartedBy, Supervisor, TargetState,
+    Activity, BlastRadius, Cause, Event, FellWith, Intent, OperatorRequest, ServiceName, StartedBy, Supervisor,
+    TargetState,
 };
 
 use super::host::{Future, Sim};
@@ -55,6 +56,14 @@ pub enum Fault {
     DaemonReload,
     /// Something it is bound to took it along.
     BoundStop,
+    /// It falls with something that nobody configured, or is stopped with that.
+    FallsWith,
+    /// It cannot be started for want of something that nobody configured.
+    StartRefused,
+    /// What it fell with runs again.
+    OtherIsBack,
+    /// What it fell with has failed again.
+    OtherFails,
     /// Something that conflicts with it was started, or there is nothing to run any more.
     ConflictStop,
     /// It is masked, and unmasked after a while.
@@ -98,7 +107,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 50] = [
         Self::Crash,
         Self::Crash,
         Self::Crash,
@@ -125,6 +134,11 @@ impl Fault {
         Self::Stuck,
         Self::DaemonReload,
         Self::BoundStop,
+        Self::FallsWith,
+        Self::FallsWith,
+        Self::StartRefused,
+        Self::OtherIsBack,
+        Self::OtherFails,
         Self::ConflictStop,
         Self::Masked,
         Self::BusLost,
@@ -234,6 +248,16 @@ impl Sim {
                 }
             }
             Fault::BoundStop => self.taken_along(&name, Intent::DependencyStop),
+            Fault::FallsWith if self.targets[&name].runs() && self.targets[&name].asked.is_none() => {
+                self.another_goes_down(&name, 800);
+                self.taken_along(&name, Intent::DependencyStop);
+            }
+            Fault::StartRefused if self.targets[&name].is_down() && self.targets[&name].job.is_none() => {
+                self.another_goes_down(&name, 1000);
+                self.start_is_refused(&name);
+            }
+            Fault::OtherIsBack => self.other_is(&name, true),
+            Fault::OtherFails => self.other_is(&name, false),
             Fault::ConflictStop => {
                 let intent = self.rng.pick(&[Intent::ConflictStop, Intent::NotApplicable]);
                 self.taken_along(&name, intent);
@@ -373,6 +397,29 @@ impl Sim {
             let code = self.rng.pick(&[0, 1]);
             let cause = Cause::Exited { code };
             self.set(name, TargetState::Down { intent, cause });
+        }
+    }
+
+    /// Something that nobody configured goes down, by itself as often as `failed` per thousand. Mostly it is back some time.
+    fn another_goes_down(&mut self, name: &ServiceName, failed: u64) {
+        let witnessed = self.bus && self.agent.is_some();
+        let failed = self.rng.permille(failed) && witnessed;
+        self.target(name).fell_with = Some(FellWith {
+            name: "other.service".to_owned(),
+            failed,
+            is_back: false,
+        });
+        if self.rng.permille(900) {
+            let longest = self.rng.pick(&[100, 10_000, 1_800_000]);
+            let after = self.rng.millis(0, longest);
+            self.later(after, Future::Suffer(Fault::OtherIsBack, Some(name.clone())));
+        }
+    }
+
+    fn other_is(&mut self, name: &ServiceName, is_back: bool) {
+        if let Some(other) = &mut self.target(name).fell_with {
+            other.is_back = is_back;
+            self.look(name);
         }
     }
 

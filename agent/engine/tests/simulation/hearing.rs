@@ -69,6 +69,8 @@ impl Known {
         self.reloaded = true;
         self.refused_until = None;
         self.nothing_is_due();
+        // What it came after until now may be why.
+        self.fell_in_incident |= self.keep.incident.is_some();
         if changed.target {
             self.keep.passed_surely = false;
             (self.sight, self.run, self.down_at) = (None, None, None);
@@ -132,6 +134,18 @@ impl Known {
         if !blind {
             self.limits = observation.limits;
         }
+        let witnessed = self
+            .seen()
+            .is_some_and(|seen| *seen != observation.state && !matches!(seen, TargetState::Unknown(_)));
+        let refused = TargetState::Down {
+            intent: Intent::DependencyStop,
+            cause: Cause::Dependency,
+        };
+        if witnessed && observation.state == refused {
+            // Somebody asked for its start, whoever had stopped it, or asked it to end, before.
+            self.keep.stopped = None;
+            self.drain = None;
+        }
         if new_run {
             self.unattributed = self.sight.is_some();
             self.run.clone_from(&observation.instance);
@@ -143,6 +157,9 @@ impl Known {
         }
         match &observation.state {
             TargetState::Down { intent, .. } => {
+                if self.down_at.is_none() {
+                    self.fell_in_incident = self.keep.incident.is_some();
+                }
                 self.down_at.get_or_insert(now);
                 self.forget_probes();
                 self.bad_at = now;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, Activity, DRAIN_MAX, Instance, Intent, Limits, Mode, News, Notification, NotificationKind, Observation,
-    OnCleanExit, Policy, ProbeRound, Service, Settle, State, Supervisor, TargetState, Time,
+    ActionId, Activity, Cause, DRAIN_MAX, FellWith, Instance, Intent, Limits, Mode, News, Notification,
+    NotificationKind, Observation, OnCleanExit, Policy, ProbeRound, Service, Settle, State, Supervisor, TargetState,
+    Time,
 };
 
 use super::kept::{Copied, Kept, Left, Open};
@@ -57,6 +58,8 @@ pub struct Known {
     pub busy_since: Option<(Activity, Time)>,
     /// Since when this run has been seen down.
     pub down_at: Option<Time>,
+    /// Whether there was an incident when it was seen to go down, or was configured otherwise.
+    pub fell_in_incident: bool,
     pub asked: Option<ProbeRound>,
     pub passes: u32,
     pub fails: u32,
@@ -123,6 +126,7 @@ impl Known {
             unattributed: false,
             busy_since: None,
             down_at: None,
+            fell_in_incident: false,
             asked: None,
             passes: 0,
             fails: 0,
@@ -191,6 +195,32 @@ impl Known {
             Some(TargetState::Down { intent, .. }) => Some(*intent),
             _ => None,
         }
+    }
+
+    /// What it fell with, or could not be started without.
+    pub fn fell_with(&self) -> Option<&FellWith> {
+        let of_this = self.down() == Some(Intent::DependencyStop);
+        self.sight.as_ref()?.details.fell_with.as_deref().filter(|_| of_this)
+    }
+
+    /// Whether it fell with something that failed, and nothing that is configured has a say in it.
+    pub fn fell(&self) -> bool {
+        self.service.after.is_empty() && self.fell_with().is_some_and(|other| other.failed)
+    }
+
+    /// Whether that was a start which somebody asked for. Another agent does not know whether the last one was told to leave
+    /// it.
+    pub fn was_refused(&self) -> bool {
+        let refused = |state: &TargetState| {
+            matches!(
+                state,
+                TargetState::Down {
+                    cause: Cause::Dependency,
+                    ..
+                }
+            )
+        };
+        self.seen().is_some_and(refused)
     }
 
     /// Whether it shows a reload that has long ended, and its probes show that it hangs.
@@ -310,6 +340,10 @@ impl Known {
         let down = match self.down() {
             Some(Intent::Crash) => true,
             Some(Intent::CleanExit) => policy.on_clean_exit == OnCleanExit::Restart,
+            Some(Intent::DependencyStop) => {
+                let known = !self.was_refused() || self.keep.incident.is_some();
+                self.fell() && known && self.fell_with().is_some_and(|other| other.is_back)
+            }
             Some(_) => false,
             None => self.running() && self.unhealthy() && self.keep.passed_surely && self.failed_enough(),
         };

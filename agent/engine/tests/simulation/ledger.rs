@@ -332,7 +332,8 @@ impl Ledger {
                 && (known.passes >= known.service.policy.rise || !known.service.has_probes)
                 && !known.keep.crash_loop;
             let left = known.keep.stopped.is_some() && known.keep.stopped == known.run;
-            let away = known.busy().is_some() || (known.down() == Some(Intent::Crash) && !left);
+            let fell = known.fell() && !known.was_refused();
+            let away = known.busy().is_some() || ((known.down() == Some(Intent::Crash) || fell) && !left);
             let silent = watched && away && open.is_none() && known.flight.is_none() && !known.in_maintenance(now);
             let since = |before: Option<Time>, holds: bool| holds.then(|| before.unwrap_or(now));
             known.due_since = since(known.due_since, due);

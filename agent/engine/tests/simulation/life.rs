@@ -41,8 +41,12 @@ impl Sim {
         }
     }
 
-    /// A new run begins.
+    /// A new run begins, unless something that it needs cannot be started.
     pub fn begin(&mut self, name: &ServiceName, by: StartedBy) {
+        if self.targets[name].lacks_another() && self.rng.permille(700) {
+            return self.start_is_refused(name);
+        }
+        self.target(name).fell_with = None;
         let now = self.now;
         let witnessed = self.bus && self.agent.is_some();
         let sick = self.rng.permille(self.weather.sickness) && self.stormy();
@@ -67,6 +71,20 @@ impl Sim {
         self.set(name, TargetState::Busy(Activity::Starting));
         self.change_later(name, takes, Change::Up);
         self.job_begins(name);
+    }
+
+    /// It stays down, as something that it needs cannot be started.
+    pub fn start_is_refused(&mut self, name: &ServiceName) {
+        let target = self.target(name);
+        target.supervisor = Supervisor::Passive;
+        target.answers_from = None;
+        if let Some(other) = &mut target.fell_with {
+            other.failed = true;
+        }
+        let (intent, cause) = (Intent::DependencyStop, Cause::Dependency);
+        self.set(name, TargetState::Down { intent, cause });
+        let reason = "a unit it depends on could not be started";
+        self.job_ends(name, ActionResult::Failed(reason.into()));
     }
 
     pub fn up(&mut self, name: &ServiceName) {

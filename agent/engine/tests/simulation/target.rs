@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, Activity, AskedToStop, BlastRadius, Cause, DRAIN_MAX, Details, Instance, Intent, Limits, Observation,
-    ServiceName, StartedBy, Supervisor, TargetState, Time,
+    ActionId, Activity, AskedToStop, BlastRadius, Cause, DRAIN_MAX, Details, FellWith, Instance, Intent, Limits,
+    Observation, ServiceName, StartedBy, Supervisor, TargetState, Time,
 };
 
 /// Services whose probe asks the wrong thing from the beginning, per thousand.
@@ -97,6 +97,8 @@ pub struct Target {
     pub wrong_question: bool,
     /// How long its supervisor lets it take.
     pub limits: Limits,
+    /// Something that nobody configured, and that it fell with or could not be started without.
+    pub fell_with: Option<FellWith>,
 }
 
 /// How long it may take to end when it is asked to.
@@ -123,6 +125,7 @@ impl Target {
             asked: None,
             wrong_question: false,
             limits: Limits::default(),
+            fell_with: None,
         }
     }
 
@@ -148,11 +151,40 @@ impl Target {
         self.runs() && self.answers_from.is_some_and(|from| from <= now)
     }
 
+    /// Whether a start of it would be refused.
+    pub fn lacks_another(&self) -> bool {
+        self.fell_with.as_ref().is_some_and(|other| !other.is_back)
+    }
+
+    /// Whether it could not be started for want of another.
+    pub fn was_refused(&self) -> bool {
+        matches!(
+            self.state,
+            TargetState::Down {
+                intent: Intent::DependencyStop,
+                cause: Cause::Dependency
+            }
+        )
+    }
+
+    /// Nobody knows any more whether somebody stopped what it fell with. That nothing could be started without it is
+    /// there to see.
+    pub fn forget_why_it_fell(&mut self) {
+        let refused = self.was_refused();
+        if let Some(other) = &mut self.fell_with {
+            other.failed &= refused;
+        }
+    }
+
     /// What a watcher says of it. One that did not see it go down cannot always tell why it did.
     pub fn observation(&self, now: Time) -> Observation {
         let state = match &self.state {
             TargetState::Down { intent, cause } if !self.witnessed => TargetState::Down {
-                intent: unwitnessed(*intent, cause),
+                intent: match &self.fell_with {
+                    // The times of both are there to see.
+                    Some(_) if *intent == Intent::DependencyStop => *intent,
+                    _ => unwitnessed(*intent, cause),
+                },
                 cause: cause.clone(),
             },
             state => state.clone(),
@@ -165,7 +197,6 @@ impl Target {
             },
             instance: Some(self.instance()),
             started_by: self.started_by,
-            state,
             restarts: None,
             asked_to_stop: self.asked_for(now).filter(|_| self.runs()).map(|ago| AskedToStop {
                 ago,
@@ -176,10 +207,23 @@ impl Target {
             details: Details {
                 // Of what a target is busy with, some is a job, and some has outlived its job.
                 has_job: self.epoch.is_multiple_of(2),
+                fell_with: self.fell_with.clone().filter(|_| falls(&state)).map(Box::new),
                 ..Details::default()
             },
+            state,
         }
     }
+}
+
+/// Whether it is down on account of something else.
+fn falls(state: &TargetState) -> bool {
+    matches!(
+        state,
+        TargetState::Down {
+            intent: Intent::DependencyStop,
+            ..
+        }
+    )
 }
 
 /// What is left to see of an end that nobody saw: how the main process ended.

@@ -144,6 +144,10 @@ impl Toy {
         self
     }
 
+    pub fn state(&self) -> &TargetState {
+        &self.state
+    }
+
     fn observation(&self) -> Observation {
         Observation {
             state: self.state.clone(),

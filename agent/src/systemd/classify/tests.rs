@@ -3,10 +3,11 @@ use super::super::facts::ExitSet;
 use super::super::tracker::FinishedJob;
 use super::*;
 
-const WORLD: World = World {
+const WORLD: World<'static> = World {
     now: 5_000_000,
     host_stopping: false,
     own_job: false,
+    jobs: &Jobs::new(),
 };
 
 fn facts(state: ActiveState) -> Facts {
@@ -37,10 +38,10 @@ fn seen(facts: Facts) -> Tracker {
 }
 
 fn with_jobs(mut tracker: Tracker, jobs: &[(bool, &str, ActiveState)]) -> Tracker {
-    tracker.jobs = jobs
-        .iter()
-        .map(|(own, result, state)| FinishedJob {
-            id: 1,
+    tracker.jobs = (1..)
+        .zip(jobs)
+        .map(|(id, (own, result, state))| FinishedJob {
+            id,
             own: *own,
             result: (*result).into(),
             state: *state,
@@ -549,6 +550,99 @@ fn a_stop_is_attributed_only_after_asking() {
             ..
         }
     ));
+}
+
+/// It went down together with its database, which has failed.
+fn fallen() -> Tracker {
+    let facts = Facts {
+        id: "a.service".into(),
+        bound_to: vec!["db.service".into()],
+        needs: vec!["db.service".into()],
+        active_exit: 4_000_000,
+        inactive_enter: 4_000_100,
+        state_change: 4_000_100,
+        ..facts(ActiveState::Inactive)
+    };
+    let db = Peer {
+        name: "db.service".into(),
+        state: ActiveState::Failed,
+        active_exit: 3_999_900,
+        ..Peer::default()
+    };
+    Tracker {
+        peers: Some(vec![db]),
+        ..seen(facts)
+    }
+}
+
+#[test]
+fn with_what_a_unit_went_down_is_told_beside_why() {
+    use ActiveState::Inactive;
+    let mut jobs = Jobs::new();
+    jobs.made(1, "a.service", 4_000_000);
+    let mut ordered = Jobs::new();
+    ordered.made(0, "db.service", 4_000_000);
+    ordered.made(1, "a.service", 4_000_000);
+    let dependency = Intent::DependencyStop;
+    let stop = (false, "done", Inactive);
+    for (what, finished, jobs, expected) in [
+        ("systemd stopped it", &[stop][..], &jobs, (dependency, Some(true))),
+        ("somebody stopped both", &[stop], &ordered, (dependency, Some(false))),
+        (
+            "it was not started for want of the other",
+            &[(false, "dependency", Inactive)],
+            &jobs,
+            (dependency, Some(true)),
+        ),
+        (
+            "nor was it when the agent asked for that",
+            &[stop, (true, "dependency", Inactive)],
+            &jobs,
+            (dependency, Some(true)),
+        ),
+        (
+            "somebody stopped it after it fell",
+            &[stop, stop],
+            &jobs,
+            (Intent::OperatorStop, None),
+        ),
+        (
+            "somebody stopped it after it was not started",
+            &[(false, "dependency", Inactive), stop],
+            &jobs,
+            (Intent::OperatorStop, None),
+        ),
+    ] {
+        let mut tracker = with_jobs(fallen(), finished);
+        let Verdict::Seen(seen) = classify(&mut tracker, World { jobs, ..WORLD }) else {
+            panic!("{what} needs no questions");
+        };
+        let TargetState::Down { intent, .. } = seen.state else {
+            panic!("{what}: {:?}", seen.state);
+        };
+        let other = seen.details.fell_with;
+        assert!(other.iter().all(|other| other.name == "db.service"), "{what}");
+        assert_eq!((intent, other.map(|other| other.failed)), expected, "{what}");
+    }
+}
+
+#[test]
+fn what_was_not_started_is_judged_after_asking_why() {
+    let mut tracker = with_jobs(fallen(), &[(false, "dependency", ActiveState::Inactive)]);
+    tracker.peers = None;
+    assert_eq!(classify(&mut tracker, WORLD), Verdict::AskPeers);
+    let mut unseen = Tracker {
+        unwitnessed: true,
+        past: Some(Past::Dependency),
+        ..fallen()
+    };
+    let asked = unseen.peers.take();
+    assert_eq!(classify(&mut unseen, WORLD), Verdict::AskPeers);
+    unseen.peers = asked;
+    let Verdict::Seen(seen) = classify(&mut unseen, WORLD) else {
+        panic!("everything is known");
+    };
+    assert_eq!(seen.details.fell_with.map(|other| other.failed), Some(true));
 }
 
 /// SEMANTICS 1.8, row 20.

@@ -7,7 +7,7 @@ use zbus::message::Type;
 
 use super::super::attribution::SHUTDOWN_TARGET;
 use super::super::calls::Purpose;
-use super::super::facts::{JobId, Properties};
+use super::super::facts::{ActiveState, JobId, Properties};
 use super::super::message::{self, BUS, CallError, LOGIND, MANAGER, POLKIT, SYSTEMD, UNIT};
 use super::super::names::{type_interface, unit_path};
 use super::super::peers::listed;
@@ -85,7 +85,9 @@ impl Session<'_> {
         changed: &Properties<'_>,
     ) -> Result<(), Lost> {
         if interface == UNIT {
-            self.units.neighbour_changed(path, changed);
+            for name in self.units.neighbour_changed(path, changed) {
+                self.judge(&name).await?;
+            }
         }
         for name in self.units.at_path(path) {
             let Some(unit) = self.units.by_name.get_mut(&name) else {
@@ -109,7 +111,7 @@ impl Session<'_> {
 
     pub(super) async fn job_removed(&mut self, id: JobId, unit: &str, result: &str) -> Result<(), Lost> {
         let own = self.units.is_own(id);
-        self.units.job_ended(id, monotonic_micros());
+        self.units.job_ended(id, result, monotonic_micros());
         for name in self.units.with_id(unit) {
             if let Some(unit) = self.units.by_name.get_mut(&name) {
                 unit.tracker.job_removed(id, own, result);
@@ -213,6 +215,13 @@ impl Session<'_> {
                 let body = message.body();
                 let answer = body.deserialize::<(Properties<'_>,)>();
                 let properties = answer.as_ref().ok().map(|(properties,)| properties);
+                if let Some(zbus::Variant::Str(word)) = properties.and_then(|properties| properties.get("ActiveState"))
+                {
+                    // Signals tell what changes after that.
+                    for name in self.units.neighbour_is(&peer, ActiveState::from_word(word)) {
+                        self.judge(&name).await?;
+                    }
+                }
                 self.gathered(&unit, generation, |gathering| gathering.facts(&peer, properties))
                     .await
             }

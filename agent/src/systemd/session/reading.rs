@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use zbus::Message;
 
 use super::super::calls::Purpose;
-use super::super::facts::Properties;
+use super::super::facts::{ActiveState, Properties};
 use super::super::message::{self, ALL, CallError};
 use super::super::names::unit_path;
 use super::super::peers::listed;
@@ -129,6 +129,12 @@ impl Session<'_> {
     /// The safety net: reads the units that are not as they are thought to be.
     pub(super) async fn compare(&mut self, message: &Message) -> Result<(), Lost> {
         for row in listed(message).unwrap_or_default() {
+            for name in self
+                .units
+                .neighbour_is(&row.id, ActiveState::from_word(&row.active_state))
+            {
+                self.judge(&name).await?;
+            }
             for name in self.units.with_id(&row.id) {
                 let Some(unit) = self.units.by_name.get_mut(&name) else {
                     continue;

@@ -79,6 +79,10 @@ pub const INVARIANTS: [(&str, Invariant); 44] = [
         permission::nothing_that_never_passed_is_restarted_for_it,
     ),
     ("29 restart_on", permission::what_a_restart_cannot_help_restarts_nothing),
+    (
+        "30 what fell with another is not started before it is back, and is started once it is",
+        permission::what_fell_with_another_waits_for_it,
+    ),
     ("flapping", people::flapping_is_told_once_and_its_end_once),
     ("bounds", progress::the_engine_does_not_spin),
 ];

@@ -113,6 +113,23 @@ pub(super) fn dependencies_go_first(ledger: &Ledger, _: Time, entry: &Entry) -> 
     })
 }
 
+/// 30: what fell with another, or could not be started without it, is not started before that one is back; nor ever, where
+/// nothing is configured that it comes after, when it is not known that the other one failed, unless it is in an incident.
+/// That it is started once the other is back is for [`super::progress::what_can_be_healed_is_acted_on`].
+pub(super) fn what_fell_with_another_waits_for_it(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
+    let Some((_, known)) = own_attempt(ledger, entry) else {
+        return Ok(());
+    };
+    let other = known.fell_with();
+    ensure(other.is_none_or(|other| other.is_back), || {
+        format!("it fell with {other:?}")
+    })?;
+    let bound = known.down() == Some(Intent::DependencyStop) && known.service.after.is_empty();
+    ensure(!bound || known.fell() || known.fell_in_incident, || {
+        format!("it was stopped with {other:?}")
+    })
+}
+
 /// 14: an own attempt needs a target that is down, or `fall` failed probes in a row of the run that is to be
 /// restarted, asked since it was first seen, and none of them in its start grace or within half a minute after the host
 /// was suspended; or `fall` among its last `fall_of`. What has failed so often stays down until `rise` probes in a row pass; a single failure among them is enough then.
@@ -127,12 +144,15 @@ pub(super) fn only_what_is_down_is_restarted(ledger: &Ledger, now: Time, entry: 
 }
 
 /// 4: no own attempt on a run that was asked to end less than ten minutes ago, whatever is seen of it, unless it has failed
-/// and been well again since.
+/// and been well again since. A death is what its watcher calls it, which knows when the run was asked: what is told late
+/// of that, after a suspend say, is not known here.
 pub(super) fn no_drain_is_cut_short(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some((_, known)) = own_attempt(ledger, entry) else {
         return Ok(());
     };
-    ensure(!known.drains(now), || format!("{:?}", known.drain))
+    ensure(known.down() == Some(Intent::Crash) || !known.drains(now), || {
+        format!("{:?}", known.drain)
+    })
 }
 
 /// 15: no own attempt within `boot_grace` of the host's boot, however often the agent starts in it.

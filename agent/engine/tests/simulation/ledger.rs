@@ -103,7 +103,7 @@ impl Ledger {
 
     /// Takes in what passed.
     pub fn apply(&mut self, now: Time, entry: &Entry) {
-        if !matches!(entry, Entry::Told(Event::HostResumed)) {
+        if !matches!(entry, Entry::Told(event) if **event == Event::HostResumed) {
             // Of time that nobody watched, nothing is known.
             self.pass_time(now);
         }

@@ -27,7 +27,7 @@ pub enum Entry {
     /// of those that were there before.
     Reloaded(HostPolicy, Vec<Service>, BTreeMap<ServiceName, Changed>),
     /// The engine was told.
-    Told(Event),
+    Told(Box<Event>),
     /// The engine was asked to look at the clock.
     Woken,
     /// The engine decided.

@@ -34,6 +34,24 @@ pub struct Observation {
     pub details: Details,
 }
 
+impl Observation {
+    /// What was seen of a run, where nothing else is known of it.
+    pub fn new(state: TargetState, instance: Option<Instance>) -> Self {
+        Self {
+            state,
+            instance,
+            age: None,
+            supervisor: Supervisor::default(),
+            started_by: StartedBy::default(),
+            restarts: None,
+            asked_to_stop: None,
+            limits: Limits::default(),
+            check: None,
+            details: Details::default(),
+        }
+    }
+}
+
 /// A signal that asks for the end of a run, not sent by the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AskedToStop {

@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Activity, Cause, Details, Event, Hold, HostPolicy, Intent, Limits, Observation, OperatorRequest,
-    StartedBy, State, Supervisor, TargetState, Verb,
+    ActionResult, Activity, Cause, Event, Hold, HostPolicy, Intent, Observation, OperatorRequest, State, Supervisor,
+    TargetState, Verb,
 };
 use world::{Start, Toy, World};
 
@@ -254,19 +254,14 @@ fn every_run_that_dies_is_left_to_its_supervisor_anew() {
         world.tell(Event::TargetObserved {
             service: "shop".into(),
             observation: Observation {
-                state: TargetState::Down {
-                    intent: Intent::Crash,
-                    cause: Cause::Exited { code: 1 },
-                },
-                instance: Some(run.into()),
-                age: None,
                 supervisor: Supervisor::Active,
-                restarts: None,
-                asked_to_stop: None,
-                limits: Limits::default(),
-                started_by: StartedBy::Unknown,
-                check: None,
-                details: Details::default(),
+                ..Observation::new(
+                    TargetState::Down {
+                        intent: Intent::Crash,
+                        cause: Cause::Exited { code: 1 },
+                    },
+                    Some(run.into()),
+                )
             },
         });
         world.run_for(Duration::from_millis(4500));

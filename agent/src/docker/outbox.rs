@@ -54,23 +54,12 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use sentinel_engine::{Details, Limits, StartedBy, Supervisor, TargetState};
+    use sentinel_engine::TargetState;
 
     use super::*;
 
     fn seen(what: &str) -> Observation {
-        Observation {
-            state: TargetState::Unknown(what.into()),
-            instance: None,
-            age: None,
-            supervisor: Supervisor::Passive,
-            restarts: None,
-            asked_to_stop: None,
-            limits: Limits::default(),
-            started_by: StartedBy::Unknown,
-            check: None,
-            details: Details::default(),
-        }
+        Observation::new(TargetState::Unknown(what.into()), None)
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sentinel_engine::{Cause, Details, Intent, Limits, Observation, ServiceName, StartedBy, Supervisor, TargetState};
+use sentinel_engine::{Cause, Intent, Observation, ServiceName, TargetState};
 
 use super::tracker::Tracker;
 
@@ -38,34 +38,17 @@ impl Service {
 
     /// What is seen of a service that has no container.
     pub(super) fn absent(&self) -> Observation {
-        self.departed.clone().unwrap_or_else(|| Observation {
-            state: TargetState::Unusable("there is no such container".to_owned()),
-            instance: None,
-            age: None,
-            supervisor: Supervisor::Passive,
-            restarts: None,
-            asked_to_stop: None,
-            limits: Limits::default(),
-            started_by: StartedBy::Unknown,
-            check: None,
-            details: Details::default(),
-        })
+        self.departed
+            .clone()
+            .unwrap_or_else(|| Observation::new(TargetState::Unusable("there is no such container".to_owned()), None))
     }
 
     /// What was seen of an instance last, unless that was nothing.
     pub(super) fn blind(&self, reason: &str) -> Observation {
-        Observation {
-            state: TargetState::Unknown(reason.to_owned()),
-            instance: self.told.as_ref().and_then(|told| told.instance.clone()),
-            age: None,
-            supervisor: Supervisor::Passive,
-            restarts: None,
-            asked_to_stop: None,
-            limits: Limits::default(),
-            started_by: StartedBy::Unknown,
-            check: None,
-            details: Details::default(),
-        }
+        Observation::new(
+            TargetState::Unknown(reason.to_owned()),
+            self.told.as_ref().and_then(|told| told.instance.clone()),
+        )
     }
 }
 
@@ -87,18 +70,7 @@ pub(super) fn departure(tracker: &Tracker) -> Observation {
             },
         }
     };
-    Observation {
-        state,
-        instance: tracker.facts.instance(),
-        age: None,
-        supervisor: Supervisor::Passive,
-        restarts: None,
-        asked_to_stop: None,
-        limits: Limits::default(),
-        started_by: StartedBy::Unknown,
-        check: None,
-        details: Details::default(),
-    }
+    Observation::new(state, tracker.facts.instance())
 }
 
 /// The observation that speaks for all: the worst, and of equals the youngest. A service of several containers is as well
@@ -136,16 +108,8 @@ mod tests {
 
     fn seen(state: TargetState, instance: &str, age: Option<u64>) -> Observation {
         Observation {
-            state,
-            instance: Some(instance.into()),
             age: age.map(Duration::from_secs),
-            supervisor: Supervisor::Passive,
-            restarts: None,
-            asked_to_stop: None,
-            limits: Limits::default(),
-            started_by: StartedBy::Unknown,
-            check: None,
-            details: Details::default(),
+            ..Observation::new(state, Some(instance.into()))
         }
     }
 

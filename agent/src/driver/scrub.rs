@@ -81,10 +81,7 @@ fn hide(text: &mut String) {
 mod tests {
     use std::time::Duration;
 
-    use sentinel_engine::{
-        ActionId, Answer, Details, FailureKind, Intent, Limits, Observation, ProbeFailure, ProbeOutcome, ProbeRound,
-        StartedBy, Supervisor,
-    };
+    use sentinel_engine::{ActionId, Answer, FailureKind, Intent, Observation, ProbeFailure, ProbeOutcome, ProbeRound};
 
     use super::*;
 
@@ -93,18 +90,7 @@ mod tests {
     fn observed(state: TargetState) -> Event {
         Event::TargetObserved {
             service: "shop".into(),
-            observation: Observation {
-                state,
-                instance: None,
-                age: None,
-                supervisor: Supervisor::Passive,
-                restarts: None,
-                asked_to_stop: None,
-                limits: Limits::default(),
-                started_by: StartedBy::default(),
-                check: None,
-                details: Details::default(),
-            },
+            observation: Observation::new(state, None),
         }
     }
 

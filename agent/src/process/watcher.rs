@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sentinel_engine::{
-    Cause, Details, Event, Instance, Intent, Limits, Observation, StartedBy, Supervisor, TargetState,
-};
+use sentinel_engine::{Cause, Event, Instance, Intent, Limits, Observation, StartedBy, TargetState};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -146,16 +144,10 @@ impl Memory {
             Sight::Running(live) => {
                 return Look {
                     observation: Some(Observation {
-                        state: TargetState::Running,
-                        instance: Some(live.instance()),
                         age: Some(live.age()),
-                        supervisor: Supervisor::Passive,
-                        restarts: None,
-                        asked_to_stop: None,
                         limits: limits(process),
                         started_by: self.run.as_ref().map_or(StartedBy::Unknown, |run| run.started_by),
-                        check: None,
-                        details: Details::default(),
+                        ..Observation::new(TargetState::Running, Some(live.instance()))
                     }),
                     running: Some(live),
                     again: None,
@@ -175,16 +167,8 @@ impl Memory {
             },
         };
         let observation = Observation {
-            state,
-            instance: self.instance(),
-            age: None,
-            supervisor: Supervisor::Passive,
-            restarts: None,
-            asked_to_stop: None,
             limits: limits(process),
-            started_by: StartedBy::Unknown,
-            check: None,
-            details: Details::default(),
+            ..Observation::new(state, self.instance())
         };
         Look {
             observation: Some(observation),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use humantime::format_duration;
 use sentinel_engine::{
-    Activity, Cause, Details, FailureKind, Instance, Intent, Limits, Observation, ProbeFailure, ServiceName, StartedBy,
-    Supervisor, TargetState, Time,
+    Activity, Cause, FailureKind, Instance, Intent, Observation, ProbeFailure, ServiceName, StartedBy, Supervisor,
+    TargetState, Time,
 };
 
 use super::scenario::{Start, Toy};
@@ -88,16 +88,10 @@ impl Actor {
     /// What a watcher sees of it.
     pub(super) fn observation(&self, name: &ServiceName, now: Time) -> Observation {
         Observation {
-            state: self.state.clone(),
-            instance: Some(self.instance(name)),
             age: self.runs().then(|| now.since(self.started)),
             supervisor: self.supervisor,
             started_by: self.started_by,
-            restarts: None,
-            asked_to_stop: None,
-            limits: Limits::default(),
-            check: None,
-            details: Details::default(),
+            ..Observation::new(self.state.clone(), Some(self.instance(name)))
         }
     }
 

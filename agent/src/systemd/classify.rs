@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Activity, Cause, Details, FellWith, Intent, Observation, StartedBy, Supervisor, TargetState};
+use sentinel_engine::{Activity, Cause, Details, FellWith, Intent, Observation, Supervisor, TargetState};
 
 use super::attribution::{Peer, attribute};
 use super::cause::cause_of;
@@ -64,14 +64,9 @@ pub(super) fn classify(tracker: &mut Tracker, world: World<'_>) -> Verdict {
     };
     let is_timed = since != 0 && (running || activity.is_some());
     Verdict::Seen(Box::new(Observation {
-        instance: tracker.instance.clone(),
         age: is_timed.then(|| Duration::from_micros(world.now.saturating_sub(since))),
         supervisor,
-        started_by: StartedBy::Unknown,
-        restarts: None,
-        asked_to_stop: None,
         limits: facts.limits(),
-        check: None,
         details: Details {
             fell_with: tracker
                 .concluded
@@ -79,7 +74,7 @@ pub(super) fn classify(tracker: &mut Tracker, world: World<'_>) -> Verdict {
                 .and_then(|concluded| fell_with(&state, concluded)),
             ..details(facts, activity)
         },
-        state,
+        ..Observation::new(state, tracker.instance.clone())
     }))
 }
 

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sentinel_engine::{
-    Details, Event, Limits, Observation, ServiceName, StartedBy, Supervisor, TargetState, Trigger, TriggerState,
-};
+use sentinel_engine::{Event, Observation, ServiceName, Supervisor, TargetState, Trigger, TriggerState};
 use tokio::sync::mpsc;
 
 use super::classify::{Verdict, World, classify};
@@ -336,18 +334,7 @@ impl Units {
             if matches!(&unit.told, Some(told) if matches!(told.state, TargetState::Unknown(_))) {
                 continue;
             }
-            let unknown = Observation {
-                state: TargetState::Unknown(reason.to_owned()),
-                instance: unit.tracker.instance.clone(),
-                age: None,
-                supervisor: Supervisor::Passive,
-                restarts: None,
-                asked_to_stop: None,
-                limits: Limits::default(),
-                started_by: StartedBy::Unknown,
-                check: None,
-                details: Details::default(),
-            };
+            let unknown = Observation::new(TargetState::Unknown(reason.to_owned()), unit.tracker.instance.clone());
             self.tell(&name, &unknown);
         }
     }
@@ -590,18 +577,7 @@ mod tests {
         let mut units = Units::new(sender);
         units.set(&watched(&[("a", "a.service"), ("b", "b.service")]));
         let observe = |units: &mut Units, unit: &str, state: TargetState| {
-            let observation = Observation {
-                state,
-                instance: None,
-                age: None,
-                supervisor: Supervisor::Passive,
-                restarts: None,
-                asked_to_stop: None,
-                limits: Limits::default(),
-                started_by: StartedBy::Unknown,
-                check: None,
-                details: Details::default(),
-            };
+            let observation = Observation::new(state, None);
             units.tell(unit, &observation);
         };
         observe(&mut units, "a.service", TargetState::Running);

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    Details, Event, FailureKind, Limits, Observation, ProbeFailure, ProbeOutcome, ProbeRound, ServiceName, StartedBy,
-    Supervisor, TargetState, Verdict,
+    Event, FailureKind, Observation, ProbeFailure, ProbeOutcome, ProbeRound, ServiceName, TargetState, Verdict,
 };
 
 use super::host::{Future, Sim};
@@ -61,18 +60,10 @@ impl Sim {
             .iter()
             .map(|service| Event::TargetObserved {
                 service: service.name.clone(),
-                observation: Observation {
-                    state: TargetState::Unknown("the bus is gone".into()),
-                    instance: Some(self.targets[&service.name].instance()),
-                    age: None,
-                    supervisor: Supervisor::Passive,
-                    restarts: None,
-                    asked_to_stop: None,
-                    limits: Limits::default(),
-                    started_by: StartedBy::Unknown,
-                    check: None,
-                    details: Details::default(),
-                },
+                observation: Observation::new(
+                    TargetState::Unknown("the bus is gone".into()),
+                    Some(self.targets[&service.name].instance()),
+                ),
             })
             .collect();
         for event in events {

@@ -150,12 +150,7 @@ impl Toy {
 
     fn observation(&self) -> Observation {
         Observation {
-            state: self.state.clone(),
-            instance: Some(Instance::from(format!("{}-{}", self.service.name, self.run))),
-            age: None,
             supervisor: self.supervisor,
-            restarts: None,
-            asked_to_stop: None,
             limits: self.limits,
             started_by: self.started_by,
             check: self.check.map(|passes| HealthCheck {
@@ -163,6 +158,10 @@ impl Toy {
                 passes,
             }),
             details: self.details.clone(),
+            ..Observation::new(
+                self.state.clone(),
+                Some(Instance::from(format!("{}-{}", self.service.name, self.run))),
+            )
         }
     }
 }

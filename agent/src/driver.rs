@@ -39,7 +39,7 @@ use crate::receivers::{Direct, Stories};
 use crate::server::{ControlRequest, ReloadReply, StatusView};
 use crate::store::{Store, StoreErrorKind};
 use crate::systemd::Systemd;
-use crate::telemetry;
+use crate::telemetry::{self, Runner};
 use crate::template::Link;
 use crate::watchdog::Watchdog;
 
@@ -295,7 +295,7 @@ impl Driver {
             }
             // Lines and evidence come after the acts: whoever waits for a restart waits for nothing else.
             for report in &deeds.reports {
-                telemetry::report(report, self.unit_of(&report.service));
+                telemetry::report(report, self.runner_of(&report.service));
                 self.gather(report);
             }
             for (service, round) in deeds.probes {
@@ -369,11 +369,12 @@ impl Driver {
         }
     }
 
-    /// The unit that a service runs as.
-    fn unit_of(&self, service: &ServiceName) -> Option<&str> {
+    /// What runs a service.
+    fn runner_of(&self, service: &ServiceName) -> Option<Runner<'_>> {
         match self.services.get(service)?.target.as_ref()? {
-            TargetHandle::Unit(_, unit) => Some(unit),
-            TargetHandle::Process(_) | TargetHandle::Container(..) => None,
+            TargetHandle::Unit(_, unit) => Some(Runner::Systemd(unit)),
+            TargetHandle::Container(..) => Some(Runner::Docker),
+            TargetHandle::Process(_) => None,
         }
     }
 

@@ -102,7 +102,7 @@ pub struct Details {
     pub starts_within: Option<Duration>,
     /// Whether its supervisor has a job for it, whose end is still to come.
     pub has_job: bool,
-    /// Why the last run ended, while its supervisor waits to start it again.
+    /// Why the last run ended, while its supervisor waits to start it again and, where that is still known, once it has.
     pub ended: Option<Cause>,
     /// What starts it when it is needed, and does not wait for that now.
     pub triggers: Vec<Trigger>,

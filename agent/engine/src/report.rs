@@ -52,6 +52,8 @@ pub enum Happening {
         status_code: Option<u16>,
         /// How often it has come back since it was first watched.
         recoveries_total: u64,
+        /// Whether it is up again because its supervisor began this run.
+        by_supervisor: bool,
     },
     /// The service is down for certain.
     IncidentOpened {
@@ -284,7 +286,12 @@ impl fmt::Display for Happening {
             Self::WentDown { cause, .. } | Self::IncidentOpened { cause } | Self::CauseChanged { cause } => {
                 write!(f, "{cause}")
             }
-            Self::BecameHealthy { .. } => f.write_str("healthy"),
+            Self::BecameHealthy {
+                by_supervisor: false, ..
+            } => f.write_str("healthy"),
+            Self::BecameHealthy {
+                by_supervisor: true, ..
+            } => f.write_str("healthy, restarted by its supervisor"),
             Self::ActionHeld {
                 hold: Hold::Observe, ..
             } => write!(f, "{}", Hold::Observe),

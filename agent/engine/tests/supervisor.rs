@@ -4,7 +4,7 @@ mod world;
 
 use std::time::Duration;
 
-use sentinel_engine::{Happening, Hold, OperatorRequest, Severity, State};
+use sentinel_engine::{Cause, Happening, Hold, Mode, OperatorRequest, Severity, StartedBy, State};
 use world::{Start, Toy, World};
 
 /// A world with one healthy service.
@@ -208,4 +208,115 @@ fn stopping_what_crash_loops_ends_it() {
     world.start("shop");
     world.run(60);
     assert_eq!(world.state("shop"), State::Healthy, "what was stopped is another story");
+}
+
+/// What the log says of the service going down and coming back.
+fn downs_and_ups(world: &World) -> Vec<String> {
+    let transcript = world.transcript();
+    let about = transcript
+        .iter()
+        .filter(|line| line.contains(" died: ") || line.contains(" unreachable: ") || line.contains(" healthy: "));
+    about.cloned().collect()
+}
+
+/// How the last run ended, as its watcher knows it.
+fn ended(world: &mut World, code: i32) {
+    world.toys.get_mut("shop").expect("it exists").details.ended = Some(Cause::Exited { code });
+}
+
+#[test]
+fn what_its_supervisor_restarts_within_milliseconds_is_logged_as_down_and_up() {
+    let mut world = shop(Toy::new("shop"));
+    let before = downs_and_ups(&world).len();
+    ended(&mut world, 3);
+    // Nobody saw it down: the next look finds another run.
+    world.start_by("shop", StartedBy::Supervisor);
+    world.run(30);
+    assert_eq!(
+        downs_and_ups(&world)[before..],
+        [
+            "120.003 shop died: exited with code 3",
+            "122.008 shop healthy: healthy, restarted by its supervisor",
+        ]
+    );
+    assert_eq!(world.snapshot("shop").recoveries, 1);
+    assert!(world.actions.is_empty() && world.messages.is_empty());
+    assert_eq!(world.snapshot("shop").incident, None, "nobody else's business");
+}
+
+#[test]
+fn what_its_supervisor_is_about_to_restart_is_logged_as_down_at_once() {
+    let mut world = shop(Toy::new("shop").supervised(10, 1));
+    let before = downs_and_ups(&world).len();
+    ended(&mut world, 137);
+    world.kill("shop");
+    world.run(60);
+    assert_eq!(
+        downs_and_ups(&world)[before..],
+        [
+            "120.003 shop died: exited with code 137",
+            "132.008 shop healthy: healthy, restarted by its supervisor",
+        ]
+    );
+    assert_eq!(world.snapshot("shop").recoveries, 1);
+}
+
+#[test]
+fn what_comes_back_from_out_of_sight_as_a_run_of_its_supervisors_was_down() {
+    let mut world = shop(Toy::new("shop"));
+    let before = downs_and_ups(&world).len();
+    world.set_blind(true);
+    world.run(1);
+    world.start_by("shop", StartedBy::Supervisor);
+    world.set_blind(false);
+    world.run(30);
+    let said = downs_and_ups(&world);
+    assert!(said[before].ends_with("died: cause not known"), "{said:?}");
+    assert!(said[before + 1].ends_with("restarted by its supervisor"), "{said:?}");
+}
+
+#[test]
+fn another_run_that_somebody_else_began_is_no_crash() {
+    for by in [
+        StartedBy::Somebody,
+        StartedBy::Dependency,
+        StartedBy::Trigger,
+        StartedBy::Unknown,
+    ] {
+        let mut world = shop(Toy::new("shop"));
+        let before = downs_and_ups(&world).len();
+        world.start_by("shop", by);
+        world.run(30);
+        assert_eq!(downs_and_ups(&world)[before..], [""; 0], "{by:?}");
+        assert_eq!(world.snapshot("shop").recoveries, 0);
+    }
+}
+
+#[test]
+fn what_was_never_called_up_is_not_called_down_for_a_restart_by_its_supervisor() {
+    let mut world = World::new([Toy::new("shop").starting(Start::Deaf)]);
+    world.hang("shop");
+    // It has been seen, and nothing more is known.
+    world.run_for(Duration::from_millis(4));
+    world.start_by("shop", StartedBy::Supervisor);
+    world.run_for(Duration::from_millis(4));
+    assert_eq!(world.transcript(), [""; 0]);
+}
+
+#[test]
+fn what_answers_again_within_a_run_is_not_its_supervisors_doing() {
+    let mut world = shop(Toy::new("shop").with(|policy| policy.mode = Mode::Observe));
+    world.start_by("shop", StartedBy::Supervisor);
+    world.run(120);
+    world.hang("shop");
+    world.run(60);
+    world.unhang("shop");
+    world.run(60);
+    let said = downs_and_ups(&world);
+    let last: Vec<&str> = said[said.len() - 2..]
+        .iter()
+        .map(|line| line.split_once(' ').map_or("", |(_, said)| said))
+        .collect();
+    assert!(last[0].starts_with("shop unreachable: "), "{said:?}");
+    assert_eq!(last[1], "shop healthy: healthy");
 }

@@ -1,11 +1,17 @@
 //! Why a container ended, from its exit code and what was heard.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use sentinel_engine::Cause;
 
 use super::tracker::Tracker;
 
 /// The exit code of a process that was killed: 128 and SIGKILL.
 const KILLED: i32 = 137;
+
+/// A kill for want of memory and the end that it brought are told so closely together, in either order.
+const OOM_WITHIN: Duration = Duration::from_secs(2);
 
 /// The cause of the end of the last run.
 ///
@@ -23,4 +29,19 @@ pub(super) fn cause_of(tracker: &Tracker) -> Cause {
         };
     }
     Cause::Exited { code: facts.exit_code }
+}
+
+/// The cause of the end of the run before this one, which its state no longer tells, if that end was heard.
+pub(super) fn cause_of_end_before(tracker: &Tracker) -> Option<Cause> {
+    let (died, code) = tracker.die.filter(|(at, _)| !tracker.is_of_this_run(*at))?;
+    let starved = tracker.out_of_memory.is_some_and(|at| apart(at, died) <= OOM_WITHIN);
+    Some(if starved && code == KILLED {
+        Cause::OomKilled
+    } else {
+        Cause::Exited { code }
+    })
+}
+
+fn apart(one: Timestamp, other: Timestamp) -> Duration {
+    one.duration_since(other).unsigned_abs()
 }

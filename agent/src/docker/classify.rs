@@ -7,7 +7,7 @@ use sentinel_engine::{
     Activity, Cause, DRAIN_MAX, Details, Intent, Limits, Observation, StartedBy, Supervisor, TargetState,
 };
 
-use super::cause::cause_of;
+use super::cause::{cause_of, cause_of_end_before};
 use super::checks::Health;
 use super::facts::{RestartPolicy, Status};
 use super::restart::START_WITHIN;
@@ -55,6 +55,9 @@ pub(super) enum Verdict {
 
 /// Judges a container. Remembers in the tracker what it concluded about its going down.
 pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
+    if let Some(until) = start_is_told_by(tracker, world) {
+        return Verdict::Wait(until);
+    }
     let asked = tracker.asked_to_stop(world.now);
     // An interrupt, as from a terminal: heeded within the timeout, or not at all.
     let interrupted = tracker
@@ -99,7 +102,11 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
     let facts = &tracker.facts;
     let details = Details {
         starts_within: (state == TargetState::Busy(Activity::Starting)).then_some(facts.health_within),
-        ended: matches!(state, TargetState::Busy(Activity::AutoRestart)).then(|| cause_of(tracker)),
+        ended: match state {
+            TargetState::Busy(Activity::AutoRestart) => Some(cause_of(tracker)),
+            TargetState::Down { .. } => None,
+            _ => cause_of_end_before(tracker),
+        },
         ..Details::default()
     };
     let observation = Observation {
@@ -130,22 +137,40 @@ fn waits_until(tracker: &Tracker) -> Option<Timestamp> {
     waits.then(|| later(facts.created.unwrap_or(Timestamp::UNIX_EPOCH), CREATED_MAX))
 }
 
-/// Who began the last run: known when the Engine told of its start, and that was neither the agent's nor its policy's doing.
+/// Who began the last run: known when the Engine counts it as its policy's doing, or told of its start, and that was not the
+/// agent's doing.
 fn started_by(tracker: &Tracker, world: World) -> StartedBy {
-    let Some((at, own)) = tracker.start.filter(|(at, _)| tracker.is_of_this_run(*at)) else {
+    let start = tracker.start.filter(|(at, _)| tracker.is_of_this_run(*at));
+    if start.is_some_and(|(_, own)| own) {
         return StartedBy::Unknown;
-    };
-    // The Engine starts what its policies say when it comes back, and does not count that.
-    let returned = world
-        .away
-        .is_some_and(|(gone, back)| at >= gone && at < later(back, AFTER_RETURN));
-    if own {
-        StartedBy::Unknown
-    } else if tracker.facts.restarts > 0 || (returned && tracker.facts.policy != RestartPolicy::No) {
-        StartedBy::Supervisor
-    } else {
-        StartedBy::Somebody
     }
+    if tracker.facts.restarts > 0 {
+        // Whatever else starts a container sets that back, so the state alone tells, and a start that is over within
+        // milliseconds may be seen before it is heard.
+        return StartedBy::Supervisor;
+    }
+    // The Engine starts what its policies say when it comes back, and does not count that.
+    let returned = |at| {
+        let while_away = |(gone, back)| at >= gone && at < later(back, AFTER_RETURN);
+        world.away.is_some_and(while_away)
+    };
+    match start {
+        None => StartedBy::Unknown,
+        Some((at, _)) if returned(at) && tracker.facts.policy != RestartPolicy::No => StartedBy::Supervisor,
+        Some(_) => StartedBy::Somebody,
+    }
+}
+
+/// Until when the news of who began a run that is already seen may still be on its way, should there be any.
+fn start_is_told_by(tracker: &Tracker, world: World) -> Option<Timestamp> {
+    let facts = &tracker.facts;
+    let started = facts
+        .started
+        .filter(|_| facts.is_up() && !tracker.acting && facts.restarts == 0)?;
+    if started < world.watched_since || tracker.start.is_some_and(|(at, _)| at >= started) {
+        return None;
+    }
+    Some(later(started, NEWS_WITHIN)).filter(|until| *until > world.now)
 }
 
 fn running(tracker: &mut Tracker, world: World) -> TargetState {

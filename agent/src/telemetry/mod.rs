@@ -36,7 +36,7 @@ use crate::config::LogFormat;
 pub use escape::printable;
 pub use journal::owns_stdout as is_journal;
 pub use message_id::message_id;
-pub use report::report;
+pub use report::{Runner, report};
 
 use journal::Journal;
 use layer::RecordLayer;

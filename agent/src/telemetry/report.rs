@@ -10,12 +10,38 @@ use sentinel_engine::alerting::Reason;
 use sentinel_engine::{Action, ActionResult, Cause, Happening, Outage, Report, Resolution};
 use tracing::{Value, debug, error, error_span, info, warn};
 
-/// Logs `report`, about a service that runs as `unit` when it is a unit.
+/// What runs a service, and restarts it by itself where it is told to.
+#[derive(Clone, Copy, Debug)]
+pub enum Runner<'a> {
+    /// systemd, as this unit.
+    Systemd(&'a str),
+    /// The Docker Engine.
+    Docker,
+}
+
+impl<'a> Runner<'a> {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Systemd(_) => "systemd",
+            Self::Docker => "docker",
+        }
+    }
+
+    const fn unit(self) -> Option<&'a str> {
+        match self {
+            Self::Systemd(unit) => Some(unit),
+            Self::Docker => None,
+        }
+    }
+}
+
+/// Logs `report`, about a service that `runner` runs, if anything that is known does.
 ///
 /// Failures and what needs a look are warnings, a service that was given up is an error; everything an operator wants
 /// to see of a normal day is info; changes of state are debug, as the other events tell their story.
-pub fn report(report: &Report, unit: Option<&str>) {
+pub fn report(report: &Report, runner: Option<Runner<'_>>) {
     // At the level of the most urgent event, so that no filter lets an event through and holds its span back.
+    let unit = runner.and_then(Runner::unit);
     let about = unit.map(|unit| error_span!("service", unit));
     let _entered = about.as_ref().map(tracing::Span::enter);
     let service = report.service.as_str();
@@ -33,9 +59,19 @@ pub fn report(report: &Report, unit: Option<&str>) {
         Happening::BecameHealthy {
             status_code,
             recoveries_total,
+            by_supervisor,
         } => {
             let status_code = status(status_code.as_ref());
-            info!(service, status = "up", status_code, recoveries_total, event, incident);
+            let by = by_supervisor.then(|| runner.map_or("supervisor", Runner::name));
+            info!(
+                service,
+                status = "up",
+                status_code,
+                recoveries_total,
+                event,
+                by,
+                incident
+            );
         }
         Happening::IncidentOpened { cause } | Happening::CauseChanged { cause } => {
             warn!(

@@ -18,7 +18,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use super::layer::RecordLayer;
 use super::record::VALUE_MAX;
 use super::sink::{LineStyle, Output, Sink};
-use super::{message_id, report};
+use super::{Runner, message_id, report};
 
 /// Longer than any machine needs to write a few lines.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -81,6 +81,17 @@ fn healthy() -> Report {
     let what = Happening::BecameHealthy {
         status_code: Some(200),
         recoveries_total: 1,
+        by_supervisor: false,
+    };
+    about(None, what)
+}
+
+/// Restarted by its supervisor.
+fn healthy_again() -> Report {
+    let what = Happening::BecameHealthy {
+        status_code: Some(200),
+        recoveries_total: 2,
+        by_supervisor: true,
     };
     about(None, what)
 }
@@ -147,6 +158,10 @@ fn what_happens() -> Vec<(Report, &'static str)> {
             r#"status=down status_code=na event=crash_looping cause="its supervisor restarted it 5 times within 10 min" incident=3 level=warn"#,
         ),
         (healthy(), "status=up status_code=200 recoveries_total=1 event=healthy"),
+        (
+            healthy_again(),
+            "status=up status_code=200 recoveries_total=2 event=healthy by=supervisor",
+        ),
         (
             of(Happening::IncidentOpened { cause: killed() }),
             r#"event=incident_opened incident=3 cause="killed by signal KILL" cause_kind=killed level=warn"#,
@@ -351,6 +366,18 @@ fn the_documented_lines_are_exact() {
     assert_eq!(
         logfmt(|| report(&healthy(), None)),
         "service=demo-service status=up status_code=200 recoveries_total=1 event=healthy\n"
+    );
+    assert_eq!(
+        logfmt(|| report(&went_down(killed(), None), Some(Runner::Docker))),
+        "service=demo-service status=down status_code=na event=died cause=\"killed by signal KILL\" level=warn\n"
+    );
+    assert_eq!(
+        logfmt(|| report(&healthy_again(), Some(Runner::Docker))),
+        "service=demo-service status=up status_code=200 recoveries_total=2 event=healthy by=docker\n"
+    );
+    assert_eq!(
+        logfmt(|| report(&healthy_again(), Some(Runner::Systemd("shop.service")))),
+        "service=demo-service status=up status_code=200 recoveries_total=2 event=healthy by=systemd\n"
     );
 }
 
@@ -558,7 +585,7 @@ fn the_unit_is_for_the_journal_and_in_no_line() {
     let style = LineStyle::Logfmt { emoji: false };
     let sink = Sink::start(Output::Lines { style, to }).unwrap();
     with_default(Registry::default().with(RecordLayer::new(sink.clone())), || {
-        report(&healthy(), Some("shop.service"));
+        report(&healthy(), Some(Runner::Systemd("shop.service")));
     });
     assert!(sink.flush(PATIENCE));
     let line = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();

@@ -68,8 +68,63 @@ fn docker_goes_first_where_it_has_a_policy() {
     );
     place.wait_for_state("shop", "healthy");
     assert_eq!(inspect(&container, ".RestartCount"), "1");
+    // Docker pauses for a tenth of a second, and no probe failed: the log says down and up all the same.
+    let died = ["service=shop", "status=down", "event=died", "exited with code 137"];
+    place.line_after(0, &died);
+    let back = [
+        "service=shop",
+        "status=up",
+        "recoveries_total=1",
+        "event=healthy",
+        "by=docker",
+    ];
+    place.line_after(0, &back);
     let lines = place.lines().join("\n");
     assert!(!lines.contains("event=restart"), "{lines}");
+}
+
+/// What runs until it is killed while `mended` is there, and ends at once while it is not.
+fn broken(folder: &std::path::Path) -> String {
+    format!(
+        "--volume {}:/mended:ro $I sh -c 'test -e /mended/yes && exec sleep 1000; exit 3'",
+        folder.display()
+    )
+}
+
+#[test]
+fn what_an_operator_starts_or_restarts_after_a_give_up_is_healed_again() {
+    for repair in ["docker restart $C", "docker start $C"] {
+        let names = Names::new();
+        let container = names.of("given-up");
+        let folder = tempfile::tempdir().unwrap();
+        let mut place = Place::new();
+        must(
+            &container,
+            &format!("docker create --name $C {}", broken(folder.path())),
+        );
+        place.configure(&format!(
+            "[services.shop]\ncontainer = \"{container}\"\nrecovery.burst = 2\nrecovery.reset_after = \"1h\"\n\
+             recovery.min_uptime = \"1s\"\nrecovery.verify = \"20s\"\nrecovery.backoff = \"1ms\"\n"
+        ));
+        std::fs::write(folder.path().join("yes"), "").unwrap();
+        must(&container, "docker start $C");
+        place.start();
+        place.wait_for_state("shop", "healthy");
+        std::fs::remove_file(folder.path().join("yes")).unwrap();
+        let kill = "kill -9 $(docker inspect $C -f '{{.State.Pid}}')";
+        must(&container, kill);
+        place.wait_for_state("shop", "gave_up");
+
+        std::fs::write(folder.path().join("yes"), "").unwrap();
+        must(&container, repair);
+        place.wait_for_state("shop", "healthy");
+        let seen = place.lines().len();
+        let by_hand = inspect(&container, ".State.StartedAt");
+        must(&container, kill);
+        place.line_after(seen, &["service=shop", "event=verified"]);
+        assert_ne!(inspect(&container, ".State.StartedAt"), by_hand, "{repair}");
+        place.wait_for_state("shop", "healthy");
+    }
 }
 
 #[test]

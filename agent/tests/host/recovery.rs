@@ -204,6 +204,22 @@ fn systemd_goes_first_and_the_agent_steps_in_after_the_start_limit() {
     lab.kill("shop");
     lab.wait("systemd has started it again", || lab.starts("shop") == 2);
     lab.await_state("shop", "healthy");
+    // The log has it all the same, with the cause, and who brought it back.
+    let died = [
+        "service=shop",
+        "status=down",
+        "event=died",
+        "cause=\"killed by signal KILL\"",
+    ];
+    lab.await_log(&died);
+    let back = [
+        "service=shop",
+        "status=up",
+        "recoveries_total=1",
+        "event=healthy",
+        "by=systemd",
+    ];
+    lab.await_log(&back);
     assert!(lab.incidents().is_empty(), "systemd healed it");
     assert_eq!(lab.starts("shop"), 2);
 
@@ -216,6 +232,27 @@ fn systemd_goes_first_and_the_agent_steps_in_after_the_start_limit() {
     assert_eq!(incident["resolution"], "healed", "{incident:#}");
     assert_eq!(incident["attempts"], 1);
     assert_eq!(lab.host.sh("systemctl is-active shop"), "active");
+}
+
+#[test]
+fn what_systemd_restarts_without_a_pause_is_logged_as_down_and_up() {
+    let unit = "ExecStart=/bin/sleep infinity\nRestart=always\nRestartSec=0";
+    let lab = Lab::new(&[("shop", unit)], "[services.shop]\nunit = \"shop\"\n");
+    lab.await_state("shop", "healthy");
+    for times in 1..=3 {
+        lab.kill("shop");
+        lab.await_log(&[
+            "service=shop",
+            "status=up",
+            &format!("recoveries_total={times}"),
+            "event=healthy",
+            "by=systemd",
+        ]);
+    }
+    let log = lab.log();
+    assert_eq!(log.matches("event=died").count(), 3, "{log}");
+    assert!(!log.contains("event=restart "), "{log}");
+    assert!(lab.incidents().is_empty(), "systemd healed it");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `judge.rs` | the questions, in order |
 //! | `sight.rs` | takes in observations; tells runs apart |
+//! | `supervised.rs` | what the target's supervisor restarts at once |
 //! | `dependency.rs` | what others have to wait for |
 //! | `asked.rs` | what was asked to end, and has not |
 //! | `bound.rs` | what goes down with something else |
@@ -54,6 +55,7 @@ mod reload;
 mod repair;
 mod sight;
 mod trigger;
+mod supervised;
 mod view;
 
 pub use self::asked::DRAIN_MAX;
@@ -147,6 +149,8 @@ pub(crate) struct Machine {
     unprobed_since: Option<Time>,
     /// Whether the log last said up or down.
     said_up: Option<bool>,
+    /// The run that it last said is down, if that has a name.
+    said_down_of: Option<Instance>,
     /// Why the target cannot be acted on, until it changes.
     refused: Option<Hold>,
     /// When what was refused is asked for again.
@@ -215,6 +219,7 @@ impl Machine {
             last_probe: None,
             unprobed_since: None,
             said_up: None,
+            said_down_of: None,
             refused: None,
             ask_again: None,
             unanswered: 0,

@@ -217,6 +217,7 @@ impl Machine {
     pub(super) fn went_down(&mut self, cause: &Cause, status_code: Option<u16>, cx: &mut Context<'_>) {
         if self.said_up != Some(false) {
             self.said_up = Some(false);
+            self.said_down_of = self.instance().cloned();
             self.report(
                 Happening::WentDown {
                     cause: cause.clone(),
@@ -240,6 +241,7 @@ impl Machine {
     /// Says once that it is up.
     pub(super) fn say_up(&mut self, cx: &mut Context<'_>) {
         if self.said_up != Some(true) {
+            let by_supervisor = self.supervisor_began_run();
             if self.said_up == Some(false) {
                 self.memory.recoveries += 1;
             }
@@ -251,6 +253,7 @@ impl Machine {
                 Happening::BecameHealthy {
                     status_code,
                     recoveries_total,
+                    by_supervisor,
                 },
                 cx,
             );

@@ -93,6 +93,7 @@ impl Machine {
             self.note_end(ran, cx.now);
         }
         self.note_asked(cx.now);
+        self.note_end_left_to_supervisor(cx);
         self.note_who_started(cx);
         if new_run || down {
             self.restart_health();

@@ -581,3 +581,66 @@ fn each_end_is_judged_anew() {
     hear(&mut tracker, &[(160, "die 3")]);
     assert_eq!(judge(&mut tracker, world(161)), "crash: exited with code 3");
 }
+
+#[test]
+fn the_next_run_of_a_restart_policy_tells_how_the_one_before_ended() {
+    let restarted = |events: &[(i64, &str)]| {
+        let mut tracker = container(Status::Running);
+        hear(&mut tracker, events);
+        let mut next = tracker.facts.clone();
+        next.policy = RestartPolicy::UnlessStopped;
+        next.restarts = 1;
+        next.started = Some(at(101));
+        next.started_text = at(101).to_string();
+        tracker.read(next);
+        match classify(&mut tracker, world(101)) {
+            Verdict::Seen(seen, _) => (seen.state, seen.started_by, seen.details.ended),
+            Verdict::Wait(_) => panic!("the Engine counts it"),
+        }
+    };
+    for (what, events, ended) in [
+        (
+            "seen before the start is heard",
+            &[(100, "die 3")][..],
+            Some(Cause::Exited { code: 3 }),
+        ),
+        (
+            "heard as well",
+            &[(100, "die 3"), (101, "start")],
+            Some(Cause::Exited { code: 3 }),
+        ),
+        (
+            "killed for want of memory",
+            &[(100, "oom"), (100, "die 137"), (101, "start")],
+            Some(Cause::OomKilled),
+        ),
+        (
+            "short of memory long before",
+            &[(60, "oom"), (100, "die 137"), (101, "start")],
+            Some(Cause::Exited { code: 137 }),
+        ),
+        ("nobody heard the end", &[], None),
+    ] {
+        let expected = (TargetState::Running, StartedBy::Supervisor, ended);
+        assert_eq!(restarted(events), expected, "{what}");
+    }
+}
+
+#[test]
+fn who_began_a_run_is_waited_for_a_moment() {
+    let mut tracker = container(Status::Running);
+    tracker.facts.started = Some(at(100));
+    tracker.facts.started_text = at(100).to_string();
+    assert_eq!(classify(&mut tracker, world(100)), Verdict::Wait(at(101)));
+    let mut told = tracker.clone();
+    hear(&mut told, &[(100, "start")]);
+    assert!(
+        matches!(classify(&mut told, world(100)), Verdict::Seen(seen, _) if seen.started_by == StartedBy::Somebody)
+    );
+    assert!(
+        matches!(classify(&mut tracker, world(101)), Verdict::Seen(seen, _) if seen.started_by == StartedBy::Unknown)
+    );
+    // It ran before anybody listened.
+    tracker.facts.started = Some(at(49));
+    assert!(matches!(classify(&mut tracker, world(49)), Verdict::Seen(..)));
+}

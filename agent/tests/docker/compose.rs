@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::agent::Place;
-use crate::engine::{Names, image, text};
+use crate::engine::{Names, image, must, text};
 
 /// A project of one service.
 struct Project {
@@ -14,9 +14,14 @@ struct Project {
 
 impl Project {
     fn new(names: &Names) -> Self {
+        Self::running(names, "sleep 1000")
+    }
+
+    /// Whose service runs `command`, which finds the folder of the project at `/mended`.
+    fn running(names: &Names, command: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = format!(
-            "version: \"2.4\"\nservices:\n  web:\n    image: {}\n    command: sleep 1000\n    stop_grace_period: 1s\n    network_mode: none\n",
+            "version: \"2.4\"\nservices:\n  web:\n    image: {}\n    command: {command}\n    stop_grace_period: 1s\n    network_mode: none\n    volumes: [\".:/mended:ro\"]\n",
             image()
         );
         fs::write(folder.path().join("docker-compose.yml"), file).unwrap();
@@ -83,4 +88,35 @@ fn what_compose_does_is_never_undone_and_identity_is_kept() {
     );
     crate::engine::must("", &kill);
     place.line_after(0, &["service=web", "event=verified"]);
+}
+
+#[test]
+fn what_compose_brings_up_after_a_give_up_is_healed_again() {
+    let names = Names::new();
+    let command = "sh -c 'test -e /mended/yes && exec sleep 1000; exit 3'";
+    let project = Project::running(&names, command);
+    let mended = project.folder.path().join("yes");
+    fs::write(&mended, "").unwrap();
+    project.compose(&["up", "-d"]);
+    let mut place = Place::new();
+    place.configure(&format!(
+        "[services.web]\ncompose = \"{}/web\"\nrecovery.burst = 2\n\
+         recovery.reset_after = \"1h\"\nrecovery.min_uptime = \"1s\"\nrecovery.backoff = \"1ms\"\n",
+        project.name
+    ));
+    place.start();
+    let container = format!("{}_web_1", project.name);
+    let kill = "kill -9 $(docker inspect $C -f '{{.State.Pid}}')";
+    for up in [&["up", "-d"][..], &["up", "-d", "--force-recreate"]] {
+        place.wait_for_state("web", "healthy");
+        fs::remove_file(&mended).unwrap();
+        must(&container, kill);
+        place.wait_for_state("web", "gave_up");
+        fs::write(&mended, "").unwrap();
+        project.compose(up);
+        place.wait_for_state("web", "healthy");
+        let seen = place.lines().len();
+        must(&container, kill);
+        place.line_after(seen, &["service=web", "event=verified"]);
+    }
 }

@@ -12,7 +12,7 @@ use super::checks::Health;
 use super::client::{CallError, Client, Engine};
 use super::facts::{Facts, Status};
 
-/// Why nothing is done while containerd is away.
+/// Why nothing is done while containerd is away. It comes back by itself, and no container says so: asked again soon.
 pub(super) const RUNTIME_AWAY: &str =
     "containerd, which runs containers for Docker, cannot be reached: a restart now would lose the container";
 
@@ -64,7 +64,7 @@ pub(super) fn check(decision: Decision<'_>, now: &Facts) -> Result<(), ActionRes
     match &now.health {
         Health::Healthy if decision.unhealthy => return outdated("its health check passes again"),
         // Whatever it said before: a restart would lose the container.
-        Health::NotRun { runtime_away: true, .. } => return Err(ActionResult::Refused(RUNTIME_AWAY.to_owned())),
+        Health::NotRun { runtime_away: true, .. } => return Err(ActionResult::Unanswered(RUNTIME_AWAY.to_owned())),
         Health::NotRun { .. } if decision.unhealthy => return outdated("its health check cannot be run any more"),
         _ => {}
     }
@@ -78,7 +78,7 @@ const NO_TRIGGER: &str = "nothing triggers a container";
 pub(super) async fn carry_out(client: &Client, verb: Verb, before: &Facts, limit: Duration) -> ActionResult {
     match client.engine().await {
         Ok(Engine::Docker { runtime: true }) => {}
-        Ok(Engine::Docker { runtime: false }) => return ActionResult::Refused(RUNTIME_AWAY.to_owned()),
+        Ok(Engine::Docker { runtime: false }) => return ActionResult::Unanswered(RUNTIME_AWAY.to_owned()),
         Ok(Engine::Podman) => return ActionResult::Refused(PODMAN.to_owned()),
         Err(error) => return ActionResult::Outdated(error.to_string()),
     }

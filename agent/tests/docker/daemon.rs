@@ -183,7 +183,7 @@ mod inside {
         watch.until("checked", "containerd-away");
         let refused = watch.act("plain", Verb::Restart, run.as_ref());
         assert!(
-            matches!(&refused, ActionResult::Refused(why) if why.contains("containerd")),
+            matches!(&refused, ActionResult::Unanswered(why) if why.contains("containerd")),
             "{refused:?}"
         );
         assert_eq!(inspect("plain", ".State.StartedAt"), started);

@@ -1,7 +1,7 @@
 //! What the agent should reach: section "Numbers to reach" of the design.
 
 use crate::figures::Figure;
-use crate::inside::{alert, heal, load, probe};
+use crate::inside::{alert, heal, load, outage, probe};
 
 /// An aim for the agent.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,8 @@ pub fn aim(what: &str) -> Option<Aim> {
         probe::HAS_IT | probe::ACTIVE => Aim::AtMost(550.0),
         load::RSS_FEW => Aim::AtMost(10.0),
         load::RSS_MANY => Aim::AtMost(14.0),
+        // Half of what the unit may have.
+        outage::PEAK => Aim::AtMost(134.2),
         load::CPU_PER_PROBES => Aim::AtMost(0.1),
         load::CPU_IDLE => Aim::AtMost(0.05),
         _ => return None,

@@ -16,6 +16,8 @@ pub struct Unrecorded {
     pub(super) host: Option<HostMemory>,
     pub(super) reports: Vec<Report>,
     pub(super) evidence: Vec<(IncidentId, EvidenceRow)>,
+    /// How many bytes of text that is.
+    pub(super) evidence_held: usize,
     pub(super) messages: Vec<(Outgoing, Story)>,
     /// Messages that wait in the outbox, with evidence that came after them.
     pub(super) completed: BTreeMap<IncidentId, (Outgoing, Story)>,

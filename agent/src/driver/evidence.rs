@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::{Driver, TargetHandle, UNRECORDED_MAX};
 use crate::evidence::{log_text, look, notable, recent_changes, unaccepted};
 use crate::listening::listening;
-use crate::receivers::{Evidence, Finding, Story};
+use crate::receivers::{Evidence, Finding, Learned, Story, TOO_MANY};
 use crate::store::EvidenceRow;
 
 /// How long to wait before a log is read. journald and Docker have what a dying process said by then, and a restart, which
@@ -33,6 +33,9 @@ const WAITING: usize = 64;
 /// Looks at sockets and packages at the same time, two for an incident: as many incidents as open in one turn until the storm
 /// breaker takes them for one, and a few more. When more fails at once, the first ones tell the story.
 const LOOKS: usize = 16;
+
+/// Evidence that is not on disk yet, in bytes: a store that cannot be written must not fill the memory. More is given up.
+const UNRECORDED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Messages that wait for company and are kept to be completed. No more logs are read at the same time.
 const COMPLETED: usize = WAITING;
@@ -130,6 +133,11 @@ impl Driver {
         let at = self.clock.wall(report.at);
         if matches!(report.what, Happening::IncidentOpened { .. }) {
             self.look_at_host(incident, at);
+        }
+        if !self.stories.has_room() {
+            return self.give_up_evidence(incident, at);
+        }
+        if matches!(report.what, Happening::IncidentOpened { .. }) {
             self.look_at_sockets(report, incident, at);
             self.look_at_packages(incident, at);
         }
@@ -144,12 +152,7 @@ impl Driver {
         let mut run = self.engine.failed_run(report);
         let is_of_attempt = matches!(report.what, Happening::ActionUnverified { .. });
         let Ok(place) = Arc::clone(&self.gatherer.waiting).try_acquire_owned() else {
-            return self.keep_evidence(Gathered {
-                incident,
-                at,
-                kind: Finding::Log,
-                text: Err("too much failed at once".to_owned()),
-            });
+            return self.give_up_evidence(incident, at);
         };
         let (readers, sender) = (Arc::clone(&self.gatherer.readers), self.gatherer.sender.clone());
         tokio::spawn(async move {
@@ -193,14 +196,14 @@ impl Driver {
 
     /// Has it noted whether the service still accepted connections, where its probes ask this host: right away, since a
     /// restart makes new sockets.
-    fn look_at_sockets(&self, report: &Report, incident: IncidentId, at: Timestamp) {
+    fn look_at_sockets(&mut self, report: &Report, incident: IncidentId, at: Timestamp) {
         let service = self.services.get(&report.service);
         let ports = service.map(|service| service.probes.ports()).unwrap_or_default();
         if ports.is_empty() {
             return;
         }
         let Ok(turn) = Arc::clone(&self.gatherer.looks).try_acquire_owned() else {
-            return;
+            return self.give_up_evidence(incident, at);
         };
         self.look(turn, move || {
             let sockets = listening().map_err(|error| format!("/proc/net/tcp: {error}"));
@@ -214,9 +217,9 @@ impl Driver {
     }
 
     /// Has it noted which packages changed shortly before.
-    fn look_at_packages(&self, incident: IncidentId, at: Timestamp) {
+    fn look_at_packages(&mut self, incident: IncidentId, at: Timestamp) {
         let Ok(turn) = Arc::clone(&self.gatherer.looks).try_acquire_owned() else {
-            return;
+            return self.give_up_evidence(incident, at);
         };
         self.look(turn, move || {
             let changes = recent_changes(at).map_err(|error| format!("dpkg.log: {error}"));
@@ -239,6 +242,23 @@ impl Driver {
         });
     }
 
+    /// Says, once for an incident, that evidence of it was not gathered or not kept.
+    fn give_up_evidence(&mut self, incident: IncidentId, at: Timestamp) {
+        let is_news = self.stories.give_up_evidence(incident, self.clock.now());
+        if !is_news || self.unrecorded.evidence.len() >= UNRECORDED_MAX {
+            return;
+        }
+        self.unrecorded.evidence.push((
+            incident,
+            EvidenceRow {
+                at,
+                title: Finding::Log.title().to_owned(),
+                text: TOO_MANY.to_owned(),
+                missing: true,
+            },
+        ));
+    }
+
     /// Takes what was read into the incident, and into what is told of it from now on.
     pub(super) fn keep_evidence(&mut self, gathered: Gathered) {
         let Gathered {
@@ -250,14 +270,21 @@ impl Driver {
         let (text, missing) = match text {
             // There is nothing to say: that is no evidence.
             Ok(text) if text.is_empty() => return,
-            // Nothing new was said.
-            Ok(text) if !self.stories.learn(incident, kind, &text) => return,
-            Ok(text) => (text, false),
+            Ok(text) | Err(text) if self.unrecorded.evidence_held + text.len() > UNRECORDED_BYTES_MAX => {
+                return self.give_up_evidence(incident, at);
+            }
+            Ok(text) => match self.stories.learn(incident, kind, &text) {
+                // Nothing new was said.
+                Learned::Known => return,
+                Learned::NoRoom => return self.give_up_evidence(incident, at),
+                Learned::News => (text, false),
+            },
             Err(why) => (why, true),
         };
         if self.unrecorded.evidence.len() >= UNRECORDED_MAX {
             return;
         }
+        self.unrecorded.evidence_held += text.len();
         if !missing && let Some(completed) = self.gatherer.complete(incident, kind, &text, self.clock.now()) {
             self.unrecorded.completed.insert(incident, completed);
         }

@@ -13,8 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 /// Where dpkg, and with it apt, notes what it does. Other distributions have none.
 const LOG: &str = "/var/log/dpkg.log";
 
-/// The end of it that is read: a few thousand lines, more than an upgrade of a whole host makes.
-const READ_MAX: u64 = 512 * 1024;
+/// The end of it that is read, as much as it takes to come to an hour before: at most a few thousand lines, more than an
+/// upgrade of a whole host makes. On most days the first step is enough, and many incidents may ask at once.
+const STEPS: [u64; 3] = [16 * 1024, 128 * 1024, 512 * 1024];
 
 /// How long before a failure a change is worth telling.
 const RECENT: SignedDuration = SignedDuration::from_mins(60);
@@ -28,20 +29,30 @@ const NAMED: usize = 6;
 ///
 /// When the log cannot be read.
 pub(crate) fn recent(failed: Timestamp) -> io::Result<Vec<String>> {
-    match tail(Path::new(LOG)) {
-        Ok(log) => Ok(told(&log, failed, &TimeZone::system())),
+    let zone = TimeZone::system();
+    match tail(Path::new(LOG), failed, &zone) {
+        Ok(log) => Ok(told(&log, failed, &zone)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }
 
-fn tail(path: &Path) -> io::Result<String> {
+fn tail(path: &Path, failed: Timestamp, zone: &TimeZone) -> io::Result<String> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(READ_MAX)))?;
-    let mut bytes = Vec::new();
-    file.take(READ_MAX).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let mut log = String::new();
+    for step in STEPS {
+        file.seek(SeekFrom::Start(length.saturating_sub(step)))?;
+        let mut bytes = Vec::new();
+        (&file).take(step).read_to_end(&mut bytes)?;
+        log = String::from_utf8_lossy(&bytes).into_owned();
+        // The first line may be the end of one.
+        let first = log.lines().skip(1).find_map(|line| time(line, zone));
+        if step >= length || first.is_some_and(|at| failed.duration_since(at) > RECENT) {
+            break;
+        }
+    }
+    Ok(log)
 }
 
 /// The changes that `log` has of the time before `failed`; its times are those of `zone`.
@@ -158,12 +169,36 @@ mod tests {
         let path = directory.path().join("dpkg.log");
         let line = "2026-11-28 09:00:00 upgrade café:amd64 1 2\n";
         std::fs::write(&path, line.repeat(20_000)).unwrap();
-        let read = tail(&path).unwrap();
+        let failed = at("2026-11-28T09:10:00Z");
+        let read = tail(&path, failed, &TimeZone::UTC).unwrap();
         assert!(
-            read.len() as u64 <= READ_MAX + 3 && read.ends_with(line),
+            read.len() as u64 <= STEPS[2] + 3 && read.ends_with(line),
             "{}",
             read.len()
         );
-        assert!(tail(&directory.path().join("none")).is_err());
+        assert!(tail(&directory.path().join("none"), failed, &TimeZone::UTC).is_err());
+    }
+
+    #[test]
+    fn no_more_of_the_log_is_read_than_it_takes() {
+        use std::io::Write as _;
+        let failed = at("2026-11-28T10:00:00Z");
+        let line = |time: &str| format!("2026-11-28 {time} status installed a-package-of-this-host:amd64 1.0\n");
+        let old = line("08:00:00").repeat(20_000);
+        for (recent, read) in [
+            (10, 16 * 1024),
+            (1_000, 128 * 1024),
+            (5_000, 512 * 1024),
+            (20_000, 512 * 1024),
+        ] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            write!(file, "{old}{}", line("09:30:00").repeat(recent)).unwrap();
+            let tail = tail(file.path(), failed, &TimeZone::UTC).unwrap();
+            assert_eq!(tail.len(), read, "{recent}");
+        }
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        write!(file, "{}", line("09:30:00").repeat(1_000)).unwrap();
+        let whole = tail(file.path(), failed, &TimeZone::UTC).unwrap();
+        assert_eq!(whole.lines().count(), 1_000, "there is no more");
     }
 }

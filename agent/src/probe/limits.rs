@@ -11,8 +11,9 @@ const DESCRIPTORS_PER_PROBE: u64 = 2;
 /// Never fewer probes than this, however few descriptors there are: a probe that finds none is skipped, not failed.
 const MIN_IN_FLIGHT: u64 = 4;
 
-/// Never more than this: the connections of thousands of hanging probes cost memory and gain nothing.
-const MAX_IN_FLIGHT: u64 = 2048;
+/// Never more than this: each probe over HTTP takes some 24 kB while it waits, which for thousands that hang, or are all asked
+/// for the first time, would be a third of what the agent's unit may have.
+const MAX_IN_FLIGHT: u64 = 768;
 
 /// Name lookups block a thread each, and nothing can call them off. So many of each of three kinds: of names that were
 /// quick, that were slow, and that were never asked.
@@ -54,8 +55,8 @@ mod tests {
             (32, 4),
             (256, 96),
             (1024, 480),
-            (524_288, 2048),
-            (u64::MAX, 2048),
+            (524_288, 768),
+            (u64::MAX, 768),
         ] {
             assert_eq!(Limits::within(descriptors).in_flight, expected, "{descriptors}");
         }

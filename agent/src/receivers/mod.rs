@@ -59,7 +59,7 @@ pub use message::{
 };
 pub use retry::{Retry, RetryPolicy};
 pub use slack::Slack;
-pub use story::{Finding, Stories, Story};
+pub use story::{Finding, Learned, Stories, Story, TOO_MANY};
 pub use text::Text;
 pub use webhook::Webhook;
 pub(crate) use words::clip;

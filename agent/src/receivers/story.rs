@@ -18,6 +18,15 @@ const OVER_MAX: usize = 256;
 /// Stories at all: one for each service a host may have, and some more.
 const STORIES_MAX: usize = 11_000;
 
+/// Evidence held at the same time for messages, in bytes. When that is used up, evidence of further incidents is given up: it
+/// is what can be missed most. A host of ten thousand services that all fail at once must not need more memory than the
+/// agent's unit has.
+const EVIDENCE_HELD_MAX: usize = 4 * 1024 * 1024;
+
+/// Why it is given up then, and what a story says.
+pub const TOO_MANY: &str = "too many incidents at once";
+const GIVEN_UP: &str = "evidence was given up: too many incidents at once";
+
 /// Incidents of one service that are counted; more are no other news.
 const COUNTED_MAX: usize = 100;
 
@@ -34,6 +43,27 @@ pub struct Story {
     pub evidence: BTreeMap<Finding, Evidence>,
     /// Incidents of the service in the last 24 hours, this one included; `None` when it is not known.
     pub last_day: Option<u32>,
+}
+
+impl Story {
+    fn evidence_bytes(&self) -> usize {
+        self.evidence.values().map(bytes).sum()
+    }
+}
+
+fn bytes(piece: &Evidence) -> usize {
+    piece.title.len() + piece.text.len()
+}
+
+/// What became of a piece of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// It is new, and kept.
+    News,
+    /// It says nothing new.
+    Known,
+    /// It is not kept: too much is.
+    NoRoom,
 }
 
 /// What can be gathered about an incident, the one that says most first.
@@ -76,6 +106,8 @@ pub struct Stories {
     over: VecDeque<IncidentId>,
     /// When the last incidents of each service opened.
     opened: BTreeMap<ServiceName, VecDeque<Time>>,
+    /// Bytes of evidence in all stories.
+    evidence_held: usize,
 }
 
 impl Stories {
@@ -116,21 +148,48 @@ impl Stories {
             story.lines.remove(BEGINNING);
             story.omitted += 1;
         }
-        while self.all.len() > STORIES_MAX {
-            self.all.pop_first();
+        while self.all.len() > STORIES_MAX
+            && let Some((_, story)) = self.all.pop_first()
+        {
+            self.evidence_held -= story.evidence_bytes();
         }
     }
 
-    /// Takes in what was found out about an incident, and answers whether it is news. Incidents that nobody will be told of
-    /// any more have no story; what is found out about them always is.
-    pub fn learn(&mut self, incident: IncidentId, kind: Finding, text: &str) -> bool {
+    /// Whether more evidence can be taken in.
+    pub const fn has_room(&self) -> bool {
+        self.evidence_held < EVIDENCE_HELD_MAX
+    }
+
+    /// Says that evidence of an incident was not gathered or not kept, and answers whether that is news.
+    pub fn give_up_evidence(&mut self, incident: IncidentId, at: Time) -> bool {
+        let Some(story) = self.all.get(&incident) else {
+            return false;
+        };
+        let is_news = story.lines.iter().all(|(_, line)| line != GIVEN_UP);
+        if is_news {
+            self.add(incident, at, GIVEN_UP);
+        }
+        is_news
+    }
+
+    /// Takes in what was found out about an incident. Incidents that nobody will be told of any more have no story; what is
+    /// found out about them is always news.
+    pub fn learn(&mut self, incident: IncidentId, kind: Finding, text: &str) -> Learned {
         let Some(story) = self.all.get_mut(&incident) else {
-            return true;
+            return Learned::News;
         };
         let evidence = Evidence::last_lines(kind.title(), text);
-        let is_news = story.evidence.get(&kind) != Some(&evidence);
+        if story.evidence.get(&kind) == Some(&evidence) {
+            return Learned::Known;
+        }
+        let before = story.evidence.get(&kind).map_or(0, bytes);
+        let held = self.evidence_held - before + bytes(&evidence);
+        if held > EVIDENCE_HELD_MAX {
+            return Learned::NoRoom;
+        }
+        self.evidence_held = held;
         story.evidence.insert(kind, evidence);
-        is_news
+        Learned::News
     }
 
     /// The story so far of `incident` of `service`.
@@ -153,8 +212,9 @@ impl Stories {
         self.over.push_back(incident);
         if self.over.len() > OVER_MAX
             && let Some(oldest) = self.over.pop_front()
+            && let Some(story) = self.all.remove(&oldest)
         {
-            self.all.remove(&oldest);
+            self.evidence_held -= story.evidence_bytes();
         }
     }
 }
@@ -238,5 +298,43 @@ mod tests {
         assert_eq!(stories.all.len(), OVER_MAX);
         assert!(!stories.all.contains_key(&IncidentId(44)));
         assert_eq!(stories.opened.values().map(VecDeque::len).sum::<usize>(), COUNTED_MAX);
+    }
+
+    #[test]
+    fn evidence_is_given_up_before_memory_is() {
+        let text = "x".repeat(2000);
+        let mut stories = Stories::default();
+        let kinds = [Finding::Log, Finding::Accept, Finding::Packages, Finding::Host];
+        let mut given_up = 0_u64;
+        for incident in 1..=10_000 {
+            stories.note(&report(
+                incident,
+                100,
+                Happening::IncidentOpened { cause: Cause::Watchdog },
+            ));
+            for kind in kinds {
+                if stories.learn(IncidentId(incident), kind, &text) == Learned::NoRoom {
+                    given_up += u64::from(stories.give_up_evidence(IncidentId(incident), at(101)));
+                }
+            }
+            assert!(stories.evidence_held <= EVIDENCE_HELD_MAX);
+        }
+        let held: usize = stories.all.values().map(Story::evidence_bytes).sum();
+        assert_eq!(held, stories.evidence_held);
+        assert!(held > EVIDENCE_HELD_MAX - 2000, "{held}");
+        assert!(given_up > 8000, "{given_up}");
+        let last = stories.so_far(IncidentId(10_000), &"shop".into(), at(101));
+        assert_eq!(last.lines.iter().filter(|(_, line)| line == GIVEN_UP).count(), 1);
+        // What is over makes room.
+        for incident in 1..=10_000 {
+            let what = Happening::IncidentClosed {
+                resolution: Resolution::Recovered,
+                duration: Duration::from_secs(1),
+            };
+            stories.note(&report(incident, 200, what));
+        }
+        let held: usize = stories.all.values().map(Story::evidence_bytes).sum();
+        assert_eq!(held, stories.evidence_held);
+        assert!(stories.has_room());
     }
 }

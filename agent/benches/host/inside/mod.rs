@@ -1,6 +1,6 @@
 //! What runs within the host: makes things fail, and notes when they work again.
 //!
-//! * `heal`, `alert`, `probe`, `load`, `installed`: the parts; each prints its figures, a line of JSON each
+//! * `heal`, `alert`, `probe`, `load`, `outage`, `installed`: the parts; each prints its figures, a line of JSON each
 //! * `agent`, `rivals`: the contestants; `units`: what systemd says of units
 //! * `target`, `receiver`: what is probed, and who is told; `http`: just enough of it for both
 //! * `clock`: the one clock, which systemd stamps states with; `usage`: memory and CPU of processes
@@ -13,6 +13,7 @@ pub mod heal;
 pub mod http;
 pub mod installed;
 pub mod load;
+pub mod outage;
 pub mod probe;
 pub mod receiver;
 pub mod rivals;
@@ -23,7 +24,7 @@ pub mod usage;
 use anyhow::{Context as _, bail};
 
 /// The parts, in the order of measuring.
-pub const PARTS: [&str; 5] = ["heal", "alert", "probe", "load", INSTALLED];
+pub const PARTS: [&str; 6] = ["heal", "alert", "probe", "load", "outage", INSTALLED];
 
 /// The part that is measured of the package, and not for a number of samples but of minutes.
 pub const INSTALLED: &str = "installed";
@@ -37,7 +38,7 @@ pub const SENTINEL: &str = "Sentinel";
 /// Monit, as a contestant.
 pub const MONIT: &str = "monit, every 1 s";
 
-/// Carries out `heal|alert|probe|load SAMPLES` or `installed MINUTES`, or serves as `target PORT`.
+/// Carries out `heal|alert|probe|load|outage SAMPLES` or `installed MINUTES`, or serves as `target PORT`.
 pub fn run(arguments: &[String]) -> anyhow::Result<()> {
     let [role, number] = arguments else {
         bail!("usage: inside PART NUMBER");
@@ -48,6 +49,7 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
         "alert" => alert::measure(count()?),
         "probe" => probe::measure(count()?),
         "load" => load::measure(),
+        "outage" => outage::measure(),
         INSTALLED => installed::measure(count()?),
         "target" => target::serve(number.parse().context("a port is a number")?),
         other => bail!("there is no part `{other}`"),

@@ -130,6 +130,15 @@ impl Tail {
     }
 }
 
+/// At most the first `max` bytes of what a child writes. What was read before an error is as good as any.
+pub(crate) async fn up_to(stream: Option<impl AsyncRead + Unpin>, max: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        let _ = stream.take(max).read_to_end(&mut bytes).await;
+    }
+    bytes
+}
+
 /// Foreign bytes as one printable line: control characters and line ends become single spaces, what is no UTF-8 becomes `�`.
 pub(crate) fn one_line(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
@@ -171,6 +180,13 @@ mod tests {
         let mut tail = Tail::new(4);
         tail.fill("été".as_bytes()).await;
         assert_eq!(tail.line(), "té", "half an é is none");
+    }
+
+    #[tokio::test]
+    async fn what_a_child_writes_is_bounded() {
+        assert_eq!(up_to(Some(tokio::io::repeat(b'x')), 4096).await.len(), 4096);
+        assert_eq!(up_to(Some(&b"few"[..]), 4096).await, b"few");
+        assert!(up_to(None::<&[u8]>, 4096).await.is_empty());
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod driver;
 mod evidence;
 pub mod found;
+mod head_guard;
 pub mod history;
 pub mod host_bus;
 mod listening;

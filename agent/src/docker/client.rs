@@ -101,7 +101,7 @@ impl From<Error> for CallError {
 }
 
 /// The innermost reason; the layers around it say nothing to people.
-fn root(error: &dyn std::error::Error) -> String {
+pub(super) fn root(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
@@ -264,7 +264,7 @@ impl Client {
         self.ask(deadline, asked).await
     }
 
-    async fn open(&self, path: &str) -> Result<Reply, CallError> {
+    pub(super) async fn open(&self, path: &str) -> Result<Reply, CallError> {
         let version = self.bollard.client_version();
         wire::get(&self.address, &format!("/v{version}{path}")).await
     }

@@ -41,6 +41,7 @@ mod finder;
 mod identity;
 mod inventory;
 mod labels;
+mod log;
 mod outbox;
 mod own;
 mod requests;

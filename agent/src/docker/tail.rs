@@ -1,11 +1,9 @@
 //! The last lines that a run of a container wrote, as far as its log driver can give them back.
 
-use std::pin::pin;
 use std::time::Duration;
 
-use bollard::query_parameters::LogsOptionsBuilder;
-use futures_util::StreamExt as _;
 use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::client::Client;
 
@@ -14,6 +12,9 @@ const OUTPUT_MAX: usize = 512 * 1024;
 
 /// Lines read beyond those asked for, as the Engine counts from the end of the log, and the next run may have begun.
 const NEXT_RUN: u32 = 200;
+
+/// What a name of a container may have beside letters and digits. A proxy knows names as they are.
+const NAME: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 /// The Engine looks for the end of the log and goes back from there.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
@@ -30,24 +31,10 @@ pub(super) async fn last_lines(
     (since, until): (Timestamp, Timestamp),
     count: u32,
 ) -> Result<Vec<Vec<u8>>, String> {
-    let options = LogsOptionsBuilder::new()
-        .stdout(true)
-        .stderr(true)
-        .timestamps(true)
-        .tail(&count.saturating_add(NEXT_RUN).to_string())
-        .build();
-    let log = client.bollard.logs(container, Some(options));
-    let collected = async {
-        let mut log = pin!(log);
-        let mut written = Vec::new();
-        while let Some(output) = log.next().await {
-            written.extend_from_slice(output?.as_ref());
-            // The newest come last.
-            let surplus = written.len().saturating_sub(OUTPUT_MAX);
-            written.drain(..surplus);
-        }
-        Ok::<_, bollard::errors::Error>(written)
-    };
+    let tail = count.saturating_add(NEXT_RUN);
+    let container = utf8_percent_encode(container, &NAME);
+    let path = format!("/containers/{container}/logs?stdout=true&stderr=true&timestamps=true&tail={tail}");
+    let collected = async { client.open(&path).await?.log(OUTPUT_MAX).await };
     let written = client.ask(ANSWER_WITHIN, collected).await;
     let written = written.map_err(|error| error.to_string())?;
     Ok(lines(&written, (since, until), count))

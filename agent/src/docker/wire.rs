@@ -13,15 +13,20 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 
-use super::client::CallError;
+use super::client::{CallError, root};
 use super::facts::clip;
+use super::log::Log;
 use crate::config::DockerAddress;
+use crate::head_guard::Guarded;
 
 /// The longest answer that is read: the list of 10,000 containers with the labels of Compose takes 15 MB.
-const ANSWER_MAX: usize = 64 * 1024 * 1024;
+const ANSWER_MAX: usize = 32 * 1024 * 1024;
 
 /// The longest event. It repeats the labels of its container, each of which may take kilobytes.
 const EVENT_MAX: usize = 1024 * 1024;
+
+/// The most of a log that is read for its last lines: 1,000 of the longest lines that Docker leaves whole.
+const LOG_MAX: usize = 16 * 1024 * 1024;
 
 /// An answer whose head has come. Dropping it ends the connection.
 pub(super) struct Reply {
@@ -58,9 +63,10 @@ async fn send(
     host: &str,
     path: &str,
 ) -> Result<Reply, CallError> {
-    let lost = |error: hyper::Error| CallError::Lost(clip(&error.to_string()));
+    let lost = |error: hyper::Error| CallError::Lost(root(&error));
     let invalid = |error: hyper::http::Error| CallError::NotConnected(error.to_string());
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+    let (guarded, room) = Guarded::new(stream);
+    let (mut sender, connection) = http1::handshake(TokioIo::new(guarded)).await.map_err(lost)?;
     // What goes wrong with it reaches whoever reads the answer.
     let connection = tokio::spawn(async move { drop(connection.await) });
     let request = hyper::Request::get(path)
@@ -70,6 +76,7 @@ async fn send(
         .map_err(invalid)?;
     let answer = sender.send_request(request).await;
     let (head, body) = answer.map_err(lost)?.into_parts();
+    room.for_body();
     Ok(Reply {
         status: head.status.as_u16(),
         body,
@@ -116,6 +123,24 @@ impl Reply {
         }
     }
 
+    /// Of a log, at most so many of the last bytes that were written to it.
+    pub(super) async fn log(mut self, kept: usize) -> Result<Vec<u8>, CallError> {
+        if self.status != 200 {
+            // What it says of that is an answer like any other.
+            return self.json().await.map(|_: serde_json::Value| Vec::new());
+        }
+        let mut log = Log::new(kept);
+        let mut read = 0;
+        while let Some(bytes) = self.chunk().await? {
+            read += bytes.len();
+            if read > LOG_MAX {
+                return Err(CallError::Lost("its log does not end".to_owned()));
+            }
+            log.take(&bytes);
+        }
+        Ok(log.written)
+    }
+
     async fn chunk(&mut self) -> Result<Option<Bytes>, CallError> {
         loop {
             let frame = poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx)).await;
@@ -156,5 +181,92 @@ impl hyper::body::Body for Empty {
 
     fn is_end_stream(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+
+    /// An Engine that answers one question with `head`, and then with the letter x so often.
+    async fn engine(head: &'static str, times: usize) -> DockerAddress {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address: SocketAddr = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await;
+            // Whoever has had enough hangs up.
+            let _ = stream.write_all(head.as_bytes()).await;
+            let chunk = [b'x'; 64 * 1024];
+            let mut left = times;
+            while left > 0 && stream.write_all(&chunk[..left.min(chunk.len())]).await.is_ok() {
+                left = left.saturating_sub(chunk.len());
+            }
+        });
+        DockerAddress::Tcp(address.to_string())
+    }
+
+    fn lost<T>(answer: Result<T, CallError>) -> String {
+        match answer {
+            Err(CallError::Lost(why)) => why,
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("it was taken"),
+        }
+    }
+
+    async fn ask(head: &'static str, times: usize) -> Result<Reply, CallError> {
+        get(&engine(head, times).await, "/x").await
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_bounded() {
+        let answer = ask(HEAD, ANSWER_MAX).await.unwrap().json::<serde_json::Value>().await;
+        assert!(
+            lost(answer).starts_with("its answer makes no sense"),
+            "as long as it may be"
+        );
+        let answer = ask(HEAD, ANSWER_MAX + 1)
+            .await
+            .unwrap()
+            .json::<serde_json::Value>()
+            .await;
+        assert_eq!(lost(answer), "its answer does not end");
+        let refusal = "HTTP/1.1 500 No\r\nConnection: close\r\n\r\n";
+        let answer = ask(refusal, 1024 * 1024)
+            .await
+            .unwrap()
+            .json::<serde_json::Value>()
+            .await;
+        let Err(CallError::Status(500, words)) = answer else {
+            panic!("{answer:?}");
+        };
+        assert!(words.len() <= 1024, "{}", words.len());
+    }
+
+    #[tokio::test]
+    async fn an_event_is_bounded() {
+        let mut events = ask(HEAD, EVENT_MAX + 64 * 1024).await.unwrap();
+        assert_eq!(lost(events.event().await), "its event does not end");
+    }
+
+    #[tokio::test]
+    async fn a_log_is_bounded_and_its_end_is_kept() {
+        let log = ask(HEAD, 1024 * 1024).await.unwrap().log(8 * 1024).await.unwrap();
+        assert_eq!(log.len(), 8 * 1024);
+        let log = ask(HEAD, LOG_MAX + 1).await.unwrap().log(8 * 1024).await;
+        assert_eq!(lost(log), "its log does not end");
+    }
+
+    #[tokio::test]
+    async fn a_head_is_bounded() {
+        let endless = ask("HTTP/1.1 200 OK\r\nX: ", 1024 * 1024).await;
+        assert!(lost(endless).contains("the head of the answer does not end"));
     }
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use rustix::io::Errno;
 use sentinel_engine::{FailureKind, ProbeFailure, ProbePhase, Verdict};
 
-use super::http::{AskError, Endless};
+use super::http::AskError;
 use super::resolver::LookupError;
 use super::stage::Stage;
 use super::{failed, span};
 use crate::children::one_line;
+use crate::head_guard::Endless;
 use crate::tls::{self, chain};
 
 /// What the agent or its host lacks. It says nothing of the service.

@@ -25,7 +25,6 @@ use answer::{Body, Expectation};
 pub(super) use ask_error::AskError;
 pub(super) use clients::Clients;
 use clients::{Client, Trust};
-pub(super) use connection::Endless;
 use connection::{Connection, Reply};
 
 /// An HTTP probe, ready to run.

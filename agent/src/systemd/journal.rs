@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use sentinel_engine::Cause;
 use serde_json::{Map, Value};
-use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
+
+use crate::children::up_to;
 
 /// Newest entries looked at. One run of a unit makes about five, a crash loop the same each time.
 const ENTRIES: &str = "50";
@@ -84,10 +85,7 @@ async fn read(unit: &str) -> std::io::Result<Vec<u8>> {
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
-    let mut lines = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(OUTPUT_MAX).read_to_end(&mut lines).await?;
-    }
+    let lines = up_to(child.stdout.take(), OUTPUT_MAX).await;
     // The pipe is closed, so a journalctl with more to say ends as well.
     child.wait().await?;
     Ok(lines)

@@ -26,6 +26,7 @@
 
 mod attribution;
 mod blast;
+mod bus;
 mod calls;
 mod cause;
 mod classify;

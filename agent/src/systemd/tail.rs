@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
 use sentinel_engine::Instance;
 use serde_json::{Map, Value};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 
 use super::requests::{Systemd, Written};
 use super::runs::Run;
+use crate::children::up_to;
 
 /// Longest output read. A line of journald's longest (48 KiB) is up to four times as much in JSON, when it is no UTF-8; the
 /// newest come first, so what is cut off are older ones.
@@ -234,15 +234,6 @@ impl Journal<'_> {
         }
         Ok(lines)
     }
-}
-
-async fn up_to(stream: Option<impl AsyncRead + Unpin>, max: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    if let Some(stream) = stream {
-        // What was read before an error is as good as any.
-        let _ = stream.take(max).read_to_end(&mut bytes).await;
-    }
-    bytes
 }
 
 /// A line of the journal.

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use zbus::Connection;
 
+use super::bus;
 use super::requests::{REQUESTS_MAX, Request, Systemd};
 use super::session::Session;
 use super::units::Units;
@@ -31,11 +32,11 @@ pub enum BusAddress {
 impl BusAddress {
     /// Connects, or says why not.
     pub(super) async fn connect(&self) -> Result<Connection, String> {
-        let builder = match self {
-            Self::System => zbus::connection::Builder::system(),
-            Self::At(address) => zbus::connection::Builder::address(address.as_str()),
+        let address = match self {
+            Self::System => None,
+            Self::At(address) => Some(address.as_str()),
         };
-        match tokio::time::timeout(CONNECT_WITHIN, builder.build()).await {
+        match tokio::time::timeout(CONNECT_WITHIN, bus::connect(address)).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(format!("cannot connect to the system bus: {error}")),
             Err(_elapsed) => Err("the system bus accepts connections but does not answer".to_owned()),

@@ -1,16 +1,14 @@
 //! One connection to a server, from the name to the last byte of the answer. It belongs to the probe that made it, and gets
 //! on in that probe's task: dropping it leaves nothing behind.
 //!
-//! Every byte of the server comes through [`Guarded`], which counts what comes before the head of an answer is whole:
-//! neither a head without an end nor interim answers (1xx) without an end take more than a moment.
+//! Every byte of the server comes through [`Guarded`], which counts what comes before the head of an answer is whole.
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::{Either, poll_fn, select};
@@ -21,7 +19,6 @@ use hyper_util::rt::TokioIo;
 use reqwest::{Body, Request, Url};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -31,10 +28,8 @@ use url::{Host, Origin};
 
 use super::ask_error::AskError;
 use super::clients::{Client, USER_AGENT as OWN_NAME};
+use crate::head_guard::{Guarded, Room};
 use crate::probe::stage::{Stage, reached};
-
-/// The head of an answer, and the interim answers before it, are no longer, in bytes. Servers refuse heads of 8 to 64 KiB.
-const HEAD_MAX: usize = 64 * 1024;
 
 /// Addresses of the other family are tried as well when those of the first have not answered by then (RFC 8305).
 const OTHER_FAMILY: Duration = Duration::from_millis(300);
@@ -42,16 +37,11 @@ const OTHER_FAMILY: Duration = Duration::from_millis(300);
 /// A connection that was kept is not used after this; most servers close theirs after 5 s to 75 s themselves.
 const IDLE_FOR: Duration = Duration::from_secs(60);
 
-/// The server said more than any head is long.
-#[derive(Debug, Error)]
-#[error("the head of the answer does not end within {} KiB", HEAD_MAX / 1024)]
-pub(in crate::probe) struct Endless;
-
 /// A connection on which something can be asked.
 pub(super) struct Connection {
     sender: SendRequest<Body>,
     driven: Driven,
-    left: Arc<AtomicUsize>,
+    room: Room,
     /// Whom it leads to.
     origin: Origin,
     /// When it was last used.
@@ -66,16 +56,12 @@ impl Connection {
             source,
         })?;
         reached(Stage::Waiting);
-        let left = Arc::new(AtomicUsize::new(HEAD_MAX));
-        let guarded = Guarded {
-            stream,
-            left: Arc::clone(&left),
-        };
+        let (guarded, room) = Guarded::new(stream);
         let (sender, connection) = http1::handshake(TokioIo::new(guarded)).await?;
         Ok(Self {
             sender,
             driven: Driven(Some(Box::pin(connection))),
-            left,
+            room,
             origin: url.origin(),
             used: Instant::now(),
         })
@@ -98,7 +84,7 @@ impl Connection {
     /// Asks; `keep` says that the server is to leave the connection open.
     pub(super) async fn ask(mut self, request: &Request, keep: bool) -> Result<Reply, AskError> {
         reached(Stage::Waiting);
-        self.left.store(HEAD_MAX, Ordering::Relaxed);
+        self.room.for_head();
         let request = with_usual_headers(request, keep)?;
         let response = {
             let (sender, driven) = (&mut self.sender, &mut self.driven);
@@ -114,8 +100,7 @@ impl Connection {
             })
             .await?
         };
-        // What comes from now on is bounded by whoever reads it.
-        self.left.store(usize::MAX, Ordering::Relaxed);
+        self.room.for_body();
         Ok(Reply {
             response,
             connection: self,
@@ -288,7 +273,7 @@ impl fmt::Debug for Connection {
 /// A connection that gets on whenever its user waits, in the user's task; gone once it ended.
 struct Driven(Option<Pin<Box<Exchange>>>);
 
-type Exchange = http1::Connection<TokioIo<Guarded>, Body>;
+type Exchange = http1::Connection<TokioIo<Guarded<Stream>>, Body>;
 
 impl Driven {
     /// Gets on as far as possible. What goes wrong also reaches whoever waits for the answer.
@@ -298,44 +283,6 @@ impl Driven {
         {
             self.0 = None;
         }
-    }
-}
-
-/// A stream of which only so much can be read before somebody allows more.
-struct Guarded {
-    stream: Stream,
-    left: Arc<AtomicUsize>,
-}
-
-impl AsyncRead for Guarded {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let left = self.left.load(Ordering::Relaxed);
-        if left == 0 {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, Endless)));
-        }
-        let room = left.min(into.remaining());
-        let mut part = ReadBuf::new(into.initialize_unfilled_to(room));
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut part))?;
-        let read = part.filled().len();
-        into.advance(read);
-        if left != usize::MAX {
-            self.left.store(left - read, Ordering::Relaxed);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Guarded {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

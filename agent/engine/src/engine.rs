@@ -20,6 +20,11 @@ use crate::wakes::Wakes;
 
 pub use reload::{Changed, Reload};
 
+/// Services that are judged in one turn. What comes of a turn is recorded as one transaction, with a message for each receiver
+/// of each incident: ten thousand services that are due at the same instant must not become one of a hundred megabytes,
+/// nor hold up everything else for as long as that takes.
+const TURN: usize = 256;
+
 /// The engine is never woken for a service more often than this.
 const SHORTEST_WAKE: Duration = Duration::from_millis(1);
 
@@ -156,14 +161,14 @@ impl Engine {
         self.attend_host(now);
     }
 
-    /// Lets time pass: everything due by `now` happens.
+    /// Lets time pass: what is due by `now` happens, of [`TURN`] services at most. [`Engine::poll_timeout`] tells whether that
+    /// was all.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some(name) = self
-            .wakes
-            .first()
-            .filter(|(at, _)| *at <= now)
-            .map(|(_, name)| name.clone())
-        {
+        for _ in 0..TURN {
+            let due = self.wakes.first().filter(|(at, _)| *at <= now);
+            let Some(name) = due.map(|(_, name)| name.clone()) else {
+                break;
+            };
             self.evaluate(now, &name);
         }
         self.attend_host(now);

@@ -286,12 +286,7 @@ impl fmt::Display for Happening {
             Self::WentDown { cause, .. } | Self::IncidentOpened { cause } | Self::CauseChanged { cause } => {
                 write!(f, "{cause}")
             }
-            Self::BecameHealthy {
-                by_supervisor: false, ..
-            } => f.write_str("healthy"),
-            Self::BecameHealthy {
-                by_supervisor: true, ..
-            } => f.write_str("healthy, restarted by its supervisor"),
+            Self::BecameHealthy { by_supervisor, .. } => f.write_str(healthy(*by_supervisor)),
             Self::ActionHeld {
                 hold: Hold::Observe, ..
             } => write!(f, "{}", Hold::Observe),
@@ -394,6 +389,14 @@ fn closed(resolution: Resolution, duration: Duration, outage: &Outage) -> String
     match outage.lasted() {
         Some(lasted) => format!("{how}, {lasted}"),
         None => format!("{how} after {}", span(duration)),
+    }
+}
+
+const fn healthy(by_supervisor: bool) -> &'static str {
+    if by_supervisor {
+        "healthy, restarted by its supervisor"
+    } else {
+        "healthy"
     }
 }
 

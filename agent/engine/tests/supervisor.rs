@@ -320,3 +320,22 @@ fn what_answers_again_within_a_run_is_not_its_supervisors_doing() {
     assert!(last[0].starts_with("shop unreachable: "), "{said:?}");
     assert_eq!(last[1], "shop healthy: healthy");
 }
+
+#[test]
+fn crash_loop_whose_pauses_nobody_sees_is_told_and_fills_no_log() {
+    let mut world = shop(Toy::new("shop"));
+    for _ in 0..5 {
+        world.start_by("shop", StartedBy::Supervisor);
+        world.run(20);
+    }
+    world.run(60);
+    assert_eq!(world.message_kinds(), ["fired"], "{:#?}", world.transcript());
+    assert_eq!(world.messages[0].cause.kind(), "crash_loop");
+    let said = downs_and_ups(&world).len();
+    for _ in 0..20 {
+        world.start_by("shop", StartedBy::Supervisor);
+        world.run(20);
+    }
+    assert_eq!(downs_and_ups(&world).len(), said);
+    assert!(world.actions.is_empty());
+}

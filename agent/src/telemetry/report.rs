@@ -41,8 +41,7 @@ impl<'a> Runner<'a> {
 /// to see of a normal day is info; changes of state are debug, as the other events tell their story.
 pub fn report(report: &Report, runner: Option<Runner<'_>>) {
     // At the level of the most urgent event, so that no filter lets an event through and holds its span back.
-    let unit = runner.and_then(Runner::unit);
-    let about = unit.map(|unit| error_span!("service", unit));
+    let about = runner.and_then(Runner::unit).map(unit_span);
     let _entered = about.as_ref().map(tracing::Span::enter);
     let service = report.service.as_str();
     let incident = report.incident.map(|incident| incident.0);
@@ -61,17 +60,8 @@ pub fn report(report: &Report, runner: Option<Runner<'_>>) {
             recoveries_total,
             by_supervisor,
         } => {
-            let status_code = status(status_code.as_ref());
             let by = by_supervisor.then(|| runner.map_or("supervisor", Runner::name));
-            info!(
-                service,
-                status = "up",
-                status_code,
-                recoveries_total,
-                event,
-                by,
-                incident
-            );
+            became_healthy(service, event, incident, status_code.as_ref(), *recoveries_total, by);
         }
         Happening::IncidentOpened { cause } | Happening::CauseChanged { cause } => {
             warn!(
@@ -147,6 +137,30 @@ pub fn report(report: &Report, runner: Option<Runner<'_>>) {
         }
         Happening::StoppedOnPurpose { reason } => info!(service, event, reason, incident),
     }
+}
+
+fn unit_span(unit: &str) -> tracing::Span {
+    error_span!("service", unit)
+}
+
+fn became_healthy(
+    service: &str,
+    event: &str,
+    incident: Option<u64>,
+    status_code: Option<&u16>,
+    recoveries_total: u64,
+    by: Option<&str>,
+) {
+    let status_code = status(status_code);
+    info!(
+        service,
+        status = "up",
+        status_code,
+        recoveries_total,
+        event,
+        by,
+        incident
+    );
 }
 
 fn action_started(service: &str, event: &str, incident: Option<u64>, action: &Action, again: bool) {

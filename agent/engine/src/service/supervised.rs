@@ -1,6 +1,6 @@
 //! What its supervisor restarts at once was down all the same: the log says so, and who brought it back.
 //!
-//! Nothing is done about it and nobody is told. But an end and the next start may be milliseconds apart, so that no probe
+//! Nothing is done about it and nobody is told, unless it is a crash loop. But an end and the next start may be milliseconds apart, so that no probe
 //! ever fails: without this a service that crashes every hour would look like one that never does.
 
 use super::{Context, Machine, RunBefore};
@@ -15,13 +15,21 @@ impl Machine {
             (TargetState::Busy(Activity::AutoRestart), _) => sight.instance.clone(),
             // What is down by now tells its own story.
             (TargetState::Down { .. } | TargetState::Unknown(_), _) => return,
-            (_, Some(RunBefore(before))) if sight.started_by == StartedBy::Supervisor => before.clone(),
+            (_, Some(RunBefore(before))) if sight.started_by == StartedBy::Supervisor => {
+                let before = before.clone();
+                if before.is_some() && !self.in_maintenance() {
+                    // Where its end was seen as well, it is counted already.
+                    self.crash_loop.record(before.as_ref(), false, cx.now);
+                }
+                before
+            }
             _ => return,
         };
         if self.said_up != Some(true) {
             return;
         }
-        let cause = sight.details.ended.clone().unwrap_or(Cause::Unknown);
+        let ended = self.sight.as_ref().and_then(|sight| sight.details.ended.clone());
+        let cause = ended.unwrap_or(Cause::Unknown);
         self.went_down(&cause, None, cx);
         self.said_down_of = before;
     }

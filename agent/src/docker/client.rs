@@ -313,6 +313,8 @@ impl Client {
         match self.get(ANSWER_WITHIN, &format!("/containers/{id}/json")).await {
             Ok(answer) => Ok(Some(answer)),
             Err(CallError::Status(404, _)) => Ok(None),
+            // As podman answers about one that it is just removing.
+            Err(CallError::Status(500, words)) if words.contains("no such container") => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -204,7 +204,7 @@ mod tests {
             let _ = stream.read(&mut [0; 4096]).await;
             // Whoever has had enough hangs up.
             let _ = stream.write_all(head.as_bytes()).await;
-            let chunk = [b'x'; 64 * 1024];
+            let chunk = vec![b'x'; 64 * 1024];
             let mut left = times;
             while left > 0 && stream.write_all(&chunk[..left.min(chunk.len())]).await.is_ok() {
                 left = left.saturating_sub(chunk.len());

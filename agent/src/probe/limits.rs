@@ -50,14 +50,7 @@ mod tests {
 
     #[test]
     fn in_flight_follows_the_open_files_limit_within_bounds() {
-        for (descriptors, expected) in [
-            (0, 4),
-            (32, 4),
-            (256, 96),
-            (1024, 480),
-            (524_288, 768),
-            (u64::MAX, 768),
-        ] {
+        for (descriptors, expected) in [(0, 4), (32, 4), (256, 96), (1024, 480), (524_288, 768), (u64::MAX, 768)] {
             assert_eq!(Limits::within(descriptors).in_flight, expected, "{descriptors}");
         }
     }

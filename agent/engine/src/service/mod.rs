@@ -54,8 +54,8 @@ mod refusal;
 mod reload;
 mod repair;
 mod sight;
-mod trigger;
 mod supervised;
+mod trigger;
 mod view;
 
 pub use self::asked::DRAIN_MAX;

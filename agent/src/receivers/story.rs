@@ -330,6 +330,7 @@ mod tests {
             let what = Happening::IncidentClosed {
                 resolution: Resolution::Recovered,
                 duration: Duration::from_secs(1),
+                outage: Outage::default(),
             };
             stories.note(&report(incident, 200, what));
         }

@@ -19,7 +19,7 @@ fn tell_of_db(world: &mut World, failed: bool, is_back: bool) {
         fell_with,
         ..Details::default()
     };
-    world.toys.get_mut("app").unwrap().details = details;
+    world.toys.get_mut("app").expect("it is configured").details = details;
 }
 
 /// Systemd stops it, as the database is down.
@@ -43,10 +43,10 @@ fn db_is(world: &mut World, failed: bool, is_back: bool) {
     world.set_state("app", state);
 }
 
-fn waits_for_db() -> Option<Hold> {
-    Some(Hold::Dependency {
+fn waits_for_db() -> Hold {
+    Hold::Dependency {
         name: "db.service".into(),
-    })
+    }
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn what_fell_is_held_and_told_and_started_when_the_other_is_back() {
         go_down(&mut world, true);
         world.run(3600);
         assert_eq!(world.state("app"), State::Suppressed, "{:#?}", world.transcript());
-        assert_eq!(world.snapshot("app").hold, waits_for_db());
+        assert_eq!(world.snapshot("app").hold, Some(waits_for_db()));
         assert!(world.actions.is_empty());
         assert_eq!(world.snapshot("app").attempts_left, 5, "none is spent");
         assert_eq!(world.message_kinds(), ["fired"], "it does not stay silent");
@@ -91,7 +91,12 @@ fn another_agent_goes_on_where_nobody_can_tell_any_more_why_the_other_is_down() 
     tell_of_db(&mut world, false, false);
     world.crash_agent();
     world.run(600);
-    assert_eq!(world.snapshot("app").hold, waits_for_db(), "{:#?}", world.transcript());
+    assert_eq!(
+        world.snapshot("app").hold,
+        Some(waits_for_db()),
+        "{:#?}",
+        world.transcript()
+    );
     assert!(world.actions.is_empty());
     db_is(&mut world, false, true);
     world.run(60);
@@ -127,7 +132,12 @@ fn start_that_is_refused_is_wanted_though_it_was_stopped_before() {
     world.run(600);
     refuse_start(&mut world, true);
     world.run(600);
-    assert_eq!(world.snapshot("app").hold, waits_for_db(), "{:#?}", world.transcript());
+    assert_eq!(
+        world.snapshot("app").hold,
+        Some(waits_for_db()),
+        "{:#?}",
+        world.transcript()
+    );
     assert_eq!(world.message_kinds(), ["fired"]);
     db_is(&mut world, true, true);
     world.run(60);
@@ -170,10 +180,10 @@ fn attempt_that_is_refused_for_want_of_the_other_is_not_repeated_before_that_is_
     let before = world.actions.len();
     assert!(before > 0);
     refuse_start(&mut world, true);
-    world.toys.get_mut("app").unwrap().start = Start::Well;
+    world.toys.get_mut("app").expect("it is configured").start = Start::Well;
     world.run(3600);
     assert_eq!(world.actions.len(), before, "{:#?}", world.transcript());
-    assert_eq!(world.snapshot("app").hold, waits_for_db());
+    assert_eq!(world.snapshot("app").hold, Some(waits_for_db()));
     db_is(&mut world, true, true);
     world.run(60);
     assert_eq!(world.state("app"), State::Healthy);

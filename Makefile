@@ -89,7 +89,7 @@ simulate: toolchain ## Random faults against the engine's invariants, SEEDS=1500
 mutants: ## Whether the engine's tests notice each guard that is missing; an hour, WORDS="budget storm" chooses
 	agent/engine/mutants/run $(WORDS)
 
-bench: ## Measure the agent beside systemd, monit and blackbox exporter, in 25 minutes (PARTS="heal alert probe load installed" chooses)
+bench: ## Measure the agent beside systemd, monit and blackbox exporter, in 40 minutes (PARTS="heal alert probe load outage installed" chooses)
 	packaging/test-host/requirements >&2
 	cargo build --release --locked --package sentinel --package demo-service
 	@# The program that measures is no part of what is measured, and shares its build with the tests.

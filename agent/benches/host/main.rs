@@ -1,6 +1,6 @@
 //! Measures the agent beside others on a real host: systemd as PID 1, in a container.
 //!
-//!     make bench                                            # everything; about 25 minutes
+//!     make bench                                            # everything; about 40 minutes
 //!     cargo bench -p sentinel --bench host -- heal load     # parts: heal, alert, probe, load, outage, installed
 //!     cargo bench -p sentinel --bench host -- heal --samples 50
 //!     cargo bench -p sentinel --bench host -- installed --minutes 60

@@ -1,5 +1,6 @@
 //! The Engine of this machine, through its client, and containers that are removed again.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -74,7 +75,8 @@ impl Drop for Names {
     }
 }
 
-/// Runs a shell script with `$C` for the container's name, `$I` for the image and `docker` for the client.
+/// Runs a shell script with `$C` for the container's name, `$I` for the image and `docker` for the client. In a process group of
+/// its own: `kill` of what is dead already is `kill 0`.
 pub fn sh(container: &str, script: &str) -> Output {
     let client = docker().get_program().to_string_lossy().into_owned();
     Command::new("sh")
@@ -83,6 +85,7 @@ pub fn sh(container: &str, script: &str) -> Output {
         .env("C", container)
         .env("I", image())
         .stdin(Stdio::null())
+        .process_group(0)
         .output()
         .unwrap()
 }

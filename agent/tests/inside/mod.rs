@@ -131,9 +131,11 @@ fn watched(units: &[&str]) -> Vec<Watched> {
 }
 
 /// Runs a shell script; its exit status is part of some scenarios, and of no interest.
+/// In a process group of its own: where a unit has no process any more, `kill $(systemctl show -P MainPID ...)` is `kill 0`.
 async fn sh(script: &str) -> String {
     let output = Command::new("sh")
         .args(["-c", script])
+        .process_group(0)
         .output()
         .await
         .expect("there is a shell");

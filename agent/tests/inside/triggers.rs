@@ -120,7 +120,8 @@ fn a_socket_that_failed_is_started_before_its_service() {
         watch.until_running("shop").await;
 
         // It dies on every connection, until systemd starts neither any more.
-        sh("touch /run/shop-dies; kill -9 $(systemctl show -P MainPID shop)").await;
+        // (Killed first: its shell may not have looked yet, and would end by itself.)
+        sh("kill -9 $(systemctl show -P MainPID shop); touch /run/shop-dies").await;
         fail("shop.socket", 7101).await;
         let down = watch
             .until("shop", "down with its socket", |seen| {

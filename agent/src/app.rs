@@ -1,6 +1,6 @@
 //! Puts the parts of the agent together and runs them until it is told to stop.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::receivers::{Direct, Message};
 use crate::reload::{self, Awaited, Reloader};
 use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
 use crate::status_line::StatusLine;
-use crate::store::{self, Opened, Store, Topic};
+use crate::store::{self, AlertMemory, Opened, Store, Topic};
 use crate::telemetry;
 use crate::watchdog::Watchdog;
 
@@ -98,8 +98,6 @@ async fn start(
 
     let wanted = reload::wanted(&settings, &sources);
     let (engine, awaited) = engine(&settings, &opened, &clock, !wanted.is_empty());
-    let rules = settings.alerts.rules.clone();
-    let alerts = driver::alerting(clock.now(), rules, opened.remembered.alerts.clone(), &engine);
     let remembered = opened.remembered.services.values();
     let open = remembered.filter_map(|memory| memory.incident.as_ref().map(|incident| incident.id));
     let stories = history::stories(&opened.store, &clock, open).await;
@@ -147,14 +145,12 @@ async fn start(
         found: parts.discovered(),
         host: settings.agent.name.clone(),
         link: settings.alerts.link.clone(),
-        alerts,
         watchdog: Watchdog::from_env(),
         sender,
         events,
         control,
         reloads,
         changes,
-        departed: BTreeMap::new(),
         pulse,
         stories,
         holds: Holds::default(),
@@ -234,6 +230,13 @@ fn engine(settings: &Settings, opened: &Opened, clock: &Clock, looks: bool) -> (
     let mut memories = opened.remembered.services.clone();
     let mut engine = Engine::new(settings.recovery.clone(), opened.next_incident, opened.next_action);
     engine.resume_host(opened.remembered.host.clone(), clock.booted_at());
+    let AlertMemory {
+        conversations,
+        silences,
+        next_silence,
+    } = opened.remembered.alerts.clone();
+    let rules = settings.alerts.rules.clone();
+    engine.resume_alerting(now, rules, conversations, silences, next_silence);
     if let Some(path) = &opened.quarantined {
         let path = path.display();
         tracing::error!(

@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use sentinel_engine::alerting::Alerting;
 use sentinel_engine::{
     Action, ActionResult, Command, Engine, Event, ProbeOutcome, ProbeRound, Report, ServiceName, Time, Verdict, Window,
 };
@@ -43,7 +42,6 @@ use crate::telemetry::{self, Runner};
 use crate::template::Link;
 use crate::watchdog::Watchdog;
 
-pub use alerts::alerting;
 pub use batch::Unrecorded;
 pub use evidence::Gatherer;
 pub use holds::Holds;
@@ -86,8 +84,6 @@ pub struct ServiceHandle {
     pub probes: Arc<ServiceProbes>,
     /// Its target, if it has one.
     pub target: Option<TargetHandle>,
-    /// Its labels, for messages.
-    pub labels: BTreeMap<String, String>,
     /// Which other units a restart of it may restart or stop.
     pub reach: Reach,
     /// How many of the last lines of its log are evidence, at most.
@@ -116,8 +112,6 @@ pub struct Driver {
     pub host: String,
     /// Where to read more about an incident.
     pub link: Option<Arc<Link>>,
-    /// Decides who is told.
-    pub alerts: Alerting,
     /// Tells systemd that the agent makes progress.
     pub watchdog: Watchdog,
     /// Where events go, for those who make them.
@@ -130,8 +124,6 @@ pub struct Driver {
     pub reloads: mpsc::Sender<ReloadReply>,
     /// New configurations.
     pub changes: mpsc::Receiver<Change>,
-    /// The labels of the services that the last reload removed.
-    pub departed: BTreeMap<ServiceName, BTreeMap<String, String>>,
     /// How it is, for the heartbeat.
     pub pulse: Pulse,
     /// What happened so far in each incident, for messages.
@@ -178,7 +170,6 @@ impl Driver {
                 .engine
                 .poll_timeout()
                 .into_iter()
-                .chain(self.alerts.next_wake())
                 .chain(self.unrecorded.retry_at)
                 .chain(self.holds.next())
                 .min();
@@ -319,15 +310,24 @@ impl Driver {
                 }
                 Command::SaveHost(memory) => self.unrecorded.host = Some(*memory),
                 Command::Report(report) => {
-                    self.alerts.handle_report(&report);
                     if let Some(report) = self.holds.take(report) {
                         self.note(report, &mut deeds);
                     }
                 }
-                Command::Notify(message) => self.alert(*message),
+                Command::Notify(outgoing) => self.send(*outgoing),
+                Command::SaveConversation(conversation) => {
+                    let changes = &mut self.unrecorded.alerts.conversations;
+                    changes.insert(conversation.incident, Some(*conversation));
+                }
+                Command::ForgetConversation(incident) => {
+                    self.unrecorded.alerts.conversations.insert(incident, None);
+                }
+                Command::SaveSilence(silence) => {
+                    self.unrecorded.alerts.silences.insert(silence.id, Some(*silence));
+                }
+                Command::EndSilence { silence, by } => self.end_silence(&silence, by),
             }
         }
-        self.collect_alerts(&mut deeds);
         deeds
     }
 
@@ -355,7 +355,7 @@ impl Driver {
             // Not at the first failure: one that passes needs nobody.
             let messages = self.batch().messages;
             let error = error.kind().as_str();
-            let names = self.alerts.default_receivers();
+            let names = self.engine.default_receivers();
             self.direct.store_failed(&self.host, names, error, messages);
         } else {
             let error: &dyn std::error::Error = &error;
@@ -464,8 +464,8 @@ impl Driver {
                     host: self.host.clone(),
                     acknowledged: services
                         .iter()
-                        .filter_map(|service| self.alerts.conversation(service.incident?))
-                        .filter_map(|conversation| Some((conversation.incident, conversation.ack.clone()?)))
+                        .filter_map(|service| service.incident)
+                        .filter_map(|incident| Some((incident, self.engine.acknowledgement(incident)?.clone())))
                         .collect(),
                     services,
                     origins: self

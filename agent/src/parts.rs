@@ -264,7 +264,6 @@ impl Parts {
         Ok(ServiceHandle {
             probes,
             target,
-            labels: settings.labels.clone(),
             reach: settings.reach.clone(),
             log_lines: settings.log_lines,
             origin: settings.origin.clone(),

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use sentinel::config::{self, Settings};
-use sentinel_engine::alerting::{AlertCommand, Alerting, Around, Match, Reason, Subject};
+use sentinel_engine::alerting::{AlertContext, Alerting, Match, Reason, Subject};
 use sentinel_engine::{
-    Cause, Happening, IncidentId, Notification, NotificationKind, Outage, Report, Resolution, ServiceName, Severity,
-    Time,
+    Cause, Command, Happening, IncidentId, Labels, Notification, NotificationKind, Outage, Report, Resolution,
+    ServiceName, Severity, Time,
 };
 
 /// The page.
@@ -85,7 +85,7 @@ fn routes_choose_as_the_page_says() {
             .services
             .iter()
             .find(|found| found.service.name.as_str() == service);
-        let labels = found.map(|found| found.labels.clone()).unwrap_or_default();
+        let labels = found.map(|found| found.service.labels.clone()).unwrap_or_default();
         let choice = settings.alerts.rules.choose(Subject {
             service,
             severity: severity(level),
@@ -104,18 +104,17 @@ fn routes_choose_as_the_page_says() {
 
 /// What is known of services in a story.
 struct Known {
-    labels: BTreeMap<ServiceName, BTreeMap<String, String>>,
-    none: BTreeMap<String, String>,
+    labels: BTreeMap<ServiceName, Labels>,
     inhibited: Option<Reason>,
 }
 
-impl Around for Known {
-    fn labels(&self, service: &ServiceName) -> &BTreeMap<String, String> {
-        self.labels.get(service).unwrap_or(&self.none)
-    }
-
-    fn inhibition(&self, _: &ServiceName) -> Option<Reason> {
-        self.inhibited.clone()
+impl Known {
+    /// Calls alerting with what it asks about services.
+    fn asked<T>(&self, call: impl FnOnce(&AlertContext<'_>) -> T) -> T {
+        call(&AlertContext {
+            labels: &|service: &ServiceName| self.labels.get(service).cloned().unwrap_or_default(),
+            inhibition: &|_| self.inhibited.clone(),
+        })
     }
 }
 
@@ -151,13 +150,12 @@ fn at(text: &str) -> Time {
 impl<'a> Story<'a> {
     fn new(settings: &'a Settings) -> Self {
         let labels = settings.services.iter();
-        let labels = labels.map(|service| (service.service.name.clone(), service.labels.clone()));
+        let labels = labels.map(|service| (service.service.name.clone(), service.service.labels.clone()));
         Self {
             settings,
-            alerting: Alerting::new(Time::ZERO, settings.alerts.rules.clone(), vec![], vec![], 1, |_| true),
+            alerting: Alerting::new(Time::ZERO, settings.alerts.rules.clone(), vec![], vec![], 1),
             around: Known {
                 labels: labels.collect(),
-                none: BTreeMap::new(),
                 inhibited: None,
             },
             messages: BTreeMap::new(),
@@ -178,7 +176,6 @@ impl<'a> Story<'a> {
             conversations.collect(),
             silences.collect(),
             1,
-            |_| true,
         );
     }
 
@@ -186,7 +183,7 @@ impl<'a> Story<'a> {
     fn pass(&mut self, now: Time) {
         let mut turns = 0;
         while let Some(wake) = self.alerting.next_wake().filter(|wake| *wake <= now) {
-            self.alerting.handle_timeout(wake, &self.around);
+            self.around.asked(|cx| self.alerting.handle_timeout(wake, cx));
             self.listen(wake);
             turns += 1;
             assert!(turns < 100_000, "it comes to rest");
@@ -198,7 +195,7 @@ impl<'a> Story<'a> {
         let mut sent = BTreeMap::<(u64, u32), (BTreeSet<String>, String, BTreeSet<String>)>::new();
         while let Some(command) = self.alerting.poll_command() {
             match command {
-                AlertCommand::Send(outgoing) => {
+                Command::Notify(outgoing) => {
                     let message = outgoing.notification;
                     let wait = outgoing.not_before.since(now);
                     let waits = message.kind == NotificationKind::Fired;
@@ -209,17 +206,17 @@ impl<'a> Story<'a> {
                     entry.0.extend(outgoing.receivers.keys().cloned());
                     entry.2.extend(reasons(outgoing.receivers.values()));
                 }
-                AlertCommand::Report(Report {
+                Command::Report(Report {
                     what: Happening::MessageWithheld { kind, reason },
                     ..
                 }) => withheld.push((BTreeSet::new(), kind.to_owned(), BTreeSet::from([reason.to_string()]))),
-                AlertCommand::Keep(conversation) => {
+                Command::SaveConversation(conversation) => {
                     self.kept.conversations.insert(conversation.incident, *conversation);
                 }
-                AlertCommand::Forget(id) => drop(self.kept.conversations.remove(&id)),
-                AlertCommand::KeepSilence(silence) => drop(self.kept.silences.insert(silence.id, *silence)),
-                AlertCommand::EndSilence(silence, _) => drop(self.kept.silences.remove(&silence.id)),
-                AlertCommand::Report(_) => {}
+                Command::ForgetConversation(id) => drop(self.kept.conversations.remove(&id)),
+                Command::SaveSilence(silence) => drop(self.kept.silences.insert(silence.id, *silence)),
+                Command::EndSilence { silence, .. } => drop(self.kept.silences.remove(&silence.id)),
+                _ => {}
             }
         }
         self.said.extend(sent.into_values());
@@ -239,6 +236,7 @@ impl<'a> Story<'a> {
         let message = Notification {
             incident: incident(service),
             sequence: *messages,
+            labels: self.around.labels.get(service).cloned().unwrap_or_default(),
             service: service.into(),
             kind,
             severity: match kind {
@@ -254,7 +252,8 @@ impl<'a> Story<'a> {
             doing: "backoff".to_owned(),
             failing: None,
         };
-        self.alerting.handle_notification(now, message, &self.around);
+        self.around
+            .asked(|cx| self.alerting.handle_notification(now, message, cx));
     }
 
     fn close(&mut self, now: Time, service: &str, healed: bool) {
@@ -285,7 +284,7 @@ impl<'a> Story<'a> {
         };
         self.message(now, service, kind);
         self.messages.remove(service);
-        self.alerting.handle_timeout(now, &self.around);
+        self.around.asked(|cx| self.alerting.handle_timeout(now, cx));
     }
 
     /// Carries out what a row says.
@@ -331,13 +330,14 @@ impl<'a> Story<'a> {
         } else if let Some(id) = text.strip_prefix("expire ") {
             let id = id.parse().unwrap();
             self.alerting.expire_silence(now, id, "bob".to_owned()).unwrap();
-            self.alerting.handle_timeout(now, &self.around);
+            self.around.asked(|cx| self.alerting.handle_timeout(now, cx));
         } else if let Some(service) = text.strip_prefix("ack ") {
             let known = self.alerting.conversation(incident(service)).unwrap();
             let opening = Notification {
                 incident: known.incident,
                 sequence: known.messages,
                 service: known.service.clone(),
+                labels: Labels::default(),
                 kind: NotificationKind::Fired,
                 severity: known.severity,
                 at: now,
@@ -348,8 +348,8 @@ impl<'a> Story<'a> {
                 failing: None,
             };
             let (by, words) = ("alice".to_owned(), "on it".to_owned());
-            self.alerting
-                .acknowledge(now, &opening, by, words, &self.around)
+            self.around
+                .asked(|cx| self.alerting.acknowledge(now, &opening, by, words, cx))
                 .unwrap();
         } else {
             let (_, why) = text.split_once(": ").unwrap_or_else(|| panic!("what is `{text}`?"));
@@ -362,7 +362,7 @@ impl<'a> Story<'a> {
             ];
             self.around.inhibited = all.into_iter().find(|reason| reason.to_string() == why);
             assert!(self.around.inhibited.is_some() || why == "nothing", "what is `{text}`?");
-            self.alerting.handle_timeout(now, &self.around);
+            self.around.asked(|cx| self.alerting.handle_timeout(now, cx));
         }
         self.listen(now);
     }

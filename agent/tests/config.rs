@@ -283,6 +283,7 @@ fn full_example_loads() {
     assert_eq!(http(legacy).json["/queue/depth"], serde_json::json!(0));
     assert_eq!(
         legacy
+            .service
             .labels
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
@@ -415,7 +416,10 @@ fn conf_d_is_merged_deeply_in_order() {
     assert_eq!(http(api).url.as_str(), "http://127.0.0.1:1/");
     assert_eq!(http(api).method, "POST");
     assert_eq!(http(api).status, [202..=202], "lists are replaced, not joined");
-    assert_eq!((api.labels["a"].as_str(), api.labels["b"].as_str()), ("1", "2"));
+    assert_eq!(
+        (api.service.labels["a"].as_str(), api.service.labels["b"].as_str()),
+        ("1", "2")
+    );
     assert_eq!(service(&loaded, "db").service.policy.fall, 5);
     let files: Vec<_> = loaded
         .files
@@ -473,7 +477,7 @@ fn environment_overrides_files() {
         shop.service.after.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["db", "cache-1"]
     );
-    assert_eq!(shop.labels["team"], "web");
+    assert_eq!(shop.service.labels["team"], "web");
     assert_eq!(http(shop).url.as_str(), "http://127.0.0.1:2/");
     assert_eq!(http(shop).status, [200..=204, 301..=301]);
     assert_eq!(http(shop).json["/depth"], serde_json::json!(3));

@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::alerting::{Conversation, Outgoing, Silence};
 use crate::host::HostMemory;
 use crate::ids::{ActionId, IncidentId, Instance, ProbeRound, ServiceName};
 use crate::memory::Memory;
-use crate::notification::Notification;
 use crate::report::Report;
 
 /// Something to be done. Imperative: the driver does it, or answers that it could not.
 ///
-/// All commands polled after one event form a batch. The driver makes every `Save`, `Report` and `Notify` of a batch
+/// All commands polled after one event form a batch. The driver makes all of a batch that is to be kept, reported or sent
 /// durable in one transaction *before* it carries out any `RestartTarget` of that batch: the intent to act is on
 /// disk before the act. When the transaction fails it answers each `RestartTarget` with
 /// [`crate::ActionResult::NotRecorded`].
@@ -37,8 +37,21 @@ pub enum Command {
     SaveHost(Box<HostMemory>),
     /// Tell what happened: a line in the log, and in the incident's timeline when it belongs to one.
     Report(Report),
-    /// Send a message to the receivers.
-    Notify(Box<Notification>),
+    /// Send a message to its receivers.
+    Notify(Box<Outgoing>),
+    /// Keep what receivers know of an incident, replacing what was kept before.
+    SaveConversation(Box<Conversation>),
+    /// Forget what receivers know of an incident.
+    ForgetConversation(IncidentId),
+    /// Keep a silence.
+    SaveSilence(Box<Silence>),
+    /// A silence is over: forget it.
+    EndSilence {
+        /// The silence.
+        silence: Box<Silence>,
+        /// Who ended it; `None` when its time was over.
+        by: Option<String>,
+    },
 }
 
 /// One recovery action.

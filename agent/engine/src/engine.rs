@@ -1,19 +1,20 @@
 //! The engine: every service's machine, what they share, and the queue of commands.
 
-mod alerts;
+mod alerting;
 mod host;
 mod reload;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use crate::alerting::{Alerting, Rules};
 use crate::command::Command;
 use crate::event::{Event, OperatorRequest, RequestError};
 use crate::host::{Host, HostMemory, HostPolicy};
 use crate::ids::{ActionId, IncidentId, ServiceName};
 use crate::memory::Memory;
 use crate::policy::Service;
-use crate::service::{Companion, Context, DependencyDown, Machine};
+use crate::service::{Companion, Context, Decision, DependencyDown, Machine};
 use crate::snapshot::ServiceSnapshot;
 use crate::time::Time;
 use crate::wakes::Wakes;
@@ -44,11 +45,16 @@ pub struct Engine {
     /// Services that wait for a free slot, longest first.
     queue: VecDeque<ServiceName>,
     wakes: Wakes,
+    /// What was decided and has not passed alerting yet.
+    decided: VecDeque<Decision>,
+    alerting: Alerting,
+    /// Whether alerting goes on from what was kept, and does not know yet which incidents are still open.
+    has_resumed_alerting: bool,
     commands: VecDeque<Command>,
 }
 
 impl Engine {
-    /// An engine without services. Numbers go on from those given, which must never have been used.
+    /// An engine without services and receivers. Numbers go on from those given, which must never have been used.
     pub fn new(policy: HostPolicy, next_incident: IncidentId, next_action: ActionId) -> Self {
         Self {
             machines: BTreeMap::new(),
@@ -57,6 +63,9 @@ impl Engine {
             host: Host::new(policy, next_incident, next_action),
             queue: VecDeque::new(),
             wakes: Wakes::default(),
+            decided: VecDeque::new(),
+            alerting: Alerting::new(Time::ZERO, Rules::nobody(), Vec::new(), Vec::new(), 1),
+            has_resumed_alerting: false,
             commands: VecDeque::new(),
         }
     }
@@ -77,24 +86,26 @@ impl Engine {
         let name = service.name.clone();
         self.insert_service(now, service, memory);
         self.evaluate(now, &name);
+        self.alert();
     }
 
     fn insert_service(&mut self, now: Time, service: Service, memory: Memory) {
         let name = service.name.clone();
         self.drop_machine(&name);
         self.depends_on(&name, &service.after);
-        let mut cx = Context::new(now, &mut self.host, &mut self.commands);
+        let mut cx = Context::new(now, &mut self.host, &mut self.decided);
         let machine = Machine::new(service, memory, &mut cx);
         self.machines.insert(name, Box::new(machine));
     }
 
     /// Ends what was remembered of a service that is no longer configured: its open incident is closed.
     pub fn forget_service(&mut self, now: Time, service: Service, memory: Memory) {
-        let mut cx = Context::new(now, &mut self.host, &mut self.commands);
+        let mut cx = Context::new(now, &mut self.host, &mut self.decided);
         let name = service.name.clone();
         let mut machine = Machine::new(service, memory, &mut cx);
         machine.abandon(&mut cx);
         self.parked.insert(name, machine.memory().clone());
+        self.alert();
     }
 
     /// Keeps what was last saved of a service that is not watched yet and may be: it goes on from there when a reload adds
@@ -149,7 +160,7 @@ impl Engine {
             Event::HostResumed => {
                 // All of them before any is judged: what one of them says wakes those that come after it.
                 for machine in self.machines.values_mut() {
-                    machine.resumed(&mut Context::new(now, &mut self.host, &mut self.commands));
+                    machine.resumed(&mut Context::new(now, &mut self.host, &mut self.decided));
                 }
                 self.evaluate_all(now);
             }
@@ -159,6 +170,7 @@ impl Engine {
             }
         }
         self.attend_host(now);
+        self.alert_until(now);
     }
 
     /// Lets time pass: what is due by `now` happens, of [`TURN`] services at most. [`Engine::poll_timeout`] tells whether that
@@ -172,6 +184,7 @@ impl Engine {
             self.evaluate(now, &name);
         }
         self.attend_host(now);
+        self.alert_until(now);
     }
 
     /// The next thing to be done, until there is none.
@@ -182,7 +195,8 @@ impl Engine {
     /// When [`Engine::handle_timeout`] is next needed.
     pub fn poll_timeout(&self) -> Option<Time> {
         let next = self.wakes.first().map(|(at, _)| at);
-        next.into_iter().chain(self.storm_growth_due()).min()
+        let alerting = self.alerting.next_wake();
+        next.into_iter().chain(self.storm_growth_due()).chain(alerting).min()
     }
 
     /// Whether an operator's request can be carried out.
@@ -203,7 +217,7 @@ impl Engine {
         let Some(machine) = self.machines.get_mut(name) else {
             return;
         };
-        let mut cx = Context::new(now, &mut self.host, &mut self.commands);
+        let mut cx = Context::new(now, &mut self.host, &mut self.decided);
         let held_slot = machine.holds_slot();
         change(machine, &mut cx);
         let freed_slot = held_slot && !machine.holds_slot();
@@ -233,7 +247,7 @@ impl Engine {
             dependency,
             fell,
             companions,
-            out: &mut self.commands,
+            out: &mut self.decided,
         };
         machine.evaluate(&mut cx);
         if machine.has_left() {

@@ -17,6 +17,7 @@ mod flapping;
 mod health;
 mod host;
 mod ids;
+mod labels;
 mod memory;
 mod notification;
 mod observation;
@@ -44,6 +45,7 @@ pub use event::{ActionResult, Event, OperatorRequest, RequestError, Window};
 pub use flapping::Flapping;
 pub use host::{HOST, HostMemory, HostPolicy};
 pub use ids::{ActionId, IncidentId, Instance, ProbeRound, Question, ServiceName};
+pub use labels::Labels;
 pub use memory::{Answered, Attempt, Deploy, GivenUp, Incident, Memory, Observed, Passed, Pause, Trial};
 pub use notification::{Failing, News, Notification, NotificationKind};
 pub use observation::{

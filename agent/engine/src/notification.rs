@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
 use crate::ids::{IncidentId, ServiceName};
+use crate::labels::Labels;
 use crate::outage::Outage;
 use crate::policy::Severity;
 use crate::report::Resolution;
@@ -20,6 +21,8 @@ pub struct Notification {
     pub sequence: u32,
     /// The service.
     pub service: ServiceName,
+    /// Its labels.
+    pub labels: Labels,
     /// What kind of message.
     pub kind: NotificationKind,
     /// How urgent.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::ids::ServiceName;
+use crate::labels::Labels;
 use crate::restart_on::RestartOn;
 
 /// One watched service, as the engine needs to know it.
@@ -16,11 +17,33 @@ pub struct Service {
     pub has_probes: bool,
     /// Services that must be up before this one is worth restarting.
     pub after: Vec<ServiceName>,
+    /// Free labels, for routes, silences and messages.
+    pub labels: Labels,
     /// How it is judged and recovered.
     pub policy: Policy,
 }
 
 impl Service {
+    /// Whether `other` is judged and recovered in the same way: all that may differ is what messages say of it.
+    pub(crate) fn is_judged_as(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            has_target,
+            has_probes,
+            after,
+            labels: _,
+            policy,
+        } = self;
+        (name, has_target, has_probes, after, policy)
+            == (
+                &other.name,
+                &other.has_target,
+                &other.has_probes,
+                &other.after,
+                &other.policy,
+            )
+    }
+
     /// A stand-in for a service that is remembered and no longer watched.
     pub fn unmanaged(name: ServiceName) -> Self {
         Self {
@@ -28,6 +51,7 @@ impl Service {
             has_target: false,
             has_probes: false,
             after: Vec::new(),
+            labels: Labels::default(),
             policy: Policy::default(),
         }
     }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sentinel_engine::alerting::{
-    AlertCommand, Alerting, Around, Conversation, Escalation, Match, Outgoing, Reason, Route, Rules, Silence,
+    AlertContext, Alerting, Conversation, Escalation, Match, Outgoing, Reason, Route, Rules, Silence,
 };
 use sentinel_engine::{
-    Cause, Failing, Happening, Hold, IncidentId, Notification, NotificationKind, Outage, Report, Resolution,
-    ServiceName, Severity, Time,
+    Cause, Command, Failing, Happening, Hold, IncidentId, Labels, Notification, NotificationKind, Outage, Report,
+    Resolution, Severity, Time,
 };
 
 const SERVICES: [&str; 3] = ["a", "b", "c"];
@@ -103,17 +103,16 @@ fn rules(there: &[bool]) -> Rules {
 
 #[derive(Default)]
 struct World {
-    none: BTreeMap<String, String>,
     inhibited: bool,
 }
 
-impl Around for World {
-    fn labels(&self, _: &ServiceName) -> &BTreeMap<String, String> {
-        &self.none
-    }
-
-    fn inhibition(&self, _: &ServiceName) -> Option<Reason> {
-        self.inhibited.then_some(Reason::Maintenance)
+impl World {
+    /// Calls alerting with what it asks about services.
+    fn asked<T>(&self, call: impl FnOnce(&AlertContext<'_>) -> T) -> T {
+        call(&AlertContext {
+            labels: &|_| Labels::default(),
+            inhibition: &|_| self.inhibited.then_some(Reason::Maintenance),
+        })
     }
 }
 
@@ -148,7 +147,7 @@ impl Play {
         let rules = rules(&[true; 4]);
         Self {
             now: Time::ZERO,
-            alerting: Alerting::new(Time::ZERO, rules.clone(), Vec::new(), Vec::new(), 1, |_| true),
+            alerting: Alerting::new(Time::ZERO, rules.clone(), Vec::new(), Vec::new(), 1),
             rules,
             world: World::default(),
             next: 1,
@@ -244,8 +243,8 @@ impl Play {
                     self.conversations.values().cloned().collect(),
                     self.silences.values().cloned().collect(),
                     self.last_silence + 1,
-                    |id| open.contains(&id.0),
                 );
+                self.alerting.end_strays(|id| open.contains(&id.0));
             }
         }
         self.settle();
@@ -279,6 +278,7 @@ impl Play {
             incident: IncidentId(incident),
             sequence,
             service: SERVICES[service].into(),
+            labels: Labels::default(),
             kind,
             severity: match kind {
                 NotificationKind::Fired => Severity::Warning,
@@ -296,7 +296,8 @@ impl Play {
 
     fn message(&mut self, service: usize, incident: u64, sequence: u32, kind: NotificationKind) {
         let message = self.notification(service, incident, sequence, kind);
-        self.alerting.handle_notification(self.now, message, &self.world);
+        self.world
+            .asked(|cx| self.alerting.handle_notification(self.now, message, cx));
     }
 
     fn acknowledge(&mut self, service: usize) {
@@ -305,15 +306,15 @@ impl Play {
         };
         let opening = self.notification(service, incident, messages + 1, NotificationKind::Fired);
         let (by, text) = ("alice".to_owned(), String::new());
-        self.alerting
-            .acknowledge(self.now, &opening, by, text, &self.world)
+        self.world
+            .asked(|cx| self.alerting.acknowledge(self.now, &opening, by, text, cx))
             .unwrap();
         self.listen();
         self.seen.entry(incident).or_default().acknowledged = true;
     }
 
     fn settle(&mut self) {
-        self.alerting.handle_timeout(self.now, &self.world);
+        self.world.asked(|cx| self.alerting.handle_timeout(self.now, cx));
         self.listen();
         let open: BTreeSet<IncidentId> = self.open.values().map(|(incident, _)| IncidentId(*incident)).collect();
         let kept: BTreeSet<IncidentId> = self.conversations.keys().copied().collect();
@@ -323,14 +324,14 @@ impl Play {
     fn listen(&mut self) {
         while let Some(command) = self.alerting.poll_command() {
             match command {
-                AlertCommand::Send(outgoing) => self.receive(*outgoing),
-                AlertCommand::Keep(conversation) => {
+                Command::Notify(outgoing) => self.receive(*outgoing),
+                Command::SaveConversation(conversation) => {
                     self.conversations.insert(conversation.incident, *conversation);
                 }
-                AlertCommand::Forget(id) => drop(self.conversations.remove(&id)),
-                AlertCommand::KeepSilence(silence) => drop(self.silences.insert(silence.id, *silence)),
-                AlertCommand::EndSilence(silence, _) => drop(self.silences.remove(&silence.id)),
-                AlertCommand::Report(_) => {}
+                Command::ForgetConversation(id) => drop(self.conversations.remove(&id)),
+                Command::SaveSilence(silence) => drop(self.silences.insert(silence.id, *silence)),
+                Command::EndSilence { silence, .. } => drop(self.silences.remove(&silence.id)),
+                _ => {}
             }
         }
     }
@@ -440,8 +441,8 @@ fn what_the_engine_says_of_an_outage_arrives_whole() {
         let mut sent = Vec::new();
         while let Some(command) = play.alerting.poll_command() {
             match command {
-                AlertCommand::Send(outgoing) => sent.push(outgoing.notification),
-                AlertCommand::Keep(conversation) => {
+                Command::Notify(outgoing) => sent.push(outgoing.notification),
+                Command::SaveConversation(conversation) => {
                     drop(play.conversations.insert(conversation.incident, *conversation));
                 }
                 _ => {}
@@ -449,7 +450,8 @@ fn what_the_engine_says_of_an_outage_arrives_whole() {
         }
         sent
     };
-    play.alerting.handle_notification(play.now, fired.clone(), &play.world);
+    play.world
+        .asked(|cx| play.alerting.handle_notification(play.now, fired.clone(), cx));
     assert_eq!(told(&mut play), std::slice::from_ref(&fired));
 
     // What is kept is what was said.
@@ -459,7 +461,7 @@ fn what_the_engine_says_of_an_outage_arrives_whole() {
     }
     play.step(&Step::Restart);
     play.now = play.now + Duration::from_secs(600);
-    play.alerting.handle_timeout(play.now, &play.world);
+    play.world.asked(|cx| play.alerting.handle_timeout(play.now, cx));
     let repeated = told(&mut play);
     assert_eq!(repeated.len(), 1);
     let again = Notification {
@@ -481,7 +483,7 @@ fn what_the_engine_says_of_an_outage_arrives_whole() {
         },
     });
     play.now = play.now + Duration::from_secs(600);
-    play.alerting.handle_timeout(play.now, &play.world);
+    play.world.asked(|cx| play.alerting.handle_timeout(play.now, cx));
     let repeated = told(&mut play);
     assert!(
         !repeated.is_empty() && repeated.iter().all(|message| message.failing.is_none()),

@@ -170,16 +170,20 @@ fn timeless(entry: &Entry) -> Option<String> {
         Entry::Decided(Command::Report(report)) => {
             Some(format!("{} {:?} {}", report.service, report.what, report.what))
         }
-        Entry::Decided(Command::Notify(message)) => Some(format!(
-            "{} {} {} {:?} {} {} {:?}",
-            message.incident,
-            message.sequence,
-            message.service,
-            message.kind,
-            message.cause,
-            message.doing,
-            message.at.since(message.opened_at)
-        )),
+        Entry::Decided(Command::Notify(outgoing)) => {
+            let message = &outgoing.notification;
+            Some(format!(
+                "{} {} {} {:?} {} {} {:?} {:?}",
+                message.incident,
+                message.sequence,
+                message.service,
+                message.kind,
+                message.cause,
+                message.doing,
+                message.at.since(message.opened_at),
+                outgoing.receivers
+            ))
+        }
         Entry::Decided(Command::Save { service, .. }) => Some(format!("save {service}")),
         Entry::Decided(Command::SaveHost(_)) => Some("save the host".to_owned()),
         Entry::Shown(services) => {

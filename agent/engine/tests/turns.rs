@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sentinel_engine::{ActionId, Command, Engine, HostPolicy, IncidentId, Memory, Policy, Service, Time};
+use sentinel_engine::{ActionId, Command, Engine, HostPolicy, IncidentId, Labels, Memory, Policy, Service, Time};
 
 #[test]
 fn much_that_is_due_at_once_is_done_in_turns_and_nothing_is_left_out() {
@@ -14,6 +14,7 @@ fn much_that_is_due_at_once_is_done_in_turns_and_nothing_is_left_out() {
             has_target: false,
             has_probes: true,
             after: Vec::new(),
+            labels: Labels::default(),
             policy: Policy::default(),
         };
         engine.add_service(Time::ZERO, service, Memory::default());

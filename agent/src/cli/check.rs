@@ -421,7 +421,7 @@ fn describe_service(service: &ServiceSettings) -> Value {
         "after": service.service.after,
         "may_affect": service.reach.may_affect,
         "log_lines": service.log_lines,
-        "labels": service.labels,
+        "labels": *service.service.labels,
         "origin": service.origin.kind,
         "origin_place": service.origin.place,
         "mode": mode(policy.mode),

@@ -67,7 +67,7 @@ fn asked(settings: &Settings, args: &RouteArgs) -> Result<Asked, String> {
         .iter()
         .find(|settings| settings.service.name.as_str() == args.service);
     let (own, mut labels) = match found {
-        Some(settings) => (settings.service.policy.severity, settings.labels.clone()),
+        Some(settings) => (settings.service.policy.severity, (*settings.service.labels).clone()),
         None if args.service == HOST => (Severity::Critical, BTreeMap::new()),
         None => {
             let names = settings.services.iter().map(|settings| settings.service.name.as_str());

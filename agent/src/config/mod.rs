@@ -65,6 +65,7 @@ pub use settings::{
     ReceiverKind, ReceiverSettings, ServiceSettings, Settings, SlackSettings, SlackStyle, Target, TcpProbe,
     WebhookSettings,
 };
+pub(crate) use validate::{GROUP_WAIT, REPEAT_INTERVAL};
 
 /// Where the configuration is read from unless told otherwise.
 pub const DEFAULT_PATH: &str = "/etc/sentinel/sentinel.toml";

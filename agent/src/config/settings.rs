@@ -117,8 +117,6 @@ pub struct ServiceSettings {
     pub target: Option<Target>,
     /// What is asked of it; all must pass.
     pub probes: Vec<ProbeSettings>,
-    /// Free labels for routing and messages.
-    pub labels: BTreeMap<String, String>,
     /// Which other units a restart of it may restart or stop.
     pub reach: Reach,
     /// How many of the last lines of its log are evidence, at most.

@@ -109,8 +109,7 @@ impl Driver {
     }
 
     fn rows_of(&self, notification: &Notification, outgoing: &Outgoing, story: &Story) -> Vec<OutgoingMessage> {
-        let labels = self.labels_of(&notification.service);
-        let mut message = Message::new(notification, story, &self.host, labels, |at| self.clock.wall(at));
+        let mut message = Message::new(notification, story, &self.host, |at| self.clock.wall(at));
         if let Some(link) = &self.link {
             message.add_link(link);
         }

@@ -320,7 +320,7 @@ impl TargetHandle {
 mod tests {
     use std::collections::BTreeMap;
 
-    use sentinel_engine::{Cause, Notification, NotificationKind, Severity};
+    use sentinel_engine::{Cause, Labels, Notification, NotificationKind, Severity};
 
     use super::*;
 
@@ -335,6 +335,7 @@ mod tests {
                 incident: IncidentId(incident),
                 sequence: 1,
                 service: "shop".into(),
+                labels: Labels::default(),
                 kind: NotificationKind::Fired,
                 severity: Severity::Warning,
                 at: at(100),

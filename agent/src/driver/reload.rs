@@ -42,13 +42,6 @@ impl Driver {
         }
         self.carry_out().await;
         let now = self.clock.now();
-        // The last words about a service still carry its labels.
-        self.departed.clear();
-        for name in &change.engine.removed {
-            if let Some(handle) = self.services.remove(name) {
-                self.departed.insert(name.clone(), handle.labels);
-            }
-        }
         self.engine.set_host_policy(change.recovery);
         self.replace_rules(change.alerts);
         self.engine.reload(now, change.engine);

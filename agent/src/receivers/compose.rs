@@ -27,13 +27,7 @@ const LABELS_MAX: usize = 4096;
 
 impl Message {
     /// Sets `notification` in words, with what happened so far. `wall` tells when a moment was by the wall clock.
-    pub fn new(
-        notification: &Notification,
-        story: &Story,
-        host: &str,
-        labels: &BTreeMap<String, String>,
-        wall: impl Fn(Time) -> Timestamp,
-    ) -> Self {
+    pub fn new(notification: &Notification, story: &Story, host: &str, wall: impl Fn(Time) -> Timestamp) -> Self {
         let (resolution, duration) = match notification.kind {
             NotificationKind::Healed {
                 resolution, duration, ..
@@ -93,7 +87,7 @@ impl Message {
                 down_seconds: outage.down.map(seconds),
                 proved_after_seconds: outage.proved.map(seconds),
                 started_by: Some(outage.started_by).filter(|by| is_well && by.as_str().is_some()),
-                labels: clip_labels(labels),
+                labels: clip_labels(&notification.labels),
                 timeline: timeline(story, &wall),
                 evidence: evidence(&notification.cause)
                     .into_iter()
@@ -379,7 +373,7 @@ fn clip_labels(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 }
 #[cfg(test)]
 mod tests {
-    use sentinel_engine::{Failing, FailureKind, IncidentId, ProbeFailure, Severity, Starter};
+    use sentinel_engine::{Failing, FailureKind, IncidentId, Labels, ProbeFailure, Severity, Starter};
 
     use super::super::message::{PAYLOAD_MAX, TIMELINE_MAX};
     use super::super::story::Finding;
@@ -390,6 +384,7 @@ mod tests {
             incident: IncidentId(7),
             sequence: 2,
             service: "shop".into(),
+            labels: Labels::default(),
             kind,
             severity: Severity::Warning,
             at: Time::from_epoch(Duration::from_secs(100)),
@@ -442,7 +437,7 @@ mod tests {
             (resolved(over(Resolution::Unmanaged)), "web1: shop is no longer watched, after 3.2 s of trouble: killed by signal KILL"),
         ];
         for (kind, expected) in table {
-            let message = Message::new(&notification(kind), &Story::default(), "web1", &BTreeMap::new(), wall);
+            let message = Message::new(&notification(kind), &Story::default(), "web1", wall);
             assert_eq!(message.data.summary, expected);
         }
     }
@@ -456,7 +451,7 @@ mod tests {
                 names: ["api", "cart"].map(Into::into).to_vec(),
                 likely: "the host is out of memory".to_owned(),
             };
-            let message = Message::new(&notification, &Story::default(), "web1", &BTreeMap::new(), wall);
+            let message = Message::new(&notification, &Story::default(), "web1", wall);
             message.data.summary
         };
         assert_eq!(
@@ -484,7 +479,7 @@ mod tests {
             since: Time::from_epoch(Duration::from_secs(60)),
             before: Some("200".to_owned()),
         });
-        let message = Message::new(&fired, &Story::default(), "web1", &BTreeMap::new(), wall);
+        let message = Message::new(&fired, &Story::default(), "web1", wall);
         let now = |message: &Message, zone| Text::of(message, zone).facts.first().cloned();
         let zone = TimeZone::fixed(jiff::tz::offset(1));
         let expected = "404 since 23:14, before that 200; not restarted: status-4xx is not in restart_on";
@@ -497,7 +492,7 @@ mod tests {
             let mut notification = notification(kind);
             let detail = "status 301 to https://shop.example/".to_owned();
             notification.cause = Cause::NeverPassed { detail };
-            let message = Message::new(&notification, &Story::default(), "web1", &BTreeMap::new(), wall);
+            let message = Message::new(&notification, &Story::default(), "web1", wall);
             message.data.summary
         };
         assert_eq!(
@@ -521,7 +516,7 @@ mod tests {
         let told = |kind, detail: &str| {
             let mut notification = notification(NotificationKind::Fired);
             notification.cause = Cause::Probe(ProbeFailure::new(kind, detail));
-            let message = Message::new(&notification, &Story::default(), "web1", &BTreeMap::new(), wall);
+            let message = Message::new(&notification, &Story::default(), "web1", wall);
             message.data.evidence
         };
         assert_eq!(told(FailureKind::Status(503), "status 503"), []);
@@ -540,7 +535,6 @@ mod tests {
                 started_by: Starter::Agent,
             },
         };
-        let labels = BTreeMap::from([("team".to_owned(), "shop".to_owned())]);
         let story = Story {
             lines: vec![(
                 Time::from_epoch(Duration::from_secs(60)),
@@ -559,7 +553,11 @@ mod tests {
             ]),
             last_day: Some(3),
         };
-        let message = Message::new(&notification(kind), &story, "web1", &labels, wall);
+        let notification = Notification {
+            labels: BTreeMap::from([("team".to_owned(), "shop".to_owned())]).into(),
+            ..notification(kind)
+        };
+        let message = Message::new(&notification, &story, "web1", wall);
         let expected = serde_json::json!({
             "type": "incident.resolved",
             "timestamp": "2023-11-14T22:15:00Z",
@@ -596,7 +594,8 @@ mod tests {
             notification.service = long.as_str().into();
             notification.doing.clone_from(&long);
             notification.cause = Cause::Probe(ProbeFailure::new(FailureKind::Body, long.clone()));
-            let labels = (0..1000).map(|n| (format!("{n}{long}"), long.clone())).collect();
+            let labels: BTreeMap<_, _> = (0..1000).map(|n| (format!("{n}{long}"), long.clone())).collect();
+            notification.labels = labels.into();
             let story = Story {
                 lines: vec![(Time::ZERO, long.clone()); TIMELINE_MAX],
                 omitted: 5,
@@ -605,7 +604,7 @@ mod tests {
                     .into(),
                 last_day: Some(u32::MAX),
             };
-            let payload = Message::new(&notification, &story, &long, &labels, wall).payload();
+            let payload = Message::new(&notification, &story, &long, wall).payload();
             assert!(payload.len() < PAYLOAD_MAX, "{} bytes of {filler:?}", payload.len());
             serde_json::from_slice::<Message>(&payload).unwrap();
         }

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sentinel_engine::{HostPolicy, Policy, Service, ServiceName};
+use sentinel_engine::alerting::Rules;
+use sentinel_engine::{HostPolicy, Labels, Policy, Service, ServiceName};
 
 use super::order;
 use super::scenario::{Scenario, Toy};
-use crate::config::Settings;
+use crate::config::{GROUP_WAIT, REPEAT_INTERVAL, Settings};
 
 /// A probe's deadline, unless the interval is shorter.
 const PROBE_LIMIT: Duration = Duration::from_secs(3);
 
-/// The policy that a simulation runs under. The default is the documented one.
-#[derive(Clone, Debug, Default)]
+/// The policy that a simulation runs under. The default is the documented one, with one receiver that gets everything.
+#[derive(Clone, Debug)]
 pub struct Policies {
     host: HostPolicy,
+    rules: Rules,
     defaults: Policy,
     services: BTreeMap<ServiceName, Service>,
 }
@@ -25,11 +27,32 @@ pub struct Policies {
 #[error("`{0}` comes after itself, by the configuration and the scenario together")]
 pub struct CircleError(ServiceName);
 
+/// The one receiver that there is without a configuration.
+pub(super) const STAND_IN: &str = "(receiver)";
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self {
+            host: HostPolicy::default(),
+            rules: Rules {
+                receivers: [STAND_IN.to_owned()].into(),
+                default: vec![STAND_IN.to_owned()],
+                group_wait: GROUP_WAIT,
+                repeat_interval: Some(REPEAT_INTERVAL),
+                ..Rules::nobody()
+            },
+            defaults: Policy::default(),
+            services: BTreeMap::new(),
+        }
+    }
+}
+
 impl From<&Settings> for Policies {
     fn from(settings: &Settings) -> Self {
         let services = settings.services.iter().map(|service| &service.service);
         Self {
             host: settings.recovery.clone(),
+            rules: settings.alerts.rules.clone(),
             defaults: settings.defaults.clone(),
             services: services
                 .map(|service| (service.name.clone(), service.clone()))
@@ -42,6 +65,11 @@ impl Policies {
     /// The limits over all services.
     pub(super) fn host(&self) -> &HostPolicy {
         &self.host
+    }
+
+    /// Who is notified of what.
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// The policy of a service.
@@ -73,6 +101,7 @@ impl Policies {
                 has_target: toy.has_target,
                 has_probes: toy.has_probes,
                 after: toy.after.clone(),
+                labels: Labels::default(),
                 policy: self.defaults.clone(),
             };
         };

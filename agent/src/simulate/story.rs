@@ -1,7 +1,11 @@
 //! What a simulation tells: a line per happening.
 
-use sentinel_engine::{Happening, Notification, NotificationKind, Report, Resolution, ServiceName, Severity, Time};
+use std::fmt::Write as _;
 
+use sentinel_engine::alerting::Outgoing;
+use sentinel_engine::{Happening, NotificationKind, Report, Resolution, ServiceName, Severity, Time};
+
+use super::policies::STAND_IN;
 use crate::cli::paint::Tone;
 use crate::receivers;
 
@@ -75,6 +79,10 @@ impl Story {
 
     /// The agent reports something.
     pub(super) fn report(&mut self, report: &Report) {
+        if matches!(report.what, Happening::PeopleTold { .. }) {
+            // The message itself says so.
+            return;
+        }
         self.add(Line {
             at: report.at,
             who: Who::Agent,
@@ -87,7 +95,8 @@ impl Story {
     }
 
     /// The agent sends a message.
-    pub(super) fn notify(&mut self, message: &Notification) {
+    pub(super) fn notify(&mut self, outgoing: &Outgoing) {
+        let message = &outgoing.notification;
         let cause = message.cause.to_string();
         let mut text = format!(
             "{}: {}",
@@ -100,6 +109,11 @@ impl Story {
         ) {
             text.push_str("; ");
             text.push_str(&message.doing);
+        }
+        let named = outgoing.receivers.iter().filter(|(name, _)| *name != STAND_IN);
+        let named: Vec<String> = named.map(|(name, reason)| format!("{name} ({reason})")).collect();
+        if !named.is_empty() {
+            let _ = write!(text, " -> {}", named.join(", "));
         }
         self.add(Line {
             at: message.at,

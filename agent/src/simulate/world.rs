@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sentinel_engine::alerting::{Conversation, Silence};
 use sentinel_engine::{
     Action, ActionId, ActionResult, Cause, Command, Engine, Event, FailureKind, HostMemory, IncidentId, Intent, Memory,
     ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, Service, ServiceName, ServiceSnapshot, StartedBy, TargetState,
@@ -63,6 +64,8 @@ pub(super) struct World<'a> {
     /// What was last saved, as the store would keep it.
     saved: BTreeMap<ServiceName, Memory>,
     saved_host: HostMemory,
+    conversations: BTreeMap<IncidentId, Conversation>,
+    silences: BTreeMap<u64, Silence>,
     next_incident: u64,
     next_action: u64,
     pub(super) booted_at: Time,
@@ -91,6 +94,8 @@ impl<'a> World<'a> {
             services,
             saved: BTreeMap::new(),
             saved_host: HostMemory::default(),
+            conversations: BTreeMap::new(),
+            silences: BTreeMap::new(),
             next_incident: 1,
             next_action: 1,
             booted_at: Time::ZERO,
@@ -176,6 +181,9 @@ impl<'a> World<'a> {
             ActionId(self.next_action),
         );
         engine.resume_host(self.saved_host.clone(), self.booted_at);
+        let conversations = self.conversations.values().cloned().collect();
+        let silences = self.silences.values().cloned().collect();
+        engine.resume_alerting(self.now, self.policies.rules().clone(), conversations, silences, 1);
         for service in &self.services {
             let memory = self.saved.get(&service.name).cloned().unwrap_or_default();
             engine.add_service(self.now, service.clone(), memory);
@@ -348,7 +356,17 @@ impl<'a> World<'a> {
                         self.story.report(&report);
                     }
                 }
-                Command::Notify(message) => self.story.notify(&message),
+                Command::Notify(outgoing) => self.story.notify(&outgoing),
+                Command::SaveConversation(conversation) => {
+                    self.conversations.insert(conversation.incident, *conversation);
+                }
+                Command::ForgetConversation(incident) => drop(self.conversations.remove(&incident)),
+                Command::SaveSilence(silence) => drop(self.silences.insert(silence.id, *silence)),
+                Command::EndSilence { silence, by } => {
+                    self.silences.remove(&silence.id);
+                    let by = by.map_or("its time is over".to_owned(), |by| format!("ended by {by}"));
+                    self.say(AGENT, "silence_ended", format!("silence {} ends: {by}", silence.id));
+                }
             }
         }
     }

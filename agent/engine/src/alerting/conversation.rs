@@ -9,6 +9,7 @@ use super::rules::Rules;
 use super::subject::Subject;
 use crate::cause::Cause;
 use crate::ids::{IncidentId, ServiceName};
+use crate::labels::Labels;
 use crate::notification::{Failing, News, Notification, NotificationKind};
 use crate::policy::Severity;
 use crate::time::Time;
@@ -249,6 +250,7 @@ impl Conversation {
         &mut self,
         now: Time,
         kind: NotificationKind,
+        labels: &Labels,
         receivers: impl IntoIterator<Item = String>,
     ) -> Notification {
         self.messages += 1;
@@ -285,6 +287,7 @@ impl Conversation {
             incident: self.incident,
             sequence: self.messages,
             service: self.service.clone(),
+            labels: labels.clone(),
             kind,
             severity,
             at: now,

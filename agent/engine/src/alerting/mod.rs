@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `desk.rs` | [`Alerting`]: messages, reports and time go in, commands come out |
+//! | `pipeline.rs` | [`Alerting`]: messages, reports and time go in, commands come out; part of [`crate::Engine`] |
 //! | `operator.rs` | silences and acknowledgements |
 //! | `conversation.rs` | one incident as people know it; what is due to be said of it now |
 //! | `rules.rs` | routes, defaults and escalations: pure functions of what is configured |
@@ -16,17 +16,17 @@
 //! transaction as the messages.
 
 mod conversation;
-mod desk;
 pub mod dispatch;
 mod operator;
+mod pipeline;
 mod reason;
 mod rules;
 mod silence;
 mod subject;
 
 pub use conversation::{Acknowledgement, Conversation};
-pub use desk::{AlertCommand, Alerting, Around, Outgoing};
 pub use operator::AckError;
+pub use pipeline::{AlertContext, Alerting, Outgoing};
 pub use reason::Reason;
 pub use rules::{Choice, Escalation, Route, Rules, Verdict};
 pub use silence::{COMMENT_MAX, SILENCE_MAX, SILENCES_MAX, Silence, SilenceError};

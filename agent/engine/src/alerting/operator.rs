@@ -5,10 +5,11 @@ use std::fmt;
 use std::time::Duration;
 
 use super::conversation::{Acknowledgement, Conversation};
-use super::desk::{AlertCommand, Alerting, Around};
+use super::pipeline::{AlertContext, Alerting};
 use super::reason::Reason;
 use super::silence::{COMMENT_MAX, Silence, SilenceError};
 use super::subject::Match;
+use crate::command::Command;
 use crate::ids::IncidentId;
 use crate::notification::{News, Notification, NotificationKind};
 use crate::report::Happening;
@@ -45,16 +46,17 @@ impl Alerting {
         comment: String,
     ) -> Result<Silence, SilenceError> {
         let silence = self.silences.add(now, matches, duration, by, comment)?;
-        self.commands
-            .push_back(AlertCommand::KeepSilence(Box::new(silence.clone())));
+        self.commands.push_back(Command::SaveSilence(Box::new(silence.clone())));
         Ok(silence)
     }
 
     /// Ends a silence now.
     pub fn expire_silence(&mut self, now: Time, id: u64, by: String) -> Result<Silence, SilenceError> {
         let silence = self.silences.remove(id)?;
-        self.commands
-            .push_back(AlertCommand::EndSilence(Box::new(silence.clone()), Some(by)));
+        self.commands.push_back(Command::EndSilence {
+            silence: Box::new(silence.clone()),
+            by: Some(by),
+        });
         self.wake_all(now);
         Ok(silence)
     }
@@ -68,7 +70,7 @@ impl Alerting {
         opening: &Notification,
         by: String,
         text: String,
-        around: &impl Around,
+        cx: &AlertContext<'_>,
     ) -> Result<(), AckError> {
         if text.chars().count() > COMMENT_MAX {
             return Err(AckError::TextTooLong);
@@ -102,20 +104,20 @@ impl Alerting {
             Happening::Acknowledged { by, text },
         );
         if is_first {
-            self.tell_acknowledged(now, id, around);
+            self.tell_acknowledged(now, id, cx);
         }
         self.keep(id);
-        self.attend(now, id, around);
+        self.attend(now, id, cx);
         Ok(())
     }
 
     /// Says so to those who were told, except where it is silenced anyway.
-    fn tell_acknowledged(&mut self, now: Time, id: IncidentId, around: &impl Around) {
+    fn tell_acknowledged(&mut self, now: Time, id: IncidentId, cx: &AlertContext<'_>) {
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return;
         };
-        let labels = around.labels(&conversation.service);
-        let subject = conversation.subject(NotificationKind::Fired, labels);
+        let labels = (cx.labels)(&conversation.service);
+        let subject = conversation.subject(NotificationKind::Fired, &labels);
         if conversation.told.is_empty() || self.silences.muting(subject).is_some() {
             return;
         }
@@ -125,7 +127,7 @@ impl Alerting {
         };
         let told = conversation.told.iter();
         let receivers: BTreeMap<_, _> = told.map(|name| (name.clone(), Reason::Acknowledgement)).collect();
-        let notification = conversation.tell(now, kind, None);
+        let notification = conversation.tell(now, kind, &labels, None);
         self.send(now, notification, receivers);
     }
 }

@@ -7,11 +7,12 @@ use crate::cause::Cause;
 use crate::command::Command;
 use crate::host::{HOST, Storm, Victim, common_cause};
 use crate::ids::ServiceName;
+use crate::labels::Labels;
 use crate::notification::{News, Notification, NotificationKind};
 use crate::outage::Outage;
 use crate::policy::Severity;
 use crate::report::{Happening, Report, Resolution};
-use crate::service::Machine;
+use crate::service::{Decision, Machine};
 use crate::time::Time;
 use crate::words::span;
 
@@ -33,7 +34,8 @@ impl Engine {
             self.tell_growth(now);
         }
         if let Some(memory) = self.host.take_unsaved() {
-            self.commands.push_back(Command::SaveHost(Box::new(memory)));
+            let command = Command::SaveHost(Box::new(memory));
+            self.decided.push_back(Decision::Do(command));
         }
     }
 
@@ -168,14 +170,15 @@ impl Engine {
             incident: Some(storm.id),
             what,
         };
-        self.commands.push_back(Command::Report(report));
+        self.decided.push_back(Decision::Do(Command::Report(report)));
     }
 
     fn notify_host(&mut self, storm: &Storm, kind: NotificationKind, severity: Severity, doing: String, now: Time) {
-        self.commands.push_back(Command::Notify(Box::new(Notification {
+        self.decided.push_back(Decision::Notify(Box::new(Notification {
             incident: storm.id,
             sequence: storm.messages,
             service: HOST.into(),
+            labels: Labels::default(),
             kind,
             severity,
             at: now,

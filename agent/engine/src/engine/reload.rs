@@ -63,6 +63,7 @@ impl Engine {
         self.evaluate_all(now);
         // What that led to is saved, and told, together with it.
         self.attend_host(now);
+        self.alert_until(now);
     }
 
     /// Stops watching a service. An action that is in flight is waited for, and keeps its slot until it has ended.
@@ -74,7 +75,7 @@ impl Engine {
             }
             return;
         };
-        let mut cx = Context::new(now, &mut self.host, &mut self.commands);
+        let mut cx = Context::new(now, &mut self.host, &mut self.decided);
         machine.leave(&mut cx);
         self.part_with(now, name);
     }
@@ -85,7 +86,7 @@ impl Engine {
             return;
         };
         let after = service.after.clone();
-        let mut cx = Context::new(now, &mut self.host, &mut self.commands);
+        let mut cx = Context::new(now, &mut self.host, &mut self.decided);
         machine.change(service, changed, &mut cx);
         self.depends_on(&name, &after);
     }

@@ -6,6 +6,7 @@ use super::left_behind::Companion;
 use crate::command::Command;
 use crate::host::Host;
 use crate::ids::ServiceName;
+use crate::notification::Notification;
 use crate::time::Time;
 
 /// What an evaluation may read and write besides the machine itself.
@@ -18,7 +19,16 @@ pub(crate) struct Context<'a> {
     pub(crate) fell: Vec<Time>,
     /// Those of `after`, as far as that matters to what was stopped with one of them.
     pub(crate) companions: Vec<Companion>,
-    pub(crate) out: &'a mut VecDeque<Command>,
+    pub(crate) out: &'a mut VecDeque<Decision>,
+}
+
+/// What a machine decided.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    /// To be done as it is.
+    Do(Command),
+    /// To be sent to whom alerting chooses.
+    Notify(Box<Notification>),
 }
 
 /// A dependency that is down, or may be: of the service itself, or of one that it depends on.
@@ -46,7 +56,7 @@ impl DependencyDown {
 
 impl<'a> Context<'a> {
     /// A context in which nothing is known of dependencies; only a judgement asks for them.
-    pub(crate) fn new(now: Time, host: &'a mut Host, out: &'a mut VecDeque<Command>) -> Self {
+    pub(crate) fn new(now: Time, host: &'a mut Host, out: &'a mut VecDeque<Decision>) -> Self {
         Self {
             now,
             host,
@@ -55,6 +65,16 @@ impl<'a> Context<'a> {
             companions: Vec::new(),
             out,
         }
+    }
+
+    /// Has a command carried out.
+    pub(crate) fn command(&mut self, command: Command) {
+        self.out.push_back(Decision::Do(command));
+    }
+
+    /// Has receivers notified.
+    pub(crate) fn notify(&mut self, notification: Notification) {
+        self.out.push_back(Decision::Notify(Box::new(notification)));
     }
 
     pub(crate) fn dependency_failed(&self) -> bool {

@@ -5,7 +5,6 @@
 //! is fired then, at most [`STABLE`] after it went down: a flapping service never falls silent for ever.
 
 use super::{Context, Machine};
-use crate::command::Command;
 use crate::flapping::{Bout, STABLE};
 use crate::notification::{Notification, NotificationKind};
 use crate::policy::Severity;
@@ -88,10 +87,11 @@ impl Machine {
         if let Some(open) = open.filter(|open| open.id == bout.incident) {
             open.messages = sequence;
         }
-        cx.out.push_back(Command::Notify(Box::new(Notification {
+        cx.notify(Notification {
             incident: bout.incident,
             sequence,
             service: self.service.name.clone(),
+            labels: self.service.labels.clone(),
             kind: NotificationKind::FlappingEnded { incidents, duration },
             severity: Severity::Info,
             at: cx.now,
@@ -100,7 +100,7 @@ impl Machine {
             attempts: bout.attempts,
             doing: doing.to_owned(),
             failing: None,
-        })));
+        });
     }
 
     /// Notes how far the conversation has come in which people were told, should its incident close.

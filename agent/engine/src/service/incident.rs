@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::outage::outage_of;
 use super::{Context, Machine};
 use crate::cause::Cause;
-use crate::command::Command;
 use crate::memory::Incident;
 use crate::notification::{Notification, NotificationKind};
 use crate::observation::Intent;
@@ -226,10 +225,11 @@ impl Machine {
         incident.messages += 1;
         incident.fired |= matches!(kind, NotificationKind::Fired | NotificationKind::GaveUp);
         self.unsaved = true;
-        cx.out.push_back(Command::Notify(Box::new(Notification {
+        cx.notify(Notification {
             incident: incident.id,
             sequence: incident.messages,
             service: self.service.name.clone(),
+            labels: self.service.labels.clone(),
             kind,
             severity,
             at: cx.now,
@@ -241,6 +241,6 @@ impl Machine {
                 .failing
                 .clone()
                 .filter(|_| matches!(self.hold, Some(Hold::RestartOn { .. }))),
-        })));
+        });
     }
 }

@@ -59,7 +59,7 @@ mod trigger;
 mod view;
 
 pub use self::asked::DRAIN_MAX;
-pub(crate) use self::context::{Context, DependencyDown};
+pub(crate) use self::context::{Context, Decision, DependencyDown};
 use self::first_pass::Pass;
 pub(crate) use self::left_behind::Companion;
 
@@ -338,7 +338,7 @@ impl Machine {
 
     fn report(&self, what: Happening, cx: &mut Context<'_>) {
         let incident = self.memory.incident.as_ref().map(|incident| incident.id);
-        cx.out.push_back(Command::Report(Report {
+        cx.command(Command::Report(Report {
             at: cx.now,
             service: self.service.name.clone(),
             incident,

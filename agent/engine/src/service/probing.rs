@@ -61,7 +61,7 @@ impl Machine {
             let round = cx.host.new_round();
             self.awaited = Some(round);
             self.asked_at = Some(cx.now);
-            cx.out.push_back(Command::RunProbes {
+            cx.command(Command::RunProbes {
                 service: self.service.name.clone(),
                 round,
             });

@@ -249,7 +249,7 @@ impl Machine {
             },
             cx,
         );
-        cx.out.push_back(Command::RestartTarget(action));
+        cx.command(Command::RestartTarget(action));
     }
 
     /// Whether, after giving up, one more attempt is due.

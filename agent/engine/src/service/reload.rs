@@ -18,6 +18,9 @@ impl Machine {
     pub(crate) fn change(&mut self, service: Service, changed: Changed, cx: &mut Context<'_>) {
         self.leaving = false;
         let old = std::mem::replace(&mut self.service, service);
+        if !changed.target && !changed.probes && old.is_judged_as(&self.service) {
+            return;
+        }
         self.refused = None;
         if self.service.policy.reset_after != old.policy.reset_after {
             // Good minutes under the old rule must not end a give-up by the new one.
@@ -123,7 +126,7 @@ impl Machine {
     /// Has the memory saved, if it changed.
     pub(super) fn save(&mut self, cx: &mut Context<'_>) {
         if std::mem::take(&mut self.unsaved) {
-            cx.out.push_back(Command::Save {
+            cx.command(Command::Save {
                 service: self.service.name.clone(),
                 memory: Box::new(self.memory.clone()),
             });

@@ -4,6 +4,7 @@ use super::Machine;
 use crate::cause::Cause;
 use crate::flapping;
 use crate::ids::{ActionId, ServiceName};
+use crate::labels::Labels;
 use crate::snapshot::{FlappingSnapshot, ServiceSnapshot};
 use crate::state::Hold;
 use crate::time::Time;
@@ -17,6 +18,11 @@ impl Machine {
     /// Why it is down, while an incident is open.
     pub(crate) fn incident_cause(&self) -> Option<&Cause> {
         self.memory.incident.as_ref().map(|incident| &incident.cause)
+    }
+
+    /// Its labels.
+    pub(crate) fn labels(&self) -> Labels {
+        self.service.labels.clone()
     }
 
     /// What it depends on.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use sentinel_engine::alerting::{Conversation, Silence};
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Command, Engine, Event, Happening, HostMemory, IncidentId, Memory, OperatorRequest,
-    Policy, Service, ServiceName, Time,
+    Action, ActionId, ActionResult, Command, Engine, Event, Happening, HostMemory, IncidentId, Labels, Memory,
+    OperatorRequest, Policy, Service, ServiceName, Time,
 };
 
 use super::host::{Future, Sim};
@@ -26,6 +27,7 @@ pub struct Agent {
     unnumbered: Vec<Command>,
     unrecorded: BTreeMap<ServiceName, Memory>,
     unrecorded_host: Option<HostMemory>,
+    unrecorded_alerts: Vec<Command>,
     anything_unrecorded: bool,
     failing: bool,
     retry_at: Option<Time>,
@@ -39,6 +41,9 @@ pub struct Store {
     pub lost: bool,
     pub memories: BTreeMap<ServiceName, Memory>,
     pub host: HostMemory,
+    pub conversations: BTreeMap<IncidentId, Conversation>,
+    pub silences: BTreeMap<u64, Silence>,
+    next_silence: u64,
     last_incident: u64,
     last_action: u64,
 }
@@ -72,6 +77,10 @@ impl Sim {
         };
         self.tape.push(self.now, Entry::AgentStarted(Box::new(start)));
         engine.resume_host(through_json(&self.store.host), self.booted_at);
+        let conversations = self.store.conversations.values().map(through_json).collect();
+        let silences = self.store.silences.values().map(through_json).collect();
+        let next_silence = self.store.next_silence;
+        engine.resume_alerting(self.now, self.rules.clone(), conversations, silences, next_silence);
         let mut memories = self.store.memories.clone();
         self.unknown = if store_lost { spent() } else { Memory::default() };
         for service in self.services.clone() {
@@ -87,6 +96,7 @@ impl Sim {
             unnumbered: Vec::new(),
             unrecorded: BTreeMap::new(),
             unrecorded_host: None,
+            unrecorded_alerts: Vec::new(),
             anything_unrecorded: false,
             failing: false,
             retry_at: None,
@@ -196,6 +206,10 @@ impl Sim {
                     }
                     Command::SaveHost(memory) => agent.unrecorded_host = Some(memory.as_ref().clone()),
                     Command::Report(_) | Command::Notify(_) => {}
+                    Command::SaveConversation(_)
+                    | Command::ForgetConversation(_)
+                    | Command::SaveSilence(_)
+                    | Command::EndSilence { .. } => agent.unrecorded_alerts.push(command.clone()),
                 }
                 agent.anything_unrecorded |= !matches!(command, Command::RunProbes { .. } | Command::RestartTarget(_));
             }
@@ -253,8 +267,12 @@ impl Sim {
         if let Some(host) = agent.unrecorded_host.take() {
             self.store.host = host;
         }
+        let alerts = std::mem::take(&mut agent.unrecorded_alerts);
         agent.anything_unrecorded = false;
         let was_failing = std::mem::replace(&mut agent.failing, false);
+        for command in alerts {
+            self.store.keep(command);
+        }
         self.tape.push(self.now, Entry::Recorded);
         for command in std::mem::take(&mut agent.unnumbered) {
             self.store.number(&command);
@@ -302,11 +320,28 @@ fn unmanaged(name: ServiceName) -> Service {
         has_target: false,
         has_probes: false,
         after: Vec::new(),
+        labels: Labels::default(),
         policy: Policy::default(),
     }
 }
 
 impl Store {
+    /// Keeps what alerting must not forget.
+    fn keep(&mut self, command: Command) {
+        match command {
+            Command::SaveConversation(conversation) => {
+                self.conversations.insert(conversation.incident, *conversation);
+            }
+            Command::ForgetConversation(incident) => drop(self.conversations.remove(&incident)),
+            Command::SaveSilence(silence) => {
+                self.next_silence = self.next_silence.max(silence.id + 1);
+                self.silences.insert(silence.id, *silence);
+            }
+            Command::EndSilence { silence, .. } => drop(self.silences.remove(&silence.id)),
+            _ => {}
+        }
+    }
+
     /// Keeps the highest numbers that are on disk: the next agent goes on from them.
     fn number(&mut self, command: &Command) {
         let Command::Report(report) = command else { return };

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use sentinel_engine::alerting::Rules;
 use sentinel_engine::{Action, ActionResult, Event, HostPolicy, Memory, OperatorRequest, Service, ServiceName, Time};
 
 use super::agent::{Agent, Store};
+use super::audience;
 use super::faults::Fault;
 use super::rng::Rng;
 use super::setup::{self, Weather};
@@ -53,6 +55,8 @@ pub struct Sim {
     pub rng: Rng,
     pub now: Time,
     pub policy: HostPolicy,
+    /// Who is notified of what.
+    pub rules: Rules,
     /// What is configured.
     pub services: Vec<Service>,
     /// What was configured once, and may be again.
@@ -114,6 +118,7 @@ impl Sim {
         let mut sim = Self {
             now: epoch,
             policy,
+            rules: audience::plain(),
             absent: Vec::new(),
             unknown: Memory::default(),
             windows: BTreeSet::new(),

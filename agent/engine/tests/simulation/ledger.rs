@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Activity, Cause, Command, Event, HOST, Happening, HostPolicy, Intent, Policy,
-    Service, ServiceName, ServiceSnapshot, TargetState, Time,
+    Action, ActionId, ActionResult, Activity, Cause, Command, Event, HOST, Happening, HostPolicy, Intent, Labels,
+    Policy, Service, ServiceName, ServiceSnapshot, TargetState, Time,
 };
 
 use super::kept::{Left, Spent};
@@ -293,7 +293,14 @@ impl Ledger {
                     _ => {}
                 }
             }
-            Command::Notify(message) => self.known(&message.service).notified(message),
+            Command::Notify(outgoing) => {
+                let message = &outgoing.notification;
+                self.known(&message.service).notified(message);
+            }
+            Command::SaveConversation(_)
+            | Command::ForgetConversation(_)
+            | Command::SaveSilence(_)
+            | Command::EndSilence { .. } => {}
         }
     }
 
@@ -355,6 +362,7 @@ fn host_itself() -> Service {
         has_target: false,
         has_probes: false,
         after: Vec::new(),
+        labels: Labels::default(),
         policy: Policy::default(),
     }
 }

@@ -33,6 +33,7 @@
 
 pub mod adapters;
 pub mod agent;
+mod audience;
 pub mod config;
 pub mod configured;
 pub mod faults;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{HostPolicy, Mode, OnCleanExit, OnDependencyReturn, Policy, Service, Settle};
+use sentinel_engine::{HostPolicy, Labels, Mode, OnCleanExit, OnDependencyReturn, Policy, Service, Settle};
 
 use super::faults::Fault;
 use super::rng::Rng;
@@ -109,6 +109,7 @@ pub fn services(rng: &mut Rng, pace: u32) -> Vec<Service> {
             has_target,
             has_probes: !has_target || rng.permille(850),
             after,
+            labels: Labels::default(),
             policy: policy(rng, pace),
         });
     }

@@ -60,7 +60,23 @@ fn decided(command: &Command) -> Option<String> {
             action.attempt,
             action.expected.as_ref().map(sentinel_engine::Instance::as_str)
         )),
-        Command::Notify(message) => Some(format!("  ! {} {}", message.service, message.kind.as_str())),
-        Command::RunProbes { .. } | Command::Save { .. } | Command::SaveHost(_) => None,
+        Command::Notify(outgoing) => {
+            let message = &outgoing.notification;
+            let receivers: Vec<_> = outgoing.receivers.keys().map(String::as_str).collect();
+            Some(format!(
+                "  ! {} {} of incident {} to {}",
+                message.service,
+                message.kind.as_str(),
+                message.incident,
+                receivers.join(", ")
+            ))
+        }
+        Command::EndSilence { silence, by } => Some(format!("  - silence {} ends: {by:?}", silence.id)),
+        Command::SaveSilence(silence) => Some(format!("  - silence {} of {}", silence.id, silence.matches)),
+        Command::RunProbes { .. }
+        | Command::Save { .. }
+        | Command::SaveHost(_)
+        | Command::SaveConversation(_)
+        | Command::ForgetConversation(_) => None,
     }
 }

@@ -11,9 +11,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sentinel_engine::alerting::{Conversation, Rules};
 use sentinel_engine::{
     Action, ActionId, ActionResult, Activity, Answer, AskedToStop, Cause, Command, Details, Engine, Event, FailureKind,
-    Happening, HealthCheck, HostMemory, HostPolicy, IncidentId, Instance, Intent, Limits, Memory, Notification,
+    Happening, HealthCheck, HostMemory, HostPolicy, IncidentId, Instance, Intent, Labels, Limits, Memory, Notification,
     Observation, OperatorRequest, Policy, ProbeFailure, ProbeOutcome, ProbeRound, Reload, Report, Service, ServiceName,
     StartedBy, State, Supervisor, TargetState, Time, Trigger, Verb, Verdict,
 };
@@ -81,6 +82,7 @@ impl Toy {
             has_target: true,
             has_probes: true,
             after: Vec::new(),
+            labels: Labels::default(),
             policy: Policy {
                 jitter: 0.0,
                 half_open: Duration::ZERO,
@@ -204,6 +206,7 @@ pub struct World {
     /// What was last saved, as a store would keep it.
     pub saved: BTreeMap<ServiceName, Memory>,
     pub saved_host: HostMemory,
+    pub conversations: BTreeMap<IncidentId, Conversation>,
     pub reports: Vec<Report>,
     pub messages: Vec<Notification>,
     pub actions: Vec<(Time, Action)>,
@@ -226,6 +229,15 @@ pub struct World {
     order: u64,
 }
 
+/// Who is notified is not what these stories are about.
+fn everything_to_one_receiver() -> Rules {
+    Rules {
+        receivers: ["receiver".to_owned()].into(),
+        default: vec!["receiver".to_owned()],
+        ..Rules::nobody()
+    }
+}
+
 impl World {
     pub fn new(toys: impl IntoIterator<Item = Toy>) -> Self {
         Self::with_policy(toys, HostPolicy::default())
@@ -239,6 +251,7 @@ impl World {
             toys: BTreeMap::new(),
             saved: BTreeMap::new(),
             saved_host: HostMemory::default(),
+            conversations: BTreeMap::new(),
             reports: Vec::new(),
             messages: Vec::new(),
             actions: Vec::new(),
@@ -253,6 +266,9 @@ impl World {
             future: BTreeMap::new(),
             order: 0,
         };
+        world
+            .engine
+            .resume_alerting(Time::ZERO, everything_to_one_receiver(), Vec::new(), Vec::new(), 1);
         for toy in toys {
             world.add(toy);
         }
@@ -468,6 +484,9 @@ impl World {
             ActionId(next_action + 1),
         );
         self.engine.resume_host(self.saved_host.clone(), Time::ZERO);
+        let conversations = self.conversations.values().cloned().collect();
+        self.engine
+            .resume_alerting(self.now, everything_to_one_receiver(), conversations, Vec::new(), 1);
         // Answers on their way to the old agent are lost; its calls are carried out all the same.
         self.future.retain(|_, future| !matches!(future, Future::Tell(_)));
         for (name, toy) in self.toys.clone() {
@@ -691,8 +710,17 @@ impl World {
                     self.saved.insert(service, *memory);
                 }
                 Command::SaveHost(memory) => self.saved_host = *memory,
+                Command::Report(Report {
+                    what: Happening::PeopleTold { .. } | Happening::MessageWithheld { .. },
+                    ..
+                }) => {}
                 Command::Report(report) => self.reports.push(report),
-                Command::Notify(message) => self.messages.push(*message),
+                Command::Notify(outgoing) => self.messages.push(outgoing.notification),
+                Command::SaveConversation(conversation) => {
+                    self.conversations.insert(conversation.incident, *conversation);
+                }
+                Command::ForgetConversation(incident) => drop(self.conversations.remove(&incident)),
+                Command::SaveSilence(_) | Command::EndSilence { .. } => {}
             }
         }
     }

@@ -16,10 +16,10 @@ use crate::config::settings::{AlertSettings, ServiceSettings};
 use crate::template::Link;
 
 /// How long the first message of an incident waits for others.
-const GROUP_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const GROUP_WAIT: Duration = Duration::from_secs(10);
 
 /// How often people are reminded.
-const REPEAT_INTERVAL: Duration = Duration::from_secs(4 * 60 * 60);
+pub(crate) const REPEAT_INTERVAL: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// `names` are those of all receivers.
 pub(super) fn settings(input: AlertsInput, names: &[String], findings: &mut Findings) -> AlertSettings {
@@ -200,7 +200,7 @@ fn reach(rules: &Rules, services: &[ServiceSettings]) -> Vec<Reach> {
     let host = (HOST, Severity::Critical, &none);
     let own = services.iter().map(|settings| {
         let severity = settings.service.policy.severity;
-        (settings.service.name.as_str(), severity, &settings.labels)
+        (settings.service.name.as_str(), severity, &*settings.service.labels)
     });
     for (service, severity, labels) in own.chain([host]) {
         if reach.iter().all(|reach| *reach == Reach::Reached) {

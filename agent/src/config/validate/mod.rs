@@ -9,6 +9,8 @@ mod receivers;
 mod services;
 mod target;
 
+pub(crate) use alerts::{GROUP_WAIT, REPEAT_INTERVAL};
+
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -166,10 +166,10 @@ fn service(
             has_target: target.is_some(),
             has_probes: !probes.is_empty(),
             after: input.after.iter().map(|name| name.as_str().into()).collect(),
+            labels: input.labels.into(),
             policy,
         },
         probes,
-        labels: input.labels,
         reach: Reach {
             may_affect: may_affect(&path, input.may_affect, target.as_ref(), findings),
             dependents: Vec::new(),

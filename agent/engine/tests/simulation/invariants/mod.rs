@@ -9,7 +9,7 @@ mod record;
 
 use std::time::Duration;
 
-use sentinel_engine::{Action, Command, Time};
+use sentinel_engine::{Action, Command, Notification, Time};
 
 use super::known::Known;
 use super::ledger::Ledger;
@@ -86,6 +86,14 @@ pub const INVARIANTS: [(&str, Invariant); 45] = [
     ("flapping", people::flapping_is_told_once_and_its_end_once),
     ("bounds", progress::the_engine_does_not_spin),
 ];
+
+/// The message that `entry` decides on.
+fn message(entry: &Entry) -> Option<&Notification> {
+    match entry {
+        Entry::Decided(Command::Notify(outgoing)) => Some(&outgoing.notification),
+        _ => None,
+    }
+}
 
 fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Judgement {
     if holds { Ok(()) } else { Err(otherwise()) }

@@ -72,7 +72,8 @@ pub(super) fn agent_crashes_grant_no_budget(ledger: &Ledger, now: Time, entry: &
 pub(super) fn only_the_drivers_clock_counts(_: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let at = match entry {
         Entry::Decided(Command::Report(report)) => report.at,
-        Entry::Decided(Command::Notify(message)) => {
+        Entry::Decided(Command::Notify(outgoing)) => {
+            let message = &outgoing.notification;
             ensure(message.opened_at <= now, || {
                 format!("it opens at {:?}", message.opened_at)
             })?;

@@ -7,7 +7,9 @@ use super::conversation::{Conversation, Due};
 use super::reason::Reason;
 use super::rules::Rules;
 use super::silence::{Silence, Silences};
+use crate::command::Command;
 use crate::ids::{IncidentId, ServiceName};
+use crate::labels::Labels;
 use crate::notification::{News, Notification, NotificationKind};
 use crate::report::{Happening, Report};
 use crate::time::Time;
@@ -16,29 +18,12 @@ use crate::wakes::Wakes;
 /// How soon to look again at what is due and must not be told now. What ends such a time is not told here.
 const RECHECK: Duration = Duration::from_secs(5);
 
-/// What has to be known of services besides their messages.
-pub trait Around {
-    /// The labels of a service.
-    fn labels(&self, service: &ServiceName) -> &BTreeMap<String, String>;
-    /// Why nothing should be said of a service now although it is down.
-    fn inhibition(&self, service: &ServiceName) -> Option<Reason>;
-}
-
-/// Something to be done. All commands polled after one input are recorded in one transaction.
-#[derive(Clone, Debug, PartialEq)]
-pub enum AlertCommand {
-    /// Put a message on its way.
-    Send(Box<Outgoing>),
-    /// Keep a conversation, replacing what was kept of it.
-    Keep(Box<Conversation>),
-    /// The conversation is over.
-    Forget(IncidentId),
-    /// Keep a silence.
-    KeepSilence(Box<Silence>),
-    /// A silence is over; by whom it was ended, when somebody did.
-    EndSilence(Box<Silence>, Option<String>),
-    /// Tell what happened: a line in the log, and in the incident's timeline.
-    Report(Report),
+/// What alerting asks about services.
+pub struct AlertContext<'a> {
+    /// The labels of a service; none of one that is not watched.
+    pub labels: &'a dyn Fn(&ServiceName) -> Labels,
+    /// Why nothing should be sent about a service now although it is down.
+    pub inhibition: &'a dyn Fn(&ServiceName) -> Option<Reason>,
 }
 
 /// A message and who gets it.
@@ -62,7 +47,7 @@ pub struct Alerting {
     pub(super) conversations: BTreeMap<IncidentId, Conversation>,
     pub(super) silences: Silences,
     wakes: Wakes<IncidentId>,
-    pub(super) commands: VecDeque<AlertCommand>,
+    pub(super) commands: VecDeque<Command>,
 }
 
 /// What a kind of message means to the conversation it is part of.
@@ -93,16 +78,8 @@ fn role(kind: NotificationKind) -> Role {
 }
 
 impl Alerting {
-    /// Goes on from what was kept. Conversations of incidents that are not open, as `is_open` says, are forgotten when
-    /// time passes.
-    pub fn new(
-        now: Time,
-        rules: Rules,
-        kept: Vec<Conversation>,
-        silences: Vec<Silence>,
-        next_silence: u64,
-        is_open: impl Fn(IncidentId) -> bool,
-    ) -> Self {
+    /// Alerting with these rules, going on from what was kept.
+    pub fn new(now: Time, rules: Rules, kept: Vec<Conversation>, silences: Vec<Silence>, next_silence: u64) -> Self {
         let mut alerting = Self {
             rules,
             conversations: BTreeMap::new(),
@@ -110,15 +87,20 @@ impl Alerting {
             wakes: Wakes::default(),
             commands: VecDeque::new(),
         };
-        for mut conversation in kept {
-            let id = conversation.incident;
-            // Its end may be the first thing that the engine says.
-            conversation.over |= !is_open(id);
-            alerting.conversations.insert(id, conversation);
-            alerting.wakes.set(&id, Some(now));
+        for conversation in kept {
+            alerting.wakes.set(&conversation.incident, Some(now));
+            alerting.conversations.insert(conversation.incident, conversation);
         }
         alerting.drop_strangers(now);
         alerting
+    }
+
+    /// Ends the conversations about incidents that are not open: after a start, whose end may have been lost. They are
+    /// forgotten when time passes.
+    pub fn end_strays(&mut self, is_open: impl Fn(IncidentId) -> bool) {
+        for (id, conversation) in &mut self.conversations {
+            conversation.over |= !is_open(*id);
+        }
     }
 
     /// Goes on with other rules, as a whole. Answers the receivers that are gone, with the number of conversations they
@@ -149,21 +131,21 @@ impl Alerting {
                 continue;
             }
             self.commands
-                .push_back(AlertCommand::Keep(Box::new(conversation.clone())));
+                .push_back(Command::SaveConversation(Box::new(conversation.clone())));
             self.wakes.set(id, Some(now));
         }
         gone
     }
 
     /// Takes in a message of the engine.
-    pub fn handle_notification(&mut self, now: Time, notification: Notification, around: &impl Around) {
+    pub fn handle_notification(&mut self, now: Time, notification: Notification, cx: &AlertContext<'_>) {
         let id = notification.incident;
         match role(notification.kind) {
             Role::Opens => {
                 let conversation = self.join(&notification);
                 conversation.severity = notification.severity;
                 conversation.owed = Some(notification.kind);
-                self.attend(now, id, around);
+                self.attend(now, id, cx);
                 self.keep(id);
             }
             Role::Closes => {
@@ -171,13 +153,13 @@ impl Alerting {
                 if let Some(conversation) = self.conversations.get_mut(&id) {
                     conversation.over = true;
                 }
-                self.attend(now, id, around);
+                self.attend(now, id, cx);
             }
             Role::Flapping(true) => {
                 let conversation = self.join(&notification);
                 conversation.flapping = true;
                 conversation.owed = Some(notification.kind);
-                self.attend(now, id, around);
+                self.attend(now, id, cx);
                 self.keep(id);
             }
             Role::Flapping(false) => {
@@ -185,20 +167,20 @@ impl Alerting {
                     conversation.flapping = false;
                 }
                 self.close(now, notification);
-                self.attend(now, id, around);
+                self.attend(now, id, cx);
             }
-            Role::GoesOn => self.go_on(now, notification, around),
-            Role::Alone => self.tell_alone(now, notification, around),
+            Role::GoesOn => self.go_on(now, notification),
+            Role::Alone => self.tell_alone(now, notification),
         }
     }
 
     /// Tells whoever was told the beginning how it goes on.
-    fn go_on(&mut self, now: Time, notification: Notification, around: &impl Around) {
+    fn go_on(&mut self, now: Time, notification: Notification) {
         let id = notification.incident;
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return;
         };
-        let subject = conversation.subject(notification.kind, around.labels(&notification.service));
+        let subject = conversation.subject(notification.kind, &notification.labels);
         let silence = self.silences.muting(subject).map(|silence| silence.id);
         if let Some(silence) = silence {
             conversation.learn(&notification);
@@ -247,13 +229,12 @@ impl Alerting {
     }
 
     /// Tells what is no part of a conversation.
-    fn tell_alone(&mut self, now: Time, notification: Notification, around: &impl Around) {
-        let labels = around.labels(&notification.service);
+    fn tell_alone(&mut self, now: Time, notification: Notification) {
         let subject = super::Subject {
             service: notification.service.as_str(),
             severity: notification.severity,
             kind: notification.kind.as_str(),
-            labels,
+            labels: &notification.labels,
         };
         let silence = self.silences.muting(subject).map(|silence| silence.id);
         let choice = self.rules.choose(subject);
@@ -291,18 +272,18 @@ impl Alerting {
     }
 
     /// Lets time pass: everything due by `now` is told.
-    pub fn handle_timeout(&mut self, now: Time, around: &impl Around) {
+    pub fn handle_timeout(&mut self, now: Time, cx: &AlertContext<'_>) {
         let over = self.silences.take_over(now);
         if !over.is_empty() {
             self.wake_all(now);
         }
         for silence in over {
-            self.commands
-                .push_back(AlertCommand::EndSilence(Box::new(silence), None));
+            let silence = Box::new(silence);
+            self.commands.push_back(Command::EndSilence { silence, by: None });
         }
         while let Some((_, id)) = self.wakes.first().filter(|(at, _)| *at <= now) {
             let id = *id;
-            self.attend(now, id, around);
+            self.attend(now, id, cx);
         }
     }
 
@@ -325,7 +306,7 @@ impl Alerting {
     }
 
     /// The next thing to be done, until there is none.
-    pub fn poll_command(&mut self) -> Option<AlertCommand> {
+    pub fn poll_command(&mut self) -> Option<Command> {
         self.commands.pop_front()
     }
 
@@ -340,24 +321,24 @@ impl Alerting {
     }
 
     /// Asks a conversation what is due, until nothing is.
-    pub(super) fn attend(&mut self, now: Time, id: IncidentId, around: &impl Around) {
+    pub(super) fn attend(&mut self, now: Time, id: IncidentId, cx: &AlertContext<'_>) {
         self.wakes.set(&id, None);
         let Some(mut conversation) = self.conversations.remove(&id) else {
             return;
         };
         if conversation.over && !conversation.flapping {
-            return self.commands.push_back(AlertCommand::Forget(id));
+            return self.commands.push_back(Command::ForgetConversation(id));
         }
         let before = conversation.clone();
-        let labels = around.labels(&conversation.service);
-        let inhibition = around.inhibition(&conversation.service);
+        let labels = (cx.labels)(&conversation.service);
+        let inhibition = (cx.inhibition)(&conversation.service);
         loop {
-            let subject = conversation.subject(NotificationKind::Fired, labels);
+            let subject = conversation.subject(NotificationKind::Fired, &labels);
             let silence = self.silences.muting(subject).map(|silence| silence.id);
-            match conversation.due(now, &self.rules, labels, silence, inhibition.as_ref()) {
+            match conversation.due(now, &self.rules, &labels, silence, inhibition.as_ref()) {
                 Due::Tell(kind, receivers) => {
                     let told_before = conversation.told.clone();
-                    let notification = conversation.tell(now, kind, receivers.keys().cloned());
+                    let notification = conversation.tell(now, kind, &labels, receivers.keys().cloned());
                     conversation.owed = None;
                     self.send_first_later(now, &notification, receivers, &told_before);
                 }
@@ -369,7 +350,7 @@ impl Alerting {
                         conversation.opening = Some(kind);
                     }
                     if is_new {
-                        let withheld = conversation.clone().tell(now, kind, None);
+                        let withheld = conversation.clone().tell(now, kind, &labels, None);
                         self.withhold(&withheld, reason);
                     }
                 }
@@ -381,7 +362,7 @@ impl Alerting {
                     // Said once for each silence; what inhibits is in the timeline by itself.
                     if silenced != conversation.silenced {
                         conversation.silenced = silenced;
-                        let withheld = conversation.clone().tell(now, kind, None);
+                        let withheld = conversation.clone().tell(now, kind, &labels, None);
                         self.withhold(&withheld, reason.clone());
                     }
                     if !matches!(reason, Reason::Silenced(_)) {
@@ -406,7 +387,7 @@ impl Alerting {
     pub(super) fn keep(&mut self, id: IncidentId) {
         if let Some(conversation) = self.conversations.get(&id) {
             self.commands
-                .push_back(AlertCommand::Keep(Box::new(conversation.clone())));
+                .push_back(Command::SaveConversation(Box::new(conversation.clone())));
         }
     }
 
@@ -447,7 +428,7 @@ impl Alerting {
             receivers: receivers.clone(),
         };
         self.report(&notification, happening);
-        self.commands.push_back(AlertCommand::Send(Box::new(Outgoing {
+        self.commands.push_back(Command::Notify(Box::new(Outgoing {
             notification,
             receivers,
             not_before,
@@ -464,7 +445,7 @@ impl Alerting {
     }
 
     pub(super) fn report(&mut self, about: &Notification, what: Happening) {
-        self.commands.push_back(AlertCommand::Report(Report {
+        self.commands.push_back(Command::Report(Report {
             at: about.at,
             service: about.service.clone(),
             incident: Some(about.incident),

@@ -325,7 +325,7 @@ impl Driver {
                 Command::SaveSilence(silence) => {
                     self.unrecorded.alerts.silences.insert(silence.id, Some(*silence));
                 }
-                Command::EndSilence { silence, by } => self.end_silence(&silence, by),
+                Command::EndSilence { silence, by } => self.end_silence(&silence, by.as_deref()),
             }
         }
         deeds

@@ -146,6 +146,60 @@ fn json_tells_the_same() {
     assert_eq!(timeline.len(), lines);
 }
 
+/// Routes, a silence, an acknowledgement, repeats, escalations, and what goes together in one message.
+#[test]
+fn receivers_get_in_a_simulation_what_the_configuration_says() {
+    let output = simulate(&["own/alerting.toml", "--policy", "own/receivers.toml"]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
+    is_golden(&files().join("own/alerting.golden"), &text).unwrap();
+
+    // `sentinel alerts route` names the same receivers for the same reasons.
+    for (service, kind) in [
+        ("billing", "fired"),
+        ("api", "fired"),
+        ("report", "fired"),
+        ("report", "gave_up"),
+    ] {
+        let route = Command::new(env!("CARGO_BIN_EXE_sentinel"))
+            .args(["alerts", "route", "--config", "own/receivers.toml", "--json"])
+            .args(["--service", service, "--kind", kind])
+            .current_dir(files())
+            .output()
+            .unwrap();
+        let route: serde_json::Value = serde_json::from_slice(&route.stdout).unwrap();
+        let receivers = route["receivers"].as_object().unwrap();
+        let named: Vec<String> = receivers
+            .iter()
+            .map(|(name, why)| format!("{name} ({})", why["text"].as_str().unwrap()))
+            .collect();
+        let mut lines = text.lines().filter(|line| {
+            line.contains(&format!("  {service} ")) && (line.contains('✉') || line.contains("not_told"))
+        });
+        let word = if named.is_empty() {
+            format!(" {kind} not told: ")
+        } else {
+            format!(" {kind} ")
+        };
+        let line = lines
+            .find(|line| line.contains(&word))
+            .unwrap_or_else(|| panic!("{service} {kind}: {text}"));
+        let said: Vec<&str> = line
+            .split_once(" -> ")
+            .map_or(vec![], |(_, names)| names.split(", ").collect());
+        assert_eq!(named, said, "{service} {kind}");
+    }
+}
+
+#[test]
+fn without_receivers_a_simulation_notifies_none() {
+    let output = simulate(&["crash-loop", "--policy", "own/two-attempts.toml", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["messages"], 0, "{document:#}");
+    let text = stdout(&simulate(&["crash-loop", "--policy", "own/two-attempts.toml"]));
+    assert!(text.contains("gave_up not told: there are no receivers"), "{text}");
+}
+
 #[test]
 fn what_there_is_can_be_listed_and_a_slip_is_put_right() {
     let listed = stdout(&simulate(&["--list"]));

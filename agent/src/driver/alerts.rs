@@ -28,7 +28,7 @@ impl Driver {
         self.unrecorded.messages.push((outgoing, story));
     }
 
-    pub(super) fn end_silence(&mut self, silence: &Silence, by: Option<String>) {
+    pub(super) fn end_silence(&mut self, silence: &Silence, by: Option<&str>) {
         self.unrecorded.alerts.silences.insert(silence.id, None);
         let (comment, what) = (&silence.comment, silence.matches.to_string());
         tracing::info!(event = "silence_ended", silence = silence.id, what, by, comment);

@@ -13,6 +13,8 @@ use super::scenario::Start;
 pub enum Deed {
     /// To one service.
     Service(ServiceName, ServiceDeed),
+    /// An operator silences the messages of one service, or of all, for this long.
+    Silence(Option<ServiceName>, Duration),
     /// The agent cannot see any target for this long.
     LoseSight(Duration),
     /// The agent is killed and starts again after this long.
@@ -46,6 +48,8 @@ pub enum ServiceDeed {
     Start,
     /// An operator asks the agent.
     Ask(OperatorRequest),
+    /// An operator acknowledges its incident.
+    Acknowledge,
 }
 
 impl Deed {
@@ -67,7 +71,9 @@ impl Deed {
                 ServiceDeed::Ask(OperatorRequest::Resume) => "resume",
                 ServiceDeed::Ask(OperatorRequest::BeginDeploy { .. }) => "begin_deploy",
                 ServiceDeed::Ask(OperatorRequest::EndDeploy { .. }) => "end_deploy",
+                ServiceDeed::Acknowledge => "acknowledge",
             },
+            Self::Silence(..) => "silence",
             Self::LoseSight(_) => "lose_sight",
             Self::KillAgent(_) => "kill_agent",
             Self::Reboot(_) => "reboot",
@@ -80,6 +86,8 @@ impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Service(_, deed) => write!(f, "{deed}"),
+            Self::Silence(None, span) => write!(f, "an operator silences everything for {}", format_duration(*span)),
+            Self::Silence(Some(_), span) => write!(f, "an operator silences it for {}", format_duration(*span)),
             Self::LoseSight(span) => write!(f, "no target can be seen for {}", format_duration(*span)),
             Self::KillAgent(span) => write!(f, "the agent is killed; it starts again in {}", format_duration(*span)),
             Self::Reboot(span) => write!(f, "the host reboots; it is off for {}", format_duration(*span)),
@@ -108,6 +116,7 @@ impl fmt::Display for ServiceDeed {
             Self::Ask(OperatorRequest::Resume) => f.write_str("an operator ends the pause"),
             Self::Ask(OperatorRequest::BeginDeploy { .. }) => f.write_str("a deploy of it begins"),
             Self::Ask(OperatorRequest::EndDeploy { .. }) => f.write_str("its deploy ends"),
+            Self::Acknowledge => f.write_str("an operator acknowledges its incident"),
         }
     }
 }

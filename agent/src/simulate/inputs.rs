@@ -72,6 +72,8 @@ pub(super) struct EventInput {
     pub(super) restart: Option<Vec<String>>,
     pub(super) pause: Option<PauseInput>,
     pub(super) resume: Option<Vec<String>>,
+    pub(super) silence: Option<SilenceInput>,
+    pub(super) acknowledge: Option<Vec<String>>,
     pub(super) lose_sight: Option<Span>,
     pub(super) kill_agent: Option<Span>,
     pub(super) reboot: Option<Span>,
@@ -103,6 +105,14 @@ pub(super) struct ServiceStartsInput {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct PauseInput {
+    pub(super) service: Option<String>,
+    #[serde(rename = "for")]
+    pub(super) duration: Option<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct SilenceInput {
     pub(super) service: Option<String>,
     #[serde(rename = "for")]
     pub(super) duration: Option<Span>,

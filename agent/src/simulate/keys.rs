@@ -257,6 +257,21 @@ pub(super) const DEEDS: &[Key] = &[
     ),
     key("resume", NAMES, "", "An operator ends the pause (`sentinel resume`)"),
     key(
+        "silence",
+        Kind::Table {
+            section: &SILENCE,
+            short: None,
+        },
+        "",
+        "An operator silences its messages (`sentinel silence add`)",
+    ),
+    key(
+        "acknowledge",
+        NAMES,
+        "",
+        "An operator acknowledges its incident (`sentinel ack`)",
+    ),
+    key(
         "lose_sight",
         SPAN,
         "",
@@ -313,6 +328,23 @@ static PAUSE: Section = Section {
             }),
             "until resumed",
             "How long",
+        ),
+    ]],
+};
+
+static SILENCE: Section = Section {
+    path: "events.silence",
+    doc: "Messages that are not sent",
+    keys: &[&[
+        key("service", NAME, "all services", "Whose"),
+        key(
+            "for",
+            Kind::Duration(Bounds {
+                min: SECOND,
+                max: LONGEST,
+            }),
+            "",
+            "How long. Required",
         ),
     ]],
 };

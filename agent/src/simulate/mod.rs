@@ -8,6 +8,7 @@
 //! | `policies.rs` | what the agent knows of the scripted services |
 //! | `actor.rs` | one simulated service |
 //! | `world.rs`, `play.rs` | the simulated host, and what the script does to it |
+//! | `outbox.rs` | which of its messages a receiver gets as one |
 //! | `replay.rs` | from incidents of the past to a scenario |
 //! | `story.rs`, `summary.rs` | what happened, and what it comes to |
 //! | `transcript.rs` | both for people, and as JSON |
@@ -19,6 +20,7 @@ mod deed;
 mod inputs;
 mod keys;
 mod order;
+mod outbox;
 mod play;
 mod policies;
 mod read;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Cause, Event, HOST, ServiceName, StartedBy};
+use sentinel_engine::alerting::Match;
+use sentinel_engine::{Cause, Event, HOST, IncidentId, ServiceName, StartedBy};
 
 use super::actor::Manner;
 use super::deed::{Deed, ServiceDeed};
@@ -14,12 +15,15 @@ use crate::driver::STANDSTILL;
 /// From the host's boot until the agent runs.
 const AGENT_AFTER_BOOT: Duration = Duration::from_secs(2);
 
+/// Who silences and acknowledges.
+const OPERATOR: &str = "operator";
+
 impl World<'_> {
     /// Carries out an entry of the script.
     pub(super) fn play(&mut self, deed: &Deed) {
         let about = match deed {
-            Deed::Service(name, _) => name.clone(),
-            Deed::LoseSight(_) | Deed::KillAgent(_) => AGENT.into(),
+            Deed::Service(name, _) | Deed::Silence(Some(name), _) => name.clone(),
+            Deed::Silence(None, _) | Deed::LoseSight(_) | Deed::KillAgent(_) => AGENT.into(),
             Deed::Reboot(_) | Deed::Suspend(_) => HOST.into(),
         };
         let obstacle = self.obstacle(deed);
@@ -33,6 +37,7 @@ impl World<'_> {
         }
         match deed {
             Deed::Service(name, deed) => self.play_service(name, deed),
+            Deed::Silence(name, span) => self.silence(name.as_ref(), *span),
             Deed::LoseSight(span) => {
                 self.is_blind = true;
                 self.look_at_all();
@@ -70,9 +75,15 @@ impl World<'_> {
                             .err()
                             .map(|error| error.to_string()),
                     },
+                    ServiceDeed::Acknowledge => match (&self.engine, self.incident(name)) {
+                        (None, _) => Some("no agent answers".into()),
+                        (Some(_), None) => Some("it has no open incident".into()),
+                        (Some(_), Some(_)) => None,
+                    },
                     _ => None,
                 }
             }
+            Deed::Silence(..) if self.engine.is_none() => Some("no agent answers".into()),
             Deed::KillAgent(_) if self.engine.is_none() => Some("it does not run".into()),
             Deed::LoseSight(_) if self.is_blind => Some("none can be seen".into()),
             _ => None,
@@ -103,11 +114,34 @@ impl World<'_> {
                 actor.begin_row();
                 self.begin_run(name, StartedBy::Somebody);
             }
+            ServiceDeed::Acknowledge => {
+                if let (Some(incident), Some(engine)) = (self.incident(name), &mut self.engine) {
+                    // Whether it is open was asked before; the rest is short enough.
+                    let _ = engine.acknowledge(self.now, incident, OPERATOR.to_owned(), String::new());
+                }
+            }
             ServiceDeed::Ask(request) => self.tell(Event::OperatorRequested {
                 service: name.clone(),
                 request: request.clone(),
             }),
         }
+    }
+
+    fn silence(&mut self, name: Option<&ServiceName>, span: Duration) {
+        let matches = Match {
+            services: vec![name.map_or("*", ServiceName::as_str).to_owned()],
+            ..Match::default()
+        };
+        let Some(engine) = &mut self.engine else { return };
+        if let Err(error) = engine.add_silence(self.now, matches, span, OPERATOR.to_owned(), String::new()) {
+            self.say(AGENT, "refused", error.to_string());
+        }
+    }
+
+    /// The open incident of a service, as the agent knows it.
+    fn incident(&self, name: &ServiceName) -> Option<IncidentId> {
+        let snapshot = self.snapshot();
+        snapshot.iter().find(|service| service.name == *name)?.incident
     }
 
     /// The agent hears that the host goes down; then everything ends, and nothing of it is left but what was saved.

@@ -166,6 +166,7 @@ impl Reader<'_> {
             ("start", event.start, ServiceDeed::Start),
             ("restart", event.restart, ServiceDeed::Ask(OperatorRequest::Restart)),
             ("resume", event.resume, ServiceDeed::Ask(OperatorRequest::Resume)),
+            ("acknowledge", event.acknowledge, ServiceDeed::Acknowledge),
         ];
         for (word, names, deed) in plain {
             if let Some(names) = names {
@@ -195,6 +196,16 @@ impl Reader<'_> {
             let name = self.required(&at, "service", name);
             let deed = name.map(|name| self.on(&at, "service", &name, deed, toys));
             found.push((word, deed.into_iter().collect()));
+        }
+        if let Some(silence) = event.silence {
+            let at = join(path, "silence");
+            if let Some(name) = &silence.service {
+                self.knows(&join(&at, "service"), name, toys);
+            }
+            let duration = self.required(&at, "for", silence.duration);
+            let name = silence.service.as_deref().map(ServiceName::from);
+            let deed = duration.map(|span| Deed::Silence(name, span.0));
+            found.push(("silence", deed.into_iter().collect()));
         }
         let host = [
             ("lose_sight", event.lose_sight.map(|span| Deed::LoseSight(span.0))),

@@ -11,6 +11,7 @@ use sentinel_engine::{
 };
 
 use super::actor::{Actor, Manner, Sequel};
+use super::outbox::Outbox;
 use super::policies::{Policies, probe_limit};
 use super::scenario::Scenario;
 use super::story::{Story, Who};
@@ -65,6 +66,7 @@ pub(super) struct World<'a> {
     saved: BTreeMap<ServiceName, Memory>,
     saved_host: HostMemory,
     conversations: BTreeMap<IncidentId, Conversation>,
+    outbox: Outbox,
     silences: BTreeMap<u64, Silence>,
     next_incident: u64,
     next_action: u64,
@@ -95,6 +97,7 @@ impl<'a> World<'a> {
             saved: BTreeMap::new(),
             saved_host: HostMemory::default(),
             conversations: BTreeMap::new(),
+            outbox: Outbox::new(policies.rules().group_wait),
             silences: BTreeMap::new(),
             next_incident: 1,
             next_action: 1,
@@ -122,7 +125,8 @@ impl<'a> World<'a> {
         loop {
             let wake = self.engine.as_ref().and_then(Engine::poll_timeout);
             let next = self.future.keys().next().map(|(at, _)| *at);
-            let Some(at) = wake.into_iter().chain(next).min().filter(|at| *at <= end) else {
+            let outbox = self.engine.as_ref().and_then(|_| self.outbox.next_wake(self.now));
+            let Some(at) = wake.into_iter().chain(next).chain(outbox).min().filter(|at| *at <= end) else {
                 break;
             };
             self.now = self.now.max(at);
@@ -134,6 +138,7 @@ impl<'a> World<'a> {
                 engine.handle_timeout(self.now);
             }
             self.carry_out();
+            self.deliver();
         }
         self.now = end;
         self.count_downtime();
@@ -356,7 +361,10 @@ impl<'a> World<'a> {
                         self.story.report(&report);
                     }
                 }
-                Command::Notify(outgoing) => self.story.notify(&outgoing),
+                Command::Notify(outgoing) => {
+                    self.outbox.put(&outgoing);
+                    self.story.notify(&outgoing);
+                }
                 Command::SaveConversation(conversation) => {
                     self.conversations.insert(conversation.incident, *conversation);
                 }
@@ -367,6 +375,15 @@ impl<'a> World<'a> {
                     let by = by.map_or("its time is over".to_owned(), |by| format!("ended by {by}"));
                     self.say(AGENT, "silence_ended", format!("silence {} ends: {by}", silence.id));
                 }
+            }
+        }
+    }
+
+    /// Has what is due sent, while the agent runs.
+    fn deliver(&mut self) {
+        if self.engine.is_some() {
+            for text in self.outbox.deliver(self.now) {
+                self.say(AGENT, "combined", text);
             }
         }
     }

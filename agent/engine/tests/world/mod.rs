@@ -710,11 +710,15 @@ impl World {
                     self.saved.insert(service, *memory);
                 }
                 Command::SaveHost(memory) => self.saved_host = *memory,
-                Command::Report(Report {
-                    what: Happening::PeopleTold { .. } | Happening::MessageWithheld { .. },
-                    ..
-                }) => {}
-                Command::Report(report) => self.reports.push(report),
+                Command::Report(report) => {
+                    let of_alerting = matches!(
+                        report.what,
+                        Happening::PeopleTold { .. } | Happening::MessageWithheld { .. }
+                    );
+                    if !of_alerting {
+                        self.reports.push(report);
+                    }
+                }
                 Command::Notify(outgoing) => self.messages.push(outgoing.notification),
                 Command::SaveConversation(conversation) => {
                     self.conversations.insert(conversation.incident, *conversation);

@@ -1,6 +1,6 @@
 //! Sentinel, the self-healing host agent: everything around the pure core in `sentinel-engine`.
 //!
-//! `agent/ARCHITECTURE.md` shows the way through.
+//! `agent/docs/architecture.md` shows the way through.
 
 pub mod app;
 mod children;

@@ -1,4 +1,4 @@
-//! `ALERTS.md` says who is told what; its tables are these tests.
+//! `docs/alerts.md` says who is told what; its tables are these tests.
 
 #![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
 
@@ -16,7 +16,7 @@ use sentinel_engine::{
 
 /// The page.
 fn page() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ALERTS.md")).unwrap()
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/alerts.md")).unwrap()
 }
 
 /// What its example says, which is free of errors and of warnings.

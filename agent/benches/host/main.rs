@@ -6,7 +6,7 @@
 //!     cargo bench -p sentinel --bench host -- installed --minutes 60
 //!
 //! Nothing here passes or fails by a time. It exits 0 unless something could not be measured; then it says what, and
-//! exits 1. `agent/BENCHMARKS.md` tells the method and the figures.
+//! exits 1. `agent/docs/benchmarks.md` tells the method and the figures.
 //!
 //! * out here: `machine` describes where it runs, `package` makes and installs the package, `figures` and `report` are what
 //!   comes out

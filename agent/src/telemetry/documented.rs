@@ -1,4 +1,4 @@
-//! What is written about the log against what is logged: `agent/JOURNAL.md` and the message catalog.
+//! What is written about the log against what is logged: `agent/docs/logging.md` and the message catalog.
 //!
 //! Reports are logged and looked at; what other parts log is read out of the sources, as those events need a host that is
 //! out of order. `UPDATE_GOLDEN=1` writes the table of events anew.
@@ -227,7 +227,7 @@ fn table() -> String {
     lines.join("\n")
 }
 
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/JOURNAL.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/logging.md");
 
 /// The part of the page below this heading.
 fn below<'a>(page: &'a str, heading: &str) -> &'a str {

@@ -59,9 +59,9 @@ fn severity(word: &str) -> Severity {
     all.into_iter().find(|severity| severity.as_str() == word).unwrap()
 }
 
-/// `a, b` as a set; `nobody` as none.
+/// `a, b` as a set; `none` as the empty one.
 fn names(text: &str) -> BTreeSet<String> {
-    let names = text.split(", ").filter(|name| *name != "nobody");
+    let names = text.split(", ").filter(|name| *name != "none");
     names.map(str::to_owned).collect()
 }
 

@@ -83,7 +83,7 @@ fn an_upgrade_over_a_wrong_configuration_says_that_nothing_is_watched() {
     for words in [
         "sentinel: installed, but the agent does not run, and nothing is watched",
         "/etc/sentinel/conf.d/wrong.toml:2:1: services.shop.units: unknown key; did you mean `unit`?",
-        "`sentinel doctor` says how to mend it",
+        "`sentinel doctor` says how to fix it",
     ] {
         assert!(told.contains(words), "{words}: {told}");
     }

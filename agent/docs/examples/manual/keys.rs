@@ -1,8 +1,9 @@
 //! sentinel.toml(5), from the table of keys.
 
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
-use humantime::format_duration;
-use sentinel::config::{Bounds, Key, Kind, ROOT, Section};
+use sentinel::config::Key;
+
+use crate::listed::{Part, limits, parts};
 
 /// What the page begins with.
 const DESCRIPTION: &[&str] = &[
@@ -84,8 +85,9 @@ pub(crate) fn page() -> String {
     roff.control("SH", ["NAME"]);
     roff.text([roman("sentinel.toml - configuration of the Sentinel agent")]);
     section(&mut roff, "DESCRIPTION", DESCRIPTION);
-    let mut listed = Listed::default();
-    listed.add(&mut roff, &ROOT);
+    for part in &parts() {
+        describe(&mut roff, part);
+    }
     section(&mut roff, "SECRETS", SECRETS);
     section(&mut roff, "UNIT FILES", UNIT_FILES);
     verbatim(&mut roff, UNIT_FILE_EXAMPLE);
@@ -103,78 +105,34 @@ pub(crate) fn page() -> String {
     roff.to_roff()
 }
 
-/// Which groups of keys were described, and in which section. Those that sections share are described once.
-#[derive(Default)]
-struct Listed {
-    groups: Vec<(*const Key, &'static str)>,
-    sections: Vec<*const Section>,
-}
-
-impl Listed {
-    /// Adds a section, and the sections of its keys.
-    fn add(&mut self, roff: &mut Roff, section: &'static Section) {
-        if self.sections.contains(&std::ptr::from_ref(section)) {
-            return;
-        }
-        self.sections.push(section);
-        if !section.path.is_empty() {
-            roff.control("SH", [title(section).as_str()]);
+/// Adds a part of the table of keys.
+fn describe(roff: &mut Roff, part: &Part) {
+    match part {
+        Part::Section(section) => {
+            roff.control("SH", [format!("[{}]", section.path).as_str()]);
             paragraph(roff, marked(&format!("{}.", section.doc)));
-            for group in section.keys {
-                self.group(roff, section, group);
-            }
         }
-        for below in section.all().filter_map(|key| below(&key.kind)) {
-            self.add(roff, below);
-        }
-    }
-
-    fn group(&mut self, roff: &mut Roff, section: &Section, group: &'static [Key]) {
-        let known = self.groups.iter().find(|(known, _)| *known == group.as_ptr());
-        if let Some((_, home)) = known {
-            let names: Vec<&str> = group.iter().map(|key| key.name).collect();
+        Part::Keys(keys) => keys.iter().for_each(|key| describe_key(roff, key)),
+        Part::Shared { with, keys } => {
+            let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
             let text = format!(
-                "Also every key of `[{home}]`, for this one alone: {}.",
+                "Also every key of `[{with}]`, for this one alone: {}.",
                 names.join(", ")
             );
             paragraph(roff, marked(&text));
-            return;
-        }
-        self.groups.push((group.as_ptr(), section.path));
-        for key in group {
-            roff.control("TP", []);
-            let mut head = vec![bold(key.name), roman(" = "), italic(plain(&key.kind.to_string()))];
-            if !key.default.is_empty() {
-                head.push(roman(format!(" (default: {})", plain(key.default))));
-            }
-            roff.text(head);
-            let limits = limits(&key.kind).map(|limits| format!(" {limits}."));
-            roff.text(marked(&format!("{}.{}", key.doc, limits.unwrap_or_default())));
         }
     }
 }
 
-/// What a section is headed by: as its table is written.
-fn title(section: &Section) -> String {
-    format!("[{}]", section.path)
-}
-
-/// The section that a value of this kind holds.
-fn below(kind: &'static Kind) -> Option<&'static Section> {
-    match kind {
-        Kind::Table { section, .. } | Kind::Tables { section, .. } | Kind::Named { section, .. } => Some(section),
-        _ => None,
+fn describe_key(roff: &mut Roff, key: &Key) {
+    roff.control("TP", []);
+    let mut head = vec![bold(key.name), roman(" = "), italic(plain(&key.kind.to_string()))];
+    if !key.default.is_empty() {
+        head.push(roman(format!(" (default: {})", plain(key.default))));
     }
-}
-
-/// What the kind's own words leave out.
-fn limits(kind: &Kind) -> Option<String> {
-    let span = |Bounds { min, max }: &Bounds| format!("From {} to {}", format_duration(*min), format_duration(*max));
-    match kind {
-        Kind::Duration(bounds) | Kind::AutoOrDuration(bounds) | Kind::OffOrDuration(bounds) => Some(span(bounds)),
-        Kind::List { max, .. } | Kind::OneOrMore { max, .. } | Kind::Map { max, .. } => Some(format!("At most {max}")),
-        _ => None,
-    }
+    roff.text(head);
+    let limits = limits(&key.kind).map(|limits| format!(" {limits}."));
+    roff.text(marked(&format!("{}.{}", key.doc, limits.unwrap_or_default())));
 }
 
 fn section(roff: &mut Roff, title: &str, paragraphs: &[&str]) {

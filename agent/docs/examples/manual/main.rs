@@ -6,6 +6,7 @@
 //! cannot disagree with them. An example and no command, as none of it has to be in what is shipped.
 
 mod keys;
+mod listed;
 mod names;
 mod pages;
 

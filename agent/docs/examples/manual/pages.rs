@@ -19,7 +19,7 @@ pub(crate) const SENTINEL: Sections = &[
             "`/etc/sentinel/sentinel.toml`, `/etc/sentinel/conf.d/*.toml`: the configuration, see sentinel.toml(5).",
             "`/var/lib/sentinel`: incidents, budgets and messages not yet delivered.",
             "`/run/sentinel/control.sock`: how these commands reach the agent. Members of the group `sentinel` may use it.",
-            "`/etc/polkit-1/rules.d/60-sentinel.rules`: which units the agent may restart; made anew from the configuration \
+            "`/etc/polkit-1/rules.d/60-sentinel.rules`: which units the agent may restart; made from the configuration \
              whenever the agent starts or is reloaded.",
         ],
     ),

@@ -1,0 +1,89 @@
+//! How pages look: their size, their columns, their words.
+
+use std::fs;
+use std::path::Path;
+
+use crate::pages::{Kind, Page, pages, root};
+use crate::words::forbidden;
+
+/// What one reads in ten minutes.
+const README_BYTES: usize = 9_000;
+
+/// What fits beside another window.
+const COLUMNS: usize = 120;
+
+/// Every clone has them for ever.
+const PICTURE_BYTES: u64 = 300_000;
+
+/// A line without where its links lead, which no reader sees.
+fn shown(line: &str) -> String {
+    let mut parts = line.split("](");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push(']');
+        shown.push_str(part.split_once(')').map_or(part, |(_, rest)| rest));
+    }
+    shown
+}
+
+#[test]
+fn the_readme_is_one_page() {
+    let page = Page::read("README.md");
+    assert!(page.text.len() <= README_BYTES, "{} bytes", page.text.len());
+}
+
+#[test]
+fn lines_fit_into_the_columns() {
+    let mut long = Vec::new();
+    for page in pages() {
+        for (number, kind, line) in page.lines() {
+            if matches!(kind, Kind::Prose | Kind::Code) && shown(line).chars().count() > COLUMNS {
+                long.push(format!("{}:{number}: {line}", page.path.display()));
+            }
+        }
+    }
+    assert!(long.is_empty(), "longer than {COLUMNS} columns:\n{}", long.join("\n"));
+}
+
+#[test]
+fn pages_use_the_words_of_the_field() {
+    let mut found = Vec::new();
+    for page in pages() {
+        let text = settled(&page);
+        found.extend(forbidden(&text).into_iter().map(|line| format!("{}:{line}", page.path.display())));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// What of the manual pages is not in the table of keys.
+#[test]
+fn the_manual_uses_the_words_of_the_field() {
+    for name in ["keys.rs", "pages.rs"] {
+        let path = Path::new("agent/docs/examples/manual").join(name);
+        let found = forbidden(&fs::read_to_string(root().join(&path)).expect("a source of the manual"));
+        assert!(found.is_empty(), "{}:{}", path.display(), found.join("\n"));
+    }
+}
+
+/// A page without those tables whose words are the code's, and change with it.
+fn settled(page: &Page) -> String {
+    let of_the_code = ["agent/docs/alerts.md", "agent/docs/logging.md"];
+    if !of_the_code.iter().any(|path| page.path == Path::new(path)) {
+        return page.text.clone();
+    }
+    let lines = page.lines();
+    let lines = lines.iter().map(|(_, kind, line)| if *kind == Kind::Table { "" } else { line });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn pictures_are_small_and_shown() {
+    let all: String = pages().iter().map(|page| page.text.as_str()).collect();
+    for entry in fs::read_dir(root().join("agent/docs/images")).expect("the folder of pictures") {
+        let entry = entry.expect("a picture");
+        let name = entry.file_name().into_string().expect("a plain name");
+        let size = entry.metadata().expect("its size").len();
+        assert!(size <= PICTURE_BYTES, "{name}: {size} bytes");
+        assert!(all.contains(&name), "{name} is in no page");
+    }
+}

@@ -1,0 +1,11 @@
+//! The documentation: what stands in it is true, leads somewhere, and reads as it should.
+
+mod commands;
+mod keys;
+mod layout;
+mod links;
+#[path = "../../docs/examples/manual/listed.rs"]
+mod listed;
+mod pages;
+#[path = "../support/words.rs"]
+mod words;

@@ -21,7 +21,8 @@ fn written() -> String {
             Part::Section(section) => write!(text, "\n### `[{}]`\n\n{}.\n", section.path, section.doc),
             Part::Shared { with, keys } => write!(
                 text,
-                "\nAlso every key of [`[{with}]`](#{with}), for this one alone: {}.\n",
+                "\nAlso every key of [`[{with}]`](#{}), for this one alone: {}.\n",
+                with.replace('.', "").to_lowercase(),
                 keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
             ),
             Part::Keys(keys) => {

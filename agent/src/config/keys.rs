@@ -165,7 +165,7 @@ pub static ROOT: Section = Section {
                 short: None,
             },
             default: "",
-            doc: "Who is told, and when",
+            doc: "Who is notified, and when",
         },
         Key {
             name: "heartbeat",
@@ -444,7 +444,7 @@ const COMMON: &[Key] = &[
         name: "log_lines",
         kind: Kind::Integer { min: 0, max: 50 },
         default: "10",
-        doc: "How many of the last lines of its log are kept with an incident and told in messages, at most; 0 reads none",
+        doc: "How many of the last lines of its log are kept with an incident and sent in messages, at most; 0 reads none",
     },
     Key {
         name: "enabled",
@@ -756,7 +756,7 @@ static RECEIVER: Section = Section {
                 short: None,
             },
             default: "",
-            doc: "Tell the replicas of a Prometheus Alertmanager what fires",
+            doc: "Send what fires to the replicas of a Prometheus Alertmanager",
         },
         Key {
             name: "command",
@@ -856,7 +856,7 @@ static COMMAND_RECEIVER: Section = Section {
                 max: MAX_ENTRIES,
             },
             default: "{}",
-            doc: "Variables for its environment; their values are never shown, unlike arguments, which everybody may read",
+            doc: "Variables for its environment; their values are never shown, unlike arguments, which every user can read",
         },
         Key {
             name: "timeout",
@@ -915,7 +915,7 @@ static WEBHOOK: Section = Section {
 
 static HEARTBEAT: Section = Section {
     path: "heartbeat",
-    doc: "A dead man's switch: whoever is asked here raises the alarm when nobody asks any more",
+    doc: "A dead man's switch: the server asked here raises the alarm when it is no longer asked",
     keys: &[&[
         Key {
             name: "url",

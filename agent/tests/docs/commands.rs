@@ -155,7 +155,13 @@ fn output_is_what_the_program_prints() {
         for (mark, rest) in page.text.match_indices("<!-- output: ") {
             let name = page.text[mark + rest.len()..].split(" -->").next().unwrap_or_default();
             let file = fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let lines = file.lines().map(|line| if line.is_empty() { String::new() } else { format!("    {line}") });
+            let lines = file.lines().map(|line| {
+                if line.is_empty() {
+                    String::new()
+                } else {
+                    format!("    {line}")
+                }
+            });
             let right = lines.collect::<Vec<_>>().join("\n");
             let head = format!("<!-- output: {name} -->\n\n");
             let shown = page.text.split_once(&head).map(|(_, rest)| rest).unwrap_or_default();

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use sentinel::config::Key;
+use humantime::format_duration;
+use sentinel::config::{Bounds, Key, Kind};
 
-use crate::listed::{Part, limits, parts};
+use crate::listed::{Part, parts};
 use crate::pages::{Page, root};
 
 const PAGE: &str = "agent/docs/configuration.md";
@@ -21,9 +22,9 @@ fn written() -> String {
             Part::Section(section) => write!(text, "\n### `[{}]`\n\n{}.\n", section.path, section.doc),
             Part::Shared { with, keys } => write!(
                 text,
-                "\nAlso every key of [`[{with}]`](#{}), for this one alone: {}.\n",
-                with.replace('.', "").to_lowercase(),
-                keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
+                "\nAlso the {} keys of [`[{with}]`](#{}), for this one alone.\n",
+                keys.len(),
+                anchor(with)
             ),
             Part::Keys(keys) => {
                 text.push_str("\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n");
@@ -34,11 +35,38 @@ fn written() -> String {
     format!("{text}\n")
 }
 
+/// Of the heading of a section.
+fn anchor(path: &str) -> String {
+    path.replace('.', "").to_lowercase()
+}
+
 fn row(key: &Key) -> String {
-    let Key { name, kind, default, doc } = key;
-    let limits = limits(kind).map(|limits| format!(" {limits}.")).unwrap_or_default();
-    let cells = [format!("`{name}`"), kind.to_string(), quoted(default), format!("{doc}.{limits}")];
-    format!("| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | "))
+    let Key {
+        name,
+        kind,
+        default,
+        doc,
+    } = key;
+    let value = value(kind).replace('|', "\\|");
+    let (default, doc) = (quoted(default), doc.replace('|', "\\|"));
+    format!("| `{name}` | {value} | {default} | {doc}. |")
+}
+
+/// What a value may be: as messages say it, but shorter, and with the way to the keys of a table.
+fn value(kind: &Kind) -> String {
+    let span = |Bounds { min, max }: &Bounds| format!("{} to {}", format_duration(*min), format_duration(*max));
+    match kind {
+        Kind::Duration(bounds) => format!("duration, {}", span(bounds)),
+        Kind::AutoOrDuration(bounds) => format!("`\"auto\"`, or duration, {}", span(bounds)),
+        Kind::OffOrDuration(bounds) => format!("`\"off\"`, or duration, {}", span(bounds)),
+        Kind::Table { section, .. } => format!("[table](#{})", anchor(section.path)),
+        Kind::Tables { section, max } => format!("[tables](#{}), at most {max}", anchor(section.path)),
+        Kind::Named { section, max } => format!("[table for each name](#{}), at most {max}", anchor(section.path)),
+        Kind::List { max, .. } => format!("list, at most {max}"),
+        Kind::OneOrMore { max, .. } => format!("{kind}, at most {max}"),
+        Kind::Map { max, .. } => format!("table, at most {max} keys"),
+        _ => kind.to_string(),
+    }
 }
 
 /// A default that is a value, as code; one in words as it is.

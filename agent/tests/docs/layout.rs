@@ -50,7 +50,11 @@ fn pages_use_the_words_of_the_field() {
     let mut found = Vec::new();
     for page in pages() {
         let text = settled(&page);
-        found.extend(forbidden(&text).into_iter().map(|line| format!("{}:{line}", page.path.display())));
+        found.extend(
+            forbidden(&text)
+                .into_iter()
+                .map(|line| format!("{}:{line}", page.path.display())),
+        );
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
@@ -72,7 +76,9 @@ fn settled(page: &Page) -> String {
         return page.text.clone();
     }
     let lines = page.lines();
-    let lines = lines.iter().map(|(_, kind, line)| if *kind == Kind::Table { "" } else { line });
+    let lines = lines
+        .iter()
+        .map(|(_, kind, line)| if *kind == Kind::Table { "" } else { line });
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -9,11 +9,11 @@ use crate::pages::{Kind, Page, pages, root};
 fn links(page: &Page) -> Vec<(usize, &str)> {
     let lines = page.lines().into_iter();
     let prose = lines.filter(|(_, kind, _)| matches!(kind, Kind::Prose | Kind::Table));
-    let links = prose.flat_map(|(number, _, line)| {
+    let found = prose.flat_map(|(number, _, line)| {
         let parts = line.split("](").skip(1);
         parts.filter_map(move |part| Some((number, part.split_once(')')?.0)))
     });
-    links.collect()
+    found.collect()
 }
 
 /// The anchors of a page, as GitHub makes them of its headings.
@@ -31,12 +31,12 @@ fn anchors(page: &Page) -> BTreeSet<String> {
             _ => letter.is_alphanumeric().then_some(letter),
         });
         let anchor = kept.collect::<String>().to_lowercase();
-        let count = used.entry(anchor.clone()).or_default();
-        anchors.insert(match count {
+        let before = used.entry(anchor.clone()).or_default();
+        anchors.insert(match *before {
             0 => anchor,
-            more => format!("{anchor}-{more}"),
+            count => format!("{anchor}-{count}"),
         });
-        *count += 1;
+        *before += 1;
     }
     anchors
 }
@@ -69,7 +69,11 @@ fn links_lead_somewhere() {
             seen += 1;
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
             let folder = page.path.parent().unwrap_or(Path::new(""));
-            let target = if file.is_empty() { page.path.clone() } else { plain(&folder.join(file)) };
+            let target = if file.is_empty() {
+                page.path.clone()
+            } else {
+                plain(&folder.join(file))
+            };
             let there = root().join(&target).exists();
             let known = anchor.is_empty() || anchors.get(&*target).is_some_and(|all| all.contains(anchor));
             if !there || !known {

@@ -42,7 +42,9 @@ impl Page {
         let (mut fenced, mut before, mut output) = (false, "", false);
         let mut lines: Vec<(usize, Kind, &str)> = Vec::new();
         for (number, line) in self.text.lines().enumerate() {
-            let code = lines.last().is_some_and(|(_, kind, _)| matches!(kind, Kind::Code | Kind::Output));
+            let code = lines
+                .last()
+                .is_some_and(|(_, kind, _)| matches!(kind, Kind::Code | Kind::Output));
             let fence = line.starts_with("```");
             let indented = line.starts_with("    ") && (before.is_empty() || code);
             let inside = fenced || fence || indented || (line.is_empty() && code && !before.starts_with("```"));
@@ -68,7 +70,9 @@ impl Page {
     pub(crate) fn blocks(&self, language: &str) -> Vec<&str> {
         let begin = format!("```{language}\n");
         let blocks = self.text.split(begin.as_str()).skip(1);
-        blocks.map(|rest| rest.split("```").next().unwrap_or_default()).collect()
+        blocks
+            .map(|rest| rest.split("```").next().unwrap_or_default())
+            .collect()
     }
 }
 

@@ -34,10 +34,16 @@ const NAMES: [&str; 1] = ["`nobody`"];
 pub(crate) fn forbidden(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        let words = NAMES.iter().fold(line.to_lowercase(), |line, name| line.replace(name, ""));
+        let words = NAMES
+            .iter()
+            .fold(line.to_lowercase(), |line, name| line.replace(name, ""));
         for (word, instead) in FORBIDDEN {
             if occurs(&words, word) {
-                found.push(format!("{}: `{word}`; better: {instead}\n    {}", number + 1, line.trim()));
+                found.push(format!(
+                    "{}: `{word}`; better: {instead}\n    {}",
+                    number + 1,
+                    line.trim()
+                ));
             }
         }
     }

@@ -1,9 +1,10 @@
 //! sentinel.toml(5), from the table of keys.
 
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
-use sentinel::config::Key;
+use humantime::format_duration;
+use sentinel::config::{Bounds, Key, Kind};
 
-use crate::listed::{Part, limits, parts};
+use crate::listed::{Part, parts};
 
 /// What the page begins with.
 const DESCRIPTION: &[&str] = &[
@@ -133,6 +134,16 @@ fn describe_key(roff: &mut Roff, key: &Key) {
     roff.text(head);
     let limits = limits(&key.kind).map(|limits| format!(" {limits}."));
     roff.text(marked(&format!("{}.{}", key.doc, limits.unwrap_or_default())));
+}
+
+/// What the kind's own words leave out.
+fn limits(kind: &Kind) -> Option<String> {
+    let span = |Bounds { min, max }: &Bounds| format!("From {} to {}", format_duration(*min), format_duration(*max));
+    match kind {
+        Kind::Duration(bounds) | Kind::AutoOrDuration(bounds) | Kind::OffOrDuration(bounds) => Some(span(bounds)),
+        Kind::List { max, .. } | Kind::OneOrMore { max, .. } | Kind::Map { max, .. } => Some(format!("At most {max}")),
+        _ => None,
+    }
 }
 
 fn section(roff: &mut Roff, title: &str, paragraphs: &[&str]) {

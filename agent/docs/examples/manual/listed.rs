@@ -1,7 +1,6 @@
 //! The table of keys in the order in which it is described: by the manual page, and by `agent/docs/configuration.md`.
 
-use humantime::format_duration;
-use sentinel::config::{Bounds, Key, Kind, ROOT, Section};
+use sentinel::config::{Key, Kind, ROOT, Section};
 
 /// A part of the description.
 pub(crate) enum Part {
@@ -23,16 +22,6 @@ pub(crate) fn parts() -> Vec<Part> {
     let mut listed = Listed::default();
     listed.add(&ROOT);
     listed.parts
-}
-
-/// What the kind's own words leave out.
-pub(crate) fn limits(kind: &Kind) -> Option<String> {
-    let span = |Bounds { min, max }: &Bounds| format!("From {} to {}", format_duration(*min), format_duration(*max));
-    match kind {
-        Kind::Duration(bounds) | Kind::AutoOrDuration(bounds) | Kind::OffOrDuration(bounds) => Some(span(bounds)),
-        Kind::List { max, .. } | Kind::OneOrMore { max, .. } | Kind::Map { max, .. } => Some(format!("At most {max}")),
-        _ => None,
-    }
 }
 
 /// What was listed, and which groups of keys were described in which section.
@@ -62,12 +51,11 @@ impl Listed {
     }
 
     fn group(&mut self, section: &Section, keys: &'static [Key]) {
-        match self.groups.iter().find(|(known, _)| *known == keys.as_ptr()) {
-            Some((_, with)) => self.parts.push(Part::Shared { with, keys }),
-            None => {
-                self.groups.push((keys.as_ptr(), section.path));
-                self.parts.push(Part::Keys(keys));
-            }
+        if let Some((_, with)) = self.groups.iter().find(|(known, _)| *known == keys.as_ptr()) {
+            self.parts.push(Part::Shared { with, keys });
+        } else {
+            self.groups.push((keys.as_ptr(), section.path));
+            self.parts.push(Part::Keys(keys));
         }
     }
 }

@@ -14,7 +14,7 @@ const SECRET: Kind = Kind::Text {
 
 pub(super) static ALERTMANAGER: Section = Section {
     path: "receivers.NAME.alertmanager",
-    doc: "A Prometheus Alertmanager, which is told what fires",
+    doc: "A Prometheus Alertmanager, which is sent what fires",
     keys: &[&[
         Key {
             name: "urls",
@@ -23,7 +23,7 @@ pub(super) static ALERTMANAGER: Section = Section {
                 max: MAX_REPLICAS,
             },
             default: "",
-            doc: "Every replica, such as \"http://am1:9093\"; each is told, as they expect it. Required",
+            doc: "Every replica, such as \"http://am1:9093\"; each is sent every alert, as a cluster expects it. Required",
         },
         Key {
             name: "resend",

@@ -18,7 +18,7 @@ const RECEIVERS: Kind = Kind::List {
 
 pub(super) static ALERTS: Section = Section {
     path: "alerts",
-    doc: "Who is told, and when",
+    doc: "Who is notified, and when",
     keys: &[&[
         Key {
             name: "receivers",
@@ -30,25 +30,25 @@ pub(super) static ALERTS: Section = Section {
             name: "notify_after",
             kind: Kind::Duration(bounds(Duration::ZERO, DAY)),
             default: "30s",
-            doc: "An outage healed within this time is told once, as information",
+            doc: "An outage healed within this time is one message, as information",
         },
         Key {
             name: "group_wait",
             kind: Kind::Duration(bounds(Duration::ZERO, HOUR)),
             default: "10s",
-            doc: "How long the first message of an incident waits for others, to be told in one; giving up never waits",
+            doc: "How long the first message of an incident waits for others, to be sent as one; giving up never waits",
         },
         Key {
             name: "repeat_interval",
             kind: Kind::OffOrDuration(bounds(SECOND, WEEK)),
             default: "4h",
-            doc: "How often people are told again of what is still down and nobody acknowledged; or `off`",
+            doc: "How often a reminder is sent of what is still down and not acknowledged; or `off`",
         },
         Key {
             name: "time_zone",
             kind: ZONE,
             default: "the host's",
-            doc: "By whose clocks times are told, such as \"Europe/Berlin\"; the time by UTC stands beside it",
+            doc: "The time zone of times in messages, such as \"Europe/Berlin\"; UTC stands beside it",
         },
         Key {
             name: "link",
@@ -57,7 +57,7 @@ pub(super) static ALERTS: Section = Section {
                 rule: rules::template,
             },
             default: "",
-            doc: "Where to read more, told with every message about one incident: a template of an http or https URL",
+            doc: "Where to read more, sent with every message about one incident: a template of an http or https URL",
         },
         Key {
             name: "routes",
@@ -75,7 +75,7 @@ pub(super) static ALERTS: Section = Section {
                 max: MAX_ESCALATIONS,
             },
             default: "",
-            doc: "Who else is told when nobody acknowledges",
+            doc: "Who else is notified when an incident is not acknowledged",
         },
     ]],
 };
@@ -97,7 +97,7 @@ static ROUTE: Section = Section {
             name: "receivers",
             kind: RECEIVERS,
             default: "",
-            doc: "Who gets them; `[]` is nobody. Required",
+            doc: "Who gets them; `[]` is no receiver. Required",
         },
         Key {
             name: "continue",
@@ -110,7 +110,7 @@ static ROUTE: Section = Section {
 
 static ESCALATION: Section = Section {
     path: "alerts.escalations",
-    doc: "Who else is told when nobody acknowledges",
+    doc: "Who else is notified when an incident is not acknowledged",
     keys: &[&[
         Key {
             name: "match",
@@ -125,13 +125,13 @@ static ESCALATION: Section = Section {
             name: "after",
             kind: Kind::Duration(bounds(SECOND, WEEK)),
             default: "",
-            doc: "How long after people were first told. Required",
+            doc: "How long after the first message. Required",
         },
         Key {
             name: "receivers",
             kind: RECEIVERS,
             default: "",
-            doc: "Who is told then. Required",
+            doc: "Who is notified then. Required",
         },
     ]],
 };
@@ -192,5 +192,5 @@ const MATCH_KIND: &[Key] = &[Key {
         max: 4,
     },
     default: "",
-    doc: "Kinds of message. Other kinds go to whoever was told before, without a route",
+    doc: "Kinds of message. Other kinds go to the receivers that were notified before, without a route",
 }];

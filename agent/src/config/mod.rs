@@ -26,6 +26,7 @@ mod schema;
 mod secret;
 mod settings;
 mod slips;
+mod target;
 mod validate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,11 +61,11 @@ pub use schema::{Bounds, Key, Kind, Rule, Section};
 pub(crate) use secret::SIGNING_BASE64;
 pub use secret::{CONTROL_GROUP, SECRETS_DIRECTORY, SECRETS_GROUP, Secret, Secrets};
 pub use settings::{
-    AgentSettings, AlertSettings, CommandProbe, CommandSettings, ContainerTarget, DockerAddress, HeartbeatSettings,
-    HostWatch, HttpProbe, LogFormat, MaintenanceEnd, MaintenanceSettings, ProbeSettings, ProcessTarget, Reach,
-    ReceiverKind, ReceiverSettings, ServiceSettings, Settings, SlackSettings, SlackStyle, Target, TcpProbe,
-    WebhookSettings,
+    AgentSettings, AlertSettings, CommandProbe, CommandSettings, HeartbeatSettings, HostWatch, HttpProbe, LogFormat,
+    MaintenanceEnd, MaintenanceSettings, ProbeSettings, ReceiverKind, ReceiverSettings, ServiceSettings, Settings,
+    SlackSettings, SlackStyle, TcpProbe, WebhookSettings,
 };
+pub use target::{ContainerTarget, DockerAddress, ProcessTarget, Reach, Target};
 pub(crate) use validate::{GROUP_WAIT, REPEAT_INTERVAL};
 
 /// Where the configuration is read from unless told otherwise.

@@ -29,6 +29,9 @@ pub struct Section {
     pub keys: &'static [&'static [Key]],
 }
 
+/// The days as they are written, in the order of the week.
+pub(super) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
 /// A rule for text. The error says what is wrong, and must not repeat a secret.
 pub type Rule = fn(&str) -> Result<(), String>;
 

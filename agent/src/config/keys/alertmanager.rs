@@ -1,6 +1,6 @@
 //! The keys of `[receivers.NAME.alertmanager]`.
 
-use super::{HEADERS, HOUR, PATH, SECOND, SECRET_FILE, URL, bounds};
+use super::values::{HEADERS, HOUR, PATH, SECOND, SECRET_FILE, URL, bounds};
 use crate::config::rules;
 use crate::config::schema::{Key, Kind, Section};
 

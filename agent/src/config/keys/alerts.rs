@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{DAY, HOUR, MAX_ENTRIES, MAX_RECEIVERS, NAME, SECOND, WEEK, ZONE, bounds};
+use super::MAX_RECEIVERS;
+use super::values::{DAY, HOUR, MAX_ENTRIES, NAME, SECOND, WEEK, ZONE, bounds};
 use crate::config::rules;
 use crate::config::schema::{Key, Kind, Section};
 

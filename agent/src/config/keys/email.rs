@@ -1,6 +1,6 @@
 //! The keys of `[receivers.NAME.email]`.
 
-use super::{MAX_ENTRIES, PATH};
+use super::values::{MAX_ENTRIES, PATH};
 use crate::config::rules;
 use crate::config::schema::{Key, Kind, Section};
 

@@ -9,7 +9,7 @@ use crate::config::findings::{Findings, join};
 use crate::config::inputs::MaintenanceInput;
 use crate::config::pattern::matches;
 use crate::config::rules;
-use crate::config::schema::nearest;
+use crate::config::schema::{DAYS, nearest};
 use crate::config::settings::{MaintenanceEnd, MaintenanceSettings};
 
 /// The windows. `names` are those of all services, disabled ones included.
@@ -92,9 +92,6 @@ fn check_pattern(key: &str, pattern: &str, names: &[String], findings: &mut Find
         findings.wrong_at(findings.place_of(key), key, message, meant);
     }
 }
-
-/// The days as they are written, in the order of the week.
-pub(in crate::config) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 fn weekday(day: &str) -> Option<Weekday> {
     let position = DAYS.iter().position(|known| *known == day)?;

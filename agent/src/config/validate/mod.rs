@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use sentinel_engine::{HostPolicy, Mode, Policy};
 
-pub(super) use maintenance::DAYS;
 pub(super) use target::overlap;
 
 use super::findings::Findings;

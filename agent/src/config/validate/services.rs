@@ -10,7 +10,8 @@ use crate::config::findings::{Findings, join};
 use crate::config::found::Origin;
 use crate::config::inputs::{RecoveryInput, ServiceInput};
 use crate::config::rules;
-use crate::config::settings::{Reach, ServiceSettings, Target};
+use crate::config::settings::ServiceSettings;
+use crate::config::target::{Reach, Target};
 
 /// The unit of the Docker daemon, as every distribution has it.
 const DOCKER: &str = "docker.service";

@@ -8,7 +8,7 @@ use super::probes::program;
 use crate::config::findings::{Findings, join};
 use crate::config::inputs::{ProcessInput, ServiceInput};
 use crate::config::rules;
-use crate::config::settings::{ContainerTarget, ProcessTarget, Target};
+use crate::config::target::{ContainerTarget, ProcessTarget, Target};
 
 /// How long `start` and `stop` of a process may each take, unless `timeout` says otherwise.
 const DEFAULT_PROCESS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);

@@ -1,0 +1,50 @@
+//! Durations, times of day, time zones.
+
+use std::time::Duration;
+
+use humantime::format_duration;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+
+use super::shown;
+use crate::config::schema::Bounds;
+
+/// A time of day, `02:00` or `02:00:30`.
+pub(in crate::config) fn time_of_day(text: &str) -> Result<Time, String> {
+    Time::strptime("%H:%M", text)
+        .or_else(|_| Time::strptime("%H:%M:%S", text))
+        .map_err(|_| format!("{} is not a time of day from \"00:00\" to \"23:59\"", shown(text)))
+}
+
+/// A time zone by its IANA name.
+pub(in crate::config) fn zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| {
+        format!(
+            "this host knows no time zone {}; names are such as \"Europe/Berlin\", and come with the package tzdata",
+            shown(text)
+        )
+    })
+}
+
+/// Parses a duration such as `10s` or `1h 30m`, within bounds.
+pub(in crate::config) fn duration(text: &str, bounds: Bounds) -> Result<Duration, String> {
+    let parsed = parse_duration(text)?;
+    if parsed < bounds.min {
+        return Err(format!("{} is too short: {bounds}", shown(text)));
+    }
+    if parsed > bounds.max {
+        return Err(format!("{} is too long: {bounds}", shown(text)));
+    }
+    Ok(parsed)
+}
+
+/// Parses a duration of any length.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| format!("{} is not a duration such as \"10s\" or \"1h 30m\"", shown(text)))
+}
+
+/// A duration as people write it.
+pub(in crate::config) fn spell(duration: Duration) -> String {
+    format_duration(duration).to_string()
+}

@@ -13,9 +13,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{self, ConfigErrors, LogFormat, Secrets, Settings, Sources};
+use crate::config::{self, Checked, ConfigErrors, LogFormat, Secrets, Settings};
 use crate::driver::{self, Driver, Gatherer, Holds, Unrecorded, Upgrades};
-use crate::found::Discovered;
+use crate::found::{Discovered, Source};
 use crate::history;
 use crate::maintenance::Schedule;
 use crate::parts::Parts;
@@ -36,21 +36,21 @@ const FLUSH: Duration = Duration::from_secs(1);
 pub async fn run(config: &Path) -> anyhow::Result<()> {
     // First of all: without a handler SIGHUP would end the agent.
     let hangup = signal(SignalKind::hangup()).context("failed to listen for signals")?;
-    let (loaded, sources) = match config::read(config, config::environment(), Secrets::All) {
-        Ok(read) => read,
+    let checked = match config::read(config, config::environment(), Secrets::All) {
+        Ok(checked) => checked,
         Err(errors) => {
             tell_refused(&errors);
             return Err(errors.into());
         }
     };
-    let settings = loaded.settings;
-    telemetry::init(settings.agent.log, settings.agent.emoji)?;
-    for warning in &loaded.warnings {
+    let agent = &checked.alone.settings.agent;
+    telemetry::init(agent.log, agent.emoji)?;
+    for warning in &checked.alone.warnings {
         tracing::warn!(event = "config_warning", "{warning}");
     }
     let stop = stop_signal().context("failed to listen for signals")?;
     let mut tasks = JoinSet::new();
-    let (driver, reloader, reloads) = start(config, settings, sources, &mut tasks).await?;
+    let (driver, reloader, reloads) = start(config, checked, &mut tasks).await?;
     let watchdog = Watchdog::from_env();
     tracing::info!(event = "started", "Sentinel monitor started");
     watchdog.ready();
@@ -85,10 +85,12 @@ fn tell_refused(errors: &ConfigErrors) {
 /// Opens what must be open, and starts whatever runs beside the driver.
 async fn start(
     config: &Path,
-    settings: Settings,
-    sources: Sources,
+    checked: Checked,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<(Driver, Reloader, mpsc::Receiver<ReloadReply>)> {
+    let wanted = Source::wanted(&checked);
+    let Checked { alone, sources, .. } = checked;
+    let settings = alone.settings;
     let opened = Store::open(&settings.agent.state_dir).await?;
     let clock = Clock::start(opened.anchor.as_ref());
     let prober = Arc::new(Prober::new(&Limits::of_process())?);
@@ -96,7 +98,6 @@ async fn start(
     let (handle, control) = server::channel();
     serve(&settings, handle.clone(), tasks).await?;
 
-    let wanted = reload::wanted(&settings, &sources);
     let (engine, awaited) = engine(&settings, &opened, &clock, !wanted.is_empty());
     let remembered = opened.remembered.services.values();
     let open = remembered.filter_map(|memory| memory.incident.as_ref().map(|incident| incident.id));
@@ -165,6 +166,7 @@ async fn start(
         found: parts.discovered(),
         in_force: Discovered::default(),
         sources,
+        wanted,
         settings,
         awaited: Awaited::new(awaited),
         logged_failed: BTreeSet::new(),

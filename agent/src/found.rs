@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::config::{Found, Refused};
+use crate::config::{Checked, Found, HostWatch, Loaded, Refused};
 
 /// Who looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,6 +36,29 @@ impl Source {
             Self::HostUnits => "systemd services",
             Self::HostContainers => "containers",
         }
+    }
+}
+
+impl Source {
+    /// Where a configuration has services looked for.
+    pub fn wanted(configuration: &Checked) -> BTreeSet<Self> {
+        let agent = &configuration.alone.settings.agent;
+        let mut wanted = BTreeSet::new();
+        if agent.labels {
+            wanted.insert(Self::Labels);
+        }
+        if agent.unit_files {
+            wanted.insert(Self::UnitFiles);
+        }
+        let observe = match agent.host {
+            HostWatch::Auto => configuration.names_no_service(),
+            HostWatch::Observe => true,
+            HostWatch::Off => false,
+        };
+        if observe {
+            wanted.extend([Self::HostUnits, Self::HostContainers]);
+        }
+        wanted
     }
 }
 
@@ -103,6 +126,14 @@ impl Discovered {
     pub fn refused(&self, wanted: &BTreeSet<Source>) -> Vec<Refused> {
         let seen = self.by_source.iter().filter(|(source, _)| wanted.contains(source));
         seen.flat_map(|(_, seen)| seen.refused.iter().cloned()).collect()
+    }
+
+    /// The configuration over all that the sources found that it wants.
+    pub fn beneath(&self, configuration: &Checked) -> Loaded {
+        let wanted = Source::wanted(configuration);
+        let mut loaded = configuration.over(&self.services(&wanted));
+        loaded.refused.extend(self.refused(&wanted));
+        loaded
     }
 
     /// Whether the same was asked for by `other`, as far as those who are `wanted` say.

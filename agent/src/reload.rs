@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::config::{
-    self, AgentSettings, ConfigErrors, HeartbeatSettings, HostWatch, Loaded, Refused, Secrets, ServiceSettings,
-    Settings, Sources,
+    self, AgentSettings, Checked, ConfigErrors, HeartbeatSettings, Loaded, Refused, Secrets, ServiceSettings, Settings,
+    Sources,
 };
 use crate::driver::Change;
 use crate::found::{Discovered, FailedBefore, Source};
@@ -40,6 +40,8 @@ pub struct Reloader {
     pub config: PathBuf,
     /// The files and variables in force.
     pub sources: Sources,
+    /// Where they have services looked for.
+    pub wanted: BTreeSet<Source>,
     /// What is found on the host.
     pub found: watch::Receiver<Discovered>,
     /// What of it is in force.
@@ -96,6 +98,25 @@ impl Awaited {
 /// Why there is nothing to answer any more.
 struct Stopping;
 
+/// A configuration that is free of errors, to be in force when nothing speaks against it.
+struct Candidate {
+    sources: Sources,
+    /// Where it has services looked for.
+    wanted: BTreeSet<Source>,
+    /// What it comes to, over what is found.
+    loaded: Loaded,
+}
+
+impl Candidate {
+    fn new(files: Checked, found: &Discovered) -> Self {
+        Self {
+            wanted: Source::wanted(&files),
+            loaded: found.beneath(&files),
+            sources: files.sources,
+        }
+    }
+}
+
 /// What brings another configuration.
 enum Cause {
     /// The signal.
@@ -147,27 +168,22 @@ impl Reloader {
         let laid = found.clone();
         // Files may lie on a disk that is slow today.
         let loaded = tokio::task::spawn_blocking(move || {
-            let (_, sources) = config::read(&config, config::environment(), Secrets::All)?;
-            with(&sources, &found).map(|loaded| (loaded, sources))
+            config::read(&config, config::environment(), Secrets::All).map(|files| Candidate::new(files, &found))
         });
-        let (loaded, sources) = match loaded.await {
-            Ok(Ok(loaded)) => loaded,
+        let candidate = match loaded.await {
+            Ok(Ok(candidate)) => candidate,
             Ok(Err(errors)) => return Ok(Err(refuse(&problems(&errors), errors.count()))),
             Err(failed) => return Ok(Err(refuse(&[failed.to_string()], 1))),
         };
-        let fixed = fixed(&self.settings.agent, &loaded.settings.agent);
+        let fixed = fixed(&self.settings.agent, &candidate.loaded.settings.agent);
         if !fixed.is_empty() {
             return Ok(Err(refuse(&fixed, fixed.len())));
         }
-        let warnings = loaded.warnings.clone();
+        let warnings = candidate.loaded.warnings.clone();
         let may_before = polkit::units(&self.settings);
-        let before = std::mem::replace(&mut self.sources, sources);
-        let mut response = match self.apply(loaded).await? {
+        let mut response = match self.apply(candidate).await? {
             Ok(response) => response,
-            Err(refused) => {
-                self.sources = before;
-                return Ok(Err(refused));
-            }
+            Err(refused) => return Ok(Err(refused)),
         };
         self.in_force = laid;
         for warning in &warnings {
@@ -184,15 +200,16 @@ impl Reloader {
     /// changing them is not hurried.
     async fn follow(&mut self) -> Result<(), Stopping> {
         let found = self.found.borrow_and_update().clone();
-        let wanted = wanted(&self.settings, &self.sources);
-        if self.awaited.names.is_empty() && found.asks_the_same(&self.in_force, &wanted) {
-            self.tell(self.logged_refused.clone(), found.is_complete(&wanted)).await;
+        if self.awaited.names.is_empty() && found.asks_the_same(&self.in_force, &self.wanted) {
+            self.tell(self.logged_refused.clone(), found.is_complete(&self.wanted))
+                .await;
             return Ok(());
         }
         let laid = found.clone();
         let sources = self.sources.clone();
-        let loaded = match tokio::task::spawn_blocking(move || with(&sources, &found)).await {
-            Ok(Ok(loaded)) => loaded,
+        let checked = move || sources.check().map(|files| Candidate::new(files, &found));
+        let candidate = match tokio::task::spawn_blocking(checked).await {
+            Ok(Ok(candidate)) => candidate,
             Ok(Err(errors)) => {
                 refuse(&problems(&errors), errors.count());
                 return Ok(());
@@ -202,7 +219,7 @@ impl Reloader {
                 return Ok(());
             }
         };
-        if let Ok(response) = self.apply(loaded).await? {
+        if let Ok(response) = self.apply(candidate).await? {
             self.in_force = laid;
             if response.added + response.removed + response.changed > 0 {
                 log(&response, "other services are found on this host");
@@ -212,7 +229,12 @@ impl Reloader {
     }
 
     /// Applies a configuration that is free of errors. Only what turns out not to be possible is refused now.
-    async fn apply(&mut self, loaded: Loaded) -> Result<Result<ReloadResponse, ReloadRefused>, Stopping> {
+    async fn apply(&mut self, candidate: Candidate) -> Result<Result<ReloadResponse, ReloadRefused>, Stopping> {
+        let Candidate {
+            sources,
+            wanted,
+            loaded,
+        } = candidate;
         let unhealed = unhealed(&loaded, &self.settings);
         let new = loaded.settings;
         let prepared = match self.parts.prepare(Some(&self.settings), &new) {
@@ -220,7 +242,6 @@ impl Reloader {
             Err(error) => return Ok(Err(refuse(&[format!("{error:#}")], 1))),
         };
         let (mut engine, mut response) = difference(&self.settings, &new, self.unknown);
-        let wanted = wanted(&new, &self.sources);
         let all_seen = self.found.borrow().is_complete(&wanted);
         let gone = self.awaited.given_up(all_seen);
         engine
@@ -267,6 +288,8 @@ impl Reloader {
         });
         self.parts.look(&wanted, &new, None);
         self.settings = new;
+        self.sources = sources;
+        self.wanted = wanted;
         self.tell(loaded.refused.into_iter().collect(), all_seen).await;
         Ok(Ok(response))
     }
@@ -343,45 +366,12 @@ impl Reloader {
     }
 }
 
-/// The configuration over what is found now.
-///
-/// # Errors
-///
-/// When the configuration is no longer right by itself.
-pub fn with(sources: &Sources, found: &Discovered) -> Result<Loaded, ConfigErrors> {
-    let files = sources.with(&[])?;
-    let wanted = wanted(&files.settings, sources);
-    let mut loaded = sources.with(&found.services(&wanted))?;
-    loaded.refused.extend(found.refused(&wanted));
-    Ok(loaded)
-}
-
 /// The services that are no longer healed, each with the place that makes it so.
 fn unhealed(new: &Loaded, old: &Settings) -> Vec<(ServiceName, String)> {
     let services = new.no_longer_healed(old);
     services
         .map(|(service, place)| (service.clone(), place.to_string()))
         .collect()
-}
-
-/// Where services are looked for.
-pub fn wanted(settings: &Settings, sources: &Sources) -> BTreeSet<Source> {
-    let mut wanted = BTreeSet::new();
-    if settings.agent.labels {
-        wanted.insert(Source::Labels);
-    }
-    if settings.agent.unit_files {
-        wanted.insert(Source::UnitFiles);
-    }
-    let observe = match settings.agent.host {
-        HostWatch::Auto => sources.name_no_service(),
-        HostWatch::Observe => true,
-        HostWatch::Off => false,
-    };
-    if observe {
-        wanted.extend([Source::HostUnits, Source::HostContainers]);
-    }
-    wanted
 }
 
 fn log(response: &ReloadResponse, message: &'static str) {

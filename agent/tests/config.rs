@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use sentinel::cli::check;
 use sentinel::config::{
-    self, ConfigErrors, ContainerTarget, HttpLogin, HttpProbe, Kind, Loaded, LogFormat, MailSecurity, ProbeSettings,
-    ReceiverKind, Secrets, Section, ServiceSettings, SlackSettings, Target,
+    self, ConfigErrors, ContainerTarget, Found, FoundKey, HttpLogin, HttpProbe, Kind, Loaded, LogFormat, MailSecurity,
+    Origin, OriginKind, ProbeSettings, ReceiverKind, Secrets, Section, ServiceSettings, SlackSettings, Target,
 };
 use sentinel_engine::{Mode, OnCleanExit, Policy, Settle, Severity};
 use tempfile::TempDir;
@@ -783,7 +783,7 @@ fn secrets_are_read_where_they_are_needed() {
     ];
 
     // Whoever makes rights of it needs none of them.
-    let (unread, _) = config::read(&place.main(), [], Secrets::None).unwrap();
+    let unread = config::read(&place.main(), [], Secrets::None).unwrap().alone;
     let mut keys = unread.unread;
     keys.sort_unstable();
     assert_eq!(keys, all);
@@ -809,6 +809,55 @@ fn secrets_are_read_where_they_are_needed() {
 
     // The agent needs all of them.
     assert_eq!(place.load(&[]).unwrap_err().problems.len(), 3);
+}
+
+#[test]
+fn what_files_said_when_they_were_read_is_what_they_say_later() {
+    let place = Place::new();
+    let text = "[services.a]\nunit = \"a\"\nhttp = { url = \"https://127.0.0.1/\", ca_file = \"@FILES@/ca.pem\" }\n\
+                [receivers.x.webhook]\nurl_file = \"@FILES@/webhook-url\"\n\
+                [receivers.y.slack]\ntoken_file = \"@FILES@/token\"\nchannel = \"alerts\"\n\
+                [receivers.y]\ntemplate_file = \"@FILES@/words\"\n";
+    place.file("words", b"{{ service }} is down\n");
+    let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    place.file("ca.pem", certificate.cert.pem().as_bytes());
+    place.write("sentinel.toml", text);
+    let read = config::read(&place.main(), [], Secrets::All).unwrap();
+    let receivers = read.alone.settings.receivers.clone();
+    assert_eq!(receivers.len(), 2);
+
+    // Others by now, one of them gone.
+    place.file("token", b"tok-another\n");
+    place.file("words", b"{{ service }} is up\n");
+    place.file("ca.pem", b"no certificate\n");
+    fs::remove_file(place.files().join("webhook-url")).unwrap();
+    place.write("sentinel.toml", "[services.\n");
+    let key = |key: &str, text: &str| FoundKey::new(key, text, config::Place::named("container web"));
+    let web = Found {
+        name: "web".to_owned(),
+        origin: Origin {
+            kind: OriginKind::Label,
+            place: "container web".to_owned(),
+        },
+        keys: vec![key("container", "web"), key("tcp", "127.0.0.1:80")],
+        aliases: Vec::new(),
+    };
+    let again = read.sources.check().unwrap();
+    for checked in [read, again] {
+        let laid = checked.over(std::slice::from_ref(&web));
+        let names: Vec<&str> = laid
+            .settings
+            .services
+            .iter()
+            .map(|one| one.service.name.as_str())
+            .collect();
+        assert_eq!((names, laid.refused), (vec!["a", "web"], Vec::new()));
+        assert_eq!(laid.settings.receivers, receivers);
+    }
+    assert!(
+        place.load(&[]).is_err(),
+        "and who reads them now sees what they say now"
+    );
 }
 
 #[test]

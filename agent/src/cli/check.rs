@@ -19,7 +19,6 @@ use crate::config::{
 };
 use crate::found::{Discovered, Source};
 use crate::maintenance;
-use crate::reload;
 use crate::server::api::RefusedStatus;
 
 /// How many of the next times that a maintenance window is open are shown.
@@ -70,13 +69,13 @@ pub(super) fn check_with(
     out: &mut dyn Write,
 ) -> io::Result<bool> {
     let env: Vec<(String, String)> = env.into_iter().collect();
-    let result = config::read(path, env.clone(), Secrets::AtHand).and_then(|(loaded, mut sources)| {
-        let look = look(&loaded.settings, &reload::wanted(&loaded.settings, &sources));
+    let result = config::read(path, env.clone(), Secrets::AtHand).and_then(|mut checked| {
+        let look = look(&checked.alone.settings, &Source::wanted(&checked));
         // Whoever looked may have become the agent's user, who has to read its files; others are anybody's drafts.
         if path == Path::new(config::DEFAULT_PATH) {
-            (_, sources) = config::read(path, env, Secrets::AtHand)?;
+            checked = config::read(path, env, Secrets::AtHand)?;
         }
-        let mut loaded = reload::with(&sources, &look.found)?;
+        let mut loaded = look.found.beneath(&checked);
         let place = |note: String| Problem {
             place: Place::named("this host"),
             key: String::new(),

@@ -1,8 +1,9 @@
 //! What is known of every key while a configuration is read: where it stands, and what is wrong with it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::problem::{ConfigErrors, Place, Problem};
+use super::referenced::ReferencedFiles;
 use super::schema::is_bare;
 use super::secret::Secrets;
 
@@ -12,20 +13,36 @@ pub(crate) struct Findings {
     /// The main file, where what is missing altogether is reported.
     main: Place,
     /// Where each key stands, by its full path.
-    places: HashMap<String, Place>,
+    places: HashMap<String, Stands>,
     /// How many tables of each list of tables there are so far.
     listed: HashMap<String, usize>,
     /// Keys whose value could not be used. What follows from their absence is not worth reporting.
     bad: BTreeSet<String>,
-    problems: BTreeSet<Problem>,
+    /// Each with the services that it is about, the one that can do most about it first.
+    problems: BTreeMap<Problem, Vec<String>>,
+    /// The services that are looked at now: what is wrong is about them.
+    subjects: Vec<String>,
     warnings: BTreeSet<Problem>,
     /// A source could not be read or parsed, so nothing can be said about what is missing.
     pub(super) incomplete: bool,
     /// Which secrets are to be read.
     pub(super) secrets: Secrets,
+    /// What the files hold that the configuration names.
+    pub(super) referenced: ReferencedFiles,
     /// The keys of those that were not.
     pub(super) unread: Vec<String>,
 }
+
+/// Where a key stands.
+#[derive(Clone, Debug)]
+struct Stands {
+    place: Place,
+    /// Whether its value is a table, to which several sources may add.
+    is_table: bool,
+}
+
+/// A problem, and the services that it is about.
+pub(super) type Blamed = (Problem, Vec<String>);
 
 impl Findings {
     pub(super) fn new(main: Place) -> Self {
@@ -34,17 +51,20 @@ impl Findings {
             places: HashMap::new(),
             listed: HashMap::new(),
             bad: BTreeSet::new(),
-            problems: BTreeSet::new(),
+            problems: BTreeMap::new(),
+            subjects: Vec::new(),
             warnings: BTreeSet::new(),
             incomplete: false,
             secrets: Secrets::default(),
+            referenced: ReferencedFiles::default(),
             unread: Vec::new(),
         }
     }
 
     /// Notes where a value stands. A later source overrides an earlier one.
     pub(super) fn value_stands(&mut self, key: &str, place: Place) {
-        self.places.insert(key.to_owned(), place);
+        let is_table = false;
+        self.places.insert(key.to_owned(), Stands { place, is_table });
     }
 
     /// The place, from 0, of one more table of the list `key` among those of all sources.
@@ -56,7 +76,8 @@ impl Findings {
 
     /// Notes where a table begins. Several sources add to one table; it is known by the first.
     pub(super) fn table_stands(&mut self, key: &str, place: Place) {
-        self.places.entry(key.to_owned()).or_insert(place);
+        let is_table = true;
+        self.places.entry(key.to_owned()).or_insert(Stands { place, is_table });
     }
 
     /// Whether any source has this key.
@@ -68,8 +89,8 @@ impl Findings {
     pub(crate) fn place_of(&self, key: &str) -> Place {
         let mut path = key;
         loop {
-            if let Some(place) = self.places.get(path) {
-                return place.clone();
+            if let Some(stands) = self.places.get(path) {
+                return stands.place.clone();
             }
             match path.rfind('.') {
                 Some(dot) => path = &path[..dot],
@@ -99,7 +120,7 @@ impl Findings {
     /// Reports that the value of `key` at `place` is wrong.
     pub(crate) fn wrong_at(&mut self, place: Place, key: &str, message: impl Into<String>, suggestion: Option<String>) {
         self.mark_bad(key);
-        self.problems.insert(Problem {
+        self.note(Problem {
             place,
             key: key.to_owned(),
             message: message.into(),
@@ -117,13 +138,42 @@ impl Findings {
     pub(super) fn unreadable(&mut self, place: Place, message: impl Into<String>, excerpt: Option<String>) {
         self.incomplete = true;
         let (key, message) = (String::new(), message.into());
-        self.problems.insert(Problem {
+        self.note(Problem {
             place,
             key,
             message,
             suggestion: None,
             excerpt,
         });
+    }
+
+    fn note(&mut self, problem: Problem) {
+        let about = self.problems.entry(problem).or_default();
+        for subject in &self.subjects {
+            if !about.contains(subject) {
+                about.push(subject.clone());
+            }
+        }
+    }
+
+    /// Notes of all that `look` finds wrong that it is about these `services`.
+    pub(super) fn about<T>(&mut self, services: &[&str], look: impl FnOnce(&mut Self) -> T) -> T {
+        let services = services.iter().map(|service| (*service).to_owned()).collect();
+        let before = std::mem::replace(&mut self.subjects, services);
+        let found = look(self);
+        self.subjects = before;
+        found
+    }
+
+    /// Adds the places of `above`, whose sources are read after those of so far.
+    pub(super) fn add_places(&mut self, above: &Self) {
+        for (key, stands) in &above.places {
+            if stands.is_table {
+                self.places.entry(key.clone()).or_insert_with(|| stands.clone());
+            } else {
+                self.places.insert(key.clone(), stands.clone());
+            }
+        }
     }
 
     /// Reports something that is probably not meant.
@@ -151,13 +201,26 @@ impl Findings {
     }
 
     /// The warnings, or the errors when there is any.
-    pub(super) fn finish(self) -> Result<Vec<Problem>, ConfigErrors> {
-        if self.problems.is_empty() {
-            return Ok(self.warnings.into_iter().collect());
+    pub(super) fn finish(&mut self) -> Result<Vec<Problem>, ConfigErrors> {
+        self.finish_blamed().map_err(|problems| ConfigErrors {
+            omitted: problems.len().saturating_sub(ConfigErrors::MAX_PROBLEMS),
+            problems: problems
+                .into_iter()
+                .map(|(problem, _)| problem)
+                .take(ConfigErrors::MAX_PROBLEMS)
+                .collect(),
+        })
+    }
+
+    /// The warnings, or all errors, each with the services that it is about.
+    pub(super) fn finish_blamed(&mut self) -> Result<Vec<Problem>, Vec<Blamed>> {
+        let problems = std::mem::take(&mut self.problems);
+        let warnings = std::mem::take(&mut self.warnings);
+        if problems.is_empty() {
+            Ok(warnings.into_iter().collect())
+        } else {
+            Err(problems.into_iter().collect())
         }
-        let omitted = self.problems.len().saturating_sub(ConfigErrors::MAX_PROBLEMS);
-        let problems = self.problems.into_iter().take(ConfigErrors::MAX_PROBLEMS).collect();
-        Err(ConfigErrors { problems, omitted })
     }
 }
 

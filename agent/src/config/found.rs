@@ -12,14 +12,16 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::environment::{kind_at, parse};
-use super::findings::{Findings, join};
+use super::findings::{Blamed, Findings, join};
 use super::inputs::{Inputs, ServiceInput};
 use super::keys::MAX_SERVICES;
 use super::layer::Layer;
-use super::problem::{ConfigErrors, Place, Problem};
+use super::problem::{Place, Problem};
+use super::referenced::ReferencedFiles;
+use super::secret::Secrets;
 use super::settings::Settings;
 use super::validate::overlap;
-use super::{Loaded, Sources, merge, rules, validate};
+use super::{Checked, Loaded, merge, rules, validate};
 
 /// Services found on one host, at most: many times what one host runs, and few enough that looking at all of them anew
 /// takes no time to speak of. What exceeds it is refused and told.
@@ -176,8 +178,8 @@ fn target_of(input: &ServiceInput) -> Option<String> {
 }
 
 /// Lays `found` beneath what the files say, which is right by itself; the first of two that cannot both be has its way.
-pub(super) fn add(files: Loaded, sources: &Sources, found: &[Found]) -> Loaded {
-    let mut chosen = Chosen::new(&sources.configured);
+pub(super) fn lay_beneath(files: &Checked, found: &[Found]) -> Loaded {
+    let mut chosen = Chosen::new(files);
     // Whoever was asked for by name comes before what merely runs.
     for kind in [OriginKind::Label, OriginKind::UnitFile, OriginKind::Host] {
         for one in found.iter().filter(|one| one.origin.kind == kind) {
@@ -188,19 +190,17 @@ pub(super) fn add(files: Loaded, sources: &Sources, found: &[Found]) -> Loaded {
         if chosen.accepted.is_empty() {
             return Loaded {
                 refused: chosen.refused(),
-                ..files
+                ..files.alone.clone()
             };
         }
-        match sources.finished(&chosen.accepted) {
-            Ok(mut finished) => {
-                chosen.mark(&mut finished.settings);
-                finished.warnings.retain(|warning| !chosen.merely_runs(&warning.key));
-                return Loaded {
-                    refused: chosen.refused(),
-                    ..sources.loaded(finished)
-                };
+        match files.validated_over(chosen.accepted.values(), &mut chosen.referenced) {
+            Ok(mut loaded) => {
+                chosen.mark(&mut loaded.settings);
+                loaded.warnings.retain(|warning| !chosen.merely_runs(&warning.key));
+                loaded.refused = chosen.refused();
+                return loaded;
             }
-            Err(errors) => chosen.refuse_culprits(&errors),
+            Err(problems) => chosen.refuse_culprits(problems),
         }
     }
 }
@@ -208,6 +208,9 @@ pub(super) fn add(files: Loaded, sources: &Sources, found: &[Found]) -> Loaded {
 /// Those that are good so far, in the making.
 struct Chosen<'a> {
     configured: &'a BTreeMap<String, Configured>,
+    secrets: Secrets,
+    /// What the files hold that are named.
+    referenced: ReferencedFiles,
     /// By name.
     accepted: BTreeMap<String, Found>,
     /// Whose each target is: of the files, and of those accepted.
@@ -218,12 +221,15 @@ struct Chosen<'a> {
 }
 
 impl<'a> Chosen<'a> {
-    fn new(configured: &'a BTreeMap<String, Configured>) -> Self {
+    fn new(files: &'a Checked) -> Self {
+        let configured = files.configured();
         let owners = configured
             .iter()
             .filter_map(|(name, service)| Some((service.target.clone()?, name.clone())));
         Self {
             configured,
+            secrets: files.sources.secrets(),
+            referenced: files.sources.referenced().clone(),
             accepted: BTreeMap::new(),
             owners: owners.collect(),
             refused: BTreeSet::new(),
@@ -248,7 +254,7 @@ impl<'a> Chosen<'a> {
         if of_file.is_some_and(|service| service.switched_off) {
             return;
         }
-        let target = match alone(found) {
+        let target = match alone(found, self.secrets, &mut self.referenced) {
             Ok(target) => target,
             Err(problems) => return self.refuse_all(found, problems),
         };
@@ -301,34 +307,38 @@ impl<'a> Chosen<'a> {
         })
     }
 
-    /// Refuses those that the whole has no room for, and those that came after them.
-    fn refuse_culprits(&mut self, errors: &ConfigErrors) {
-        let mut culprits = BTreeSet::new();
-        for problem in &errors.problems {
-            let owner = self.accepted.values().find(|found| {
-                let path = join("services", &found.name);
-                let inner = problem.key.strip_prefix(&path);
-                inner.is_some_and(|inner| inner.is_empty() || inner.starts_with(['.', '[']))
-            });
-            if let Some(found) = owner.cloned() {
-                culprits.insert(found.name.clone());
-                self.refuse_all(&found, vec![problem.clone()]);
+    /// Refuses those that the whole has no room for. Of several that cannot be together the first goes, and the others are
+    /// looked at again without it.
+    fn refuse_culprits(&mut self, problems: Vec<Blamed>) {
+        let mut culprits: BTreeMap<String, Vec<Problem>> = BTreeMap::new();
+        let mut shared = Vec::new();
+        for (problem, about) in problems {
+            match about.first().filter(|first| self.accepted.contains_key(*first)) {
+                Some(own) => culprits.entry(own.clone()).or_default().push(problem),
+                None => shared.push((problem, about)),
+            }
+        }
+        for (problem, about) in shared {
+            if about.iter().any(|name| culprits.contains_key(name)) {
+                continue;
+            }
+            // The files are right by themselves, so something that was found is wrong with them.
+            let blamed: Vec<String> = match about.iter().find(|name| self.accepted.contains_key(*name)) {
+                Some(first) => vec![first.clone()],
+                None => self.accepted.keys().cloned().collect(),
+            };
+            for name in blamed {
+                culprits.entry(name).or_default().push(problem.clone());
             }
         }
         if culprits.is_empty() {
-            // The files are right by themselves, so something that was found is wrong with them: those that are named.
-            let said: Vec<&str> = errors.problems.iter().map(|problem| problem.message.as_str()).collect();
-            let said = said.join(" ");
-            let is_word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-            let words: BTreeSet<&str> = said.split(|c| !is_word(c)).collect();
-            let named: Vec<Found> = self.accepted.values().cloned().collect();
-            let any = named.iter().any(|found| words.contains(found.name.as_str()));
-            for found in named.iter().filter(|found| !any || words.contains(found.name.as_str())) {
-                culprits.insert(found.name.clone());
-                self.refuse(found, said.clone());
+            self.accepted.clear();
+        }
+        for (name, problems) in culprits {
+            if let Some(found) = self.accepted.remove(&name) {
+                self.refuse_all(&found, problems);
             }
         }
-        self.accepted.retain(|name, _| !culprits.contains(name));
     }
 
     fn refuse(&mut self, found: &Found, message: String) {
@@ -340,7 +350,13 @@ impl<'a> Chosen<'a> {
         for mut problem in problems {
             // The place says it, in words of whoever wrote it; that of a line of a file does not name the key.
             let path = join("services", &found.name);
-            let inner = problem.key.strip_prefix(&path).unwrap_or_default();
+            let inner = problem.key.strip_prefix(&path);
+            let inner = inner.filter(|inner| inner.is_empty() || inner.starts_with(['.', '[']));
+            if inner.is_none() {
+                // What another service or the defaults say is in the words; this is about what was found.
+                problem.place = found.place();
+            }
+            let inner = inner.unwrap_or_default();
             problem.key = match found.origin.kind {
                 OriginKind::UnitFile => inner.trim_start_matches('.').to_owned(),
                 _ => String::new(),
@@ -406,8 +422,10 @@ impl Found {
 }
 
 /// Checks what is said of one service, but for its relation to others. Answers its target.
-fn alone(found: &Found) -> Result<Option<String>, Vec<Problem>> {
+fn alone(found: &Found, secrets: Secrets, referenced: &mut ReferencedFiles) -> Result<Option<String>, Vec<Problem>> {
     let mut findings = Findings::new(found.place());
+    findings.secrets = secrets;
+    findings.referenced = std::mem::take(referenced);
     if let Err(reason) = rules::name(&found.name) {
         let refused = Refused::new(&found.name, found.origin.kind, found.place(), reason);
         return Err(vec![refused.problem]);
@@ -429,6 +447,7 @@ fn alone(found: &Found) -> Result<Option<String>, Vec<Problem>> {
         validate::settings(inputs, &mut findings);
         target
     });
+    *referenced = std::mem::take(&mut findings.referenced);
     match findings.finish() {
         Ok(_) => Ok(target),
         Err(errors) => Err(errors.problems),

@@ -4,6 +4,7 @@
 //! The `config` crate then merges the layers.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use ::config::{ConfigError, Map, Source, Value};
 use toml::Spanned;
@@ -22,9 +23,9 @@ use super::slips;
 /// At most this many errors of a file that is not TOML: one slip makes a parser stumble several times.
 const MAX_SYNTAX_ERRORS: usize = 10;
 
-/// The values of one source, ready to be merged.
+/// The values of one source, ready to be merged. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Layer(Map<String, Value>);
+pub(super) struct Layer(Arc<Map<String, Value>>);
 
 impl Source for Layer {
     fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
@@ -32,7 +33,7 @@ impl Source for Layer {
     }
 
     fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        Ok(self.0.clone())
+        Ok(Map::clone(&self.0))
     }
 }
 
@@ -43,14 +44,12 @@ impl Layer {
         let (document, errors) = DeTable::parse_recoverable(&fragment.text);
         if errors.is_empty() {
             let place = |span: Range<usize>| fragment.place.at(lines.position(span.start));
-            return Some(Self(
-                Checker {
-                    root,
-                    findings,
-                    place: &place,
-                }
-                .section(root, "", document.get_ref()),
-            ));
+            let mut checker = Checker {
+                root,
+                findings,
+                place: &place,
+            };
+            return Some(Self(Arc::new(checker.section(root, "", document.get_ref()))));
         }
         if let Some((offset, message)) = slips::other_format(&fragment.text) {
             // One sentence says more than what a parser of TOML stumbles over in each line.
@@ -76,14 +75,12 @@ impl Layer {
 
     /// Checks what one variable of the environment says.
     pub(super) fn from_variable(table: &DeTable<'_>, place: &Place, findings: &mut Findings) -> Self {
-        Self(
-            Checker {
-                root: &keys::ROOT,
-                findings,
-                place: &|_| place.clone(),
-            }
-            .section(&keys::ROOT, "", table),
-        )
+        let mut checker = Checker {
+            root: &keys::ROOT,
+            findings,
+            place: &|_| place.clone(),
+        };
+        Self(Arc::new(checker.section(&keys::ROOT, "", table)))
     }
 }
 

@@ -41,14 +41,14 @@ pub async fn configuration(
     config: &Path,
     env: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, ConfigurationError> {
-    let (files, sources) = config::read(config, env, Secrets::None)?;
+    let files = config::read(config, env, Secrets::None)?;
     // Without systemd there are no unit files.
-    if !files.settings.agent.unit_files || !is_booted() {
-        return Ok(files);
+    if !files.alone.settings.agent.unit_files || !is_booted() {
+        return Ok(files.alone);
     }
     let sections = unit_sections(&BusAddress::System).await;
     let sections = sections.map_err(ConfigurationError::Sections)?;
-    Ok(sources.with(&sections.services)?)
+    Ok(files.over(&sections.services))
 }
 
 /// Why there is nothing to make a rule from.

@@ -1,7 +1,11 @@
 //! The configuration changes while the agent runs.
 
+use std::collections::BTreeMap;
+use std::mem::MaybeUninit;
 use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
+
+use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init};
 
 use crate::agent::{BOUND, Hook, Place, wait};
 
@@ -116,6 +120,45 @@ fn wrong_configuration_is_refused_and_the_old_one_goes_on() {
     place.configure(&place.service("shop", ""));
     assert!(place.hang_up().contains("unchanged=1"));
     place.kill_and_see_healed("shop");
+}
+
+#[test]
+fn each_file_is_opened_once_for_a_reload() {
+    let mut place = Place::new();
+    place.begin("shop");
+    let path = |name: &str| place.path(name).display().to_string();
+    std::fs::write(path("url"), "http://127.0.0.1:1/").unwrap();
+    std::fs::write(path("words"), "{{ service }} is down").unwrap();
+    std::fs::create_dir(path("conf.d")).unwrap();
+    let team = format!(
+        "[receivers.team]\nwebhook.url_file = \"{}\"\ntemplate_file = \"{}\"\n",
+        path("url"),
+        path("words")
+    );
+    std::fs::write(path("conf.d/team.toml"), team).unwrap();
+    // A service that may be found as well, so that files are laid over what is found.
+    place.configure(&(place.service("shop", "") + "[services.web]\nfall = 5\n"));
+    place.start();
+    place.wait_for_state("shop", "healthy");
+
+    let watch = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
+    let mut names = BTreeMap::new();
+    for name in ["sentinel.toml", "conf.d/team.toml", "url", "words"] {
+        // What is closed between two times that it is opened keeps these two apart.
+        let events = WatchFlags::OPEN | WatchFlags::CLOSE_NOWRITE;
+        names.insert(add_watch(&watch, place.path(name), events).unwrap(), name);
+    }
+    assert!(place.hang_up().contains("event=reloaded"));
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut events = Reader::new(&watch, &mut buffer);
+    let mut opened: BTreeMap<&str, usize> = BTreeMap::new();
+    while let Ok(event) = events.next() {
+        if event.events().contains(ReadFlags::OPEN) {
+            *opened.entry(names[&event.wd()]).or_default() += 1;
+        }
+    }
+    let once = BTreeMap::from([("sentinel.toml", 1), ("conf.d/team.toml", 1), ("url", 1), ("words", 1)]);
+    assert_eq!(opened, once);
 }
 
 #[test]

@@ -30,8 +30,8 @@ fn with(text: &str, found: &[Found]) -> Loaded {
     let directory = tempfile::tempdir().unwrap();
     let file: PathBuf = directory.path().join("sentinel.toml");
     fs::write(&file, text).unwrap();
-    let (_, sources) = config::read(&file, [], config::Secrets::All).unwrap_or_else(|errors| panic!("{errors}"));
-    sources.with(found).unwrap_or_else(|errors| panic!("{errors}"))
+    let checked = config::read(&file, [], config::Secrets::All).unwrap_or_else(|errors| panic!("{errors}"));
+    checked.over(found)
 }
 
 fn names(loaded: &Loaded) -> Vec<&str> {
@@ -178,6 +178,32 @@ fn a_circle_through_a_file_costs_what_was_found() {
         "{:?}",
         refused(&loaded)
     );
+}
+
+#[test]
+fn what_the_defaults_leave_no_room_for_costs_only_whom_it_is_about() {
+    let hasty = labelled(
+        "hasty",
+        &[("container", "hasty"), ("interval", "2s"), ("tcp", "127.0.0.1:1")],
+    );
+    let loaded = with("[defaults]\ntimeout = \"5s\"\n", &[web(), hasty]);
+    assert_eq!(names(&loaded), ["web"]);
+    assert_eq!(
+        refused(&loaded),
+        ["container hasty: `timeout`, 5s, must not be longer than `interval`, 2s"]
+    );
+}
+
+#[test]
+fn of_two_with_one_target_what_was_found_gives_way_whatever_their_names() {
+    let file = "[services.db]\nunit = \"app.service\"\n";
+    for (name, place) in [("a", "container a"), ("z", "container z, label sentinel.container")] {
+        let loaded = with(file, &[web(), labelled(name, &[("container", "app.service")])]);
+        assert_eq!(names(&loaded), ["db", "web"]);
+        let owner = if name == "a" { "a" } else { "db" };
+        let said = format!("{place}: `app.service` already belongs to [services.{owner}]");
+        assert_eq!(refused(&loaded), [said]);
+    }
 }
 
 #[test]

@@ -12,23 +12,28 @@ const MAX_CIRCLES: usize = 20;
 /// Reports references to services that do not exist, and circles.
 pub(super) fn check(services: &BTreeMap<String, ServiceInput>, findings: &mut Findings) {
     for (name, service) in services {
-        for (index, dependency) in service.after.iter().enumerate() {
-            let key = format!("{}[{index}]", join(&join("services", name), "after"));
-            if dependency == name {
-                findings.wrong(&key, "a service cannot come after itself");
-            } else if !services.contains_key(dependency) {
-                let others = services.keys().map(String::as_str).filter(|other| other != name);
-                let suggestion = nearest(dependency, others).map(str::to_owned);
-                let message = format!("there is no [{}]", join("services", dependency));
-                findings.wrong_at(findings.place_of(&key), &key, message, suggestion);
-            }
-        }
+        findings.about(&[name], |findings| check_names(name, service, services, findings));
     }
     for circle in circles(services) {
         let key = join(&join("services", circle[0]), "after");
         let mut path = circle.clone();
         path.push(circle[0]);
-        findings.wrong(&key, format!("goes in a circle: {}", path.join(" -> ")));
+        let message = format!("goes in a circle: {}", path.join(" -> "));
+        findings.about(&circle, |findings| findings.wrong(&key, message));
+    }
+}
+
+fn check_names(name: &str, service: &ServiceInput, services: &BTreeMap<String, ServiceInput>, findings: &mut Findings) {
+    for (index, dependency) in service.after.iter().enumerate() {
+        let key = format!("{}[{index}]", join(&join("services", name), "after"));
+        if dependency == name {
+            findings.wrong(&key, "a service cannot come after itself");
+        } else if !services.contains_key(dependency) {
+            let others = services.keys().map(String::as_str).filter(|other| *other != name);
+            let suggestion = nearest(dependency, others).map(str::to_owned);
+            let message = format!("there is no [{}]", join("services", dependency));
+            findings.wrong_at(findings.place_of(&key), &key, message, suggestion);
+        }
     }
 }
 

@@ -4,20 +4,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use secrecy::ExposeSecret as _;
 
 use super::receivers::headers;
-use crate::config::files::read_limited;
 use crate::config::findings::{Findings, join};
 use crate::config::inputs::{HttpInput, ServiceInput};
 use crate::config::rules;
 use crate::config::secret::Secret;
 use crate::config::settings::{CommandProbe, HttpProbe, ProbeSettings, TcpProbe};
-
-/// A bundle of every public authority has some 230 KiB.
-const MAX_CA_FILE: u64 = 4 << 20;
 
 /// The probes of the service at `path`, each with this deadline.
 pub(super) fn probes(
@@ -105,23 +99,8 @@ fn check_tls(path: &str, scheme: &str, ca_file: Option<&Path>, insecure: bool, f
     if insecure {
         findings.wrong(&key, "is not looked at when `insecure` accepts any certificate");
     }
-    if let Err(reason) = check_certificates(file) {
+    if let Err(reason) = findings.referenced.certificates(file) {
         findings.wrong(&key, format!("`{}` {reason}", file.display()));
-    }
-}
-
-/// Whether the file holds certificates, and nothing that only looks like one.
-pub(in crate::config) fn check_certificates(file: &Path) -> Result<(), String> {
-    let pem = read_limited(file, MAX_CA_FILE)?;
-    let mut count = 0;
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        certificate.map_err(|_| "is not valid PEM".to_owned())?;
-        count += 1;
-    }
-    if count == 0 {
-        Err("holds no certificate in PEM form".to_owned())
-    } else {
-        Ok(())
     }
 }
 

@@ -41,16 +41,17 @@ pub(super) fn settings(
         .collect();
     let mut services = Vec::new();
     for (name, mut input) in inputs {
-        let path = join("services", &name);
         if is_bare(&name, &input, findings) && input.enabled != Some(false) {
             findings.warn(
-                &path,
+                &join("services", &name),
                 "nothing to watch, unless labels of a container or a unit file say so; add `unit`, `container`, `compose` or \
                  `process`, or a probe (`http`, `tcp`, `command`)",
             );
         }
         input.after = order::watched(&name, input.after, &enabled, findings);
-        let service = service(&name, input, agent_mode, notify_after, findings);
+        let service = findings.about(&[&name], |findings| {
+            service(&name, input, agent_mode, notify_after, findings)
+        });
         if enabled.contains(&name) {
             services.push(service);
         }

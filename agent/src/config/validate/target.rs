@@ -87,10 +87,10 @@ pub(super) fn check_unique<'a>(targets: impl Iterator<Item = (&'a str, &'a Targe
             .find(|(owned, _)| overlap(owned, &what))
             .map(|(_, owner)| *owner);
         match owner {
-            Some(owner) => findings.wrong(
-                &key,
-                format!("`{what}` already belongs to [{}]", join("services", owner)),
-            ),
+            Some(owner) => {
+                let message = format!("`{what}` already belongs to [{}]", join("services", owner));
+                findings.about(&[name, owner], |findings| findings.wrong(&key, message));
+            }
             None => {
                 owners.insert(what, name);
             }

@@ -7,7 +7,6 @@ use super::login::{LoginInput, password, secret};
 use crate::config::alertmanager::{AlertmanagerInput, AlertmanagerSettings, HttpLogin};
 use crate::config::findings::{Findings, join};
 use crate::config::rules;
-use crate::config::validate::probes::check_certificates;
 
 /// Prometheus sends its alerts again about as often.
 const RESEND: Duration = Duration::from_secs(60);
@@ -46,7 +45,7 @@ pub(super) fn settings(path: &str, input: AlertmanagerInput, findings: &mut Find
         let key = join(path, "ca_file");
         if urls.iter().all(|url| url.scheme() == "http") {
             findings.wrong(&key, "means nothing for http URLs");
-        } else if let Err(reason) = check_certificates(file) {
+        } else if let Err(reason) = findings.referenced.certificates(file) {
             findings.wrong(&key, format!("`{}` {reason}", file.display()));
         }
     }

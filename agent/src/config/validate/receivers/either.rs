@@ -6,8 +6,9 @@ use std::path::Path;
 use secrecy::ExposeSecret as _;
 
 use crate::config::findings::{Findings, join};
+use crate::config::referenced::{ReadableBy, SecretFile};
 use crate::config::rules;
-use crate::config::secret::{self, CONTROL_GROUP, SECRETS_DIRECTORY, SECRETS_GROUP, Secret, Secrets, Source};
+use crate::config::secret::{self, CONTROL_GROUP, SECRETS_DIRECTORY, SECRETS_GROUP, Secret, Secrets};
 
 /// The value of `name` or what stands in the file `name_file`; both at once is an error.
 pub(in crate::config::validate) fn either(
@@ -83,9 +84,9 @@ fn read(file: &Path, key: &str, findings: &mut Findings) -> Result<Option<Secret
     if findings.secrets == Secrets::None {
         return Ok(None);
     }
-    let path = match secret::resolve(file)? {
-        Source::File(path) => path,
-        Source::Elsewhere(name) => {
+    let (secret, readable_by) = match findings.referenced.secret(file)? {
+        SecretFile::Read { secret, readable_by } => (secret, readable_by),
+        SecretFile::Elsewhere(name) => {
             let message = format!(
                 "the credential `{name}` is only there while systemd runs the agent, with `LoadCredential={name}:PATH` in \
                  its unit"
@@ -97,21 +98,18 @@ fn read(file: &Path, key: &str, findings: &mut Findings) -> Result<Option<Secret
             return Ok(None);
         }
     };
-    let secret = secret::read(&path)?;
-    if secret::is_world_readable(&path) {
-        let message = format!(
-            "`{}` may be read by everybody on this host; `chgrp {SECRETS_GROUP}` and `chmod 0640` leave it to the agent",
-            file.display()
-        );
-        findings.warn(key, message);
-    } else if secret::is_control_group_readable(&path) {
-        let message = format!(
-            "`{}` may be read by members of the group `{CONTROL_GROUP}`, who may control the agent; in `{SECRETS_DIRECTORY}` \
-             the agent alone reads it (`sentinel doctor` says what is wrong with that directory)",
-            file.display()
-        );
-        findings.warn(key, message);
-    }
+    let shown = file.display();
+    let message = match readable_by {
+        ReadableBy::Agent => return Ok(Some(secret)),
+        ReadableBy::ControlGroup => format!(
+            "`{shown}` may be read by members of the group `{CONTROL_GROUP}`, who may control the agent; in \
+             `{SECRETS_DIRECTORY}` the agent alone reads it (`sentinel doctor` says what is wrong with that directory)"
+        ),
+        ReadableBy::World => format!(
+            "`{shown}` may be read by everybody on this host; `chgrp {SECRETS_GROUP}` and `chmod 0640` leave it to the agent"
+        ),
+    };
+    findings.warn(key, message);
     Ok(Some(secret))
 }
 

@@ -4,7 +4,6 @@ use super::login::{LoginInput, password};
 use crate::config::email::{EmailInput, EmailSettings, MailLogin, MailSecurity, MailServer};
 use crate::config::findings::{Findings, join};
 use crate::config::rules;
-use crate::config::validate::probes::check_certificates;
 
 pub(super) fn settings(path: &str, input: EmailInput, findings: &mut Findings) -> Option<EmailSettings> {
     let required = [
@@ -22,7 +21,7 @@ pub(super) fn settings(path: &str, input: EmailInput, findings: &mut Findings) -
         findings.wrong(&to, "is empty: nobody would get a mail");
     }
     if let Some(file) = &input.ca_file
-        && let Err(reason) = check_certificates(file)
+        && let Err(reason) = findings.referenced.certificates(file)
     {
         findings.wrong(&join(path, "ca_file"), format!("`{}` {reason}", file.display()));
     }

@@ -2,12 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::files::read_limited;
 use crate::config::findings::{Findings, join};
-use crate::config::rules;
-
-/// More is read than a template may have, so that the message says so.
-const READ_MAX: u64 = 64 << 10;
 
 /// The template's text. Whether it makes sense is tried where receivers are made.
 pub(super) fn settings(
@@ -23,7 +18,7 @@ pub(super) fn settings(
             findings.wrong(&file_key, "`template` is set as well; keep one of them");
             return None;
         }
-        (None, Some(file)) => match read(file) {
+        (None, Some(file)) => match findings.referenced.template(file) {
             Ok(text) => (file_key, text),
             Err(reason) => {
                 findings.wrong(&file_key, format!("`{}` {reason}", file.display()));
@@ -35,11 +30,4 @@ pub(super) fn settings(
         findings.wrong(&key, reason);
     }
     Some(text)
-}
-
-fn read(file: &Path) -> Result<String, String> {
-    let bytes = read_limited(file, READ_MAX)?;
-    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())?;
-    rules::template(&text)?;
-    Ok(text)
 }

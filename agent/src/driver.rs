@@ -26,7 +26,7 @@ use sentinel_engine::{
 use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
-use crate::config::{ContainerTarget, Origin, Reach, Refused};
+use crate::config::{ContainerTarget, Origin, Reach, Rejected};
 use crate::docker::Docker;
 use crate::found::Discovered;
 use crate::history;
@@ -105,7 +105,7 @@ pub struct Driver {
     /// The services by name.
     pub services: BTreeMap<ServiceName, ServiceHandle>,
     /// What was found on the host and is not watched, with the reasons.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<Rejected>,
     /// Who looks on the host, and sees or not.
     pub found: watch::Receiver<Discovered>,
     /// The host's name in messages.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::config::{Checked, Found, HostWatch, Loaded, Refused};
+use crate::config::{Checked, DiscoveredService, HostWatch, Loaded, Rejected};
 
 /// Who looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,9 +85,9 @@ pub struct Unseen {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The services. Of two that cannot both be, the first is taken.
-    pub services: Vec<Found>,
+    pub services: Vec<DiscoveredService>,
     /// What asks to be one, and cannot.
-    pub refused: Vec<Refused>,
+    pub rejected: Vec<Rejected>,
     /// What had failed before anybody looked: it is told once, and watched when it runs again.
     pub failed_before: Vec<FailedBefore>,
 }
@@ -117,28 +117,28 @@ impl fmt::Display for FailedBefore {
 
 impl Discovered {
     /// Every service, of those sources that are `wanted`.
-    pub fn services(&self, wanted: &BTreeSet<Source>) -> Vec<Found> {
+    pub fn services(&self, wanted: &BTreeSet<Source>) -> Vec<DiscoveredService> {
         let seen = self.by_source.iter().filter(|(source, _)| wanted.contains(source));
         seen.flat_map(|(_, seen)| seen.services.iter().cloned()).collect()
     }
 
-    /// What the sources themselves refused.
-    pub fn refused(&self, wanted: &BTreeSet<Source>) -> Vec<Refused> {
+    /// What the sources themselves rejected.
+    pub fn rejected(&self, wanted: &BTreeSet<Source>) -> Vec<Rejected> {
         let seen = self.by_source.iter().filter(|(source, _)| wanted.contains(source));
-        seen.flat_map(|(_, seen)| seen.refused.iter().cloned()).collect()
+        seen.flat_map(|(_, seen)| seen.rejected.iter().cloned()).collect()
     }
 
     /// The configuration over all that the sources found that it wants.
     pub fn beneath(&self, configuration: &Checked) -> Loaded {
         let wanted = Source::wanted(configuration);
         let mut loaded = configuration.over(&self.services(&wanted));
-        loaded.refused.extend(self.refused(&wanted));
+        loaded.rejected.extend(self.rejected(&wanted));
         loaded
     }
 
     /// Whether the same was asked for by `other`, as far as those who are `wanted` say.
     pub fn asks_the_same(&self, other: &Self, wanted: &BTreeSet<Source>) -> bool {
-        self.services(wanted) == other.services(wanted) && self.refused(wanted) == other.refused(wanted)
+        self.services(wanted) == other.services(wanted) && self.rejected(wanted) == other.rejected(wanted)
     }
 
     /// What had failed before the agent looked for the first time.

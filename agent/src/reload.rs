@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::config::{
-    self, AgentSettings, Checked, ConfigErrors, HeartbeatSettings, Loaded, Refused, Secrets, ServiceSettings, Settings,
-    Sources,
+    self, AgentSettings, Checked, ConfigErrors, HeartbeatSettings, Loaded, Rejected, Secrets, ServiceSettings,
+    Settings, Sources,
 };
 use crate::driver::Change;
 use crate::found::{Discovered, FailedBefore, Source};
@@ -53,7 +53,7 @@ pub struct Reloader {
     /// What the log has of what had failed before the agent looked.
     pub logged_failed: BTreeSet<FailedBefore>,
     /// What the log has of what was refused.
-    pub logged_refused: BTreeSet<Refused>,
+    pub logged_rejected: BTreeSet<Rejected>,
     /// The parts.
     pub parts: Parts,
     /// The memory to assume of services that the store does not know.
@@ -201,7 +201,7 @@ impl Reloader {
     async fn follow(&mut self) -> Result<(), Stopping> {
         let found = self.found.borrow_and_update().clone();
         if self.awaited.names.is_empty() && found.asks_the_same(&self.in_force, &self.wanted) {
-            self.tell(self.logged_refused.clone(), found.is_complete(&self.wanted))
+            self.tell(self.logged_rejected.clone(), found.is_complete(&self.wanted))
                 .await;
             return Ok(());
         }
@@ -253,7 +253,7 @@ impl Reloader {
             engine,
             recovery: new.recovery.clone(),
             services: prepared.services(),
-            refused: loaded.refused.clone(),
+            refused: loaded.rejected.clone(),
             host: new.agent.name.clone(),
             link: new.alerts.link.clone(),
             alerts: new.alerts.rules.clone(),
@@ -290,13 +290,13 @@ impl Reloader {
         self.settings = new;
         self.sources = sources;
         self.wanted = wanted;
-        self.tell(loaded.refused.into_iter().collect(), all_seen).await;
+        self.tell(loaded.rejected.into_iter().collect(), all_seen).await;
         Ok(Ok(response))
     }
 
     /// Tells of what was found and is not watched. `all_seen` says that everything was looked at.
-    async fn tell(&mut self, refused: BTreeSet<Refused>, all_seen: bool) {
-        self.tell_refused(refused, all_seen).await;
+    async fn tell(&mut self, rejected: BTreeSet<Rejected>, all_seen: bool) {
+        self.tell_rejected(rejected, all_seen).await;
         if all_seen {
             self.tell_failed_before().await;
         }
@@ -328,13 +328,13 @@ impl Reloader {
     }
 
     /// Tells receivers, once, of what asks to be watched and cannot be. `is_all` says that everything was looked at.
-    async fn tell_refused(&mut self, refused: BTreeSet<Refused>, is_all: bool) {
-        for ignored in refused.difference(&self.logged_refused).filter(|one| one.watched) {
+    async fn tell_rejected(&mut self, rejected: BTreeSet<Rejected>, is_all: bool) {
+        for ignored in rejected.difference(&self.logged_rejected).filter(|one| one.watched) {
             tracing::info!(reason = %ignored, "a label is ignored");
         }
-        for refused in refused.difference(&self.logged_refused).filter(|one| !one.watched) {
-            let (service, origin) = (refused.service.as_str(), refused.kind.as_str());
-            let reason = refused.to_string();
+        for one in rejected.difference(&self.logged_rejected).filter(|one| !one.watched) {
+            let (service, origin) = (one.service.as_str(), one.kind.as_str());
+            let reason = one.to_string();
             tracing::error!(
                 event = "found_refused",
                 service,
@@ -343,7 +343,7 @@ impl Reloader {
                 "what was found is not watched"
             );
         }
-        let kept_back = || refused.iter().filter(|one| !one.watched);
+        let kept_back = || rejected.iter().filter(|one| !one.watched);
         let about = kept_back().map(ToString::to_string).collect();
         let host = &self.settings.agent.name;
         let message = |new: &BTreeSet<String>| {
@@ -351,7 +351,7 @@ impl Reloader {
             Message::about_refused(host, &new.collect::<Vec<_>>(), Timestamp::now())
         };
         self.announce(Topic::Refused, about, |_| !is_all, message).await;
-        self.logged_refused = refused;
+        self.logged_rejected = rejected;
     }
 
     async fn announce(

@@ -19,8 +19,9 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use sentinel::cli::check;
 use sentinel::config::{
-    self, ConfigErrors, ContainerTarget, Found, FoundKey, HttpLogin, HttpProbe, Kind, Loaded, LogFormat, MailSecurity,
-    Origin, OriginKind, ProbeSettings, ReceiverKind, Secrets, Section, ServiceSettings, SlackSettings, Target,
+    self, ConfigErrors, ContainerTarget, DiscoveredKey, DiscoveredService, HttpLogin, HttpProbe, Kind, Loaded,
+    LogFormat, MailSecurity, Origin, OriginKind, ProbeSettings, ReceiverKind, Secrets, Section, ServiceSettings,
+    SlackSettings, Target,
 };
 use sentinel_engine::{Mode, OnCleanExit, Policy, Settle, Severity};
 use tempfile::TempDir;
@@ -832,8 +833,8 @@ fn what_files_said_when_they_were_read_is_what_they_say_later() {
     place.file("ca.pem", b"no certificate\n");
     fs::remove_file(place.files().join("webhook-url")).unwrap();
     place.write("sentinel.toml", "[services.\n");
-    let key = |key: &str, text: &str| FoundKey::new(key, text, config::Place::named("container web"));
-    let web = Found {
+    let key = |key: &str, text: &str| DiscoveredKey::new(key, text, config::Place::named("container web"));
+    let web = DiscoveredService {
         name: "web".to_owned(),
         origin: Origin {
             kind: OriginKind::Label,
@@ -851,7 +852,7 @@ fn what_files_said_when_they_were_read_is_what_they_say_later() {
             .iter()
             .map(|one| one.service.name.as_str())
             .collect();
-        assert_eq!((names, laid.refused), (vec!["a", "web"], Vec::new()));
+        assert_eq!((names, laid.rejected), (vec!["a", "web"], Vec::new()));
         assert_eq!(laid.settings.receivers, receivers);
     }
     assert!(

@@ -183,9 +183,9 @@ fn print(loaded: &Loaded, notes: &[Problem], now: Timestamp, out: &mut dyn Write
     for note in notes {
         writeln!(out, "note: {note}")?;
     }
-    for refused in &loaded.refused {
-        let what = if refused.watched { "warning" } else { "not watched" };
-        writeln!(out, "{what}: {refused}")?;
+    for rejected in &loaded.rejected {
+        let what = if rejected.watched { "warning" } else { "not watched" };
+        writeln!(out, "{what}: {rejected}")?;
     }
     let files = plural(loaded.files.len(), "file");
     let services = plural(settings.services.len(), "service");
@@ -396,7 +396,7 @@ fn describe(loaded: &Loaded, notes: &[Problem], now: Timestamp) -> Value {
                 }).collect::<Vec<_>>(),
             })
         }).collect::<Vec<_>>(),
-        "refused": loaded.refused.iter().map(RefusedStatus::from).collect::<Vec<_>>(),
+        "refused": loaded.rejected.iter().map(RefusedStatus::from).collect::<Vec<_>>(),
         "warnings": loaded.warnings.iter().collect::<Vec<&Problem>>(),
         "notes": notes,
     })

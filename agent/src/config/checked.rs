@@ -11,12 +11,13 @@ use ::config::builder::DefaultState;
 use sentinel_engine::{Mode, ServiceName};
 use serde::de::DeserializeOwned;
 
+use super::discovery::{DiscoveredService, Rejected};
 use super::files::{self, Fragment};
 use super::findings::{Blamed, Findings, join};
-use super::found::{self, Configured, Found, Refused};
 use super::inputs::Inputs;
 use super::keys::ROOT;
 use super::layer::Layer;
+use super::overlay::{self, Configured};
 use super::problem::{ConfigErrors, Place, Problem};
 use super::referenced::ReferencedFiles;
 use super::secret::Secrets;
@@ -33,7 +34,7 @@ pub struct Loaded {
     /// The files that were read, in order.
     pub files: Vec<PathBuf>,
     /// Services that were found on the host and are not watched, with the reasons.
-    pub refused: Vec<Refused>,
+    pub rejected: Vec<Rejected>,
     /// The keys whose secrets were not read.
     pub unread: Vec<String>,
     /// Services that are only observed, and what makes them so.
@@ -137,7 +138,7 @@ impl Sources {
 fn check(texts: Arc<Texts>, mut findings: Findings) -> Result<Checked, ConfigErrors> {
     let inputs = texts.layers(&mut findings);
     let merged = merge(inputs.clone(), &mut findings);
-    let configured = merged.as_ref().map(found::configured).unwrap_or_default();
+    let configured = merged.as_ref().map(overlay::configured).unwrap_or_default();
     let valid = validated(merged, &mut findings);
     let warnings = findings.finish()?;
     // Without settings there was a problem, and `finish` has answered it.
@@ -184,7 +185,7 @@ impl Texts {
             settings: valid.settings,
             warnings,
             files: self.fragments.iter().map(|fragment| fragment.path.clone()).collect(),
-            refused: Vec::new(),
+            rejected: Vec::new(),
             unread: valid.unread,
             observed: valid.observed,
         }
@@ -198,9 +199,9 @@ impl Checked {
     }
 
     /// The same configuration, laid over services that were `found` on the host. Those that are wrong, or have no place
-    /// in it, are refused, each by itself.
-    pub fn over(&self, found: &[Found]) -> Loaded {
-        found::lay_beneath(self, found)
+    /// in it, are rejected, each by itself.
+    pub fn over(&self, found: &[DiscoveredService]) -> Loaded {
+        overlay::lay_over(self, found)
     }
 
     /// What files and variables say of each service, as far as it decides about one that is found.
@@ -211,7 +212,7 @@ impl Checked {
     /// The configuration over these, each of which is right by itself; or what is wrong with the whole.
     pub(super) fn validated_over<'a>(
         &self,
-        found: impl Iterator<Item = &'a Found>,
+        found: impl Iterator<Item = &'a DiscoveredService>,
         referenced: &mut ReferencedFiles,
     ) -> Result<Loaded, Vec<Blamed>> {
         let texts = &self.sources.texts;

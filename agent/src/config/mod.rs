@@ -8,17 +8,18 @@
 
 mod alertmanager;
 mod checked;
+mod discovery;
 mod document;
 mod email;
 mod environment;
 mod files;
 mod findings;
-mod found;
 mod inputs;
 mod keys;
 mod labels;
 mod layer;
 mod lines;
+mod overlay;
 mod pattern;
 mod problem;
 mod referenced;
@@ -37,15 +38,16 @@ use self::checked::merge;
 
 pub use alertmanager::{AlertmanagerSettings, HttpLogin};
 pub use checked::{Checked, Loaded, Sources};
+pub use discovery::{DiscoveredKey, DiscoveredService, Origin, OriginKind, Rejected, service_name};
 pub(crate) use document::{document, read_text};
 pub use email::{EmailSettings, MailLogin, MailSecurity, MailServer};
 pub use environment::environment;
 pub(crate) use files::sources;
 pub(crate) use findings::{Findings, join};
-pub use found::{Found, FoundKey, MAX_FOUND, Origin, OriginKind, Refused, service_name};
 pub use keys::{MAX_RECEIVERS, MAX_SERVICES, ROOT};
 pub use labels::LabelProblem;
 pub(crate) use labels::{Meaning, meaning, quote, service_keys};
+pub use overlay::MAX_DISCOVERED;
 pub use pattern::matches;
 pub use problem::{ConfigErrors, Place, Problem};
 pub(crate) use rules::{

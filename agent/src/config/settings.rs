@@ -14,8 +14,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::alertmanager::AlertmanagerSettings;
+use super::discovery::Origin;
 use super::email::EmailSettings;
-use super::found::Origin;
 use super::secret::Secret;
 use super::target::{DockerAddress, Reach, Target};
 use crate::template::Link;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::inventory::RunningContainer;
 use super::labels::{self, PREFIX};
-use crate::config::{self, Found, FoundKey, LabelProblem, Origin, OriginKind, Place, Refused, service_name};
+use crate::config::{
+    self, DiscoveredKey, DiscoveredService, LabelProblem, Origin, OriginKind, Place, Rejected, service_name,
+};
 use crate::found::{self, FailedBefore};
 
 /// How a container is, as far as it matters here.
@@ -32,7 +34,7 @@ pub(super) struct Seen {
 pub(super) struct Candidates {
     /// The services of labels, by target, as they were when their container last ran: the ports of one that does not are
     /// not known.
-    labelled: BTreeMap<String, Found>,
+    labelled: BTreeMap<String, DiscoveredService>,
     /// The targets of other containers that have run while somebody looked.
     have_run: BTreeSet<String>,
     failed_before: Vec<FailedBefore>,
@@ -109,22 +111,22 @@ impl Candidates {
                 seen.services.extend(self.labelled.get(id).cloned());
             }
             Ok(Some(labelled)) => {
-                let ignored = labelled.ignored.into_iter().map(|problem| Refused {
+                let ignored = labelled.ignored.into_iter().map(|problem| Rejected {
                     watched: true,
-                    ..refuse(container, problem)
+                    ..reject(container, problem)
                 });
-                seen.refused.extend(ignored);
+                seen.rejected.extend(ignored);
                 let own = container
                     .compose
                     .as_ref()
                     .map_or(&container.name, |(_, service)| service);
                 let place = format!("container {}", container.name);
-                let target = FoundKey::new(key, value, Place::named(place.as_str()));
+                let target = DiscoveredKey::new(key, value, Place::named(place.as_str()));
                 let keys = labelled.texts.iter().map(|(name, text)| {
                     let place = Place::named(format!("{place}, label {PREFIX}{name}"));
-                    FoundKey::new(name, text, place)
+                    DiscoveredKey::new(name, text, place)
                 });
-                let found = Found {
+                let found = DiscoveredService {
                     name: labelled.name.unwrap_or_else(|| service_name(own)),
                     keys: keys.chain([target]).collect(),
                     origin: Origin {
@@ -140,8 +142,8 @@ impl Candidates {
             }
             Err(problems) => {
                 self.labelled.remove(id);
-                let refused = problems.into_iter().map(|problem| refuse(container, problem));
-                seen.refused.extend(refused);
+                let rejected = problems.into_iter().map(|problem| reject(container, problem));
+                seen.rejected.extend(rejected);
             }
         }
         Some(())
@@ -179,7 +181,7 @@ impl Candidates {
             return;
         }
         let at = Place::named(place.as_str());
-        seen.services.push(Found {
+        seen.services.push(DiscoveredService {
             name,
             origin: Origin {
                 kind: OriginKind::Host,
@@ -187,8 +189,8 @@ impl Candidates {
             },
             keys: [(key, value.as_str())]
                 .into_iter()
-                .chain(Found::OBSERVED)
-                .map(|(key, text)| FoundKey::new(key, text, at.clone()))
+                .chain(DiscoveredService::OBSERVED)
+                .map(|(key, text)| DiscoveredKey::new(key, text, at.clone()))
                 .collect(),
             aliases,
         });
@@ -201,16 +203,16 @@ fn id(container: &RunningContainer) -> String {
     format!("{key} {value}")
 }
 
-fn refuse(container: &RunningContainer, problem: LabelProblem) -> Refused {
+fn reject(container: &RunningContainer, problem: LabelProblem) -> Rejected {
     let LabelProblem {
         label,
         message,
         suggestion,
     } = problem;
     let place = Place::named(format!("container {}, label {label}", container.name));
-    let mut refused = Refused::new(&container.name, OriginKind::Label, place, message);
-    refused.problem.suggestion = suggestion;
-    refused
+    let mut rejected = Rejected::new(&container.name, OriginKind::Label, place, message);
+    rejected.problem.suggestion = suggestion;
+    rejected
 }
 
 #[cfg(test)]
@@ -287,7 +289,7 @@ mod tests {
         assert_eq!(keys(&seen), ["http", "container"]);
         assert_eq!(candidates.take(stopped()).labelled, seen.labelled);
         let seen = candidates.take(vec![(container("web", &labels), State::Runs)]);
-        let said = seen.labelled.refused[0].to_string();
+        let said = seen.labelled.rejected[0].to_string();
         assert!(
             said.starts_with("container web, label sentinel.http: port 80"),
             "{said}"
@@ -307,19 +309,19 @@ mod tests {
         // A slip is said at once, and not only when it is started.
         let seen = candidates.take(vec![(created(&[ENABLED, ("sentinel.intervall", "2s")]), State::Rests)]);
         assert!(
-            seen.labelled.refused[0].to_string().contains("sentinel.intervall"),
+            seen.labelled.rejected[0].to_string().contains("sentinel.intervall"),
             "{seen:?}"
         );
-        assert!(!seen.labelled.refused[0].watched);
+        assert!(!seen.labelled.rejected[0].watched);
         let seen = candidates.take(vec![(created(&[ENABLED, ("sentinel.team", "a")]), State::Rests)]);
         assert!(
-            seen.labelled.refused[0].watched && names(&seen.labelled) == ["web"],
+            seen.labelled.rejected[0].watched && names(&seen.labelled) == ["web"],
             "{seen:?}"
         );
         // What is no label of ours does not make it one of ours.
         let seen = candidates.take(vec![(container("other", &[("sentinel.team", "a")]), State::Runs)]);
         assert!(
-            seen.labelled.refused.is_empty() && names(&seen.others) == ["other"],
+            seen.labelled.rejected.is_empty() && names(&seen.others) == ["other"],
             "{seen:?}"
         );
     }

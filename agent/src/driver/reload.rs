@@ -8,7 +8,7 @@ use sentinel_engine::{HostPolicy, Reload, ServiceName};
 use tokio::sync::oneshot;
 
 use super::{Driver, ServiceHandle};
-use crate::config::{MaintenanceSettings, Refused};
+use crate::config::{MaintenanceSettings, Rejected};
 use crate::template::Link;
 
 /// Everything of a new configuration that the driver works with. Nothing of it can fail any more.
@@ -20,7 +20,7 @@ pub struct Change {
     /// Every service there is now.
     pub services: BTreeMap<ServiceName, ServiceHandle>,
     /// What was found on the host and is not watched, with the reasons.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<Rejected>,
     /// The host's name in messages.
     pub host: String,
     /// Where to read more about an incident.

@@ -9,7 +9,7 @@ use sentinel_engine::{HOST, Resolution, Severity, span};
 
 use super::message::{MEMBERS_MAX, Member, Message};
 use super::words::{clip, clip_middle};
-use crate::config::Refused;
+use crate::config::Rejected;
 use crate::moment::moment;
 use crate::store::{Combination, Combine, Notice, Part, Undelivered};
 
@@ -160,7 +160,7 @@ impl Message {
     }
 
     /// `alerts.notice`: what asks to be watched and is not, as something is wrong with it.
-    pub fn about_refused(host: &str, refused: &[&Refused], wall: Timestamp) -> Self {
+    pub fn about_refused(host: &str, refused: &[&Rejected], wall: Timestamp) -> Self {
         let first = refused.first().map(ToString::to_string).unwrap_or_default();
         let summary = match refused.len() {
             0 | 1 => format!("{host}: not watched: {first}"),
@@ -171,7 +171,7 @@ impl Message {
         if let [one] = refused {
             message.data.service.clone_from(&one.service);
         } else {
-            let member = |refused: &&Refused| {
+            let member = |refused: &&Rejected| {
                 let said = refused.to_string();
                 Member::new(0, &refused.service, "notice", Severity::Warning, &said)
             };

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sentinel_engine::{Mode, Severity};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{OriginKind, Refused};
+use crate::config::{OriginKind, Rejected};
 use crate::found::{Source, Unseen};
 
 /// The longest pause or deploy with an end: 366 days, as for a silence. What shall rest for longer is paused until resumed, or
@@ -85,8 +85,8 @@ pub struct RefusedStatus {
     pub watched: bool,
 }
 
-impl From<&Refused> for RefusedStatus {
-    fn from(refused: &Refused) -> Self {
+impl From<&Rejected> for RefusedStatus {
+    fn from(refused: &Rejected) -> Self {
         let problem = &refused.problem;
         Self {
             service: refused.service.clone(),

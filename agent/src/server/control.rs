@@ -8,7 +8,7 @@ use sentinel_engine::alerting::{AckError, Acknowledgement, Match, SilenceError};
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError, ServiceName, ServiceSnapshot, Time};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::config::{Origin, Refused};
+use crate::config::{Origin, Rejected};
 use crate::found::Unseen;
 
 use super::api::{AckResponse, IncidentDetail, IncidentSummary, QueueResponse, ReloadResponse, SilenceEntry};
@@ -145,7 +145,7 @@ pub struct StatusView {
     /// The open incidents that somebody takes care of.
     pub acknowledged: BTreeMap<IncidentId, Acknowledgement>,
     /// What was found on the host and is not watched, with the reasons.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<Rejected>,
     /// Where services are looked for, and nothing is known now.
     pub unseen: Vec<Unseen>,
 }

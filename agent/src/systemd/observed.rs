@@ -11,7 +11,7 @@ use super::inventory::{SERVICES_MAX, describe, manager};
 use super::is_booted;
 use super::peers::listed;
 use super::watcher::BusAddress;
-use crate::config::{Found, FoundKey, Origin, OriginKind, Place, Refused, service_name};
+use crate::config::{DiscoveredKey, DiscoveredService, Origin, OriginKind, Place, Rejected, service_name};
 use crate::found::{Board, FailedBefore, Seen, Source};
 
 /// Time between two looks.
@@ -130,14 +130,14 @@ impl Units {
         self.withheld
             .retain(|name| present.iter().any(|(present, failed)| present == name && *failed));
         let watched = present.iter().filter(|(name, _)| !self.withheld.contains(name));
-        let mut refused = Vec::new();
+        let mut rejected = Vec::new();
         if omitted > 0 {
             let message = format!("{omitted} more services run here than the {SERVICES_MAX} that are looked at");
-            refused.push(Refused::new("", OriginKind::Host, Place::named("systemd"), message));
+            rejected.push(Rejected::new("", OriginKind::Host, Place::named("systemd"), message));
         }
         Seen {
             services: watched.map(|(name, _)| found(name)).collect(),
-            refused,
+            rejected,
             failed_before: self.failed_before.clone(),
         }
     }
@@ -147,9 +147,9 @@ fn service_of(unit: &str) -> String {
     service_name(unit.trim_end_matches(".service"))
 }
 
-fn found(unit: &str) -> Found {
+fn found(unit: &str) -> DiscoveredService {
     let place = Place::named(unit);
-    Found {
+    DiscoveredService {
         name: service_of(unit),
         origin: Origin {
             kind: OriginKind::Host,
@@ -157,8 +157,8 @@ fn found(unit: &str) -> Found {
         },
         keys: [("unit", unit)]
             .into_iter()
-            .chain(Found::OBSERVED)
-            .map(|(key, text)| FoundKey::new(key, text, place.clone()))
+            .chain(DiscoveredService::OBSERVED)
+            .map(|(key, text)| DiscoveredKey::new(key, text, place.clone()))
             .collect(),
         aliases: Vec::new(),
     }
@@ -205,6 +205,6 @@ mod tests {
         units.known.insert("old.service".to_owned(), known(true, "again"));
         let seen = units.take(&rows(&[("a.service", true), ("old.service", false)]), 2);
         assert_eq!(names(&seen), ["a", "old"]);
-        assert_eq!(seen.refused.len(), 1);
+        assert_eq!(seen.rejected.len(), 1);
     }
 }

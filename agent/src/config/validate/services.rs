@@ -6,8 +6,8 @@ use std::time::Duration;
 use sentinel_engine::{Mode, Policy, RestartOn, RestartWord, Service, ServiceName};
 
 use super::{order, probes, target};
+use crate::config::discovery::Origin;
 use crate::config::findings::{Findings, join};
-use crate::config::found::Origin;
 use crate::config::inputs::{RecoveryInput, ServiceInput};
 use crate::config::rules;
 use crate::config::settings::ServiceSettings;

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Found, Refused};
+use crate::config::{DiscoveredService, Rejected};
 
 use super::SECTION;
 use super::keys::{self, Part};
@@ -115,23 +115,23 @@ fn names_section(text: &[u8]) -> bool {
 }
 
 /// The service that `unit` is, by its file and drop-ins in the order in which systemd reads them.
-pub(super) fn service(unit: &str, paths: &[String]) -> Result<Option<Found>, Vec<Refused>> {
+pub(super) fn service(unit: &str, paths: &[String]) -> Result<Option<DiscoveredService>, Vec<Rejected>> {
     let mut parts = Vec::new();
-    let mut refused = Vec::new();
+    let mut rejected = Vec::new();
     for path in paths.iter().filter(|path| !path.is_empty()).take(DROP_INS_MAX) {
         let file = match open(Path::new(path)) {
             // Gone since systemd read it: then it says nothing any more.
             Ok(None) => continue,
             Ok(Some(file)) => file,
             Err(why) => {
-                refused.push(keys::unreadable(unit, path, &why));
+                rejected.push(keys::unreadable(unit, path, &why));
                 continue;
             }
         };
         let text = match contents(file.0) {
             Ok(text) => text,
             Err(why) => {
-                refused.push(keys::unreadable(unit, path, &why));
+                rejected.push(keys::unreadable(unit, path, &why));
                 continue;
             }
         };
@@ -140,7 +140,7 @@ pub(super) fn service(unit: &str, paths: &[String]) -> Result<Option<Found>, Vec
             continue;
         }
         if let Err(why) = trusted(&file.1) {
-            refused.push(keys::unreadable(unit, path, &why));
+            rejected.push(keys::unreadable(unit, path, &why));
             continue;
         }
         parts.push(Part {
@@ -148,10 +148,10 @@ pub(super) fn service(unit: &str, paths: &[String]) -> Result<Option<Found>, Vec
             section,
         });
     }
-    if refused.is_empty() {
+    if rejected.is_empty() {
         return keys::service(unit, &parts);
     }
-    Err(refused)
+    Err(rejected)
 }
 
 /// Only what root alone can write is believed: the agent restarts things on its word.
@@ -237,13 +237,13 @@ mod tests {
     }
 
     #[test]
-    fn what_others_can_write_is_refused_and_what_is_gone_says_nothing() {
+    fn what_others_can_write_is_rejected_and_what_is_gone_says_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("shop.service");
         let shown = path.display().to_string();
         let service = |paths: &[&str]| {
             let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
-            super::service("shop.service", &paths).map_err(|refused| refused[0].to_string())
+            super::service("shop.service", &paths).map_err(|rejected| rejected[0].to_string())
         };
         write(&path, "[X-Sentinel]\nfall=2\n");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::{Found, FoundKey, Origin, OriginKind, Place, Refused, quote};
+use crate::config::{DiscoveredKey, DiscoveredService, Origin, OriginKind, Place, Rejected, quote};
 
 use super::SECTION;
 use super::specifiers::expanded;
@@ -54,7 +54,7 @@ struct Value {
 /// # Errors
 ///
 /// Everything that is wrong; then none of it counts.
-pub(super) fn service(unit: &str, parts: &[Part]) -> Result<Option<Found>, Vec<Refused>> {
+pub(super) fn service(unit: &str, parts: &[Part]) -> Result<Option<DiscoveredService>, Vec<Rejected>> {
     let Some(first) = parts.iter().find_map(|part| Some((part, part.section.line?))) else {
         return Ok(None);
     };
@@ -62,12 +62,12 @@ pub(super) fn service(unit: &str, parts: &[Part]) -> Result<Option<Found>, Vec<R
     let mut reading = Reading {
         unit,
         values: BTreeMap::new(),
-        refused: Vec::new(),
+        rejected: Vec::new(),
     };
     for part in parts {
         for mistake in &part.section.mistakes {
             let place = Place::line_of(part.path.as_str(), mistake.line);
-            reading.refuse(place, "", mistake.message.clone());
+            reading.reject(place, "", mistake.message.clone());
         }
         for assignment in &part.section.assignments {
             let place = Place::line_of(part.path.as_str(), assignment.line);
@@ -81,24 +81,24 @@ pub(super) fn service(unit: &str, parts: &[Part]) -> Result<Option<Found>, Vec<R
 struct Reading<'a> {
     unit: &'a str,
     values: BTreeMap<String, Value>,
-    refused: Vec<Refused>,
+    rejected: Vec<Rejected>,
 }
 
 impl Reading<'_> {
-    fn refuse(&mut self, place: Place, key: &str, message: impl Into<String>) {
-        let mut refused = Refused::new(&default_name(self.unit), OriginKind::UnitFile, place, message);
-        key.clone_into(&mut refused.problem.key);
-        self.refused.push(refused);
+    fn reject(&mut self, place: Place, key: &str, message: impl Into<String>) {
+        let mut rejected = Rejected::new(&default_name(self.unit), OriginKind::UnitFile, place, message);
+        key.clone_into(&mut rejected.problem.key);
+        self.rejected.push(rejected);
     }
 
     fn take(&mut self, assignment: &Assignment, place: Place) {
         let key = assignment.key.as_str();
         let head = key.split('.').next().unwrap_or_default();
         if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == head) {
-            return self.refuse(place, key, *why);
+            return self.reject(place, key, *why);
         }
         if key.split('.').any(str::is_empty) {
-            return self.refuse(place, key, "is not a key");
+            return self.reject(place, key, "is not a key");
         }
         if assignment.value.is_empty() {
             // Back to what it is without: as systemd's own keys, with everything below.
@@ -123,20 +123,20 @@ impl Reading<'_> {
             Ok(items) => {
                 self.values.insert(key.to_owned(), Value { items, place });
             }
-            Err(message) => self.refuse(place, key, message),
+            Err(message) => self.reject(place, key, message),
         }
     }
 
-    fn finish(mut self, origin: Place, path: &str) -> Result<Option<Found>, Vec<Refused>> {
+    fn finish(mut self, origin: Place, path: &str) -> Result<Option<DiscoveredService>, Vec<Rejected>> {
         let name = self.values.remove("name").map(|value| value.items.concat());
         let enabled = self.values.remove("enabled").map(|value| value.items.concat());
-        if !self.refused.is_empty() {
-            return Err(self.refused);
+        if !self.rejected.is_empty() {
+            return Err(self.rejected);
         }
         if enabled.as_deref() == Some("false") {
             return Ok(None);
         }
-        let mut keys = vec![FoundKey::new("unit", self.unit, origin)];
+        let mut keys = vec![DiscoveredKey::new("unit", self.unit, origin)];
         for (key, value) in self.values {
             let text = if LISTS.contains(&key.as_str()) || COMMANDS.contains(&key.as_str()) {
                 let items: Vec<String> = value.items.iter().map(|item| quote(item)).collect();
@@ -144,9 +144,9 @@ impl Reading<'_> {
             } else {
                 value.items.concat()
             };
-            keys.push(FoundKey::new(key, text, value.place));
+            keys.push(DiscoveredKey::new(key, text, value.place));
         }
-        Ok(Some(Found {
+        Ok(Some(DiscoveredService {
             name: name.unwrap_or_else(|| default_name(self.unit)),
             origin: Origin {
                 kind: OriginKind::UnitFile,
@@ -191,9 +191,9 @@ pub(super) fn default_name(unit: &str) -> String {
 }
 
 /// Something wrong with the whole of a file of `unit`.
-pub(super) fn unreadable(unit: &str, path: &str, why: &str) -> Refused {
+pub(super) fn unreadable(unit: &str, path: &str, why: &str) -> Rejected {
     let message = format!("its [{SECTION}] section does not count: {why}");
-    Refused::new(&default_name(unit), OriginKind::UnitFile, Place::named(path), message)
+    Rejected::new(&default_name(unit), OriginKind::UnitFile, Place::named(path), message)
 }
 
 #[cfg(test)]

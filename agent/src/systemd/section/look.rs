@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use zbus::{Connection, Message, Variant};
 
-use crate::config::{OriginKind, Place, Refused};
+use crate::config::{OriginKind, Place, Rejected};
 use crate::found::Seen;
 
 use super::super::facts::{Properties, Source};
@@ -76,14 +76,14 @@ pub(super) async fn look(connection: &Connection, known: &mut Known) -> Result<S
         let read = tokio::task::spawn_blocking(move || files::service(&id, &paths));
         match read.await.map_err(|error| error.to_string())? {
             Ok(found) => seen.services.extend(found),
-            Err(refused) => seen.refused.extend(refused),
+            Err(rejected) => seen.rejected.extend(rejected),
         }
     }
     if units.len() > UNITS_MAX {
         let message = format!("{} units have a section; the first {UNITS_MAX} count", units.len());
         let place = Place::named("unit files");
-        seen.refused
-            .push(Refused::new("", OriginKind::UnitFile, place, message));
+        seen.rejected
+            .push(Rejected::new("", OriginKind::UnitFile, place, message));
     }
     Ok(seen)
 }

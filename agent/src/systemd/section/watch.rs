@@ -130,7 +130,7 @@ impl SectionWatcher {
             self.looking = true;
             let (seen, news) = self.look(connection, &mut stream).await?;
             self.looking = false;
-            let (services, refused) = (seen.services.len(), seen.refused.len());
+            let (services, refused) = (seen.services.len(), seen.rejected.len());
             let ms = started.elapsed().as_millis();
             tracing::debug!(services, refused, ms, "looked at the sections of unit files");
             self.looks += 1;

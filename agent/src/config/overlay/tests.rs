@@ -2,19 +2,19 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
-use crate::config::{self, ContainerTarget, Target};
+use crate::config::{self, ContainerTarget, DiscoveredKey, Origin, Target};
 
-fn labelled(name: &str, keys: &[(&str, &str)]) -> Found {
+fn labelled(name: &str, keys: &[(&str, &str)]) -> DiscoveredService {
     of(OriginKind::Label, name, keys)
 }
 
-fn of(kind: OriginKind, name: &str, keys: &[(&str, &str)]) -> Found {
+fn of(kind: OriginKind, name: &str, keys: &[(&str, &str)]) -> DiscoveredService {
     let place = format!("container {name}");
     let keys = keys.iter().map(|(key, text)| {
         let place = Place::named(format!("{place}, label sentinel.{key}"));
-        FoundKey::new(*key, *text, place)
+        DiscoveredKey::new(*key, *text, place)
     });
-    Found {
+    DiscoveredService {
         name: name.to_owned(),
         keys: keys.collect(),
         origin: Origin { kind, place },
@@ -22,11 +22,11 @@ fn of(kind: OriginKind, name: &str, keys: &[(&str, &str)]) -> Found {
     }
 }
 
-fn web() -> Found {
+fn web() -> DiscoveredService {
     labelled("web", &[("container", "web"), ("interval", "5s"), ("fall", "2")])
 }
 
-fn with(text: &str, found: &[Found]) -> Loaded {
+fn with(text: &str, found: &[DiscoveredService]) -> Loaded {
     let directory = tempfile::tempdir().unwrap();
     let file: PathBuf = directory.path().join("sentinel.toml");
     fs::write(&file, text).unwrap();
@@ -39,15 +39,15 @@ fn names(loaded: &Loaded) -> Vec<&str> {
     services.map(|service| service.service.name.as_str()).collect()
 }
 
-fn refused(loaded: &Loaded) -> Vec<String> {
-    loaded.refused.iter().map(ToString::to_string).collect()
+fn rejected(loaded: &Loaded) -> Vec<String> {
+    loaded.rejected.iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn what_is_found_is_watched_and_says_where_it_comes_from() {
     let loaded = with("[services.db]\ntcp = \"127.0.0.1:5432\"\n", &[web()]);
     assert_eq!(names(&loaded), ["db", "web"]);
-    assert_eq!(refused(&loaded), Vec::<String>::new());
+    assert_eq!(rejected(&loaded), Vec::<String>::new());
     let [db, web] = &loaded.settings.services[..] else {
         panic!("two services")
     };
@@ -67,14 +67,14 @@ fn files_win_key_by_key_and_switch_off() {
     let mut composed = labelled("web", &[("compose", "shop/web"), ("fall", "2")]);
     composed.aliases.push("container shop-web-1".into());
     let loaded = with("[services.web]\ncontainer = \"shop-web-1\"\nrise = 3\n", &[composed]);
-    assert_eq!((names(&loaded), refused(&loaded)), (vec!["web"], vec![]));
+    assert_eq!((names(&loaded), rejected(&loaded)), (vec!["web"], vec![]));
     let service = &loaded.settings.services[0];
     assert_eq!((service.service.policy.fall, service.service.policy.rise), (2, 3));
     let target = Target::Container(ContainerTarget::Named("shop-web-1".into()));
     assert_eq!(service.target, Some(target));
 
     let loaded = with("[services.web]\nenabled = false\n", &[web()]);
-    assert!(names(&loaded).is_empty() && refused(&loaded).is_empty());
+    assert!(names(&loaded).is_empty() && rejected(&loaded).is_empty());
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_bare_service_of_a_file_waits_to_be_found() {
 }
 
 #[test]
-fn each_is_refused_alone_with_its_place_and_the_nearest_right_word() {
+fn each_is_rejected_alone_with_its_place_and_the_nearest_right_word() {
     let file = "[services.db]\nunit = \"postgresql\"\n[services.other]\ncontainer = \"taken\"\n";
     for (found, said) in [
         (
@@ -141,16 +141,16 @@ fn each_is_refused_alone_with_its_place_and_the_nearest_right_word() {
     ] {
         let loaded = with(file, &[web(), found]);
         assert_eq!(names(&loaded), ["db", "other", "web"], "{said}");
-        let refused = refused(&loaded);
+        let rejected = rejected(&loaded);
         assert!(
-            refused.len() == 1 && refused[0].starts_with(said),
-            "{refused:?}, not {said}"
+            rejected.len() == 1 && rejected[0].starts_with(said),
+            "{rejected:?}, not {said}"
         );
     }
 }
 
 #[test]
-fn who_comes_after_what_is_refused_is_refused_too() {
+fn who_comes_after_what_is_rejected_is_rejected_too() {
     let found = [
         labelled("a", &[("container", "c-a"), ("after", "b")]),
         labelled("b", &[("container", "c-b"), ("after", "c")]),
@@ -162,9 +162,13 @@ fn who_comes_after_what_is_refused_is_refused_too() {
     let loaded = with("", &found);
     // Of a circle one is taken out, and the other then comes after nothing that there is.
     assert_eq!(names(&loaded), ["web"]);
-    let mut services: Vec<&str> = loaded.refused.iter().map(|refused| refused.service.as_str()).collect();
+    let mut services: Vec<&str> = loaded
+        .rejected
+        .iter()
+        .map(|rejected| rejected.service.as_str())
+        .collect();
     services.sort_unstable();
-    assert_eq!(services, ["a", "b", "c", "d", "e"], "{:?}", refused(&loaded));
+    assert_eq!(services, ["a", "b", "c", "d", "e"], "{:?}", rejected(&loaded));
 }
 
 #[test]
@@ -172,11 +176,11 @@ fn a_circle_through_a_file_costs_what_was_found() {
     let file = "[services.web]\n[services.a]\ntcp = \"127.0.0.1:1\"\nafter = [\"web\"]\n";
     let found = labelled("web", &[("container", "web"), ("after", "a")]);
     let loaded = with(file, &[found, labelled("x", &[("container", "c-x")])]);
-    assert_eq!(names(&loaded), ["a", "x"], "{:?}", refused(&loaded));
+    assert_eq!(names(&loaded), ["a", "x"], "{:?}", rejected(&loaded));
     assert!(
-        refused(&loaded)[0].contains("goes in a circle"),
+        rejected(&loaded)[0].contains("goes in a circle"),
         "{:?}",
-        refused(&loaded)
+        rejected(&loaded)
     );
 }
 
@@ -189,7 +193,7 @@ fn what_the_defaults_leave_no_room_for_costs_only_whom_it_is_about() {
     let loaded = with("[defaults]\ntimeout = \"5s\"\n", &[web(), hasty]);
     assert_eq!(names(&loaded), ["web"]);
     assert_eq!(
-        refused(&loaded),
+        rejected(&loaded),
         ["container hasty: `timeout`, 5s, must not be longer than `interval`, 2s"]
     );
 }
@@ -202,7 +206,7 @@ fn of_two_with_one_target_what_was_found_gives_way_whatever_their_names() {
         assert_eq!(names(&loaded), ["db", "web"]);
         let owner = if name == "a" { "a" } else { "db" };
         let said = format!("{place}: `app.service` already belongs to [services.{owner}]");
-        assert_eq!(refused(&loaded), [said]);
+        assert_eq!(rejected(&loaded), [said]);
     }
 }
 
@@ -220,7 +224,7 @@ fn what_merely_runs_gives_way_in_silence() {
     ];
     let loaded = with(file, &found);
     assert_eq!(names(&loaded), ["db", "new", "shop"]);
-    assert_eq!(refused(&loaded), Vec::<String>::new());
+    assert_eq!(rejected(&loaded), Vec::<String>::new());
     assert_eq!(loaded.settings.services[2].origin.kind, OriginKind::Label);
     // Nobody has to be told that there is no probe for what nobody asked to watch.
     let warned: Vec<&str> = loaded.warnings.iter().map(|warning| warning.key.as_str()).collect();
@@ -229,16 +233,16 @@ fn what_merely_runs_gives_way_in_silence() {
 
 #[test]
 fn too_many_are_left_out_and_counted() {
-    let found: Vec<Found> = (0..MAX_FOUND + 3)
+    let found: Vec<DiscoveredService> = (0..MAX_DISCOVERED + 3)
         .map(|index| {
             let name = format!("s{index}");
             labelled(&name, &[("container", &name)])
         })
         .collect();
     let loaded = with("", &found);
-    assert_eq!(names(&loaded).len(), MAX_FOUND);
+    assert_eq!(names(&loaded).len(), MAX_DISCOVERED);
     assert_eq!(
-        refused(&loaded),
+        rejected(&loaded),
         ["this host: 3 services were found beyond the 1000 there is room for"]
     );
 }

@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::{self, Checked, ConfigErrors, LogFormat, Secrets, Settings};
+use crate::discovery::{Discovery, Source};
 use crate::driver::{self, Driver, Gatherer, Holds, Unrecorded, Upgrades};
-use crate::found::{Discovered, Source};
 use crate::history;
 use crate::maintenance::Schedule;
 use crate::parts::Parts;
@@ -164,12 +164,12 @@ async fn start(
     let reloader = Reloader {
         config: config.to_owned(),
         found: parts.discovered(),
-        in_force: Discovered::default(),
+        in_force: Discovery::default(),
         sources,
         wanted,
         settings,
         awaited: Awaited::new(awaited),
-        logged_failed: BTreeSet::new(),
+        logged_preexisting: BTreeSet::new(),
         logged_refused: BTreeSet::new(),
         parts,
         unknown: unknown(opened.quarantined.is_some()),

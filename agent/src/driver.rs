@@ -27,8 +27,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
 use crate::config::{ContainerTarget, Origin, Reach, Rejected};
+use crate::discovery::Discovery;
 use crate::docker::Docker;
-use crate::found::Discovered;
 use crate::history;
 use crate::maintenance::{Open, Schedule};
 use crate::probe::{Prober, ServiceProbes};
@@ -107,7 +107,7 @@ pub struct Driver {
     /// What was found on the host and is not watched, with the reasons.
     pub refused: Vec<Rejected>,
     /// Who looks on the host, and sees or not.
-    pub found: watch::Receiver<Discovered>,
+    pub found: watch::Receiver<Discovery>,
     /// The host's name in messages.
     pub host: String,
     /// Where to read more about an incident.

@@ -12,9 +12,9 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::{DockerAddress, ProbeSettings, ReceiverSettings, ServiceSettings, Settings, Target};
+use crate::discovery::{Discovery, DiscoveryFeed, Source};
 use crate::docker::{self, Docker, Search};
 use crate::driver::{ServiceHandle, TargetHandle};
-use crate::found::{Board, Discovered, Source};
 use crate::polkit;
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
@@ -35,7 +35,7 @@ pub struct Parts {
     /// The same: not yet running.
     docker_watcher: Option<docker::Watcher>,
     /// Where those who look for services put what they found.
-    board: Board,
+    feed: DiscoveryFeed,
     /// Who reads the sections of unit files.
     unit_files: Option<AbortHandle>,
     /// What to look for among containers.
@@ -91,7 +91,7 @@ impl Parts {
             watcher: Some(watcher),
             docker,
             docker_watcher: Some(docker_watcher),
-            board: Board::default(),
+            feed: DiscoveryFeed::default(),
             unit_files: None,
             search: watch::Sender::new(Search::default()),
             finder: None,
@@ -112,8 +112,8 @@ impl Parts {
     }
 
     /// Hears of services that are found on the host.
-    pub fn discovered(&self) -> watch::Receiver<Discovered> {
-        self.board.subscribe()
+    pub fn discovered(&self) -> watch::Receiver<Discovery> {
+        self.feed.subscribe()
     }
 
     /// Looks for services where they are `wanted`. Those in `continuing` had an incident before the agent was started.
@@ -121,7 +121,7 @@ impl Parts {
         if let Some(continuing) = continuing {
             self.continuing = continuing;
         }
-        self.board.ask(wanted);
+        self.feed.ask(wanted);
         let search = Search {
             address: settings.agent.docker.clone(),
             labels: wanted.contains(&Source::Labels),
@@ -134,12 +134,12 @@ impl Parts {
             is_new
         });
         if any && self.finder.is_none() {
-            let find = docker::find(self.board.clone(), self.search.subscribe(), self.continuing.clone());
+            let find = docker::discover(self.feed.clone(), self.search.subscribe(), self.continuing.clone());
             self.finder = Some(self.tasks.spawn(find));
         }
         match (wanted.contains(&Source::UnitFiles), &self.unit_files) {
             (true, None) => {
-                let watcher = SectionWatcher::new(BusAddress::System, self.board.clone());
+                let watcher = SectionWatcher::new(BusAddress::System, self.feed.clone());
                 self.unit_files = Some(self.tasks.spawn(watcher.run()));
             }
             (false, Some(watcher)) => {
@@ -150,7 +150,7 @@ impl Parts {
         }
         match (wanted.contains(&Source::HostUnits), &self.units) {
             (true, None) => {
-                let observe = systemd::observe_units(self.board.clone(), self.continuing.clone());
+                let observe = systemd::discover_units(self.feed.clone(), self.continuing.clone());
                 self.units = Some(self.tasks.spawn(observe));
             }
             (false, Some(units)) => {

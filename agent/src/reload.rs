@@ -14,8 +14,8 @@ use crate::config::{
     self, AgentSettings, Checked, ConfigErrors, HeartbeatSettings, Loaded, Rejected, Secrets, ServiceSettings,
     Settings, Sources,
 };
+use crate::discovery::{Discovery, PreexistingFailure, Source};
 use crate::driver::Change;
-use crate::found::{Discovered, FailedBefore, Source};
 use crate::parts::{Parts, service};
 use crate::polkit;
 use crate::receivers::Message;
@@ -43,15 +43,15 @@ pub struct Reloader {
     /// Where they have services looked for.
     pub wanted: BTreeSet<Source>,
     /// What is found on the host.
-    pub found: watch::Receiver<Discovered>,
+    pub found: watch::Receiver<Discovery>,
     /// What of it is in force.
-    pub in_force: Discovered,
+    pub in_force: Discovery,
     /// What is in force, with what was found.
     pub settings: Settings,
     /// Services of before the start that may still be found.
     pub awaited: Awaited,
     /// What the log has of what had failed before the agent looked.
-    pub logged_failed: BTreeSet<FailedBefore>,
+    pub logged_preexisting: BTreeSet<PreexistingFailure>,
     /// What the log has of what was refused.
     pub logged_rejected: BTreeSet<Rejected>,
     /// The parts.
@@ -108,7 +108,7 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn new(files: Checked, found: &Discovered) -> Self {
+    fn new(files: Checked, found: &Discovery) -> Self {
         Self {
             wanted: Source::wanted(&files),
             loaded: found.beneath(&files),
@@ -298,15 +298,15 @@ impl Reloader {
     async fn tell(&mut self, rejected: BTreeSet<Rejected>, all_seen: bool) {
         self.tell_rejected(rejected, all_seen).await;
         if all_seen {
-            self.tell_failed_before().await;
+            self.tell_preexisting().await;
         }
     }
 
     /// Tells receivers, once and together, of what had failed on this host before the agent looked: of each failure once,
     /// however often the agent is started.
-    async fn tell_failed_before(&mut self) {
-        let failed = self.found.borrow().failed_before();
-        let unheard = |one: &&FailedBefore| !self.logged_failed.contains(one);
+    async fn tell_preexisting(&mut self) {
+        let failed = self.found.borrow().preexisting();
+        let unheard = |one: &&PreexistingFailure| !self.logged_preexisting.contains(one);
         let new: Vec<&str> = failed.iter().filter(unheard).map(|one| one.what.as_str()).collect();
         if !new.is_empty() {
             let (count, names) = (new.len(), new.join(", "));
@@ -322,9 +322,9 @@ impl Reloader {
         };
         // Whoever could not look yet may still say that an older failure is there.
         let outdated: BTreeSet<&str> = failed.iter().map(|one| one.what.as_str()).collect();
-        let still_holds = |one: &str| !outdated.contains(FailedBefore::what_of(one));
+        let still_holds = |one: &str| !outdated.contains(PreexistingFailure::what_of(one));
         self.announce(Topic::FailedBefore, about, still_holds, message).await;
-        self.logged_failed = failed;
+        self.logged_preexisting = failed;
     }
 
     /// Tells receivers, once, of what asks to be watched and cannot be. `is_all` says that everything was looked at.

@@ -17,7 +17,7 @@ use crate::config::{
     self, ContainerTarget, Loaded, MaintenanceSettings, OriginKind, Place, ProbeSettings, Problem, ReceiverKind,
     ReceiverSettings, Secret, Secrets, ServiceSettings, Settings, SlackSettings, Target,
 };
-use crate::found::{Discovered, Source};
+use crate::discovery::{Discovery, Source};
 use crate::maintenance;
 use crate::server::api::RefusedStatus;
 
@@ -46,7 +46,7 @@ pub fn check(
 #[derive(Debug, Default)]
 pub(super) struct Look {
     /// Services that were found on it.
-    pub(super) found: Discovered,
+    pub(super) found: Discovery,
     /// What could not be looked at, and why.
     pub(super) unseen: Vec<String>,
     /// What the configuration names and the host has not.

@@ -51,8 +51,8 @@ use jiff::tz::TimeZone;
 use rustix::process::geteuid;
 
 use crate::config::{ServiceSettings, Settings, Target};
+use crate::discovery::{Discovery, Source};
 use crate::docker::{self, Search};
-use crate::found::{Discovered, Source};
 use crate::server::api::ModeWord;
 use crate::systemd::BusAddress;
 use crate::{app, config, demo, host_bus, systemd, watchdog};
@@ -104,7 +104,7 @@ fn run_agent(config: &Path, args: &RunArgs) -> Exit {
 }
 
 /// What is found on this host now, and what could not be seen.
-fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovered, Vec<String>) {
+fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovery, Vec<String>) {
     let search = Search {
         address: settings.agent.docker.clone(),
         labels: wanted.contains(&Source::Labels),
@@ -113,7 +113,7 @@ fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovered, V
     let looked = on_runtime(async {
         let (mut seen, mut notes) = (Vec::new(), Vec::new());
         if search.labels || search.host {
-            match docker::find_once(&search).await {
+            match docker::discover_once(&search).await {
                 Ok(found) => seen.extend(found),
                 Err(why) => notes.push(format!("containers could not be seen: {why}")),
             }
@@ -130,7 +130,7 @@ fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovered, V
             seen.extend(found.ok().map(|found| (Source::UnitFiles, found)));
         }
         if wanted.contains(&Source::HostUnits) {
-            match systemd::observe_units_once().await {
+            match systemd::discover_units_once().await {
                 Ok(found) => seen.push((Source::HostUnits, found)),
                 Err(why) => notes.push(format!("systemd services could not be seen: {why}")),
             }

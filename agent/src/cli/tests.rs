@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::config::OriginKind;
-use crate::found::Source;
+use crate::discovery::Source;
 use crate::server::api::{
     AcknowledgedStatus, ActionEntry, EvidenceEntry, FlappingStatus, HoldStatus, IncidentDetail, IncidentSummary,
     MessageEntry, ModeWord, ObservedStatus, ProbeStatus, ReloadResponse, ServiceStatus, StatusResponse, TimelineEntry,

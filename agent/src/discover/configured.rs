@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::config::{self, DockerAddress, Target};
-use crate::found::Seen;
+use crate::discovery::SourceSnapshot;
 
 /// What need not be proposed again.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +66,7 @@ pub(super) fn read(path: &Path) -> Configured {
 
 impl Configured {
     /// Adds what a label or a unit file defines: in a file it would lie above that, and switch its healing off.
-    pub(super) fn add_found(&mut self, seen: &Seen) {
+    pub(super) fn add_found(&mut self, seen: &SourceSnapshot) {
         for found in &seen.services {
             let keys = found.keys.iter().filter_map(|key| match key.key.as_str() {
                 "unit" => Some(format!("unit {}", config::unit(&key.text).ok()?)),

@@ -25,7 +25,7 @@ pub use self::document::{json, toml};
 use self::listeners::Listeners;
 use self::propose::Found;
 pub use self::propose::{Proposal, Proposals, Runs};
-use crate::docker::{Search, find_once, running_containers};
+use crate::docker::{Search, discover_once, running_containers};
 use crate::systemd::{BusAddress, running_units, unit_sections};
 
 /// Looks at everything that runs, and proposes what the configuration at `config` does not have yet. With `probe`, ports
@@ -44,7 +44,7 @@ pub async fn discover(config: &Path, probe: bool) -> Proposals {
     };
     // Who cannot see containers is told so below.
     if known.labels
-        && let Ok(found) = find_once(&labels).await
+        && let Ok(found) = discover_once(&labels).await
     {
         for (_, seen) in found {
             known.add_found(&seen);

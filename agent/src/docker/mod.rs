@@ -23,7 +23,7 @@
 //! * [`requests`], [`restart`]: the handle and the verbs
 //! * [`tail`]: what a run last wrote to its log
 //! * [`inventory`]: what runs, asked for once, without watching
-//! * [`finder`]: what asks to be watched by its labels; [`select`] is the pure part of it
+//! * [`discovery`]: what asks to be watched by its labels; its `candidates` are the pure part of it
 //! * [`daemon`]: whether the daemon is to be spoken to, which systemd knows
 //! * [`scopes`]: what systemd shows when the Engine cannot be asked
 //! * [`own`]: the container in which the agent runs, which it leaves alone
@@ -35,9 +35,9 @@ mod classify;
 mod client;
 mod containers;
 mod daemon;
+mod discovery;
 mod ends;
 mod facts;
-mod finder;
 mod identity;
 mod inventory;
 mod labels;
@@ -47,7 +47,6 @@ mod own;
 mod requests;
 mod restart;
 mod scopes;
-mod select;
 mod service;
 mod session;
 mod tail;
@@ -55,7 +54,7 @@ mod tracker;
 mod watcher;
 mod wire;
 
-pub use finder::{Search, find, find_once};
+pub use discovery::{Search, discover, discover_once};
 pub use inventory::{Answers, PublishedPort, RunningContainer, answers, running_containers};
 pub(crate) use labels::at_host;
 pub use labels::{Labelled, read as read_labels};

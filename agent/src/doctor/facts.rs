@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::found::Source;
+use crate::discovery::Source;
 use crate::store::Inspection;
 use crate::systemd::Survey;
 

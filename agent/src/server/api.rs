@@ -10,7 +10,7 @@ use sentinel_engine::{Mode, Severity};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{OriginKind, Rejected};
-use crate::found::{Source, Unseen};
+use crate::discovery::{Source, Unseen};
 
 /// The longest pause or deploy with an end: 366 days, as for a silence. What shall rest for longer is paused until resumed, or
 /// taken out of the configuration.

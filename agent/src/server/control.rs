@@ -9,7 +9,7 @@ use sentinel_engine::{IncidentId, OperatorRequest, RequestError, ServiceName, Se
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{Origin, Rejected};
-use crate::found::Unseen;
+use crate::discovery::Unseen;
 
 use super::api::{AckResponse, IncidentDetail, IncidentSummary, QueueResponse, ReloadResponse, SilenceEntry};
 

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::found::{Source, Unseen};
+use crate::discovery::{Source, Unseen};
 
 use super::api::{self, AckResponse, IncidentDetail, IncidentSummary, SilenceEntry};
 use super::bounded::{Bounded, Limits};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::super::facts::{DockerFacts, Facts, RuleFacts};
 use super::{Finding, some};
+use crate::discovery::Source;
 use crate::docker::Answers;
-use crate::found::Source;
 use crate::polkit::RULE_FILE;
 
 /// Rules in JavaScript, which are asked about units and verbs, came with this version; before it `.pkla` files had no word for

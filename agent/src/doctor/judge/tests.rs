@@ -5,8 +5,8 @@ use super::super::facts::{
     AgentFacts, ClockFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, SecretsFacts, StoreFacts,
 };
 use super::{Level, judge};
+use crate::discovery::Source;
 use crate::docker::Answers;
-use crate::found::Source;
 use crate::store::Inspection;
 use crate::systemd::Survey;
 

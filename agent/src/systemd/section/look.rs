@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, stream};
 use zbus::{Connection, Message, Variant};
 
 use crate::config::{OriginKind, Place, Rejected};
-use crate::found::Seen;
+use crate::discovery::SourceSnapshot;
 
 use super::super::facts::{Properties, Source};
 use super::super::message::{MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, UNIT};
@@ -45,13 +45,13 @@ impl Known {
 /// # Errors
 ///
 /// A sentence for people, when systemd cannot be reached or does not answer.
-pub async fn unit_sections(address: &BusAddress) -> Result<Seen, String> {
+pub async fn unit_sections(address: &BusAddress) -> Result<SourceSnapshot, String> {
     let connection = address.connect().await?;
     look(&connection, &mut Known::default()).await
 }
 
 /// Looks at all units.
-pub(super) async fn look(connection: &Connection, known: &mut Known) -> Result<Seen, String> {
+pub(super) async fn look(connection: &Connection, known: &mut Known) -> Result<SourceSnapshot, String> {
     let dirs = unit_path_of(connection).await?;
     let mut cache = std::mem::take(&mut known.cache);
     // Hundreds of small files, on a disk that may be slow today.
@@ -62,7 +62,7 @@ pub(super) async fn look(connection: &Connection, known: &mut Known) -> Result<S
     known.find_instances(connection).await?;
     let units = candidates.into_iter().filter(|unit| !is_template(unit));
     let units: BTreeSet<String> = units.chain(known.instances.iter().cloned()).collect();
-    let mut seen = Seen::default();
+    let mut seen = SourceSnapshot::default();
     let mut done = BTreeSet::new();
     let asked: Vec<String> = units.iter().take(UNITS_MAX).cloned().collect();
     let described = stream::iter(asked).map(|unit| async move { describe(connection, &unit).await });

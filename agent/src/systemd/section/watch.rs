@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream};
 
-use crate::found::{Board, Seen, Source};
+use crate::discovery::{DiscoveryFeed, Source, SourceSnapshot};
 
 use super::super::is_booted;
 use super::super::message::{BUS, MANAGER, MANAGER_PATH, SYSTEMD, add_match, subscribe};
@@ -31,11 +31,11 @@ const LOADED_MAX: usize = 10_000;
 /// The signals that units may have changed by.
 const SIGNALS: [&str; 3] = ["Reloading", "UnitFilesChanged", "UnitNew"];
 
-/// Puts on the board what unit files say, for as long as it runs. What was said last stays while the bus is away.
+/// Puts on the feed what unit files say, for as long as it runs. What was said last stays while the bus is away.
 #[derive(Debug)]
 pub struct SectionWatcher {
     address: BusAddress,
-    board: Board,
+    feed: DiscoveryFeed,
     known: Known,
     /// Looks that succeeded, and whether one is under way.
     looks: u64,
@@ -46,10 +46,10 @@ pub struct SectionWatcher {
 
 impl SectionWatcher {
     /// To look over the bus at `address`.
-    pub fn new(address: BusAddress, board: Board) -> Self {
+    pub fn new(address: BusAddress, feed: DiscoveryFeed) -> Self {
         Self {
             address,
-            board,
+            feed,
             known: Known::default(),
             looks: 0,
             looking: false,
@@ -76,7 +76,7 @@ impl SectionWatcher {
             if !is_booted() {
                 // There are none here: that is something seen.
                 tracing::debug!(reason, "unit files cannot be looked at");
-                self.board.publish(Source::UnitFiles, Seen::default());
+                self.feed.publish(Source::UnitFiles, SourceSnapshot::default());
             } else if self.looking || self.looks == looks {
                 self.failed(reason);
             } else {
@@ -91,7 +91,7 @@ impl SectionWatcher {
     /// over, as a bus that restarts is soon back.
     fn failed(&mut self, reason: String) {
         if self.failure.as_ref() == Some(&reason) {
-            self.board.cannot_see(Source::UnitFiles, &reason);
+            self.feed.cannot_see(Source::UnitFiles, &reason);
             return;
         }
         tracing::warn!(
@@ -101,7 +101,7 @@ impl SectionWatcher {
             "the [X-Sentinel] sections of unit files cannot be read"
         );
         if self.failure.is_some() {
-            self.board.cannot_see(Source::UnitFiles, &reason);
+            self.feed.cannot_see(Source::UnitFiles, &reason);
         }
         self.failure = Some(reason);
     }
@@ -135,14 +135,18 @@ impl SectionWatcher {
             tracing::debug!(services, refused, ms, "looked at the sections of unit files");
             self.looks += 1;
             self.failure = None;
-            self.board.publish(Source::UnitFiles, seen);
+            self.feed.publish(Source::UnitFiles, seen);
             self.until_changed(&mut stream, news).await?;
         }
     }
 
     /// Looks once, and takes what comes meanwhile: asking for a unit loads it, which systemd tells everyone, and a
     /// connection of which nothing is taken delivers no answers either.
-    async fn look(&mut self, connection: &Connection, stream: &mut MessageStream) -> Result<(Seen, Pending), String> {
+    async fn look(
+        &mut self,
+        connection: &Connection,
+        stream: &mut MessageStream,
+    ) -> Result<(SourceSnapshot, Pending), String> {
         let mut pending = Pending::default();
         let mut loaded = BTreeSet::new();
         let seen = {

@@ -12,7 +12,7 @@ use super::is_booted;
 use super::peers::listed;
 use super::watcher::BusAddress;
 use crate::config::{DiscoveredKey, DiscoveredService, Origin, OriginKind, Place, Rejected, service_name};
-use crate::found::{Board, FailedBefore, Seen, Source};
+use crate::discovery::{DiscoveryFeed, PreexistingFailure, Source, SourceSnapshot};
 
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -20,22 +20,22 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// States of what runs, is about to, or has failed. What was stopped is not there.
 const STATES: [&str; 5] = ["active", "activating", "reloading", "deactivating", "failed"];
 
-/// Puts the services that run on `board`, until dropped. Those of `continuing` had an incident before the agent was
+/// Puts the services that run on `feed`, until dropped. Those of `continuing` had an incident before the agent was
 /// started, which goes on.
-pub async fn observe_units(board: Board, continuing: BTreeSet<String>) {
+pub async fn discover_units(feed: DiscoveryFeed, continuing: BTreeSet<String>) {
     let mut units = Units::new(continuing);
     let mut connection = None;
     loop {
         match look(&mut connection, &mut units).await {
-            Ok(seen) => board.publish(Source::HostUnits, seen),
+            Ok(seen) => feed.publish(Source::HostUnits, seen),
             Err(reason) => {
                 connection = None;
                 if is_booted() {
                     // What was seen last stays.
-                    board.cannot_see(Source::HostUnits, &reason);
+                    feed.cannot_see(Source::HostUnits, &reason);
                 } else {
                     // There are none here: that is something seen.
-                    board.publish(Source::HostUnits, Seen::default());
+                    feed.publish(Source::HostUnits, SourceSnapshot::default());
                 }
             }
         }
@@ -48,11 +48,11 @@ pub async fn observe_units(board: Board, continuing: BTreeSet<String>) {
 /// # Errors
 ///
 /// A sentence for people, when systemd cannot be reached or does not answer.
-pub async fn observe_units_once() -> Result<Seen, String> {
+pub async fn discover_units_once() -> Result<SourceSnapshot, String> {
     look(&mut None, &mut Units::new(BTreeSet::new())).await
 }
 
-async fn look(connection: &mut Option<Connection>, units: &mut Units) -> Result<Seen, String> {
+async fn look(connection: &mut Option<Connection>, units: &mut Units) -> Result<SourceSnapshot, String> {
     let connection = match connection {
         Some(connection) => connection.clone(),
         None => connection.insert(BusAddress::System.connect().await?).clone(),
@@ -93,7 +93,7 @@ struct Units {
     known: BTreeMap<String, Known>,
     /// Failed before anybody looked, and have not run since.
     withheld: BTreeSet<String>,
-    failed_before: Vec<FailedBefore>,
+    preexisting: Vec<PreexistingFailure>,
     continuing: BTreeSet<String>,
     looked: bool,
 }
@@ -103,14 +103,14 @@ impl Units {
         Self {
             known: BTreeMap::new(),
             withheld: BTreeSet::new(),
-            failed_before: Vec::new(),
+            preexisting: Vec::new(),
             continuing,
             looked: false,
         }
     }
 
     /// Takes in what is there now: names, and whether they have failed.
-    fn take(&mut self, rows: &[(String, bool)], omitted: usize) -> Seen {
+    fn take(&mut self, rows: &[(String, bool)], omitted: usize) -> SourceSnapshot {
         self.known
             .retain(|name, _| rows.binary_search_by(|(row, _)| row.cmp(name)).is_ok());
         let is_worth = |name: &String| self.known.get(name).is_some_and(|known| known.is_worth_watching);
@@ -120,7 +120,7 @@ impl Units {
             for (name, _) in present.iter().filter(|(_, failed)| *failed) {
                 if !self.continuing.contains(&service_of(name)) {
                     self.withheld.insert(name.clone());
-                    self.failed_before.push(FailedBefore {
+                    self.preexisting.push(PreexistingFailure {
                         what: name.clone(),
                         which: self.known.get(name).map(|known| known.run.clone()).unwrap_or_default(),
                     });
@@ -135,10 +135,10 @@ impl Units {
             let message = format!("{omitted} more services run here than the {SERVICES_MAX} that are looked at");
             rejected.push(Rejected::new("", OriginKind::Host, Place::named("systemd"), message));
         }
-        Seen {
+        SourceSnapshot {
             services: watched.map(|(name, _)| found(name)).collect(),
             rejected,
-            failed_before: self.failed_before.clone(),
+            preexisting: self.preexisting.clone(),
         }
     }
 }
@@ -168,12 +168,12 @@ fn found(unit: &str) -> DiscoveredService {
 mod tests {
     use super::*;
 
-    fn names(seen: &Seen) -> Vec<&str> {
+    fn names(seen: &SourceSnapshot) -> Vec<&str> {
         seen.services.iter().map(|found| found.name.as_str()).collect()
     }
 
     #[test]
-    fn what_failed_before_is_told_once_and_watched_when_it_runs_again() {
+    fn what_preexisting_is_told_once_and_watched_when_it_runs_again() {
         let mut units = Units::new(BTreeSet::from(["known".to_owned()]));
         let rows = |list: &[(&str, bool)]| -> Vec<(String, bool)> {
             list.iter()
@@ -197,8 +197,8 @@ mod tests {
         ]);
         let seen = units.take(&all, 0);
         assert_eq!(names(&seen), ["a", "known", "web-1"]);
-        assert_eq!(seen.failed_before.len(), 1);
-        assert_eq!(seen.failed_before[0].to_string(), "old.service old.service");
+        assert_eq!(seen.preexisting.len(), 1);
+        assert_eq!(seen.preexisting[0].to_string(), "old.service old.service");
         // One that fails later is watched on; one that was stopped is not there.
         let seen = units.take(&rows(&[("a.service", true), ("old.service", true)]), 0);
         assert_eq!(names(&seen), ["a"]);

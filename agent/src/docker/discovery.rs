@@ -1,7 +1,9 @@
 //! Containers that ask to be watched by their labels, and, for an agent that observes whatever there is, the others.
 //!
 //! One task beside the watcher of what is configured: it lists all containers whenever one was made, started, renamed or
-//! removed, and puts what it sees on the board. While the Engine cannot be asked, what was seen last stays.
+//! removed, and puts what it sees on the feed. While the Engine cannot be asked, what was seen last stays.
+
+mod candidates;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,14 +16,14 @@ use rustix::fs::{Access, access};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
 
+use self::candidates::{Candidates, Snapshots, State};
 use super::answers::{Inspected, Listed};
 use super::client::{CallError, Client, LIST_WITHIN};
 use super::daemon::Daemon;
 use super::inventory::{RunningContainer, describe, name_of};
 use super::own;
-use super::select::{Candidates, Seen, State};
 use crate::config::DockerAddress;
-use crate::found::{Board, Source};
+use crate::discovery::{DiscoveryFeed, Source, SourceSnapshot};
 
 /// The safety net: whatever no event told is found within this time.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -46,7 +48,7 @@ pub struct Search {
 
 /// Looks for containers as `search` says, until dropped. Those of `continuing` had an incident before the agent was
 /// started, which goes on.
-pub async fn find(board: Board, mut search: watch::Receiver<Search>, continuing: BTreeSet<String>) {
+pub async fn discover(feed: DiscoveryFeed, mut search: watch::Receiver<Search>, continuing: BTreeSet<String>) {
     let daemon = Arc::new(Mutex::new(Daemon::default()));
     let mut candidates = Candidates::new(continuing);
     let mut gap = GAP_MIN;
@@ -64,12 +66,12 @@ pub async fn find(board: Board, mut search: watch::Receiver<Search>, continuing:
                 Ok(()) => continue,
                 Err(_) => return,
             },
-            reason = follow(&wanted, &daemon, &mut candidates, &board) => reason,
+            reason = follow(&wanted, &daemon, &mut candidates, &feed) => reason,
         };
         let has_looked = candidates.has_looked();
         if !has_looked && is_absent(&wanted.address) {
             // There is no Docker here: that is something seen.
-            publish(&board, &wanted, &Seen::default());
+            publish(&feed, &wanted, &Snapshots::default());
         } else {
             // Nobody waits for what may never be seen to hear of what failed elsewhere.
             for (wanted, source, waits) in [
@@ -77,8 +79,8 @@ pub async fn find(board: Board, mut search: watch::Receiver<Search>, continuing:
                 (wanted.host, Source::HostContainers, false),
             ] {
                 match wanted {
-                    true if has_looked || waits => board.cannot_see(source, &reason),
-                    true => board.gives_up(source, &reason),
+                    true if has_looked || waits => feed.cannot_see(source, &reason),
+                    true => feed.gives_up(source, &reason),
                     false => {}
                 }
             }
@@ -100,7 +102,7 @@ pub async fn find(board: Board, mut search: watch::Receiver<Search>, continuing:
 /// # Errors
 ///
 /// A sentence for people, when the Engine cannot be reached or does not answer.
-pub async fn find_once(wanted: &Search) -> Result<Vec<(Source, crate::found::Seen)>, String> {
+pub async fn discover_once(wanted: &Search) -> Result<Vec<(Source, SourceSnapshot)>, String> {
     if is_absent(&wanted.address) {
         return Ok(Vec::new());
     }
@@ -127,17 +129,22 @@ fn is_out_of_reach(address: &DockerAddress) -> bool {
     matches!(address, DockerAddress::Unix(path) if access(path, Access::READ_OK | Access::WRITE_OK).is_err())
 }
 
-fn publish(board: &Board, wanted: &Search, seen: &Seen) {
+fn publish(feed: &DiscoveryFeed, wanted: &Search, seen: &Snapshots) {
     if wanted.labels {
-        board.publish(Source::Labels, seen.labelled.clone());
+        feed.publish(Source::Labels, seen.labelled.clone());
     }
     if wanted.host {
-        board.publish(Source::HostContainers, seen.others.clone());
+        feed.publish(Source::HostContainers, seen.others.clone());
     }
 }
 
 /// Looks again and again over one connection; answers why it cannot any more.
-async fn follow(wanted: &Search, daemon: &Arc<Mutex<Daemon>>, candidates: &mut Candidates, board: &Board) -> String {
+async fn follow(
+    wanted: &Search,
+    daemon: &Arc<Mutex<Daemon>>,
+    candidates: &mut Candidates,
+    feed: &DiscoveryFeed,
+) -> String {
     let client = match Client::connect(&wanted.address, daemon).await {
         Ok(client) => client,
         Err(error) => return error.to_string(),
@@ -156,7 +163,7 @@ async fn follow(wanted: &Search, daemon: &Arc<Mutex<Daemon>>, candidates: &mut C
             Ok(listed) => listed,
             Err(error) => return error.to_string(),
         };
-        publish(board, wanted, &candidates.take(listed));
+        publish(feed, wanted, &candidates.take(listed));
         let next = tokio::time::sleep(LOOK_EVERY);
         tokio::pin!(next);
         loop {

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::inventory::RunningContainer;
-use super::labels::{self, PREFIX};
 use crate::config::{
     self, DiscoveredKey, DiscoveredService, LabelProblem, Origin, OriginKind, Place, Rejected, service_name,
 };
-use crate::found::{self, FailedBefore};
+use crate::discovery::{PreexistingFailure, SourceSnapshot};
+use crate::docker::inventory::RunningContainer;
+use crate::docker::labels::{self, PREFIX};
 
 /// How a container is, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub(super) enum State {
 
 /// What is seen now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
-    pub(super) labelled: found::Seen,
-    pub(super) others: found::Seen,
+pub(super) struct Snapshots {
+    pub(super) labelled: SourceSnapshot,
+    pub(super) others: SourceSnapshot,
 }
 
 /// What is known of containers between looks.
@@ -37,7 +37,7 @@ pub(super) struct Candidates {
     labelled: BTreeMap<String, DiscoveredService>,
     /// The targets of other containers that have run while somebody looked.
     have_run: BTreeSet<String>,
-    failed_before: Vec<FailedBefore>,
+    preexisting: Vec<PreexistingFailure>,
     continuing: BTreeSet<String>,
     looked: bool,
 }
@@ -47,7 +47,7 @@ impl Candidates {
         Self {
             labelled: BTreeMap::new(),
             have_run: BTreeSet::new(),
-            failed_before: Vec::new(),
+            preexisting: Vec::new(),
             continuing,
             looked: false,
         }
@@ -58,11 +58,11 @@ impl Candidates {
     }
 
     /// Takes in every container there is.
-    pub(super) fn take(&mut self, mut listed: Vec<(RunningContainer, State)>) -> Seen {
+    pub(super) fn take(&mut self, mut listed: Vec<(RunningContainer, State)>) -> Snapshots {
         listed.retain(|(container, _)| !container.left_alone && config::container(&container.name).is_ok());
         // Of several containers of one Compose service, one that runs speaks.
         listed.sort_by_key(|(_, state)| *state != State::Runs);
-        let mut seen = Seen::default();
+        let mut seen = Snapshots::default();
         let mut aliases: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (container, _) in &listed {
             let alias = format!("container {}", container.name);
@@ -88,7 +88,7 @@ impl Candidates {
         }
         self.labelled.retain(|id, _| done.contains(id));
         self.have_run.retain(|id| done.contains(id));
-        seen.others.failed_before.clone_from(&self.failed_before);
+        seen.others.preexisting.clone_from(&self.preexisting);
         seen
     }
 
@@ -98,7 +98,7 @@ impl Candidates {
         id: &str,
         container: &RunningContainer,
         aliases: Vec<String>,
-        seen: &mut found::Seen,
+        seen: &mut SourceSnapshot,
     ) -> Option<()> {
         let (key, value) = container.target();
         match labels::read(container, (key, &value)) {
@@ -157,7 +157,7 @@ impl Candidates {
         state: State,
         aliases: Vec<String>,
         first_look: bool,
-        seen: &mut found::Seen,
+        seen: &mut SourceSnapshot,
     ) {
         let (key, value) = container.target();
         let own = container
@@ -167,7 +167,7 @@ impl Candidates {
         let name = service_name(own);
         let place = format!("container {}", container.name);
         if state == State::Failed && first_look && !self.continuing.contains(&name) {
-            self.failed_before.push(FailedBefore {
+            self.preexisting.push(PreexistingFailure {
                 what: place,
                 which: container.ended.clone(),
             });
@@ -237,7 +237,7 @@ mod tests {
         }
     }
 
-    fn names(seen: &found::Seen) -> Vec<&str> {
+    fn names(seen: &SourceSnapshot) -> Vec<&str> {
         seen.services.iter().map(|found| found.name.as_str()).collect()
     }
 
@@ -277,7 +277,7 @@ mod tests {
             };
             vec![(resting, State::Rests)]
         };
-        let keys = |seen: &Seen| -> Vec<String> {
+        let keys = |seen: &Snapshots| -> Vec<String> {
             let keys = seen.labelled.services[0].keys.iter();
             keys.map(|key| key.key.clone()).collect()
         };
@@ -294,7 +294,7 @@ mod tests {
             said.starts_with("container web, label sentinel.http: port 80"),
             "{said}"
         );
-        assert_eq!(candidates.take(Vec::new()), Seen::default());
+        assert_eq!(candidates.take(Vec::new()), Snapshots::default());
     }
 
     #[test]
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn what_had_failed_before_is_told_and_watched_when_it_has_run() {
+    fn what_had_preexisting_is_told_and_watched_when_it_has_run() {
         let ended = |name, when: &str| RunningContainer {
             ended: when.to_owned(),
             ..container(name, &[])
@@ -340,9 +340,9 @@ mod tests {
             (container("web", &[]), State::Runs),
         ]);
         assert_eq!(names(&seen.others), ["web", "known"]);
-        assert_eq!(seen.others.failed_before.len(), 1);
+        assert_eq!(seen.others.preexisting.len(), 1);
         assert_eq!(
-            seen.others.failed_before[0].to_string(),
+            seen.others.preexisting[0].to_string(),
             "container old 2026-11-28T22:00:00.5Z"
         );
         let seen = candidates.take(vec![

@@ -3,13 +3,13 @@
 use std::io::{self, Write as _};
 
 use super::{Cli, DiscoverArgs, Exit, print};
-use crate::discover::{discover, json, toml};
+use crate::suggest::{json, suggest, toml};
 use crate::telemetry::printable;
 
 /// What is proposed goes to stdout, to be kept in a file; what could not be seen to stderr as well, where people see it
 /// then.
 pub(super) async fn run(cli: &Cli, args: &DiscoverArgs) -> Exit {
-    let proposals = discover(&cli.config, args.probe).await;
+    let proposals = suggest(&cli.config, args.probe).await;
     for note in &proposals.notes {
         let _ = writeln!(io::stderr(), "sentinel: {}", printable(note));
     }

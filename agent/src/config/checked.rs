@@ -198,6 +198,13 @@ impl Checked {
         self.configured.is_empty()
     }
 
+    /// Every service that files and variables name, switched on or not, with its target as `unit NAME`, `container NAME` or
+    /// `compose PROJECT/SERVICE`.
+    pub fn services(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let services = self.configured.iter();
+        services.map(|(name, service)| (name.as_str(), service.target.as_deref()))
+    }
+
     /// The same configuration, laid over services that were `found` on the host. Those that are wrong, or have no place
     /// in it, are rejected, each by itself.
     pub fn over(&self, found: &[DiscoveredService]) -> Loaded {

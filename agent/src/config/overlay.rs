@@ -29,7 +29,7 @@ const TARGETS: [&str; 3] = ["unit", "container", "compose"];
 pub(super) struct Configured {
     switched_off: bool,
     /// As `unit NAME`, `container NAME` or `compose PROJECT/SERVICE`.
-    target: Option<String>,
+    pub(super) target: Option<String>,
     has_process: bool,
 }
 

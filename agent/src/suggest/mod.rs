@@ -23,14 +23,14 @@ use std::path::Path;
 
 pub use self::document::{json, toml};
 use self::listeners::Listeners;
-use self::propose::Found;
+use self::propose::Inventory;
 pub use self::propose::{Proposal, Proposals, Runs};
 use crate::docker::{Search, discover_once, running_containers};
 use crate::systemd::{BusAddress, running_units, unit_sections};
 
 /// Looks at everything that runs, and proposes what the configuration at `config` does not have yet. With `probe`, ports
 /// of this host's own addresses are connected to and asked over HTTP; otherwise nothing is sent to any service.
-pub async fn discover(config: &Path, probe: bool) -> Proposals {
+pub async fn suggest(config: &Path, probe: bool) -> Proposals {
     let mut known = configured::read(config);
     if known.unit_files
         && let Ok(seen) = unit_sections(&BusAddress::System).await
@@ -50,9 +50,9 @@ pub async fn discover(config: &Path, probe: bool) -> Proposals {
             known.add_found(&seen);
         }
     }
-    let mut found = Found {
+    let mut found = Inventory {
         notes: known.notes.clone(),
-        ..Found::default()
+        ..Inventory::default()
     };
     match running_units(&BusAddress::System).await {
         Ok((units, omitted)) => {

@@ -15,14 +15,14 @@ use crate::systemd::RunningUnit;
 
 /// What was found on this host.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Found {
+pub(super) struct Inventory {
     pub(super) units: Vec<(RunningUnit, Ports)>,
     pub(super) containers: Vec<RunningContainer>,
     /// What could not be seen.
     pub(super) notes: Vec<String>,
 }
 
-impl Found {
+impl Inventory {
     pub(super) fn note_omitted(&mut self, omitted: usize, what: &str) {
         if omitted > 0 {
             self.notes.push(format!("{omitted} more {what} were not looked at"));
@@ -88,7 +88,7 @@ pub struct Proposals {
 }
 
 /// Makes proposals from what was found, but for what is configured.
-pub(super) fn propose(found: Found, known: &Configured) -> Proposals {
+pub(super) fn propose(found: Inventory, known: &Configured) -> Proposals {
     let mut draft = Draft::new(known);
     for (unit, ports) in found.units {
         if unit.is_worth_watching() {

@@ -65,9 +65,9 @@ fn short_lived_and_own_machinery_is_left_out() {
         unit.transient = transient;
         units.push((unit, ports));
     }
-    let found = Found {
+    let found = Inventory {
         units,
-        ..Found::default()
+        ..Inventory::default()
     };
     let proposals = propose(found, &Configured::default());
     assert_eq!(names(&proposals), ["nginx", "dbus-monitor"]);
@@ -86,14 +86,14 @@ fn what_is_configured_is_left_out_and_names_stay_free() {
         .into(),
         ..Configured::default()
     };
-    let found = Found {
+    let found = Inventory {
         units: vec![unit("nginx", &[]), unit("Web", &[]), unit("postgresql@15-main", &[])],
         containers: vec![
             composed("db", &[], &[]),
             composed("mq", &[], &[]),
             composed("web", &[], &[]),
         ],
-        ..Found::default()
+        ..Inventory::default()
     };
     let proposals = propose(found, &known);
     assert_eq!(names(&proposals), ["web-2", "postgresql-15-main", "shop-web"]);
@@ -112,9 +112,9 @@ fn labels_are_taken_and_wrong_ones_told() {
     web.depends_on = vec!["db".into(), "gone".into()];
     let mut api = composed("api", &[(80, 8081)], &[enabled, ("sentinel.intervall", "5s")]);
     api.depends_on = vec!["db".into()];
-    let found = Found {
+    let found = Inventory {
         containers: vec![web, api, composed("db", &[], &[enabled, ("sentinel.after", "bd")])],
-        ..Found::default()
+        ..Inventory::default()
     };
     let proposals = propose(found, &Configured::default());
     let text = toml(&proposals);
@@ -135,9 +135,9 @@ fn labels_are_taken_and_wrong_ones_told() {
 #[test]
 fn what_was_heard_decides_the_probe() {
     let (unit, ports) = unit("web", &["0.0.0.0:9000", "127.0.0.1:8080", "[::]:8443"]);
-    let found = Found {
+    let found = Inventory {
         units: vec![(unit, ports)],
-        ..Found::default()
+        ..Inventory::default()
     };
     let proposals = propose(found, &Configured::default());
     let port = |text: &str| text.parse::<SocketAddr>().unwrap();
@@ -192,7 +192,7 @@ fn whatever_is_proposed_is_a_right_configuration() {
     unit.restart = "always".into();
     unit.needs = vec!["b.service".into()];
     ports.hidden = true;
-    let found = Found {
+    let found = Inventory {
         units: vec![
             (unit, ports),
             unit_named(&"u".repeat(200)),

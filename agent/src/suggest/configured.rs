@@ -1,10 +1,9 @@
 //! What the configuration has already.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
-use crate::config::{self, DockerAddress, Target};
+use crate::config::{self, DockerAddress, Secrets};
 use crate::discovery::SourceSnapshot;
 
 /// What need not be proposed again.
@@ -26,7 +25,7 @@ pub(super) struct Configured {
 
 /// Reads the configuration, if there is one.
 ///
-/// The files are looked at as they stand too: a service that is switched off keeps its name and its target.
+/// A service that is switched off keeps its name and its target.
 pub(super) fn read(path: &Path) -> Configured {
     let mut configured = Configured {
         labels: true,
@@ -40,20 +39,17 @@ pub(super) fn read(path: &Path) -> Configured {
             .push(format!("there is no configuration {path} yet; it may be an empty file"));
         return configured;
     }
-    match config::look(path, config::environment()) {
-        Ok(loaded) => {
-            configured.docker = loaded.settings.agent.docker.clone();
-            configured.labels = loaded.settings.agent.labels;
-            configured.unit_files = loaded.settings.agent.unit_files;
-            for settings in &loaded.settings.services {
-                let name = settings.service.name.to_string();
-                if let Some(target) = settings.target.as_ref().and_then(key) {
-                    configured.targets.insert(target, name.clone());
+    match config::read(path, config::environment(), Secrets::AtHand) {
+        Ok(checked) => {
+            let agent = &checked.alone.settings.agent;
+            configured.docker = agent.docker.clone();
+            configured.labels = agent.labels;
+            configured.unit_files = agent.unit_files;
+            for (name, target) in checked.services() {
+                if let Some(target) = target {
+                    configured.targets.insert(target.to_owned(), name.to_owned());
                 }
-                configured.names.insert(name);
-            }
-            for file in &loaded.files {
-                configured.add_file(&fs::read_to_string(file).unwrap_or_default());
+                configured.names.insert(name.to_owned());
             }
         }
         Err(_) => configured.notes.push(format!(
@@ -79,37 +75,12 @@ impl Configured {
             self.names.insert(found.name.clone());
         }
     }
-
-    fn add_file(&mut self, text: &str) {
-        let table: toml::Table = text.parse().unwrap_or_default();
-        let services = table.get("services").and_then(toml::Value::as_table);
-        for (name, service) in services.into_iter().flatten() {
-            self.names.insert(name.clone());
-            for kind in ["unit", "container", "compose"] {
-                let Some(target) = service.get(kind).and_then(toml::Value::as_str) else {
-                    continue;
-                };
-                let target = match kind {
-                    "unit" => config::unit(target).unwrap_or_default(),
-                    _ => target.to_owned(),
-                };
-                self.targets.insert(format!("{kind} {target}"), name.clone());
-            }
-        }
-    }
-}
-
-fn key(target: &Target) -> Option<String> {
-    match target {
-        Target::Unit(unit) => Some(format!("unit {unit}")),
-        Target::Container(container @ config::ContainerTarget::Named(_)) => Some(format!("container {container}")),
-        Target::Container(container) => Some(format!("compose {container}")),
-        Target::Process(_) => None,
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
-//! Puts the parts of the agent together and runs them until it is told to stop.
+//! Puts the components of the agent together and runs them until it is told to stop.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,17 +12,19 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::announcer::Announcer;
 use crate::clock::Clock;
-use crate::config::{self, Checked, ConfigErrors, LogFormat, Secrets, Settings};
+use crate::components::{Components, Resources};
+use crate::config::{self, Checked, ConfigErrors, HeartbeatSettings, LogFormat, Secrets, Settings};
 use crate::discovery::{Discovery, Source};
-use crate::driver::{self, Driver, Gatherer, Holds, Unrecorded, Upgrades};
+use crate::driver::{self, Driver, Gatherer, Holds, ServiceHandle, Unrecorded, Upgrades};
 use crate::history;
 use crate::maintenance::Schedule;
-use crate::parts::Parts;
 use crate::probe::{Limits, Prober};
 use crate::receivers::heartbeat::{self, Heartbeat, Pulse};
-use crate::receivers::{Direct, Message};
-use crate::reload::{self, Awaited, Reloader};
+
+use crate::receivers::{Direct, Message, Stories};
+use crate::reload::{self, DiscoveryNews, InForce, PendingServices, Reloader};
 use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
 use crate::status_line::StatusLine;
 use crate::store::{self, AlertMemory, Opened, Store, Topic};
@@ -93,57 +95,38 @@ async fn start(
     let settings = alone.settings;
     let opened = Store::open(&settings.agent.state_dir).await?;
     let clock = Clock::start(opened.anchor.as_ref());
-    let prober = Arc::new(Prober::new(&Limits::of_process())?);
-    let (sender, events) = driver::events();
     let (handle, control) = server::channel();
     serve(&settings, handle.clone(), tasks).await?;
 
-    let (engine, awaited) = engine(&settings, &opened, &clock, !wanted.is_empty());
-    let remembered = opened.remembered.services.values();
-    let open = remembered.filter_map(|memory| memory.incident.as_ref().map(|incident| incident.id));
-    let stories = history::stories(&opened.store, &clock, open).await;
-    let mut parts = Parts::new(Arc::clone(&prober), opened.store.clone(), clock.clone(), sender.clone());
-    let prepared = parts.prepare(None, &settings)?;
-    let services = prepared.services();
-    parts.launch(prepared).await;
-    tell_damage(&parts, &settings, &opened).await;
-    let continuing = awaited.iter().map(ToString::to_string).collect();
-    parts.look(&wanted, &settings, Some(continuing));
+    let (engine, pending) = engine(&settings, &opened, &clock, !wanted.is_empty());
+    let (sender, events) = driver::events();
+    let resources = Resources {
+        prober: Arc::new(Prober::new(&Limits::of_process())?),
+        store: opened.store.clone(),
+        clock: clock.clone(),
+        events: sender.clone(),
+    };
+    let prober = Arc::clone(&resources.prober);
+    let stories = stories(&opened, &clock).await;
+    let continuing = pending.iter().map(ToString::to_string).collect();
+    let components = Components::start(resources, &settings, &wanted, continuing).await?;
+    let announcer = Announcer::new(opened.store.clone(), clock.clone());
+    tell_damage(&announcer, &settings, &opened).await;
+    let (pulse, heartbeat) = (Pulse::default(), watch::Sender::new(settings.heartbeat.clone()));
+    watch_over(&opened.store, &clock, handle, &pulse, &heartbeat, tasks);
 
     let (reloads, requests) = reload::requests();
     // One at a time: whoever changes the configuration waits until it is in force.
     let (news, changes) = mpsc::channel(1);
+    let unknown = unknown(opened.quarantined.is_some());
+    let services = components.services();
     let mut maintenance = Schedule::default();
     maintenance.replace(settings.maintenance.clone(), services.keys().cloned().collect());
-    let direct = Direct::new(parts.directory(), opened.store.clone(), clock.clone());
-    let (pulse, heartbeat) = (Pulse::default(), watch::Sender::new(settings.heartbeat.clone()));
-    let beats = Heartbeat {
-        settings: heartbeat.subscribe(),
-        pulse: pulse.clone(),
-        store: opened.store.clone(),
-        clock: clock.clone(),
-    };
-    tasks.spawn(beats.run());
-    // On disk with the first commit, or the next agent would take them for services that never spent anything.
-    let unrecorded = match &opened.quarantined {
-        Some(_) => Unrecorded::assumed(services.keys().cloned(), &store::spent()),
-        None => Unrecorded::default(),
-    };
-    let status_line = StatusLine {
-        driver: handle,
-        pulse: pulse.clone(),
-        store: opened.store.clone(),
-        clock: clock.clone(),
-    };
-    tasks.spawn(status_line.run());
     let driver = Driver {
         engine,
-        clock,
-        store: opened.store,
         prober,
-        services,
         refused: Vec::new(),
-        found: parts.discovered(),
+        found: components.discovered(),
         host: settings.agent.name.clone(),
         link: settings.alerts.link.clone(),
         watchdog: Watchdog::from_env(),
@@ -157,27 +140,71 @@ async fn start(
         holds: Holds::default(),
         gatherer: Gatherer::default(),
         maintenance,
-        direct,
-        unrecorded,
+        direct: Direct::new(components.directory(), opened.store.clone(), clock.clone()),
+        unrecorded: unrecorded(&opened, &services),
         upgrades: Upgrades::default(),
+        services,
+        clock,
+        store: opened.store,
     };
     let reloader = Reloader {
         config: config.to_owned(),
-        found: parts.discovered(),
-        in_force: Discovery::default(),
-        sources,
-        wanted,
-        settings,
-        awaited: Awaited::new(awaited),
-        logged_preexisting: BTreeSet::new(),
-        logged_refused: BTreeSet::new(),
-        parts,
-        unknown: unknown(opened.quarantined.is_some()),
+        found: components.discovered(),
+        in_force: InForce {
+            sources,
+            wanted,
+            found: Discovery::default(),
+            settings,
+        },
+        pending: PendingServices::new(pending),
+        news: DiscoveryNews::new(announcer),
+        components,
+        unknown,
         changes: news,
         heartbeat,
         watchdog: Watchdog::from_env(),
     };
     Ok((driver, reloader, requests))
+}
+
+/// Starts the heartbeat and the line in `systemctl status`.
+fn watch_over(
+    store: &Store,
+    clock: &Clock,
+    driver: ControlHandle,
+    pulse: &Pulse,
+    heartbeat: &watch::Sender<Option<HeartbeatSettings>>,
+    tasks: &mut JoinSet<()>,
+) {
+    let beats = Heartbeat {
+        settings: heartbeat.subscribe(),
+        pulse: pulse.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+    };
+    tasks.spawn(beats.run());
+    let status_line = StatusLine {
+        driver,
+        pulse: pulse.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+    };
+    tasks.spawn(status_line.run());
+}
+
+/// What is known of the incidents that are open.
+async fn stories(opened: &Opened, clock: &Clock) -> Stories {
+    let remembered = opened.remembered.services.values();
+    let open = remembered.filter_map(|memory| memory.incident.as_ref().map(|incident| incident.id));
+    history::stories(&opened.store, clock, open).await
+}
+
+/// What is on disk with the first commit, or the next agent would take these for services that never spent anything.
+fn unrecorded(opened: &Opened, services: &BTreeMap<ServiceName, ServiceHandle>) -> Unrecorded {
+    match &opened.quarantined {
+        Some(_) => Unrecorded::assumed(services.keys().cloned(), &store::spent()),
+        None => Unrecorded::default(),
+    }
 }
 
 /// Opens the control socket.
@@ -205,14 +232,14 @@ fn unknown(quarantined: bool) -> fn() -> Memory {
 }
 
 /// Tells receivers what of the store was lost: what was open and silenced is forgotten, and less is restarted for a while.
-async fn tell_damage(parts: &Parts, settings: &Settings, opened: &Opened) {
+async fn tell_damage(announcer: &Announcer, settings: &Settings, opened: &Opened) {
     let (host, unreadable) = (&settings.agent.name, &opened.remembered.unreadable);
     let Some(place) = opened.quarantined.as_ref().map(|path| path.display().to_string()) else {
         if !unreadable.is_empty() {
             let about = unreadable.iter().map(ToString::to_string).collect();
             let receivers = settings.alerts.receivers.clone();
             let message = |new: &BTreeSet<String>| Message::about_unreadable(host, new, Timestamp::now());
-            parts
+            announcer
                 .announce(Topic::Damaged, about, |_| true, receivers, message)
                 .await;
         }
@@ -220,7 +247,7 @@ async fn tell_damage(parts: &Parts, settings: &Settings, opened: &Opened) {
     };
     let (about, receivers) = (BTreeSet::from([place.clone()]), settings.alerts.receivers.clone());
     let message = |_: &BTreeSet<String>| Message::about_damage(host, &place, Timestamp::now());
-    parts
+    announcer
         .announce(Topic::Damaged, about, |_| true, receivers, message)
         .await;
 }
@@ -259,16 +286,16 @@ fn engine(settings: &Settings, opened: &Opened, clock: &Clock, looks: bool) -> (
         let memory = memories.remove(&service.name).unwrap_or_else(unknown);
         engine.add_service(now, service, memory);
     }
-    let mut awaited = BTreeSet::new();
+    let mut pending = BTreeSet::new();
     for (name, memory) in memories {
         if looks && memory.incident.is_some() {
-            awaited.insert(name.clone());
+            pending.insert(name.clone());
             engine.park_service(name, memory);
             continue;
         }
         engine.forget_service(now, Service::unmanaged(name), memory);
     }
-    (engine, awaited)
+    (engine, pending)
 }
 
 /// Done when the agent is asked to stop.

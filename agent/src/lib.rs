@@ -2,10 +2,12 @@
 //!
 //! `agent/docs/architecture.md` shows the way through.
 
+mod announcer;
 pub mod app;
 mod children;
 pub mod cli;
 pub mod clock;
+pub mod components;
 pub mod config;
 pub mod demo;
 pub mod discovery;
@@ -19,7 +21,6 @@ pub mod host_bus;
 mod listening;
 pub mod maintenance;
 pub(crate) mod moment;
-pub mod parts;
 pub mod polkit;
 pub mod probe;
 pub mod process;

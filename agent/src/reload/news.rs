@@ -1,0 +1,108 @@
+//! What the log and receivers hear of what is found on the host and not watched.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::announcer::Announcer;
+use crate::config::{Rejected, Settings};
+use crate::discovery::{Discovery, PreexistingFailure};
+use crate::receivers::Message;
+use crate::store::Topic;
+
+/// Tells of each thing once.
+pub struct DiscoveryNews {
+    announcer: Announcer,
+    /// What the log has of what had failed before the agent looked.
+    logged_preexisting: BTreeSet<PreexistingFailure>,
+    /// What the log has of what was rejected.
+    logged_rejected: BTreeSet<Rejected>,
+}
+
+impl DiscoveryNews {
+    /// The log has nothing yet; what receivers have is known to `announcer`.
+    pub const fn new(announcer: Announcer) -> Self {
+        Self {
+            announcer,
+            logged_preexisting: BTreeSet::new(),
+            logged_rejected: BTreeSet::new(),
+        }
+    }
+
+    /// Tells of what is found and not watched: `rejected`, and what had failed before. `all_seen` says that everything was
+    /// looked at.
+    pub(super) async fn tell(
+        &mut self,
+        settings: &Settings,
+        found: &Discovery,
+        rejected: BTreeSet<Rejected>,
+        all_seen: bool,
+    ) {
+        self.tell_rejected(settings, rejected, all_seen).await;
+        if all_seen {
+            self.tell_preexisting(settings, found.preexisting()).await;
+        }
+    }
+
+    /// The same, when what is rejected is what it was.
+    pub(super) async fn tell_again(&mut self, settings: &Settings, found: &Discovery, all_seen: bool) {
+        self.tell(settings, found, self.logged_rejected.clone(), all_seen).await;
+    }
+
+    /// Tells receivers, once and together, of what had failed on this host before the agent looked: of each failure once,
+    /// however often the agent is started.
+    async fn tell_preexisting(&mut self, settings: &Settings, failed: BTreeSet<PreexistingFailure>) {
+        let unheard = |one: &&PreexistingFailure| !self.logged_preexisting.contains(one);
+        let new: Vec<&str> = failed.iter().filter(unheard).map(|one| one.what.as_str()).collect();
+        if !new.is_empty() {
+            let (count, names) = (new.len(), new.join(", "));
+            let message = "had failed before the agent was started";
+            tracing::warn!(event = "failed_before", count, names, "{message}");
+        }
+        let about = failed.iter().map(ToString::to_string).collect();
+        let host = &settings.agent.name;
+        let message = |new: &BTreeSet<String>| {
+            let new = failed.iter().filter(|one| new.contains(&one.to_string()));
+            let new: Vec<&str> = new.map(|one| one.what.as_str()).collect();
+            Message::about_failed_before(host, &new, Timestamp::now())
+        };
+        // Whoever could not look yet may still say that an older failure is there.
+        let outdated: BTreeSet<&str> = failed.iter().map(|one| one.what.as_str()).collect();
+        let still_holds = |one: &str| !outdated.contains(PreexistingFailure::what_of(one));
+        let receivers = settings.alerts.rules.default.clone();
+        self.announcer
+            .announce(Topic::FailedBefore, about, still_holds, receivers, message)
+            .await;
+        self.logged_preexisting = failed;
+    }
+
+    /// Tells receivers, once, of what asks to be watched and cannot be. `is_all` says that everything was looked at.
+    async fn tell_rejected(&mut self, settings: &Settings, rejected: BTreeSet<Rejected>, is_all: bool) {
+        for ignored in rejected.difference(&self.logged_rejected).filter(|one| one.watched) {
+            tracing::info!(reason = %ignored, "a label is ignored");
+        }
+        for one in rejected.difference(&self.logged_rejected).filter(|one| !one.watched) {
+            let (service, origin) = (one.service.as_str(), one.kind.as_str());
+            let reason = one.to_string();
+            tracing::error!(
+                event = "found_refused",
+                service,
+                origin,
+                reason,
+                "what was found is not watched"
+            );
+        }
+        let kept_back = || rejected.iter().filter(|one| !one.watched);
+        let about = kept_back().map(ToString::to_string).collect();
+        let host = &settings.agent.name;
+        let message = |new: &BTreeSet<String>| {
+            let new = kept_back().filter(|one| new.contains(&one.to_string()));
+            Message::about_refused(host, &new.collect::<Vec<_>>(), Timestamp::now())
+        };
+        let receivers = settings.alerts.rules.default.clone();
+        self.announcer
+            .announce(Topic::Refused, about, |_| !is_all, receivers, message)
+            .await;
+        self.logged_rejected = rejected;
+    }
+}

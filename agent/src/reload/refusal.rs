@@ -1,0 +1,52 @@
+//! Why a configuration is not taken on.
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+use crate::config::ConfigErrors;
+use crate::server::ReloadRefused;
+
+/// Problems named in the log; `sentinel check` shows all of them.
+const PROBLEMS_LOGGED: usize = 5;
+
+/// Says why the old configuration is kept.
+pub(super) fn refuse(problems: &[String], count: usize) -> ReloadRefused {
+    let first: Vec<&str> = problems
+        .iter()
+        .take(PROBLEMS_LOGGED)
+        .filter_map(|problem| problem.lines().next())
+        .collect();
+    let reason = first.join("; ");
+    tracing::error!(
+        event = "reload_failed",
+        reason,
+        errors = count,
+        "the configuration was not reloaded; the old one stays in force"
+    );
+    let plural = if count == 1 { "" } else { "s" };
+    let text = problems.join("\n");
+    let more = match count - problems.len() {
+        0 => String::new(),
+        more => format!("\nand {more} more"),
+    };
+    ReloadRefused(format!(
+        "{text}{more}\n\n{count} error{plural}; the old configuration stays in force"
+    ))
+}
+
+/// The same, of what is wrong with the configuration.
+pub(super) fn refuse_errors(errors: &ConfigErrors) -> ReloadRefused {
+    let problems: Vec<String> = errors.problems.iter().map(ToString::to_string).collect();
+    refuse(&problems, errors.count())
+}
+
+/// The same, of one error and what it comes from.
+pub(super) fn refuse_error(error: &dyn Error) -> ReloadRefused {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let _ = write!(words, ": {error}");
+        source = error.source();
+    }
+    refuse(&[words], 1)
+}

@@ -83,7 +83,7 @@ fn source(name: &str) -> Result<(String, String), String> {
     if name.contains(['.', '/']) {
         return config::read_text(Path::new(name))
             .map(|text| (name.to_owned(), text))
-            .map_err(|reason| format!("{name}: {reason}"));
+            .map_err(|error| format!("{name}: {}", error.words()));
     }
     let meant = match nearest(name, SHIPPED.iter().map(|shipped| shipped.name)) {
         Some(meant) => format!("did you mean `{meant}`?"),
@@ -94,7 +94,7 @@ fn source(name: &str) -> Result<(String, String), String> {
 
 /// What a configuration says. The environment is left out: the same files give the same answer everywhere.
 pub(super) fn policies(path: &Path) -> Result<Policies, String> {
-    config::read_text(path).map_err(|reason| format!("{}: {reason}", path.display()))?;
+    config::read_text(path).map_err(|error| format!("{}: {}", path.display(), error.words()))?;
     let loaded = config::look(path, []).map_err(|errors| format!("wrong policy\n{errors}"))?;
     Ok(Policies::from(&loaded.settings))
 }

@@ -1,30 +1,12 @@
-//! `alertmanager = { ... }` of a receiver: as it is written, and as it is used.
+//! `alertmanager = { ... }` of a receiver.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
 use url::Url;
 
 use super::secret::Secret;
-
-/// As it is written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct AlertmanagerInput {
-    pub(super) urls: Option<Vec<String>>,
-    #[serde(deserialize_with = "super::inputs::duration")]
-    pub(super) resend: Option<Duration>,
-    pub(super) headers: BTreeMap<String, Secret>,
-    pub(super) headers_file: Option<PathBuf>,
-    pub(super) user: Option<String>,
-    pub(super) password: Option<Secret>,
-    pub(super) password_file: Option<PathBuf>,
-    pub(super) token: Option<Secret>,
-    pub(super) token_file: Option<PathBuf>,
-    pub(super) ca_file: Option<PathBuf>,
-}
 
 /// `alertmanager = { urls, resend, headers, user + password | password_file, token | token_file, ca_file }`.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! From files to a configuration that is free of errors, and on to one that is laid over what is found on the host.
 //!
-//! Each file is read once. [`Checked`] holds what was made of the files, and is laid over whatever is found without a second
-//! look at any of them; [`Sources`] is what an agent keeps of it, to do the same again when something else is found.
+//! Each file is read once. [`Checked`] holds what was made of the files, and is laid over whatever is found (`overlay`)
+//! without a second look at any of them; [`Sources`] is what an agent keeps of it, to do the same again when something else is found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use ::config::builder::DefaultState;
 use sentinel_engine::{Mode, ServiceName};
 use serde::de::DeserializeOwned;
 
+use super::configured::{Configured, configured};
 use super::discovery::{DiscoveredService, Rejected};
 use super::files::{self, Fragment};
 use super::findings::{Blamed, Findings, join};
 use super::inputs::Inputs;
 use super::keys::ROOT;
 use super::layer::Layer;
-use super::overlay::{self, Configured};
 use super::problem::{ConfigErrors, Place, Problem};
 use super::referenced::ReferencedFiles;
 use super::secret::Secrets;
@@ -138,7 +138,7 @@ impl Sources {
 fn check(texts: Arc<Texts>, mut findings: Findings) -> Result<Checked, ConfigErrors> {
     let inputs = texts.layers(&mut findings);
     let merged = merge(inputs.clone(), &mut findings);
-    let configured = merged.as_ref().map(overlay::configured).unwrap_or_default();
+    let configured = merged.as_ref().map(configured).unwrap_or_default();
     let valid = validated(merged, &mut findings);
     let warnings = findings.finish()?;
     // Without settings there was a problem, and `finish` has answered it.
@@ -203,12 +203,6 @@ impl Checked {
     pub fn services(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let services = self.configured.iter();
         services.map(|(name, service)| (name.as_str(), service.target.as_deref()))
-    }
-
-    /// The same configuration, laid over services that were `found` on the host. Those that are wrong, or have no place
-    /// in it, are rejected, each by itself.
-    pub fn over(&self, found: &[DiscoveredService]) -> Loaded {
-        overlay::lay_over(self, found)
     }
 
     /// What files and variables say of each service, as far as it decides about one that is found.

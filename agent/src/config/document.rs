@@ -9,8 +9,6 @@ use super::merge;
 use super::problem::{ConfigErrors, Place};
 use super::schema::Section;
 
-pub(crate) use super::files::read_text;
-
 /// Reads `text`, called `name` in messages, into `T` by the keys of `root`; `check` then compares what it says.
 ///
 /// # Errors

@@ -1,25 +1,10 @@
-//! `email = { ... }` of a receiver: as it is written, and as it is used.
+//! `email = { ... }` of a receiver.
 
 use std::path::PathBuf;
 
 use lettre::message::Mailbox;
-use serde::Deserialize;
 
 use super::secret::Secret;
-
-/// As it is written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct EmailInput {
-    pub(super) server: Option<String>,
-    pub(super) tls: Option<String>,
-    pub(super) ca_file: Option<PathBuf>,
-    pub(super) user: Option<String>,
-    pub(super) password: Option<Secret>,
-    pub(super) password_file: Option<PathBuf>,
-    pub(super) from: Option<String>,
-    pub(super) to: Option<Vec<String>>,
-}
 
 /// `email = { server, user, password | password_file, from, to, tls, ca_file }`.
 #[derive(Clone, Debug, PartialEq)]

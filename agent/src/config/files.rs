@@ -1,14 +1,13 @@
 //! Finds and reads the files of a configuration.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::findings::Findings;
 use super::problem::{DENIED, Place};
+use super::reading::read_text;
 
-/// A file of 10,000 services with five keys each has 2 MiB; what is larger is not a configuration.
-const MAX_FILE: u64 = 4 << 20;
 /// `conf.d` is written by people and packages.
 const MAX_FILES: usize = 1000;
 /// The directory beside the main file whose `*.toml` files are merged into it, in the order of their names.
@@ -47,8 +46,8 @@ pub(super) fn read_all(main: &Path, findings: &mut Findings) -> (Vec<Fragment>, 
         let place = Place::source(order, path.to_string_lossy());
         match read_text(&path) {
             Ok(text) => fragments.push(Fragment { path, place, text }),
-            Err(reason) if order == 0 => findings.unreadable(place, format!("{reason}{ELSEWHERE}"), None),
-            Err(reason) => findings.unreadable(place, reason, None),
+            Err(error) if order == 0 => findings.unreadable(place, format!("{}{ELSEWHERE}", error.words()), None),
+            Err(error) => findings.unreadable(place, error.words(), None),
         }
     }
     (fragments, passed_over)
@@ -112,35 +111,4 @@ fn is_meant(path: &Path) -> bool {
     let extension = extension.to_string_lossy().to_lowercase();
     // `Web.TOML`, which the shell's `*.toml` does not find either.
     extension == "toml" || LIKE_CONFIGURATION.contains(&extension.as_str())
-}
-
-/// The text of one file, or why there is none.
-pub(crate) fn read_text(path: &Path) -> Result<String, String> {
-    String::from_utf8(read_limited(path, MAX_FILE)?).map_err(|error| {
-        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        format!("is not UTF-8 text (line {})", good.split(|byte| *byte == b'\n').count())
-    })
-}
-
-/// Reads a regular file of at most `max` bytes. Anything else (a FIFO, say) could keep the agent waiting forever.
-pub(super) fn read_limited(path: &Path, max: u64) -> Result<Vec<u8>, String> {
-    let cannot = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => "does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => format!("cannot be read: {DENIED}"),
-        _ => format!("cannot be read: {error}"),
-    };
-    let metadata = fs::metadata(path).map_err(cannot)?;
-    if !metadata.is_file() {
-        return Err("is not a regular file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .map_err(cannot)?
-        .take(max + 1)
-        .read_to_end(&mut bytes)
-        .map_err(cannot)?;
-    if u64::try_from(bytes.len()).is_ok_and(|len| len > max) {
-        return Err(format!("is larger than {} KiB", max >> 10));
-    }
-    Ok(bytes)
 }

@@ -10,8 +10,6 @@ use sentinel_engine::{BeforeFirstPass, Mode, OnCleanExit, OnDependencyReturn, Se
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::alertmanager::AlertmanagerInput;
-use super::email::EmailInput;
 use super::rules;
 use super::secret::Secret;
 use super::settings::{HostWatch, LogFormat};
@@ -178,6 +176,35 @@ pub(super) struct SlackInput {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct EmailInput {
+    pub(super) server: Option<String>,
+    pub(super) tls: Option<String>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<Secret>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) from: Option<String>,
+    pub(super) to: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct AlertmanagerInput {
+    pub(super) urls: Option<Vec<String>>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) resend: Option<Duration>,
+    pub(super) headers: BTreeMap<String, Secret>,
+    pub(super) headers_file: Option<PathBuf>,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<Secret>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) token: Option<Secret>,
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct CommandInput {
     pub(super) argv: Option<Vec<String>>,
     pub(super) env: BTreeMap<String, Secret>,
@@ -314,7 +341,7 @@ impl RecoveryInput {
     }
 }
 
-pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
     rules::parse_duration(&text).map(Some).map_err(D::Error::custom)
 }

@@ -8,6 +8,7 @@
 
 mod alertmanager;
 mod checked;
+mod configured;
 mod discovery;
 mod document;
 mod email;
@@ -22,6 +23,7 @@ mod lines;
 mod overlay;
 mod pattern;
 mod problem;
+mod reading;
 mod referenced;
 mod rules;
 mod scalar;
@@ -39,7 +41,7 @@ use self::checked::merge;
 pub use alertmanager::{AlertmanagerSettings, HttpLogin};
 pub use checked::{Checked, Loaded, Sources};
 pub use discovery::{DiscoveredKey, DiscoveredService, Origin, OriginKind, Rejected, service_name};
-pub(crate) use document::{document, read_text};
+pub(crate) use document::document;
 pub use email::{EmailSettings, MailLogin, MailSecurity, MailServer};
 pub use environment::environment;
 pub(crate) use files::sources;
@@ -50,6 +52,7 @@ pub(crate) use labels::{Meaning, meaning, quote, service_keys};
 pub use overlay::MAX_DISCOVERED;
 pub use pattern::matches;
 pub use problem::{ConfigErrors, Place, Problem};
+pub(crate) use reading::read_text;
 pub(crate) use rules::{
     alert_pattern, compose, container, is_this_host, label_name, label_value, name, parse_duration, protected, unit,
 };

@@ -5,17 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::checked::merge;
+use super::checked::{Checked, Loaded, merge};
+use super::configured::{Configured, target_of};
 use super::discovery::{DiscoveredService, OriginKind, Rejected};
 use super::findings::{Blamed, Findings, join};
-use super::inputs::{Inputs, ServiceInput};
+use super::inputs::Inputs;
 use super::keys::MAX_SERVICES;
 use super::problem::{Place, Problem};
 use super::referenced::ReferencedFiles;
 use super::secret::Secrets;
 use super::settings::Settings;
 use super::validate::overlap;
-use super::{Checked, Loaded, rules, validate};
+use super::{rules, validate};
 
 /// Services found on one host, at most: many times what one host runs, and few enough that looking at all of them anew
 /// takes no time to speak of. What exceeds it is rejected and told.
@@ -24,58 +25,33 @@ pub const MAX_DISCOVERED: usize = 1000;
 /// The keys that name a target.
 const TARGETS: [&str; 3] = ["unit", "container", "compose"];
 
-/// What the files say of a service, as far as it decides about one that was found.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Configured {
-    switched_off: bool,
-    /// As `unit NAME`, `container NAME` or `compose PROJECT/SERVICE`.
-    pub(super) target: Option<String>,
-    has_process: bool,
-}
-
-/// What the files say of every service.
-pub(super) fn configured(inputs: &Inputs) -> BTreeMap<String, Configured> {
-    let of = |input: &ServiceInput| Configured {
-        switched_off: input.enabled == Some(false),
-        target: target_of(input),
-        has_process: input.process.is_some(),
-    };
-    let services = inputs.services.iter();
-    services.map(|(name, input)| (name.clone(), of(input))).collect()
-}
-
-fn target_of(input: &ServiceInput) -> Option<String> {
-    let unit = input.unit.as_ref().and_then(|unit| rules::unit(unit).ok());
-    let unit = unit.map(|unit| format!("unit {unit}"));
-    let container = input.container.as_ref().map(|name| format!("container {name}"));
-    let compose = input.compose.as_ref().map(|name| format!("compose {name}"));
-    unit.or(container).or(compose)
-}
-
-/// Lays what the files say, which is right by itself, over `found`; the first of two that cannot both be has its way.
-pub(super) fn lay_over(files: &Checked, found: &[DiscoveredService]) -> Loaded {
-    let mut chosen = Chosen::new(files);
-    // Whoever was asked for by name comes before what merely runs.
-    for kind in [OriginKind::Label, OriginKind::UnitFile, OriginKind::Host] {
-        for one in found.iter().filter(|one| one.origin.kind == kind) {
-            chosen.consider(one);
-        }
-    }
-    loop {
-        if chosen.accepted.is_empty() {
-            return Loaded {
-                rejected: chosen.rejected(),
-                ..files.alone.clone()
-            };
-        }
-        match files.validated_over(chosen.accepted.values(), &mut chosen.referenced) {
-            Ok(mut loaded) => {
-                chosen.mark(&mut loaded.settings);
-                loaded.warnings.retain(|warning| !chosen.merely_runs(&warning.key));
-                loaded.rejected = chosen.rejected();
-                return loaded;
+impl Checked {
+    /// The same configuration, laid over services that were `found` on the host. Those that are wrong, or have no place
+    /// in it, are rejected, each by itself; the first of two that cannot both be has its way.
+    pub fn over(&self, found: &[DiscoveredService]) -> Loaded {
+        let mut chosen = Chosen::new(self);
+        // Whoever was asked for by name comes before what merely runs.
+        for kind in [OriginKind::Label, OriginKind::UnitFile, OriginKind::Host] {
+            for one in found.iter().filter(|one| one.origin.kind == kind) {
+                chosen.consider(one);
             }
-            Err(problems) => chosen.reject_culprits(problems),
+        }
+        loop {
+            if chosen.accepted.is_empty() {
+                return Loaded {
+                    rejected: chosen.rejected(),
+                    ..self.alone.clone()
+                };
+            }
+            match self.validated_over(chosen.accepted.values(), &mut chosen.referenced) {
+                Ok(mut loaded) => {
+                    chosen.mark(&mut loaded.settings);
+                    loaded.warnings.retain(|warning| !chosen.merely_runs(&warning.key));
+                    loaded.rejected = chosen.rejected();
+                    return loaded;
+                }
+                Err(problems) => chosen.reject_culprits(problems),
+            }
         }
     }
 }

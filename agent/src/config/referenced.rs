@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::files::read_limited;
+use super::reading::read_limited;
 use super::rules;
 use super::secret::{self, Secret, Source};
 
@@ -96,7 +96,7 @@ fn read_secret(file: &Path) -> Result<SecretFile, String> {
 }
 
 fn check_certificates(file: &Path) -> Result<(), String> {
-    let pem = read_limited(file, MAX_CA_FILE)?;
+    let pem = read_limited(file, MAX_CA_FILE).map_err(|error| error.words())?;
     let mut count = 0;
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         certificate.map_err(|_| "is not valid PEM".to_owned())?;
@@ -110,7 +110,7 @@ fn check_certificates(file: &Path) -> Result<(), String> {
 }
 
 fn read_template(file: &Path) -> Result<String, String> {
-    let bytes = read_limited(file, MAX_TEMPLATE_FILE)?;
+    let bytes = read_limited(file, MAX_TEMPLATE_FILE).map_err(|error| error.words())?;
     let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())?;
     rules::template(&text)?;
     Ok(text)

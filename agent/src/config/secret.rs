@@ -12,7 +12,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::files::read_limited;
+use super::reading::read_limited;
 
 /// Keys and tokens are short; what is larger is the wrong file.
 const MAX_SECRET: u64 = 64 << 10;
@@ -134,7 +134,7 @@ pub(super) fn resolve(file: &Path) -> Result<Source, String> {
 /// Reads a secret, without the white space around it, and without the mark that some editors begin a file with.
 pub(super) fn read(path: &Path) -> Result<Secret, String> {
     let shown = path.display();
-    let bytes = read_limited(path, MAX_SECRET).map_err(|reason| format!("`{shown}` {reason}"))?;
+    let bytes = read_limited(path, MAX_SECRET).map_err(|error| format!("`{shown}` {}", error.words()))?;
     let text = str::from_utf8(&bytes)
         .map_err(|_| format!("`{shown}` is not UTF-8 text"))?
         .trim_start_matches('\u{feff}')

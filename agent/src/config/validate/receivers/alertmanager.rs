@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::either::headers;
 use super::login::{LoginInput, password, secret};
-use crate::config::alertmanager::{AlertmanagerInput, AlertmanagerSettings, HttpLogin};
+use crate::config::alertmanager::{AlertmanagerSettings, HttpLogin};
 use crate::config::findings::{Findings, join};
+use crate::config::inputs::AlertmanagerInput;
 use crate::config::rules;
 
 /// Prometheus sends its alerts again about as often.

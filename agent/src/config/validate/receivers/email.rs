@@ -1,8 +1,9 @@
 //! `email = { ... }` of a receiver.
 
 use super::login::{LoginInput, password};
-use crate::config::email::{EmailInput, EmailSettings, MailLogin, MailSecurity, MailServer};
+use crate::config::email::{EmailSettings, MailLogin, MailSecurity, MailServer};
 use crate::config::findings::{Findings, join};
+use crate::config::inputs::EmailInput;
 use crate::config::rules;
 
 pub(super) fn settings(path: &str, input: EmailInput, findings: &mut Findings) -> Option<EmailSettings> {

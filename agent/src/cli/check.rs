@@ -19,7 +19,7 @@ use crate::config::{
 };
 use crate::discovery::{Discovery, Source};
 use crate::maintenance;
-use crate::server::api::RefusedStatus;
+use crate::server::api::RejectedStatus;
 
 /// How many of the next times that a maintenance window is open are shown.
 const OCCURRENCES: usize = 3;
@@ -396,7 +396,7 @@ fn describe(loaded: &Loaded, notes: &[Problem], now: Timestamp) -> Value {
                 }).collect::<Vec<_>>(),
             })
         }).collect::<Vec<_>>(),
-        "refused": loaded.rejected.iter().map(RefusedStatus::from).collect::<Vec<_>>(),
+        "refused": loaded.rejected.iter().map(RejectedStatus::from).collect::<Vec<_>>(),
         "warnings": loaded.warnings.iter().collect::<Vec<&Problem>>(),
         "notes": notes,
     })

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::config::Origin;
 use crate::server::api::{
-    MaintenanceStatus, ModeWord, ProbeStatus, RefusedStatus, ServiceStatus, StatusResponse, UnseenStatus, Waiting,
+    MaintenanceStatus, ModeWord, ProbeStatus, RejectedStatus, ServiceStatus, StatusResponse, UnseenStatus, Waiting,
 };
 
 use super::View;
@@ -112,10 +112,10 @@ fn unseen(unseen: &[UnseenStatus], paint: Paint) -> String {
 }
 
 /// What asks to be watched and is not.
-fn refused(refused: &[RefusedStatus], paint: Paint) -> String {
+fn refused(refused: &[RejectedStatus], paint: Paint) -> String {
     let mut out = String::new();
     for one in refused {
-        let RefusedStatus {
+        let RejectedStatus {
             place,
             message,
             suggestion,

@@ -71,7 +71,7 @@ impl DiscoveryNews {
         let still_holds = |one: &str| !outdated.contains(PreexistingFailure::what_of(one));
         let receivers = settings.alerts.rules.default.clone();
         self.announcer
-            .announce(Topic::FailedBefore, about, still_holds, receivers, message)
+            .announce(Topic::PreexistingFailure, about, still_holds, receivers, message)
             .await;
         self.logged_preexisting = failed;
     }
@@ -101,7 +101,7 @@ impl DiscoveryNews {
         };
         let receivers = settings.alerts.rules.default.clone();
         self.announcer
-            .announce(Topic::Refused, about, |_| !is_all, receivers, message)
+            .announce(Topic::Rejected, about, |_| !is_all, receivers, message)
             .await;
         self.logged_rejected = rejected;
     }

@@ -45,7 +45,7 @@ pub struct StatusResponse {
     pub services: Vec<ServiceStatus>,
     /// What was found on the host and is not watched.
     #[serde(default)]
-    pub refused: Vec<RefusedStatus>,
+    pub refused: Vec<RejectedStatus>,
     /// Where services are looked for, and nothing is known now.
     #[serde(default)]
     pub unseen: Vec<UnseenStatus>,
@@ -69,7 +69,7 @@ impl From<Unseen> for UnseenStatus {
 
 /// Something that was found on the host and is not watched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefusedStatus {
+pub struct RejectedStatus {
     /// The name that the service would have; empty when it has none.
     pub service: String,
     /// Where it comes from.
@@ -85,7 +85,7 @@ pub struct RefusedStatus {
     pub watched: bool,
 }
 
-impl From<&Rejected> for RefusedStatus {
+impl From<&Rejected> for RejectedStatus {
     fn from(refused: &Rejected) -> Self {
         let problem = &refused.problem;
         Self {

@@ -19,9 +19,9 @@ const ABOUT_MAX: usize = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
     /// What had failed before anybody looked.
-    FailedBefore,
+    PreexistingFailure,
     /// What asks to be watched, and cannot be.
-    Refused,
+    Rejected,
     /// A store that was damaged and put away.
     Damaged,
 }
@@ -30,8 +30,8 @@ impl Topic {
     /// The word in the store. A closed set.
     const fn as_str(self) -> &'static str {
         match self {
-            Self::FailedBefore => "failed_before",
-            Self::Refused => "refused",
+            Self::PreexistingFailure => "failed_before",
+            Self::Rejected => "refused",
             Self::Damaged => "damaged",
         }
     }

@@ -13,7 +13,7 @@ fn announcement(receivers: &[&str], about: &[&str]) -> Announcement {
         payload: b"{}".to_vec(),
         now: now(),
         wall: wall(),
-        topic: Topic::FailedBefore,
+        topic: Topic::PreexistingFailure,
         about: subjects(about),
     }
 }
@@ -24,7 +24,7 @@ async fn what_was_announced_is_known_to_the_next_agent() {
     let store = Store::open(dir.path()).await.unwrap().store;
     store.announce(announcement(&[], &["a 1"])).await.unwrap();
     assert_eq!(
-        store.announced(Topic::FailedBefore).await.unwrap(),
+        store.announced(Topic::PreexistingFailure).await.unwrap(),
         subjects(&[]),
         "nobody was told"
     );
@@ -40,17 +40,20 @@ async fn what_was_announced_is_known_to_the_next_agent() {
         assert!(matches!(next, Next::Send(_)), "{receiver}: {next:?}");
     }
     assert_eq!(
-        store.announced(Topic::FailedBefore).await.unwrap(),
+        store.announced(Topic::PreexistingFailure).await.unwrap(),
         subjects(&["a 1", "b 1"])
     );
     assert_eq!(
-        store.announced(Topic::Refused).await.unwrap(),
+        store.announced(Topic::Rejected).await.unwrap(),
         subjects(&[]),
         "topics are apart"
     );
     store
-        .keep_announced(Topic::FailedBefore, subjects(&["b 1"]))
+        .keep_announced(Topic::PreexistingFailure, subjects(&["b 1"]))
         .await
         .unwrap();
-    assert_eq!(store.announced(Topic::FailedBefore).await.unwrap(), subjects(&["b 1"]));
+    assert_eq!(
+        store.announced(Topic::PreexistingFailure).await.unwrap(),
+        subjects(&["b 1"])
+    );
 }

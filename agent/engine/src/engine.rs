@@ -189,7 +189,9 @@ impl Engine {
 
     /// The next thing to be done, until there is none.
     pub fn poll_command(&mut self) -> Option<Command> {
-        self.commands.pop_front()
+        // Once for all that was decided: it names every service of a storm.
+        let host = |host: &mut Host| host.take_unsaved().map(|memory| Command::SaveHost(Box::new(memory)));
+        self.commands.pop_front().or_else(|| host(&mut self.host))
     }
 
     /// When [`Engine::handle_timeout`] is next needed.

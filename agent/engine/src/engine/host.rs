@@ -17,7 +17,7 @@ use crate::time::Time;
 use crate::words::span;
 
 impl Engine {
-    /// After every event: begins or ends a storm, and saves what changed of the host.
+    /// After every event: begins or ends a storm.
     pub(super) fn attend_host(&mut self, now: Time) {
         let gathered = self.host.take_gathering();
         if !gathered.is_empty() {
@@ -32,10 +32,6 @@ impl Engine {
         }
         if self.storm_growth_due().is_some_and(|due| due <= now) {
             self.tell_growth(now);
-        }
-        if let Some(memory) = self.host.take_unsaved() {
-            let command = Command::SaveHost(Box::new(memory));
-            self.decided.push_back(Decision::Do(command));
         }
     }
 

@@ -4,6 +4,7 @@ mod world;
 
 use std::time::Duration;
 
+use sentinel_engine::alerting::Match;
 use sentinel_engine::{Hold, HostPolicy, State};
 use world::{Start, Toy, World};
 
@@ -152,4 +153,40 @@ fn suspicion_that_is_never_decided_holds_for_a_bounded_time() {
     assert!(world.actions.is_empty());
     world.run(60);
     assert_eq!(restarted(&world), ["shop"]);
+}
+
+/// The alert of a dependency speaks for a service for ten minutes. A silence that lasts longer than that must not make it longer.
+#[test]
+fn what_a_silence_kept_back_is_sent_though_the_dependency_is_still_down() {
+    let mut world = chain(
+        Toy::new("db").starting(Start::Refused),
+        Toy::new("shop").without_probes(),
+    );
+    world.kill("db");
+    world.kill("shop");
+    world.run(60);
+    let matches = Match {
+        services: vec!["shop".to_owned()],
+        ..Match::default()
+    };
+    let span = Duration::from_secs(20 * 60);
+    world
+        .engine
+        .add_silence(world.now, matches, span, "alice".to_owned(), String::new())
+        .expect("there is room for it");
+    world.run(20 * 60 - 1);
+    let about_shop = |world: &World| {
+        world
+            .messages
+            .iter()
+            .filter(|message| message.service.as_str() == "shop")
+            .count()
+    };
+    assert_eq!(about_shop(&world), 0);
+    world.run(30);
+    assert_eq!(world.snapshot("shop").hold, Some(waits_for("db")));
+    assert_eq!(about_shop(&world), 1, "{:?}", world.messages);
+    // From then on the dependency speaks for it again.
+    world.run(3 * 3600);
+    assert_eq!(about_shop(&world), 1);
 }

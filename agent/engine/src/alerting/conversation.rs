@@ -12,6 +12,7 @@ use crate::ids::{IncidentId, ServiceName};
 use crate::labels::Labels;
 use crate::notification::{Failing, News, Notification, NotificationKind};
 use crate::policy::Severity;
+use crate::service::SUPPRESSION_MAX;
 use crate::time::Time;
 
 /// What must outlive the agent of one conversation. Stored as JSON by the driver; unknown fields are ignored.
@@ -162,6 +163,7 @@ impl Conversation {
         // The engine had no objection when it decided this. After a silence, or when it is told anew, it may have.
         if (self.silenced.is_some() || self.opening == Some(owed))
             && let Some(reason) = inhibition
+            && !self.is_its_own(now, reason)
         {
             return Due::Withhold(owed, reason.clone());
         }
@@ -174,6 +176,11 @@ impl Conversation {
             Some(reason) if receivers.is_empty() => Due::Drop(owed, reason),
             _ => Due::Tell(owed, receivers),
         }
+    }
+
+    /// Whether it must be told by itself although another alert speaks for it: that does so only for a while.
+    fn is_its_own(&self, now: Time, reason: &Reason) -> bool {
+        matches!(reason, Reason::Dependency | Reason::HostWide) && now.since(self.opened_at) >= SUPPRESSION_MAX
     }
 
     /// What is still to be said of an incident of which everything that happened was told.

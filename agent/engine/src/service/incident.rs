@@ -15,7 +15,7 @@ use crate::state::{Hold, State};
 use crate::timers::Timer;
 
 /// The alert of a dependency speaks for those that wait for it, but not for longer than this.
-const SUPPRESSION_MAX: Duration = Duration::from_secs(10 * 60);
+pub(crate) const SUPPRESSION_MAX: Duration = Duration::from_secs(10 * 60);
 
 impl Machine {
     /// Opens an incident, or brings the open one up to date.

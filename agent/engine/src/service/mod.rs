@@ -61,6 +61,7 @@ mod view;
 pub use self::asked::DRAIN_MAX;
 pub(crate) use self::context::{Context, Decision, DependencyDown};
 use self::first_pass::Pass;
+pub(crate) use self::incident::SUPPRESSION_MAX;
 pub(crate) use self::left_behind::Companion;
 
 use self::flight::Flight;

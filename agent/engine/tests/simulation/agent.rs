@@ -73,6 +73,7 @@ impl Sim {
             booted_at: self.booted_at,
             policy: self.policy.clone(),
             services: self.services.clone(),
+            rules: self.rules.clone(),
             store_lost,
         };
         self.tape.push(self.now, Entry::AgentStarted(Box::new(start)));

@@ -458,7 +458,6 @@ impl Known {
             NotificationKind::GaveUp => {
                 incident.fired = true;
                 incident.gave_up = true;
-                self.gives_up(message.at);
             }
             NotificationKind::Healed { .. }
             | NotificationKind::Resolved { .. }

@@ -23,6 +23,8 @@ const LONG: u64 = 5;
 pub enum Future {
     /// The next fault.
     Fault,
+    /// An operator does something about messages.
+    Operator,
     /// Nothing goes wrong any more.
     Calm,
     /// The end of a deploy is told.
@@ -57,6 +59,8 @@ pub struct Sim {
     pub policy: HostPolicy,
     /// Who is notified of what.
     pub rules: Rules,
+    /// What operators do about messages.
+    pub audience: Rng,
     /// What is configured.
     pub services: Vec<Service>,
     /// What was configured once, and may be again.
@@ -115,10 +119,12 @@ impl Sim {
             setup::make_long(&mut weather);
         }
         let storm_ends = epoch + weather.storm;
+        let (rules, audience) = audience::begin(seed);
         let mut sim = Self {
             now: epoch,
             policy,
-            rules: audience::plain(),
+            rules,
+            audience,
             absent: Vec::new(),
             unknown: Memory::default(),
             windows: BTreeSet::new(),
@@ -162,6 +168,7 @@ impl Sim {
         }
         sim.later(Duration::ZERO, Future::AgentStarts);
         sim.later(Duration::from_secs(60), Future::Fault);
+        sim.later(Duration::from_secs(90), Future::Operator);
         sim.later(storm_ends.since(epoch), Future::Calm);
         if sim.weather.resyncs {
             sim.later(Duration::from_secs(30), Future::Resync);
@@ -234,6 +241,7 @@ impl Sim {
     fn happen(&mut self, future: Future) {
         match future {
             Future::Fault => self.next_fault(),
+            Future::Operator => self.next_operator(),
             Future::Calm => self.calm(),
             Future::DeployEnds(name, id) => self.ask(&name, OperatorRequest::EndDeploy { id }),
             Future::Suffer(fault, service) => self.suffer(fault, service),

@@ -8,6 +8,7 @@ use sentinel_engine::{
     Policy, Service, ServiceName, ServiceSnapshot, TargetState, Time,
 };
 
+use super::heard::Audience;
 use super::kept::{Left, Spent};
 use super::known::Known;
 use super::shared::Shared;
@@ -32,6 +33,8 @@ const SPINNING: Duration = Duration::from_secs(10);
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Ledger {
     pub host: Shared,
+    /// Who heard what.
+    pub audience: Audience,
     /// Every service that was ever configured, and the host itself.
     pub services: BTreeMap<ServiceName, Known>,
     pub going_down: bool,
@@ -51,6 +54,7 @@ impl Ledger {
     pub fn new(host: HostPolicy) -> Self {
         let mut ledger = Self {
             host: Shared::new(host),
+            audience: Audience::new(),
             services: BTreeMap::new(),
             going_down: false,
             store_writable: true,
@@ -107,11 +111,13 @@ impl Ledger {
             // Of time that nobody watched, nothing is known.
             self.pass_time(now);
         }
+        self.audience.apply(now, entry);
         match entry {
             Entry::AgentStarted(start) => self.agent_started(now, start),
             Entry::Reloaded(policy, services, changed) => self.reloaded(now, policy, services, changed),
             Entry::AgentDied => self.agent_died(now),
             Entry::Told(event) => self.told(now, event),
+            Entry::RulesChanged(_) | Entry::Silenced { .. } | Entry::Expired(_) | Entry::Acknowledged(_) => {}
             Entry::Decided(command) => self.decided(now, command),
             Entry::Recorded => {
                 self.intents.append(&mut self.undecided_intents);
@@ -279,6 +285,7 @@ impl Ledger {
                 let doubtful = self.known(&report.service).keep.in_doubt;
                 let itself = report.service.as_str() == HOST;
                 match report.what {
+                    Happening::GaveUp { .. } => self.known(&report.service).gives_up(now),
                     Happening::IncidentOpened { .. } if itself => self.host.storm_began(now),
                     Happening::IncidentClosed { .. } if itself => self.host.storm_ended(),
                     // A question that never passed makes no storm, until more is wrong.
@@ -325,12 +332,15 @@ impl Ledger {
         let due = self.configured().filter(|known| free && known.should_be_acted_on(now));
         let due = due.filter(|known| !self.is_explained(known));
         let due: Vec<_> = due.map(|known| known.service.name.clone()).collect();
+        let audience = &self.audience;
         for known in self.services.values_mut().filter(|known| known.configured) {
             let due = due.contains(&known.service.name);
             let open = watched.then_some(()).and(known.keep.incident.as_ref());
             let untold = open.is_some_and(|open| !open.fired)
                 && !known.in_maintenance(now)
-                && known.down() != Some(Intent::Shutdown);
+                && known.down() != Some(Intent::Shutdown)
+                && !audience.is_silenced(&known.service.name, now)
+                && audience.has_receivers(&known.service.name);
             let fine = open.is_some()
                 && known.flight.is_none()
                 && known.well()

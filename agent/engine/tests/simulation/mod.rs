@@ -37,6 +37,7 @@ mod audience;
 pub mod config;
 pub mod configured;
 pub mod faults;
+mod heard;
 pub mod hearing;
 pub mod host;
 pub mod invariants;

@@ -13,6 +13,10 @@ pub fn line(at: Time, entry: &Entry) -> Option<String> {
             let names: Vec<_> = services.iter().map(|service| service.name.as_str()).collect();
             format!("--- reload: {names:?}, changed {changed:?}, {policy:?}")
         }
+        Entry::RulesChanged(rules) => format!("* notified are {:?}", rules.receivers),
+        Entry::Silenced { id, service, until } => format!("* silence {id} of {service:?} until {until:?}"),
+        Entry::Expired(id) => format!("* silence {id} is ended"),
+        Entry::Acknowledged(id) => format!("* incident {id} is acknowledged"),
         Entry::AgentDied => "--- the agent is killed".to_owned(),
         Entry::Told(event) => told(event),
         Entry::Decided(command) => decided(command)?,

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sentinel_engine::{Action, Changed, Command, Event, HostPolicy, Service, ServiceName, ServiceSnapshot, Time};
+use sentinel_engine::alerting::Rules;
+use sentinel_engine::{
+    Action, Changed, Command, Event, HostPolicy, IncidentId, Service, ServiceName, ServiceSnapshot, Time,
+};
 
 /// What a life of the agent begins with.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +15,8 @@ pub struct Start {
     pub policy: HostPolicy,
     /// What is configured.
     pub services: Vec<Service>,
+    /// Who is notified of what.
+    pub rules: Rules,
     /// Whether the store was damaged, and a new one is begun.
     pub store_lost: bool,
 }
@@ -26,6 +31,18 @@ pub enum Entry {
     /// The configuration became another: the limits over the host, every service there is now, and what was changed
     /// of those that were there before.
     Reloaded(HostPolicy, Vec<Service>, BTreeMap<ServiceName, Changed>),
+    /// Other rules of who is notified.
+    RulesChanged(Box<Rules>),
+    /// An operator silenced a service, or everything.
+    Silenced {
+        id: u64,
+        service: Option<ServiceName>,
+        until: Time,
+    },
+    /// An operator ended a silence.
+    Expired(u64),
+    /// An operator acknowledged an incident.
+    Acknowledged(IncidentId),
     /// The engine was told.
     Told(Box<Event>),
     /// The engine was asked to look at the clock.

@@ -1,6 +1,7 @@
 //! What must never happen, and what must always happen in the end. Each is asked before what it is asked about enters
 //! the ledger.
 
+mod audience;
 mod limits;
 mod people;
 mod permission;
@@ -27,7 +28,7 @@ pub type Judgement = Result<(), String>;
 pub type Invariant = fn(&Ledger, Time, &Entry) -> Judgement;
 
 /// All of them, by the numbers of the table in `invariants.rs` where they have one.
-pub const INVARIANTS: [(&str, Invariant); 45] = [
+pub const INVARIANTS: [(&str, Invariant); 50] = [
     ("1 shutdown", permission::nothing_is_done_while_the_host_goes_down),
     ("2 blind", permission::nothing_is_done_blindly),
     ("3 maintenance", permission::nothing_is_done_in_maintenance),
@@ -83,13 +84,19 @@ pub const INVARIANTS: [(&str, Invariant); 45] = [
         "30 what fell with another is not started before it is back, and is started once it is",
         permission::what_fell_with_another_waits_for_it,
     ),
+    ("31 receivers", audience::messages_reach_whom_the_rules_choose),
+    ("32 the end", audience::whoever_heard_the_beginning_hears_the_end),
+    ("33 silences", audience::silences_are_kept),
+    ("34 acknowledged", audience::acknowledged_incidents_are_left_in_peace),
+    ("35 bounded messages", audience::messages_are_bounded),
     ("flapping", people::flapping_is_told_once_and_its_end_once),
     ("bounds", progress::the_engine_does_not_spin),
 ];
 
-/// The message that `entry` decides on.
-fn message(entry: &Entry) -> Option<&Notification> {
+/// The message that `entry` decides on, where it arrives as the engine says it.
+fn message<'a>(ledger: &Ledger, entry: &'a Entry) -> Option<&'a Notification> {
     match entry {
+        _ if !ledger.audience.is_plain() => None,
         Entry::Decided(Command::Notify(outgoing)) => Some(&outgoing.notification),
         _ => None,
     }

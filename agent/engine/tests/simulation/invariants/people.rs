@@ -20,7 +20,7 @@ const FLAPPING_WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// 3 and 1: nobody is told of an outage in maintenance, or while the host goes down.
 pub(super) fn nobody_is_alarmed_in_maintenance(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
-    let Some(message) = message(entry) else {
+    let Some(message) = message(ledger, entry) else {
         return Ok(());
     };
     let alarm = matches!(message.kind, NotificationKind::Fired | NotificationKind::GaveUp);
@@ -30,7 +30,7 @@ pub(super) fn nobody_is_alarmed_in_maintenance(ledger: &Ledger, now: Time, entry
 
 /// 17: an incident is fired at most once and given up at most once, and its messages are counted without a gap.
 pub(super) fn people_are_told_once(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
-    let Some(message) = message(entry) else {
+    let Some(message) = message(ledger, entry) else {
         return Ok(());
     };
     let known = &ledger.services[&message.service];
@@ -61,7 +61,7 @@ pub(super) fn people_are_told_once(ledger: &Ledger, _: Time, entry: &Entry) -> J
 
 /// 18: `resolved` goes to those who were told of the outage, `healed` tells of an outage of which nobody was told.
 pub(super) fn the_end_is_told_to_whom_the_beginning_was(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
-    let Some(message) = message(entry) else {
+    let Some(message) = message(ledger, entry) else {
         return Ok(());
     };
     let open = ledger.services[&message.service].told_of(message.kind);
@@ -88,7 +88,7 @@ pub(super) fn the_end_is_told_to_whom_the_beginning_was(ledger: &Ledger, _: Time
 /// 19: a human is only called in an open incident, and only after at least one attempt that is still in the window.
 /// Forgetting attempts is allowed later than the ledger would, so those are asked for that were ever made.
 pub(super) fn giving_up_is_part_of_an_incident(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
-    let Some(message) = message(entry) else {
+    let Some(message) = message(ledger, entry) else {
         return Ok(());
     };
     let known = &ledger.services[&message.service];
@@ -176,7 +176,7 @@ pub(super) fn nothing_down_stays_silent_beyond_its_bound(ledger: &Ledger, now: T
 /// Flapping: one message in, which needs that many incidents in that time; then neither `fired` nor `healed` until the
 /// one message out, in the same conversation.
 pub(super) fn flapping_is_told_once_and_its_end_once(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
-    let Some(message) = message(entry) else {
+    let Some(message) = message(ledger, entry) else {
         return Ok(());
     };
     let known = &ledger.services[&message.service];

@@ -13,7 +13,7 @@ use crate::healthcheck::HealthUrl;
 use crate::inject::Injection;
 use crate::start_fault::StartFault;
 
-/// A small web service for demos and tests that can be told to fail.
+/// A small web service for demos and tests that fails on request.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
 struct Cli {
@@ -121,7 +121,7 @@ pub(crate) fn parse() -> Command {
         && !options.chaos
     {
         let message = "--fault needs --chaos (or DEMO_CHAOS=1) as well, \
-                       so that nobody breaks a service by accident";
+                       so that no service is broken by accident";
         Cli::command().error(ErrorKind::MissingRequiredArgument, message).exit();
     }
     command

@@ -39,7 +39,7 @@ pub(super) enum DemoError {
     #[error("the agent could not start `demo-service`: {0}")]
     NotStarted(String),
     /// Somebody else took the service's port between its reservation and its use.
-    #[error("the port that was reserved for `demo-service` was taken by somebody else")]
+    #[error("the port that was reserved for `demo-service` was taken by another program")]
     PortTaken,
     /// The agent's budget is spent.
     #[error("the agent gave up on `demo-service`")]

@@ -8,7 +8,7 @@ pub(super) struct Fault {
     /// What is asked of `demo-service` to bring it about.
     pub(super) path: &'static str,
     /// What that means, for the timeline.
-    pub(super) told: &'static str,
+    pub(super) request: &'static str,
 }
 
 /// In this order: gone, there and silent, there and wrong.
@@ -16,16 +16,16 @@ pub(super) const FAULTS: [Fault; 3] = [
     Fault {
         name: "crash",
         path: "/chaos/crash?code=3",
-        told: "is told to exit with code 3",
+        request: "is asked to exit with code 3",
     },
     Fault {
         name: "hang",
         path: "/chaos/hang",
-        told: "is told to accept connections and never to answer",
+        request: "is asked to accept connections and never to answer",
     },
     Fault {
         name: "status 500",
         path: "/chaos/status?code=500",
-        told: "is told to answer with status 500",
+        request: "is asked to answer with status 500",
     },
 ];

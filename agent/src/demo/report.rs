@@ -34,14 +34,14 @@ pub(super) struct Sent {
 }
 
 impl Outcome {
-    fn is_told(&self) -> bool {
+    fn is_notified(&self) -> bool {
         let kinds = self.messages.iter().map(|sent| sent.kind.as_str());
         self.messages.iter().all(|sent| sent.arrived) && TOLD.iter().all(|told| kinds.clone().any(|kind| kind == *told))
     }
 
     /// Whether it was healed, and every alert arrived.
     pub(super) fn is_good(&self) -> bool {
-        self.healed.is_some() && self.is_told()
+        self.healed.is_some() && self.is_notified()
     }
 }
 
@@ -94,7 +94,7 @@ fn alerts(outcome: &Outcome) -> (Tone, String) {
         text.push_str(": ");
         text.push_str(&kinds.join(", "));
     }
-    (if outcome.is_told() { Tone::Good } else { Tone::Bad }, text)
+    (if outcome.is_notified() { Tone::Good } else { Tone::Bad }, text)
 }
 
 /// The last word, and whether it is a good one.
@@ -106,8 +106,8 @@ pub(super) fn verdict(outcomes: &[Outcome]) -> (bool, String) {
         return (true, text);
     }
     let healed = outcomes.iter().filter(|outcome| outcome.healed.is_some()).count();
-    let told = outcomes.iter().filter(|outcome| outcome.is_told()).count();
-    let text = format!("Healed: {healed} of {all} faults. Told in full: {told} of {all}.");
+    let notified = outcomes.iter().filter(|outcome| outcome.is_notified()).count();
+    let text = format!("Healed: {healed} of {all} faults. Notified in full: {notified} of {all}.");
     (false, text)
 }
 
@@ -180,7 +180,7 @@ status 500  not tried           -               -             -
         );
         let (good, text) = verdict(&outcomes);
         assert!(!good);
-        assert_eq!(text, "Healed: 1 of 3 faults. Told in full: 0 of 3.");
+        assert_eq!(text, "Healed: 1 of 3 faults. Notified in full: 0 of 3.");
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub(super) async fn tell(stage: &mut Stage, screen: &Screen, outcomes: &mut Vec<
             "fault {number} of {}, {}: {SERVICE} {}",
             FAULTS.len(),
             fault.name,
-            fault.told
+            fault.request
         );
         screen.show("");
         screen.tell(Instant::now(), &Entry::deed(text));
@@ -100,7 +100,7 @@ struct Seen {
 /// One fault, until its incident is closed, everybody was told, and the agent has it on record.
 async fn suffer(stage: &mut Stage, screen: &Screen, fault: Fault, seen: &mut Seen) -> Result<(), DemoError> {
     seen.injected = Some(stage.inject(fault).await?);
-    let what = format!("the fault `{}` to be healed and told", fault.name);
+    let what = format!("the fault `{}` to be healed and notified", fault.name);
     let over = |happening: &Happening| {
         seen.note(happening);
         if seen.gave_up && seen.was_told(&["gave_up"]) {

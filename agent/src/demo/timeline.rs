@@ -69,7 +69,7 @@ pub(super) fn logged(line: &LogLine) -> Option<Entry> {
             line.resolution, line.duration
         )),
         "gave_up" => bad(format!(
-            "the agent gave up on {service} after {} attempts; a human is needed",
+            "the agent gave up on {service} after {} attempts; manual action needed",
             line.attempts
         )),
         "stopped" => Entry::new("·", Tone::Plain, format!("{service} is left alone: {}", line.reason)),
@@ -173,7 +173,7 @@ mod tests {
                 "✗ the restart did not help: status 500",
                 "✓ shop is healthy again",
                 "✓ incident 1 is closed: healed after 1.25 s",
-                "✗ the agent gave up on shop after 5 attempts; a human is needed",
+                "✗ the agent gave up on shop after 5 attempts; manual action needed",
             ]
         );
     }

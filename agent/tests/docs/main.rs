@@ -7,5 +7,6 @@ mod links;
 #[path = "../../docs/examples/manual/listed.rs"]
 mod listed;
 mod pages;
+mod paths;
 #[path = "../support/words.rs"]
 mod words;

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::announcer::Announcer;
 use crate::clock::Clock;
 use crate::components::{Components, Resources};
-use crate::config::{self, Checked, ConfigErrors, HeartbeatSettings, LogFormat, Secrets, Settings};
+use crate::config::{self, Checked, ConfigErrors, HeartbeatSettings, Loaded, LogFormat, Secrets, Settings};
 use crate::discovery::{Discovery, Source};
 use crate::driver::{self, Driver, Gatherer, Holds, ServiceHandle, Unrecorded, Upgrades};
 use crate::history;
@@ -91,8 +91,7 @@ async fn start(
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<(Driver, Reloader, mpsc::Receiver<ReloadReply>)> {
     let wanted = Source::wanted(&checked);
-    let Checked { alone, sources, .. } = checked;
-    let settings = alone.settings;
+    let (Loaded { settings, .. }, sources) = checked.into_parts();
     let opened = Store::open(&settings.agent.state_dir).await?;
     let clock = Clock::start(opened.anchor.as_ref());
     let (handle, control) = server::channel();

@@ -193,6 +193,11 @@ impl Texts {
 }
 
 impl Checked {
+    /// What is kept of it: what it comes to alone, and what it was read from.
+    pub fn into_parts(self) -> (Loaded, Sources) {
+        (self.alone, self.sources)
+    }
+
     /// Whether files and variables name no service at all.
     pub fn names_no_service(&self) -> bool {
         self.configured.is_empty()

@@ -19,9 +19,9 @@ impl Announcer {
         Self { store, clock }
     }
 
-    /// Sends these receivers what is new in `about`: what was not sent before, neither by this agent nor by one before it.
-    /// Of what was sent and is not in `about`, only that is remembered which still holds; the rest is news when it comes
-    /// back.
+    /// Sends these receivers what is new in `about`: what was not sent before, neither by this agent nor by one before
+    /// it. Of what was sent and is not in `about`, only that is remembered which still holds; the rest is news when it
+    /// comes back.
     pub async fn announce(
         &self,
         topic: Topic,

@@ -1,4 +1,4 @@
-//! Puts the components of the agent together and runs them until it is told to stop.
+//! Puts the components of the agent together and runs them until the agent is asked to stop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -34,14 +34,14 @@ use crate::watchdog::Watchdog;
 /// How long the last log lines may take to be written.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// Runs the agent as `config` says, until SIGTERM or SIGINT. SIGHUP has it read anew.
+/// Runs the agent as `config` says, until SIGTERM or SIGINT. SIGHUP reloads it.
 pub async fn run(config: &Path) -> anyhow::Result<()> {
     // First of all: without a handler SIGHUP would end the agent.
     let hangup = signal(SignalKind::hangup()).context("failed to listen for signals")?;
     let checked = match config::read(config, config::environment(), Secrets::All) {
         Ok(checked) => checked,
         Err(errors) => {
-            tell_refused(&errors);
+            log_refused(&errors);
             return Err(errors.into());
         }
     };
@@ -68,9 +68,9 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells the journal, which knows this kind of event, why the agent does not start; stderr gets every problem from whoever
-/// called. How to log is not known without a configuration, so a terminal is not written to twice.
-fn tell_refused(errors: &ConfigErrors) {
+/// Logs to the journal, which knows this kind of event, why the agent does not start; stderr gets every problem from
+/// the caller. How to log is not known without a configuration, so a terminal is not written to twice.
+fn log_refused(errors: &ConfigErrors) {
     if !telemetry::is_journal() || telemetry::init(LogFormat::Auto, false).is_err() {
         return;
     }
@@ -110,12 +110,12 @@ async fn start(
     let continuing = pending.iter().map(ToString::to_string).collect();
     let components = Components::start(resources, &settings, &wanted, continuing).await?;
     let announcer = Announcer::new(opened.store.clone(), clock.clone());
-    tell_damage(&announcer, &settings, &opened).await;
+    notify_damage(&announcer, &settings, &opened).await;
     let (pulse, heartbeat) = (Pulse::default(), watch::Sender::new(settings.heartbeat.clone()));
     watch_over(&opened.store, &clock, handle, &pulse, &heartbeat, tasks);
 
     let (reloads, requests) = reload::requests();
-    // One at a time: whoever changes the configuration waits until it is in force.
+    // One at a time: a reload waits until the configuration is in force.
     let (news, changes) = mpsc::channel(1);
     let unknown = unknown(opened.quarantined.is_some());
     let services = components.services();
@@ -230,8 +230,9 @@ fn unknown(quarantined: bool) -> fn() -> Memory {
     if quarantined { store::spent } else { Memory::default }
 }
 
-/// Tells receivers what of the store was lost: what was open and silenced is forgotten, and less is restarted for a while.
-async fn tell_damage(announcer: &Announcer, settings: &Settings, opened: &Opened) {
+/// Notifies receivers of what of the store was lost: what was open and silenced is forgotten, and less is restarted for
+/// a while.
+async fn notify_damage(announcer: &Announcer, settings: &Settings, opened: &Opened) {
     let (host, unreadable) = (&settings.agent.name, &opened.remembered.unreadable);
     let Some(place) = opened.quarantined.as_ref().map(|path| path.display().to_string()) else {
         if !unreadable.is_empty() {
@@ -251,8 +252,8 @@ async fn tell_damage(announcer: &Announcer, settings: &Settings, opened: &Opened
         .await;
 }
 
-/// The engine, going on from what the store remembers. Services that are no longer configured are closed, unless they may
-/// still be found on the host: then those are answered whose incident is open.
+/// The engine, going on from what the store remembers. Services that are no longer configured are closed, unless they
+/// may still be found on the host: then those are answered whose incident is open.
 fn engine(settings: &Settings, opened: &Opened, clock: &Clock, looks: bool) -> (Engine, BTreeSet<ServiceName>) {
     let now = clock.now();
     let mut memories = opened.remembered.services.clone();

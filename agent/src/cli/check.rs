@@ -24,8 +24,8 @@ use crate::server::api::RejectedStatus;
 /// How many of the next times that a maintenance window is open are shown.
 const OCCURRENCES: usize = 3;
 
-/// Checks the configuration at `path` together with `env` and writes the result to `out`: the problems, or what would be
-/// watched from `now` on and any warnings. Nothing is started.
+/// Checks the configuration at `path` together with `env` and writes the result to `out`: the problems, or what would
+/// be watched from `now` on and any warnings. Nothing is started.
 ///
 /// Answers whether the configuration is free of errors.
 ///
@@ -71,7 +71,8 @@ pub(super) fn check_with(
     let env: Vec<(String, String)> = env.into_iter().collect();
     let result = config::read(path, env.clone(), Secrets::AtHand).and_then(|mut checked| {
         let look = look(&checked.alone.settings, &Source::wanted(&checked));
-        // Whoever looked may have become the agent's user, who has to read its files; others are anybody's drafts.
+        // The look may have changed to the agent's user, who must be able to read the agent's files; other files are
+        // drafts.
         if path == Path::new(config::DEFAULT_PATH) {
             checked = config::read(path, env, Secrets::AtHand)?;
         }
@@ -152,7 +153,7 @@ fn print(loaded: &Loaded, notes: &[Problem], now: Timestamp, out: &mut dyn Write
             .iter()
             .all(|service| service.origin.kind == OriginKind::File)
         {
-            // Nobody asks who defines what the files define.
+            // That files define a service needs no column.
             for row in &mut rows {
                 row.pop();
             }
@@ -231,7 +232,7 @@ fn service_row(service: &ServiceSettings) -> Vec<String> {
         (Mode::Heal, Some(_)) => {
             let (gap, longest) = (spell(policy.backoff), spell(policy.backoff_max));
             let often = format!("{} in {}, gaps {gap} to {longest}", policy.burst, spell(policy.window));
-            // What is as usual nobody asks about.
+            // The default needs no mention.
             if policy.restart_on == RestartOn::default() {
                 often
             } else if policy.restart_on.words().is_empty() {
@@ -305,8 +306,8 @@ fn destination(kind: &ReceiverKind) -> (&'static str, String) {
     }
 }
 
-/// How long at most a service goes on being taken for healthy that refuses, and one that hangs. A dead target is noticed at
-/// once.
+/// How long at most a service goes on being taken for healthy that refuses, and one that hangs. A dead target is
+/// noticed at once.
 fn down_after(service: &ServiceSettings) -> Option<(Duration, Duration)> {
     let policy = &service.service.policy;
     let longest = service.probes.iter().map(ProbeSettings::timeout).max()?;

@@ -1,4 +1,4 @@
-//! Those who look for services on the host.
+//! The tasks that look for services on the host.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::discovery::{Discovery, DiscoveryFeed, Source};
 use crate::docker::{self, Search};
 use crate::systemd::{self, BusAddress, SectionWatcher};
 
-/// Who looks now, and the feed that carries what is seen.
+/// The tasks that look now, and the feed that carries their snapshots.
 pub(super) struct HostDiscovery {
     feed: DiscoveryFeed,
     /// What to look for among containers.
@@ -24,7 +24,7 @@ pub(super) struct HostDiscovery {
 }
 
 impl HostDiscovery {
-    /// Nobody looks yet. Those in `continuing` had an incident before the agent was started.
+    /// Nothing is looked for yet. Services in `continuing` had an incident before the agent was started.
     pub(super) fn new(continuing: BTreeSet<String>) -> Self {
         Self {
             feed: DiscoveryFeed::default(),

@@ -1,5 +1,5 @@
-//! What runs beside the driver and follows the configuration: watchers of targets, those who look for services on the host,
-//! and workers of receivers.
+//! What runs beside the driver and follows the configuration: watchers of targets, tasks that look for services on the
+//! host, and workers of receivers.
 
 mod discovery;
 mod watchers;
@@ -40,7 +40,7 @@ pub struct Resources {
     pub prober: Arc<Prober>,
     /// Keeps what is to be sent.
     pub store: Store,
-    /// Says how late it is.
+    /// Answers the time.
     pub clock: Clock,
     /// Takes what the components see.
     pub events: mpsc::Sender<Event>,
@@ -67,7 +67,7 @@ pub enum PrepareError {
 pub enum ReplaceError<E> {
     /// The new ones cannot be made. The old ones run on.
     Prepare(PrepareError),
-    /// Whoever works with them did not go on with the new ones.
+    /// The driver did not go on with the new ones.
     Switch(E),
 }
 
@@ -79,8 +79,8 @@ struct Prepared {
 }
 
 impl Components {
-    /// Starts what `settings` need, and looks for services where they are `wanted`. Those in `continuing` had an incident
-    /// before the agent was started.
+    /// Starts what `settings` need, and looks for services where they are `wanted`. Those in `continuing` had an
+    /// incident before the agent was started.
     ///
     /// # Errors
     ///
@@ -146,7 +146,7 @@ impl Components {
         self.workers.directory()
     }
 
-    /// Hears of services that are found on the host.
+    /// Subscribes to what is found on the host.
     pub fn discovered(&self) -> watch::Receiver<Discovery> {
         self.discovery.subscribe()
     }
@@ -231,7 +231,7 @@ impl Components {
         self.services = prepared.services;
         self.watchers.start(&self.services, prepared.targets, &mut self.tasks);
         let expired = self.workers.set(prepared.receivers, &mut self.tasks).await;
-        // Those that were ended are not kept account of.
+        // Tasks that have ended need no account.
         while self.tasks.try_join_next().is_some() {}
         expired
     }

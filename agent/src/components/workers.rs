@@ -44,7 +44,7 @@ impl Workers {
 
     /// Starts what is new, and ends what is gone. Answers how many messages expired, as their receivers are gone.
     pub(super) async fn set(&mut self, wanted: Wanted, tasks: &mut JoinSet<()>) -> usize {
-        // In memory only: it fails when the store is closed, and then nobody is told anything.
+        // In memory only: it fails when the store is closed, and then no message is sent.
         let _ = self.store.configure_outbox(wanted.outbox).await;
         for receiver in self.end(&wanted.changed, &wanted.names) {
             if let Err(error) = self.store.receiver_changed(&receiver).await {
@@ -65,8 +65,8 @@ impl Workers {
         expired.unwrap_or_default()
     }
 
-    /// Ends the workers of receivers that are gone or another now; answers the names of these. A worker may be ended at any
-    /// time: what it was sending is sent again, under the same key, by the next.
+    /// Ends the workers of receivers that are gone or another now; answers the names of these. A worker may be ended at
+    /// any time: what it was sending is sent again, under the same key, by the next.
     fn end(&mut self, changed: &[Receiver], names: &[String]) -> Vec<String> {
         let mut ended = Vec::new();
         self.running.retain(|name, worker| {

@@ -11,7 +11,7 @@ use super::secret::Secret;
 /// `alertmanager = { urls, resend, headers, user + password | password_file, token | token_file, ca_file }`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertmanagerSettings {
-    /// Every replica, each of which is told by itself; never empty.
+    /// Every replica, each of which is sent every alert; never empty.
     pub urls: Vec<Url>,
     /// What fires is sent again each so often. Default 60 s.
     pub resend: Duration,

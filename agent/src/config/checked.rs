@@ -1,7 +1,8 @@
 //! From files to a configuration that is free of errors, and on to one that is laid over what is found on the host.
 //!
 //! Each file is read once. [`Checked`] holds what was made of the files, and is laid over whatever is found (`overlay`)
-//! without a second look at any of them; [`Sources`] is what an agent keeps of it, to do the same again when something else is found.
+//! without a second look at any of them; [`Sources`] is what an agent keeps of it, to do the same again when something
+//! else is found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -79,7 +80,8 @@ struct Texts {
     secrets: Secrets,
 }
 
-/// Files and variables that are free of errors by themselves, ready to be laid over services that are found on the host.
+/// Files and variables that are free of errors by themselves, ready to be laid over services that are found on the
+/// host.
 #[derive(Debug)]
 pub struct Checked {
     /// What they say, key by key.
@@ -203,8 +205,8 @@ impl Checked {
         self.configured.is_empty()
     }
 
-    /// Every service that files and variables name, switched on or not, with its target as `unit NAME`, `container NAME` or
-    /// `compose PROJECT/SERVICE`.
+    /// Every service that files and variables name, switched on or not, with its target: `unit NAME`,
+    /// `container NAME` or `compose PROJECT/SERVICE`.
     pub fn services(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let services = self.configured.iter();
         services.map(|(name, service)| (name.as_str(), service.target.as_deref()))

@@ -23,12 +23,12 @@ pub enum OriginKind {
     Label,
     /// A section of a unit file.
     UnitFile,
-    /// It runs on the host, and nobody said anything of it.
+    /// It runs on the host, and neither a file nor a label nor a section names it.
     Host,
 }
 
 impl OriginKind {
-    /// The word for people.
+    /// The word in messages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::File => "file",

@@ -8,7 +8,7 @@ use super::findings::Findings;
 use super::problem::{DENIED, Place};
 use super::reading::read_text;
 
-/// `conf.d` is written by people and packages.
+/// `conf.d` is written by operators and packages.
 const MAX_FILES: usize = 1000;
 /// The directory beside the main file whose `*.toml` files are merged into it, in the order of their names.
 const CONF_D: &str = "conf.d";
@@ -66,8 +66,8 @@ fn fragments(main: &Path) -> PathBuf {
     main.parent().unwrap_or(Path::new("")).join(CONF_D)
 }
 
-/// The visible `*.toml` files in a directory that may not exist, sorted by name; and what else stands there and was probably
-/// meant to be read.
+/// The visible `*.toml` files in a directory that may not exist, sorted by name; and what else stands there and was
+/// probably meant to be read.
 fn list(directory: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), String> {
     let cannot = |error: io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => format!("cannot be listed: {DENIED}"),
@@ -101,8 +101,8 @@ fn list(directory: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), String> {
     Ok((paths, unread))
 }
 
-/// Whether something that is not read was probably meant to be. What was put aside (`web.toml.off`, `web.toml.dpkg-old`) and
-/// what explains (`README`) was not.
+/// Whether something that is not read was probably meant to be. What was put aside (`web.toml.off`,
+/// `web.toml.dpkg-old`) and what explains (`README`) was not.
 fn is_meant(path: &Path) -> bool {
     const LIKE_CONFIGURATION: [&str; 8] = ["conf", "config", "cfg", "ini", "json", "tml", "yaml", "yml"];
     let Some(extension) = path.extension() else {

@@ -69,7 +69,7 @@ pub(crate) enum Meaning {
     Key,
     /// Most likely a slip of the pen.
     Near(&'static str),
-    /// A word of somebody else's.
+    /// A word of another program's.
     Foreign,
 }
 

@@ -242,8 +242,8 @@ impl Checker<'_> {
         Some(values.into())
     }
 
-    /// `[[alerts.routes]]` and the like. Merging would let a later list replace an earlier one; tables that are named by
-    /// their place among all sources stay beside one another.
+    /// `[[alerts.routes]]` and the like. Merging would let a later list replace an earlier one; tables that are named
+    /// by their place among all sources stay beside one another.
     fn list_of_tables(
         &mut self,
         section: &'static Section,

@@ -57,7 +57,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Whether a line, or a table by its header, may hold what nobody else should read: errors go to logs.
+/// Whether a line, or a table by its header, may hold a secret: errors go to logs.
 fn is_secret(text: &str) -> bool {
     const WORDS: [&str; 10] = [
         "secret",

@@ -1,10 +1,10 @@
 //! Configuration: what the user wrote, checked and turned into settings.
 //!
 //! It goes through stages. Files and variables of the environment become layers (`layer`), each checked against the one
-//! table of keys (`keys`, public as [`ROOT`]) while lines and columns are at hand. The `config` crate merges them, tables
-//! deeply and the later winning: the main file, `conf.d/*.toml` beside it by name, then the environment. The result is
-//! read into `inputs`, and `validate` turns those into [`Settings`]. Problems are collected all the way, and reported
-//! together.
+//! table of keys (`keys`, public as [`ROOT`]) while lines and columns are at hand. The `config` crate merges them,
+//! tables deeply and the later winning: the main file, `conf.d/*.toml` beside it by name, then the environment. The
+//! result is read into `inputs`, and `validate` turns those into [`Settings`]. Problems are collected all the way, and
+//! reported together.
 
 mod alertmanager;
 mod checked;
@@ -68,7 +68,7 @@ pub use settings::{
 pub use target::{ContainerTarget, DockerAddress, ProcessTarget, Reach, Target};
 pub(crate) use validate::{GROUP_WAIT, REPEAT_INTERVAL};
 
-/// Where the configuration is read from unless told otherwise.
+/// Where the configuration is read from unless `--config` names another file.
 pub const DEFAULT_PATH: &str = "/etc/sentinel/sentinel.toml";
 
 /// Reads and checks the configuration at `path`, what stands in `conf.d` beside it, and `env`.
@@ -79,7 +79,8 @@ pub fn load(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Res
     read(path, env, Secrets::All).map(|checked| checked.alone)
 }
 
-/// The same for who only looks at the configuration: credentials that systemd shows to nobody but the agent need not be there.
+/// The same for a command that only looks at the configuration: credentials that systemd shows to the agent alone need
+/// not be there.
 pub fn look(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Result<Loaded, ConfigErrors> {
     read(path, env, Secrets::AtHand).map(|checked| checked.alone)
 }

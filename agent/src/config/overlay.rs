@@ -1,7 +1,8 @@
 //! Lays the files over services that are found on the host.
 //!
-//! A key that a file or the environment sets wins, and a service that a file switches off stays off. Each stands for itself.
-//! One that is wrong is rejected and told; neither the files nor the others suffer from it.
+//! A key that a file or the environment sets wins, and a service that a file switches off stays off. Each discovered
+//! service is judged alone: a wrong one is rejected and reported, and changes nothing for the files and the other
+//! services.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,8 +19,8 @@ use super::settings::Settings;
 use super::validate::overlap;
 use super::{rules, validate};
 
-/// Services found on one host, at most: many times what one host runs, and few enough that looking at all of them anew
-/// takes no time to speak of. What exceeds it is rejected and told.
+/// Services found on one host, at most: many times what one host runs, and few enough that checking all of them again
+/// takes no time to speak of. Services beyond the limit are rejected and reported.
 pub const MAX_DISCOVERED: usize = 1000;
 
 /// The keys that name a target.
@@ -30,7 +31,7 @@ impl Checked {
     /// in it, are rejected, each by itself; the first of two that cannot both be has its way.
     pub fn over(&self, found: &[DiscoveredService]) -> Loaded {
         let mut chosen = Chosen::new(self);
-        // Whoever was asked for by name comes before what merely runs.
+        // A service that is asked for by name comes before one that merely runs.
         for kind in [OriginKind::Label, OriginKind::UnitFile, OriginKind::Host] {
             for one in found.iter().filter(|one| one.origin.kind == kind) {
                 chosen.consider(one);
@@ -88,7 +89,8 @@ impl<'a> Chosen<'a> {
         }
     }
 
-    /// Whether `key` is that of a service which nobody said anything of: then nothing of it can be meant otherwise.
+    /// Whether `key` is that of a service that merely runs: no file, label or section says anything that could be meant
+    /// otherwise.
     fn merely_runs(&self, key: &str) -> bool {
         let runs = |(name, found): (&String, &DiscoveredService)| {
             found.origin.kind == OriginKind::Host
@@ -111,7 +113,7 @@ impl<'a> Chosen<'a> {
         };
         let owner = self.owner(target.as_ref(), &found.aliases);
         if kind == OriginKind::Host && owner.is_some() {
-            // What merely runs is nobody's wish: it is watched already, or a file has switched it off.
+            // Nothing asks for what merely runs: it is watched already, or a file has switched it off.
             return;
         }
         if let Some(owner) = owner.as_ref().filter(|owner| **owner != found.name) {
@@ -158,8 +160,8 @@ impl<'a> Chosen<'a> {
         })
     }
 
-    /// Refuses those that the whole has no room for. Of several that cannot be together the first goes, and the others are
-    /// looked at again without it.
+    /// Rejects those that the whole has no room for. Of several that cannot be together the first goes, and the others
+    /// are looked at again without it.
     fn reject_culprits(&mut self, problems: Vec<Blamed>) {
         let mut culprits: BTreeMap<String, Vec<Problem>> = BTreeMap::new();
         let mut shared = Vec::new();
@@ -199,7 +201,7 @@ impl<'a> Chosen<'a> {
 
     fn reject_all(&mut self, found: &DiscoveredService, problems: Vec<Problem>) {
         for mut problem in problems {
-            // The place says it, in words of whoever wrote it; that of a line of a file does not name the key.
+            // The place names the label, in the operator's words; the place of a line of a file does not name the key.
             let path = join("services", &found.name);
             let inner = problem.key.strip_prefix(&path);
             let inner = inner.filter(|inner| inner.is_empty() || inner.starts_with(['.', '[']));

@@ -106,7 +106,7 @@ pub struct Problem {
 pub(super) const DENIED: &str = "permission denied";
 
 impl Problem {
-    /// Whether nothing is known to be wrong: whoever looks may not read it.
+    /// Whether nothing is known to be wrong: this user may not read the file.
     pub fn is_denied(&self) -> bool {
         self.message.contains(DENIED)
     }
@@ -152,7 +152,7 @@ pub struct ConfigErrors {
 }
 
 impl ConfigErrors {
-    /// Nobody reads more at once, and a mangled file must not fill the journal.
+    /// More cannot be read at once, and a mangled file must not fill the journal.
     pub const MAX_PROBLEMS: usize = 200;
 
     /// How many problems there are, those that are not listed included.

@@ -1,4 +1,4 @@
-//! Reads files whose size nobody vouches for.
+//! Reads files within limits: a file of any size and kind may stand at a path.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};

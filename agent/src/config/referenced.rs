@@ -41,11 +41,11 @@ pub(super) enum SecretFile {
 /// Who may read a file with a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReadableBy {
-    /// Nobody that it is not meant for.
+    /// The agent alone, as far as is known.
     Agent,
     /// The group whose members may control the agent.
     ControlGroup,
-    /// Everybody on the host.
+    /// Every user of the host.
     World,
 }
 

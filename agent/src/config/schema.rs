@@ -14,7 +14,7 @@ pub struct Key {
     pub kind: Kind,
     /// The default in words; empty when the key simply may be absent.
     pub default: &'static str,
-    /// What it means, for people.
+    /// What it means, for the documentation.
     pub doc: &'static str,
 }
 

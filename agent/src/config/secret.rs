@@ -92,7 +92,7 @@ pub enum Secrets {
     /// All of them, as the agent needs them.
     #[default]
     All,
-    /// Those that can be there for whoever asks: systemd shows a credential to the agent alone, while that runs.
+    /// Those that this process can see: systemd shows a credential to the agent alone, while the agent runs.
     AtHand,
     /// None of them, as nothing depends on what they hold.
     None,
@@ -111,7 +111,7 @@ pub(super) enum Source {
 ///
 /// # Errors
 ///
-/// A sentence for people: systemd has handed over others, and not this one.
+/// A sentence for the operator: systemd has handed over other credentials, and not this one.
 pub(super) fn resolve(file: &Path) -> Result<Source, String> {
     let Some(name) = file.to_str().and_then(|file| file.strip_prefix("credential:")) else {
         return Ok(Source::File(file.to_owned()));
@@ -145,16 +145,17 @@ pub(super) fn read(path: &Path) -> Result<Secret, String> {
     Ok(text.to_owned().into())
 }
 
-/// Whether everybody on the host may read the file: it lies open, and so does the way there. In a directory that only the
-/// agent's group may enter, such as `/etc/sentinel/secrets`, files may be as `tee` makes them.
+/// Whether every user of the host may read the file: it is readable by all, and every directory above it may be
+/// entered. In a directory that only the agent's group may enter, such as `/etc/sentinel/secrets`, files may be as
+/// `tee` makes them.
 pub(super) fn is_world_readable(path: &Path) -> bool {
     let has = |path: &Path, bit| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & bit != 0);
     fs::canonicalize(path)
         .is_ok_and(|path| has(&path, 0o004) && path.ancestors().skip(1).all(|directory| has(directory, 0o001)))
 }
 
-/// Whether members of the group that may control the agent may read the file: it lies open to the group, and so does the way
-/// there.
+/// Whether members of the group that may control the agent may read the file: it lies open to the group, and so does
+/// the way there.
 pub(super) fn is_control_group_readable(path: &Path) -> bool {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     group_id(&groups, CONTROL_GROUP).is_some_and(|gid| is_group_readable(path, gid))
@@ -162,7 +163,7 @@ pub(super) fn is_control_group_readable(path: &Path) -> bool {
 
 /// Whether a user whose only group is `gid` may read the file.
 fn is_group_readable(path: &Path, gid: u32) -> bool {
-    // As the kernel decides it: whoever is of the file's group gets the group's bits, also where others may more.
+    // As the kernel decides it: a member of the file's group gets the group's bits, also where others may more.
     let may = |path: &Path, bit: u32| {
         fs::metadata(path).is_ok_and(|file| {
             let shift = if file.gid() == gid { 3 } else { 0 };
@@ -179,7 +180,8 @@ fn group_id(groups: &str, name: &str) -> Option<u32> {
     rows.find_map(|mut row| (row.next()? == name).then(|| row.nth(1)?.parse().ok()).flatten())
 }
 
-/// Whether `secret` is a signing secret in the form of Standard Webhooks. Its libraries decode what lacks the prefix as well.
+/// Whether `secret` is a signing secret in the form of Standard Webhooks. Its libraries decode what lacks the prefix as
+/// well.
 pub(super) fn is_standard(secret: &str) -> bool {
     secret.starts_with("whsec_")
 }
@@ -263,7 +265,7 @@ mod tests {
         let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         #[rustfmt::skip]
         let table = [
-            // the directory above, that of the secrets, the file; whether everybody may read it
+            // the directory above, that of the secrets, the file; whether every user may read it
             (0o755, 0o755, 0o644, true),
             (0o755, 0o711, 0o604, true),
             (0o755, 0o750, 0o644, false),

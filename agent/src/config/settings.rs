@@ -267,7 +267,7 @@ pub struct CommandSettings {
 /// `[heartbeat]`: who notices when the agent is gone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeartbeatSettings {
-    /// Asked while all is well. Secret, as whoever knows it can keep the alarm silent.
+    /// Asked while all is well. Secret: a client that knows the URL can keep the alarm silent.
     pub url: Secret,
     /// Asked instead while it is not.
     pub fail_url: Secret,
@@ -291,7 +291,7 @@ pub struct WebhookSettings {
 pub struct AlertSettings {
     /// Receivers of every message that no route fits, by name. Default: all.
     pub receivers: Vec<String>,
-    /// Who is told what, `receivers` included.
+    /// Which receivers are notified of what, `receivers` included.
     pub rules: Rules,
     /// An outage healed within this time is one info message. Default 30 s; copied into each service's policy.
     pub notify_after: Duration,
@@ -314,7 +314,7 @@ pub struct MaintenanceSettings {
     pub days: Vec<Weekday>,
     /// Whose clocks count. Default: the host's.
     pub zone: TimeZone,
-    /// Why, for people.
+    /// Why, for the operator.
     pub reason: Option<String>,
 }
 

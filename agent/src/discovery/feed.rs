@@ -1,4 +1,4 @@
-//! The way from those who look to whoever hears of it.
+//! The feed: sources publish snapshots, the reloader and the driver subscribe.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use tokio::sync::watch;
 use super::snapshot::{Discovery, SourceSnapshot};
 use super::source::Source;
 
-/// Where sources put what they found. Cheap to clone.
+/// Where sources publish their snapshots. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct DiscoveryFeed(watch::Sender<Discovery>);
 
 impl DiscoveryFeed {
-    /// Says all that the source `source` sees now. Whoever listens is woken when that is new.
+    /// Publishes all that `source` sees now. Subscribers wake up when the snapshot is new.
     pub fn publish(&self, source: Source, seen: SourceSnapshot) {
         self.0.send_if_modified(|all| {
             all.blocked.remove(&source);
@@ -25,7 +25,7 @@ impl DiscoveryFeed {
         });
     }
 
-    /// Says who is asked to look.
+    /// Sets which sources are asked to look.
     pub fn ask(&self, asked: &BTreeSet<Source>) {
         self.0.send_if_modified(|all| {
             all.asked.clone_from(asked);
@@ -34,7 +34,7 @@ impl DiscoveryFeed {
         });
     }
 
-    /// Says that the source `source` cannot see, and why; logged once for each reason.
+    /// Publishes that `source` cannot see, and why; logged once for each reason.
     pub fn cannot_see(&self, source: Source, reason: &str) {
         self.0.send_if_modified(|all| {
             if all.blocked.get(&source).is_none_or(|before| before != reason) {
@@ -62,7 +62,7 @@ impl DiscoveryFeed {
         });
     }
 
-    /// Hears of everything that is found. Changes that come faster than they are taken are one.
+    /// Subscribes to everything that is found. Changes that come faster than they are read are one.
     pub fn subscribe(&self) -> watch::Receiver<Discovery> {
         self.0.subscribe()
     }
@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(unseen(), [denied]);
         feed.publish(Source::Labels, SourceSnapshot::default());
         assert_eq!(unseen(), []);
-        // What is said of sources that are not asked is nobody's business.
+        // A source that is not asked does not count.
         feed.cannot_see(Source::HostUnits, "no bus");
         assert_eq!(unseen(), []);
     }

@@ -1,8 +1,8 @@
-//! What is discovered on the host, from those who look to the configuration that is laid over it.
+//! What is discovered on the host: from the sources that look to the configuration that is laid over what they find.
 //!
-//! A source says all that it sees, each time; [`DiscoveryFeed`] tells the reloader when that is something else than before.
-//! Of a source that cannot see, what it said last stays: missing sight is no news of services. It is shown all the same, as
-//! [`Unseen`]: who sees nothing must not be taken for somebody with nothing to see.
+//! A source publishes a whole snapshot each time; [`DiscoveryFeed`] wakes the reloader when the snapshot is new. The
+//! last snapshot of a source that cannot see stays: missing sight is no news of services. Such a source is shown, as
+//! [`Unseen`]: a source that sees nothing must not be taken for one that has nothing to see.
 
 mod feed;
 mod snapshot;

@@ -11,9 +11,9 @@ use crate::config::{Checked, DiscoveredService, Loaded, Rejected};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovery {
     pub(super) by_source: BTreeMap<Source, Arc<SourceSnapshot>>,
-    /// Who is asked to look.
+    /// The sources that are asked to look.
     pub(super) asked: BTreeSet<Source>,
-    /// Who cannot see now, and why.
+    /// The sources that cannot see now, and why.
     pub(super) blocked: BTreeMap<Source, String>,
 }
 
@@ -33,7 +33,7 @@ pub struct SourceSnapshot {
     pub services: Vec<DiscoveredService>,
     /// What asks to be one, and cannot.
     pub rejected: Vec<Rejected>,
-    /// What had failed before anybody looked: it is told once, and watched when it runs again.
+    /// What had failed before the first look: it is reported once, and watched when it runs again.
     pub preexisting: Vec<PreexistingFailure>,
 }
 
@@ -47,13 +47,13 @@ pub struct PreexistingFailure {
 }
 
 impl PreexistingFailure {
-    /// What failed, from the text that tells a failure from every other one.
+    /// What failed, from the text that identifies a failure.
     pub fn what_of(text: &str) -> &str {
         text.rsplit_once(' ').map_or(text, |(what, _)| what)
     }
 }
 
-/// What tells it from every other failure.
+/// The text that identifies a failure.
 impl fmt::Display for PreexistingFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.what, self.which)

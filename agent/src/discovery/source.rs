@@ -1,4 +1,4 @@
-//! Who looks for services on the host.
+//! Where services are looked for on the host.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Checked, HostWatch};
 
-/// Who looks.
+/// Where services are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
@@ -21,7 +21,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// What is looked for there, for people.
+    /// What is looked for there, in messages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Labels => "labels of containers",

@@ -1,8 +1,8 @@
 //! The calendar: when a window occurs, whatever the clocks of its zone do.
 //!
-//! A time of day that does not exist on a day, because the clocks go forward, is taken for the first moment after the gap.
-//! One that occurs twice, because they go back, is taken for its first occurrence. `duration` is time that passes, not
-//! what clocks show; an `end` is a time of day like `start`.
+//! A time of day that does not exist on a day, because the clocks go forward, is taken for the first moment after the
+//! gap. One that occurs twice, because they go back, is taken for its first occurrence. `duration` is time that passes,
+//! not what clocks show; an `end` is a time of day like `start`.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};

@@ -1,7 +1,7 @@
 //! Maintenance windows: when each opens and ends on the calendar, and whom it is about.
 //!
-//! The engine knows no calendar; it is told when a service enters a window and when it leaves. What is told follows from
-//! the settings and the wall clock's reading alone, so a clock that is set only makes it look again.
+//! The engine knows no calendar; it is notified when a service enters a window and when it leaves. What it is sent
+//! follows from the settings and the wall clock's reading alone, so a clock that is set only makes it look again.
 
 mod calendar;
 
@@ -20,7 +20,7 @@ const OCCURRENCES: usize = 9;
 /// A window that is open, as one service sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Open {
-    /// Why, for people.
+    /// Why, for the operator.
     pub reason: String,
     /// When it ends.
     pub end: Timestamp,
@@ -31,7 +31,7 @@ pub struct Open {
 pub struct Schedule {
     windows: Vec<MaintenanceSettings>,
     services: BTreeSet<ServiceName>,
-    told: BTreeMap<ServiceName, Open>,
+    announced: BTreeMap<ServiceName, Open>,
     /// From and until when nothing changes by itself.
     valid: Option<(Timestamp, Timestamp)>,
 }
@@ -39,7 +39,7 @@ pub struct Schedule {
 impl Schedule {
     /// These windows for these services from now on. What was said of services that stay is remembered.
     pub fn replace(&mut self, windows: Vec<MaintenanceSettings>, services: BTreeSet<ServiceName>) {
-        self.told.retain(|name, _| services.contains(name));
+        self.announced.retain(|name, _| services.contains(name));
         self.windows = windows;
         self.services = services;
         self.valid = None;
@@ -76,14 +76,14 @@ impl Schedule {
                 reason: window.reason(),
                 end: *end,
             });
-            if self.told.get(name) != longest.as_ref() {
+            if self.announced.get(name) != longest.as_ref() {
                 news.push((name.clone(), longest));
             }
         }
         for (name, open) in &news {
             match open {
-                Some(open) => drop(self.told.insert(name.clone(), open.clone())),
-                None => drop(self.told.remove(name)),
+                Some(open) => drop(self.announced.insert(name.clone(), open.clone())),
+                None => drop(self.announced.remove(name)),
             }
         }
         news
@@ -96,7 +96,7 @@ impl MaintenanceSettings {
         self.services.iter().any(|pattern| matches(pattern, service))
     }
 
-    /// Why, for people.
+    /// Why, for the operator.
     pub fn reason(&self) -> String {
         let own = || format!("maintenance window `{}`", self.name);
         self.reason.clone().unwrap_or_else(own)

@@ -43,7 +43,7 @@ pub struct Reloader {
     pub found: watch::Receiver<Discovery>,
     /// Services of before the start that may still be found.
     pub pending: PendingServices,
-    /// Tells of what is found and not watched.
+    /// Reports what is found and not watched.
     pub news: DiscoveryNews,
     /// What runs beside the driver.
     pub components: Components,
@@ -53,7 +53,7 @@ pub struct Reloader {
     pub changes: mpsc::Sender<Change>,
     /// The way to the heartbeat.
     pub heartbeat: watch::Sender<Option<HeartbeatSettings>>,
-    /// Tells the service manager.
+    /// Notifies the service manager.
     pub watchdog: Watchdog,
 }
 
@@ -114,8 +114,8 @@ enum ReloadTrigger {
 }
 
 impl Reloader {
-    /// Reloads at every SIGHUP, every request and whenever something else is found on the host, one after the other, until
-    /// the agent stops.
+    /// Reloads at every SIGHUP, every request and whenever something else is found on the host, one after the other,
+    /// until the agent stops.
     pub async fn run(mut self, mut hangup: Signal, mut requests: mpsc::Receiver<ReloadReply>) {
         loop {
             let until = self.pending.until();
@@ -144,7 +144,7 @@ impl Reloader {
             self.watchdog.ready();
             let Ok(answer) = answer else { return };
             if let Some(reply) = reply {
-                // Whoever asked may have stopped waiting.
+                // The client may have stopped waiting.
                 let _ = reply.send(answer);
             }
         }
@@ -187,7 +187,7 @@ impl Reloader {
         let InForce { wanted, settings, .. } = &self.in_force;
         if self.pending.until().is_none() && found.asks_the_same(&self.in_force.found, wanted) {
             let all_seen = found.is_complete(wanted);
-            self.news.tell_again(settings, &found, all_seen).await;
+            self.news.report_again(settings, &found, all_seen).await;
             return Ok(());
         }
         let sources = self.in_force.sources.clone();
@@ -251,7 +251,7 @@ impl Reloader {
         });
         let rejected = loaded.rejected.into_iter().collect();
         let seen = self.found.borrow().clone();
-        self.news.tell(&new, &seen, rejected, all_seen).await;
+        self.news.report(&new, &seen, rejected, all_seen).await;
         self.in_force = InForce {
             sources,
             wanted,
@@ -262,7 +262,7 @@ impl Reloader {
     }
 }
 
-/// Logs that a service is no longer healed, and answers the same for whoever asked.
+/// Logs that a service is no longer healed, and answers the same for the reply to a request.
 fn warn_unhealed((service, place): &(ServiceName, String)) -> String {
     let (name, place) = (service.as_str(), place.as_str());
     tracing::warn!(

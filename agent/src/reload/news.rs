@@ -1,4 +1,4 @@
-//! What the log and receivers hear of what is found on the host and not watched.
+//! Reports to the log and to receivers what is found on the host and not watched.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::discovery::{Discovery, PreexistingFailure};
 use crate::receivers::Message;
 use crate::store::Topic;
 
-/// Tells of each thing once.
+/// Reports each thing once.
 pub struct DiscoveryNews {
     announcer: Announcer,
     /// What the log has of what had failed before the agent looked.
@@ -29,29 +29,30 @@ impl DiscoveryNews {
         }
     }
 
-    /// Tells of what is found and not watched: `rejected`, and what had failed before. `all_seen` says that everything was
-    /// looked at.
-    pub(super) async fn tell(
+    /// Reports what is found and not watched: `rejected`, and what had failed before. `all_seen`: every source has
+    /// looked.
+    pub(super) async fn report(
         &mut self,
         settings: &Settings,
         found: &Discovery,
         rejected: BTreeSet<Rejected>,
         all_seen: bool,
     ) {
-        self.tell_rejected(settings, rejected, all_seen).await;
+        self.report_rejected(settings, rejected, all_seen).await;
         if all_seen {
-            self.tell_preexisting(settings, found.preexisting()).await;
+            self.report_preexisting(settings, found.preexisting()).await;
         }
     }
 
     /// The same, when what is rejected is what it was.
-    pub(super) async fn tell_again(&mut self, settings: &Settings, found: &Discovery, all_seen: bool) {
-        self.tell(settings, found, self.logged_rejected.clone(), all_seen).await;
+    pub(super) async fn report_again(&mut self, settings: &Settings, found: &Discovery, all_seen: bool) {
+        self.report(settings, found, self.logged_rejected.clone(), all_seen)
+            .await;
     }
 
-    /// Tells receivers, once and together, of what had failed on this host before the agent looked: of each failure once,
-    /// however often the agent is started.
-    async fn tell_preexisting(&mut self, settings: &Settings, failed: BTreeSet<PreexistingFailure>) {
+    /// Notifies receivers, once and together, of what had failed on this host before the agent looked: of each failure
+    /// once, however often the agent is started.
+    async fn report_preexisting(&mut self, settings: &Settings, failed: BTreeSet<PreexistingFailure>) {
         let unheard = |one: &&PreexistingFailure| !self.logged_preexisting.contains(one);
         let new: Vec<&str> = failed.iter().filter(unheard).map(|one| one.what.as_str()).collect();
         if !new.is_empty() {
@@ -66,7 +67,7 @@ impl DiscoveryNews {
             let new: Vec<&str> = new.map(|one| one.what.as_str()).collect();
             Message::about_failed_before(host, &new, Timestamp::now())
         };
-        // Whoever could not look yet may still say that an older failure is there.
+        // A source that could not look yet may still have an older failure.
         let outdated: BTreeSet<&str> = failed.iter().map(|one| one.what.as_str()).collect();
         let still_holds = |one: &str| !outdated.contains(PreexistingFailure::what_of(one));
         let receivers = settings.alerts.rules.default.clone();
@@ -76,8 +77,8 @@ impl DiscoveryNews {
         self.logged_preexisting = failed;
     }
 
-    /// Tells receivers, once, of what asks to be watched and cannot be. `is_all` says that everything was looked at.
-    async fn tell_rejected(&mut self, settings: &Settings, rejected: BTreeSet<Rejected>, is_all: bool) {
+    /// Notifies receivers, once, of what asks to be watched and cannot be. `is_all`: every source has looked.
+    async fn report_rejected(&mut self, settings: &Settings, rejected: BTreeSet<Rejected>, is_all: bool) {
         for ignored in rejected.difference(&self.logged_rejected).filter(|one| one.watched) {
             tracing::info!(reason = %ignored, "a label is ignored");
         }

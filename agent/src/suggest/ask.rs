@@ -20,9 +20,9 @@ const PORTS_MAX: usize = 8;
 /// What is heard at a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// Nobody accepts a connection.
+    /// No connection is accepted.
     Refused,
-    /// Somebody does, and does not speak HTTP.
+    /// A connection is accepted, and the answer is not HTTP.
     Tcp,
     /// It speaks HTTP, and says yes (200 to 299) to a GET of this path.
     Http(&'static str),
@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    /// Says `answer` to whoever asks for `path`, and a refusal to the others.
+    /// Answers requests for `path` with `answer`, and refuses others.
     async fn server(path: &'static str, yes: &'static [u8], no: &'static [u8]) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -75,7 +75,7 @@ fn service(text: &mut String, proposal: &Proposal) {
     }
 }
 
-/// The probe: one that was heard, else the first port. The others are for people to choose from.
+/// The probe: one that was heard, else the first port. The operator may choose another.
 fn guesses(text: &mut String, proposal: &Proposal) {
     let is_labelled = |kind: &str| {
         let mut keys = proposal.keys.keys();

@@ -28,8 +28,8 @@ pub use self::propose::{Proposal, Proposals, Runs};
 use crate::docker::{Search, discover_once, running_containers};
 use crate::systemd::{BusAddress, running_units, unit_sections};
 
-/// Looks at everything that runs, and proposes what the configuration at `config` does not have yet. With `probe`, ports
-/// of this host's own addresses are connected to and asked over HTTP; otherwise nothing is sent to any service.
+/// Looks at everything that runs, and proposes what the configuration at `config` does not have yet. With `probe`,
+/// ports of this host's own addresses are connected to and asked over HTTP; otherwise nothing is sent to any service.
 pub async fn suggest(config: &Path, probe: bool) -> Proposals {
     let mut known = configured::read(config);
     if known.unit_files
@@ -42,7 +42,7 @@ pub async fn suggest(config: &Path, probe: bool) -> Proposals {
         labels: known.labels,
         host: false,
     };
-    // Who cannot see containers is told so below.
+    // Containers that cannot be seen are noted below.
     if known.labels
         && let Ok(found) = discover_once(&labels).await
     {

@@ -72,7 +72,7 @@ pub struct Proposal {
     pub after: Vec<String>,
     /// Keys that its labels set, and their values as TOML. These are no guess.
     pub keys: BTreeMap<String, String>,
-    /// What is not certain, for people.
+    /// What is not certain, for the operator.
     pub notes: Vec<String>,
 }
 

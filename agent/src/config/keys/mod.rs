@@ -1,7 +1,8 @@
-//! Every key of the configuration, in one table: name, values, default, meaning. A file for each table of the configuration.
+//! Every key of the configuration, in one table: name, values, default, meaning. A file for each table of the
+//! configuration.
 //!
-//! What is not here is an unknown key. Checks, suggestions and the documentation of the keys come from this table; whoever
-//! wants all of them begins at [`ROOT`] and follows the kinds.
+//! What is not here is an unknown key. Checks, suggestions and the documentation of the keys come from this table. A
+//! walk over all keys begins at [`ROOT`] and follows the kinds.
 
 mod agent;
 mod alertmanager;

@@ -74,7 +74,7 @@ pub(in crate::config) fn http_url(text: &str) -> Result<Url, String> {
 }
 
 /// A mail server, `smtp://HOST:PORT` or `smtps://HOST:PORT`: its name or address, its port, and whether it is encrypted
-/// from the first byte. The text is not repeated: somebody may have put a password into it.
+/// from the first byte. The text is not repeated: it may hold a password.
 pub(in crate::config) fn mail_server(text: &str) -> Result<(String, u16, bool), String> {
     let url = Url::parse(text).map_err(|_| "is not `smtp://HOST:PORT` or `smtps://HOST:PORT`".to_owned())?;
     let (is_implicit, default) = match url.scheme() {

@@ -53,8 +53,8 @@ pub(crate) fn unit(text: &str) -> Result<String, String> {
     Ok(full)
 }
 
-/// The name of a unit of any kind, or a pattern of such names in which `*` stands for any text and `?` for one character.
-/// Takes `nginx` for `nginx.service`, like [`unit()`]; what ends in `*` is left as it is.
+/// The name of a unit of any kind, or a pattern of such names in which `*` stands for any text and `?` for one
+/// character. Takes `nginx` for `nginx.service`, like [`unit()`]; what ends in `*` is left as it is.
 pub(in crate::config) fn unit_pattern(text: &str) -> Result<String, String> {
     let has_kind = text
         .rsplit_once('.')

@@ -14,7 +14,7 @@ pub(in crate::config) fn needle(text: &str) -> Result<(), String> {
     }
 }
 
-/// An absolute path. The agent's working directory is nobody's business.
+/// An absolute path. The agent's working directory is not part of the configuration.
 pub(in crate::config) fn absolute_path(text: &str) -> Result<(), String> {
     if !text.starts_with('/') {
         return Err(format!("{} is not an absolute path", shown(text)));

@@ -44,7 +44,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
         .map_err(|_| format!("{} is not a duration such as \"10s\" or \"1h 30m\"", shown(text)))
 }
 
-/// A duration as people write it.
+/// A duration as the configuration writes it.
 pub(in crate::config) fn spell(duration: Duration) -> String {
     format_duration(duration).to_string()
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 /// The most that is read of a text to know its format.
 const MAX_LINES: usize = 50;
 
-/// What a text that is not TOML is written in, and where that shows: the place of the first line that tells.
+/// What a text that is not TOML is written in, and where that shows: the place of the first line that shows it.
 pub(in crate::config) fn other_format(text: &str) -> Option<(usize, &'static str)> {
     const YAML: &str = "this looks like YAML, and the configuration is TOML: write [services.web] in place of `services:` and \
                         `web:`, and `unit = \"nginx\"` in place of `unit: nginx`";
@@ -72,8 +72,8 @@ fn is_monit(line: &str) -> bool {
     }
 }
 
-/// What to write for a text without quotes at `span`, counted from the start of its `line`. A parser says only what it did
-/// not find: "expected `nan`" for `nginx`.
+/// What to write for a text without quotes at `span`, counted from the start of its `line`. A parser says only what it
+/// did not find: "expected `nan`" for `nginx`.
 pub(in crate::config) fn unquoted(line: &str, span: Range<usize>) -> Option<String> {
     let (key, _) = line.split_once('=')?;
     let text = line.get(span.clone()).filter(|_| span.start > key.len())?;

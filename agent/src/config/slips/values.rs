@@ -62,7 +62,7 @@ pub(in crate::config) fn instead_of_value(kind: &Kind, name: &str, value: &DeVal
         }
         (Kind::List { of, .. }, DeValue::String(text)) => match of {
             Kind::Text { what: AN_ARGUMENT, .. } => Some(command(name, text)),
-            // Names are no secrets; of other texts nobody knows.
+            // Names are no secrets; other texts may be.
             Kind::Text { what: A_NAME, rule } if rule(text).is_ok() => Some(format!("{name} = [\"{text}\"]")),
             _ => Some(format!("{name} = [\"...\"]")),
         },

@@ -18,7 +18,7 @@ use crate::template::Link;
 /// How long the first message of an incident waits for others.
 pub(crate) const GROUP_WAIT: Duration = Duration::from_secs(10);
 
-/// How often people are reminded.
+/// How often a reminder is sent.
 pub(crate) const REPEAT_INTERVAL: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// `names` are those of all receivers.
@@ -54,7 +54,7 @@ pub(super) fn settings(input: AlertsInput, names: &[String], findings: &mut Find
     }
 }
 
-/// A link that can be made. Whether a label holds an address shows when there is something to tell.
+/// A link that can be made. Whether a label holds an address shows when there is a message.
 fn link(text: &str, findings: &mut Findings) -> Option<Arc<Link>> {
     match crate::template::link(text) {
         Ok((link, note)) => {
@@ -139,8 +139,8 @@ fn filter(path: &str, input: MatchInput, findings: &mut Findings) -> Match {
     }
 }
 
-/// Names no service has are slips; patterns that fit none, and routes that no message ever reaches, are odd. `names` are
-/// those of all services, disabled ones included.
+/// Names no service has are slips; patterns that fit none, and routes that no message ever reaches, are odd. `names`
+/// are those of all services, disabled ones included.
 pub(super) fn check_routes(rules: &Rules, names: &[String], services: &[ServiceSettings], findings: &mut Findings) {
     let routes = rules.routes.iter().map(|route| &route.matches).enumerate();
     let routes = routes.map(|(index, matches)| (format!("alerts.routes[{index}]"), matches));

@@ -104,7 +104,7 @@ fn check_tls(path: &str, scheme: &str, ca_file: Option<&Path>, insecure: bool, f
     }
 }
 
-/// Checks that a command names its program by an absolute path: what `PATH` the agent has is nobody's business.
+/// Checks that a command names its program by an absolute path: the agent's `PATH` is not part of the configuration.
 pub(super) fn program(key: &str, argv: &[String], findings: &mut Findings) {
     if findings.is_bad(key) {
         return;

@@ -65,8 +65,8 @@ pub(super) fn settings(
     services
 }
 
-/// Whether it says nothing of what is to be watched. That may be found on the host, beneath these keys; until it is, the
-/// service is not there.
+/// Whether it says nothing of what is to be watched. That may be found on the host, beneath these keys; until it is,
+/// the service is not there.
 fn is_bare(name: &str, input: &ServiceInput, findings: &Findings) -> bool {
     let targets = [&input.unit, &input.container, &input.compose];
     let target = targets.iter().any(|target| target.is_some()) || input.process.is_some();
@@ -74,8 +74,8 @@ fn is_bare(name: &str, input: &ServiceInput, findings: &Findings) -> bool {
     !target && !probe && !findings.is_bad(&join("services", name))
 }
 
-/// Containers come after the Docker daemon without saying so, when that is watched: its incident speaks for theirs. What
-/// the daemon itself comes after does not, as that would be a circle.
+/// Containers come after the Docker daemon without saying so, when that is watched: its incident speaks for theirs.
+/// What the daemon itself comes after does not, as that would be a circle.
 fn follow_docker(services: &mut [ServiceSettings]) {
     let daemon = services
         .iter()
@@ -100,7 +100,8 @@ fn follow_docker(services: &mut [ServiceSettings]) {
     }
 }
 
-/// Tells each service which others come after it and may be taken along. Those that are only observed may not.
+/// Notes at each service which others come after it and may be restarted with it. Services that are only observed may
+/// not.
 fn note_dependents(services: &mut [ServiceSettings]) {
     let mut dependents: HashMap<ServiceName, Vec<ServiceName>> = HashMap::new();
     for service in services.iter().map(|settings| &settings.service) {

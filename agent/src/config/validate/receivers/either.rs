@@ -39,8 +39,8 @@ pub(in crate::config::validate) fn either(
     }
 }
 
-/// The headers of `headers` at `path`, and those in the file `headers_file`, a line each, as `Name: value`. A header is in one of
-/// the two.
+/// The headers of `headers` at `path`, and those in the file `headers_file`, a line each, as `Name: value`. A header is
+/// in one of the two.
 pub(in crate::config::validate) fn headers(
     path: &str,
     mut headers: BTreeMap<String, Secret>,

@@ -2,7 +2,7 @@
 //! every test that looks over texts for users.
 
 /// Each with what stands in its place.
-pub(crate) const FORBIDDEN: [(&str, &str); 22] = [
+pub(crate) const FORBIDDEN: [(&str, &str); 23] = [
     ("somebody", "the operator, or the program by its name"),
     ("nobody", "no receiver, no operator"),
     ("anybody", "any user, any receiver"),
@@ -25,6 +25,7 @@ pub(crate) const FORBIDDEN: [(&str, &str); 22] = [
     ("sight_lost", "connection_lost"),
     ("lose_sight", "lose_connection"),
     ("out of sight", "cannot be seen"),
+    ("hold=blind", "hold=unobservable"),
 ];
 
 /// What is a name in quotes rather than a word: the Unix user, and a value in JSON.

@@ -21,6 +21,7 @@ pub(crate) const SENTINEL: Sections = &[
             "`/run/sentinel/control.sock`: how these commands reach the agent. Members of the group `sentinel` may use it.",
             "`/etc/polkit-1/rules.d/60-sentinel.rules`: which units the agent may restart; made from the configuration \
              whenever the agent starts or is reloaded.",
+            "`/usr/share/doc/sentinel/docs`: the documentation, case by case.",
         ],
     ),
     (

@@ -1,7 +1,7 @@
 # What developers and CI run. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain demo compose-demo test check tree fmt clippy docs unit host newer matrix simulate mutants bench deny deb apt-repo reproducible
+.PHONY: help toolchain demo compose-demo picture test check tree fmt clippy docs unit host newer matrix simulate mutants bench deny deb apt-repo reproducible
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -26,6 +26,10 @@ demo: toolchain ## Fail a service in several ways and see it healed, on this mac
 compose-demo: ## The same with Docker Compose, every fault once; needs a Docker Engine, installs it where it can
 	packaging/test-host/requirements >&2
 	deploy/demo
+
+picture: toolchain ## Record `make demo` again as the picture of the README
+	@cargo build --locked --package sentinel --package demo-service
+	@PROGRAM=$(abspath $(TARGET))/debug/sentinel packaging/picture
 
 test: toolchain ## Everything that must pass: format, lints, docs, unit, simulation, real parts, real hosts; how long each took
 	@packaging/parts tree fmt clippy docs unit host newer

@@ -59,14 +59,33 @@ fn pages_use_the_words_of_the_field() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// What of the manual pages is not in the table of keys.
+/// What else operators read, besides pages: what of the manual is not in the table of keys, configurations, descriptions.
 #[test]
-fn the_manual_uses_the_words_of_the_field() {
-    for name in ["keys.rs", "pages.rs"] {
-        let path = Path::new("agent/docs/examples/manual").join(name);
-        let found = forbidden(&fs::read_to_string(root().join(&path)).expect("a source of the manual"));
-        assert!(found.is_empty(), "{}:{}", path.display(), found.join("\n"));
+fn files_for_operators_use_the_words_of_the_field() {
+    let files = [
+        "agent/docs/examples/alerts-only.toml",
+        "agent/docs/examples/compose.toml",
+        "agent/docs/examples/manual/keys.rs",
+        "agent/docs/examples/manual/pages.rs",
+        "agent/docs/examples/nginx-redis.toml",
+        "agent/tests/config/good/full.toml",
+        "deploy/compose.alerts.yaml",
+        "deploy/compose.dbus.yaml",
+        "deploy/compose.proxy.yaml",
+        "deploy/compose.yaml",
+        "deploy/monitor/dbus.toml",
+        "deploy/monitor/sentinel.toml",
+        "packaging/debian/control",
+        "packaging/debian/sentinel.postinst",
+        "packaging/sentinel.toml",
+        "systemd/process-targets.conf",
+    ];
+    let mut found = Vec::new();
+    for path in files {
+        let text = fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        found.extend(forbidden(&text).into_iter().map(|line| format!("{path}:{line}")));
     }
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 /// A page without those tables whose words are the code's, and change with it.

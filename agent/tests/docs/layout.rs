@@ -69,6 +69,7 @@ fn files_for_operators_use_the_words_of_the_field() {
         "agent/docs/examples/manual/pages.rs",
         "agent/docs/examples/nginx-redis.toml",
         "agent/tests/config/good/full.toml",
+        "deploy/.env",
         "deploy/compose.alerts.yaml",
         "deploy/compose.dbus.yaml",
         "deploy/compose.proxy.yaml",
@@ -78,7 +79,11 @@ fn files_for_operators_use_the_words_of_the_field() {
         "packaging/debian/control",
         "packaging/debian/sentinel.postinst",
         "packaging/sentinel.toml",
+        "systemd/demo-service.service",
         "systemd/process-targets.conf",
+        "systemd/sentinel.service",
+        "systemd/sysusers.d/sentinel.conf",
+        "systemd/tmpfiles.d/sentinel.conf",
     ];
     let mut found = Vec::new();
     for path in files {

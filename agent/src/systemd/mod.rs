@@ -20,7 +20,7 @@
 //! * [`units`]: what outlives it
 //! * [`requests`], [`restart`], [`start_triggers`], [`blast`]: the handle, the verbs, and what else they would hurt
 //! * [`section`]: services that are defined in unit files, by `[X-Sentinel]`
-//! * [`inventory`]: what runs, asked for once, without watching; [`observed`]: the same every now and then
+//! * [`inventory`]: what runs, asked for once, without watching; [`discovery`]: the same every now and then
 //! * [`rules`]: whether polkit's rules changed
 //! * [`permission`]: what this user may do, asked without doing it; [`mod@survey`]: for `sentinel doctor`
 

@@ -149,7 +149,7 @@ pub fn events() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
 
 /// What is to be done once a turn is recorded.
 #[derive(Default)]
-struct Deeds {
+struct Effects {
     probes: Vec<(ServiceName, ProbeRound)>,
     actions: Vec<Action>,
     reports: Vec<Report>,
@@ -266,52 +266,52 @@ impl Driver {
     /// Does what the engine asked for, until it asks for nothing more.
     async fn carry_out(&mut self) {
         loop {
-            let deeds = self.collect();
+            let effects = self.collect();
             let record = !self.unrecorded.is_empty() && self.unrecorded.retry_at.is_none();
-            if deeds.is_empty() && !record {
+            if effects.is_empty() && !record {
                 return;
             }
             if record {
                 self.record().await;
             }
-            for action in deeds.actions {
+            for action in effects.actions {
                 if self.unrecorded.failing {
                     self.finish(&action, ActionResult::NotRecorded("the store cannot be written".into()));
                 } else {
                     self.act(action);
                 }
             }
-            if !deeds.reports.is_empty() {
+            if !effects.reports.is_empty() {
                 self.pulse.news();
             }
             // Lines and evidence come after the acts: whoever waits for a restart waits for nothing else.
-            for report in &deeds.reports {
+            for report in &effects.reports {
                 telemetry::report(report, self.runner_of(&report.service));
                 self.gather(report);
             }
-            for (service, round) in deeds.probes {
+            for (service, round) in effects.probes {
                 self.probe(service, round);
             }
         }
     }
 
     /// Sorts the engine's commands into what is recorded and what is done.
-    fn collect(&mut self) -> Deeds {
-        let mut deeds = Deeds::default();
+    fn collect(&mut self) -> Effects {
+        let mut effects = Effects::default();
         for report in self.holds.due(self.clock.now()) {
-            self.note(report, &mut deeds);
+            self.note(report, &mut effects);
         }
         while let Some(command) = self.engine.poll_command() {
             match command {
-                Command::RunProbes { service, round } => deeds.probes.push((service, round)),
-                Command::RestartTarget(action) => deeds.actions.push(action),
+                Command::RunProbes { service, round } => effects.probes.push((service, round)),
+                Command::RestartTarget(action) => effects.actions.push(action),
                 Command::Save { service, memory } => {
                     self.unrecorded.saves.insert(service, *memory);
                 }
                 Command::SaveHost(memory) => self.unrecorded.host = Some(*memory),
                 Command::Report(report) => {
                     if let Some(report) = self.holds.take(report) {
-                        self.note(report, &mut deeds);
+                        self.note(report, &mut effects);
                     }
                 }
                 Command::Notify(outgoing) => self.send(*outgoing),
@@ -328,7 +328,7 @@ impl Driver {
                 Command::EndSilence { silence, by } => self.end_silence(&silence, by.as_deref()),
             }
         }
-        deeds
+        effects
     }
 
     /// Commits everything decided, or keeps it for later.
@@ -509,7 +509,7 @@ impl Driver {
     }
 }
 
-impl Deeds {
+impl Effects {
     fn is_empty(&self) -> bool {
         self.probes.is_empty() && self.actions.is_empty() && self.reports.is_empty()
     }

@@ -3,7 +3,7 @@
 use sentinel_engine::Report;
 use sentinel_engine::alerting::{Outgoing, Rules, Silence};
 
-use super::{Deeds, Driver, UNRECORDED_MAX};
+use super::{Effects, Driver, UNRECORDED_MAX};
 use crate::history;
 use crate::server::api::{AckResponse, SilenceEntry};
 use crate::server::{AlertRefusal, AlertRequest};
@@ -35,14 +35,14 @@ impl Driver {
     }
 
     /// Has a report recorded, if it is part of the history, and logged.
-    pub(super) fn note(&mut self, report: Report, deeds: &mut Deeds) {
+    pub(super) fn note(&mut self, report: Report, effects: &mut Effects) {
         if history::is_recorded(&report) {
             self.stories.note(&report);
             if self.unrecorded.reports.len() < UNRECORDED_MAX {
                 self.unrecorded.reports.push(report.clone());
             }
         }
-        deeds.reports.push(report);
+        effects.reports.push(report);
     }
 
     /// Goes on with other rules, and names the receivers that are gone and would have heard more.

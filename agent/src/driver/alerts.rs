@@ -3,7 +3,7 @@
 use sentinel_engine::Report;
 use sentinel_engine::alerting::{Outgoing, Rules, Silence};
 
-use super::{Effects, Driver, UNRECORDED_MAX};
+use super::{Driver, Effects, UNRECORDED_MAX};
 use crate::history;
 use crate::server::api::{AckResponse, SilenceEntry};
 use crate::server::{AlertRefusal, AlertRequest};

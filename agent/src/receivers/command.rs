@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
-use super::{Delivered, Letter};
+use super::{Delivered, RenderedMessage};
 use crate::children::{self, Group, Tail};
 use crate::config::{CommandSettings, Secret};
 
@@ -56,14 +56,14 @@ impl Command {
     }
 
     /// Runs it with one message.
-    pub(super) async fn deliver(&self, letter: &Letter<'_>) -> Result<Delivered, DeliveryError> {
-        let mut child = self.start(letter).map_err(|error| {
+    pub(super) async fn deliver(&self, rendered: &RenderedMessage<'_>) -> Result<Delivered, DeliveryError> {
+        let mut child = self.start(rendered).map_err(|error| {
             let text = format!("cannot run `{}`: {error}", self.program());
             DeliveryError::new(DeliveryErrorKind::Connect, text)
         })?;
         let group = Group::of(&child);
         let mut words = [Tail::new(WORDS_KEPT), Tail::new(WORDS_KEPT)];
-        match timeout(self.timeout, talk(&mut child, &letter.body(), &mut words)).await {
+        match timeout(self.timeout, talk(&mut child, &rendered.body(), &mut words)).await {
             Ok(Ok(status)) => {
                 group.release();
                 self.judge(status, &words)
@@ -89,13 +89,13 @@ impl Command {
         self.argv.first().map_or("", String::as_str)
     }
 
-    fn start(&self, letter: &Letter<'_>) -> io::Result<Child> {
+    fn start(&self, rendered: &RenderedMessage<'_>) -> io::Result<Child> {
         let mut command = children::command(&self.argv).ok_or_else(|| io::Error::other("its argv is empty"))?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         for (name, value) in &self.env {
             command.env(name, value.expose_secret());
         }
-        for (name, value) in environment(letter) {
+        for (name, value) in environment(rendered) {
             command.env(name, value);
         }
         command.spawn()
@@ -170,12 +170,12 @@ async fn talk(child: &mut Child, message: &[u8], words: &mut [Tail; 2]) -> io::R
 }
 
 /// What the program finds in its environment. No variable can hold a NUL.
-fn environment(letter: &Letter<'_>) -> Vec<(&'static str, String)> {
-    let (message, data) = (&letter.message, &letter.message.data);
+fn environment(rendered: &RenderedMessage<'_>) -> Vec<(&'static str, String)> {
+    let (message, data) = (&rendered.message, &rendered.message.data);
     let resolution = data.resolution.map_or("", |resolution| resolution.as_str());
     let mut variables = vec![
-        ("SENTINEL_MESSAGE_ID", letter.delivery.event.clone()),
-        ("SENTINEL_ATTEMPT", letter.delivery.attempt.to_string()),
+        ("SENTINEL_MESSAGE_ID", rendered.delivery.event.clone()),
+        ("SENTINEL_ATTEMPT", rendered.delivery.attempt.to_string()),
         ("SENTINEL_TYPE", message.kind.clone()),
         ("SENTINEL_KIND", data.kind.clone()),
         ("SENTINEL_HOST", data.host.clone()),
@@ -186,8 +186,8 @@ fn environment(letter: &Letter<'_>) -> Vec<(&'static str, String)> {
         ("SENTINEL_CAUSE_KIND", data.cause.kind.clone()),
         ("SENTINEL_RESOLUTION", resolution.to_owned()),
         ("SENTINEL_URL", data.url.clone().unwrap_or_default()),
-        ("SENTINEL_TITLE", letter.text.title.clone()),
-        ("SENTINEL_TEXT", letter.text.whole()),
+        ("SENTINEL_TITLE", rendered.text.title.clone()),
+        ("SENTINEL_TEXT", rendered.text.whole()),
     ];
     for (_, value) in &mut variables {
         value.retain(|letter| letter != '\0');

@@ -9,9 +9,9 @@ use sentinel_engine::{Cause, News, Notification, NotificationKind, Outage, Resol
 
 use super::Text;
 use super::ending::ended;
-use super::letter::context;
 use super::mask::mask;
 use super::message::{Evidence, FailingProbe, Message, MessageCause, MessageData, TimelineLine};
+use super::rendered_message::context;
 use super::story::Story;
 use super::words::clip;
 use crate::store::OutgoingMessage;

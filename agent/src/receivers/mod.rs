@@ -9,8 +9,8 @@
 //! * `dispatch`: one worker per receiver that takes messages from the outbox, one at a time
 //! * `retry`: what a failure means, and when to try again; `error`, `redact`: what may be said about it
 //!
-//! Each kind keeps the same contract. `new(settings)` says what is wrong without any value. `deliver(letter)` ends within
-//! half a minute, says the same on every attempt for the same letter, and answers a [`DeliveryError`] that was classified
+//! Each kind keeps the same contract. `new(settings)` says what is wrong without any value. `deliver(rendered)` ends within
+//! half a minute, says the same on every attempt for the same rendered, and answers a [`DeliveryError`] that was classified
 //! (may it pass? may it have arrived?) and went through its `Redactor`. `Debug` shows nothing secret.
 
 mod alertmanager;
@@ -24,10 +24,10 @@ mod ending;
 mod error;
 pub mod heartbeat;
 mod http;
-mod letter;
 mod mask;
 mod message;
 mod redact;
+mod rendered_message;
 mod retry;
 mod signature;
 mod slack;
@@ -51,12 +51,12 @@ pub use direct::{Direct, Directory};
 pub use email::Email;
 pub use error::{DeliveryError, DeliveryErrorKind};
 use http::Clients;
-use letter::Letter;
 pub(crate) use mask::mask;
 pub use message::{
     EVIDENCE_MAX, Evidence, MEMBERS_MAX, Member, Message, MessageCause, MessageData, PAYLOAD_MAX, TIMELINE_MAX,
     TimelineLine,
 };
+use rendered_message::RenderedMessage;
 pub use retry::{Retry, RetryPolicy};
 pub use slack::Slack;
 pub use story::{Finding, Learned, Stories, Story, TOO_MANY};
@@ -174,7 +174,7 @@ impl Receiver {
 
     /// Sends one message, at `wall`. Ends within half a minute, whatever the other side does.
     pub async fn deliver(&self, delivery: &Delivery, wall: Timestamp) -> Result<Delivered, DeliveryError> {
-        let letter = Letter::new(delivery, wall, &self.zone, self.template.as_ref());
+        let rendered = RenderedMessage::new(delivery, wall, &self.zone, self.template.as_ref());
         // Said once per message, as failures are.
         if let Some(problem) = letter.problem().filter(|_| delivery.attempt == 1) {
             tracing::warn!(
@@ -186,11 +186,11 @@ impl Receiver {
             );
         }
         match &self.kind {
-            Kind::Slack(slack) => slack.deliver(&letter).await,
-            Kind::Webhook(webhook) => webhook.deliver(&letter).await,
-            Kind::Command(command) => command.deliver(&letter).await,
-            Kind::Email(email) => email.deliver(&letter).await,
-            Kind::Alertmanager(manager) => manager.deliver(&letter).await,
+            Kind::Slack(slack) => slack.deliver(&rendered).await,
+            Kind::Webhook(webhook) => webhook.deliver(&rendered).await,
+            Kind::Command(command) => command.deliver(&rendered).await,
+            Kind::Email(email) => email.deliver(&rendered).await,
+            Kind::Alertmanager(manager) => manager.deliver(&rendered).await,
         }
     }
 

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use self::answer::{Meaning, Posted};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::http::{self, Clients, Endpoint};
-use super::{Delivered, Letter};
+use super::{Delivered, RenderedMessage};
 use crate::config::{Secret, SlackSettings, SlackStyle};
 use crate::store::First;
 
@@ -118,18 +118,18 @@ impl Slack {
     }
 
     /// Posts one message; a bot goes on with the conversation that the incident's first message began.
-    pub(super) async fn deliver(&self, letter: &Letter<'_>) -> Result<Delivered, DeliveryError> {
+    pub(super) async fn deliver(&self, rendered: &RenderedMessage<'_>) -> Result<Delivered, DeliveryError> {
         let delivery = async {
             match &self.kind {
                 Kind::Webhook { endpoint, .. } => {
-                    let posted = self.send(endpoint, letter, Value::Null).await;
+                    let posted = self.send(endpoint, rendered, Value::Null).await;
                     posted.map_err(|unsent| unsent.error)
                 }
                 Kind::Bot { post, update, channel } => {
-                    let first = letter.delivery.first.as_ref();
+                    let first = rendered.delivery.first.as_ref();
                     match first.and_then(Parent::of) {
-                        Some(parent) => self.go_on(post, update, &parent, channel, letter).await,
-                        None => self.begin(post, channel, letter).await,
+                        Some(parent) => self.go_on(post, update, &parent, channel, rendered).await,
+                        None => self.begin(post, channel, rendered).await,
                     }
                 }
             }
@@ -156,14 +156,14 @@ impl Slack {
         update: &Endpoint,
         parent: &Parent<'_>,
         channel: &str,
-        letter: &Letter<'_>,
+        rendered: &RenderedMessage<'_>,
     ) -> Result<Option<Posted>, DeliveryError> {
-        let data = &letter.message.data;
+        let data = &rendered.message.data;
         let updated = if parent.shared {
             Ok(None)
         } else {
             let place = serde_json::json!({ "channel": parent.channel, "ts": parent.ts });
-            self.send(update, letter, place).await
+            self.send(update, rendered, place).await
         };
         let replied = match updated {
             // It may no longer be edited. What is new is told all the same.
@@ -181,14 +181,14 @@ impl Slack {
                 let place = serde_json::json!({
                     "channel": parent.channel, "thread_ts": parent.ts, "reply_broadcast": broadcast,
                 });
-                self.send(post, letter, place).await
+                self.send(post, rendered, place).await
             }
         };
         match replied {
             Err(Unsent {
                 other: Some(Other::Place),
                 ..
-            }) => self.begin(post, channel, letter).await,
+            }) => self.begin(post, channel, rendered).await,
             replied => replied.map_err(|unsent| unsent.error),
         }
     }
@@ -198,35 +198,47 @@ impl Slack {
         &self,
         post: &Endpoint,
         channel: &str,
-        letter: &Letter<'_>,
+        rendered: &RenderedMessage<'_>,
     ) -> Result<Option<Posted>, DeliveryError> {
-        let posted = self.send(post, letter, serde_json::json!({ "channel": channel })).await;
+        let posted = self
+            .send(post, rendered, serde_json::json!({ "channel": channel }))
+            .await;
         posted.map_err(|unsent| unsent.error)
     }
 
     /// Sends one payload, and when Slack does not like its form, once more as plain text.
-    async fn send(&self, to: &Endpoint, letter: &Letter<'_>, place: Value) -> Result<Option<Posted>, Unsent> {
+    async fn send(
+        &self,
+        to: &Endpoint,
+        rendered: &RenderedMessage<'_>,
+        place: Value,
+    ) -> Result<Option<Posted>, Unsent> {
         let payload = match self.kind {
-            Kind::Webhook { blocks: false, .. } => attachments::payload(&letter.message, &letter.text),
-            Kind::Webhook { .. } | Kind::Bot { .. } => blocks::payload(&letter.message, &letter.text, &place),
+            Kind::Webhook { blocks: false, .. } => attachments::payload(&rendered.message, &rendered.text),
+            Kind::Webhook { .. } | Kind::Bot { .. } => blocks::payload(&rendered.message, &rendered.text, &place),
         };
-        match self.request(to, letter, &payload).await {
+        match self.request(to, rendered, &payload).await {
             Err(Unsent {
                 other: Some(Other::Form),
                 ..
             }) => {
-                let payload = blocks::plain_payload(&letter.text, &place);
-                self.request(to, letter, &payload).await
+                let payload = blocks::plain_payload(&rendered.text, &place);
+                self.request(to, rendered, &payload).await
             }
             other => other,
         }
     }
 
     /// One request.
-    async fn request(&self, to: &Endpoint, letter: &Letter<'_>, payload: &Value) -> Result<Option<Posted>, Unsent> {
+    async fn request(
+        &self,
+        to: &Endpoint,
+        rendered: &RenderedMessage<'_>,
+        payload: &Value,
+    ) -> Result<Option<Posted>, Unsent> {
         let body = payload.to_string().into_bytes();
         let response = to.post(self.headers.clone(), body).await?;
-        let (status, wish) = (response.status().as_u16(), http::wish(&response, letter.wall));
+        let (status, wish) = (response.status().as_u16(), http::wish(&response, rendered.wall));
         let body = http::read(response).await;
         let said = |error: &str| format!("{} said `{}`", to.origin(), to.shown(&http::Body::of(error)));
         let refused = |error: &str| {

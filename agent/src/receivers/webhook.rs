@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use super::error::DeliveryError;
 use super::http::{Clients, Endpoint};
 use super::signature::Key;
-use super::{Delivered, Letter};
+use super::{Delivered, RenderedMessage};
 use crate::config::WebhookSettings;
 
 /// A webhook. Its `Debug` shows where it is, and nothing that is secret.
@@ -41,9 +41,9 @@ impl Webhook {
     }
 
     /// Sends one message. Only 2xx is a success; redirects are not followed.
-    pub(super) async fn deliver(&self, letter: &Letter<'_>) -> Result<Delivered, DeliveryError> {
-        let (event, seconds) = (&letter.delivery.event, letter.wall.as_second());
-        let body = letter.body();
+    pub(super) async fn deliver(&self, rendered: &RenderedMessage<'_>) -> Result<Delivered, DeliveryError> {
+        let (event, seconds) = (&rendered.delivery.event, rendered.wall.as_second());
+        let body = rendered.body();
         let mut headers = self.headers.clone();
         // Custom headers never replace these: a receiver trusts them.
         insert(&mut headers, "webhook-id", event);
@@ -57,7 +57,7 @@ impl Webhook {
         if response.status().is_success() {
             return Ok(Delivered::default());
         }
-        Err(self.endpoint.refused(response, letter.wall).await)
+        Err(self.endpoint.refused(response, rendered.wall).await)
     }
 }
 

@@ -34,7 +34,7 @@ use self::replica::{CONNECT_TIMEOUT, Replica, TIMEOUT};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
 use super::words::clip;
-use super::{Delivered, Letter};
+use super::{Delivered, RenderedMessage};
 use crate::config::{AlertmanagerSettings, HttpLogin};
 use crate::store::{Store, StoreError};
 
@@ -110,23 +110,23 @@ impl Alertmanager {
     }
 
     /// Takes in one message, and waits until a replica has heard of it.
-    pub(super) async fn deliver(&self, letter: &Letter<'_>) -> Result<Delivered, DeliveryError> {
-        let message = &letter.message;
+    pub(super) async fn deliver(&self, rendered: &RenderedMessage<'_>) -> Result<Delivered, DeliveryError> {
+        let message = &rendered.message;
         let is_state = message.is_incident() || !message.data.members.is_empty();
         if is_state
             && let Some(store) = self.store.get()
-            && self.record(store, letter).await.unwrap_or_default()
+            && self.record(store, rendered).await.unwrap_or_default()
         {
-            return self.hear(letter).await;
+            return self.hear(rendered).await;
         }
         // No state of a service. Or the store is not to be had, and whoever sends this all the same wants it told.
-        self.tell_once(letter).await
+        self.tell_once(rendered).await
     }
 
     /// Waits for a replica to hear of a message in the outbox. What every replica that heard it refuses was not delivered;
     /// of a message about several incidents, those that were refused are missed.
-    async fn hear(&self, letter: &Letter<'_>) -> Result<Delivered, DeliveryError> {
-        let row = letter.delivery.row;
+    async fn hear(&self, rendered: &RenderedMessage<'_>) -> Result<Delivered, DeliveryError> {
+        let row = rendered.delivery.row;
         let mut progress = self.progress.subscribe();
         self.news.send_modify(|news| *news += 1);
         let settled = |progress: &Vec<Progress>| {
@@ -139,8 +139,8 @@ impl Alertmanager {
         let _ = timeout(PATIENCE, progress.wait_for(settled)).await;
         let progress = self.progress.borrow();
         let heard = progress.iter().filter(|replica| replica.heard >= row);
-        let data = &letter.message.data;
-        let own = letter.message.is_incident().then_some(data.incident);
+        let data = &rendered.message.data;
+        let own = rendered.message.is_incident().then_some(data.incident);
         let incidents: Vec<u64> = own
             .into_iter()
             .chain(data.members.iter().map(|member| member.incident))
@@ -171,29 +171,29 @@ impl Alertmanager {
 
     /// Records what fires by the message and by what waits with it, of which it may be made. Answers whether it is in the
     /// outbox at all.
-    async fn record(&self, store: &Store, letter: &Letter<'_>) -> Result<bool, StoreError> {
-        let (firing, waiting) = store.firing(&self.name, letter.wall, LINGERING).await?;
-        let (level, changed) = Level::after(&firing, &waiting, &self.zone, letter.wall);
+    async fn record(&self, store: &Store, rendered: &RenderedMessage<'_>) -> Result<bool, StoreError> {
+        let (firing, waiting) = store.firing(&self.name, rendered.wall, LINGERING).await?;
+        let (level, changed) = Level::after(&firing, &waiting, &self.zone, rendered.wall);
         if !changed.is_empty() {
             store.fire(&self.name, level.rows(&changed)).await?;
         }
-        Ok(waiting.iter().any(|waiting| waiting.row == letter.delivery.row))
+        Ok(waiting.iter().any(|waiting| waiting.row == rendered.delivery.row))
     }
 
     /// Tells every replica once; one is enough.
-    async fn tell_once(&self, letter: &Letter<'_>) -> Result<Delivered, DeliveryError> {
-        let message = &letter.message;
+    async fn tell_once(&self, rendered: &RenderedMessage<'_>) -> Result<Delivered, DeliveryError> {
+        let message = &rendered.message;
         let (alert, ended) = if message.is_incident() {
             let ended = message.data.resolution.map(|_| message.timestamp);
-            (Alert::down(message, &letter.text), ended)
+            (Alert::down(message, &rendered.text), ended)
         } else {
-            (Alert::once(message, &letter.text), None)
+            (Alert::once(message, &rendered.text), None)
         };
-        let alerts = [alert.posted(letter.wall, self.lasting(), ended)];
+        let alerts = [alert.posted(rendered.wall, self.lasting(), ended)];
         let telling = self
             .replicas
             .iter()
-            .map(|replica| replica.post(&alerts, &self.redactor, letter.wall));
+            .map(|replica| replica.post(&alerts, &self.redactor, rendered.wall));
         // What is sent here is one alert, and was delivered when it arrived, with its link or without.
         let told = join_all(telling).await.into_iter().map(|told| {
             let refused = told?.into_iter().find(|refused| !refused.only_link);

@@ -5,15 +5,15 @@ use std::fmt::Write as _;
 
 use sentinel_engine::Severity;
 
-use super::super::Letter;
+use super::super::RenderedMessage;
 use super::mail::is_invisible;
 
 /// Legible on white as well as on black (contrast 4.5 to 1).
 const MUTED: &str = "#767676";
 
 /// The page for `letter`.
-pub(super) fn page(letter: &Letter<'_>, subject: &str) -> String {
-    let text = &letter.text;
+pub(super) fn page(rendered: &RenderedMessage<'_>, subject: &str) -> String {
+    let text = &rendered.text;
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -23,7 +23,7 @@ pub(super) fn page(letter: &Letter<'_>, subject: &str) -> String {
          font-size:16px;line-height:1.45\">\n<div style=\"max-width:42em;overflow-wrap:anywhere\">\n\
          <p style=\"margin:0 0 16px;padding:4px 0 4px 12px;border-left:5px solid {};font-size:18px;font-weight:600\">{}</p>\n",
         escape(subject),
-        colour(letter),
+        colour(rendered),
         escape(&text.title)
     );
     facts(&mut page, &text.facts);
@@ -98,8 +98,8 @@ fn list(page: &mut String, heading: &str, lines: &[String]) {
 }
 
 /// How it stands: over, or how bad.
-fn colour(letter: &Letter<'_>) -> &'static str {
-    let data = &letter.message.data;
+fn colour(rendered: &RenderedMessage<'_>) -> &'static str {
+    let data = &rendered.message.data;
     match data.severity {
         _ if data.resolution.is_some() => "#2e7d32",
         Severity::Critical => "#c62828",

@@ -10,7 +10,7 @@ use lettre::message::{Body, MultiPart, SinglePart};
 use sentinel_engine::{Resolution, Severity};
 
 use super::super::words::clip;
-use super::super::{Letter, MessageData};
+use super::super::{MessageData, RenderedMessage};
 use super::html;
 use crate::config::EmailSettings;
 use crate::store::First;
@@ -22,14 +22,14 @@ const SUBJECT_MAX: usize = 200;
 const VALUE_MAX: usize = 200;
 
 /// The mail for `letter`. The error says what cannot be a mail.
-pub(super) fn compose(letter: &Letter<'_>, settings: &EmailSettings) -> Result<Vec<u8>, String> {
-    let delivery = letter.delivery;
-    let data = &letter.message.data;
-    let subject = subject(letter);
+pub(super) fn compose(rendered: &RenderedMessage<'_>, settings: &EmailSettings) -> Result<Vec<u8>, String> {
+    let delivery = rendered.delivery;
+    let data = &rendered.message.data;
+    let subject = subject(rendered);
     let mut builder = lettre::Message::builder()
         .from(settings.from.clone())
         // When it was decided, not when it was sent: mails of one thread stay in order, and attempts do not differ.
-        .date(SystemTime::from(letter.message.timestamp))
+        .date(SystemTime::from(rendered.message.timestamp))
         .message_id(Some(message_id(&delivery.event, settings)))
         .subject(subject.clone());
     for to in &settings.to {
@@ -51,7 +51,7 @@ pub(super) fn compose(letter: &Letter<'_>, settings: &EmailSettings) -> Result<V
     };
     // For filters.
     for (name, value) in [
-        ("X-Sentinel-Type", letter.message.kind.as_str()),
+        ("X-Sentinel-Type", rendered.message.kind.as_str()),
         ("X-Sentinel-Host", &data.host),
         ("X-Sentinel-Service", &data.service),
         ("X-Sentinel-Severity", data.severity.as_str()),
@@ -65,8 +65,8 @@ pub(super) fn compose(letter: &Letter<'_>, settings: &EmailSettings) -> Result<V
     let parts = MultiPart::alternative()
         // `=` stands before a hexadecimal number or a line's end in what is encoded, so no line there is like this one.
         .boundary(format!("=_{}", delivery.event))
-        .singlepart(part(ContentType::TEXT_PLAIN, lines(&letter.text.whole()))?)
-        .singlepart(part(ContentType::TEXT_HTML, html::page(letter, &subject))?);
+        .singlepart(part(ContentType::TEXT_PLAIN, lines(&rendered.text.whole()))?)
+        .singlepart(part(ContentType::TEXT_HTML, html::page(rendered, &subject))?);
     let mail = builder.multipart(parts).map_err(|error| error.to_string())?;
     Ok(mail.formatted())
 }
@@ -90,9 +90,9 @@ fn first_id(first: &First, settings: &EmailSettings) -> String {
 }
 
 /// What stands in the list of mails: `[DOWN] shop on web1 (incident 7)`.
-fn subject(letter: &Letter<'_>) -> String {
-    let data = &letter.message.data;
-    let subject = if letter.message.is_incident() {
+fn subject(rendered: &RenderedMessage<'_>) -> String {
+    let data = &rendered.message.data;
+    let subject = if rendered.message.is_incident() {
         format!(
             "[{}] {} on {} (incident {})",
             state(data),
@@ -101,7 +101,7 @@ fn subject(letter: &Letter<'_>) -> String {
             data.incident
         )
     } else {
-        format!("[{}] {}", word(&data.kind), letter.text.title)
+        format!("[{}] {}", word(&data.kind), rendered.text.title)
     };
     plain(&subject, SUBJECT_MAX)
 }

@@ -23,7 +23,7 @@ use self::session::{Failure, FailureKind, Outcome, Refusal, Stage};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
 use super::words::clip;
-use super::{Delivered, Letter};
+use super::{Delivered, RenderedMessage};
 use crate::config::EmailSettings;
 
 /// Of what a server says, this much is shown, in bytes.
@@ -69,10 +69,10 @@ impl Email {
     }
 
     /// Sends one message. When some of the recipients are refused for good, the others get it, and that is delivered.
-    pub(super) async fn deliver(&self, letter: &Letter<'_>) -> Result<Delivered, DeliveryError> {
-        let event = &letter.delivery.event;
+    pub(super) async fn deliver(&self, rendered: &RenderedMessage<'_>) -> Result<Delivered, DeliveryError> {
+        let event = &rendered.delivery.event;
         let reference = mail::message_id(event, &self.settings);
-        let mail = mail::compose(letter, &self.settings).map_err(|problem| {
+        let mail = mail::compose(rendered, &self.settings).map_err(|problem| {
             // Nothing that a message may say makes this happen.
             DeliveryError::new(DeliveryErrorKind::Refused, format!("cannot be made a mail: {problem}"))
         })?;
@@ -82,7 +82,7 @@ impl Email {
         let outcome = session::send(&self.settings, &open, &mail)
             .await
             .map_err(|failure| self.failed(&failure, !served.is_empty()))?;
-        let missed = self.judge(letter, &outcome, served)?;
+        let missed = self.judge(rendered, &outcome, served)?;
         Ok(Delivered {
             reference: Some(reference),
             missed,
@@ -92,11 +92,11 @@ impl Email {
     /// Whether that was all, when the server let `outcome` happen and some were `served` before. Answers who never gets it.
     fn judge(
         &self,
-        letter: &Letter<'_>,
+        rendered: &RenderedMessage<'_>,
         outcome: &Outcome,
         mut served: Vec<Address>,
     ) -> Result<Option<String>, DeliveryError> {
-        let delivery = letter.delivery;
+        let delivery = rendered.delivery;
         served.extend(outcome.taken.iter().cloned());
         let put_off = outcome.refused.iter().find(|refusal| refusal.code < 500);
         let is_partial = !served.is_empty();

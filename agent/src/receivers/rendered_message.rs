@@ -31,7 +31,7 @@ const OPTIONAL: [(&str, Value); 11] = [
 ];
 
 /// A message with its forms.
-pub(super) struct Letter<'a> {
+pub(super) struct RenderedMessage<'a> {
     /// The outbox's row: key, bytes, attempt, and what began the conversation.
     pub(super) delivery: &'a Delivery,
     /// What it says.
@@ -44,7 +44,7 @@ pub(super) struct Letter<'a> {
     rendered: Option<Result<String, String>>,
 }
 
-impl<'a> Letter<'a> {
+impl<'a> RenderedMessage<'a> {
     /// The message of `delivery` in the words of `template`, or in the built-in ones. A template that fails loses nothing:
     /// the built-in words are told, and that it failed.
     pub(super) fn new(delivery: &'a Delivery, wall: Timestamp, zone: &TimeZone, template: Option<&Template>) -> Self {
@@ -154,14 +154,14 @@ mod tests {
     fn a_template_has_the_last_word() {
         let delivery = delivery(fired().payload());
         let template = Template::new("{{ service | upper }} {{ kind }}\n\n{{ body }}", &TimeZone::UTC).unwrap();
-        let letter = Letter::new(&delivery, Timestamp::UNIX_EPOCH, &TimeZone::UTC, Some(&template));
-        assert_eq!(letter.text.title, "SERVICE fired");
+        let letter = RenderedMessage::new(&delivery, Timestamp::UNIX_EPOCH, &TimeZone::UTC, Some(&template));
+        assert_eq!(rendered.text.title, "SERVICE fired");
         assert!(
-            letter.text.whole().contains("exit status:\n    1"),
+            rendered.text.whole().contains("exit status:\n    1"),
             "{}",
-            letter.text.whole()
+            rendered.text.whole()
         );
-        assert!(letter.body().starts_with(b"SERVICE fired\n"));
+        assert!(rendered.body().starts_with(b"SERVICE fired\n"));
     }
 
     #[test]
@@ -174,14 +174,14 @@ mod tests {
             &TimeZone::UTC,
         )
         .unwrap();
-        let letter = Letter::new(&delivery, Timestamp::UNIX_EPOCH, &TimeZone::UTC, Some(&template));
-        let text = letter.text.whole();
+        let letter = RenderedMessage::new(&delivery, Timestamp::UNIX_EPOCH, &TimeZone::UTC, Some(&template));
+        let text = rendered.text.whole();
         assert!(text.starts_with("host: this is a test\n"), "{text}");
         assert!(
             text.contains("these are the built-in words; line 1 of the template"),
             "{text}"
         );
-        let body: Value = serde_json::from_slice(&letter.body()).unwrap();
+        let body: Value = serde_json::from_slice(&rendered.body()).unwrap();
         assert_eq!(body["data"]["service"], "service");
         assert!(body["template_error"].as_str().unwrap().contains("line 1"), "{body}");
     }

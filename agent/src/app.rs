@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::components::{Components, Resources};
 use crate::config::{self, Checked, ConfigErrors, HeartbeatSettings, Loaded, LogFormat, Secrets, Settings};
 use crate::discovery::{Discovery, Source};
-use crate::driver::{self, Driver, Gatherer, Holds, ServiceHandle, Unrecorded, Upgrades};
+use crate::driver::{self, Driver, EvidenceCollector, Holds, ServiceHandle, Unrecorded, Upgrades};
 use crate::history;
 use crate::maintenance::Schedule;
 use crate::probe::{Limits, Prober};
@@ -137,7 +137,7 @@ async fn start(
         pulse,
         stories,
         holds: Holds::default(),
-        gatherer: Gatherer::default(),
+        collector: EvidenceCollector::default(),
         maintenance,
         direct: Direct::new(components.directory(), opened.store.clone(), clock.clone()),
         unrecorded: unrecorded(&opened, &services),

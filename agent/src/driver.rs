@@ -43,7 +43,7 @@ use crate::template::Link;
 use crate::watchdog::Watchdog;
 
 pub use batch::Unrecorded;
-pub use evidence::Gatherer;
+pub use evidence::EvidenceCollector;
 pub use holds::Holds;
 pub use reload::Change;
 pub use upgrade::Upgrades;
@@ -131,7 +131,7 @@ pub struct Driver {
     /// What keeps services from being restarted, and is not said yet.
     pub holds: Holds,
     /// Reads the logs of what failed.
-    pub gatherer: Gatherer,
+    pub collector: EvidenceCollector,
     /// The maintenance windows.
     pub maintenance: Schedule,
     /// Tells what cannot be recorded.
@@ -192,7 +192,7 @@ impl Driver {
                     self.notice_standstill(&mut last_turn);
                     self.serve(request);
                 }
-                Some(gathered) = self.gatherer.recv() => self.keep_evidence(gathered),
+                Some(collected) = self.collector.recv() => self.keep_evidence(collected),
                 Some(change) = self.changes.recv() => {
                     self.notice_standstill(&mut last_turn);
                     self.apply(change).await;

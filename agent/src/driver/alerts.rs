@@ -21,9 +21,9 @@ impl Driver {
             );
         }
         let story = self.stories.so_far(message.incident, &message.service, message.at);
-        self.gatherer.hold(&outgoing, &story, self.clock.now());
+        self.collector.hold(&outgoing, &story, self.clock.now());
         if let Some(opening) = &outgoing.revises {
-            self.gatherer.revise(opening);
+            self.collector.revise(opening);
         }
         self.unrecorded.messages.push((outgoing, story));
     }

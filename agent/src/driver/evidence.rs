@@ -1,5 +1,5 @@
 //! Evidence beside the cause: how the host and the service's sockets were when something failed, which packages had changed,
-//! and what the run that failed last wrote to its log. It is gathered beside everything else, joins the incident when it is
+//! and what the run that failed last wrote to its log. It is collected beside everything else, joins the incident when it is
 //! there, and nothing waits for it.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::{Driver, TargetHandle, UNRECORDED_MAX};
 use crate::evidence::{log_text, look, notable, recent_changes, unaccepted};
 use crate::listening::listening;
-use crate::receivers::{Evidence, Finding, Learned, Story, TOO_MANY};
+use crate::receivers::{Evidence, EvidenceKind, Learned, Story, TOO_MANY};
 use crate::store::EvidenceRow;
 
 /// How long to wait before a log is read. journald and Docker have what a dying process said by then, and a restart, which
@@ -41,9 +41,9 @@ const UNRECORDED_BYTES_MAX: usize = 4 * 1024 * 1024;
 const COMPLETED: usize = WAITING;
 
 /// Reads logs and keeps what was read until the driver takes it.
-pub struct Gatherer {
-    sender: mpsc::Sender<Gathered>,
-    gathered: mpsc::Receiver<Gathered>,
+pub struct EvidenceCollector {
+    sender: mpsc::Sender<CollectedEvidence>,
+    collected: mpsc::Receiver<CollectedEvidence>,
     waiting: Arc<Semaphore>,
     readers: Arc<Semaphore>,
     /// One look at the host at a time: of what fails at the same moment the first one tells, and no thread but one waits for
@@ -56,20 +56,20 @@ pub struct Gatherer {
 }
 
 /// A piece of evidence, or why there is none.
-pub(super) struct Gathered {
+pub(super) struct CollectedEvidence {
     incident: IncidentId,
     at: Timestamp,
-    kind: Finding,
+    kind: EvidenceKind,
     text: Result<String, String>,
 }
 
-impl Default for Gatherer {
+impl Default for EvidenceCollector {
     fn default() -> Self {
         // Each that waits sends one, so the queue is never full for long.
-        let (sender, gathered) = mpsc::channel(WAITING);
+        let (sender, collected) = mpsc::channel(WAITING);
         Self {
             sender,
-            gathered,
+            collected,
             waiting: Arc::new(Semaphore::new(WAITING)),
             readers: Arc::new(Semaphore::new(READERS)),
             look: Arc::new(Semaphore::new(1)),
@@ -79,10 +79,10 @@ impl Default for Gatherer {
     }
 }
 
-impl Gatherer {
+impl EvidenceCollector {
     /// The next text that was read. May be dropped at any time.
-    pub(super) async fn recv(&mut self) -> Option<Gathered> {
-        self.gathered.recv().await
+    pub(super) async fn recv(&mut self) -> Option<CollectedEvidence> {
+        self.collected.recv().await
     }
 
     /// Keeps a message to be completed, if it waits.
@@ -109,7 +109,7 @@ impl Gatherer {
     }
 
     /// The message about `incident` that still waits, with one more piece of evidence.
-    fn complete(&mut self, incident: IncidentId, kind: Finding, text: &str, now: Time) -> Option<(Outgoing, Story)> {
+    fn complete(&mut self, incident: IncidentId, kind: EvidenceKind, text: &str, now: Time) -> Option<(Outgoing, Story)> {
         let (outgoing, story) = self.open.get_mut(&incident)?;
         if outgoing.not_before <= now {
             self.open.remove(&incident);
@@ -121,7 +121,7 @@ impl Gatherer {
 }
 
 impl Driver {
-    /// Has evidence of a failure gathered, if `report` tells of one.
+    /// Has evidence of a failure collected, if `report` tells of one.
     pub(super) fn gather(&mut self, report: &Report) {
         let tells_of_failure = matches!(
             report.what,
@@ -151,10 +151,10 @@ impl Driver {
         };
         let mut run = self.engine.failed_run(report);
         let is_of_attempt = matches!(report.what, Happening::ActionUnverified { .. });
-        let Ok(place) = Arc::clone(&self.gatherer.waiting).try_acquire_owned() else {
+        let Ok(place) = Arc::clone(&self.collector.waiting).try_acquire_owned() else {
             return self.give_up_evidence(incident, at);
         };
-        let (readers, sender) = (Arc::clone(&self.gatherer.readers), self.gatherer.sender.clone());
+        let (readers, sender) = (Arc::clone(&self.collector.readers), self.collector.sender.clone());
         tokio::spawn(async move {
             // The run that the attempt made may be over before the engine saw it; systemd's watcher has.
             if is_of_attempt && let TargetHandle::Unit(systemd, unit) = &target {
@@ -168,14 +168,14 @@ impl Driver {
                 .unwrap_or_else(|_elapsed| Some(Err(format!("took longer than {} s", LIMIT.as_secs()))));
             drop(reader);
             if let Some(lines) = lines {
-                let gathered = Gathered {
+                let collected = CollectedEvidence {
                     incident,
                     at,
-                    kind: Finding::Log,
+                    kind: EvidenceKind::Log,
                     text: lines.map(|lines| log_text(&lines)),
                 };
                 // Without a driver nobody is left to tell.
-                let _ = sender.send(gathered).await;
+                let _ = sender.send(collected).await;
             }
             drop(place);
         });
@@ -183,13 +183,13 @@ impl Driver {
 
     /// Has it noted what is wrong with the host itself.
     fn look_at_host(&self, incident: IncidentId, at: Timestamp) {
-        let Ok(turn) = Arc::clone(&self.gatherer.look).try_acquire_owned() else {
+        let Ok(turn) = Arc::clone(&self.collector.look).try_acquire_owned() else {
             return;
         };
-        self.look(turn, move || Gathered {
+        self.look(turn, move || CollectedEvidence {
             incident,
             at,
-            kind: Finding::Host,
+            kind: EvidenceKind::Host,
             text: Ok(notable(&look()).join("\n")),
         });
     }
@@ -202,15 +202,15 @@ impl Driver {
         if ports.is_empty() {
             return;
         }
-        let Ok(turn) = Arc::clone(&self.gatherer.looks).try_acquire_owned() else {
+        let Ok(turn) = Arc::clone(&self.collector.looks).try_acquire_owned() else {
             return self.give_up_evidence(incident, at);
         };
         self.look(turn, move || {
             let sockets = listening().map_err(|error| format!("/proc/net/tcp: {error}"));
-            Gathered {
+            CollectedEvidence {
                 incident,
                 at,
-                kind: Finding::Accept,
+                kind: EvidenceKind::Accept,
                 text: sockets.map(|sockets| unaccepted(&ports, &sockets).join("\n")),
             }
         });
@@ -218,23 +218,23 @@ impl Driver {
 
     /// Has it noted which packages changed shortly before.
     fn look_at_packages(&mut self, incident: IncidentId, at: Timestamp) {
-        let Ok(turn) = Arc::clone(&self.gatherer.looks).try_acquire_owned() else {
+        let Ok(turn) = Arc::clone(&self.collector.looks).try_acquire_owned() else {
             return self.give_up_evidence(incident, at);
         };
         self.look(turn, move || {
             let changes = recent_changes(at).map_err(|error| format!("dpkg.log: {error}"));
-            Gathered {
+            CollectedEvidence {
                 incident,
                 at,
-                kind: Finding::Packages,
+                kind: EvidenceKind::Packages,
                 text: changes.map(|changes| changes.join("\n")),
             }
         });
     }
 
     /// Has something looked at that may block.
-    fn look(&self, turn: OwnedSemaphorePermit, look: impl FnOnce() -> Gathered + Send + 'static) {
-        let sender = self.gatherer.sender.clone();
+    fn look(&self, turn: OwnedSemaphorePermit, look: impl FnOnce() -> CollectedEvidence + Send + 'static) {
+        let sender = self.collector.sender.clone();
         tokio::task::spawn_blocking(move || {
             // Without a driver nobody is left to tell; with a full queue logs are on their way, which say more.
             let _ = sender.try_send(look());
@@ -242,7 +242,7 @@ impl Driver {
         });
     }
 
-    /// Says, once for an incident, that evidence of it was not gathered or not kept.
+    /// Says, once for an incident, that evidence of it was not collected or not kept.
     fn give_up_evidence(&mut self, incident: IncidentId, at: Timestamp) {
         let is_news = self.stories.give_up_evidence(incident, self.clock.now());
         if !is_news || self.unrecorded.evidence.len() >= UNRECORDED_MAX {
@@ -252,7 +252,7 @@ impl Driver {
             incident,
             EvidenceRow {
                 at,
-                title: Finding::Log.title().to_owned(),
+                title: EvidenceKind::Log.title().to_owned(),
                 text: TOO_MANY.to_owned(),
                 missing: true,
             },
@@ -260,13 +260,13 @@ impl Driver {
     }
 
     /// Takes what was read into the incident, and into what is told of it from now on.
-    pub(super) fn keep_evidence(&mut self, gathered: Gathered) {
-        let Gathered {
+    pub(super) fn keep_evidence(&mut self, collected: CollectedEvidence) {
+        let CollectedEvidence {
             incident,
             at,
             kind,
             text,
-        } = gathered;
+        } = collected;
         let (text, missing) = match text {
             // There is nothing to say: that is no evidence.
             Ok(text) if text.is_empty() => return,
@@ -285,7 +285,7 @@ impl Driver {
             return;
         }
         self.unrecorded.evidence_held += text.len();
-        if !missing && let Some(completed) = self.gatherer.complete(incident, kind, &text, self.clock.now()) {
+        if !missing && let Some(completed) = self.collector.complete(incident, kind, &text, self.clock.now()) {
             self.unrecorded.completed.insert(incident, completed);
         }
         self.unrecorded.evidence.push((
@@ -351,42 +351,42 @@ mod tests {
         }
     }
 
-    fn hold(gatherer: &mut Gatherer, outgoing: &Outgoing) {
-        gatherer.hold(outgoing, &Story::default(), at(100));
+    fn hold(collector: &mut EvidenceCollector, outgoing: &Outgoing) {
+        collector.hold(outgoing, &Story::default(), at(100));
     }
 
     #[test]
     fn a_message_is_completed_by_each_piece_until_it_goes() {
-        let mut gatherer = Gatherer::default();
-        hold(&mut gatherer, &outgoing(1, at(110)));
-        let mut complete = |kind, now| gatherer.complete(IncidentId(1), kind, "a word", at(now));
-        let (_, story) = complete(Finding::Host, 101).unwrap();
+        let mut collector = EvidenceCollector::default();
+        hold(&mut collector, &outgoing(1, at(110)));
+        let mut complete = |kind, now| collector.complete(IncidentId(1), kind, "a word", at(now));
+        let (_, story) = complete(EvidenceKind::Host, 101).unwrap();
         assert_eq!(story.evidence.len(), 1);
-        let (outgoing, story) = complete(Finding::Log, 109).unwrap();
+        let (outgoing, story) = complete(EvidenceKind::Log, 109).unwrap();
         assert_eq!(
             (story.evidence.len(), outgoing.not_before),
             (2, at(110)),
             "it waits no longer"
         );
-        assert_eq!(complete(Finding::Log, 110), None, "too late");
-        assert_eq!(complete(Finding::Log, 105), None, "and forgotten");
+        assert_eq!(complete(EvidenceKind::Log, 110), None, "too late");
+        assert_eq!(complete(EvidenceKind::Log, 105), None, "and forgotten");
     }
 
     #[test]
     fn a_message_that_goes_at_once_is_not_kept() {
-        let mut gatherer = Gatherer::default();
-        hold(&mut gatherer, &outgoing(1, at(100)));
-        assert_eq!(gatherer.complete(IncidentId(1), Finding::Log, "a word", at(100)), None);
+        let mut collector = EvidenceCollector::default();
+        hold(&mut collector, &outgoing(1, at(100)));
+        assert_eq!(collector.complete(IncidentId(1), EvidenceKind::Log, "a word", at(100)), None);
     }
 
     #[test]
     fn those_that_have_gone_make_room_for_others() {
-        let mut gatherer = Gatherer::default();
+        let mut collector = EvidenceCollector::default();
         for incident in 0..=COMPLETED as u64 {
-            hold(&mut gatherer, &outgoing(incident, at(110)));
+            hold(&mut collector, &outgoing(incident, at(110)));
         }
-        assert_eq!(gatherer.open.len(), COMPLETED, "one finds no room");
-        gatherer.hold(&outgoing(999, at(120)), &Story::default(), at(110));
-        assert_eq!(gatherer.open.keys().collect::<Vec<_>>(), [&IncidentId(999)]);
+        assert_eq!(collector.open.len(), COMPLETED, "one finds no room");
+        collector.hold(&outgoing(999, at(120)), &Story::default(), at(110));
+        assert_eq!(collector.open.keys().collect::<Vec<_>>(), [&IncidentId(999)]);
     }
 }

@@ -376,7 +376,7 @@ mod tests {
     use sentinel_engine::{Failing, FailureKind, IncidentId, Labels, ProbeFailure, Severity, Starter};
 
     use super::super::message::{PAYLOAD_MAX, TIMELINE_MAX};
-    use super::super::story::Finding;
+    use super::super::story::EvidenceKind;
     use super::*;
 
     fn notification(kind: NotificationKind) -> Notification {
@@ -543,11 +543,11 @@ mod tests {
             omitted: 0,
             evidence: BTreeMap::from([
                 (
-                    Finding::Host,
+                    EvidenceKind::Host,
                     Evidence::last_lines("the host at that time", "load: 9.5 with 2 CPUs"),
                 ),
                 (
-                    Finding::Log,
+                    EvidenceKind::Log,
                     Evidence::last_lines("its last log lines", "up\nout of ideas"),
                 ),
             ]),
@@ -599,7 +599,7 @@ mod tests {
             let story = Story {
                 lines: vec![(Time::ZERO, long.clone()); TIMELINE_MAX],
                 omitted: 5,
-                evidence: [Finding::Log, Finding::Accept, Finding::Packages, Finding::Host]
+                evidence: [EvidenceKind::Log, EvidenceKind::Accept, EvidenceKind::Packages, EvidenceKind::Host]
                     .map(|kind| (kind, Evidence::last_lines(&long, &long)))
                     .into(),
                 last_day: Some(u32::MAX),

@@ -59,7 +59,7 @@ pub use message::{
 use rendered_message::RenderedMessage;
 pub use retry::{Retry, RetryPolicy};
 pub use slack::Slack;
-pub use story::{Finding, Learned, Stories, Story, TOO_MANY};
+pub use story::{EvidenceKind, Learned, Stories, Story, TOO_MANY};
 pub use text::Text;
 pub use webhook::Webhook;
 pub(crate) use words::clip;
@@ -176,7 +176,7 @@ impl Receiver {
     pub async fn deliver(&self, delivery: &Delivery, wall: Timestamp) -> Result<Delivered, DeliveryError> {
         let rendered = RenderedMessage::new(delivery, wall, &self.zone, self.template.as_ref());
         // Said once per message, as failures are.
-        if let Some(problem) = letter.problem().filter(|_| delivery.attempt == 1) {
+        if let Some(problem) = rendered.problem().filter(|_| delivery.attempt == 1) {
             tracing::warn!(
                 receiver = self.name,
                 id = delivery.event,

@@ -40,7 +40,7 @@ pub struct Story {
     /// Lines that were left out after the first few.
     pub omitted: usize,
     /// What was gathered about it, once that is done: the newest of each kind, the one that says most first.
-    pub evidence: BTreeMap<Finding, Evidence>,
+    pub evidence: BTreeMap<EvidenceKind, Evidence>,
     /// Incidents of the service in the last 24 hours, this one included; `None` when it is not known.
     pub last_day: Option<u32>,
 }
@@ -68,7 +68,7 @@ pub enum Learned {
 
 /// What can be gathered about an incident, the one that says most first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Finding {
+pub enum EvidenceKind {
     /// What the run that failed last wrote.
     Log,
     /// Whether it still accepted connections.
@@ -79,7 +79,7 @@ pub enum Finding {
     Host,
 }
 
-impl Finding {
+impl EvidenceKind {
     /// What it is called.
     pub const fn title(self) -> &'static str {
         match self {
@@ -174,7 +174,7 @@ impl Stories {
 
     /// Takes in what was found out about an incident. Incidents that nobody will be told of any more have no story; what is
     /// found out about them is always news.
-    pub fn learn(&mut self, incident: IncidentId, kind: Finding, text: &str) -> Learned {
+    pub fn learn(&mut self, incident: IncidentId, kind: EvidenceKind, text: &str) -> Learned {
         let Some(story) = self.all.get_mut(&incident) else {
             return Learned::News;
         };
@@ -304,7 +304,7 @@ mod tests {
     fn evidence_is_given_up_before_memory_is() {
         let text = "x".repeat(2000);
         let mut stories = Stories::default();
-        let kinds = [Finding::Log, Finding::Accept, Finding::Packages, Finding::Host];
+        let kinds = [EvidenceKind::Log, EvidenceKind::Accept, EvidenceKind::Packages, EvidenceKind::Host];
         let mut given_up = 0_u64;
         for incident in 1..=10_000 {
             stories.note(&report(

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sentinel_engine::{Happening, IncidentId, Report, ServiceName, Time};
 
 use crate::clock::Clock;
-use crate::receivers::{Finding, Stories};
+use crate::receivers::{EvidenceKind, Stories};
 use crate::server::api::{
     ActionEntry, EvidenceEntry, IncidentDetail, IncidentSummary, MessageEntry, QueueResponse, QueuedMessage,
     ReceiverStatus, TimelineEntry,
@@ -55,8 +55,8 @@ pub async fn stories(store: &Store, clock: &Clock, open: impl IntoIterator<Item 
             stories.add(id, time(line.at), &line.text);
         }
         for piece in detail.evidence.into_iter().filter(|piece| !piece.missing) {
-            // What another version gathered stays in the history.
-            if let Some(kind) = Finding::of_title(&piece.title) {
+            // What another version collected stays in the history.
+            if let Some(kind) = EvidenceKind::of_title(&piece.title) {
                 stories.learn(id, kind, &piece.text);
             }
         }

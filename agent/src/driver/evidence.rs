@@ -109,7 +109,13 @@ impl EvidenceCollector {
     }
 
     /// The message about `incident` that still waits, with one more piece of evidence.
-    fn complete(&mut self, incident: IncidentId, kind: EvidenceKind, text: &str, now: Time) -> Option<(Outgoing, Story)> {
+    fn complete(
+        &mut self,
+        incident: IncidentId,
+        kind: EvidenceKind,
+        text: &str,
+        now: Time,
+    ) -> Option<(Outgoing, Story)> {
         let (outgoing, story) = self.open.get_mut(&incident)?;
         if outgoing.not_before <= now {
             self.open.remove(&incident);
@@ -376,7 +382,10 @@ mod tests {
     fn a_message_that_goes_at_once_is_not_kept() {
         let mut collector = EvidenceCollector::default();
         hold(&mut collector, &outgoing(1, at(100)));
-        assert_eq!(collector.complete(IncidentId(1), EvidenceKind::Log, "a word", at(100)), None);
+        assert_eq!(
+            collector.complete(IncidentId(1), EvidenceKind::Log, "a word", at(100)),
+            None
+        );
     }
 
     #[test]

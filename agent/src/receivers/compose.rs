@@ -599,9 +599,14 @@ mod tests {
             let story = Story {
                 lines: vec![(Time::ZERO, long.clone()); TIMELINE_MAX],
                 omitted: 5,
-                evidence: [EvidenceKind::Log, EvidenceKind::Accept, EvidenceKind::Packages, EvidenceKind::Host]
-                    .map(|kind| (kind, Evidence::last_lines(&long, &long)))
-                    .into(),
+                evidence: [
+                    EvidenceKind::Log,
+                    EvidenceKind::Accept,
+                    EvidenceKind::Packages,
+                    EvidenceKind::Host,
+                ]
+                .map(|kind| (kind, Evidence::last_lines(&long, &long)))
+                .into(),
                 last_day: Some(u32::MAX),
             };
             let payload = Message::new(&notification, &story, &long, wall).payload();

@@ -304,7 +304,12 @@ mod tests {
     fn evidence_is_given_up_before_memory_is() {
         let text = "x".repeat(2000);
         let mut stories = Stories::default();
-        let kinds = [EvidenceKind::Log, EvidenceKind::Accept, EvidenceKind::Packages, EvidenceKind::Host];
+        let kinds = [
+            EvidenceKind::Log,
+            EvidenceKind::Accept,
+            EvidenceKind::Packages,
+            EvidenceKind::Host,
+        ];
         let mut given_up = 0_u64;
         for incident in 1..=10_000 {
             stories.note(&report(

@@ -139,7 +139,7 @@ async fn start(
         holds: Holds::default(),
         collector: EvidenceCollector::default(),
         maintenance,
-        direct: Direct::new(components.directory(), opened.store.clone(), clock.clone()),
+        direct: Direct::new(components.registry(), opened.store.clone(), clock.clone()),
         unrecorded: unrecorded(&opened, &services),
         upgrades: Upgrades::default(),
         services,

@@ -21,7 +21,7 @@ use crate::config::{ProbeSettings, ReceiverSettings, ServiceSettings, Settings};
 use crate::discovery::{Discovery, Source};
 use crate::driver::ServiceHandle;
 use crate::probe::{ProbeError, Prober, ServiceProbes};
-use crate::receivers::{Directory, Receiver, ReceiverError};
+use crate::receivers::{Receiver, ReceiverError, ReceiverRegistry};
 use crate::store::{OutboxSettings, Store};
 
 /// The components as they run now. Dropping it ends them.
@@ -142,8 +142,8 @@ impl Components {
     }
 
     /// The receivers as they are, also later.
-    pub fn directory(&self) -> Directory {
-        self.workers.directory()
+    pub fn registry(&self) -> ReceiverRegistry {
+        self.workers.registry()
     }
 
     /// Subscribes to what is found on the host.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
-use crate::receivers::{self, Directory, Receiver, RetryPolicy};
+use crate::receivers::{self, Receiver, ReceiverRegistry, RetryPolicy};
 use crate::store::{OutboxSettings, Store};
 
 /// What is asked of them.
@@ -25,7 +25,7 @@ pub(super) struct Workers {
     store: Store,
     clock: Clock,
     running: BTreeMap<String, AbortHandle>,
-    directory: Directory,
+    registry: ReceiverRegistry,
 }
 
 impl Workers {
@@ -34,12 +34,12 @@ impl Workers {
             store,
             clock,
             running: BTreeMap::new(),
-            directory: Directory::default(),
+            registry: ReceiverRegistry::default(),
         }
     }
 
-    pub(super) fn directory(&self) -> Directory {
-        self.directory.clone()
+    pub(super) fn registry(&self) -> ReceiverRegistry {
+        self.registry.clone()
     }
 
     /// Starts what is new, and ends what is gone. Answers how many messages expired, as their receivers are gone.
@@ -84,12 +84,12 @@ impl Workers {
     }
 
     fn start(&mut self, changed: Vec<Receiver>, names: &[String], tasks: &mut JoinSet<()>) {
-        self.directory.keep(names);
+        self.registry.keep(names);
         for receiver in changed {
             let name = receiver.name().to_owned();
             let (store, clock) = (self.store.clone(), self.clock.clone());
             let receiver = Arc::new(receiver);
-            self.directory.insert(Arc::clone(&receiver));
+            self.registry.insert(Arc::clone(&receiver));
             let worker = receivers::run(receiver, store, clock, RetryPolicy::default());
             self.running.insert(name, tasks.spawn(worker));
         }

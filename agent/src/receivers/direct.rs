@@ -28,9 +28,9 @@ const LAST_WORDS: u32 = 5;
 
 /// The receivers by name, as they are now.
 #[derive(Clone, Debug, Default)]
-pub struct Directory(Arc<Mutex<BTreeMap<String, Arc<Receiver>>>>);
+pub struct ReceiverRegistry(Arc<Mutex<BTreeMap<String, Arc<Receiver>>>>);
 
-impl Directory {
+impl ReceiverRegistry {
     /// Adds one, or replaces the one of its name.
     pub fn insert(&self, receiver: Arc<Receiver>) {
         self.receivers().insert(receiver.name().to_owned(), receiver);
@@ -53,7 +53,7 @@ impl Directory {
 
 /// Tells from memory. One line per receiver, so that a silent one delays nobody else.
 pub struct Direct {
-    directory: Directory,
+    registry: ReceiverRegistry,
     store: Store,
     clock: Clock,
     lines: BTreeMap<String, mpsc::Sender<Order>>,
@@ -72,10 +72,10 @@ enum Order {
 }
 
 impl Direct {
-    /// Tells the receivers of `directory`, once there is a reason to.
-    pub fn new(directory: Directory, store: Store, clock: Clock) -> Self {
+    /// Tells the receivers of `registry`, once there is a reason to.
+    pub fn new(registry: ReceiverRegistry, store: Store, clock: Clock) -> Self {
         Self {
-            directory,
+            registry,
             store,
             clock,
             lines: BTreeMap::new(),
@@ -164,7 +164,7 @@ impl Direct {
 
     /// Answers whether there is such a receiver, and room.
     fn order(&mut self, name: &str, order: Order) -> bool {
-        let Some(receiver) = self.directory.find(name) else {
+        let Some(receiver) = self.registry.find(name) else {
             return false;
         };
         let line = self.lines.entry(name.to_owned()).or_insert_with(|| {

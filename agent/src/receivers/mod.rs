@@ -47,7 +47,7 @@ pub use alertmanager::Alertmanager;
 pub use combined::Trouble;
 pub use command::Command;
 pub(crate) use compose::sentence;
-pub use direct::{Direct, Directory};
+pub use direct::{Direct, ReceiverRegistry};
 pub use email::Email;
 pub use error::{DeliveryError, DeliveryErrorKind};
 use http::Clients;

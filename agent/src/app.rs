@@ -17,13 +17,13 @@ use crate::clock::Clock;
 use crate::components::{Components, Resources};
 use crate::config::{self, Checked, ConfigErrors, HeartbeatSettings, Loaded, LogFormat, Secrets, Settings};
 use crate::discovery::{Discovery, Source};
-use crate::driver::{self, Driver, EvidenceCollector, Holds, ServiceHandle, Unrecorded, Upgrades};
+use crate::driver::{self, Driver, EvidenceCollector, Holds, PendingWrites, ServiceHandle, Upgrades};
 use crate::history;
 use crate::maintenance::Schedule;
 use crate::probe::{Limits, Prober};
-use crate::receivers::heartbeat::{self, Heartbeat, Pulse};
+use crate::receivers::heartbeat::{self, AgentHealth, Heartbeat};
 
-use crate::receivers::{Direct, Message, Stories};
+use crate::receivers::{FallbackNotifier, Message, Stories};
 use crate::reload::{self, DiscoveryNews, InForce, PendingServices, Reloader};
 use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
 use crate::status_line::StatusLine;
@@ -111,8 +111,8 @@ async fn start(
     let components = Components::start(resources, &settings, &wanted, continuing).await?;
     let announcer = Announcer::new(opened.store.clone(), clock.clone());
     notify_damage(&announcer, &settings, &opened).await;
-    let (pulse, heartbeat) = (Pulse::default(), watch::Sender::new(settings.heartbeat.clone()));
-    watch_over(&opened.store, &clock, handle, &pulse, &heartbeat, tasks);
+    let (agent_health, heartbeat) = (AgentHealth::default(), watch::Sender::new(settings.heartbeat.clone()));
+    watch_over(&opened.store, &clock, handle, &agent_health, &heartbeat, tasks);
 
     let (reloads, requests) = reload::requests();
     // One at a time: a reload waits until the configuration is in force.
@@ -134,13 +134,13 @@ async fn start(
         control,
         reloads,
         changes,
-        pulse,
+        agent_health,
         stories,
         holds: Holds::default(),
         collector: EvidenceCollector::default(),
         maintenance,
-        direct: Direct::new(components.registry(), opened.store.clone(), clock.clone()),
-        unrecorded: unrecorded(&opened, &services),
+        fallback: FallbackNotifier::new(components.registry(), opened.store.clone(), clock.clone()),
+        pending: pending_writes(&opened, &services),
         upgrades: Upgrades::default(),
         services,
         clock,
@@ -171,20 +171,20 @@ fn watch_over(
     store: &Store,
     clock: &Clock,
     driver: ControlHandle,
-    pulse: &Pulse,
+    agent_health: &AgentHealth,
     heartbeat: &watch::Sender<Option<HeartbeatSettings>>,
     tasks: &mut JoinSet<()>,
 ) {
     let beats = Heartbeat {
         settings: heartbeat.subscribe(),
-        pulse: pulse.clone(),
+        agent_health: agent_health.clone(),
         store: store.clone(),
         clock: clock.clone(),
     };
     tasks.spawn(beats.run());
     let status_line = StatusLine {
         driver,
-        pulse: pulse.clone(),
+        agent_health: agent_health.clone(),
         store: store.clone(),
         clock: clock.clone(),
     };
@@ -199,10 +199,10 @@ async fn stories(opened: &Opened, clock: &Clock) -> Stories {
 }
 
 /// What is on disk with the first commit, or the next agent would take these for services that never spent anything.
-fn unrecorded(opened: &Opened, services: &BTreeMap<ServiceName, ServiceHandle>) -> Unrecorded {
+fn pending_writes(opened: &Opened, services: &BTreeMap<ServiceName, ServiceHandle>) -> PendingWrites {
     match &opened.quarantined {
-        Some(_) => Unrecorded::assumed(services.keys().cloned(), &store::spent()),
-        None => Unrecorded::default(),
+        Some(_) => PendingWrites::assumed(services.keys().cloned(), &store::spent()),
+        None => PendingWrites::default(),
     }
 }
 

@@ -33,8 +33,8 @@ use crate::history;
 use crate::maintenance::{Open, Schedule};
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
-use crate::receivers::heartbeat::Pulse;
-use crate::receivers::{Direct, Stories};
+use crate::receivers::heartbeat::AgentHealth;
+use crate::receivers::{FallbackNotifier, Stories};
 use crate::server::{ControlRequest, ReloadReply, StatusView};
 use crate::store::{Store, StoreErrorKind};
 use crate::systemd::Systemd;
@@ -42,7 +42,7 @@ use crate::telemetry::{self, Runner};
 use crate::template::Link;
 use crate::watchdog::Watchdog;
 
-pub use batch::Unrecorded;
+pub use batch::PendingWrites;
 pub use evidence::EvidenceCollector;
 pub use holds::Holds;
 pub use reload::Change;
@@ -64,7 +64,7 @@ const SLEEP_MAX: Duration = Duration::from_secs(5);
 pub(crate) const STANDSTILL: Duration = Duration::from_secs(15);
 
 /// Reports, and messages, that may wait in memory for a store that cannot be written. What exceeds it is in the log.
-const UNRECORDED_MAX: usize = 10_000;
+const PENDING_MAX: usize = 10_000;
 
 /// What can be restarted, and by whom.
 #[derive(Clone)]
@@ -125,7 +125,7 @@ pub struct Driver {
     /// New configurations.
     pub changes: mpsc::Receiver<Change>,
     /// How it is, for the heartbeat.
-    pub pulse: Pulse,
+    pub agent_health: AgentHealth,
     /// What happened so far in each incident, for messages.
     pub stories: Stories,
     /// What keeps services from being restarted, and is not said yet.
@@ -135,9 +135,9 @@ pub struct Driver {
     /// The maintenance windows.
     pub maintenance: Schedule,
     /// Tells what cannot be recorded.
-    pub direct: Direct,
+    pub fallback: FallbackNotifier,
     /// What is decided and not on disk; empty at the start.
-    pub unrecorded: Unrecorded,
+    pub pending: PendingWrites,
     /// Whether packages are changing on the host.
     pub upgrades: Upgrades,
 }
@@ -164,13 +164,13 @@ impl Driver {
         loop {
             self.carry_out().await;
             self.watchdog.progress();
-            self.pulse.turned(self.unrecorded.failing);
+            self.agent_health.turned(self.pending.failing);
             let now = self.notice_standstill(&mut last_turn);
             let wake = self
                 .engine
                 .poll_timeout()
                 .into_iter()
-                .chain(self.unrecorded.retry_at)
+                .chain(self.pending.retry_at)
                 .chain(self.holds.next())
                 .min();
             let sleep = wake
@@ -201,7 +201,7 @@ impl Driver {
             }
             let now = self.notice_standstill(&mut last_turn);
             self.engine.handle_timeout(now);
-            self.unrecorded.retry_at.take_if(|at| *at <= now);
+            self.pending.retry_at.take_if(|at| *at <= now);
             self.keep_calendar();
             if self.upgrades.is_due() {
                 self.look_again_for_upgrade();
@@ -259,7 +259,7 @@ impl Driver {
     fn take_one(&mut self, mut event: Event) {
         scrub::scrub(&mut event);
         self.look_for_upgrade(&event);
-        self.pulse.saw(&event);
+        self.agent_health.saw(&event);
         self.engine.handle_event(self.clock.now(), event);
     }
 
@@ -267,7 +267,7 @@ impl Driver {
     async fn carry_out(&mut self) {
         loop {
             let effects = self.collect();
-            let record = !self.unrecorded.is_empty() && self.unrecorded.retry_at.is_none();
+            let record = !self.pending.is_empty() && self.pending.retry_at.is_none();
             if effects.is_empty() && !record {
                 return;
             }
@@ -275,14 +275,14 @@ impl Driver {
                 self.record().await;
             }
             for action in effects.actions {
-                if self.unrecorded.failing {
+                if self.pending.failing {
                     self.finish(&action, ActionResult::NotRecorded("the store cannot be written".into()));
                 } else {
                     self.act(action);
                 }
             }
             if !effects.reports.is_empty() {
-                self.pulse.news();
+                self.agent_health.news();
             }
             // Lines and evidence come after the acts: whoever waits for a restart waits for nothing else.
             for report in &effects.reports {
@@ -306,9 +306,9 @@ impl Driver {
                 Command::RunProbes { service, round } => effects.probes.push((service, round)),
                 Command::RestartTarget(action) => effects.actions.push(action),
                 Command::Save { service, memory } => {
-                    self.unrecorded.saves.insert(service, *memory);
+                    self.pending.saves.insert(service, *memory);
                 }
-                Command::SaveHost(memory) => self.unrecorded.host = Some(*memory),
+                Command::SaveHost(memory) => self.pending.host = Some(*memory),
                 Command::Report(report) => {
                     if let Some(report) = self.holds.take(report) {
                         self.note(report, &mut effects);
@@ -316,14 +316,14 @@ impl Driver {
                 }
                 Command::Notify(outgoing) => self.send(*outgoing),
                 Command::SaveConversation(conversation) => {
-                    let changes = &mut self.unrecorded.alerts.conversations;
+                    let changes = &mut self.pending.alerts.conversations;
                     changes.insert(conversation.incident, Some(*conversation));
                 }
                 Command::ForgetConversation(incident) => {
-                    self.unrecorded.alerts.conversations.insert(incident, None);
+                    self.pending.alerts.conversations.insert(incident, None);
                 }
                 Command::SaveSilence(silence) => {
-                    self.unrecorded.alerts.silences.insert(silence.id, Some(*silence));
+                    self.pending.alerts.silences.insert(silence.id, Some(*silence));
                 }
                 Command::EndSilence { silence, by } => self.end_silence(&silence, by.as_deref()),
             }
@@ -334,29 +334,29 @@ impl Driver {
     /// Commits everything decided, or keeps it for later.
     async fn record(&mut self) {
         let Err(error) = self.store.commit(self.batch()).await else {
-            let mut recorded = std::mem::take(&mut self.unrecorded);
+            let mut recorded = std::mem::take(&mut self.pending);
             recorded.answer(true);
             if recorded.failing {
                 tracing::info!(event = "store_writable", "the store can be written again");
-                self.direct.store_writable(&self.host);
+                self.fallback.store_writable(&self.host);
                 self.engine
                     .handle_event(self.clock.now(), Event::StoreChanged { writable: true });
             }
             return;
         };
-        self.unrecorded.answer(false);
-        let was_failing = std::mem::replace(&mut self.unrecorded.failing, true);
-        self.unrecorded.retry_at = Some(self.clock.now() + STORE_GAP);
+        self.pending.answer(false);
+        let was_failing = std::mem::replace(&mut self.pending.failing, true);
+        self.pending.retry_at = Some(self.clock.now() + STORE_GAP);
         if error.kind() == StoreErrorKind::Conflict {
             // The story contradicts what is stored and never will be accepted; the rest must not wait for it for ever.
-            self.unrecorded.reports.clear();
+            self.pending.reports.clear();
         }
         if was_failing {
             // Not at the first failure: one that passes needs nobody.
             let messages = self.batch().messages;
             let error = error.kind().as_str();
             let names = self.engine.default_receivers();
-            self.direct.store_failed(&self.host, names, error, messages);
+            self.fallback.store_failed(&self.host, names, error, messages);
         } else {
             let error: &dyn std::error::Error = &error;
             tracing::error!(

@@ -11,7 +11,7 @@ use std::time::Duration;
 use sentinel_engine::alerting::dispatch::Breaker;
 
 use crate::clock::Clock;
-use crate::receivers::heartbeat::Pulse;
+use crate::receivers::heartbeat::AgentHealth;
 use crate::server::ControlHandle;
 use crate::store::Store;
 use crate::watchdog;
@@ -28,7 +28,7 @@ pub struct StatusLine {
     /// The way to the driver.
     pub driver: ControlHandle,
     /// What the driver tells of itself, and that something changed.
-    pub pulse: Pulse,
+    pub agent_health: AgentHealth,
     /// Where messages wait.
     pub store: Store,
     /// The engine's time.
@@ -53,7 +53,7 @@ impl StatusLine {
             }
             tokio::time::sleep(GAP).await;
             tokio::select! {
-                () = self.pulse.changed() => {}
+                () = self.agent_health.changed() => {}
                 // Cannot fail while there is a store.
                 _ = outbox.changed() => {}
             }
@@ -65,7 +65,7 @@ impl StatusLine {
         let view = self.driver.status().await?;
         let queue = self.store.queue(self.clock.now(), 0).await;
         let receivers = queue.map(|queue| queue.receivers).unwrap_or_default();
-        let mut troubles = self.pulse.troubles();
+        let mut troubles = self.agent_health.troubles();
         troubles.receivers = receivers
             .into_iter()
             .filter(|receiver| receiver.breaker != Breaker::Closed)

@@ -3,7 +3,7 @@
 use sentinel_engine::Report;
 use sentinel_engine::alerting::{Outgoing, Rules, Silence};
 
-use super::{Driver, Effects, UNRECORDED_MAX};
+use super::{Driver, Effects, PENDING_MAX};
 use crate::history;
 use crate::server::api::{AckResponse, SilenceEntry};
 use crate::server::{AlertRefusal, AlertRequest};
@@ -12,7 +12,7 @@ impl Driver {
     /// Has a message put on its way, with what happened so far.
     pub(super) fn send(&mut self, outgoing: Outgoing) {
         let message = &outgoing.notification;
-        if self.unrecorded.messages.len() >= UNRECORDED_MAX {
+        if self.pending.messages.len() >= PENDING_MAX {
             return tracing::error!(
                 event = "message_dropped",
                 service = message.service.as_str(),
@@ -25,11 +25,11 @@ impl Driver {
         if let Some(opening) = &outgoing.revises {
             self.collector.revise(opening);
         }
-        self.unrecorded.messages.push((outgoing, story));
+        self.pending.messages.push((outgoing, story));
     }
 
     pub(super) fn end_silence(&mut self, silence: &Silence, by: Option<&str>) {
-        self.unrecorded.alerts.silences.insert(silence.id, None);
+        self.pending.alerts.silences.insert(silence.id, None);
         let (comment, what) = (&silence.comment, silence.matches.to_string());
         tracing::info!(event = "silence_ended", silence = silence.id, what, by, comment);
     }
@@ -38,8 +38,8 @@ impl Driver {
     pub(super) fn note(&mut self, report: Report, effects: &mut Effects) {
         if history::is_recorded(&report) {
             self.stories.note(&report);
-            if self.unrecorded.reports.len() < UNRECORDED_MAX {
-                self.unrecorded.reports.push(report.clone());
+            if self.pending.reports.len() < PENDING_MAX {
+                self.pending.reports.push(report.clone());
             }
         }
         effects.reports.push(report);
@@ -122,7 +122,7 @@ impl Driver {
             let _ = reply.send(answer);
             return;
         }
-        self.unrecorded.waiting.push(Box::new(move |recorded| {
+        self.pending.waiting.push(Box::new(move |recorded| {
             let answer = answer.and_then(|done| recorded.then_some(done).ok_or(AlertRefusal::NotRecorded));
             let _ = reply.send(answer);
         }));

@@ -11,7 +11,7 @@ use crate::store::{AlertChanges, Batch, EvidenceRow, OutgoingMessage, Revision};
 
 /// What was decided and is not on disk.
 #[derive(Default)]
-pub struct Unrecorded {
+pub struct PendingWrites {
     pub(super) saves: BTreeMap<ServiceName, Memory>,
     pub(super) host: Option<HostMemory>,
     pub(super) reports: Vec<Report>,
@@ -30,7 +30,7 @@ pub struct Unrecorded {
     pub(super) retry_at: Option<Time>,
 }
 
-impl Unrecorded {
+impl PendingWrites {
     /// Services whose memory is assumed, as the store of it is lost.
     pub(crate) fn assumed(services: impl Iterator<Item = ServiceName>, memory: &Memory) -> Self {
         Self {
@@ -63,33 +63,33 @@ impl Driver {
         let wall = |at| self.clock.wall(at);
         Batch {
             anchor: self.clock.anchor(),
-            host: self.unrecorded.host.clone(),
+            host: self.pending.host.clone(),
             saves: self
-                .unrecorded
+                .pending
                 .saves
                 .iter()
                 .map(|(name, memory)| (name.clone(), memory.clone()))
                 .collect(),
             reports: self
-                .unrecorded
+                .pending
                 .reports
                 .iter()
                 .map(|report| (report.clone(), wall(report.at)))
                 .collect(),
-            evidence: self.unrecorded.evidence.clone(),
+            evidence: self.pending.evidence.clone(),
             messages: self
-                .unrecorded
+                .pending
                 .messages
                 .iter()
                 .flat_map(|(outgoing, story)| self.rows(outgoing, story))
                 .collect(),
             completed: self
-                .unrecorded
+                .pending
                 .completed
                 .values()
                 .flat_map(|(outgoing, story)| self.rows(outgoing, story))
                 .collect(),
-            alerts: self.unrecorded.alerts.clone(),
+            alerts: self.pending.alerts.clone(),
         }
     }
 

@@ -11,7 +11,7 @@ use sentinel_engine::alerting::Outgoing;
 use sentinel_engine::{Happening, IncidentId, Instance, Notification, Report, Time};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::{Driver, TargetHandle, UNRECORDED_MAX};
+use super::{Driver, PENDING_MAX, TargetHandle};
 use crate::evidence::{log_text, look, notable, recent_changes, unaccepted};
 use crate::listening::listening;
 use crate::receivers::{Evidence, EvidenceKind, Learned, Story, TOO_MANY};
@@ -251,10 +251,10 @@ impl Driver {
     /// Says, once for an incident, that evidence of it was not collected or not kept.
     fn give_up_evidence(&mut self, incident: IncidentId, at: Timestamp) {
         let is_news = self.stories.give_up_evidence(incident, self.clock.now());
-        if !is_news || self.unrecorded.evidence.len() >= UNRECORDED_MAX {
+        if !is_news || self.pending.evidence.len() >= PENDING_MAX {
             return;
         }
-        self.unrecorded.evidence.push((
+        self.pending.evidence.push((
             incident,
             EvidenceRow {
                 at,
@@ -276,7 +276,7 @@ impl Driver {
         let (text, missing) = match text {
             // There is nothing to say: that is no evidence.
             Ok(text) if text.is_empty() => return,
-            Ok(text) | Err(text) if self.unrecorded.evidence_held + text.len() > UNRECORDED_BYTES_MAX => {
+            Ok(text) | Err(text) if self.pending.evidence_held + text.len() > UNRECORDED_BYTES_MAX => {
                 return self.give_up_evidence(incident, at);
             }
             Ok(text) => match self.stories.learn(incident, kind, &text) {
@@ -287,14 +287,14 @@ impl Driver {
             },
             Err(why) => (why, true),
         };
-        if self.unrecorded.evidence.len() >= UNRECORDED_MAX {
+        if self.pending.evidence.len() >= PENDING_MAX {
             return;
         }
-        self.unrecorded.evidence_held += text.len();
+        self.pending.evidence_held += text.len();
         if !missing && let Some(completed) = self.collector.complete(incident, kind, &text, self.clock.now()) {
-            self.unrecorded.completed.insert(incident, completed);
+            self.pending.completed.insert(incident, completed);
         }
-        self.unrecorded.evidence.push((
+        self.pending.evidence.push((
             incident,
             EvidenceRow {
                 at,

@@ -46,7 +46,7 @@ impl Driver {
         self.replace_rules(change.alerts);
         self.engine.reload(now, change.engine);
         self.services = change.services;
-        self.pulse.keep(|service| self.services.contains_key(service));
+        self.agent_health.keep(|service| self.services.contains_key(service));
         self.stories.keep(|service| self.services.contains_key(service));
         let names = self.services.keys().cloned().collect();
         self.maintenance.replace(change.maintenance, names);
@@ -54,7 +54,7 @@ impl Driver {
         self.host = change.host;
         self.link = change.link;
         self.refused = change.refused;
-        self.pulse.news();
+        self.agent_health.news();
         self.carry_out().await;
         // Whoever asked for it is gone when the agent is stopping.
         let _ = change.applied.send(());

@@ -27,7 +27,7 @@ const LAST: Duration = Duration::from_secs(3);
 
 /// What the driver tells of itself, for whoever watches over it.
 #[derive(Clone, Debug)]
-pub struct Pulse {
+pub struct AgentHealth {
     state: Arc<Mutex<State>>,
     changed: Arc<Notify>,
 }
@@ -42,7 +42,7 @@ struct State {
 
 /// What is wrong with the agent itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Troubles {
+pub struct HealthProblems {
     /// The store cannot be written.
     pub store_failing: bool,
     /// The targets that cannot be seen, and why.
@@ -51,7 +51,7 @@ pub struct Troubles {
     pub receivers: Vec<String>,
 }
 
-impl Default for Pulse {
+impl Default for AgentHealth {
     fn default() -> Self {
         Self {
             state: Arc::new(Mutex::new(State {
@@ -64,7 +64,7 @@ impl Default for Pulse {
     }
 }
 
-impl Pulse {
+impl AgentHealth {
     /// The driver finished a turn; `store_failing` when the last commit failed.
     pub fn turned(&self, store_failing: bool) {
         let before = self.with(|state| {
@@ -101,8 +101,8 @@ impl Pulse {
     }
 
     /// What the driver knows to be wrong.
-    pub fn troubles(&self) -> Troubles {
-        self.with(|state| Troubles {
+    pub fn troubles(&self) -> HealthProblems {
+        self.with(|state| HealthProblems {
             store_failing: state.store_failing,
             unseen: state.unseen.clone(),
             receivers: Vec::new(),
@@ -148,7 +148,7 @@ pub struct Heartbeat {
     /// `[heartbeat]`, as it is in force.
     pub settings: watch::Receiver<Option<HeartbeatSettings>>,
     /// How the driver is.
-    pub pulse: Pulse,
+    pub agent_health: AgentHealth,
     /// Where messages wait.
     pub store: Store,
     /// The engine's time.
@@ -185,7 +185,7 @@ impl Heartbeat {
     async fn beat(&self, settings: &HeartbeatSettings, said: &mut Option<String>) {
         let oldest = self.store.oldest_untaken().await;
         let trouble = match oldest {
-            Ok(oldest) => self.pulse.trouble(oldest.map(|at| self.clock.now().since(at))),
+            Ok(oldest) => self.agent_health.trouble(oldest.map(|at| self.clock.now().since(at))),
             Err(_) => Some("the store cannot be read".to_owned()),
         };
         let failed = ask(settings, trouble.is_none()).await.err();
@@ -236,8 +236,8 @@ mod tests {
 
     #[test]
     fn each_trouble_is_told() {
-        let pulse = Pulse::default();
-        let trouble = |waits| pulse.trouble(waits).unwrap_or_default();
+        let agent_health = AgentHealth::default();
+        let trouble = |waits| agent_health.trouble(waits).unwrap_or_default();
         assert_eq!(trouble(None), "");
         assert_eq!(trouble(Some(STUCK)), "", "not yet too long");
         let waiting = "a message has been waiting for more than 10 min";
@@ -245,21 +245,21 @@ mod tests {
         for seconds in [1, 61] {
             assert_eq!(trouble(Some(STUCK + Duration::from_secs(seconds))), waiting);
         }
-        pulse.turned(true);
+        agent_health.turned(true);
         assert_eq!(trouble(None), "the store cannot be written");
-        pulse.turned(false);
+        agent_health.turned(false);
         assert_eq!(trouble(None), "");
         for (service, expected) in [
             ("shop", "the target of `shop` cannot be seen"),
             ("site", "the target of `shop` cannot be seen, nor that of one other"),
             ("till", "the target of `shop` cannot be seen, nor those of 2 others"),
         ] {
-            pulse.with(|state| state.unseen.insert(service.into(), "no bus".to_owned()));
+            agent_health.with(|state| state.unseen.insert(service.into(), "no bus".to_owned()));
             assert_eq!(trouble(None), expected);
         }
-        pulse.keep(|_| false);
+        agent_health.keep(|_| false);
         assert_eq!(trouble(None), "");
-        pulse.with(|state| state.turned = Instant::now().checked_sub(STILL + Duration::from_secs(7)).unwrap());
+        agent_health.with(|state| state.turned = Instant::now().checked_sub(STILL + Duration::from_secs(7)).unwrap());
         assert_eq!(trouble(None), "the agent has stood still for more than 60 s");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sentinel_engine::{Hold, ServiceSnapshot, State};
 
-use crate::receivers::heartbeat::Troubles;
+use crate::receivers::heartbeat::HealthProblems;
 use crate::telemetry::printable;
 
 /// Most characters of the line: what a wide terminal shows.
@@ -28,7 +28,7 @@ enum Standing {
 }
 
 /// `12 services: 11 healthy, shop down (restarting, attempt 2)`, after what is wrong with the agent itself.
-pub(super) fn line(services: &[ServiceSnapshot], troubles: &Troubles) -> String {
+pub(super) fn line(services: &[ServiceSnapshot], troubles: &HealthProblems) -> String {
     let troubles = wrong(troubles);
     let degraded = if troubles.is_empty() {
         String::new()
@@ -38,7 +38,7 @@ pub(super) fn line(services: &[ServiceSnapshot], troubles: &Troubles) -> String 
     clip(&format!("{degraded}{}", standing(services)), LINE_MAX)
 }
 
-fn wrong(troubles: &Troubles) -> Vec<String> {
+fn wrong(troubles: &HealthProblems) -> Vec<String> {
     let mut all = Vec::new();
     if troubles.store_failing {
         all.push("the store cannot be written, nothing is restarted".to_owned());
@@ -163,7 +163,7 @@ mod tests {
     }
 
     fn said(services: &[ServiceSnapshot]) -> String {
-        line(services, &Troubles::default())
+        line(services, &HealthProblems::default())
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_the_agent_stands_first() {
-        let troubles = Troubles {
+        let troubles = HealthProblems {
             store_failing: true,
             unseen: [("a".into(), "cannot connect".to_owned()), ("b".into(), "x".to_owned())].into(),
             receivers: ["mail", "pager", "slack"].map(str::to_owned).to_vec(),
@@ -206,10 +206,10 @@ mod tests {
     #[test]
     fn it_is_bounded_and_one_line_whatever_is_said() {
         let evil = "\n\u{1b}[2J".repeat(200);
-        let troubles = Troubles {
+        let troubles = HealthProblems {
             unseen: [(evil.as_str().into(), evil.clone())].into(),
             receivers: vec![evil.clone(); 20],
-            ..Troubles::default()
+            ..HealthProblems::default()
         };
         let all: Vec<_> = (0..1000)
             .map(|n| service(&format!("{n}{evil}"), State::GaveUp))

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use sentinel::clock::Clock;
 use sentinel::config::HeartbeatSettings;
-use sentinel::receivers::heartbeat::{self, Heartbeat, Pulse};
+use sentinel::receivers::heartbeat::{self, AgentHealth, Heartbeat};
 use sentinel::store::Store;
 use tokio::sync::watch;
 
@@ -35,10 +35,10 @@ async fn it_beats_while_all_is_well_and_says_when_it_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let opened = Store::open(dir.path()).await.unwrap();
     let (sender, receiver) = watch::channel(None);
-    let pulse = Pulse::default();
+    let agent_health = AgentHealth::default();
     let heartbeat = Heartbeat {
         settings: receiver,
-        pulse: pulse.clone(),
+        agent_health: agent_health.clone(),
         clock: Clock::start(opened.anchor.as_ref()),
         store: opened.store,
     };
@@ -46,9 +46,9 @@ async fn it_beats_while_all_is_well_and_says_when_it_is_not() {
     // A reload brings it.
     sender.send_replace(Some(settings(&url)));
     assert_eq!(next(&mut requests).await.path, "/ping/T0K3N");
-    pulse.turned(true);
+    agent_health.turned(true);
     assert_eq!(next_other(&mut requests, "/ping/T0K3N").await, "/ping/T0K3N/fail");
-    pulse.turned(false);
+    agent_health.turned(false);
     assert_eq!(next_other(&mut requests, "/ping/T0K3N/fail").await, "/ping/T0K3N");
     // Another address, by another reload.
     let (other, mut others) = server(ok).await;

@@ -51,41 +51,41 @@ impl ReceiverRegistry {
     }
 }
 
-/// Tells from memory. One line per receiver, so that a silent one delays nobody else.
-pub struct Direct {
+/// Tells from memory. One worker per receiver, so that a silent one delays nobody else.
+pub struct FallbackNotifier {
     registry: ReceiverRegistry,
     store: Store,
     clock: Clock,
-    lines: BTreeMap<String, mpsc::Sender<Order>>,
-    /// The keys of messages that were handed to their line.
+    workers: BTreeMap<String, mpsc::Sender<FallbackRequest>>,
+    /// The keys of messages that were handed to their worker.
     begun: BTreeSet<String>,
     /// Whether the store cannot be written.
     failing: watch::Sender<bool>,
 }
 
-/// What a line has to say.
-enum Order {
+/// What a worker is asked to send.
+enum FallbackRequest {
     /// The store cannot be written, or can be again.
     Store(Box<Delivery>),
     /// A message that comes to be recorded later.
     Message(Box<Delivery>),
 }
 
-impl Direct {
+impl FallbackNotifier {
     /// Tells the receivers of `registry`, once there is a reason to.
     pub fn new(registry: ReceiverRegistry, store: Store, clock: Clock) -> Self {
         Self {
             registry,
             store,
             clock,
-            lines: BTreeMap::new(),
+            workers: BTreeMap::new(),
             begun: BTreeSet::new(),
             failing: watch::Sender::new(false),
         }
     }
 
     /// The store cannot be written, for the reason `error`: `names` are told, once. Of `messages`, which wait for it,
-    /// those are sent whose incident needs a human now, each incident's in their order.
+    /// those are sent whose incident needs a human now, each incident's in their request.
     pub fn store_failed(&mut self, host: &str, names: &[String], error: &str, messages: Vec<OutgoingMessage>) {
         if !self.failing.send_replace(true) {
             let message = Message::about_store(host, Some(error), Timestamp::now());
@@ -110,9 +110,9 @@ impl Direct {
     pub fn store_writable(&mut self, host: &str) {
         if self.failing.send_replace(false) {
             let message = Message::about_store(host, None, Timestamp::now());
-            let names: Vec<String> = self.lines.keys().cloned().collect();
+            let names: Vec<String> = self.workers.keys().cloned().collect();
             self.say(&names, &message);
-            self.lines.clear();
+            self.workers.clear();
             self.begun.clear();
         }
     }
@@ -134,7 +134,7 @@ impl Direct {
                 ambiguous: false,
                 first: None,
             };
-            self.order(name, Order::Store(Box::new(delivery)));
+            self.request(name, FallbackRequest::Store(Box::new(delivery)));
         }
     }
 
@@ -157,34 +157,34 @@ impl Direct {
             ambiguous: false,
             first: None,
         };
-        if self.order(&message.receiver, Order::Message(Box::new(delivery))) {
+        if self.request(&message.receiver, FallbackRequest::Message(Box::new(delivery))) {
             self.begun.insert(event);
         }
     }
 
     /// Answers whether there is such a receiver, and room.
-    fn order(&mut self, name: &str, order: Order) -> bool {
+    fn request(&mut self, name: &str, request: FallbackRequest) -> bool {
         let Some(receiver) = self.registry.find(name) else {
             return false;
         };
-        let line = self.lines.entry(name.to_owned()).or_insert_with(|| {
-            let (line, orders) = mpsc::channel(QUEUE);
-            let worker = Line {
+        let worker = self.workers.entry(name.to_owned()).or_insert_with(|| {
+            let (sender, requests) = mpsc::channel(QUEUE);
+            let worker = FallbackWorker {
                 receiver,
                 store: self.store.clone(),
                 clock: self.clock.clone(),
                 failing: self.failing.subscribe(),
                 has_heard: false,
             };
-            tokio::spawn(worker.run(orders));
-            line
+            tokio::spawn(worker.run(requests));
+            sender
         });
-        line.try_send(order).is_ok()
+        worker.try_send(request).is_ok()
     }
 }
 
 /// The way to one receiver.
-struct Line {
+struct FallbackWorker {
     receiver: Arc<Receiver>,
     store: Store,
     clock: Clock,
@@ -201,12 +201,12 @@ enum Said {
     Failed,
 }
 
-impl Line {
-    async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
-        while let Some(order) = orders.recv().await {
-            match order {
-                Order::Store(delivery) => self.say(&delivery).await,
-                Order::Message(delivery) => self.tell(&delivery).await,
+impl FallbackWorker {
+    async fn run(mut self, mut requests: mpsc::Receiver<FallbackRequest>) {
+        while let Some(request) = requests.recv().await {
+            match request {
+                FallbackRequest::Store(delivery) => self.say(&delivery).await,
+                FallbackRequest::Message(delivery) => self.tell(&delivery).await,
             }
         }
     }
@@ -218,7 +218,7 @@ impl Line {
             return;
         }
         let most = if is_failure { u32::MAX } else { LAST_WORDS };
-        let said = self.insist(delivery, most, is_failure).await;
+        let said = self.retry_until(delivery, most, is_failure).await;
         self.has_heard = said != Said::Failed;
     }
 
@@ -238,7 +238,7 @@ impl Line {
         {
             return;
         }
-        let said = match self.insist(delivery, u32::MAX, true).await {
+        let said = match self.retry_until(delivery, u32::MAX, true).await {
             Said::Delivered(reference) => FromMemory::Delivered(reference),
             Said::Doubtful => FromMemory::Doubtful,
             Said::Failed => FromMemory::Failed,
@@ -251,7 +251,7 @@ impl Line {
     }
 
     /// Tries until it is delivered or refused, at most `most` times, and as long as the store is `failing`.
-    async fn insist(&mut self, delivery: &Delivery, most: u32, failing: bool) -> Said {
+    async fn retry_until(&mut self, delivery: &Delivery, most: u32, failing: bool) -> Said {
         let mut said = Said::Failed;
         let mut delivery = delivery.clone();
         while delivery.attempt <= most {

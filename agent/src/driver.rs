@@ -315,11 +315,11 @@ impl Driver {
                     }
                 }
                 Command::Notify(outgoing) => self.send(*outgoing),
-                Command::SaveConversation(conversation) => {
+                Command::SaveNotificationLog(conversation) => {
                     let changes = &mut self.pending.alerts.conversations;
                     changes.insert(conversation.incident, Some(*conversation));
                 }
-                Command::ForgetConversation(incident) => {
+                Command::ForgetNotificationLog(incident) => {
                     self.pending.alerts.conversations.insert(incident, None);
                 }
                 Command::SaveSilence(silence) => {

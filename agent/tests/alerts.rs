@@ -134,7 +134,7 @@ struct Story<'a> {
 /// What the store would hold.
 #[derive(Default)]
 struct Kept {
-    conversations: BTreeMap<IncidentId, sentinel_engine::alerting::Conversation>,
+    conversations: BTreeMap<IncidentId, sentinel_engine::alerting::NotificationLog>,
     silences: BTreeMap<u64, sentinel_engine::alerting::Silence>,
 }
 
@@ -166,7 +166,7 @@ impl<'a> Story<'a> {
 
     /// Ends the agent and starts another that knows what was kept.
     fn restart(&mut self, now: Time) {
-        let json = |value: &sentinel_engine::alerting::Conversation| serde_json::to_string(value).unwrap();
+        let json = |value: &sentinel_engine::alerting::NotificationLog| serde_json::to_string(value).unwrap();
         let conversations = self.kept.conversations.values().map(json);
         let conversations = conversations.map(|text| serde_json::from_str(&text).unwrap());
         let silences = self.kept.silences.values().cloned();
@@ -210,10 +210,10 @@ impl<'a> Story<'a> {
                     what: Happening::MessageWithheld { kind, reason },
                     ..
                 }) => withheld.push((BTreeSet::new(), kind.to_owned(), BTreeSet::from([reason.to_string()]))),
-                Command::SaveConversation(conversation) => {
+                Command::SaveNotificationLog(conversation) => {
                     self.kept.conversations.insert(conversation.incident, *conversation);
                 }
-                Command::ForgetConversation(id) => drop(self.kept.conversations.remove(&id)),
+                Command::ForgetNotificationLog(id) => drop(self.kept.conversations.remove(&id)),
                 Command::SaveSilence(silence) => drop(self.kept.silences.insert(silence.id, *silence)),
                 Command::EndSilence { silence, .. } => drop(self.kept.silences.remove(&silence.id)),
                 _ => {}
@@ -332,7 +332,7 @@ impl<'a> Story<'a> {
             self.alerting.expire_silence(now, id, "bob".to_owned()).unwrap();
             self.around.asked(|cx| self.alerting.handle_timeout(now, cx));
         } else if let Some(service) = text.strip_prefix("ack ") {
-            let known = self.alerting.conversation(incident(service)).unwrap();
+            let known = self.alerting.notification_log(incident(service)).unwrap();
             let opening = Notification {
                 incident: known.incident,
                 sequence: known.messages,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::alerting::{Conversation, Outgoing, Silence};
+use crate::alerting::{NotificationLog, Outgoing, Silence};
 use crate::host::HostMemory;
 use crate::ids::{ActionId, IncidentId, Instance, ProbeRound, ServiceName};
 use crate::memory::Memory;
@@ -40,9 +40,9 @@ pub enum Command {
     /// Send a message to its receivers.
     Notify(Box<Outgoing>),
     /// Keep what receivers know of an incident, replacing what was kept before.
-    SaveConversation(Box<Conversation>),
+    SaveNotificationLog(Box<NotificationLog>),
     /// Forget what receivers know of an incident.
-    ForgetConversation(IncidentId),
+    ForgetNotificationLog(IncidentId),
     /// Keep a silence.
     SaveSilence(Box<Silence>),
     /// A silence is over: forget it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sentinel_engine::alerting::{
-    AlertContext, Alerting, Conversation, Escalation, Match, Outgoing, Reason, Route, Rules, Silence,
+    AlertContext, Alerting, Escalation, Match, NotificationLog, Outgoing, Reason, Route, Rules, Silence,
 };
 use sentinel_engine::{
     Cause, Command, Failing, Happening, Hold, IncidentId, Labels, Notification, NotificationKind, Outage, Report,
@@ -136,7 +136,7 @@ struct Play {
     /// The open incident of each service, and messages the engine sent of it.
     open: BTreeMap<usize, (u64, u32)>,
     seen: BTreeMap<u64, Seen>,
-    conversations: BTreeMap<IncidentId, Conversation>,
+    conversations: BTreeMap<IncidentId, NotificationLog>,
     silences: BTreeMap<u64, Silence>,
     /// Conversations and silences so far; a number is not used again.
     last_silence: u64,
@@ -325,10 +325,10 @@ impl Play {
         while let Some(command) = self.alerting.poll_command() {
             match command {
                 Command::Notify(outgoing) => self.receive(*outgoing),
-                Command::SaveConversation(conversation) => {
+                Command::SaveNotificationLog(conversation) => {
                     self.conversations.insert(conversation.incident, *conversation);
                 }
-                Command::ForgetConversation(id) => drop(self.conversations.remove(&id)),
+                Command::ForgetNotificationLog(id) => drop(self.conversations.remove(&id)),
                 Command::SaveSilence(silence) => drop(self.silences.insert(silence.id, *silence)),
                 Command::EndSilence { silence, .. } => drop(self.silences.remove(&silence.id)),
                 _ => {}
@@ -442,7 +442,7 @@ fn what_the_engine_says_of_an_outage_arrives_whole() {
         while let Some(command) = play.alerting.poll_command() {
             match command {
                 Command::Notify(outgoing) => sent.push(outgoing.notification),
-                Command::SaveConversation(conversation) => {
+                Command::SaveNotificationLog(conversation) => {
                     drop(play.conversations.insert(conversation.incident, *conversation));
                 }
                 _ => {}

@@ -154,7 +154,7 @@ mod tests {
     fn a_template_has_the_last_word() {
         let delivery = delivery(fired().payload());
         let template = Template::new("{{ service | upper }} {{ kind }}\n\n{{ body }}", &TimeZone::UTC).unwrap();
-        let letter = RenderedMessage::new(&delivery, Timestamp::UNIX_EPOCH, &TimeZone::UTC, Some(&template));
+        let rendered = RenderedMessage::new(&delivery, Timestamp::UNIX_EPOCH, &TimeZone::UTC, Some(&template));
         assert_eq!(rendered.text.title, "SERVICE fired");
         assert!(
             rendered.text.whole().contains("exit status:\n    1"),
@@ -174,7 +174,7 @@ mod tests {
             &TimeZone::UTC,
         )
         .unwrap();
-        let letter = RenderedMessage::new(&delivery, Timestamp::UNIX_EPOCH, &TimeZone::UTC, Some(&template));
+        let rendered = RenderedMessage::new(&delivery, Timestamp::UNIX_EPOCH, &TimeZone::UTC, Some(&template));
         let text = rendered.text.whole();
         assert!(text.starts_with("host: this is a test\n"), "{text}");
         assert!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sentinel_engine::alerting::{Conversation, Silence};
+use sentinel_engine::alerting::{NotificationLog, Silence};
 use sentinel_engine::{
     Action, ActionId, ActionResult, Cause, Command, Engine, Event, FailureKind, HostMemory, IncidentId, Intent, Memory,
     ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, Service, ServiceName, ServiceSnapshot, StartedBy, TargetState,
@@ -65,7 +65,7 @@ pub(super) struct World<'a> {
     /// What was last saved, as the store would keep it.
     saved: BTreeMap<ServiceName, Memory>,
     saved_host: HostMemory,
-    conversations: BTreeMap<IncidentId, Conversation>,
+    conversations: BTreeMap<IncidentId, NotificationLog>,
     outbox: Outbox,
     silences: BTreeMap<u64, Silence>,
     next_incident: u64,
@@ -365,10 +365,10 @@ impl<'a> World<'a> {
                     self.outbox.put(&outgoing);
                     self.story.notify(&outgoing);
                 }
-                Command::SaveConversation(conversation) => {
+                Command::SaveNotificationLog(conversation) => {
                     self.conversations.insert(conversation.incident, *conversation);
                 }
-                Command::ForgetConversation(incident) => drop(self.conversations.remove(&incident)),
+                Command::ForgetNotificationLog(incident) => drop(self.conversations.remove(&incident)),
                 Command::SaveSilence(silence) => drop(self.silences.insert(silence.id, *silence)),
                 Command::EndSilence { silence, by } => {
                     self.silences.remove(&silence.id);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use sentinel_engine::IncidentId;
-use sentinel_engine::alerting::{Conversation, Silence};
+use sentinel_engine::alerting::{NotificationLog, Silence};
 
 use super::error::StoreError;
 use super::value::{from_id, from_time, text, to_id, to_time};
@@ -14,7 +14,7 @@ use super::value::{from_id, from_time, text, to_id, to_time};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlertChanges {
     /// Conversations; `None` for one that is over.
-    pub conversations: BTreeMap<IncidentId, Option<Conversation>>,
+    pub conversations: BTreeMap<IncidentId, Option<NotificationLog>>,
     /// Silences; `None` for one that is over.
     pub silences: BTreeMap<u64, Option<Silence>>,
 }
@@ -30,7 +30,7 @@ impl AlertChanges {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlertMemory {
     /// Every conversation.
-    pub conversations: Vec<Conversation>,
+    pub conversations: Vec<NotificationLog>,
     /// Every silence in force.
     pub silences: Vec<Silence>,
     /// The next silence's number.
@@ -58,7 +58,11 @@ pub(super) fn save(connection: &Connection, changes: &AlertChanges, wall: Timest
     Ok(())
 }
 
-fn save_conversation(connection: &Connection, conversation: &Conversation, wall: Timestamp) -> Result<(), StoreError> {
+fn save_conversation(
+    connection: &Connection,
+    conversation: &NotificationLog,
+    wall: Timestamp,
+) -> Result<(), StoreError> {
     let json = serde_json::to_string(conversation)
         .map_err(|error| StoreError::Conflict(format!("a conversation has no JSON form: {error}")))?;
     execute(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::conversation::{Acknowledgement, Conversation};
+use super::notification_log::{Acknowledgement, NotificationLog};
 use super::pipeline::{AlertContext, Alerting};
 use super::reason::Reason;
 use super::silence::{COMMENT_MAX, Silence, SilenceError};
@@ -76,22 +76,22 @@ impl Alerting {
             return Err(AckError::TextTooLong);
         }
         let id = opening.incident;
-        let conversation = self.conversations.entry(id).or_insert_with(|| {
-            let mut conversation = Conversation::new(opening);
-            conversation.learn(opening);
-            conversation
+        let log = self.logs.entry(id).or_insert_with(|| {
+            let mut log = NotificationLog::new(opening);
+            log.learn(opening);
+            log
         });
-        if conversation.over {
+        if log.over {
             return Err(AckError::NotOpen);
         }
-        let is_first = conversation.ack.is_none();
+        let is_first = log.ack.is_none();
         let words = if text.is_empty() {
             format!("acknowledged by {by}")
         } else {
             format!("acknowledged by {by}: {text}")
         };
-        conversation.does(words);
-        conversation.ack = Some(Acknowledgement {
+        log.does(words);
+        log.ack = Some(Acknowledgement {
             by: by.clone(),
             text: text.clone(),
             at: now,
@@ -113,21 +113,21 @@ impl Alerting {
 
     /// Says so to those who were told, except where it is silenced anyway.
     fn tell_acknowledged(&mut self, now: Time, id: IncidentId, cx: &AlertContext<'_>) {
-        let Some(conversation) = self.conversations.get_mut(&id) else {
+        let Some(log) = self.logs.get_mut(&id) else {
             return;
         };
-        let labels = (cx.labels)(&conversation.service);
-        let subject = conversation.subject(NotificationKind::Fired, &labels);
-        if conversation.told.is_empty() || self.silences.muting(subject).is_some() {
+        let labels = (cx.labels)(&log.service);
+        let subject = log.subject(NotificationKind::Fired, &labels);
+        if log.told.is_empty() || self.silences.muting(subject).is_some() {
             return;
         }
         let kind = NotificationKind::Update {
             news: News::Acknowledged,
-            duration: now.since(conversation.opened_at),
+            duration: now.since(log.opened_at),
         };
-        let told = conversation.told.iter();
+        let told = log.told.iter();
         let receivers: BTreeMap<_, _> = told.map(|name| (name.clone(), Reason::Acknowledgement)).collect();
-        let notification = conversation.tell(now, kind, &labels, None);
+        let notification = log.tell(now, kind, &labels, None);
         self.send(now, notification, receivers);
     }
 }

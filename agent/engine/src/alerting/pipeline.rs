@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::conversation::{Conversation, Due};
+use super::notification_log::{Due, NotificationLog};
 use super::reason::Reason;
 use super::rules::Rules;
 use super::silence::{Silence, Silences};
@@ -44,13 +44,13 @@ pub struct Outgoing {
 #[derive(Debug)]
 pub struct Alerting {
     pub(super) rules: Rules,
-    pub(super) conversations: BTreeMap<IncidentId, Conversation>,
+    pub(super) logs: BTreeMap<IncidentId, NotificationLog>,
     pub(super) silences: Silences,
     wakes: Wakes<IncidentId>,
     pub(super) commands: VecDeque<Command>,
 }
 
-/// What a kind of message means to the conversation it is part of.
+/// What a kind of message means to the notification log it is part of.
 enum Role {
     /// It is down: told to those whom the routes choose, and remembered.
     Opens,
@@ -79,35 +79,35 @@ fn role(kind: NotificationKind) -> Role {
 
 impl Alerting {
     /// Alerting with these rules, going on from what was kept.
-    pub fn new(now: Time, rules: Rules, kept: Vec<Conversation>, silences: Vec<Silence>, next_silence: u64) -> Self {
+    pub fn new(now: Time, rules: Rules, kept: Vec<NotificationLog>, silences: Vec<Silence>, next_silence: u64) -> Self {
         let mut alerting = Self {
             rules,
-            conversations: BTreeMap::new(),
+            logs: BTreeMap::new(),
             silences: Silences::resume(silences, next_silence),
             wakes: Wakes::default(),
             commands: VecDeque::new(),
         };
-        for conversation in kept {
-            alerting.wakes.set(&conversation.incident, Some(now));
-            alerting.conversations.insert(conversation.incident, conversation);
+        for log in kept {
+            alerting.wakes.set(&log.incident, Some(now));
+            alerting.logs.insert(log.incident, log);
         }
         alerting.drop_strangers(now);
         alerting
     }
 
-    /// Ends the conversations about incidents that are not open: after a start, whose end may have been lost. They are
+    /// Ends the notification logs about incidents that are not open: after a start, whose end may have been lost. They are
     /// forgotten when time passes.
     pub fn end_strays(&mut self, is_open: impl Fn(IncidentId) -> bool) {
-        for (id, conversation) in &mut self.conversations {
-            conversation.over |= !is_open(*id);
+        for (id, log) in &mut self.logs {
+            log.over |= !is_open(*id);
         }
     }
 
-    /// Goes on with other rules, as a whole. Answers the receivers that are gone, with the number of conversations they
+    /// Goes on with other rules, as a whole. Answers the receivers that are gone, with the number of logs they
     /// were part of.
     pub fn set_rules(&mut self, now: Time, rules: Rules) -> BTreeMap<String, usize> {
         self.rules = rules;
-        for id in self.conversations.keys() {
+        for id in self.logs.keys() {
             self.wakes.set(id, Some(now));
         }
         self.drop_strangers(now)
@@ -117,21 +117,21 @@ impl Alerting {
     /// that there was nobody to tell of, if there is now.
     fn drop_strangers(&mut self, now: Time) -> BTreeMap<String, usize> {
         let mut gone = BTreeMap::new();
-        for (id, conversation) in &mut self.conversations {
-            let before = conversation.told.len();
-            for name in conversation.told.difference(&self.rules.receivers) {
+        for (id, log) in &mut self.logs {
+            let before = log.told.len();
+            for name in log.told.difference(&self.rules.receivers) {
                 *gone.entry(name.clone()).or_default() += 1;
             }
-            conversation.told.retain(|name| self.rules.receivers.contains(name));
-            let owes = conversation.told.is_empty() && !conversation.over && conversation.owed.is_none();
+            log.told.retain(|name| self.rules.receivers.contains(name));
+            let owes = log.told.is_empty() && !log.over && log.owed.is_none();
             if owes {
-                conversation.owed = conversation.opening;
+                log.owed = log.opening;
             }
-            if conversation.told.len() == before && !(owes && conversation.owed.is_some()) {
+            if log.told.len() == before && !(owes && log.owed.is_some()) {
                 continue;
             }
             self.commands
-                .push_back(Command::SaveConversation(Box::new(conversation.clone())));
+                .push_back(Command::SaveNotificationLog(Box::new(log.clone())));
             self.wakes.set(id, Some(now));
         }
         gone
@@ -142,29 +142,29 @@ impl Alerting {
         let id = notification.incident;
         match role(notification.kind) {
             Role::Opens => {
-                let conversation = self.join(&notification);
-                conversation.severity = notification.severity;
-                conversation.owed = Some(notification.kind);
+                let log = self.join(&notification);
+                log.severity = notification.severity;
+                log.owed = Some(notification.kind);
                 self.attend(now, id, cx);
                 self.keep(id);
             }
             Role::Closes => {
                 self.close(now, notification);
-                if let Some(conversation) = self.conversations.get_mut(&id) {
-                    conversation.over = true;
+                if let Some(log) = self.logs.get_mut(&id) {
+                    log.over = true;
                 }
                 self.attend(now, id, cx);
             }
             Role::Flapping(true) => {
-                let conversation = self.join(&notification);
-                conversation.flapping = true;
-                conversation.owed = Some(notification.kind);
+                let log = self.join(&notification);
+                log.flapping = true;
+                log.owed = Some(notification.kind);
                 self.attend(now, id, cx);
                 self.keep(id);
             }
             Role::Flapping(false) => {
-                if let Some(conversation) = self.conversations.get_mut(&id) {
-                    conversation.flapping = false;
+                if let Some(log) = self.logs.get_mut(&id) {
+                    log.flapping = false;
                 }
                 self.close(now, notification);
                 self.attend(now, id, cx);
@@ -177,49 +177,49 @@ impl Alerting {
     /// Tells whoever was told the beginning how it goes on.
     fn go_on(&mut self, now: Time, notification: Notification) {
         let id = notification.incident;
-        let Some(conversation) = self.conversations.get_mut(&id) else {
+        let Some(log) = self.logs.get_mut(&id) else {
             return;
         };
-        let subject = conversation.subject(notification.kind, &notification.labels);
+        let subject = log.subject(notification.kind, &notification.labels);
         let silence = self.silences.muting(subject).map(|silence| silence.id);
         if let Some(silence) = silence {
-            conversation.learn(&notification);
+            log.learn(&notification);
             self.withhold(&notification, Reason::Silenced(silence));
-        } else if let Some((notification, opening)) = conversation.go_on(now, notification) {
-            let told = conversation.told.iter();
-            let receivers = told.map(|name| (name.clone(), Reason::Conversation)).collect();
+        } else if let Some((notification, opening)) = log.go_on(now, notification) {
+            let told = log.told.iter();
+            let receivers = told.map(|name| (name.clone(), Reason::NotifiedBefore)).collect();
             self.wakes.set(&id, Some(now));
             self.put(now, notification, receivers, Some(opening));
         }
         self.keep(id);
     }
 
-    /// The conversation that `notification` goes on with, or begins.
-    fn join(&mut self, notification: &Notification) -> &mut Conversation {
-        let conversation = self
-            .conversations
+    /// The notification log that `notification` goes on with, or begins.
+    fn join(&mut self, notification: &Notification) -> &mut NotificationLog {
+        let log = self
+            .logs
             .entry(notification.incident)
-            .or_insert_with(|| Conversation::new(notification));
-        conversation.learn(notification);
-        conversation
+            .or_insert_with(|| NotificationLog::new(notification));
+        log.learn(notification);
+        log
     }
 
     /// Tells an end to whoever was told the beginning.
     fn close(&mut self, now: Time, mut notification: Notification) {
         let id = notification.incident;
-        let Some(conversation) = self.conversations.get_mut(&id) else {
+        let Some(log) = self.logs.get_mut(&id) else {
             // The memory was lost, or written by an agent that kept none: everybody could have been told.
             let default = self.rules.default.iter();
             let receivers = default.map(|name| (name.clone(), Reason::Forgotten)).collect();
             return self.send(now, notification, receivers);
         };
-        conversation.learn(&notification);
-        conversation.messages += 1;
-        notification.sequence = conversation.messages;
+        log.learn(&notification);
+        log.messages += 1;
+        notification.sequence = log.messages;
         // What is owed is overtaken by this.
-        conversation.owed = None;
-        let told = conversation.told.iter();
-        let receivers: BTreeMap<_, _> = told.map(|name| (name.clone(), Reason::Conversation)).collect();
+        log.owed = None;
+        let told = log.told.iter();
+        let receivers: BTreeMap<_, _> = told.map(|name| (name.clone(), Reason::NotifiedBefore)).collect();
         self.keep(id);
         if receivers.is_empty() {
             self.withhold(&notification, Reason::NobodyWasTold);
@@ -228,7 +228,7 @@ impl Alerting {
         }
     }
 
-    /// Tells what is no part of a conversation.
+    /// Tells what is no part of a notification log.
     fn tell_alone(&mut self, now: Time, notification: Notification) {
         let subject = super::Subject {
             service: notification.service.as_str(),
@@ -248,22 +248,22 @@ impl Alerting {
     /// Takes in what happened, so that what is said later is still true.
     pub fn handle_report(&mut self, report: &Report) {
         let Some(id) = report.incident else { return };
-        let Some(conversation) = self.conversations.get_mut(&id) else {
+        let Some(log) = self.logs.get_mut(&id) else {
             return;
         };
         match &report.what {
             Happening::CauseChanged { cause } => {
-                conversation.cause.clone_from(cause);
+                log.cause.clone_from(cause);
                 self.keep(id);
             }
-            Happening::ActionHeld { hold, .. } => conversation.does(hold.to_string()),
+            Happening::ActionHeld { hold, .. } => log.does(hold.to_string()),
             Happening::ActionStarted { action, .. } => {
-                conversation.attempts = conversation.attempts.max(action.attempt);
-                conversation.does(report.what.to_string());
+                log.attempts = log.attempts.max(action.attempt);
+                log.does(report.what.to_string());
             }
             // Its last message, if there is one, comes right after this.
             Happening::IncidentClosed { .. } => {
-                conversation.over = true;
+                log.over = true;
                 self.keep(id);
                 self.wakes.set(&id, Some(report.at));
             }
@@ -287,9 +287,9 @@ impl Alerting {
         }
     }
 
-    /// Has every conversation asked again.
+    /// Has every log asked again.
     pub(super) fn wake_all(&mut self, now: Time) {
-        for id in self.conversations.keys() {
+        for id in self.logs.keys() {
             self.wakes.set(id, Some(now));
         }
     }
@@ -316,53 +316,53 @@ impl Alerting {
     }
 
     /// What people know of an incident.
-    pub fn conversation(&self, incident: IncidentId) -> Option<&Conversation> {
-        self.conversations.get(&incident)
+    pub fn notification_log(&self, incident: IncidentId) -> Option<&NotificationLog> {
+        self.logs.get(&incident)
     }
 
-    /// Asks a conversation what is due, until nothing is.
+    /// Asks a notification log what is due, until nothing is.
     pub(super) fn attend(&mut self, now: Time, id: IncidentId, cx: &AlertContext<'_>) {
         self.wakes.set(&id, None);
-        let Some(mut conversation) = self.conversations.remove(&id) else {
+        let Some(mut log) = self.logs.remove(&id) else {
             return;
         };
-        if conversation.over && !conversation.flapping {
-            return self.commands.push_back(Command::ForgetConversation(id));
+        if log.over && !log.flapping {
+            return self.commands.push_back(Command::ForgetNotificationLog(id));
         }
-        let before = conversation.clone();
-        let labels = (cx.labels)(&conversation.service);
-        let inhibition = (cx.inhibition)(&conversation.service);
+        let before = log.clone();
+        let labels = (cx.labels)(&log.service);
+        let inhibition = (cx.inhibition)(&log.service);
         loop {
-            let subject = conversation.subject(NotificationKind::Fired, &labels);
+            let subject = log.subject(NotificationKind::Fired, &labels);
             let silence = self.silences.muting(subject).map(|silence| silence.id);
-            match conversation.due(now, &self.rules, &labels, silence, inhibition.as_ref()) {
+            match log.due(now, &self.rules, &labels, silence, inhibition.as_ref()) {
                 Due::Tell(kind, receivers) => {
-                    let told_before = conversation.told.clone();
-                    let notification = conversation.tell(now, kind, &labels, receivers.keys().cloned());
-                    conversation.owed = None;
+                    let told_before = log.told.clone();
+                    let notification = log.tell(now, kind, &labels, receivers.keys().cloned());
+                    log.owed = None;
                     self.send_first_later(now, &notification, receivers, &told_before);
                 }
                 Due::Drop(kind, reason) => {
-                    conversation.owed = None;
+                    log.owed = None;
                     // Another configuration may name somebody; that this one does not is said once.
-                    let is_new = conversation.opening != Some(kind);
+                    let is_new = log.opening != Some(kind);
                     if matches!(kind, NotificationKind::Fired | NotificationKind::GaveUp) {
-                        conversation.opening = Some(kind);
+                        log.opening = Some(kind);
                     }
                     if is_new {
-                        let withheld = conversation.clone().tell(now, kind, &labels, None);
+                        let withheld = log.clone().tell(now, kind, &labels, None);
                         self.withhold(&withheld, reason);
                     }
                 }
                 Due::Withhold(kind, reason) => {
                     let silenced = match reason {
                         Reason::Silenced(id) => Some(id),
-                        _ => conversation.silenced,
+                        _ => log.silenced,
                     };
                     // Said once for each silence; what inhibits is in the timeline by itself.
-                    if silenced != conversation.silenced {
-                        conversation.silenced = silenced;
-                        let withheld = conversation.clone().tell(now, kind, &labels, None);
+                    if silenced != log.silenced {
+                        log.silenced = silenced;
+                        let withheld = log.clone().tell(now, kind, &labels, None);
                         self.withhold(&withheld, reason.clone());
                     }
                     if !matches!(reason, Reason::Silenced(_)) {
@@ -376,18 +376,18 @@ impl Alerting {
                 }
             }
         }
-        let changed = conversation != before;
-        self.conversations.insert(id, conversation);
+        let changed = log != before;
+        self.logs.insert(id, log);
         if changed {
             self.keep(id);
         }
     }
 
-    /// Has a conversation remembered as it is now.
+    /// Has a notification log remembered as it is now.
     pub(super) fn keep(&mut self, id: IncidentId) {
-        if let Some(conversation) = self.conversations.get(&id) {
+        if let Some(log) = self.logs.get(&id) {
             self.commands
-                .push_back(Command::SaveConversation(Box::new(conversation.clone())));
+                .push_back(Command::SaveNotificationLog(Box::new(log.clone())));
         }
     }
 

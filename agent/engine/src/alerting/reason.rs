@@ -9,8 +9,8 @@ pub enum Reason {
     Route(usize),
     /// Told: no route fits, so it goes to `[alerts] receivers`.
     Default,
-    /// Told: it goes on with a conversation that this receiver is part of.
-    Conversation,
+    /// Told: it goes on with a log that this receiver is part of.
+    NotifiedBefore,
     /// Told: it is an end, and who was told the beginning is not known any more.
     Forgotten,
     /// Told: it is still down, `repeat_interval` after the last message.
@@ -46,7 +46,7 @@ impl Reason {
         match self {
             Self::Route(_) => "route",
             Self::Default => "default",
-            Self::Conversation => "conversation",
+            Self::NotifiedBefore => "notified_before",
             Self::Forgotten => "forgotten",
             Self::Repeat => "repeat",
             Self::Escalation(_) => "escalation",
@@ -69,7 +69,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::Route(number) => return write!(f, "route {number} fits"),
             Self::Default => "no route fits",
-            Self::Conversation => "was told before",
+            Self::NotifiedBefore => "was told before",
             Self::Forgotten => "who was told is not known any more",
             Self::Repeat => "still down",
             Self::Escalation(number) => return write!(f, "escalation {number}: nobody acknowledged it"),

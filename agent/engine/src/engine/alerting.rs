@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Engine;
 use crate::alerting::{
-    AckError, Acknowledgement, AlertContext, Alerting, Conversation, Match, Reason, Rules, Silence, SilenceError,
+    AckError, Acknowledgement, AlertContext, Alerting, Match, NotificationLog, Reason, Rules, Silence, SilenceError,
 };
 use crate::command::Command;
 use crate::host::{HOST, Host};
@@ -47,7 +47,7 @@ impl Engine {
         &mut self,
         now: Time,
         rules: Rules,
-        kept: Vec<Conversation>,
+        kept: Vec<NotificationLog>,
         silences: Vec<Silence>,
         next_silence: u64,
     ) {
@@ -160,7 +160,7 @@ impl Engine {
 
     /// Who acknowledged an incident, if that was done.
     pub fn acknowledgement(&self, incident: IncidentId) -> Option<&Acknowledgement> {
-        self.alerting.conversation(incident)?.ack.as_ref()
+        self.alerting.notification_log(incident)?.ack.as_ref()
     }
 
     /// The run whose failure `report` tells of: at the beginning of an incident the one that it is about, later the one that

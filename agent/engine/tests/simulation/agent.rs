@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use sentinel_engine::alerting::{Conversation, Silence};
+use sentinel_engine::alerting::{NotificationLog, Silence};
 use sentinel_engine::{
     Action, ActionId, ActionResult, Command, Engine, Event, Happening, HostMemory, IncidentId, Labels, Memory,
     OperatorRequest, Policy, Service, ServiceName, Time,
@@ -41,7 +41,7 @@ pub struct Store {
     pub lost: bool,
     pub memories: BTreeMap<ServiceName, Memory>,
     pub host: HostMemory,
-    pub conversations: BTreeMap<IncidentId, Conversation>,
+    pub conversations: BTreeMap<IncidentId, NotificationLog>,
     pub silences: BTreeMap<u64, Silence>,
     next_silence: u64,
     last_incident: u64,
@@ -207,8 +207,8 @@ impl Sim {
                     }
                     Command::SaveHost(memory) => agent.unrecorded_host = Some(memory.as_ref().clone()),
                     Command::Report(_) | Command::Notify(_) => {}
-                    Command::SaveConversation(_)
-                    | Command::ForgetConversation(_)
+                    Command::SaveNotificationLog(_)
+                    | Command::ForgetNotificationLog(_)
                     | Command::SaveSilence(_)
                     | Command::EndSilence { .. } => agent.unrecorded_alerts.push(command.clone()),
                 }
@@ -330,10 +330,10 @@ impl Store {
     /// Keeps what alerting must not forget.
     fn keep(&mut self, command: Command) {
         match command {
-            Command::SaveConversation(conversation) => {
+            Command::SaveNotificationLog(conversation) => {
                 self.conversations.insert(conversation.incident, *conversation);
             }
-            Command::ForgetConversation(incident) => drop(self.conversations.remove(&incident)),
+            Command::ForgetNotificationLog(incident) => drop(self.conversations.remove(&incident)),
             Command::SaveSilence(silence) => {
                 self.next_silence = self.next_silence.max(silence.id + 1);
                 self.silences.insert(silence.id, *silence);

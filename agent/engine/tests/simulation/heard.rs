@@ -18,7 +18,7 @@ pub struct Heard {
 /// One incident as its receivers know it.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub struct Conversation {
+pub struct NotificationLog {
     pub service: ServiceName,
     /// Who was notified and is still configured.
     pub receivers: BTreeMap<String, Heard>,
@@ -39,7 +39,7 @@ pub struct Conversation {
 pub struct Kept {
     /// Until when what is silenced; without a service, everything.
     pub silences: BTreeMap<u64, (Option<ServiceName>, Time)>,
-    pub conversations: BTreeMap<IncidentId, Conversation>,
+    pub conversations: BTreeMap<IncidentId, NotificationLog>,
 }
 
 /// Everything known of messages.
@@ -166,7 +166,7 @@ impl Audience {
     fn reported(&mut self, id: IncidentId, service: &ServiceName, what: &Happening) {
         match what {
             Happening::IncidentOpened { .. } => {
-                let known = Conversation {
+                let known = NotificationLog {
                     service: service.clone(),
                     receivers: BTreeMap::new(),
                     expected: BTreeSet::new(),

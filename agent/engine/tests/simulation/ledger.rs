@@ -304,8 +304,8 @@ impl Ledger {
                 let message = &outgoing.notification;
                 self.known(&message.service).notified(message);
             }
-            Command::SaveConversation(_)
-            | Command::ForgetConversation(_)
+            Command::SaveNotificationLog(_)
+            | Command::ForgetNotificationLog(_)
             | Command::SaveSilence(_)
             | Command::EndSilence { .. } => {}
         }

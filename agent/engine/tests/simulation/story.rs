@@ -80,7 +80,7 @@ fn decided(command: &Command) -> Option<String> {
         Command::RunProbes { .. }
         | Command::Save { .. }
         | Command::SaveHost(_)
-        | Command::SaveConversation(_)
-        | Command::ForgetConversation(_) => None,
+        | Command::SaveNotificationLog(_)
+        | Command::ForgetNotificationLog(_) => None,
     }
 }

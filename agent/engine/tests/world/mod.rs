@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sentinel_engine::alerting::{Conversation, Rules};
+use sentinel_engine::alerting::{NotificationLog, Rules};
 use sentinel_engine::{
     Action, ActionId, ActionResult, Activity, Answer, AskedToStop, Cause, Command, Details, Engine, Event, FailureKind,
     Happening, HealthCheck, HostMemory, HostPolicy, IncidentId, Instance, Intent, Labels, Limits, Memory, Notification,
@@ -206,7 +206,7 @@ pub struct World {
     /// What was last saved, as a store would keep it.
     pub saved: BTreeMap<ServiceName, Memory>,
     pub saved_host: HostMemory,
-    pub conversations: BTreeMap<IncidentId, Conversation>,
+    pub conversations: BTreeMap<IncidentId, NotificationLog>,
     pub reports: Vec<Report>,
     pub messages: Vec<Notification>,
     pub actions: Vec<(Time, Action)>,
@@ -720,10 +720,10 @@ impl World {
                     }
                 }
                 Command::Notify(outgoing) => self.messages.push(outgoing.notification),
-                Command::SaveConversation(conversation) => {
+                Command::SaveNotificationLog(conversation) => {
                     self.conversations.insert(conversation.incident, *conversation);
                 }
-                Command::ForgetConversation(incident) => drop(self.conversations.remove(&incident)),
+                Command::ForgetNotificationLog(incident) => drop(self.conversations.remove(&incident)),
                 Command::SaveSilence(_) | Command::EndSilence { .. } => {}
             }
         }

@@ -167,7 +167,7 @@ pub fn plan(rows: &[Row], health: &Health, undelivered: bool, now: Time, policy:
 
 /// Messages that keep an order among each other. The first is sent before the second is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Conversation {
+enum Sequence {
     /// One incident's.
     Incident(u64),
     /// What the agent says of receivers.
@@ -178,7 +178,7 @@ enum Conversation {
 
 struct Queue<'a> {
     /// Each in its order.
-    conversations: BTreeMap<Conversation, Vec<&'a Row>>,
+    conversations: BTreeMap<Sequence, Vec<&'a Row>>,
     health: &'a Health,
     now: Time,
     policy: &'a DispatchPolicy,
@@ -189,9 +189,9 @@ impl<'a> Queue<'a> {
         let mut conversations: BTreeMap<_, Vec<&Row>> = BTreeMap::new();
         for row in rows {
             let conversation = match (row.kind, row.incident.0) {
-                (MessageKind::Group, _) => Conversation::Alone(row.id),
-                (_, 0) => Conversation::Agent,
-                (_, incident) => Conversation::Incident(incident),
+                (MessageKind::Group, _) => Sequence::Alone(row.id),
+                (_, 0) => Sequence::Agent,
+                (_, incident) => Sequence::Incident(incident),
             };
             conversations.entry(conversation).or_default().push(row);
         }

@@ -15,9 +15,9 @@ use crate::policy::Severity;
 use crate::service::SUPPRESSION_MAX;
 use crate::time::Time;
 
-/// What must outlive the agent of one conversation. Stored as JSON by the driver; unknown fields are ignored.
+/// What must outlive the agent of what was sent of one incident. Stored as JSON by the driver; unknown fields are ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Conversation {
+pub struct NotificationLog {
     /// The incident.
     pub incident: IncidentId,
     /// Its service.
@@ -59,7 +59,7 @@ pub struct Conversation {
     /// Whether it was told that the service goes down too often to be told each time.
     #[serde(default)]
     pub flapping: bool,
-    /// Whether the incident is over. The conversation then only goes on while it is flapping.
+    /// Whether the incident is over. The notification log then only goes on while it is flapping.
     #[serde(default)]
     pub over: bool,
     /// The silence that keeps people from being told.
@@ -81,7 +81,7 @@ pub struct Acknowledgement {
     pub at: Time,
 }
 
-/// What is to be done about a conversation now.
+/// What is to be done about a notification log now.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Due {
     /// Tell these people this.
@@ -94,7 +94,7 @@ pub(super) enum Due {
     Wait(Option<Time>),
 }
 
-impl Conversation {
+impl NotificationLog {
     /// The one that `notification` begins.
     pub(super) fn new(notification: &Notification) -> Self {
         Self {
@@ -170,7 +170,7 @@ impl Conversation {
         let choice = rules.choose(self.subject(owed, labels));
         let mut receivers = choice.receivers;
         for name in &self.told {
-            receivers.entry(name.clone()).or_insert(Reason::Conversation);
+            receivers.entry(name.clone()).or_insert(Reason::NotifiedBefore);
         }
         match choice.nobody {
             Some(reason) if receivers.is_empty() => Due::Drop(owed, reason),

@@ -172,7 +172,7 @@ fn action(row: AttemptRow) -> ActionEntry {
     ActionEntry {
         id: row.action,
         attempt: row.attempt,
-        verb: row.verb,
+        kind: row.kind,
         started_at: row.recorded,
         ended_at: row.ended,
         result: match (row.verified, row.verdict_text) {

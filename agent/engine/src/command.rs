@@ -66,7 +66,7 @@ pub struct Action {
     /// Its ordinal within the incident, from 1; 0 for an operator's restart.
     pub attempt: u32,
     /// What to do.
-    pub verb: Verb,
+    pub kind: ActionKind,
     /// The run that was judged. If the target is at another one by now, nothing must be done.
     pub expected: Option<Instance>,
 }
@@ -74,7 +74,7 @@ pub struct Action {
 /// What to do with a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verb {
+pub enum ActionKind {
     /// It does not run: start it.
     Start,
     /// It runs but is not well: restart it if it still runs.
@@ -84,7 +84,7 @@ pub enum Verb {
     StartTrigger,
 }
 
-impl Verb {
+impl ActionKind {
     /// The words used in an incident's timeline.
     pub const fn in_words(self) -> &'static str {
         match self {

@@ -39,7 +39,7 @@ mod words;
 pub use blast::BlastRadius;
 pub use budget::Budget;
 pub use cause::Cause;
-pub use command::{Action, Command, Verb};
+pub use command::{Action, ActionKind, Command};
 pub use engine::{Changed, Engine, Reload};
 pub use event::{ActionResult, Event, OperatorRequest, RequestError, Window};
 pub use flapping::Flapping;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::Budget;
 use crate::cause::Cause;
-use crate::command::Verb;
+use crate::command::ActionKind;
 use crate::flapping::Flapping;
 use crate::ids::{ActionId, IncidentId, Instance, Question, ServiceName};
 use crate::outage::Starter;
@@ -224,7 +224,8 @@ pub struct Attempt {
     /// Its action.
     pub action: ActionId,
     /// What was asked for.
-    pub verb: Verb,
+    #[serde(rename = "verb")]
+    pub kind: ActionKind,
     /// Whether an operator asked for it; then it is not counted.
     pub requested: bool,
     /// The run it was to replace.

@@ -298,9 +298,9 @@ impl fmt::Display for Happening {
                 write!(f, "not restarted: {hold} (for {:.1} s)", remaining.as_secs_f64())
             }
             Self::ActionStarted { action, .. } if action.attempt == 0 => {
-                write!(f, "{} asked for by an operator", action.verb.as_str())
+                write!(f, "{} asked for by an operator", action.kind.as_str())
             }
-            Self::ActionStarted { action, .. } => write!(f, "{}, attempt {}", action.verb.in_words(), action.attempt),
+            Self::ActionStarted { action, .. } => write!(f, "{}, attempt {}", action.kind.in_words(), action.attempt),
             Self::ActionSlow { after, .. } => write!(
                 f,
                 "the new run has not begun within {}; other restarts no longer wait for it",

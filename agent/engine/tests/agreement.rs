@@ -81,7 +81,7 @@ fn play(scenario: &Scenario) -> Vec<Act> {
     world.run(scenario.seconds - second);
     let acts = world.actions.iter().map(|(at, action)| {
         let seconds = at.since_epoch().as_secs();
-        (seconds, action.service.to_string(), action.verb.as_str().to_owned())
+        (seconds, action.service.to_string(), action.kind.as_str().to_owned())
     });
     acts.collect()
 }

@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    Activity, BeforeFirstPass, Cause, Changed, Details, FailureKind, Happening, Hold, Limits, Mode, OperatorRequest,
-    Reload, Resolution, RestartOn, RestartWord, Severity, State, Verb,
+    ActionKind, Activity, BeforeFirstPass, Cause, Changed, Details, FailureKind, Happening, Hold, Limits, Mode,
+    OperatorRequest, Reload, Resolution, RestartOn, RestartWord, Severity, State,
 };
 use world::{Start, Toy, World};
 
@@ -137,7 +137,7 @@ fn each_probe_is_apart() {
     world.hang("shop");
     world.run(60);
     assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
-    assert_eq!(world.actions[0].1.verb, Verb::Restart);
+    assert_eq!(world.actions[0].1.verb, ActionKind::Restart);
     // Its restart helped as far as can be told, and what is left is the question.
     world.run(60);
     assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());

@@ -5,9 +5,9 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Activity, BlastRadius, Cause, Event, Happening, Hold, HostMemory, HostPolicy, Intent, Mode,
-    NotificationKind, OnCleanExit, OperatorRequest, RequestError, Resolution, Severity, StartedBy, State, TargetState,
-    Time, Verb,
+    ActionKind, ActionResult, Activity, BlastRadius, Cause, Event, Happening, Hold, HostMemory, HostPolicy, Intent,
+    Mode, NotificationKind, OnCleanExit, OperatorRequest, RequestError, Resolution, Severity, StartedBy, State,
+    TargetState, Time,
 };
 use world::{Start, Toy, World};
 
@@ -48,7 +48,7 @@ fn hung_service_is_restarted_after_fall_probes() {
     world.hang("shop");
     world.run(60);
     assert_eq!(world.actions.len(), 1);
-    assert_eq!(world.actions[0].1.verb, Verb::Restart);
+    assert_eq!(world.actions[0].1.verb, ActionKind::Restart);
     let failed = world
         .reports
         .iter()

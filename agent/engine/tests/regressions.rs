@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Activity, Cause, Event, Hold, HostPolicy, Intent, Observation, OperatorRequest, State, Supervisor,
-    TargetState, Verb,
+    ActionKind, ActionResult, Activity, Cause, Event, Hold, HostPolicy, Intent, Observation, OperatorRequest, State,
+    Supervisor, TargetState,
 };
 use world::{Start, Toy, World};
 
@@ -269,7 +269,7 @@ fn every_run_that_dies_is_left_to_its_supervisor_anew() {
     assert!(world.actions.is_empty(), "{:#?}", world.transcript());
     world.run(1);
     assert_eq!(world.actions.len(), 1);
-    assert_eq!(world.actions[0].1.verb, Verb::Start);
+    assert_eq!(world.actions[0].1.verb, ActionKind::Start);
 }
 
 #[test]

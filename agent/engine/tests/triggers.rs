@@ -3,8 +3,8 @@
 mod world;
 
 use sentinel_engine::{
-    ActionResult, Cause, FailureKind, Hold, Intent, Mode, NotificationKind, OperatorRequest, Resolution, Severity,
-    StartedBy, State, TargetState, Trigger, TriggerState, Verb,
+    ActionKind, ActionResult, Cause, FailureKind, Hold, Intent, Mode, NotificationKind, OperatorRequest, Resolution,
+    Severity, StartedBy, State, TargetState, Trigger, TriggerState,
 };
 use world::{Start, Toy, World};
 
@@ -104,7 +104,7 @@ fn failed_trigger_neither_hides_an_outage_nor_outlasts_its_end() {
     world.hang("shop");
     world.run(60);
     assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
-    assert_eq!(world.actions[0].1.verb, Verb::Restart);
+    assert_eq!(world.actions[0].1.verb, ActionKind::Restart);
     world.run(120);
     // It is well again, and its socket is not.
     assert_eq!(
@@ -152,7 +152,7 @@ fn trigger_that_failed_while_nothing_was_to_do_is_started_and_its_service_is_not
     world.set_triggers("shop", failed(SOCKET));
     world.run(60);
     assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
-    assert_eq!(world.actions[0].1.verb, Verb::StartTrigger);
+    assert_eq!(world.actions[0].1.verb, ActionKind::StartTrigger);
     assert_eq!(world.state("shop"), State::Stopped);
     assert_eq!(world.message_kinds(), ["healed"]);
     assert_eq!(resolution(&world), Some(Resolution::Healed));
@@ -175,7 +175,7 @@ fn trigger_that_cannot_be_started_spends_the_budget_of_its_service() {
         world
             .actions
             .iter()
-            .all(|(_, action)| action.verb == Verb::StartTrigger)
+            .all(|(_, action)| action.kind == ActionKind::StartTrigger)
     );
     assert_eq!(world.state("shop"), State::GaveUp);
     assert_eq!(world.message_kinds(), ["fired", "gave_up"]);
@@ -204,7 +204,7 @@ fn service_that_is_down_is_started_whatever_its_trigger_does() {
     world.run(10);
     // Its adapter starts both: one attempt.
     assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
-    assert_eq!(world.actions[0].1.verb, Verb::Start);
+    assert_eq!(world.actions[0].1.verb, ActionKind::Start);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn operator_asks_for_the_service_and_not_for_its_trigger() {
     assert!(world.actions.is_empty(), "{:#?}", world.transcript());
     world.ask("shop", OperatorRequest::Restart);
     world.run(1);
-    assert_eq!(world.actions[0].1.verb, Verb::Start);
+    assert_eq!(world.actions[0].1.verb, ActionKind::Start);
 }
 
 #[test]

@@ -106,7 +106,7 @@ pub(super) fn one(incident: &IncidentDetail, paint: Paint, zone: &TimeZone) -> S
     for entry in &incident.actions {
         actions.row([
             (Tone::Faint, precise_moment(entry.started_at, zone)),
-            (Tone::Strong, entry.verb.clone()),
+            (Tone::Strong, entry.kind.clone()),
             (Tone::Plain, action(entry)),
         ]);
     }

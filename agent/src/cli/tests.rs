@@ -172,7 +172,7 @@ fn detail() -> IncidentDetail {
         actions: vec![ActionEntry {
             id: 7,
             attempt: 1,
-            verb: "start".to_owned(),
+            kind: "start".to_owned(),
             started_at: at("2026-03-01T11:58:20.125Z"),
             ended_at: Some(at("2026-03-01T11:58:20.425Z")),
             result: Some("carried out".to_owned()),

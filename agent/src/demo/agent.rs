@@ -51,7 +51,7 @@ pub(super) struct LogLine {
     pub(super) cause: String,
     pub(super) attempt: Option<u32>,
     pub(super) attempts: u32,
-    pub(super) verb: String,
+    pub(super) action_kind: String,
     pub(super) by: String,
     pub(super) request: String,
     pub(super) result: String,

@@ -79,7 +79,7 @@ pub(super) fn logged(line: &LogLine) -> Option<Entry> {
 
 /// `restart` and `start` in words: by whom, and which attempt.
 fn started(service: &str, line: &LogLine) -> String {
-    match (line.by.as_str(), line.verb.as_str(), line.attempt) {
+    match (line.by.as_str(), line.action_kind.as_str(), line.attempt) {
         ("operator", "start", _) => format!("the agent is asked to start {service}"),
         (_, "start_trigger", attempt) => format!(
             "the agent starts what triggers {service}, attempt {}",
@@ -143,16 +143,16 @@ mod tests {
 {"level":"info","service":"shop","event":"stopped","reason":"stopped by an operator"}
 {"level":"info","service":"shop","event":"control","request":"restart","uid":0,"pid":7}
 {"level":"info","service":"shop","event":"operator","request":"restart"}
-{"level":"info","service":"shop","event":"restart","verb":"start","by":"operator","action":1}
+{"level":"info","service":"shop","event":"restart","action_kind":"start","by":"operator","action":1}
 {"level":"info","service":"shop","event":"restart_ended","result":"done","action":1}
 {"level":"info","service":"shop","event":"verified","action":1}
 {"level":"info","service":"shop","status":"up","status_code":200,"recoveries_total":0,"event":"healthy"}
 {"level":"warn","service":"shop","status":"down","status_code":"na","event":"died","cause":"exited with code 3"}
 {"level":"warn","service":"shop","event":"incident_opened","incident":1,"cause":"exited with code 3","cause_kind":"exited"}
-{"level":"info","service":"shop","event":"restart","incident":1,"attempt":1,"verb":"start","by":"agent","action":2}
+{"level":"info","service":"shop","event":"restart","incident":1,"attempt":1,"action_kind":"start","by":"agent","action":2}
 {"level":"warn","service":"shop","event":"restart_ended","incident":1,"result":"failed","reason":"did not come up: `start` exited with code 1","action":2}
 {"level":"info","service":"shop","event":"held","incident":1,"reason":"waiting before the next attempt","hold":"backoff","remaining":0.25}
-{"level":"info","service":"shop","event":"restart","incident":1,"attempt":2,"verb":"restart","by":"agent","action":3}
+{"level":"info","service":"shop","event":"restart","incident":1,"attempt":2,"action_kind":"restart","by":"agent","action":3}
 {"level":"warn","service":"shop","event":"not_verified","incident":1,"reason":"status 500","action":3}
 {"level":"info","service":"shop","status":"up","status_code":200,"recoveries_total":1,"event":"healthy","incident":1}
 {"level":"info","service":"shop","event":"incident_closed","incident":1,"resolution":"healed","duration":1.25}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{ActionResult, Instance, Verb};
+use sentinel_engine::{ActionKind, ActionResult, Instance};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::watcher::{Wanted, Watched};
@@ -35,7 +35,7 @@ pub(super) enum Request {
 #[derive(Debug)]
 pub(super) struct Restart {
     pub(super) target: ContainerTarget,
-    pub(super) verb: Verb,
+    pub(super) kind: ActionKind,
     pub(super) expected: Option<Instance>,
     pub(super) deadline: Duration,
     /// Told when it has started.
@@ -81,7 +81,7 @@ impl Docker {
         self.wanted.send_replace(Wanted { address, containers });
     }
 
-    /// Carries out `verb` on the container of `target` that was at the run `expected`, if it still is, and waits until
+    /// Carries out `kind` on the container of `target` that was at the run `expected`, if it still is, and waits until
     /// Docker is done with it.
     ///
     /// Never fails otherwise than by the result. After `deadline` the outcome is unknown, and what was asked for goes on.
@@ -89,7 +89,7 @@ impl Docker {
     pub async fn restart(
         &self,
         target: &ContainerTarget,
-        verb: Verb,
+        kind: ActionKind,
         expected: Option<&Instance>,
         deadline: Duration,
         begun: oneshot::Sender<()>,
@@ -97,7 +97,7 @@ impl Docker {
         let (reply, answer) = oneshot::channel();
         let request = Restart {
             target: target.clone(),
-            verb,
+            kind,
             expected: expected.cloned(),
             deadline,
             begun,

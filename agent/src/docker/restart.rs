@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{ActionResult, Activity, Instance, Verb};
+use sentinel_engine::{ActionKind, ActionResult, Activity, Instance};
 
 use super::checks::Health;
 use super::client::{CallError, Client, Engine};
@@ -25,7 +25,7 @@ pub(super) const START_WITHIN: Duration = Duration::from_secs(60);
 /// What is to be done, and about what it was decided.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decision<'a> {
-    pub(super) verb: Verb,
+    pub(super) kind: ActionKind,
     pub(super) expected: Option<&'a Instance>,
     /// It was decided because Docker called it unhealthy.
     pub(super) unhealthy: bool,
@@ -47,16 +47,16 @@ pub(super) fn check(decision: Decision<'_>, now: &Facts) -> Result<(), ActionRes
     if decision.stopping {
         return conflict(Activity::Stopping);
     }
-    match (now.status, decision.verb) {
-        (_, Verb::StartTrigger) => return Err(ActionResult::Refused(NO_TRIGGER.to_owned())),
+    match (now.status, decision.kind) {
+        (_, ActionKind::StartTrigger) => return Err(ActionResult::Refused(NO_TRIGGER.to_owned())),
         (Status::Paused, _) => return conflict(Activity::Frozen),
         (Status::Restarting, _) => return conflict(Activity::AutoRestart),
         (Status::Removing, _) => return conflict(Activity::Stopping),
         (Status::Dead, _) => return Err(ActionResult::Refused("Docker failed to remove it".to_owned())),
-        (Status::Running, Verb::Start) => return outdated("it runs already"),
-        (Status::Exited | Status::Created, Verb::Restart) => return outdated("it does not run any more"),
+        (Status::Running, ActionKind::Start) => return outdated("it runs already"),
+        (Status::Exited | Status::Created, ActionKind::Restart) => return outdated("it does not run any more"),
         (Status::Other, _) => return outdated("its state has no name that is known here"),
-        (Status::Running, Verb::Restart) | (Status::Exited | Status::Created, Verb::Start) => {}
+        (Status::Running, ActionKind::Restart) | (Status::Exited | Status::Created, ActionKind::Start) => {}
     }
     if now.instance().as_ref() != decision.expected {
         return outdated("it has been started again since");
@@ -75,18 +75,18 @@ pub(super) fn check(decision: Decision<'_>, now: &Facts) -> Result<(), ActionRes
 const NO_TRIGGER: &str = "nothing triggers a container";
 
 /// Asks the Engine, and waits until it is done.
-pub(super) async fn carry_out(client: &Client, verb: Verb, before: &Facts, limit: Duration) -> ActionResult {
+pub(super) async fn carry_out(client: &Client, kind: ActionKind, before: &Facts, limit: Duration) -> ActionResult {
     match client.engine().await {
         Ok(Engine::Docker { runtime: true }) => {}
         Ok(Engine::Docker { runtime: false }) => return ActionResult::Unanswered(RUNTIME_AWAY.to_owned()),
         Ok(Engine::Podman) => return ActionResult::Refused(PODMAN.to_owned()),
         Err(error) => return ActionResult::Outdated(error.to_string()),
     }
-    let answer = match verb {
-        Verb::StartTrigger => return ActionResult::Refused(NO_TRIGGER.to_owned()),
-        Verb::Start => client.start(before, START_WITHIN.min(limit)).await,
+    let answer = match kind {
+        ActionKind::StartTrigger => return ActionResult::Refused(NO_TRIGGER.to_owned()),
+        ActionKind::Start => client.start(before, START_WITHIN.min(limit)).await,
         // It stops first, for as long as the container may take.
-        Verb::Restart => {
+        ActionKind::Restart => {
             let deadline = START_WITHIN.saturating_add(before.stop_timeout).min(limit);
             client.restart(before, deadline).await
         }
@@ -133,21 +133,21 @@ mod tests {
     fn a_container_that_changed_is_left_alone() {
         use Status::{Created, Dead, Exited, Paused, Removing, Restarting, Running};
         let expected = at(Running, FIRST).instance();
-        for (verb, status, started, result) in [
-            (Verb::Start, Exited, FIRST, "ok"),
-            (Verb::Start, Exited, SECOND, "outdated"),
-            (Verb::Start, Running, FIRST, "outdated"),
-            (Verb::Start, Restarting, FIRST, "conflict"),
-            (Verb::Start, Removing, FIRST, "conflict"),
-            (Verb::Start, Dead, FIRST, "refused"),
-            (Verb::Restart, Running, FIRST, "ok"),
-            (Verb::Restart, Running, SECOND, "outdated"),
-            (Verb::Restart, Exited, FIRST, "outdated"),
-            (Verb::Restart, Created, FIRST, "outdated"),
-            (Verb::Restart, Paused, FIRST, "conflict"),
+        for (kind, status, started, result) in [
+            (ActionKind::Start, Exited, FIRST, "ok"),
+            (ActionKind::Start, Exited, SECOND, "outdated"),
+            (ActionKind::Start, Running, FIRST, "outdated"),
+            (ActionKind::Start, Restarting, FIRST, "conflict"),
+            (ActionKind::Start, Removing, FIRST, "conflict"),
+            (ActionKind::Start, Dead, FIRST, "refused"),
+            (ActionKind::Restart, Running, FIRST, "ok"),
+            (ActionKind::Restart, Running, SECOND, "outdated"),
+            (ActionKind::Restart, Exited, FIRST, "outdated"),
+            (ActionKind::Restart, Created, FIRST, "outdated"),
+            (ActionKind::Restart, Paused, FIRST, "conflict"),
         ] {
             let decision = Decision {
-                verb,
+                kind,
                 expected: expected.as_ref(),
                 unhealthy: false,
                 stopping: false,
@@ -160,7 +160,7 @@ mod tests {
                 Err(ActionResult::Refused(_)) => "refused",
                 Err(other) => panic!("{other:?}"),
             };
-            assert_eq!(class(decision), result, "{verb:?} {status:?} {started}");
+            assert_eq!(class(decision), result, "{kind:?} {status:?} {started}");
             let stopping = Decision {
                 stopping: true,
                 ..decision
@@ -176,7 +176,7 @@ mod tests {
         let mut now = at(Status::Running, FIRST);
         let expected = now.instance();
         let decision = Decision {
-            verb: Verb::Restart,
+            kind: ActionKind::Restart,
             expected: expected.as_ref(),
             unhealthy: true,
             stopping: false,

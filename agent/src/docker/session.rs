@@ -265,7 +265,7 @@ impl<'w> Session<'w> {
         };
         let stopping = container.tracker.stopping_until();
         let decision = Decision {
-            verb: request.verb,
+            kind: request.kind,
             expected: request.expected.as_ref(),
             unhealthy: look.unhealthy,
             stopping: container.tracker.acting || stopping.is_some_and(|until| until > Timestamp::now()),
@@ -281,7 +281,7 @@ impl<'w> Session<'w> {
         self.begins.retain(|(_, begun)| !begun.is_closed());
         self.begins.push((look.id.clone(), request.begun));
         let deed = tokio::spawn(async move {
-            let result = restart::carry_out(&client, request.verb, &facts, request.deadline).await;
+            let result = restart::carry_out(&client, request.kind, &facts, request.deadline).await;
             let done = result == ActionResult::Done;
             // Whoever asked may have stopped waiting.
             drop(request.reply.send(result));

@@ -51,13 +51,13 @@ impl TargetHandle {
                     _ => MayAffect::Only(may_affect),
                 };
                 systemd
-                    .restart(unit, action.verb, action.expected.as_ref(), may_affect, None, begun)
+                    .restart(unit, action.kind, action.expected.as_ref(), may_affect, None, begun)
                     .await
             }
-            Self::Process(process) => process.restart(action.verb, action.expected.as_ref(), begun).await,
+            Self::Process(process) => process.restart(action.kind, action.expected.as_ref(), begun).await,
             Self::Container(docker, container) => {
                 docker
-                    .restart(container, action.verb, action.expected.as_ref(), JOB_LIMIT, begun)
+                    .restart(container, action.kind, action.expected.as_ref(), JOB_LIMIT, begun)
                     .await
             }
         }

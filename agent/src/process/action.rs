@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
-use sentinel_engine::{ActionResult, Instance, Verb};
+use sentinel_engine::{ActionKind, ActionResult, Instance};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -20,12 +20,12 @@ const KILL_WITHIN: Duration = Duration::from_secs(5);
 /// See [`Process::restart`].
 pub(super) async fn restart(
     process: &Process,
-    verb: Verb,
+    kind: ActionKind,
     expected: Option<&Instance>,
     begun: oneshot::Sender<()>,
 ) -> ActionResult {
     let mut memory = process.memory.lock().await;
-    let result = match prepare(process, &mut memory, verb, expected).await {
+    let result = match prepare(process, &mut memory, kind, expected).await {
         Ok(()) => match start(&process.target, begun).await {
             Started::Up(live, named, child) => {
                 memory.started(live, named, child);
@@ -48,7 +48,7 @@ pub(super) async fn restart(
 async fn prepare(
     process: &Process,
     memory: &mut Memory,
-    verb: Verb,
+    kind: ActionKind,
     expected: Option<&Instance>,
 ) -> Result<(), ActionResult> {
     let live = match memory.sight(process) {
@@ -62,12 +62,12 @@ async fn prepare(
     {
         return Err(ActionResult::Outdated(format!("another run by now, {}", last.as_str())));
     }
-    match (verb, live) {
-        (Verb::StartTrigger, _) => Err(ActionResult::Refused("nothing triggers a process".to_owned())),
-        (Verb::Start, None) => Ok(()),
-        (Verb::Start, Some(live)) => Err(ActionResult::Outdated(format!("it runs, as process {}", live.pid()))),
-        (Verb::Restart, None) => Err(ActionResult::Outdated("it no longer runs".to_owned())),
-        (Verb::Restart, Some(live)) => {
+    match (kind, live) {
+        (ActionKind::StartTrigger, _) => Err(ActionResult::Refused("nothing triggers a process".to_owned())),
+        (ActionKind::Start, None) => Ok(()),
+        (ActionKind::Start, Some(live)) => Err(ActionResult::Outdated(format!("it runs, as process {}", live.pid()))),
+        (ActionKind::Restart, None) => Err(ActionResult::Outdated("it no longer runs".to_owned())),
+        (ActionKind::Restart, Some(live)) => {
             stop(&process.target, &live).await?;
             match memory.sight(process) {
                 // Whoever was faster started what was to be started; twice would be once too often.

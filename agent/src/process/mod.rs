@@ -45,7 +45,7 @@ mod watcher;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sentinel_engine::{ActionResult, Event, Instance, ServiceName, Verb};
+use sentinel_engine::{ActionKind, ActionResult, Event, Instance, ServiceName};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
 use crate::config::ProcessTarget;
@@ -88,13 +88,18 @@ impl Process {
         self.retired.store(true, Ordering::Relaxed);
     }
 
-    /// Carries out `verb`, unless the target is no longer at the run that was judged. Takes at most the target's timeout
+    /// Carries out `kind`, unless the target is no longer at the run that was judged. Takes at most the target's timeout
     /// for the stop and again for the start. What it led to has been sent to the events when this returns.
     ///
     /// `begun` is told when nothing of the old run is left and the `start` command runs.
     ///
     /// Dropping the future while the target starts kills what has not come up yet.
-    pub async fn restart(&self, verb: Verb, expected: Option<&Instance>, begun: oneshot::Sender<()>) -> ActionResult {
-        action::restart(self, verb, expected, begun).await
+    pub async fn restart(
+        &self,
+        kind: ActionKind,
+        expected: Option<&Instance>,
+        begun: oneshot::Sender<()>,
+    ) -> ActionResult {
+        action::restart(self, kind, expected, begun).await
     }
 }

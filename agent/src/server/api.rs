@@ -345,7 +345,7 @@ pub struct ActionEntry {
     /// Its ordinal within the incident; 0 for an operator's.
     pub attempt: u32,
     /// `start` or `restart`.
-    pub verb: String,
+    pub kind: String,
     /// When it was decided.
     pub started_at: Timestamp,
     /// When its adapter answered; `null` while it is being carried out, or when no answer ever came.

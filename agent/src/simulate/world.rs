@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use sentinel_engine::alerting::{NotificationLog, Silence};
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Cause, Command, Engine, Event, FailureKind, HostMemory, IncidentId, Intent, Memory,
-    ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, Service, ServiceName, ServiceSnapshot, StartedBy, TargetState,
-    Time, Verb, Verdict,
+    Action, ActionId, ActionKind, ActionResult, Cause, Command, Engine, Event, FailureKind, HostMemory, IncidentId,
+    Intent, Memory, ProbeFailure, ProbeOutcome, ProbePhase, ProbeRound, Service, ServiceName, ServiceSnapshot,
+    StartedBy, TargetState, Time, Verdict,
 };
 
 use super::actor::{Actor, Manner, Sequel};
@@ -319,7 +319,7 @@ impl<'a> World<'a> {
             return ActionResult::Refused("there is nothing to restart".into());
         };
         if action.expected.as_ref() != Some(&actor.instance(&action.service))
-            || actor.runs() != (action.verb == Verb::Restart)
+            || actor.runs() != (action.kind == ActionKind::Restart)
         {
             return ActionResult::Outdated("it is another run by now".into());
         }

@@ -186,7 +186,7 @@ impl Incident<'_> {
                 action.service.as_str(),
                 self.id.map(|id| from_id(id.0)),
                 action.attempt,
-                action.verb.as_str(),
+                action.kind.as_str(),
                 action.expected.as_ref().map(sentinel_engine::Instance::as_str),
                 from_time(report.at),
                 self.wall.as_microsecond(),

@@ -105,7 +105,7 @@ pub struct AttemptRow {
     /// Its ordinal within the incident.
     pub attempt: u32,
     /// `start` or `restart`.
-    pub verb: String,
+    pub kind: String,
     /// The run it was to replace.
     pub expected: Option<String>,
     /// When the intent was recorded.
@@ -249,7 +249,7 @@ fn attempt_row(row: &Row<'_>) -> rusqlite::Result<AttemptRow> {
     Ok(AttemptRow {
         action: to_id(row.get(0)?),
         attempt: count(row, 1)?,
-        verb: text(row, 2)?,
+        kind: text(row, 2)?,
         expected: optional_text(row, 3)?,
         recorded: to_wall(row.get(4)?),
         outcome: optional_text(row, 5)?,

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sentinel_engine::{ActionResult, BlastRadius, Verb};
+use sentinel_engine::{ActionKind, ActionResult, BlastRadius};
 
 use super::facts::{ActiveState, Facts};
 use super::journal::{Past, past_of};
@@ -67,20 +67,20 @@ impl MayAffect<'_> {
 type Affected = (Effect, Vec<String>);
 
 impl Systemd {
-    /// Answers an error unless `verb` on the unit with these relations leaves alone what `may_affect` does not allow. What
+    /// Answers an error unless `kind` on the unit with these relations leaves alone what `may_affect` does not allow. What
     /// `triggers` it and was stopped is never started with it, unless an operator asks for all that.
     pub(super) async fn look_around(
         &self,
         unit: &Relations,
         triggers: &[String],
-        verb: Verb,
+        kind: ActionKind,
         may_affect: MayAffect<'_>,
     ) -> Result<(), ActionResult> {
-        let effect = match verb {
-            Verb::Start => Effect::Start,
-            Verb::Restart => Effect::Restart,
+        let effect = match kind {
+            ActionKind::Start => Effect::Start,
+            ActionKind::Restart => Effect::Restart,
             // Nothing is done to the unit itself.
-            Verb::StartTrigger => return Ok(()),
+            ActionKind::StartTrigger => return Ok(()),
         };
         // Whatever is allowed, what triggers it and was stopped is left so.
         if may_affect.is_operator() || (may_affect.is_anything() && triggers.is_empty()) {

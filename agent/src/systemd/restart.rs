@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{ActionResult, Activity, Instance, Limits, Verb};
+use sentinel_engine::{ActionKind, ActionResult, Activity, Instance, Limits};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -26,7 +26,7 @@ const JOB_SPARE: Duration = Duration::from_secs(20);
 const LOOK_WITHIN: Duration = Duration::from_secs(10);
 
 impl Systemd {
-    /// Carries out `verb` on `unit` if it is still at the run `expected`, and waits until systemd is done with it.
+    /// Carries out `kind` on `unit` if it is still at the run `expected`, and waits until systemd is done with it.
     ///
     /// Does nothing when that would restart or stop other units that `may_affect` does not allow. Never fails otherwise than
     /// by the result. After `deadline`, or without one after the time that the unit's own settings allow, the outcome is
@@ -34,14 +34,14 @@ impl Systemd {
     pub async fn restart(
         &self,
         unit: &str,
-        verb: Verb,
+        kind: ActionKind,
         expected: Option<&Instance>,
         may_affect: MayAffect<'_>,
         deadline: Option<Duration>,
         begun: oneshot::Sender<()>,
     ) -> ActionResult {
         let carried_out = async {
-            match self.carry_out(unit, verb, expected, may_affect, begun).await {
+            match self.carry_out(unit, kind, expected, may_affect, begun).await {
                 Ok(result) | Err(result) => result,
             }
         };
@@ -78,31 +78,31 @@ impl Systemd {
     async fn carry_out(
         &self,
         unit: &str,
-        verb: Verb,
+        kind: ActionKind,
         expected: Option<&Instance>,
         may_affect: MayAffect<'_>,
         begun: oneshot::Sender<()>,
     ) -> Result<ActionResult, ActionResult> {
         let view = self.view(unit, ALL).await.map_err(|error| nothing_done(&error))?;
         let before = view.facts;
-        check(verb, &before, expected, monotonic_micros())?;
-        self.look_around(&view.relations, &before.triggered_by, verb, may_affect)
+        check(kind, &before, expected, monotonic_micros())?;
+        self.look_around(&view.relations, &before.triggered_by, kind, may_affect)
             .await?;
         let begins = Begins {
             before: before.invocation.clone(),
             tell: begun,
         };
-        let ended = match verb {
-            Verb::Start => {
+        let ended = match kind {
+            ActionKind::Start => {
                 // They come first: a start of a socket is refused once its service runs.
                 self.start_failed_triggers(unit, &before, may_affect).await;
                 self.start(unit, &before, begins).await?
             }
-            Verb::StartTrigger => return Ok(self.start_triggers(unit, &before, may_affect).await),
-            Verb::Restart => self.try_restart(unit, begins).await?,
+            ActionKind::StartTrigger => return Ok(self.start_triggers(unit, &before, may_affect).await),
+            ActionKind::Restart => self.try_restart(unit, begins).await?,
         };
         match ended.as_str() {
-            "done" if verb == Verb::Restart => self.verify_restart(unit, &before).await,
+            "done" if kind == ActionKind::Restart => self.verify_restart(unit, &before).await,
             "done" => self.verify_start(unit, &before).await,
             "canceled" => Ok(ActionResult::Cancelled("somebody cancelled the job".to_owned())),
             "dependency" => Ok(ActionResult::Failed(
@@ -217,25 +217,27 @@ impl Systemd {
 }
 
 /// Whether the unit is still what the decision was about.
-fn check(verb: Verb, now: &Facts, expected: Option<&Instance>, clock: u64) -> Result<(), ActionResult> {
+fn check(kind: ActionKind, now: &Facts, expected: Option<&Instance>, clock: u64) -> Result<(), ActionResult> {
     let conflict = |activity: Activity| Err(ActionResult::Conflict(activity.as_str().to_owned()));
     let outdated = |what: &str| Err(ActionResult::Outdated(what.to_owned()));
     if now.job != 0 {
         return conflict(Activity::Job);
     }
-    match (now.active_state, verb) {
+    match (now.active_state, kind) {
         (ActiveState::Activating, _) if now.sub_state.starts_with("auto-restart") => {
             return conflict(Activity::AutoRestart);
         }
         (ActiveState::Activating, _) => return conflict(Activity::Starting),
         (ActiveState::Deactivating, _) => return conflict(Activity::Stopping),
         // Without a job, and for longer than a reload may take: it only looks so, see `is_past_reload`.
-        (ActiveState::Reloading, Verb::Restart) if is_past_reload(now, clock) => {}
+        (ActiveState::Reloading, ActionKind::Restart) if is_past_reload(now, clock) => {}
         (ActiveState::Reloading, _) => return conflict(Activity::Reloading),
-        (ActiveState::Active, Verb::Start | Verb::StartTrigger) => return outdated("it runs already"),
-        (ActiveState::Inactive | ActiveState::Failed, Verb::Restart) => return outdated("it does not run any more"),
-        (ActiveState::Active, Verb::Restart)
-        | (ActiveState::Inactive | ActiveState::Failed, Verb::Start | Verb::StartTrigger) => {}
+        (ActiveState::Active, ActionKind::Start | ActionKind::StartTrigger) => return outdated("it runs already"),
+        (ActiveState::Inactive | ActiveState::Failed, ActionKind::Restart) => {
+            return outdated("it does not run any more");
+        }
+        (ActiveState::Active, ActionKind::Restart)
+        | (ActiveState::Inactive | ActiveState::Failed, ActionKind::Start | ActionKind::StartTrigger) => {}
         (ActiveState::Other, _) => return outdated("its state has no name that is known here"),
     }
     match expected {
@@ -342,32 +344,32 @@ mod tests {
             job: 3,
             ..at(Failed, "01")
         };
-        for (verb, now, result) in [
-            (Verb::Start, at(Failed, "01"), "ok"),
-            (Verb::Start, at(Inactive, "01"), "ok"),
-            (Verb::Start, at(Inactive, ""), "ok"),
-            (Verb::Start, at(Failed, "02"), "outdated"),
-            (Verb::Start, at(Active, "01"), "outdated"),
-            (Verb::Start, at(Activating, "01"), "conflict"),
-            (Verb::Start, job, "conflict"),
-            (Verb::Restart, at(Active, "01"), "ok"),
-            (Verb::Restart, at(Active, "02"), "outdated"),
-            (Verb::Restart, at(Failed, "01"), "outdated"),
-            (Verb::Restart, at(Inactive, ""), "outdated"),
-            (Verb::Restart, at(Deactivating, "01"), "conflict"),
-            (Verb::Restart, reloading(30, 100), "conflict"),
-            (Verb::Restart, reloading(u64::MAX, 20), "conflict"),
-            (Verb::Restart, reloading(30, 60), "ok"),
-            (Verb::Restart, reloading(u64::MAX, 1), "ok"),
-            (Verb::Start, reloading(30, 60), "conflict"),
+        for (kind, now, result) in [
+            (ActionKind::Start, at(Failed, "01"), "ok"),
+            (ActionKind::Start, at(Inactive, "01"), "ok"),
+            (ActionKind::Start, at(Inactive, ""), "ok"),
+            (ActionKind::Start, at(Failed, "02"), "outdated"),
+            (ActionKind::Start, at(Active, "01"), "outdated"),
+            (ActionKind::Start, at(Activating, "01"), "conflict"),
+            (ActionKind::Start, job, "conflict"),
+            (ActionKind::Restart, at(Active, "01"), "ok"),
+            (ActionKind::Restart, at(Active, "02"), "outdated"),
+            (ActionKind::Restart, at(Failed, "01"), "outdated"),
+            (ActionKind::Restart, at(Inactive, ""), "outdated"),
+            (ActionKind::Restart, at(Deactivating, "01"), "conflict"),
+            (ActionKind::Restart, reloading(30, 100), "conflict"),
+            (ActionKind::Restart, reloading(u64::MAX, 20), "conflict"),
+            (ActionKind::Restart, reloading(30, 60), "ok"),
+            (ActionKind::Restart, reloading(u64::MAX, 1), "ok"),
+            (ActionKind::Start, reloading(30, 60), "conflict"),
         ] {
-            let checked = match check(verb, &now, Some(&"01".into()), 100_000_000) {
+            let checked = match check(kind, &now, Some(&"01".into()), 100_000_000) {
                 Ok(()) => "ok",
                 Err(ActionResult::Outdated(_)) => "outdated",
                 Err(ActionResult::Conflict(_)) => "conflict",
                 Err(other) => panic!("{other:?}"),
             };
-            assert_eq!(checked, result, "{verb:?} {now:?}");
+            assert_eq!(checked, result, "{kind:?} {now:?}");
         }
     }
 

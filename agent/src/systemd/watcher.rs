@@ -116,7 +116,7 @@ impl Watcher {
 
 #[cfg(test)]
 mod tests {
-    use sentinel_engine::{ActionResult, TargetState, Verb};
+    use sentinel_engine::{ActionKind, ActionResult, TargetState};
 
     use super::super::blast::MayAffect;
     use super::*;
@@ -144,7 +144,7 @@ mod tests {
         let result = systemd
             .restart(
                 "a.service",
-                Verb::Start,
+                ActionKind::Start,
                 None,
                 MayAffect::Anything,
                 Some(Duration::from_secs(10)),
@@ -159,7 +159,7 @@ mod tests {
         let result = systemd
             .restart(
                 "a.service",
-                Verb::Start,
+                ActionKind::Start,
                 None,
                 MayAffect::Anything,
                 Some(Duration::from_secs(10)),

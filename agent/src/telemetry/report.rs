@@ -164,14 +164,30 @@ fn became_healthy(
 }
 
 fn action_started(service: &str, event: &str, incident: Option<u64>, action: &Action, again: bool) {
-    let verb = action.verb.as_str();
+    let kind = action.kind.as_str();
     let by = if action.attempt == 0 { "operator" } else { "agent" };
     let attempt = (action.attempt > 0).then_some(action.attempt);
     if again {
         // What was refused is asked for again and again: its answer is the one line of it.
-        debug!(service, event, incident, attempt, verb, by, action = action.id.0);
+        debug!(
+            service,
+            event,
+            incident,
+            attempt,
+            action_kind = kind,
+            by,
+            action = action.id.0
+        );
     } else {
-        info!(service, event, incident, attempt, verb, by, action = action.id.0);
+        info!(
+            service,
+            event,
+            incident,
+            attempt,
+            action_kind = kind,
+            by,
+            action = action.id.0
+        );
     }
 }
 

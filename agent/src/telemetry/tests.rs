@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sentinel_engine::alerting::Reason;
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Cause, FailureKind, Happening, Hold, IncidentId, Outage, ProbeFailure, ProbePhase,
-    Report, Resolution, Starter, State, Time, Verb,
+    Action, ActionId, ActionKind, ActionResult, Cause, FailureKind, Happening, Hold, IncidentId, Outage, ProbeFailure,
+    ProbePhase, Report, Resolution, Starter, State, Time,
 };
 use tracing::subscriber::with_default;
 use tracing::{error, info, warn};
@@ -290,7 +290,7 @@ fn what_is_done() -> Vec<(Report, &'static str)> {
         service: "demo-service".into(),
         incident: Some(IncidentId(3)),
         attempt,
-        verb: Verb::Start,
+        kind: ActionKind::Start,
         expected: None,
     };
     vec![

@@ -121,7 +121,7 @@ fn the_incident_of_the_daemon_speaks_for_its_containers() {
 }
 
 mod inside {
-    use sentinel_engine::{ActionResult, Verb};
+    use sentinel_engine::{ActionKind, ActionResult};
 
     use sentinel::config::{ContainerTarget, DockerAddress};
     use sentinel_engine::TargetState;
@@ -181,7 +181,7 @@ mod inside {
         );
         // Its check says nothing of it.
         watch.until("checked", "containerd-away");
-        let refused = watch.act("plain", Verb::Restart, run.as_ref());
+        let refused = watch.act("plain", ActionKind::Restart, run.as_ref());
         assert!(
             matches!(&refused, ActionResult::Unanswered(why) if why.contains("containerd")),
             "{refused:?}"
@@ -190,7 +190,7 @@ mod inside {
         must("", "systemctl start containerd.service");
         watch.until("checked", "running");
         wait_until("it can be restarted again", BOUND, || {
-            watch.act("plain", Verb::Restart, run.as_ref()) == ActionResult::Done
+            watch.act("plain", ActionKind::Restart, run.as_ref()) == ActionResult::Done
         });
     }
 
@@ -209,7 +209,10 @@ mod inside {
         watch.until("unless", "with-daemon");
         watch.until("always", "running");
         let lost = watch.instance("unless");
-        assert_eq!(watch.act("unless", Verb::Start, lost.as_ref()), ActionResult::Done);
+        assert_eq!(
+            watch.act("unless", ActionKind::Start, lost.as_ref()),
+            ActionResult::Done
+        );
         watch.until("unless", "running");
         assert_eq!(inspect("unless", ".State.Status"), "running");
     }
@@ -260,7 +263,7 @@ mod inside {
         shown("seen", "systemd shows 1 running containers, but no names");
         // It is more than nothing, and not enough to act.
         let target = ContainerTarget::Named("seen".into());
-        assert_eq!(watch.act_on(&target, Verb::Restart, None).kind(), "outdated");
+        assert_eq!(watch.act_on(&target, ActionKind::Restart, None).kind(), "outdated");
     }
 
     #[test]

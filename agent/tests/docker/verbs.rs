@@ -1,7 +1,7 @@
 //! The verbs act on what was decided about, and on nothing else.
 
 use sentinel::config::ContainerTarget;
-use sentinel_engine::{ActionResult, Instance, Verb};
+use sentinel_engine::{ActionKind, ActionResult, Instance};
 
 use crate::engine::{Names, inspect, must};
 use crate::watch::{Watch, named};
@@ -22,11 +22,11 @@ fn verbs_act_only_on_what_was_decided_about() {
     // A run that is over, one that never was, and a start of what runs.
     let other = Some(Instance::from("0123456789ab@2026-01-01T00:00:00Z"));
     for (verb, expected, result) in [
-        (Verb::Restart, &other, "outdated"),
-        (Verb::Start, &first, "outdated"),
-        (Verb::Restart, &None, "outdated"),
-        (Verb::Restart, &first, "done"),
-        (Verb::Restart, &first, "outdated"),
+        (ActionKind::Restart, &other, "outdated"),
+        (ActionKind::Start, &first, "outdated"),
+        (ActionKind::Restart, &None, "outdated"),
+        (ActionKind::Restart, &first, "done"),
+        (ActionKind::Restart, &first, "outdated"),
     ] {
         let before = inspect(&container, ".State.StartedAt");
         let answer = watch.act(&container, verb, expected.as_ref());
@@ -51,11 +51,11 @@ fn the_begin_of_the_new_run_is_told_and_no_other() {
     watch.until(&container, "running");
     let run = watch.instance(&container);
     let target = ContainerTarget::Named(container.clone());
-    let (result, begun) = watch.act_and_hear(&target, Verb::Restart, run.as_ref());
+    let (result, begun) = watch.act_and_hear(&target, ActionKind::Restart, run.as_ref());
     assert_eq!(kind(&result), "done");
     assert_eq!(begun.blocking_recv(), Ok(()));
     // What is called off never begins.
-    let (result, begun) = watch.act_and_hear(&target, Verb::Restart, run.as_ref());
+    let (result, begun) = watch.act_and_hear(&target, ActionKind::Restart, run.as_ref());
     assert_eq!(kind(&result), "outdated");
     assert!(begun.blocking_recv().is_err());
 }
@@ -73,17 +73,29 @@ fn a_pause_and_a_stop_are_respected() {
     watch.until(&container, "running");
     let run = watch.instance(&container);
     must(&container, "docker pause $C");
-    assert_eq!(kind(&watch.act(&container, Verb::Restart, run.as_ref())), "conflict");
+    assert_eq!(
+        kind(&watch.act(&container, ActionKind::Restart, run.as_ref())),
+        "conflict"
+    );
     must(&container, "docker unpause $C");
     watch.until(&container, "running");
     must(&container, "(docker stop $C) >/dev/null 2>&1 &");
     watch.until(&container, "asked-to-stop");
-    assert_eq!(kind(&watch.act(&container, Verb::Restart, run.as_ref())), "conflict");
+    assert_eq!(
+        kind(&watch.act(&container, ActionKind::Restart, run.as_ref())),
+        "conflict"
+    );
     must(&container, "docker exec $C touch /go");
     watch.until(&container, "operator-stop");
-    assert_eq!(kind(&watch.act(&container, Verb::Restart, run.as_ref())), "outdated");
+    assert_eq!(
+        kind(&watch.act(&container, ActionKind::Restart, run.as_ref())),
+        "outdated"
+    );
     assert_eq!(inspect(&container, ".State.Status"), "exited");
     must(&container, "docker rm $C");
     watch.until(&container, "gone");
-    assert_eq!(kind(&watch.act(&container, Verb::Start, run.as_ref())), "outdated");
+    assert_eq!(
+        kind(&watch.act(&container, ActionKind::Start, run.as_ref())),
+        "outdated"
+    );
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sentinel::config::{ContainerTarget, DockerAddress};
 use sentinel::docker::{Docker, Watched, Watcher};
 use sentinel_engine::{
-    ActionResult, Activity, Cause, Event, Instance, Intent, Observation, ServiceName, TargetState, Verb,
+    ActionKind, ActionResult, Activity, Cause, Event, Instance, Intent, Observation, ServiceName, TargetState,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -130,11 +130,11 @@ impl Watch {
         );
     }
 
-    pub fn act(&self, container: &str, verb: Verb, expected: Option<&Instance>) -> ActionResult {
+    pub fn act(&self, container: &str, kind: ActionKind, expected: Option<&Instance>) -> ActionResult {
         self.act_on(&ContainerTarget::Named(container.to_owned()), verb, expected)
     }
 
-    pub fn act_on(&self, target: &ContainerTarget, verb: Verb, expected: Option<&Instance>) -> ActionResult {
+    pub fn act_on(&self, target: &ContainerTarget, kind: ActionKind, expected: Option<&Instance>) -> ActionResult {
         self.act_and_hear(target, verb, expected).0
     }
 
@@ -142,7 +142,7 @@ impl Watch {
     pub fn act_and_hear(
         &self,
         target: &ContainerTarget,
-        verb: Verb,
+        kind: ActionKind,
         expected: Option<&Instance>,
     ) -> (ActionResult, oneshot::Receiver<()>) {
         let (begun, has_begun) = oneshot::channel();

@@ -143,7 +143,7 @@ fn living_process_that_hangs_or_answers_500_is_restarted() {
         let incident = lab.incident(nth as u64 + 1);
         assert_eq!(incident["cause_kind"], cause);
         assert_eq!(incident["resolution"], "healed");
-        assert_eq!(incident["actions"][0]["verb"], "restart");
+        assert_eq!(incident["actions"][0]["kind"], "restart");
         assert_ne!(lab.main_pid("demo"), before);
         assert_eq!(lab.starts("demo"), nth + 2);
     }

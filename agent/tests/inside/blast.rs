@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sentinel::systemd::MayAffect;
-use sentinel_engine::{ActionResult, BlastRadius, Verb};
+use sentinel_engine::{ActionKind, ActionResult, BlastRadius};
 
 use super::{BOUND, Watch, run, sh};
 
@@ -41,7 +41,7 @@ struct Case {
     what: &'static str,
     running: &'static str,
     then: &'static str,
-    act: (&'static str, Verb),
+    act: (&'static str, ActionKind),
     restarts: &'static [&'static str],
     stops: &'static [&'static str],
     /// What was stopped on purpose and is started.
@@ -53,7 +53,7 @@ const CASES: &[Case] = &[
         what: "a restart restarts dependents that run, and theirs",
         running: "hub requires requisite binding member grandchild wants upholds lonely",
         then: "true",
-        act: ("hub", Verb::Restart),
+        act: ("hub", ActionKind::Restart),
         restarts: &["binding", "grandchild", "member", "requires", "requisite"],
         stops: &[],
         starts: &[],
@@ -62,7 +62,7 @@ const CASES: &[Case] = &[
         what: "dependents that do not run are left alone",
         running: "hub requires wants",
         then: "systemctl stop requires",
-        act: ("hub", Verb::Restart),
+        act: ("hub", ActionKind::Restart),
         restarts: &[],
         stops: &[],
         starts: &[],
@@ -71,7 +71,7 @@ const CASES: &[Case] = &[
         what: "what hangs on a dependent that does not run is left alone",
         running: "hub member grandchild",
         then: "systemctl kill -s KILL member; sleep 0.1",
-        act: ("hub", Verb::Restart),
+        act: ("hub", ActionKind::Restart),
         restarts: &[],
         stops: &[],
         starts: &[],
@@ -80,7 +80,7 @@ const CASES: &[Case] = &[
         what: "a start after a crash leaves dependents alone",
         running: "hub requires requisite binding member grandchild along wants",
         then: "systemctl kill -s KILL hub; sleep 0.1",
-        act: ("hub", Verb::Start),
+        act: ("hub", ActionKind::Start),
         restarts: &[],
         stops: &[],
         starts: &[],
@@ -89,7 +89,7 @@ const CASES: &[Case] = &[
         what: "a start stops what it conflicts with, and what requires that",
         running: "rival rivals-child lonely",
         then: "true",
-        act: ("jealous", Verb::Start),
+        act: ("jealous", ActionKind::Start),
         restarts: &[],
         stops: &["rival", "rivals-child"],
         starts: &[],
@@ -98,7 +98,7 @@ const CASES: &[Case] = &[
         what: "what conflicts from the other side goes on",
         running: "jealous",
         then: "true",
-        act: ("rival", Verb::Start),
+        act: ("rival", ActionKind::Start),
         restarts: &[],
         stops: &[],
         starts: &[],
@@ -107,7 +107,7 @@ const CASES: &[Case] = &[
         what: "what it requires is started, and that stops a rival",
         running: "rival",
         then: "true",
-        act: ("needs-jealous", Verb::Start),
+        act: ("needs-jealous", ActionKind::Start),
         restarts: &[],
         stops: &["rival"],
         starts: &["jealous"],
@@ -116,7 +116,7 @@ const CASES: &[Case] = &[
         what: "what it only wants stops nothing",
         running: "rival",
         then: "true",
-        act: ("wants-shy", Verb::Start),
+        act: ("wants-shy", ActionKind::Start),
         restarts: &[],
         stops: &[],
         starts: &[],
@@ -125,7 +125,7 @@ const CASES: &[Case] = &[
         what: "a rival beside a requirement that runs goes on",
         running: "needs-jealous",
         then: "systemctl start --job-mode=ignore-dependencies rival; systemctl kill -s KILL needs-jealous; sleep 0.1",
-        act: ("needs-jealous", Verb::Start),
+        act: ("needs-jealous", ActionKind::Start),
         restarts: &[],
         stops: &[],
         starts: &[],
@@ -134,7 +134,7 @@ const CASES: &[Case] = &[
         what: "a restarted dependent stops its rival",
         running: "hub touchy",
         then: "systemctl start --job-mode=ignore-dependencies rival",
-        act: ("hub", Verb::Restart),
+        act: ("hub", ActionKind::Restart),
         restarts: &["touchy"],
         stops: &["rival"],
         starts: &[],
@@ -143,7 +143,7 @@ const CASES: &[Case] = &[
         what: "a restart of an umbrella starts the instances that were stopped, not only restarts those that run",
         running: "umbrella cluster@1 cluster@2",
         then: "systemctl stop cluster@2",
-        act: ("umbrella", Verb::Restart),
+        act: ("umbrella", ActionKind::Restart),
         restarts: &["cluster@1", "cluster@3"],
         stops: &[],
         starts: &["cluster@2"],
@@ -153,7 +153,7 @@ const CASES: &[Case] = &[
         running: "umbrella cluster@1 cluster@2",
         then: "systemctl stop umbrella; systemctl start --job-mode=ignore-dependencies cluster@1; \
                systemctl kill -s KILL cluster@1; sleep 0.1",
-        act: ("umbrella", Verb::Start),
+        act: ("umbrella", ActionKind::Start),
         restarts: &[],
         stops: &[],
         starts: &["cluster@2", "cluster@3"],
@@ -162,7 +162,7 @@ const CASES: &[Case] = &[
         what: "a dependent that waits to be started again is restarted",
         running: "hub looping",
         then: "systemctl kill -s KILL looping; sleep 0.1",
-        act: ("hub", Verb::Restart),
+        act: ("hub", ActionKind::Restart),
         restarts: &["looping"],
         stops: &[],
         starts: &[],
@@ -185,7 +185,7 @@ fn services(names: &[&str]) -> Vec<String> {
 }
 
 impl Watch {
-    async fn act_within(&self, unit: &str, verb: Verb, may_affect: MayAffect<'_>) -> ActionResult {
+    async fn act_within(&self, unit: &str, kind: ActionKind, may_affect: MayAffect<'_>) -> ActionResult {
         self.systemd
             .restart(
                 &format!("{unit}.service"),
@@ -263,7 +263,7 @@ fn what_a_job_does_to_others_is_foreseen() {
         }
         // 252 leaves alone what 254 stops; that is never risked.
         sh(&format!("systemctl stop {all}; systemctl start hub along")).await;
-        let refused = watch.act_within("hub", Verb::Restart, MayAffect::Only(&[])).await;
+        let refused = watch.act_within("hub", ActionKind::Restart, MayAffect::Only(&[])).await;
         let ActionResult::TooWide(radius) = refused else {
             panic!("{refused:?}");
         };

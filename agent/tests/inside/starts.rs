@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel::systemd::MayAffect;
-use sentinel_engine::{ActionResult, Intent, StartedBy, TargetState, Verb};
+use sentinel_engine::{ActionKind, ActionResult, Intent, StartedBy, TargetState};
 use tokio::sync::oneshot;
 
 use super::{Watch, run, sh};
@@ -96,7 +96,7 @@ fn who_starts_a_unit_is_told() {
             .systemd
             .restart(
                 "st-app.service",
-                Verb::Restart,
+                ActionKind::Restart,
                 before.as_ref(),
                 nothing,
                 limit,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sentinel::systemd::{BusAddress, MayAffect, triggers_of};
-use sentinel_engine::{ActionResult, Instance, Intent, Observation, TargetState, TriggerState, Verb};
+use sentinel_engine::{ActionKind, ActionResult, Instance, Intent, Observation, TargetState, TriggerState};
 
 use super::{BOUND, Watch, property, run, sh};
 
@@ -65,7 +65,7 @@ systemctl daemon-reload
 ";
 
 impl Watch {
-    async fn carry_out(&self, unit: &str, verb: Verb, may_affect: MayAffect<'_>) -> ActionResult {
+    async fn carry_out(&self, unit: &str, kind: ActionKind, may_affect: MayAffect<'_>) -> ActionResult {
         let begun = tokio::sync::oneshot::channel().0;
         let unit = format!("{unit}.service");
         let run: Option<&Instance> = None;
@@ -140,7 +140,7 @@ fn a_socket_that_failed_is_started_before_its_service() {
         );
         sh("rm /run/shop-dies").await;
 
-        let result = watch.carry_out("shop", Verb::Start, MayAffect::Only(&[])).await;
+        let result = watch.carry_out("shop", ActionKind::Start, MayAffect::Only(&[])).await;
         assert_eq!(result, ActionResult::Done);
         assert_eq!(
             (state("shop.socket").await, state("shop").await),
@@ -184,13 +184,15 @@ fn a_socket_that_failed_beside_a_service_that_runs_is_told() {
         );
 
         // A restart of it for another reason leaves the socket alone.
-        let result = watch.carry_out("shop", Verb::Restart, MayAffect::Only(&[])).await;
+        let result = watch.carry_out("shop", ActionKind::Restart, MayAffect::Only(&[])).await;
         assert_eq!(result, ActionResult::Done);
         assert_eq!(
             (state("shop.socket").await, state("shop").await),
             ("failed".into(), "active".into())
         );
-        let result = watch.carry_out("shop", Verb::StartTrigger, MayAffect::Only(&[])).await;
+        let result = watch
+            .carry_out("shop", ActionKind::StartTrigger, MayAffect::Only(&[]))
+            .await;
         assert!(matches!(result, ActionResult::Outdated(_)), "{result:?}");
 
         // What is typed then ends it.
@@ -223,7 +225,7 @@ fn a_socket_that_was_stopped_is_never_started() {
             watch.until_down(unit, Intent::Crash).await;
         }
         // The service runs again, and its socket does not.
-        let result = watch.carry_out("shop", Verb::Start, MayAffect::Only(&[])).await;
+        let result = watch.carry_out("shop", ActionKind::Start, MayAffect::Only(&[])).await;
         assert_eq!(result, ActionResult::Done);
         assert_eq!(
             (state("shop.socket").await, state("shop").await),
@@ -232,7 +234,9 @@ fn a_socket_that_was_stopped_is_never_started() {
 
         // This one would be started with its service, whatever may be affected.
         for allowed in [&[][..], &["pulls.socket".to_owned()], &["*".to_owned()]] {
-            let result = watch.carry_out("pulls", Verb::Start, MayAffect::Only(allowed)).await;
+            let result = watch
+                .carry_out("pulls", ActionKind::Start, MayAffect::Only(allowed))
+                .await;
             assert!(
                 matches!(&result, ActionResult::Refused(why) if why.contains("`pulls.socket`") && why.contains("stopped")),
                 "{result:?}"
@@ -243,7 +247,7 @@ fn a_socket_that_was_stopped_is_never_started() {
             );
         }
         // Unless an operator asks for it, as with `systemctl start`.
-        let result = watch.carry_out("pulls", Verb::Start, MayAffect::Anything).await;
+        let result = watch.carry_out("pulls", ActionKind::Start, MayAffect::Anything).await;
         assert_eq!(result, ActionResult::Done);
         assert_eq!(
             (state("pulls.socket").await, state("pulls").await),
@@ -277,7 +281,9 @@ fn a_socket_that_failed_while_its_service_was_idle_is_started_alone() {
             })
             .await;
         let before = seen.instance;
-        let result = watch.carry_out("idle", Verb::StartTrigger, MayAffect::Only(&[])).await;
+        let result = watch
+            .carry_out("idle", ActionKind::StartTrigger, MayAffect::Only(&[]))
+            .await;
         assert_eq!(result, ActionResult::Done);
         assert_eq!(
             (state("idle.socket").await, state("idle").await),
@@ -289,7 +295,9 @@ fn a_socket_that_failed_while_its_service_was_idle_is_started_alone() {
             })
             .await;
         assert_eq!(seen.instance, before, "the service was not started");
-        let result = watch.carry_out("idle", Verb::StartTrigger, MayAffect::Only(&[])).await;
+        let result = watch
+            .carry_out("idle", ActionKind::StartTrigger, MayAffect::Only(&[]))
+            .await;
         assert!(matches!(result, ActionResult::Outdated(_)), "{result:?}");
 
         // Stopped by an operator, it is none that failed.
@@ -300,7 +308,9 @@ fn a_socket_that_failed_while_its_service_was_idle_is_started_alone() {
             })
             .await;
         assert!(is_idle(&seen), "{seen:?}");
-        let result = watch.carry_out("idle", Verb::StartTrigger, MayAffect::Only(&[])).await;
+        let result = watch
+            .carry_out("idle", ActionKind::StartTrigger, MayAffect::Only(&[]))
+            .await;
         assert!(matches!(result, ActionResult::Outdated(_)), "{result:?}");
         assert_eq!(state("idle.socket").await, "inactive");
     });

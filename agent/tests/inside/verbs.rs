@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use sentinel::systemd::MayAffect;
-use sentinel_engine::{ActionResult, Instance, Intent, Verb};
+use sentinel_engine::{ActionKind, ActionResult, Instance, Intent};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{BOUND, Watch, property, run, sh};
 
 impl Watch {
-    async fn act(&self, unit: &str, verb: Verb, expected: Option<&Instance>) -> ActionResult {
+    async fn act(&self, unit: &str, kind: ActionKind, expected: Option<&Instance>) -> ActionResult {
         self.systemd
             .restart(
                 &format!("{unit}.service"),
@@ -33,16 +33,19 @@ fn verbs_act_only_on_what_was_decided_about() {
 
         // It runs and is unwell.
         let before = watch.instance("a");
-        assert_eq!(watch.act("a", Verb::Restart, before.as_ref()).await, ActionResult::Done);
+        assert_eq!(
+            watch.act("a", ActionKind::Restart, before.as_ref()).await,
+            ActionResult::Done
+        );
         watch
             .until("a", "another run", |seen| seen.instance != before && seen.age.is_some())
             .await;
         assert!(matches!(
-            watch.act("a", Verb::Restart, before.as_ref()).await,
+            watch.act("a", ActionKind::Restart, before.as_ref()).await,
             ActionResult::Outdated(_)
         ));
         assert!(matches!(
-            watch.act("a", Verb::Start, None).await,
+            watch.act("a", ActionKind::Start, None).await,
             ActionResult::Outdated(_)
         ));
 
@@ -51,30 +54,35 @@ fn verbs_act_only_on_what_was_decided_about() {
         watch.until_down("a", Intent::Crash).await;
         let failed = watch.instance("a");
         assert!(matches!(
-            watch.act("a", Verb::Restart, failed.as_ref()).await,
+            watch.act("a", ActionKind::Restart, failed.as_ref()).await,
             ActionResult::Outdated(_)
         ));
         assert!(matches!(
-            watch.act("a", Verb::Start, before.as_ref()).await,
+            watch.act("a", ActionKind::Start, before.as_ref()).await,
             ActionResult::Outdated(_)
         ));
         assert_eq!(property("a", "ActiveState").await, "failed");
-        assert_eq!(watch.act("a", Verb::Start, failed.as_ref()).await, ActionResult::Done);
+        assert_eq!(
+            watch.act("a", ActionKind::Start, failed.as_ref()).await,
+            ActionResult::Done
+        );
         watch.until_running("a").await;
 
         // It cannot come up. The failed attempt is a crash, not somebody's stop.
         sh("kill -9 $(systemctl show -P MainPID brk); touch /run/brk").await;
         watch.until_down("brk", Intent::Crash).await;
-        let result = watch.act("brk", Verb::Start, watch.instance("brk").as_ref()).await;
+        let result = watch
+            .act("brk", ActionKind::Start, watch.instance("brk").as_ref())
+            .await;
         assert!(matches!(result, ActionResult::Failed(_)), "{result:?}");
         watch.quiet().await;
         watch.until_down("brk", Intent::Crash).await;
 
-        let result = watch.act("depfail", Verb::Start, None).await;
+        let result = watch.act("depfail", ActionKind::Start, None).await;
         assert!(matches!(result, ActionResult::Failed(_)), "{result:?}");
         watch.until_down("depfail", Intent::DependencyStop).await;
         for (unit, why) in [("nostart", "manual"), ("masked", "masked"), ("nosuch", "not found")] {
-            let result = watch.act(unit, Verb::Start, None).await;
+            let result = watch.act(unit, ActionKind::Start, None).await;
             assert!(
                 matches!(&result, ActionResult::Refused(words) if words.contains(why)),
                 "{unit}: {result:?}"
@@ -91,7 +99,9 @@ fn a_restart_never_leaves_a_start_limited_unit_down() {
         let mut watch = Watch::start(&["limit2", "limit"]).await;
         for _ in 0..4 {
             let running = watch.until_running("limit2").await;
-            let result = watch.act("limit2", Verb::Restart, running.instance.as_ref()).await;
+            let result = watch
+                .act("limit2", ActionKind::Restart, running.instance.as_ref())
+                .await;
             assert_eq!(result, ActionResult::Done);
             watch
                 .until("limit2", "another run", |seen| {
@@ -107,7 +117,7 @@ fn a_restart_never_leaves_a_start_limited_unit_down() {
             })
             .await;
         sh("mkdir -p /etc/systemd/system/limit.service.d; printf '[Service]\\nExecStart=\\nExecStart=/bin/sleep infinity\\n' >/etc/systemd/system/limit.service.d/x.conf; systemctl daemon-reload").await;
-        let result = watch.act("limit", Verb::Start, gave_up.instance.as_ref()).await;
+        let result = watch.act("limit", ActionKind::Start, gave_up.instance.as_ref()).await;
         assert_eq!(result, ActionResult::Done);
         watch.until_running("limit").await;
     });
@@ -123,7 +133,7 @@ fn an_operator_wins() {
         // A stop under way is left alone, whichever verb is asked for.
         let running = watch.instance("slowstop");
         sh("systemctl --no-block stop slowstop").await;
-        for verb in [Verb::Restart, Verb::Start] {
+        for verb in [ActionKind::Restart, ActionKind::Start] {
             let result = watch.act("slowstop", verb, running.as_ref()).await;
             assert!(matches!(result, ActionResult::Conflict(_)), "{result:?}");
         }
@@ -132,12 +142,12 @@ fn an_operator_wins() {
         // What was decided before a stop is not carried out after it.
         let running = watch.instance("sig");
         sh("systemctl stop sig").await;
-        let result = watch.act("sig", Verb::Restart, running.as_ref()).await;
+        let result = watch.act("sig", ActionKind::Restart, running.as_ref()).await;
         assert!(matches!(result, ActionResult::Outdated(_)), "{result:?}");
         watch.until_down("sig", Intent::OperatorStop).await;
 
         // An operator stops it while our start runs.
-        let start = watch.act("slow", Verb::Start, None);
+        let start = watch.act("slow", ActionKind::Start, None);
         let stop = async {
             while property("slow", "ActiveState").await != "activating" {}
             sh("systemctl stop slow").await;
@@ -150,7 +160,7 @@ fn an_operator_wins() {
         let (begun, has_begun) = oneshot::channel();
         let start = watch.systemd.restart(
             "slow.service",
-            Verb::Start,
+            ActionKind::Start,
             None,
             MayAffect::Only(&[]),
             Some(BOUND),
@@ -170,7 +180,7 @@ fn an_operator_wins() {
             .systemd
             .restart(
                 "slow.service",
-                Verb::Start,
+                ActionKind::Start,
                 None,
                 MayAffect::Only(&[]),
                 Some(Duration::from_millis(100)),
@@ -182,7 +192,7 @@ fn an_operator_wins() {
         // The bus goes away in the middle: nobody knows.
         sh("systemctl stop slow").await;
         watch.until_down("slow", Intent::OperatorStop).await;
-        let start = watch.act("slow", Verb::Start, None);
+        let start = watch.act("slow", ActionKind::Start, None);
         let cut = async {
             while property("slow", "ActiveState").await != "activating" {}
             sh("systemctl kill -s KILL dbus").await;
@@ -199,18 +209,20 @@ fn an_unprivileged_agent_does_what_it_may() {
         let mut watch = Watch::start(&["a", "b", "limit", "limit2"]).await;
         // Without the journal nobody can tell whether this was a stop.
         let failed = watch.until_down("a", Intent::Unclear).await;
-        let result = watch.act("a", Verb::Start, failed.instance.as_ref()).await;
+        let result = watch.act("a", ActionKind::Start, failed.instance.as_ref()).await;
         assert_eq!(result, ActionResult::Done);
         watch.until_running("a").await;
 
-        let result = watch.act("b", Verb::Start, None).await;
+        let result = watch.act("b", ActionKind::Start, None).await;
         assert!(matches!(result, ActionResult::Refused(_)), "{result:?}");
         watch.until_down("b", Intent::Unclear).await;
 
         // A full start-limit counter is cleared before the restart.
         for _ in 0..3 {
             let running = watch.until_running("limit2").await;
-            let result = watch.act("limit2", Verb::Restart, running.instance.as_ref()).await;
+            let result = watch
+                .act("limit2", ActionKind::Restart, running.instance.as_ref())
+                .await;
             assert_eq!(result, ActionResult::Done);
             watch
                 .until("limit2", "another run", |seen| {
@@ -221,7 +233,7 @@ fn an_unprivileged_agent_does_what_it_may() {
 
         // And after a start that it refused: this one is started, and fails as it always does.
         let gave_up = watch.until_down("limit", Intent::Unclear).await;
-        let result = watch.act("limit", Verb::Start, gave_up.instance.as_ref()).await;
+        let result = watch.act("limit", ActionKind::Start, gave_up.instance.as_ref()).await;
         assert_eq!(result, ActionResult::Done);
         watch
             .until("limit", "another run", |seen| seen.instance != gave_up.instance)
@@ -245,7 +257,7 @@ fn a_crash_is_seen_and_healed_in_milliseconds() {
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("root may");
             let down = watch.until_down("a", Intent::Crash).await;
             seen.push(start.elapsed());
-            let result = watch.act("a", Verb::Start, down.instance.as_ref()).await;
+            let result = watch.act("a", ActionKind::Start, down.instance.as_ref()).await;
             assert_eq!(result, ActionResult::Done);
             done.push(start.elapsed());
             watch.until_running("a").await;

@@ -1,6 +1,6 @@
 //! Starting and restarting.
 
-use sentinel_engine::{ActionResult, Cause, Intent, Verb};
+use sentinel_engine::{ActionKind, ActionResult, Cause, Intent};
 
 use crate::scene::{AMPLE, Foreign, SHORT, Scene, has_ended, pid_of, signal, until, write};
 
@@ -12,7 +12,7 @@ const DEAF_TO_TERM: &str = "trap '' TERM; echo $$ >$F; exec sleep 600";
 async fn foreground_and_daemon_starts_come_up_and_are_reported_before_the_answer() {
     for script in [FOREGROUND, DAEMON] {
         let mut scene = Scene::new(script);
-        assert_eq!(scene.restart(Verb::Start, None).await, ActionResult::Done);
+        assert_eq!(scene.restart(ActionKind::Start, None).await, ActionResult::Done);
         // Already there: nobody watches in this test.
         let instance = scene.running().await;
         assert!(!has_ended(pid_of(&instance)));
@@ -26,7 +26,7 @@ async fn crash_is_followed_by_a_new_run() {
     let first = scene.started().await;
     signal(pid_of(&first), "KILL");
     assert_eq!(scene.down().await.0, Intent::Crash);
-    assert_eq!(scene.restart(Verb::Start, Some(&first)).await, ActionResult::Done);
+    assert_eq!(scene.restart(ActionKind::Start, Some(&first)).await, ActionResult::Done);
     let second = scene.running().await;
     assert_ne!(first, second);
     // The new run is watched like the first.
@@ -39,21 +39,21 @@ async fn failed_start_tells_its_last_words_and_is_a_crash() {
     // It tidies up the pid file, which must not make it look stopped on purpose.
     let mut scene = Scene::new("rm -f $F; echo starting; echo 'cannot bind port 80' >&2; exit 3");
     write(&scene.pid_file(), "4194303");
-    let result = scene.restart(Verb::Start, None).await;
+    let result = scene.restart(ActionKind::Start, None).await;
     assert_eq!(
         result,
         ActionResult::Failed("`start` exited with code 3: cannot bind port 80".into())
     );
     assert_eq!(scene.down().await, (Intent::Crash, Cause::Exited { code: 3 }));
     scene.watch();
-    assert_eq!(scene.restart(Verb::Start, None).await, result);
+    assert_eq!(scene.restart(ActionKind::Start, None).await, result);
     scene.nothing_more();
 }
 
 #[tokio::test]
 async fn start_that_hangs_is_killed_with_its_children() {
     let mut scene = Scene::with("sleep 600 & echo $! $$ >$F.pids; echo stuck >&2; wait", None, SHORT);
-    let ActionResult::Failed(reason) = scene.restart(Verb::Start, None).await else {
+    let ActionResult::Failed(reason) = scene.restart(ActionKind::Start, None).await else {
         panic!("a start without pid file cannot succeed");
     };
     assert!(
@@ -70,14 +70,14 @@ async fn start_that_hangs_is_killed_with_its_children() {
 #[tokio::test]
 async fn daemon_that_leaves_no_pid_file_has_not_come_up() {
     let scene = Scene::with("exit 0", None, SHORT);
-    let result = scene.restart(Verb::Start, None).await;
+    let result = scene.restart(ActionKind::Start, None).await;
     assert!(matches!(result, ActionResult::Failed(_)), "{result:?}");
 }
 
 #[tokio::test]
 async fn program_that_cannot_be_run_is_refused() {
     let scene = Scene::new("exec /nonexistent/daemon");
-    let result = scene.restart(Verb::Start, None).await;
+    let result = scene.restart(ActionKind::Start, None).await;
     assert!(
         matches!(&result, ActionResult::Failed(why) if why.contains("127")),
         "{result:?}"
@@ -91,7 +91,7 @@ async fn program_that_cannot_be_run_is_refused() {
     };
     let process = sentinel::process::Process::new("shop".into(), target, sender);
     let result = process
-        .restart(Verb::Start, None, tokio::sync::oneshot::channel().0)
+        .restart(ActionKind::Start, None, tokio::sync::oneshot::channel().0)
         .await;
     assert!(
         matches!(&result, ActionResult::Refused(why) if why.starts_with("cannot run `/nonexistent/daemon`: ")),
@@ -104,7 +104,10 @@ async fn restart_ends_the_old_run_and_starts_a_new_one() {
     for script in [FOREGROUND, DAEMON] {
         let mut scene = Scene::new(script);
         let first = scene.started().await;
-        assert_eq!(scene.restart(Verb::Restart, Some(&first)).await, ActionResult::Done);
+        assert_eq!(
+            scene.restart(ActionKind::Restart, Some(&first)).await,
+            ActionResult::Done
+        );
         // What the agent does itself is not reported as a crash in between.
         let second = scene.running().await;
         assert_ne!(first, second);
@@ -121,7 +124,7 @@ async fn a_start_is_told_when_it_begins_and_not_before_the_old_run_has_ended() {
     let gate = scene.pid_file().with_extension("gate");
     std::fs::write(&gate, "").unwrap();
     let (begun, has_begun) = tokio::sync::oneshot::channel();
-    let restart = scene.process.restart(Verb::Restart, Some(&first), begun);
+    let restart = scene.process.restart(ActionKind::Restart, Some(&first), begun);
     let opened = async {
         has_begun.await.expect("it begins");
         assert!(has_ended(pid_of(&first)));
@@ -136,7 +139,10 @@ async fn a_start_is_told_when_it_begins_and_not_before_the_old_run_has_ended() {
 async fn process_deaf_to_sigterm_is_killed() {
     let mut scene = Scene::with(DEAF_TO_TERM, None, SHORT);
     let first = scene.started().await;
-    assert_eq!(scene.restart(Verb::Restart, Some(&first)).await, ActionResult::Done);
+    assert_eq!(
+        scene.restart(ActionKind::Restart, Some(&first)).await,
+        ActionResult::Done
+    );
     assert_ne!(scene.running().await, first);
     assert!(has_ended(pid_of(&first)));
 }
@@ -153,7 +159,7 @@ async fn stop_command_is_used_and_need_not_succeed() {
         let mut scene = Scene::with(start, Some(stop), timeout);
         let first = scene.started().await;
         assert_eq!(
-            scene.restart(Verb::Restart, Some(&first)).await,
+            scene.restart(ActionKind::Restart, Some(&first)).await,
             ActionResult::Done,
             "{stop}"
         );
@@ -169,20 +175,20 @@ async fn outdated_decisions_are_not_carried_out() {
     let foreign = Foreign::start();
     let outdated = |result: ActionResult| assert!(matches!(result, ActionResult::Outdated(_)), "{result:?}");
     // Restart only what runs.
-    outdated(scene.restart(Verb::Restart, None).await);
+    outdated(scene.restart(ActionKind::Restart, None).await);
     scene.down().await;
     write(&scene.pid_file(), foreign.pid());
     // Start only what does not.
-    outdated(scene.restart(Verb::Start, None).await);
+    outdated(scene.restart(ActionKind::Start, None).await);
     let instance = scene.running().await;
     // Restart only the run that was judged.
-    outdated(scene.restart(Verb::Restart, Some(&"7:7".into())).await);
+    outdated(scene.restart(ActionKind::Restart, Some(&"7:7".into())).await);
     // Start only after the run that was judged.
     signal(foreign.pid(), "KILL");
     until(|| has_ended(foreign.pid())).await;
-    outdated(scene.restart(Verb::Start, Some(&"7:7".into())).await);
+    outdated(scene.restart(ActionKind::Start, Some(&"7:7".into())).await);
     assert!(!marker.exists());
-    let result = scene.restart(Verb::Start, Some(&instance)).await;
+    let result = scene.restart(ActionKind::Start, Some(&instance)).await;
     assert!(matches!(result, ActionResult::Failed(_)), "{result:?}");
     assert!(marker.exists());
 }
@@ -191,7 +197,7 @@ async fn outdated_decisions_are_not_carried_out() {
 async fn nothing_is_started_on_a_pid_file_that_cannot_be_believed() {
     let scene = Scene::new("touch $F.started; exit 1");
     write(&scene.pid_file(), "1");
-    let result = scene.restart(Verb::Start, None).await;
+    let result = scene.restart(ActionKind::Start, None).await;
     assert!(matches!(result, ActionResult::Refused(_)), "{result:?}");
     assert!(!scene.path("run/pid.started").exists());
 }

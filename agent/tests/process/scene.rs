@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sentinel::config::ProcessTarget;
 use sentinel::process::Process;
-use sentinel_engine::{ActionResult, Cause, Event, Instance, Intent, Observation, TargetState, Verb};
+use sentinel_engine::{ActionKind, ActionResult, Cause, Event, Instance, Intent, Observation, TargetState};
 use tokio::sync::mpsc;
 
 /// Long enough for whatever should happen, on the busiest machine.
@@ -102,7 +102,7 @@ impl Scene {
         assert!(self.events.is_empty(), "{:?}", self.events.try_recv());
     }
 
-    pub(crate) async fn restart(&self, verb: Verb, expected: Option<&Instance>) -> ActionResult {
+    pub(crate) async fn restart(&self, kind: ActionKind, expected: Option<&Instance>) -> ActionResult {
         let restart = self.process.restart(verb, expected, tokio::sync::oneshot::channel().0);
         tokio::time::timeout(AMPLE * 2, restart)
             .await
@@ -111,7 +111,7 @@ impl Scene {
 
     /// Starts it through the agent, and watches it.
     pub(crate) async fn started(&mut self) -> Instance {
-        assert_eq!(self.restart(Verb::Start, None).await, ActionResult::Done);
+        assert_eq!(self.restart(ActionKind::Start, None).await, ActionResult::Done);
         let instance = self.running().await;
         self.watch();
         instance

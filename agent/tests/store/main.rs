@@ -25,8 +25,8 @@ use sentinel::store::{
     Store, StoreError, StoreErrorKind, Topic,
 };
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Cause, Happening, Hold, IncidentId, Memory, Outage, Report, Resolution,
-    ServiceName, Severity, Starter, State, Time, Verb,
+    Action, ActionId, ActionKind, ActionResult, Cause, Happening, Hold, IncidentId, Memory, Outage, Report, Resolution,
+    ServiceName, Severity, Starter, State, Time,
 };
 
 fn now() -> Time {
@@ -80,7 +80,7 @@ fn started(action: u64, incident: u64) -> (Report, Timestamp) {
         service: "shop".into(),
         incident: (incident > 0).then_some(IncidentId(incident)),
         attempt: 1,
-        verb: Verb::Restart,
+        kind: ActionKind::Restart,
         expected: Some("run-1".into()),
     };
     report(incident, Happening::ActionStarted { action, again: false })

@@ -83,7 +83,7 @@ async fn an_incident_is_told_from_its_beginning() {
     assert_eq!(open.actions.len(), 1);
     let attempt = &open.actions[0];
     assert_eq!(
-        (attempt.verb.as_str(), attempt.expected.as_deref()),
+        (attempt.kind.as_str(), attempt.expected.as_deref()),
         ("restart", Some("run-1"))
     );
     assert_eq!(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Context, Machine, refusal};
 use crate::cause::Cause;
-use crate::command::Verb;
+use crate::command::ActionKind;
 use crate::event::ActionResult;
 use crate::ids::ActionId;
 use crate::memory::Attempt;
@@ -212,7 +212,7 @@ impl Machine {
             self.action_finished(action, lost, cx);
             return self.judge_action(cx);
         };
-        if attempt.verb == Verb::StartTrigger {
+        if attempt.kind == ActionKind::StartTrigger {
             return self.judge_trigger_action(ended_at, cx);
         }
         let fresh = self.is_fresh(attempt);

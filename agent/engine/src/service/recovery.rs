@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Context, Machine};
 use crate::backoff;
 use crate::cause::Cause;
-use crate::command::{Action, Command, Verb};
+use crate::command::{Action, ActionKind, Command};
 use crate::memory::{Attempt, GivenUp};
 use crate::observation::{Intent, Observation, Supervisor};
 use crate::policy::{Mode, OnCleanExit, OnDependencyReturn};
@@ -203,14 +203,14 @@ impl Machine {
 
     /// Asks for a recovery action: an attempt with its `ordinal` in the incident, or what an operator requested.
     pub(super) fn begin(&mut self, ordinal: Option<u32>, cx: &mut Context<'_>) {
-        let verb = if ordinal.is_some() && self.idles_in_vain() {
-            Verb::StartTrigger
+        let kind = if ordinal.is_some() && self.idles_in_vain() {
+            ActionKind::StartTrigger
         } else if self.target_down().is_some() {
-            Verb::Start
+            ActionKind::Start
         } else {
-            Verb::Restart
+            ActionKind::Restart
         };
-        if verb == Verb::Restart {
+        if kind == ActionKind::Restart {
             // What is bound to it goes down with it.
             self.fell = Some(cx.now);
         }
@@ -222,7 +222,7 @@ impl Machine {
         self.take_off(id, cx);
         self.memory.attempt = Some(Attempt {
             action: id,
-            verb,
+            kind,
             requested: ordinal.is_none(),
             expected: expected.clone(),
             started_at: cx.now,
@@ -238,7 +238,7 @@ impl Machine {
             service: self.service.name.clone(),
             incident,
             attempt,
-            verb,
+            kind,
             expected,
         };
         let again = ordinal.is_some() && self.said_refusal.is_some();

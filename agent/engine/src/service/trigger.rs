@@ -7,7 +7,7 @@
 
 use super::{Context, Machine};
 use crate::cause::Cause;
-use crate::command::Verb;
+use crate::command::ActionKind;
 use crate::observation::{Intent, Observation, TargetState, TriggerState};
 use crate::report::{Happening, Resolution};
 use crate::state::{Hold, State};
@@ -81,7 +81,7 @@ impl Machine {
     pub(super) fn prove_trigger(&mut self, cx: &mut Context<'_>) {
         let begun = self.memory.attempt.as_ref();
         let Some(action) = begun
-            .filter(|attempt| attempt.verb == Verb::StartTrigger && attempt.ended_at.is_some())
+            .filter(|attempt| attempt.kind == ActionKind::StartTrigger && attempt.ended_at.is_some())
             .map(|attempt| attempt.action)
         else {
             return;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Action, ActionResult, Activity, Event, ServiceName, StartedBy, TargetState, Verb};
+use sentinel_engine::{Action, ActionKind, ActionResult, Activity, Event, ServiceName, StartedBy, TargetState};
 
 use super::faults::Fault;
 use super::host::{Future, Sim};
@@ -63,10 +63,10 @@ impl Sim {
             lie: twist,
         };
         self.target(name).job = Some(job);
-        match action.verb {
+        match action.kind {
             // These targets have no triggers.
-            Verb::Start | Verb::StartTrigger => self.begin(name, StartedBy::Unknown),
-            Verb::Restart => {
+            ActionKind::Start | ActionKind::StartTrigger => self.begin(name, StartedBy::Unknown),
+            ActionKind::Restart => {
                 let takes = self.rng.millis(0, 3_000);
                 self.set(name, TargetState::Busy(Activity::Stopping));
                 // Now and then a stop hangs for longer than anybody waits for it.
@@ -83,13 +83,13 @@ impl Sim {
         if self.going_down {
             return Some(ActionResult::Conflict("the host goes down".into()));
         }
-        match (&target.state, action.verb) {
+        match (&target.state, action.kind) {
             (TargetState::Busy(_), _) => Some(ActionResult::Conflict("a job is pending".into())),
             (TargetState::Unusable(_), _) => Some(ActionResult::Refused("unit is masked".into())),
-            (TargetState::Running, Verb::Start | Verb::StartTrigger) => {
+            (TargetState::Running, ActionKind::Start | ActionKind::StartTrigger) => {
                 Some(ActionResult::Outdated("it runs already".into()))
             }
-            (TargetState::Down { .. }, Verb::Restart) => Some(ActionResult::Outdated("it does not run".into())),
+            (TargetState::Down { .. }, ActionKind::Restart) => Some(ActionResult::Outdated("it does not run".into())),
             _ if action
                 .expected
                 .as_ref()

@@ -20,7 +20,7 @@ pub fn line(at: Time, entry: &Entry) -> Option<String> {
         Entry::AgentDied => "--- the agent is killed".to_owned(),
         Entry::Told(event) => told(event),
         Entry::Decided(command) => decided(command)?,
-        Entry::Acted(action) => format!("==> {} {} ({})", action.verb.as_str(), action.service, action.id),
+        Entry::Acted(action) => format!("==> {} {} ({})", action.kind.as_str(), action.service, action.id),
         Entry::Woken | Entry::Recorded | Entry::Settled { .. } | Entry::Shown(_) => return None,
     };
     Some(format!("{:>12.3} {text}", at.since_epoch().as_secs_f64()))
@@ -58,7 +58,7 @@ fn decided(command: &Command) -> Option<String> {
         },
         Command::RestartTarget(action) => Some(format!(
             "  > {} {} ({}), attempt {}, expected {:?}",
-            action.verb.as_str(),
+            action.kind.as_str(),
             action.service,
             action.id,
             action.attempt,

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use sentinel_engine::alerting::{NotificationLog, Rules};
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Activity, Answer, AskedToStop, Cause, Command, Details, Engine, Event, FailureKind,
-    Happening, HealthCheck, HostMemory, HostPolicy, IncidentId, Instance, Intent, Labels, Limits, Memory, Notification,
-    Observation, OperatorRequest, Policy, ProbeFailure, ProbeOutcome, ProbeRound, Reload, Report, Service, ServiceName,
-    StartedBy, State, Supervisor, TargetState, Time, Trigger, Verb, Verdict,
+    Action, ActionId, ActionKind, ActionResult, Activity, Answer, AskedToStop, Cause, Command, Details, Engine, Event,
+    FailureKind, Happening, HealthCheck, HostMemory, HostPolicy, IncidentId, Instance, Intent, Labels, Limits, Memory,
+    Notification, Observation, OperatorRequest, Policy, ProbeFailure, ProbeOutcome, ProbeRound, Reload, Report,
+    Service, ServiceName, StartedBy, State, Supervisor, TargetState, Time, Trigger, Verdict,
 };
 
 /// How long a simulated probe takes.
@@ -673,13 +673,13 @@ impl World {
             toy.state,
             TargetState::Running | TargetState::Unhealthy(_) | TargetState::Busy(Activity::Reloading)
         );
-        if action.expected != toy.observation().instance || runs != (action.verb == Verb::Restart) {
+        if action.expected != toy.observation().instance || runs != (action.kind == ActionKind::Restart) {
             return ActionResult::Outdated("it is another run by now".into());
         }
         if toy.start == Start::Refused {
             return ActionResult::Failed("its program is missing".into());
         }
-        if action.verb == Verb::StartTrigger {
+        if action.kind == ActionKind::StartTrigger {
             self.toy(action.service.as_str()).details.triggers.clear();
             return ActionResult::Done;
         }

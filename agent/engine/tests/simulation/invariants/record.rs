@@ -1,7 +1,7 @@
 //! What is remembered: actions are about the run that was judged, are on disk before they are done, and neither crashes,
 //! clocks nor configurations give anything back.
 
-use sentinel_engine::{Activity, Command, Time, Verb};
+use sentinel_engine::{ActionKind, Activity, Command, Time};
 
 use super::super::ledger::Ledger;
 use super::super::tape::Entry;
@@ -16,12 +16,12 @@ pub(super) fn actions_are_about_the_run_that_was_judged(ledger: &Ledger, _: Time
     ensure(action.expected == known.run, || {
         format!("expects {:?}, last seen {:?}", action.expected, known.run)
     })?;
-    let fits = match action.verb {
-        Verb::Start | Verb::StartTrigger => known.down().is_some(),
-        Verb::Restart => known.running() || known.busy() == Some(Activity::Reloading) || action.attempt == 0,
+    let fits = match action.kind {
+        ActionKind::Start | ActionKind::StartTrigger => known.down().is_some(),
+        ActionKind::Restart => known.running() || known.busy() == Some(Activity::Reloading) || action.attempt == 0,
     };
     ensure(fits, || {
-        format!("{} of what was seen as {:?}", action.verb.as_str(), known.seen())
+        format!("{} of what was seen as {:?}", action.kind.as_str(), known.seen())
     })
 }
 

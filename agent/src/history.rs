@@ -1,7 +1,7 @@
 //! What the store remembers, in the words of the API.
 
 use jiff::Timestamp;
-use sentinel_engine::{Happening, IncidentId, Report, ServiceName, Time};
+use sentinel_engine::{IncidentId, Report, ReportKind, ServiceName, Time};
 
 use crate::clock::Clock;
 use crate::receivers::{EvidenceKind, Stories};
@@ -16,15 +16,15 @@ use crate::store::{
 
 /// Whether a report becomes part of the history. Changes of state are for the log: the timeline tells their reasons.
 pub fn is_recorded(report: &Report) -> bool {
-    match report.what {
+    match report.kind {
         // Who was told what is in the incident's messages.
-        Happening::StateChanged { .. } | Happening::PeopleTold { .. } => false,
-        Happening::ActionStarted { .. }
-        | Happening::ActionEnded { .. }
-        | Happening::ActionVerified { .. }
-        | Happening::ActionUnverified { .. }
-        | Happening::ActionUnproven { .. }
-        | Happening::ActionCutShort { .. } => true,
+        ReportKind::StateChanged { .. } | ReportKind::Notified { .. } => false,
+        ReportKind::ActionStarted { .. }
+        | ReportKind::ActionEnded { .. }
+        | ReportKind::ActionVerified { .. }
+        | ReportKind::ActionUnverified { .. }
+        | ReportKind::ActionUnproven { .. }
+        | ReportKind::ActionCutShort { .. } => true,
         _ => report.incident.is_some(),
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use sentinel::config::{self, Settings};
 use sentinel_engine::alerting::{AlertContext, Alerting, Match, Reason, Subject};
 use sentinel_engine::{
-    Cause, Command, Happening, IncidentId, Labels, Notification, NotificationKind, Outage, Report, Resolution,
+    Cause, Command, IncidentId, Labels, Notification, NotificationKind, Outage, Report, ReportKind, Resolution,
     ServiceName, Severity, Time,
 };
 
@@ -207,7 +207,7 @@ impl<'a> Story<'a> {
                     entry.2.extend(reasons(outgoing.receivers.values()));
                 }
                 Command::Report(Report {
-                    what: Happening::MessageWithheld { kind, reason },
+                    kind: ReportKind::NotNotified { kind, reason },
                     ..
                 }) => withheld.push((BTreeSet::new(), kind.to_owned(), BTreeSet::from([reason.to_string()]))),
                 Command::SaveNotificationLog(conversation) => {
@@ -262,7 +262,7 @@ impl<'a> Story<'a> {
             at: now,
             service: service.into(),
             incident: Some(incident(service)),
-            what: Happening::IncidentClosed {
+            kind: ReportKind::IncidentClosed {
                 resolution,
                 duration,
                 outage: Outage::default(),
@@ -312,7 +312,7 @@ impl<'a> Story<'a> {
                 at: now,
                 service: service.as_str().into(),
                 incident: Some(incident(&service)),
-                what: Happening::IncidentClosed {
+                kind: ReportKind::IncidentClosed {
                     resolution,
                     duration,
                     outage: Outage::default(),

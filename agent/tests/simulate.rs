@@ -174,7 +174,7 @@ fn receivers_get_in_a_simulation_what_the_configuration_says() {
             .map(|(name, why)| format!("{name} ({})", why["text"].as_str().unwrap()))
             .collect();
         let mut lines = text.lines().filter(|line| {
-            line.contains(&format!("  {service} ")) && (line.contains('✉') || line.contains("not_told"))
+            line.contains(&format!("  {service} ")) && (line.contains('✉') || line.contains("not_notified"))
         });
         let word = if named.is_empty() {
             format!(" {kind} not told: ")

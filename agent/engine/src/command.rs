@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alerting::{NotificationLog, Outgoing, Silence};
 use crate::host::HostMemory;
-use crate::ids::{ActionId, IncidentId, Instance, ProbeRound, ServiceName};
+use crate::ids::{ActionId, IncidentId, ProbeRound, RunId, ServiceName};
 use crate::memory::Memory;
 use crate::report::Report;
 
@@ -68,7 +68,7 @@ pub struct Action {
     /// What to do.
     pub kind: ActionKind,
     /// The run that was judged. If the target is at another one by now, nothing must be done.
-    pub expected: Option<Instance>,
+    pub expected: Option<RunId>,
 }
 
 /// What to do with a target.

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use crate::ids::Instance;
+use crate::ids::RunId;
 use crate::time::Time;
 
 /// So many restarts by the supervisor within [`WINDOW`] are a crash loop.
@@ -25,14 +25,14 @@ pub(crate) struct CrashLoop {
     /// When runs ended lately, oldest first; at most [`RESTARTS`].
     ends: Vec<Time>,
     /// The run that ended last.
-    last: Option<Instance>,
+    last: Option<RunId>,
     /// Until when it is a loop, should nothing more happen.
     until: Option<Time>,
 }
 
 impl CrashLoop {
     /// A run ended and was left to the supervisor. `again` says that this was seen before, should the run have no name.
-    pub(crate) fn record(&mut self, run: Option<&Instance>, again: bool, now: Time) {
+    pub(crate) fn record(&mut self, run: Option<&RunId>, again: bool, now: Time) {
         let known = if run.is_some() {
             self.last.as_ref() == run
         } else {
@@ -79,15 +79,15 @@ mod tests {
     fn five_runs_that_end_within_ten_minutes_are_a_loop_until_ten_minutes_are_quiet() {
         let mut seen = CrashLoop::default();
         for run in 0..4 {
-            seen.record(Some(&Instance::from(run.to_string())), false, at(run * 30));
+            seen.record(Some(&RunId::from(run.to_string())), false, at(run * 30));
         }
         assert_eq!(seen.until(at(90)), None);
-        seen.record(Some(&Instance::from("3".to_owned())), false, at(100));
+        seen.record(Some(&RunId::from("3".to_owned())), false, at(100));
         assert_eq!(seen.until(at(100)), None, "the same run counts once");
-        seen.record(Some(&Instance::from("4".to_owned())), false, at(120));
+        seen.record(Some(&RunId::from("4".to_owned())), false, at(120));
         assert_eq!(seen.until(at(120)), Some(at(720)));
         // One restart in ten minutes is enough to go on.
-        seen.record(Some(&Instance::from("5".to_owned())), false, at(700));
+        seen.record(Some(&RunId::from("5".to_owned())), false, at(700));
         assert_eq!(seen.until(at(1299)), Some(at(1300)));
         assert_eq!(seen.until(at(1300)), None);
     }

@@ -38,25 +38,25 @@ impl fmt::Display for ServiceName {
 
 /// One run of a target: a unit's `InvocationID`, a container's id and start, a process's pid and start.
 ///
-/// Two observations with the same instance speak of the same run; a restart makes a new one.
+/// Two observations with the same id speak of the same run; a restart makes a new one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Instance(Arc<str>);
+pub struct RunId(Arc<str>);
 
-impl Instance {
-    /// The instance as text.
+impl RunId {
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl From<&str> for Instance {
+impl From<&str> for RunId {
     fn from(instance: &str) -> Self {
         Self(instance.into())
     }
 }
 
-impl From<String> for Instance {
+impl From<String> for RunId {
     fn from(instance: String) -> Self {
         Self(instance.into())
     }

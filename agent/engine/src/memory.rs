@@ -8,7 +8,7 @@ use crate::budget::Budget;
 use crate::cause::Cause;
 use crate::command::ActionKind;
 use crate::flapping::Flapping;
-use crate::ids::{ActionId, IncidentId, Instance, Question, ServiceName};
+use crate::ids::{ActionId, IncidentId, Question, RunId, ServiceName};
 use crate::outage::Starter;
 use crate::time::Time;
 
@@ -38,7 +38,7 @@ pub struct Memory {
     /// Since when it has been healthy without a break.
     pub healthy_since: Option<Time>,
     /// The run that somebody stopped on purpose. Keyed by the run, so that a later crash is not taken for that stop.
-    pub stopped: Option<Instance>,
+    pub stopped: Option<RunId>,
     /// With what that run was stopped, when it was healthy until then.
     pub stopped_with: Option<StoppedWith>,
     /// Maintenance asked for by an operator.
@@ -139,7 +139,7 @@ pub struct Trial {
     pub until: Time,
     /// The run that it would have replaced: another one that is well shows that a restart helped.
     #[serde(default)]
-    pub run: Option<Instance>,
+    pub run: Option<RunId>,
 }
 
 /// An open incident.
@@ -158,7 +158,7 @@ pub struct Incident {
     pub attempts: u32,
     /// The run that was last seen down, and not because somebody stopped it; tells, after a restart of the agent, that
     /// this is still the same outage.
-    pub instance: Option<Instance>,
+    pub instance: Option<RunId>,
     /// Whether the run that is there now was begun by somebody else than the agent and its supervisor.
     #[serde(default)]
     pub started: bool,
@@ -195,7 +195,7 @@ pub struct Answered {
     /// Since when.
     pub since: Time,
     /// Which run.
-    pub run: Option<Instance>,
+    pub run: Option<RunId>,
 }
 
 /// A stop together with something the service comes after.
@@ -206,7 +206,7 @@ pub struct StoppedWith {
     /// When it ceased to run.
     pub at: Time,
     /// The run that was stopped.
-    pub run: Option<Instance>,
+    pub run: Option<RunId>,
 }
 
 /// A target whose supervisor has restarted it as often as it may.
@@ -215,7 +215,7 @@ pub struct GivenUp {
     /// When that was seen.
     pub at: Time,
     /// The run that was the last.
-    pub instance: Option<Instance>,
+    pub instance: Option<RunId>,
 }
 
 /// A recovery attempt that has begun.
@@ -229,7 +229,7 @@ pub struct Attempt {
     /// Whether an operator asked for it; then it is not counted.
     pub requested: bool,
     /// The run it was to replace.
-    pub expected: Option<Instance>,
+    pub expected: Option<RunId>,
     /// When it was decided.
     pub started_at: Time,
     /// When its adapter answered; `None` while it is being carried out.

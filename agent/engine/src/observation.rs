@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
-use crate::ids::{Instance, Question};
+use crate::ids::{Question, RunId};
 
 /// The state of a target as one watcher sees it now. Each observation replaces the one before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Observation {
     /// What it is doing.
     pub state: TargetState,
     /// Which run this is; `None` when it never ran, or the supervisor forgot.
-    pub instance: Option<Instance>,
+    pub instance: Option<RunId>,
     /// How long this instance has been running, or has been busy with what it is busy with; `None` when it does neither or
     /// that is not known.
     pub age: Option<Duration>,
@@ -36,7 +36,7 @@ pub struct Observation {
 
 impl Observation {
     /// What was seen of a run, where nothing else is known of it.
-    pub fn new(state: TargetState, instance: Option<Instance>) -> Self {
+    pub fn new(state: TargetState, instance: Option<RunId>) -> Self {
         Self {
             state,
             instance,

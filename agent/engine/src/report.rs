@@ -26,12 +26,12 @@ pub struct Report {
     /// In which incident, if any is open.
     pub incident: Option<IncidentId>,
     /// What.
-    pub what: Happening,
+    pub kind: ReportKind,
 }
 
-/// What happened. `Display` is the sentence in the timeline; [`Happening::word`] the `event=` of the log.
+/// What happened. `Display` is the sentence in the timeline; [`ReportKind::word`] the `event=` of the log.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Happening {
+pub enum ReportKind {
     /// The service entered another state.
     StateChanged {
         /// From here.
@@ -159,14 +159,14 @@ pub enum Happening {
         reason: Option<String>,
     },
     /// A message is on its way to these receivers.
-    PeopleTold {
+    Notified {
         /// What kind of message.
         kind: &'static str,
         /// To whom, and why to them.
         receivers: BTreeMap<String, Reason>,
     },
     /// A message was not sent.
-    MessageWithheld {
+    NotNotified {
         /// What kind of message.
         kind: &'static str,
         /// Why not.
@@ -229,9 +229,9 @@ impl Resolution {
     }
 }
 
-impl Happening {
+impl ReportKind {
     /// The word for this kind of happening. A closed set: `event=` in the log, `kind` in the timeline.
-    pub const fn word(&self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::StateChanged { .. } => "state",
             Self::WentDown {
@@ -269,8 +269,8 @@ impl Happening {
             Self::IncidentClosed { .. } => "incident_closed",
             Self::OperatorActed { .. } => "operator",
             Self::MaintenanceChanged { .. } => "maintenance",
-            Self::PeopleTold { .. } => "told",
-            Self::MessageWithheld { .. } => "not_told",
+            Self::Notified { .. } => "notified",
+            Self::NotNotified { .. } => "not_notified",
             Self::Acknowledged { .. } => "acknowledged",
             Self::FlappingBegan { .. } => "flapping",
             Self::FlappingEnded { .. } => "flapping_ended",
@@ -279,7 +279,7 @@ impl Happening {
     }
 }
 
-impl fmt::Display for Happening {
+impl fmt::Display for ReportKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StateChanged { from, to } => write!(f, "{} -> {}", from.as_str(), to.as_str()),
@@ -352,7 +352,7 @@ impl fmt::Display for Happening {
             Self::OperatorActed { request } => write!(f, "operator: {request}"),
             Self::MaintenanceChanged { reason: Some(reason) } => write!(f, "maintenance: {reason}"),
             Self::MaintenanceChanged { reason: None } => f.write_str("the maintenance window ended"),
-            Self::PeopleTold { kind, receivers } => {
+            Self::Notified { kind, receivers } => {
                 write!(f, "{kind} to ")?;
                 for (place, (name, reason)) in receivers.iter().enumerate() {
                     let comma = if place > 0 { ", " } else { "" };
@@ -360,7 +360,7 @@ impl fmt::Display for Happening {
                 }
                 Ok(())
             }
-            Self::MessageWithheld { kind, reason } => write!(f, "{kind} not told: {reason}"),
+            Self::NotNotified { kind, reason } => write!(f, "{kind} not told: {reason}"),
             Self::Acknowledged { by, text } if text.is_empty() => write!(f, "acknowledged by {by}"),
             Self::Acknowledged { by, text } => write!(f, "acknowledged by {by}: {text}"),
             Self::FlappingBegan { incidents, within } => write!(

@@ -185,7 +185,7 @@ impl Hold {
             Self::Observe => "observe",
             Self::Maintenance => "maintenance",
             Self::NoTarget => "no_target",
-            Self::Blind => "blind",
+            Self::Blind => "unobservable",
             Self::Settling => "settling",
             Self::Busy { .. } => "busy",
             Self::AskedToStop => "asked_to_stop",

@@ -10,7 +10,7 @@ use sentinel_engine::alerting::{
     AlertContext, Alerting, Escalation, Match, NotificationLog, Outgoing, Reason, Route, Rules, Silence,
 };
 use sentinel_engine::{
-    Cause, Command, Failing, Happening, Hold, IncidentId, Labels, Notification, NotificationKind, Outage, Report,
+    Cause, Command, Failing, Hold, IncidentId, Labels, Notification, NotificationKind, Outage, Report, ReportKind,
     Resolution, Severity, Time,
 };
 
@@ -265,7 +265,7 @@ impl Play {
             at: self.now,
             service: SERVICES[service].into(),
             incident: Some(IncidentId(incident)),
-            what: Happening::IncidentClosed {
+            kind: ReportKind::IncidentClosed {
                 resolution,
                 duration,
                 outage: Outage::default(),
@@ -477,7 +477,7 @@ fn what_the_engine_says_of_an_outage_arrives_whole() {
         at: play.now,
         service: SERVICES[1].into(),
         incident: Some(IncidentId(1)),
-        what: Happening::ActionHeld {
+        kind: ReportKind::ActionHeld {
             hold: Hold::Throttled,
             remaining: None,
         },

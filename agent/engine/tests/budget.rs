@@ -23,7 +23,7 @@ fn crash_loop_that_passes_every_verification_is_given_up() {
         let world = dies_after(minutes);
         assert_eq!(world.state("shop"), State::GaveUp, "{minutes} min");
         assert_eq!(world.actions.len(), 5, "{minutes} min");
-        let verified = world.reports.iter().filter(|report| report.what.word() == "verified");
+        let verified = world.reports.iter().filter(|report| report.kind.name() == "verified");
         assert_eq!(verified.count(), 5, "{minutes} min: each of them helped for a moment");
         assert!(world.message_kinds().contains(&"gave_up"));
     }

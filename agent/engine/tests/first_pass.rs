@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionKind, Activity, BeforeFirstPass, Cause, Changed, Details, FailureKind, Happening, Hold, Limits, Mode,
-    OperatorRequest, Reload, Resolution, RestartOn, RestartWord, Severity, State,
+    ActionKind, Activity, BeforeFirstPass, Cause, Changed, Details, FailureKind, Hold, Limits, Mode, OperatorRequest,
+    Reload, ReportKind, Resolution, RestartOn, RestartWord, Severity, State,
 };
 use world::{Start, Toy, World};
 
@@ -65,8 +65,8 @@ fn a_probe_that_has_never_passed_restarts_nothing_and_alerts_until_its_first_pas
     world.run(11);
     assert_eq!(world.message_kinds(), ["fired", "resolved"]);
     assert_eq!(world.state("shop"), State::Healthy);
-    let closed = world.reports.iter().find_map(|report| match report.what {
-        Happening::IncidentClosed { resolution, .. } => Some(resolution),
+    let closed = world.reports.iter().find_map(|report| match report.kind {
+        ReportKind::IncidentClosed { resolution, .. } => Some(resolution),
         _ => None,
     });
     assert_eq!(closed, Some(Resolution::Recovered), "no restart had a part in it");
@@ -137,7 +137,7 @@ fn each_probe_is_apart() {
     world.hang("shop");
     world.run(60);
     assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
-    assert_eq!(world.actions[0].1.verb, ActionKind::Restart);
+    assert_eq!(world.actions[0].1.kind, ActionKind::Restart);
     // Its restart helped as far as can be told, and what is left is the question.
     world.run(60);
     assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
@@ -464,8 +464,8 @@ fn a_restart_is_no_explanation_of_a_name_that_resolves_again() {
         !transcript.iter().any(|line| line.contains("helped")),
         "{transcript:#?}"
     );
-    let closed = world.reports.iter().find_map(|report| match report.what {
-        Happening::IncidentClosed { resolution, .. } => Some(resolution),
+    let closed = world.reports.iter().find_map(|report| match report.kind {
+        ReportKind::IncidentClosed { resolution, .. } => Some(resolution),
         _ => None,
     });
     assert_eq!(closed, Some(Resolution::Recovered), "{transcript:#?}");

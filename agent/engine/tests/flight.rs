@@ -4,7 +4,7 @@ mod world;
 
 use std::time::Duration;
 
-use sentinel_engine::{ActionResult, Event, Happening, Hold, Limits, OperatorRequest, RequestError, State};
+use sentinel_engine::{ActionResult, Event, Hold, Limits, OperatorRequest, ReportKind, RequestError, State};
 use world::{Start, Toy, World};
 
 /// `db` takes 75 s to say that it is ready; `shop` has nothing to do with it.
@@ -84,10 +84,10 @@ fn a_stop_that_does_not_end_frees_the_slot_and_that_is_told() {
     for (stop, expected) in [(Some(60), 70), (Some(120), 130), (None, 100)] {
         let (freed, world) = freed_after(stop);
         assert_eq!(freed, expected, "{:#?}", world.transcript());
-        let slow = |what: &Happening| matches!(what, Happening::ActionSlow { .. });
-        let told: Vec<_> = world.reports.iter().filter(|report| slow(&report.what)).collect();
+        let slow = |what: &ReportKind| matches!(what, ReportKind::ActionSlow { .. });
+        let told: Vec<_> = world.reports.iter().filter(|report| slow(&report.kind)).collect();
         assert_eq!(told[0].service, "db".into());
-        assert_eq!(told[0].what.word(), "restart_slow");
+        assert_eq!(told[0].kind.name(), "restart_slow");
         let once = told.iter().filter(|report| report.service == "db".into()).count();
         assert_eq!(once, 1, "{:#?}", world.transcript());
     }
@@ -107,9 +107,9 @@ fn the_outcome_of_a_start_that_may_take_long_is_waited_for() {
     assert_eq!(world.state("db"), State::Restarting, "{:#?}", world.transcript());
     world.run(60);
     assert_eq!(world.state("db"), State::Healthy, "{:#?}", world.transcript());
-    let verified = |what: &Happening| matches!(what, Happening::ActionVerified { .. });
+    let verified = |what: &ReportKind| matches!(what, ReportKind::ActionVerified { .. });
     assert!(
-        world.reports.iter().any(|report| verified(&report.what)),
+        world.reports.iter().any(|report| verified(&report.kind)),
         "{:#?}",
         world.transcript()
     );

@@ -5,7 +5,7 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Activity, Cause, Event, HOST, Happening, HostPolicy, Intent, OperatorRequest, RequestError, State,
+    ActionResult, Activity, Cause, Event, HOST, HostPolicy, Intent, OperatorRequest, ReportKind, RequestError, State,
     TargetState,
 };
 use world::{Start, Toy, World};
@@ -43,7 +43,7 @@ fn a_restart_of_a_slow_starter_has_the_whole_grace_to_help() {
     world.run(120);
     world.kill("shop");
     world.run(120);
-    let failed = |report: &sentinel_engine::Report| matches!(report.what, Happening::ActionUnverified { .. });
+    let failed = |report: &sentinel_engine::Report| matches!(report.kind, ReportKind::ActionUnverified { .. });
     assert!(!world.reports.iter().any(failed), "{:#?}", world.transcript());
     assert_eq!(world.state("shop"), State::Healthy);
 }
@@ -95,7 +95,7 @@ fn a_probe_that_a_restart_cuts_off_is_no_outage() {
     world.loses_actions = true;
     world.ask("shop", OperatorRequest::Restart);
     world.run(30);
-    let down = |report: &sentinel_engine::Report| matches!(report.what, Happening::WentDown { .. });
+    let down = |report: &sentinel_engine::Report| matches!(report.kind, ReportKind::WentDown { .. });
     assert!(!world.reports.iter().any(down), "{:#?}", world.transcript());
 }
 
@@ -137,7 +137,7 @@ fn what_was_called_off_costs_the_host_no_token() {
 
 /// Whether an attempt is said not to have helped.
 fn failed(world: &World) -> bool {
-    let failed = |report: &sentinel_engine::Report| matches!(report.what, Happening::ActionUnverified { .. });
+    let failed = |report: &sentinel_engine::Report| matches!(report.kind, ReportKind::ActionUnverified { .. });
     world.reports.iter().any(failed)
 }
 
@@ -333,7 +333,7 @@ fn a_pause_in_a_crash_loop_takes_no_moment_of_it_for_health() {
     world.run(120);
     world.kill("shop");
     world.run(400);
-    let over = |report: &sentinel_engine::Report| matches!(report.what, Happening::IncidentClosed { .. });
+    let over = |report: &sentinel_engine::Report| matches!(report.kind, ReportKind::IncidentClosed { .. });
     let before = world.reports.iter().filter(|report| over(report)).count();
     assert!(matches!(
         world.snapshot("shop").hold,

@@ -176,7 +176,7 @@ fn timeless(entry: &Entry) -> Option<String> {
         Entry::Decided(Command::RestartTarget(action)) => Some(format!("{action:?}")),
         Entry::Decided(Command::RunProbes { service, round }) => Some(format!("{service} {round:?}")),
         Entry::Decided(Command::Report(report)) => {
-            Some(format!("{} {:?} {}", report.service, report.what, report.what))
+            Some(format!("{} {:?} {}", report.service, report.kind, report.kind))
         }
         Entry::Decided(Command::Notify(outgoing)) => {
             let message = &outgoing.notification;

@@ -51,8 +51,8 @@ fn semantics_1_8_row_15_what_was_stopped_with_its_database_is_told_once_when_tha
     world.start("app");
     world.run(60);
     assert_eq!(world.state("app"), State::Healthy);
-    let ended = world.reports.iter().find_map(|report| match report.what {
-        sentinel_engine::Happening::IncidentClosed { resolution, .. } => Some(resolution),
+    let ended = world.reports.iter().find_map(|report| match report.kind {
+        sentinel_engine::ReportKind::IncidentClosed { resolution, .. } => Some(resolution),
         _ => None,
     });
     assert_eq!(ended, Some(Resolution::Started));

@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    Activity, Changed, Details, FailureKind, Happening, Intent, Limits, Mode, NotificationKind, OperatorRequest,
-    Outage, Policy, Reload, Resolution, StartedBy, Starter, State, TargetState,
+    Activity, Changed, Details, FailureKind, Intent, Limits, Mode, NotificationKind, OperatorRequest, Outage, Policy,
+    Reload, ReportKind, Resolution, StartedBy, Starter, State, TargetState,
 };
 use world::{Start, Toy, World};
 
@@ -20,8 +20,8 @@ fn shop(toy: Toy) -> World {
 
 /// How its last incident ended, in report and message alike.
 fn ending(world: &World) -> (Resolution, Outage) {
-    let closed = world.reports.iter().rev().find_map(|report| match report.what {
-        Happening::IncidentClosed { resolution, outage, .. } => Some((resolution, outage)),
+    let closed = world.reports.iter().rev().find_map(|report| match report.kind {
+        ReportKind::IncidentClosed { resolution, outage, .. } => Some((resolution, outage)),
         _ => None,
     });
     let closed = closed.unwrap_or_else(|| panic!("it is over: {:#?}", world.transcript()));

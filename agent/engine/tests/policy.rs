@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionKind, ActionResult, Activity, BlastRadius, Cause, Event, Happening, Hold, HostMemory, HostPolicy, Intent,
-    Mode, NotificationKind, OnCleanExit, OperatorRequest, RequestError, Resolution, Severity, StartedBy, State,
+    ActionKind, ActionResult, Activity, BlastRadius, Cause, Event, Hold, HostMemory, HostPolicy, Intent, Mode,
+    NotificationKind, OnCleanExit, OperatorRequest, ReportKind, RequestError, Resolution, Severity, StartedBy, State,
     TargetState, Time,
 };
 use world::{Start, Toy, World};
@@ -48,11 +48,11 @@ fn hung_service_is_restarted_after_fall_probes() {
     world.hang("shop");
     world.run(60);
     assert_eq!(world.actions.len(), 1);
-    assert_eq!(world.actions[0].1.verb, ActionKind::Restart);
+    assert_eq!(world.actions[0].1.kind, ActionKind::Restart);
     let failed = world
         .reports
         .iter()
-        .filter(|report| report.what.word() == "unreachable")
+        .filter(|report| report.kind.name() == "unreachable")
         .count();
     assert_eq!(failed, 1, "{:#?}", world.transcript());
     assert_eq!(world.state("shop"), State::Healthy);
@@ -217,7 +217,7 @@ fn unreachable_at_start_is_said_once_and_then_healthy_counts_a_recovery() {
     let words: Vec<_> = world
         .reports
         .iter()
-        .map(|report| report.what.word())
+        .map(|report| report.kind.name())
         .filter(|word| *word != "state")
         .collect();
     assert_eq!(words, ["unreachable", "healthy"]);
@@ -484,8 +484,8 @@ fn refusal_leaves_what_probes_have_found() {
     let states: Vec<State> = world
         .reports
         .iter()
-        .filter_map(|report| match report.what {
-            Happening::StateChanged { to, .. } => Some(to),
+        .filter_map(|report| match report.kind {
+            ReportKind::StateChanged { to, .. } => Some(to),
             _ => None,
         })
         .collect();
@@ -602,7 +602,7 @@ fn reload_of_a_healthy_service_opens_nothing() {
         world
             .reports
             .iter()
-            .filter(|report| report.what.word() == "healthy")
+            .filter(|report| report.kind.name() == "healthy")
             .count(),
         1
     );

@@ -4,7 +4,7 @@ mod world;
 
 use std::time::Duration;
 
-use sentinel_engine::{ActionResult, Cause, Event, Happening, Hold, Intent, State, TargetState};
+use sentinel_engine::{ActionResult, Cause, Event, Hold, Intent, ReportKind, State, TargetState};
 use world::{Toy, World};
 
 /// A world with a healthy service whose restarts are answered so, from its death at 120 s on, for this long.
@@ -73,17 +73,17 @@ fn an_answer_that_is_no_is_asked_again_every_ten_minutes() {
 #[test]
 fn the_same_refusal_is_held_once_and_asked_again_without_a_word() {
     let world = answered_for(700, &unanswered());
-    let count = |is: fn(&Happening) -> bool| world.reports.iter().filter(|report| is(&report.what)).count();
-    let held = |what: &Happening| {
+    let count = |is: fn(&ReportKind) -> bool| world.reports.iter().filter(|report| is(&report.kind)).count();
+    let held = |what: &ReportKind| {
         matches!(
             what,
-            Happening::ActionHeld {
+            ReportKind::ActionHeld {
                 hold: Hold::Unanswered { .. },
                 ..
             }
         )
     };
-    let said = |what: &Happening| matches!(what, Happening::ActionStarted { again: false, .. });
+    let said = |what: &ReportKind| matches!(what, ReportKind::ActionStarted { again: false, .. });
     assert_eq!((count(held), count(said)), (1, 1), "{:#?}", world.transcript());
 }
 

@@ -269,7 +269,7 @@ fn every_run_that_dies_is_left_to_its_supervisor_anew() {
     assert!(world.actions.is_empty(), "{:#?}", world.transcript());
     world.run(1);
     assert_eq!(world.actions.len(), 1);
-    assert_eq!(world.actions[0].1.verb, ActionKind::Start);
+    assert_eq!(world.actions[0].1.kind, ActionKind::Start);
 }
 
 #[test]

@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Changed, Event, FailureKind, Happening, Memory, Mode, OperatorRequest, ProbeFailure, ProbeOutcome,
-    Reload, RequestError, Resolution, Service, State, TargetState, Verdict,
+    ActionResult, Changed, Event, FailureKind, Memory, Mode, OperatorRequest, ProbeFailure, ProbeOutcome, Reload,
+    ReportKind, RequestError, Resolution, Service, State, TargetState, Verdict,
 };
 use world::{Start, Toy, World};
 
@@ -53,8 +53,8 @@ fn changed(world: &World, name: &str, what: Changed, change: impl FnOnce(&mut Se
 }
 
 fn resolutions(world: &World) -> Vec<Resolution> {
-    let closed = |report: &sentinel_engine::Report| match report.what {
-        Happening::IncidentClosed { resolution, .. } => Some(resolution),
+    let closed = |report: &sentinel_engine::Report| match report.kind {
+        ReportKind::IncidentClosed { resolution, .. } => Some(resolution),
         _ => None,
     };
     world.reports.iter().filter_map(closed).collect()

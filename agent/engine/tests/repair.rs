@@ -5,7 +5,7 @@ mod world;
 use std::time::Duration;
 
 use sentinel_engine::{
-    Activity, Cause, Happening, HostPolicy, Intent, NotificationKind, Resolution, StartedBy, State, TargetState,
+    Activity, Cause, HostPolicy, Intent, NotificationKind, ReportKind, Resolution, StartedBy, State, TargetState,
 };
 use world::{Start, Toy, World};
 
@@ -24,8 +24,8 @@ fn given_up(toy: Toy) -> World {
 }
 
 fn endings(world: &World) -> Vec<Resolution> {
-    let ended = world.reports.iter().filter_map(|report| match report.what {
-        Happening::IncidentClosed { resolution, .. } => Some(resolution),
+    let ended = world.reports.iter().filter_map(|report| match report.kind {
+        ReportKind::IncidentClosed { resolution, .. } => Some(resolution),
         _ => None,
     });
     ended.collect()
@@ -164,7 +164,7 @@ fn operators_start_during_an_attempt_ends_it_as_spent() {
     world.run(60);
     assert_eq!(endings(&world), [Resolution::Started], "it is not the agent's merit");
     assert_eq!(world.snapshot("shop").attempts_left, 4, "it was made all the same");
-    let cut = |report: &sentinel_engine::Report| matches!(report.what, Happening::ActionCutShort { .. });
+    let cut = |report: &sentinel_engine::Report| matches!(report.kind, ReportKind::ActionCutShort { .. });
     assert_eq!(world.reports.iter().filter(|report| cut(report)).count(), 1);
 }
 

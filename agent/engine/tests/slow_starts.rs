@@ -4,7 +4,7 @@ mod world;
 
 use std::time::Duration;
 
-use sentinel_engine::{Happening, HostPolicy, Limits, State, Time};
+use sentinel_engine::{HostPolicy, Limits, ReportKind, State, Time};
 use world::{Start, Toy, World};
 
 fn slow(after: u64) -> Toy {
@@ -27,8 +27,8 @@ fn died(toy: Toy, seconds: u64) -> World {
 }
 
 fn reasons(world: &World) -> Vec<(Time, String)> {
-    let failed = world.reports.iter().filter_map(|report| match &report.what {
-        Happening::ActionUnverified { reason, .. } => Some((report.at, reason.clone())),
+    let failed = world.reports.iter().filter_map(|report| match &report.kind {
+        ReportKind::ActionUnverified { reason, .. } => Some((report.at, reason.clone())),
         _ => None,
     });
     failed.collect()

@@ -4,7 +4,7 @@ mod world;
 
 use std::time::Duration;
 
-use sentinel_engine::{Cause, Happening, Hold, Mode, OperatorRequest, Severity, StartedBy, State};
+use sentinel_engine::{Cause, Hold, Mode, OperatorRequest, ReportKind, Severity, StartedBy, State};
 use world::{Start, Toy, World};
 
 /// A world with one healthy service.
@@ -88,8 +88,8 @@ fn looping() -> Toy {
 
 /// What the service was called since `from`.
 fn states(world: &World, from: usize) -> Vec<State> {
-    let states = world.reports[from..].iter().filter_map(|report| match report.what {
-        Happening::StateChanged { to, .. } => Some(to),
+    let states = world.reports[from..].iter().filter_map(|report| match report.kind {
+        ReportKind::StateChanged { to, .. } => Some(to),
         _ => None,
     });
     states.collect()
@@ -126,7 +126,7 @@ fn pauses_between_crashes_are_not_called_healthy() {
     let incidents = world
         .reports
         .iter()
-        .filter(|report| report.what.word() == "incident_opened");
+        .filter(|report| report.kind.name() == "incident_opened");
     assert_eq!(incidents.count(), 1);
 }
 
@@ -192,7 +192,7 @@ fn restart_of_the_agent_does_not_end_a_crash_loop() {
     let incidents = world
         .reports
         .iter()
-        .filter(|report| report.what.word() == "incident_opened");
+        .filter(|report| report.kind.name() == "incident_opened");
     assert_eq!(incidents.count(), 1);
 }
 

@@ -104,7 +104,7 @@ fn failed_trigger_neither_hides_an_outage_nor_outlasts_its_end() {
     world.hang("shop");
     world.run(60);
     assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
-    assert_eq!(world.actions[0].1.verb, ActionKind::Restart);
+    assert_eq!(world.actions[0].1.kind, ActionKind::Restart);
     world.run(120);
     // It is well again, and its socket is not.
     assert_eq!(
@@ -152,11 +152,11 @@ fn trigger_that_failed_while_nothing_was_to_do_is_started_and_its_service_is_not
     world.set_triggers("shop", failed(SOCKET));
     world.run(60);
     assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
-    assert_eq!(world.actions[0].1.verb, ActionKind::StartTrigger);
+    assert_eq!(world.actions[0].1.kind, ActionKind::StartTrigger);
     assert_eq!(world.state("shop"), State::Stopped);
     assert_eq!(world.message_kinds(), ["healed"]);
     assert_eq!(resolution(&world), Some(Resolution::Healed));
-    let words: Vec<&str> = world.reports.iter().map(|report| report.what.word()).collect();
+    let words: Vec<&str> = world.reports.iter().map(|report| report.kind.name()).collect();
     assert!(
         words.contains(&"verified") && !words.contains(&"cut_short"),
         "{words:?}"
@@ -204,7 +204,7 @@ fn service_that_is_down_is_started_whatever_its_trigger_does() {
     world.run(10);
     // Its adapter starts both: one attempt.
     assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
-    assert_eq!(world.actions[0].1.verb, ActionKind::Start);
+    assert_eq!(world.actions[0].1.kind, ActionKind::Start);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn operator_asks_for_the_service_and_not_for_its_trigger() {
     assert!(world.actions.is_empty(), "{:#?}", world.transcript());
     world.ask("shop", OperatorRequest::Restart);
     world.run(1);
-    assert_eq!(world.actions[0].1.verb, ActionKind::Start);
+    assert_eq!(world.actions[0].1.kind, ActionKind::Start);
 }
 
 #[test]

@@ -108,8 +108,8 @@ fn what_is_restarted_with_what_it_depends_on_was_started_by_nobody() {
     // systemd restarts what has PartOf= along with it.
     world.start_by("shop", StartedBy::Dependency);
     world.run(120);
-    let ended = world.reports.iter().filter_map(|report| match report.what {
-        sentinel_engine::Happening::IncidentClosed { resolution, .. } => Some((report.service.as_str(), resolution)),
+    let ended = world.reports.iter().filter_map(|report| match report.kind {
+        sentinel_engine::ReportKind::IncidentClosed { resolution, .. } => Some((report.service.as_str(), resolution)),
         _ => None,
     });
     let ended: Vec<_> = ended.collect();

@@ -31,7 +31,7 @@ use crate::cli::{DemoArgs, Exit};
 use error::DemoError;
 use report::Outcome;
 use screen::Screen;
-use stage::{Happening, Stage};
+use stage::{DemoEvent, Stage};
 
 /// The service that is kept up, and the program that it is.
 const SERVICE: &str = "demo-service";
@@ -173,7 +173,7 @@ fn typed(path: &Path) -> String {
 async fn play_on(stage: &mut Stage, screen: &Screen) -> DemoError {
     loop {
         match stage.next().await {
-            Happening::AgentEnded => return DemoError::AgentEnded(stage.agent.ending().await),
+            DemoEvent::AgentEnded => return DemoError::AgentEnded(stage.agent.ending().await),
             happening => story::show(screen, &happening),
         }
     }

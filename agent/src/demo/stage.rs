@@ -60,7 +60,7 @@ pub(super) struct Stage {
 
 /// What happens.
 #[derive(Debug)]
-pub(super) enum Happening {
+pub(super) enum DemoEvent {
     /// The agent logged a line.
     Logged(Instant, LogLine),
     /// Something arrived at the receiver.
@@ -114,15 +114,15 @@ impl Stage {
     }
 
     /// The next thing that happens. May be dropped at any time.
-    pub(super) async fn next(&mut self) -> Happening {
+    pub(super) async fn next(&mut self) -> DemoEvent {
         tokio::select! {
             // What the agent logs comes before what it tells.
             biased;
             line = self.agent.next() => match line {
-                Some((at, line)) => Happening::Logged(at, line),
-                None => Happening::AgentEnded,
+                Some((at, line)) => DemoEvent::Logged(at, line),
+                None => DemoEvent::AgentEnded,
             },
-            Some(post) = self.receiver.next() => Happening::Posted(post),
+            Some(post) = self.receiver.next() => DemoEvent::Posted(post),
         }
     }
 

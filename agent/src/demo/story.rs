@@ -12,7 +12,7 @@ use super::fault::{FAULTS, Fault};
 use super::receiver::{Alert, Post};
 use super::report::{Outcome, Sent};
 use super::screen::Screen;
-use super::stage::{Happening, Stage};
+use super::stage::{DemoEvent, Stage};
 use super::timeline::{self, Entry};
 use crate::server::api::IncidentDetail;
 
@@ -32,8 +32,8 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 /// Waits until the agent is up and has looked at the service. Nothing is shown: nothing has happened yet.
 pub(super) async fn await_agent(stage: &mut Stage) -> Result<(), DemoError> {
     // The service was never started, which looks like one that was stopped.
-    let looked = |happening: &Happening| match happening {
-        Happening::Logged(_, line) if line.event == "stopped" && is_ours(line) => Some(Ok(())),
+    let looked = |happening: &DemoEvent| match happening {
+        DemoEvent::Logged(_, line) if line.event == "stopped" && is_ours(line) => Some(Ok(())),
         _ => None,
     };
     follow(stage, None, "the agent to start", START_WITHIN, looked).await
@@ -43,8 +43,8 @@ pub(super) async fn await_agent(stage: &mut Stage) -> Result<(), DemoError> {
 pub(super) async fn start(stage: &mut Stage, screen: &Screen) -> Result<(), DemoError> {
     stage.start_service().await?;
     let taken = format!("os error {}", Errno::ADDRINUSE.raw_os_error());
-    let healthy = |happening: &Happening| {
-        let Happening::Logged(_, line) = happening else {
+    let healthy = |happening: &DemoEvent| {
+        let DemoEvent::Logged(_, line) = happening else {
             return None;
         };
         match line.event.as_str() {
@@ -101,7 +101,7 @@ struct Seen {
 async fn suffer(stage: &mut Stage, screen: &Screen, fault: Fault, seen: &mut Seen) -> Result<(), DemoError> {
     seen.injected = Some(stage.inject(fault).await?);
     let what = format!("the fault `{}` to be healed and notified", fault.name);
-    let over = |happening: &Happening| {
+    let over = |happening: &DemoEvent| {
         seen.note(happening);
         if seen.gave_up && seen.was_told(&["gave_up"]) {
             return Some(Err(DemoError::GaveUp));
@@ -142,9 +142,9 @@ async fn recorded(stage: &Stage, incident: u64) -> Result<IncidentDetail, DemoEr
 
 impl Seen {
     /// Takes in what happens.
-    fn note(&mut self, happening: &Happening) {
+    fn note(&mut self, happening: &DemoEvent) {
         match happening {
-            Happening::Logged(at, line) if is_ours(line) => match line.event.as_str() {
+            DemoEvent::Logged(at, line) if is_ours(line) => match line.event.as_str() {
                 "incident_opened" if self.incident.is_none() => {
                     self.incident = line.incident;
                     self.opened = Some(*at);
@@ -153,7 +153,7 @@ impl Seen {
                 "gave_up" => self.gave_up = true,
                 _ => {}
             },
-            Happening::Posted(Post { alert: Ok(alert), .. }) => self.arrived.push(alert.clone()),
+            DemoEvent::Posted(Post { alert: Ok(alert), .. }) => self.arrived.push(alert.clone()),
             _ => {}
         }
     }
@@ -194,7 +194,7 @@ async fn follow(
     screen: Option<&Screen>,
     what: &str,
     limit: Duration,
-    mut see: impl FnMut(&Happening) -> Option<Result<(), DemoError>>,
+    mut see: impl FnMut(&DemoEvent) -> Option<Result<(), DemoError>>,
 ) -> Result<(), DemoError> {
     let deadline = tokio::time::Instant::now() + limit;
     loop {
@@ -202,7 +202,7 @@ async fn follow(
             let what = what.to_owned();
             return Err(DemoError::Late { what, limit });
         };
-        if matches!(happening, Happening::AgentEnded) {
+        if matches!(happening, DemoEvent::AgentEnded) {
             return Err(DemoError::AgentEnded(stage.agent.ending().await));
         }
         if let Some(screen) = screen {
@@ -215,14 +215,14 @@ async fn follow(
 }
 
 /// Shows what happened, if it is worth a line.
-pub(super) fn show(screen: &Screen, happening: &Happening) {
+pub(super) fn show(screen: &Screen, happening: &DemoEvent) {
     match happening {
-        Happening::Logged(at, line) => {
+        DemoEvent::Logged(at, line) => {
             if let Some(entry) = timeline::logged(line) {
                 screen.tell(*at, &entry);
             }
         }
-        Happening::Posted(post) => screen.tell(post.at, &timeline::posted(post)),
-        Happening::AgentEnded => {}
+        DemoEvent::Posted(post) => screen.tell(post.at, &timeline::posted(post)),
+        DemoEvent::AgentEnded => {}
     }
 }

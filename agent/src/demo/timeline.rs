@@ -151,7 +151,7 @@ mod tests {
 {"level":"warn","service":"shop","event":"incident_opened","incident":1,"cause":"exited with code 3","cause_kind":"exited"}
 {"level":"info","service":"shop","event":"restart","incident":1,"attempt":1,"action_kind":"start","by":"agent","action":2}
 {"level":"warn","service":"shop","event":"restart_ended","incident":1,"result":"failed","reason":"did not come up: `start` exited with code 1","action":2}
-{"level":"info","service":"shop","event":"held","incident":1,"reason":"waiting before the next attempt","hold":"backoff","remaining":0.25}
+{"level":"info","service":"shop","event":"held","incident":1,"reason":"waiting before the next attempt","reason_kind":"backoff","remaining":0.25}
 {"level":"info","service":"shop","event":"restart","incident":1,"attempt":2,"action_kind":"restart","by":"agent","action":3}
 {"level":"warn","service":"shop","event":"not_verified","incident":1,"reason":"status 500","action":3}
 {"level":"info","service":"shop","status":"up","status_code":200,"recoveries_total":1,"event":"healthy","incident":1}

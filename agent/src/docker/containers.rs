@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
-use sentinel_engine::{Event, Instance, Observation, TargetState};
+use sentinel_engine::{Event, Observation, RunId, TargetState};
 use tokio::sync::mpsc;
 
 use super::classify::{Verdict, World, classify};
@@ -230,7 +230,7 @@ impl Containers {
     }
 
     /// The container of a service that is, or was, at this run; and whether the service was told to be unhealthy.
-    pub(super) fn find(&self, target: &ContainerTarget, expected: Option<&Instance>) -> Option<(String, bool)> {
+    pub(super) fn find(&self, target: &ContainerTarget, expected: Option<&RunId>) -> Option<(String, bool)> {
         let service = self.services.get(target)?;
         let at = |id: &&String| {
             let container = self.by_id.get(id.as_str());
@@ -243,7 +243,7 @@ impl Containers {
 
     /// The container that made this run, which may have been started again since, and which part of its log is of that run
     /// when it was seen to fail at `failed`.
-    pub(super) fn part_of_log(&self, run: &Instance, failed: Timestamp) -> Option<(&Facts, (Timestamp, Timestamp))> {
+    pub(super) fn part_of_log(&self, run: &RunId, failed: Timestamp) -> Option<(&Facts, (Timestamp, Timestamp))> {
         let (id, started) = run.as_str().split_once('@')?;
         let container = self
             .by_id

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{HealthCheck, Instance};
+use sentinel_engine::{HealthCheck, RunId};
 
 use crate::question::question;
 
@@ -117,9 +117,9 @@ impl Facts {
     }
 
     /// Which run this is: the container's id and when it was started. `None` when it never ran.
-    pub(super) fn instance(&self) -> Option<Instance> {
+    pub(super) fn instance(&self) -> Option<RunId> {
         self.started
-            .map(|_| Instance::from(format!("{}@{}", short(&self.id), self.started_text)))
+            .map(|_| RunId::from(format!("{}@{}", short(&self.id), self.started_text)))
     }
 
     /// Its own check, by what that asks. One that has not failed often enough passes as little as one that has.

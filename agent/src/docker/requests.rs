@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{ActionKind, ActionResult, Instance};
+use sentinel_engine::{ActionKind, ActionResult, RunId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::watcher::{Wanted, Watched};
@@ -36,7 +36,7 @@ pub(super) enum Request {
 pub(super) struct Restart {
     pub(super) target: ContainerTarget,
     pub(super) kind: ActionKind,
-    pub(super) expected: Option<Instance>,
+    pub(super) expected: Option<RunId>,
     pub(super) deadline: Duration,
     /// Told when it has started.
     pub(super) begun: oneshot::Sender<()>,
@@ -46,7 +46,7 @@ pub(super) struct Restart {
 /// A run whose last lines are wanted.
 #[derive(Debug)]
 pub(super) struct Lines {
-    pub(super) run: Instance,
+    pub(super) run: RunId,
     pub(super) failed: Timestamp,
     pub(super) count: u32,
     pub(super) reply: oneshot::Sender<Result<Vec<Vec<u8>>, String>>,
@@ -90,7 +90,7 @@ impl Docker {
         &self,
         target: &ContainerTarget,
         kind: ActionKind,
-        expected: Option<&Instance>,
+        expected: Option<&RunId>,
         deadline: Duration,
         begun: oneshot::Sender<()>,
     ) -> ActionResult {
@@ -121,7 +121,7 @@ impl Docker {
     /// # Errors
     ///
     /// Why they cannot be read, for people.
-    pub async fn last_lines(&self, run: &Instance, failed: Timestamp, count: u32) -> Result<Vec<Vec<u8>>, String> {
+    pub async fn last_lines(&self, run: &RunId, failed: Timestamp, count: u32) -> Result<Vec<Vec<u8>>, String> {
         let (reply, answer) = oneshot::channel();
         let lines = Lines {
             run: run.clone(),

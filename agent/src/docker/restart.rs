@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{ActionKind, ActionResult, Activity, Instance};
+use sentinel_engine::{ActionKind, ActionResult, Activity, RunId};
 
 use super::checks::Health;
 use super::client::{CallError, Client, Engine};
@@ -26,7 +26,7 @@ pub(super) const START_WITHIN: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decision<'a> {
     pub(super) kind: ActionKind,
-    pub(super) expected: Option<&'a Instance>,
+    pub(super) expected: Option<&'a RunId>,
     /// It was decided because Docker called it unhealthy.
     pub(super) unhealthy: bool,
     /// Somebody has asked for its end, and that is under way.

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{AskedToStop, Cause, DRAIN_MAX, Instance, Intent, Supervisor};
+use sentinel_engine::{AskedToStop, Cause, DRAIN_MAX, Intent, RunId, Supervisor};
 
 use super::ends::Ends;
 use super::facts::{Facts, signal_number};
@@ -83,7 +83,7 @@ pub(super) struct Kill {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Conclusion {
     /// The run and the end that this is about.
-    pub(super) of: (Option<Instance>, Option<Timestamp>),
+    pub(super) of: (Option<RunId>, Option<Timestamp>),
     pub(super) intent: Intent,
     pub(super) cause: Cause,
     pub(super) supervisor: Supervisor,
@@ -106,11 +106,11 @@ pub(super) struct Tracker {
     pub(super) stop: Option<(Timestamp, bool)>,
     pub(super) out_of_memory: Option<Timestamp>,
     /// The run that was last seen running during this watch.
-    pub(super) seen_running: Option<Instance>,
+    pub(super) seen_running: Option<RunId>,
     pub(super) concluded: Option<Conclusion>,
     /// What the health check said when this run was first found unhealthy. It says something new each time, and that is
     /// no news.
-    pub(super) unhealthy: Option<(Option<Instance>, String)>,
+    pub(super) unhealthy: Option<(Option<RunId>, String)>,
     /// The agent is restarting it: what the Engine does to it now is the agent's doing.
     pub(super) acting: bool,
     /// It was when the Engine was lost from sight, or had answered before it told of the start: the next start may be that.
@@ -174,7 +174,7 @@ impl Tracker {
     }
 
     /// What tells one end of a run from another.
-    pub(super) fn end(&self) -> (Option<Instance>, Option<Timestamp>) {
+    pub(super) fn end(&self) -> (Option<RunId>, Option<Timestamp>) {
         (self.facts.instance(), self.facts.finished)
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sentinel_engine::alerting::Outgoing;
-use sentinel_engine::{Happening, IncidentId, Instance, Notification, Report, Time};
+use sentinel_engine::{IncidentId, Notification, Report, ReportKind, RunId, Time};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Driver, PENDING_MAX, TargetHandle};
@@ -130,20 +130,20 @@ impl Driver {
     /// Has evidence of a failure collected, if `report` tells of one.
     pub(super) fn gather(&mut self, report: &Report) {
         let tells_of_failure = matches!(
-            report.what,
-            Happening::IncidentOpened { .. } | Happening::ActionUnverified { .. }
+            report.kind,
+            ReportKind::IncidentOpened { .. } | ReportKind::ActionUnverified { .. }
         );
         let Some(incident) = report.incident.filter(|_| tells_of_failure) else {
             return;
         };
         let at = self.clock.wall(report.at);
-        if matches!(report.what, Happening::IncidentOpened { .. }) {
+        if matches!(report.kind, ReportKind::IncidentOpened { .. }) {
             self.look_at_host(incident, at);
         }
         if !self.stories.has_room() {
             return self.give_up_evidence(incident, at);
         }
-        if matches!(report.what, Happening::IncidentOpened { .. }) {
+        if matches!(report.kind, ReportKind::IncidentOpened { .. }) {
             self.look_at_sockets(report, incident, at);
             self.look_at_packages(incident, at);
         }
@@ -156,7 +156,7 @@ impl Driver {
             return;
         };
         let mut run = self.engine.failed_run(report);
-        let is_of_attempt = matches!(report.what, Happening::ActionUnverified { .. });
+        let is_of_attempt = matches!(report.kind, ReportKind::ActionUnverified { .. });
         let Ok(place) = Arc::clone(&self.collector.waiting).try_acquire_owned() else {
             return self.give_up_evidence(incident, at);
         };
@@ -308,12 +308,7 @@ impl Driver {
 
 impl TargetHandle {
     /// The last lines that `run` wrote before `at`; `None` when nobody keeps what this kind of target writes.
-    async fn last_lines(
-        &self,
-        run: Option<&Instance>,
-        at: Timestamp,
-        count: u32,
-    ) -> Option<Result<Vec<Vec<u8>>, String>> {
+    async fn last_lines(&self, run: Option<&RunId>, at: Timestamp, count: u32) -> Option<Result<Vec<Vec<u8>>, String>> {
         match self {
             Self::Unit(systemd, unit) => Some(systemd.last_lines(unit, run, at, count).await),
             Self::Container(docker, _) => Some(docker.last_lines(run?, at, count).await),

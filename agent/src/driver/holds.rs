@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use sentinel_engine::{Happening, IncidentId, Report, ServiceName, Time};
+use sentinel_engine::{IncidentId, Report, ReportKind, ServiceName, Time};
 
 /// What is over sooner is not said.
 const LASTS: Duration = Duration::from_secs(1);
@@ -22,8 +22,8 @@ pub struct Holds {
 impl Holds {
     /// Takes in what is reported; answers it when it is said at once.
     pub(super) fn take(&mut self, report: Report) -> Option<Report> {
-        match &report.what {
-            Happening::ActionHeld { hold, .. } => {
+        match &report.kind {
+            ReportKind::ActionHeld { hold, .. } => {
                 let known = self.said.get(&report.service);
                 let was_said =
                     known.is_some_and(|(id, said)| report.incident == Some(*id) && said.contains(&hold.to_string()));
@@ -35,10 +35,10 @@ impl Holds {
                 return None;
             }
             // The reason of the new state, if there is one, comes after it.
-            Happening::StateChanged { .. } => {
+            ReportKind::StateChanged { .. } => {
                 self.waiting.remove(&report.service);
             }
-            Happening::IncidentClosed { .. } => {
+            ReportKind::IncidentClosed { .. } => {
                 self.waiting.remove(&report.service);
                 self.said.remove(&report.service);
             }
@@ -62,7 +62,7 @@ impl Holds {
         for report in &mut due {
             let since = now.since(report.at);
             report.at = now;
-            if let Happening::ActionHeld { hold, remaining } = &mut report.what {
+            if let ReportKind::ActionHeld { hold, remaining } = &mut report.kind {
                 *remaining = remaining.map(|left| left.saturating_sub(since));
                 let Some(incident) = report.incident else { continue };
                 let said = self
@@ -94,27 +94,27 @@ mod tests {
         Time::from_epoch(Duration::from_millis(milliseconds))
     }
 
-    fn report(milliseconds: u64, incident: u64, what: Happening) -> Report {
+    fn report(milliseconds: u64, incident: u64, what: ReportKind) -> Report {
         Report {
             at: at(milliseconds),
             service: "shop".into(),
             incident: Some(IncidentId(incident)),
-            what,
+            kind: what,
         }
     }
 
     fn held(milliseconds: u64, incident: u64, hold: Hold) -> Report {
         let remaining = Some(Duration::from_secs(9));
-        report(milliseconds, incident, Happening::ActionHeld { hold, remaining })
+        report(milliseconds, incident, ReportKind::ActionHeld { hold, remaining })
     }
 
     fn state(milliseconds: u64, to: State) -> Report {
         let from = State::Verifying;
-        report(milliseconds, 1, Happening::StateChanged { from, to })
+        report(milliseconds, 1, ReportKind::StateChanged { from, to })
     }
 
     fn closed(milliseconds: u64) -> Report {
-        let what = Happening::IncidentClosed {
+        let what = ReportKind::IncidentClosed {
             resolution: Resolution::Healed,
             duration: Duration::ZERO,
             outage: Outage::default(),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn reasons(reports: &[Report]) -> Vec<String> {
-        reports.iter().map(|report| report.what.to_string()).collect()
+        reports.iter().map(|report| report.kind.to_string()).collect()
     }
 
     #[test]

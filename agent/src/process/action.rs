@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
-use sentinel_engine::{ActionKind, ActionResult, Instance};
+use sentinel_engine::{ActionKind, ActionResult, RunId};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -21,7 +21,7 @@ const KILL_WITHIN: Duration = Duration::from_secs(5);
 pub(super) async fn restart(
     process: &Process,
     kind: ActionKind,
-    expected: Option<&Instance>,
+    expected: Option<&RunId>,
     begun: oneshot::Sender<()>,
 ) -> ActionResult {
     let mut memory = process.memory.lock().await;
@@ -49,7 +49,7 @@ async fn prepare(
     process: &Process,
     memory: &mut Memory,
     kind: ActionKind,
-    expected: Option<&Instance>,
+    expected: Option<&RunId>,
 ) -> Result<(), ActionResult> {
     let live = match memory.sight(process) {
         Sight::Running(live) => Some(live),

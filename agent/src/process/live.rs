@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use rustix::time::{ClockId, clock_gettime};
-use sentinel_engine::Instance;
+use sentinel_engine::RunId;
 use tokio::io::unix::AsyncFd;
 
 use super::pid_file::Named;
@@ -82,8 +82,8 @@ impl Live {
     }
 
     /// Which run this is: `PID:STARTTIME`.
-    pub(super) fn instance(&self) -> Instance {
-        Instance::from(format!("{}:{}", self.pid, self.started.0))
+    pub(super) fn instance(&self) -> RunId {
+        RunId::from(format!("{}:{}", self.pid, self.started.0))
     }
 
     /// How long it has been running.

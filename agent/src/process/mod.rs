@@ -45,7 +45,7 @@ mod watcher;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sentinel_engine::{ActionKind, ActionResult, Event, Instance, ServiceName};
+use sentinel_engine::{ActionKind, ActionResult, Event, RunId, ServiceName};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
 use crate::config::ProcessTarget;
@@ -97,7 +97,7 @@ impl Process {
     pub async fn restart(
         &self,
         kind: ActionKind,
-        expected: Option<&Instance>,
+        expected: Option<&RunId>,
         begun: oneshot::Sender<()>,
     ) -> ActionResult {
         action::restart(self, kind, expected, begun).await

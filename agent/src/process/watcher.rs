@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sentinel_engine::{Cause, Event, Instance, Intent, Limits, Observation, StartedBy, TargetState};
+use sentinel_engine::{Cause, Event, Intent, Limits, Observation, RunId, StartedBy, TargetState};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -26,7 +26,7 @@ pub(super) struct Memory {
     /// Why the agent's own last start did not come up, if nothing has run since.
     failed_start: Option<Cause>,
     /// What was reported last.
-    reported: Option<(TargetState, Option<Instance>)>,
+    reported: Option<(TargetState, Option<RunId>)>,
 }
 
 /// One run of the process.
@@ -89,7 +89,7 @@ impl Memory {
     }
 
     /// The last run, dead or alive.
-    pub(super) fn instance(&self) -> Option<Instance> {
+    pub(super) fn instance(&self) -> Option<RunId> {
         self.run.as_ref().map(|run| run.live.instance())
     }
 

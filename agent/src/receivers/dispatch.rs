@@ -242,10 +242,10 @@ impl Worker {
             }
             let about = notice.as_str();
             tracing::warn!(
-                event = "receivers_told",
+                event = "receivers_notified",
                 receiver,
                 about,
-                told,
+                notified = told,
                 "the other receivers are told"
             );
         }

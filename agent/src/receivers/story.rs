@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use sentinel_engine::{Happening, IncidentId, Report, ServiceName, Time};
+use sentinel_engine::{IncidentId, Report, ReportKind, ServiceName, Time};
 
 use super::message::{Evidence, LINE_MAX, TIMELINE_MAX};
 use super::words::clip;
@@ -114,14 +114,14 @@ impl Stories {
     /// Takes in one thing that happened.
     pub fn note(&mut self, report: &Report) {
         let Some(incident) = report.incident else { return };
-        if matches!(report.what, Happening::StateChanged { .. }) {
+        if matches!(report.kind, ReportKind::StateChanged { .. }) {
             return;
         }
-        if matches!(report.what, Happening::IncidentOpened { .. }) {
+        if matches!(report.kind, ReportKind::IncidentOpened { .. }) {
             self.count(&report.service, report.at);
         }
-        self.add(incident, report.at, &report.what.to_string());
-        if matches!(report.what, Happening::IncidentClosed { .. }) {
+        self.add(incident, report.at, &report.kind.to_string());
+        if matches!(report.kind, ReportKind::IncidentClosed { .. }) {
             self.end(incident);
         }
     }
@@ -229,21 +229,21 @@ mod tests {
         Time::from_epoch(Duration::from_secs(seconds))
     }
 
-    fn report(incident: u64, seconds: u64, what: Happening) -> Report {
+    fn report(incident: u64, seconds: u64, what: ReportKind) -> Report {
         Report {
             at: at(seconds),
             service: "shop".into(),
             incident: Some(IncidentId(incident)),
-            what,
+            kind: what,
         }
     }
 
     fn opened(incident: u64, seconds: u64) -> Report {
-        report(incident, seconds, Happening::IncidentOpened { cause: Cause::Watchdog })
+        report(incident, seconds, ReportKind::IncidentOpened { cause: Cause::Watchdog })
     }
 
     fn closed(incident: u64, seconds: u64) -> Report {
-        let what = Happening::IncidentClosed {
+        let what = ReportKind::IncidentClosed {
             resolution: Resolution::Healed,
             duration: Duration::from_secs(3),
             outage: Outage::default(),
@@ -315,7 +315,7 @@ mod tests {
             stories.note(&report(
                 incident,
                 100,
-                Happening::IncidentOpened { cause: Cause::Watchdog },
+                ReportKind::IncidentOpened { cause: Cause::Watchdog },
             ));
             for kind in kinds {
                 if stories.learn(IncidentId(incident), kind, &text) == Learned::NoRoom {
@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(last.lines.iter().filter(|(_, line)| line == GIVEN_UP).count(), 1);
         // What is over makes room.
         for incident in 1..=10_000 {
-            let what = Happening::IncidentClosed {
+            let what = ReportKind::IncidentClosed {
                 resolution: Resolution::Recovered,
                 duration: Duration::from_secs(1),
                 outage: Outage::default(),

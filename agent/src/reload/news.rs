@@ -58,7 +58,7 @@ impl DiscoveryNews {
         if !new.is_empty() {
             let (count, names) = (new.len(), new.join(", "));
             let message = "had failed before the agent was started";
-            tracing::warn!(event = "failed_before", count, names, "{message}");
+            tracing::warn!(event = "preexisting_failure", count, names, "{message}");
         }
         let about = failed.iter().map(ToString::to_string).collect();
         let host = &settings.agent.name;
@@ -86,7 +86,7 @@ impl DiscoveryNews {
             let (service, origin) = (one.service.as_str(), one.kind.as_str());
             let reason = one.to_string();
             tracing::error!(
-                event = "found_refused",
+                event = "discovered_rejected",
                 service,
                 origin,
                 reason,

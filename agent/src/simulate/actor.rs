@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use humantime::format_duration;
 use sentinel_engine::{
-    Activity, Cause, FailureKind, Instance, Intent, Observation, ProbeFailure, ServiceName, StartedBy, Supervisor,
+    Activity, Cause, FailureKind, Intent, Observation, ProbeFailure, RunId, ServiceName, StartedBy, Supervisor,
     TargetState, Time,
 };
 
@@ -81,8 +81,8 @@ impl Actor {
         self.state == TargetState::Running
     }
 
-    pub(super) fn instance(&self, name: &ServiceName) -> Instance {
-        Instance::from(format!("{name}-{}", self.run))
+    pub(super) fn instance(&self, name: &ServiceName) -> RunId {
+        RunId::from(format!("{name}-{}", self.run))
     }
 
     /// What a watcher sees of it.

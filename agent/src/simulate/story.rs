@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use sentinel_engine::alerting::Outgoing;
-use sentinel_engine::{Happening, NotificationKind, Report, Resolution, ServiceName, Severity, Time};
+use sentinel_engine::{NotificationKind, Report, ReportKind, Resolution, ServiceName, Severity, Time};
 
 use super::policies::STAND_IN;
 use crate::cli::paint::Tone;
@@ -79,7 +79,7 @@ impl Story {
 
     /// The agent reports something.
     pub(super) fn report(&mut self, report: &Report) {
-        if matches!(report.what, Happening::PeopleTold { .. }) {
+        if matches!(report.kind, ReportKind::Notified { .. }) {
             // The message itself says so.
             return;
         }
@@ -88,9 +88,9 @@ impl Story {
             who: Who::Agent,
             about: report.service.clone(),
             incident: report.incident.map(|incident| incident.0),
-            word: report.what.word(),
-            text: report.what.to_string(),
-            tone: tone(&report.what),
+            word: report.kind.name(),
+            text: report.kind.to_string(),
+            tone: tone(&report.kind),
         });
     }
 
@@ -131,16 +131,16 @@ impl Story {
     }
 }
 
-fn tone(what: &Happening) -> Tone {
+fn tone(what: &ReportKind) -> Tone {
     match what {
-        Happening::StateChanged { .. } | Happening::ActionHeld { .. } => Tone::Faint,
-        Happening::WentDown { .. } | Happening::GaveUp { .. } | Happening::ActionUnverified { .. } => Tone::Bad,
-        Happening::BecameHealthy { .. } | Happening::ActionVerified { .. } => Tone::Good,
-        Happening::IncidentClosed { resolution, .. } => match resolution {
+        ReportKind::StateChanged { .. } | ReportKind::ActionHeld { .. } => Tone::Faint,
+        ReportKind::WentDown { .. } | ReportKind::GaveUp { .. } | ReportKind::ActionUnverified { .. } => Tone::Bad,
+        ReportKind::BecameHealthy { .. } | ReportKind::ActionVerified { .. } => Tone::Good,
+        ReportKind::IncidentClosed { resolution, .. } => match resolution {
             Resolution::Healed | Resolution::Recovered | Resolution::Started => Tone::Good,
             Resolution::Stopped | Resolution::Unmanaged => Tone::Plain,
         },
-        Happening::ActionStarted { .. } | Happening::FlappingBegan { .. } => Tone::Warn,
+        ReportKind::ActionStarted { .. } | ReportKind::FlappingBegan { .. } => Tone::Warn,
         _ => Tone::Plain,
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Cause, HOST, Happening, HostMemory, IncidentId, Memory, Report, ServiceName,
+    Action, ActionId, ActionResult, Cause, HOST, HostMemory, IncidentId, Memory, Report, ReportKind, ServiceName,
 };
 
 use super::alerts::AlertChanges;
@@ -86,20 +86,20 @@ fn record(connection: &Connection, state: &mut State, report: &Report, wall: Tim
         state.next_incident = state.next_incident.max(id.0.saturating_add(1));
         incident.ensure(id)?;
     }
-    match &report.what {
-        Happening::IncidentOpened { cause } | Happening::CauseChanged { cause } => incident.set_cause(cause),
-        Happening::ActionStarted { action, .. } => {
+    match &report.kind {
+        ReportKind::IncidentOpened { cause } | ReportKind::CauseChanged { cause } => incident.set_cause(cause),
+        ReportKind::ActionStarted { action, .. } => {
             state.next_action = state.next_action.max(action.id.0.saturating_add(1));
             incident.start(action, report)
         }
-        Happening::ActionEnded { action, result } => incident.end(*action, result),
-        Happening::ActionVerified { action, .. } => incident.verify(*action, Some(true), None),
-        Happening::ActionUnverified { action, reason } => incident.verify(*action, Some(false), Some(reason)),
-        Happening::ActionUnproven { action, reason } | Happening::ActionCutShort { action, reason } => {
+        ReportKind::ActionEnded { action, result } => incident.end(*action, result),
+        ReportKind::ActionVerified { action, .. } => incident.verify(*action, Some(true), None),
+        ReportKind::ActionUnverified { action, reason } => incident.verify(*action, Some(false), Some(reason)),
+        ReportKind::ActionUnproven { action, reason } | ReportKind::ActionCutShort { action, reason } => {
             incident.verify(*action, None, Some(reason))
         }
-        Happening::GaveUp { .. } => incident.update("UPDATE incidents SET gave_up = 1 WHERE id = ?1", []),
-        Happening::IncidentClosed { resolution, outage, .. } => incident.update(
+        ReportKind::GaveUp { .. } => incident.update("UPDATE incidents SET gave_up = 1 WHERE id = ?1", []),
+        ReportKind::IncidentClosed { resolution, outage, .. } => incident.update(
             "UPDATE incidents SET closed_wall = ?2, closed_at = ?3, resolution = ?4, down = ?5, proved = ?6 WHERE id = ?1",
             [
                 &wall.as_microsecond() as &dyn rusqlite::ToSql,
@@ -109,22 +109,22 @@ fn record(connection: &Connection, state: &mut State, report: &Report, wall: Tim
                 &outage.proved.map(from_duration),
             ],
         ),
-        Happening::StateChanged { .. }
-        | Happening::WentDown { .. }
-        | Happening::BecameHealthy { .. }
-        | Happening::ActionHeld { .. }
-        | Happening::ActionSlow { .. }
-        | Happening::ObservationJudged { .. }
-        | Happening::OperatorActed { .. }
-        | Happening::MaintenanceChanged { .. }
-        | Happening::PeopleTold { .. }
-        | Happening::MessageWithheld { .. }
-        | Happening::Acknowledged { .. }
-        | Happening::FlappingBegan { .. }
-        | Happening::FlappingEnded { .. }
-        | Happening::StoppedOnPurpose { .. } => Ok(()),
+        ReportKind::StateChanged { .. }
+        | ReportKind::WentDown { .. }
+        | ReportKind::BecameHealthy { .. }
+        | ReportKind::ActionHeld { .. }
+        | ReportKind::ActionSlow { .. }
+        | ReportKind::ObservationJudged { .. }
+        | ReportKind::OperatorActed { .. }
+        | ReportKind::MaintenanceChanged { .. }
+        | ReportKind::Notified { .. }
+        | ReportKind::NotNotified { .. }
+        | ReportKind::Acknowledged { .. }
+        | ReportKind::FlappingBegan { .. }
+        | ReportKind::FlappingEnded { .. }
+        | ReportKind::StoppedOnPurpose { .. } => Ok(()),
     }?;
-    incident.tell(&report.what)
+    incident.tell(&report.kind)
 }
 
 /// The incident that a report belongs to, if any, while it is recorded.
@@ -187,7 +187,7 @@ impl Incident<'_> {
                 self.id.map(|id| from_id(id.0)),
                 action.attempt,
                 action.kind.as_str(),
-                action.expected.as_ref().map(sentinel_engine::Instance::as_str),
+                action.expected.as_ref().map(sentinel_engine::RunId::as_str),
                 from_time(report.at),
                 self.wall.as_microsecond(),
             ],
@@ -224,7 +224,7 @@ impl Incident<'_> {
     }
 
     /// Adds a line to the timeline, and takes one out of the middle of one that is too long.
-    fn tell(&self, what: &Happening) -> Result<(), StoreError> {
+    fn tell(&self, what: &ReportKind) -> Result<(), StoreError> {
         let Some(id) = self.id else { return Ok(()) };
         let text = what.to_string();
         let seq: i64 = self
@@ -235,7 +235,7 @@ impl Incident<'_> {
             )
             .and_then(|mut statement| {
                 statement.query_row(
-                    params![from_id(id.0), self.wall.as_microsecond(), what.word(), clip(&text)],
+                    params![from_id(id.0), self.wall.as_microsecond(), what.name(), clip(&text)],
                     |row| row.get(0),
                 )
             })
@@ -285,12 +285,12 @@ mod tests {
         Database::open(dir).unwrap().0
     }
 
-    fn batch(what: &Happening, times: usize) -> Batch {
+    fn batch(what: &ReportKind, times: usize) -> Batch {
         let report = Report {
             at: Time::ZERO,
             service: "shop".into(),
             incident: Some(IncidentId(1)),
-            what: what.clone(),
+            kind: what.clone(),
         };
         Batch {
             anchor: Anchor {
@@ -313,7 +313,7 @@ mod tests {
     fn a_long_timeline_keeps_its_beginning_and_its_end() {
         let dir = tempfile::tempdir().unwrap();
         let mut database = database(dir.path());
-        let hold = Happening::ActionHeld {
+        let hold = ReportKind::ActionHeld {
             hold: Hold::GaveUp,
             remaining: None,
         };
@@ -346,7 +346,7 @@ mod tests {
         };
         limit(&database, pages + 1);
         let large = batch(
-            &Happening::OperatorActed {
+            &ReportKind::OperatorActed {
                 request: "x".repeat(4000),
             },
             20,
@@ -361,7 +361,7 @@ mod tests {
         );
         commit(
             &mut database,
-            &batch(&Happening::OperatorActed { request: String::new() }, 1),
+            &batch(&ReportKind::OperatorActed { request: String::new() }, 1),
         )
         .unwrap();
         limit(&database, 1_000_000);

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{ActionKind, ActionResult, Activity, Instance, Limits};
+use sentinel_engine::{ActionKind, ActionResult, Activity, Limits, RunId};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -35,7 +35,7 @@ impl Systemd {
         &self,
         unit: &str,
         kind: ActionKind,
-        expected: Option<&Instance>,
+        expected: Option<&RunId>,
         may_affect: MayAffect<'_>,
         deadline: Option<Duration>,
         begun: oneshot::Sender<()>,
@@ -79,7 +79,7 @@ impl Systemd {
         &self,
         unit: &str,
         kind: ActionKind,
-        expected: Option<&Instance>,
+        expected: Option<&RunId>,
         may_affect: MayAffect<'_>,
         begun: oneshot::Sender<()>,
     ) -> Result<ActionResult, ActionResult> {
@@ -217,7 +217,7 @@ impl Systemd {
 }
 
 /// Whether the unit is still what the decision was about.
-fn check(kind: ActionKind, now: &Facts, expected: Option<&Instance>, clock: u64) -> Result<(), ActionResult> {
+fn check(kind: ActionKind, now: &Facts, expected: Option<&RunId>, clock: u64) -> Result<(), ActionResult> {
     let conflict = |activity: Activity| Err(ActionResult::Conflict(activity.as_str().to_owned()));
     let outdated = |what: &str| Err(ActionResult::Outdated(what.to_owned()));
     if now.job != 0 {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
-use sentinel_engine::Instance;
+use sentinel_engine::RunId;
 use serde_json::{Map, Value};
 use tokio::process::Command;
 
@@ -52,7 +52,7 @@ impl Systemd {
     pub async fn last_lines(
         &self,
         unit: &str,
-        run: Option<&Instance>,
+        run: Option<&RunId>,
         failed: Timestamp,
         count: u32,
     ) -> Result<Vec<Vec<u8>>, String> {
@@ -82,9 +82,9 @@ impl Systemd {
     }
 
     /// The newest run of a watched unit that was seen, if any.
-    pub async fn newest_run(&self, unit: &str) -> Option<Instance> {
+    pub async fn newest_run(&self, unit: &str) -> Option<RunId> {
         let written = self.runs(unit).await.ok()?;
-        written.runs.newest().map(|run| Instance::from(run.id.clone()))
+        written.runs.newest().map(|run| RunId::from(run.id.clone()))
     }
 }
 

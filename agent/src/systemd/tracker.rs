@@ -3,7 +3,7 @@
 //! States do not tell them apart: a stop can end `failed`, and `kill -TERM` ends `inactive`. Jobs do. PID 1 sends the
 //! changes of a unit before it says that a job of that unit is gone, so the state when the job ended is known exactly.
 
-use sentinel_engine::{Cause, Instance, Intent, Supervisor};
+use sentinel_engine::{Cause, Intent, RunId, Supervisor};
 
 use super::attribution::Peer;
 use super::facts::{ActiveState, Facts, JobId, Properties};
@@ -66,7 +66,7 @@ pub(super) struct Tracker {
     /// The unit said `frozen` already when this run began: that is left over from the run before.
     pub(super) frozen_before: bool,
     /// The last run, which PID 1 forgets when it unloads the unit.
-    pub(super) instance: Option<Instance>,
+    pub(super) instance: Option<RunId>,
     /// What was concluded when it went down. PID 1 forgets the facts at `reset-failed`, or when it unloads the unit.
     pub(super) concluded: Option<Conclusion>,
     /// The last runs, with their times.
@@ -132,7 +132,7 @@ impl Tracker {
         let state_changed = now.active_state != before.active_state;
         let new_run = !now.invocation.is_empty() && now.invocation != before.invocation;
         if new_run {
-            self.instance = Some(Instance::from(now.invocation.clone()));
+            self.instance = Some(RunId::from(now.invocation.clone()));
             self.restarts_before = self.restarts_now.replace(now.n_restarts);
             // Of the first run that is seen nobody knows.
             self.frozen_before = now.frozen && !before.id.is_empty();

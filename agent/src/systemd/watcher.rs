@@ -93,7 +93,12 @@ impl Watcher {
                 }
                 Err(reason) => reason,
             };
-            tracing::warn!(event = "sight_lost", of = "systemd", reason, "lost sight of systemd");
+            tracing::warn!(
+                event = "connection_lost",
+                of = "systemd",
+                reason,
+                "lost sight of systemd"
+            );
             units.set(&self.units.borrow_and_update());
             units.lose_sight(&reason);
             self.wait(&mut units, backoff).await;

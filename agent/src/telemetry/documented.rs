@@ -213,7 +213,7 @@ fn table() -> String {
         let name = match name.split_once('/') {
             None => name.to_owned(),
             Some((word, "host_wide")) => format!("{word}, cause_kind=host_wide"),
-            Some((word, hold)) => format!("{word}, hold={hold}"),
+            Some((word, hold)) => format!("{word}, reason_kind={hold}"),
         };
         let levels: Vec<&str> = kind.levels.iter().map(String::as_str).collect();
         let fields = kind

@@ -6,7 +6,7 @@
 
 /// `event=` word and number: the agent itself first, then an incident's life, then who is told, then the store.
 ///
-/// `held/storm` is what `event=held hold=storm` has: where what a human should do depends on one more field, its values
+/// `held/storm` is what `event=held reason_kind=storm` has: where what a human should do depends on one more field, its values
 /// have numbers of their own.
 pub(super) const MESSAGE_IDS: [(&str, &str); 71] = [
     ("started", "1f8065232c6f4215a52581831329a05a"),
@@ -17,15 +17,15 @@ pub(super) const MESSAGE_IDS: [(&str, &str); 71] = [
     ("cannot_look", "0c9a4d7be1324f5f9d2e86a1b4c0f7d3"),
     ("healing_off", "5b0f6a3cf3d84e0b9b8d1f27c64e90a5"),
     ("reload_failed", "7c1d2f4be0a94a6f8e35b1c60d9274fa"),
-    ("found_refused", "1a8eed1195d24ff89be72fe3007ed50d"),
+    ("discovered_rejected", "1a8eed1195d24ff89be72fe3007ed50d"),
     ("not_permitted", "921ead5456b44c4d8e59101179628db9"),
     ("trigger_failed", "8ae0f6f257a94b4e83b687af56e5fbdb"),
     ("trigger_stopped", "38c19b28f2af4b65a437035b24788680"),
     ("trigger_not_started", "c02a5e288e95441c916444d4c029619b"),
-    ("failed_before", "ef157027906345aea74e74f14b86c96c"),
+    ("preexisting_failure", "ef157027906345aea74e74f14b86c96c"),
     ("control", "310814d8a4a149b88924c7fc55130f3f"),
     ("control_failed", "344ac34836214d6c9dadb7fae896429a"),
-    ("sight_lost", "88e3e40a31b440d4aba83b0d9727bbef"),
+    ("connection_lost", "88e3e40a31b440d4aba83b0d9727bbef"),
     ("resumed", "9a59592d31944802a0902d4afe4711d4"),
     ("state", "ee7f5f253f7b4370898ecfaf652be24b"),
     ("unreachable", "41a1cb6cf8834c538778c186f285f195"),
@@ -42,7 +42,7 @@ pub(super) const MESSAGE_IDS: [(&str, &str); 71] = [
     ("held/restart_on", "e47b90d3c1f84d0a9a6de15b82c7f30e"),
     ("held/refused", "d2470c31c059484ab749499be515e16b"),
     ("held/blast_radius", "c41cde89ce8f4a4bb4dfdc330ccabef6"),
-    ("held/blind", "883b541725d84f5488262a61d658a0d5"),
+    ("held/unobservable", "883b541725d84f5488262a61d658a0d5"),
     ("held/storm", "3e008c2bb5c2445080aa99e035e3b07d"),
     ("held/store", "ff44e03572c442fe8d928b4c97876476"),
     ("restart", "cd44726a1d4d46f38b98c1c662bdf480"),
@@ -60,13 +60,13 @@ pub(super) const MESSAGE_IDS: [(&str, &str); 71] = [
     ("stopped", "38252d8c3fe8469984b98862e8d861e2"),
     ("operator", "8fec9d51a9d04bbbb38a3b19320263a1"),
     ("maintenance", "0be4d2a7719f4c5f9a4d83e17f26c95b"),
-    ("told", "5f0c3c6d2b8e4d0aa1b6e7f4930d52c8"),
-    ("not_told", "c96be2a07d814f7c8a35d1be64f02997"),
+    ("notified", "5f0c3c6d2b8e4d0aa1b6e7f4930d52c8"),
+    ("not_notified", "c96be2a07d814f7c8a35d1be64f02997"),
     ("acknowledged", "08d7f5b1e93c4a62b0cf7a98d246e13b"),
     ("silence_ended", "753caf1a0c6c4db1bef3773d43cab752"),
     ("receiver_failing", "ad0e8b0fd8264a3ebbb0aa326e825f7a"),
     ("receiver_works", "cda9e7545cb04769b055f0b70b16a368"),
-    ("receivers_told", "24cea0d48fab41c18eff9e61ac1da373"),
+    ("receivers_notified", "24cea0d48fab41c18eff9e61ac1da373"),
     ("receiver_gone", "cdb8f0ba00ed4c6e9c447688e796497b"),
     ("message_refused", "44478892896e455ea71ad79fa4f355a8"),
     ("mail_partly_refused", "57cbe2d4582c4a0d926d74c0065217c3"),
@@ -83,7 +83,7 @@ pub(super) const MESSAGE_IDS: [(&str, &str); 71] = [
 ];
 
 /// The fields that choose among the numbers of one word, as in `held/storm`.
-pub(super) const QUALIFIERS: [&str; 2] = ["hold", "cause_kind"];
+pub(super) const QUALIFIERS: [&str; 2] = ["reason_kind", "cause_kind"];
 
 /// The `MESSAGE_ID` for an `event=` word and the value of its qualifier; `None` for kinds that have none.
 pub fn message_id(event: &str, qualifier: Option<&str>) -> Option<&'static str> {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use sentinel_engine::alerting::Reason;
-use sentinel_engine::{Action, ActionResult, Cause, Happening, Outage, Report, Resolution};
+use sentinel_engine::{Action, ActionResult, Cause, Outage, Report, ReportKind, Resolution};
 use tracing::{Value, debug, error, error_span, info, warn};
 
 /// What runs a service, and restarts it by itself where it is told to.
@@ -45,17 +45,17 @@ pub fn report(report: &Report, runner: Option<Runner<'_>>) {
     let _entered = about.as_ref().map(tracing::Span::enter);
     let service = report.service.as_str();
     let incident = report.incident.map(|incident| incident.0);
-    let event = report.what.word();
-    match &report.what {
-        Happening::StateChanged { from, to } => {
+    let event = report.kind.name();
+    match &report.kind {
+        ReportKind::StateChanged { from, to } => {
             debug!(service, event, from = from.as_str(), to = to.as_str(), incident);
         }
-        Happening::WentDown { cause, status_code } => {
+        ReportKind::WentDown { cause, status_code } => {
             let status_code = status(status_code.as_ref());
             let cause = cause_text(cause);
             warn!(service, status = "down", status_code, event, cause, incident);
         }
-        Happening::BecameHealthy {
+        ReportKind::BecameHealthy {
             status_code,
             recoveries_total,
             by_supervisor,
@@ -63,7 +63,7 @@ pub fn report(report: &Report, runner: Option<Runner<'_>>) {
             let by = by_supervisor.then(|| runner.map_or("supervisor", Runner::name));
             became_healthy(service, event, incident, status_code.as_ref(), *recoveries_total, by);
         }
-        Happening::IncidentOpened { cause } | Happening::CauseChanged { cause } => {
+        ReportKind::IncidentOpened { cause } | ReportKind::CauseChanged { cause } => {
             warn!(
                 service,
                 event,
@@ -72,30 +72,30 @@ pub fn report(report: &Report, runner: Option<Runner<'_>>) {
                 cause_kind = cause.kind()
             );
         }
-        Happening::ActionHeld { hold, remaining } => {
+        ReportKind::ActionHeld { hold, remaining } => {
             let remaining = remaining.map(seconds);
-            info!(service, event, incident, reason = %hold, hold = hold.kind(), remaining);
+            info!(service, event, incident, reason = %hold, reason_kind = hold.kind(), remaining);
         }
-        Happening::ActionStarted { action, again } => action_started(service, event, incident, action, *again),
-        Happening::ActionSlow { action, after } => {
+        ReportKind::ActionStarted { action, again } => action_started(service, event, incident, action, *again),
+        ReportKind::ActionSlow { action, after } => {
             warn!(service, event, incident, after = seconds(*after), action = action.0);
         }
-        Happening::ActionEnded { action, result } => {
+        ReportKind::ActionEnded { action, result } => {
             action_ended(service, event, incident, action.0, result);
         }
-        Happening::ActionVerified { action, starts_slowly } => {
+        ReportKind::ActionVerified { action, starts_slowly } => {
             let first_answer = starts_slowly.map(seconds);
             info!(service, event, incident, first_answer, action = action.0);
         }
-        Happening::ActionUnverified { action, reason } => {
+        ReportKind::ActionUnverified { action, reason } => {
             warn!(service, event, incident, reason, action = action.0);
         }
-        Happening::ObservationJudged { right, after } => {
+        ReportKind::ObservationJudged { right, after } => {
             info!(service, event, incident, right, after = seconds(*after));
         }
-        Happening::ActionUnproven { action, reason } => info!(service, event, incident, reason, action = action.0),
-        Happening::ActionCutShort { action, reason } => info!(service, event, incident, reason, action = action.0),
-        Happening::GaveUp {
+        ReportKind::ActionUnproven { action, reason } => info!(service, event, incident, reason, action = action.0),
+        ReportKind::ActionCutShort { action, reason } => info!(service, event, incident, reason, action = action.0),
+        ReportKind::GaveUp {
             attempts,
             window,
             cause,
@@ -112,30 +112,30 @@ pub fn report(report: &Report, runner: Option<Runner<'_>>) {
                 cause_kind = cause.kind()
             );
         }
-        Happening::IncidentClosed {
+        ReportKind::IncidentClosed {
             resolution,
             duration,
             outage,
         } => incident_closed(service, event, incident, *resolution, *duration, outage),
-        Happening::OperatorActed { request } => info!(service, event, request, incident),
-        Happening::MaintenanceChanged { reason } => info!(service, event, reason, open = reason.is_some(), incident),
-        Happening::PeopleTold { kind, receivers } => {
+        ReportKind::OperatorActed { request } => info!(service, event, request, incident),
+        ReportKind::MaintenanceChanged { reason } => info!(service, event, reason, open = reason.is_some(), incident),
+        ReportKind::Notified { kind, receivers } => {
             let names: Vec<&str> = receivers.keys().map(String::as_str).collect();
             let reasons: std::collections::BTreeSet<&str> = receivers.values().map(Reason::kind).collect();
             let (names, reasons) = (names.join(","), reasons.into_iter().collect::<Vec<_>>().join(","));
             info!(service, event, incident, kind, receivers = names, reasons);
         }
-        Happening::MessageWithheld { kind, reason } => {
-            info!(service, event, incident, kind, reason = %reason, why = reason.kind());
+        ReportKind::NotNotified { kind, reason } => {
+            info!(service, event, incident, kind, reason = %reason, reason_kind = reason.kind());
         }
-        Happening::Acknowledged { by, text } => info!(service, event, incident, by, text),
-        Happening::FlappingBegan { incidents, within } => {
+        ReportKind::Acknowledged { by, text } => info!(service, event, incident, by, text),
+        ReportKind::FlappingBegan { incidents, within } => {
             warn!(service, event, incident, incidents, within = seconds(*within));
         }
-        Happening::FlappingEnded { incidents, duration } => {
+        ReportKind::FlappingEnded { incidents, duration } => {
             info!(service, event, incident, incidents, duration = seconds(*duration));
         }
-        Happening::StoppedOnPurpose { reason } => info!(service, event, reason, incident),
+        ReportKind::StoppedOnPurpose { reason } => info!(service, event, reason, incident),
     }
 }
 

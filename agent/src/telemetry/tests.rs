@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sentinel_engine::alerting::Reason;
 use sentinel_engine::{
-    Action, ActionId, ActionKind, ActionResult, Cause, FailureKind, Happening, Hold, IncidentId, Outage, ProbeFailure,
-    ProbePhase, Report, Resolution, Starter, State, Time,
+    Action, ActionId, ActionKind, ActionResult, Cause, FailureKind, Hold, IncidentId, Outage, ProbeFailure, ProbePhase,
+    Report, ReportKind, Resolution, Starter, State, Time,
 };
 use tracing::subscriber::with_default;
 use tracing::{error, info, warn};
@@ -64,21 +64,21 @@ fn refused() -> Cause {
     })
 }
 
-fn about(incident: Option<u64>, what: Happening) -> Report {
+fn about(incident: Option<u64>, what: ReportKind) -> Report {
     Report {
         at: Time::ZERO,
         service: "demo-service".into(),
         incident: incident.map(IncidentId),
-        what,
+        kind: what,
     }
 }
 
 fn went_down(cause: Cause, status_code: Option<u16>) -> Report {
-    about(None, Happening::WentDown { cause, status_code })
+    about(None, ReportKind::WentDown { cause, status_code })
 }
 
 fn healthy() -> Report {
-    let what = Happening::BecameHealthy {
+    let what = ReportKind::BecameHealthy {
         status_code: Some(200),
         recoveries_total: 1,
         by_supervisor: false,
@@ -88,7 +88,7 @@ fn healthy() -> Report {
 
 /// Restarted by its supervisor.
 fn healthy_again() -> Report {
-    let what = Happening::BecameHealthy {
+    let what = ReportKind::BecameHealthy {
         status_code: Some(200),
         recoveries_total: 2,
         by_supervisor: true,
@@ -103,7 +103,7 @@ fn killed() -> Cause {
     }
 }
 
-fn of(what: Happening) -> Report {
+fn of(what: ReportKind) -> Report {
     about(Some(3), what)
 }
 
@@ -118,28 +118,28 @@ pub(super) fn every_kind() -> Vec<(Report, &'static str)> {
 fn what_happens() -> Vec<(Report, &'static str)> {
     vec![
         (
-            of(Happening::StateChanged {
+            of(ReportKind::StateChanged {
                 from: State::Healthy,
                 to: State::Suspect,
             }),
             "event=state from=healthy to=suspect incident=3 level=debug",
         ),
         (
-            of(Happening::WentDown {
+            of(ReportKind::WentDown {
                 cause: killed(),
                 status_code: None,
             }),
             r#"status=down status_code=na event=died cause="killed by signal KILL" incident=3 level=warn"#,
         ),
         (
-            of(Happening::WentDown {
+            of(ReportKind::WentDown {
                 cause: refused(),
                 status_code: None,
             }),
             r#"status=down status_code=na event=unreachable cause="connection refused" incident=3 level=warn"#,
         ),
         (
-            of(Happening::WentDown {
+            of(ReportKind::WentDown {
                 cause: Cause::Unhealthy {
                     output: "no space left".to_owned(),
                 },
@@ -148,7 +148,7 @@ fn what_happens() -> Vec<(Report, &'static str)> {
             r#"status=down status_code=na event=unhealthy cause="its health check fails: no space left" incident=3 level=warn"#,
         ),
         (
-            of(Happening::WentDown {
+            of(ReportKind::WentDown {
                 cause: Cause::CrashLoop {
                     restarts: 5,
                     within: Duration::from_secs(600),
@@ -163,17 +163,17 @@ fn what_happens() -> Vec<(Report, &'static str)> {
             "status=up status_code=200 recoveries_total=2 event=healthy by=supervisor",
         ),
         (
-            of(Happening::IncidentOpened { cause: killed() }),
+            of(ReportKind::IncidentOpened { cause: killed() }),
             r#"event=incident_opened incident=3 cause="killed by signal KILL" cause_kind=killed level=warn"#,
         ),
         (
-            of(Happening::CauseChanged {
+            of(ReportKind::CauseChanged {
                 cause: Cause::OomKilled,
             }),
             r#"event=cause_changed incident=3 cause="killed by the kernel, out of memory" cause_kind=oom_killed level=warn"#,
         ),
         (
-            of(Happening::GaveUp {
+            of(ReportKind::GaveUp {
                 attempts: 5,
                 window: Duration::from_secs(1800),
                 halved: false,
@@ -182,7 +182,7 @@ fn what_happens() -> Vec<(Report, &'static str)> {
             "status=down event=gave_up incident=3 attempts=5 window=1800 cause=\"exited with code 1\" cause_kind=exited level=error",
         ),
         (
-            of(Happening::IncidentClosed {
+            of(ReportKind::IncidentClosed {
                 resolution: Resolution::Healed,
                 duration: Duration::from_millis(1_500),
                 outage: Outage {
@@ -194,13 +194,13 @@ fn what_happens() -> Vec<(Report, &'static str)> {
             "event=incident_closed incident=3 resolution=healed duration=1.5 down_seconds=0.2 proved_after_seconds=1.502 started_by=agent",
         ),
         (
-            of(Happening::OperatorActed {
+            of(ReportKind::OperatorActed {
                 request: "pause for 2h".to_owned(),
             }),
             r#"event=operator request="pause for 2h" incident=3"#,
         ),
         (
-            of(Happening::StoppedOnPurpose {
+            of(ReportKind::StoppedOnPurpose {
                 reason: "stop job".to_owned(),
             }),
             r#"event=stopped reason="stop job" incident=3"#,
@@ -211,75 +211,75 @@ fn what_happens() -> Vec<(Report, &'static str)> {
 fn what_people_hear() -> Vec<(Report, &'static str)> {
     vec![
         (
-            of(Happening::PeopleTold {
+            of(ReportKind::Notified {
                 kind: "fired",
                 receivers: [("team".to_owned(), Reason::Default)].into(),
             }),
-            "event=told incident=3 kind=fired receivers=team reasons=default",
+            "event=notified incident=3 kind=fired receivers=team reasons=default",
         ),
         (
-            of(Happening::MessageWithheld {
+            of(ReportKind::NotNotified {
                 kind: "fired",
                 reason: Reason::Maintenance,
             }),
-            r#"event=not_told incident=3 kind=fired reason="in maintenance" why=maintenance"#,
+            r#"event=not_notified incident=3 kind=fired reason="in maintenance" reason_kind=maintenance"#,
         ),
         (
-            of(Happening::Acknowledged {
+            of(ReportKind::Acknowledged {
                 by: "ada".to_owned(),
                 text: "on it".to_owned(),
             }),
             r#"event=acknowledged incident=3 by=ada text="on it""#,
         ),
         (
-            of(Happening::FlappingBegan {
+            of(ReportKind::FlappingBegan {
                 incidents: 6,
                 within: Duration::from_secs(900),
             }),
             "event=flapping incident=3 incidents=6 within=900 level=warn",
         ),
         (
-            of(Happening::FlappingEnded {
+            of(ReportKind::FlappingEnded {
                 incidents: 9,
                 duration: Duration::from_secs(1800),
             }),
             "event=flapping_ended incident=3 incidents=9 duration=1800",
         ),
         (
-            of(Happening::MaintenanceChanged {
+            of(ReportKind::MaintenanceChanged {
                 reason: Some("backup".to_owned()),
             }),
             "event=maintenance reason=backup open=true incident=3",
         ),
         (
-            of(Happening::ObservationJudged {
+            of(ReportKind::ObservationJudged {
                 right: true,
                 after: Duration::from_secs(60),
             }),
             "event=observed incident=3 right=true after=60",
         ),
         (
-            of(Happening::ActionSlow {
+            of(ReportKind::ActionSlow {
                 action: ActionId(7),
                 after: Duration::from_secs(100),
             }),
             "event=restart_slow incident=3 after=100 action=7 level=warn",
         ),
         (
-            of(Happening::ActionCutShort {
+            of(ReportKind::ActionCutShort {
                 action: ActionId(7),
                 reason: "stopped by an operator".to_owned(),
             }),
             r#"event=cut_short incident=3 reason="stopped by an operator" action=7"#,
         ),
         (
-            of(Happening::ActionHeld {
+            of(ReportKind::ActionHeld {
                 hold: Hold::Refused {
                     reason: "access denied".to_owned(),
                 },
                 remaining: None,
             }),
-            r#"event=held incident=3 reason="cannot be restarted: access denied" hold=refused"#,
+            r#"event=held incident=3 reason="cannot be restarted: access denied" reason_kind=refused"#,
         ),
     ]
 }
@@ -295,56 +295,56 @@ fn what_is_done() -> Vec<(Report, &'static str)> {
     };
     vec![
         (
-            of(Happening::ActionHeld {
+            of(ReportKind::ActionHeld {
                 hold: Hold::Backoff,
                 remaining: Some(Duration::from_millis(12_345)),
             }),
-            r#"event=held incident=3 reason="the next attempt is not due yet" hold=backoff remaining=12.345"#,
+            r#"event=held incident=3 reason="the next attempt is not due yet" reason_kind=backoff remaining=12.345"#,
         ),
         (
-            of(Happening::ActionStarted {
+            of(ReportKind::ActionStarted {
                 action: action(2),
                 again: false,
             }),
-            "event=restart incident=3 attempt=2 verb=start by=agent action=7",
+            "event=restart incident=3 attempt=2 action_kind=start by=agent action=7",
         ),
         (
-            of(Happening::ActionStarted {
+            of(ReportKind::ActionStarted {
                 action: action(0),
                 again: false,
             }),
-            "event=restart incident=3 verb=start by=operator action=7",
+            "event=restart incident=3 action_kind=start by=operator action=7",
         ),
         (
-            of(Happening::ActionEnded {
+            of(ReportKind::ActionEnded {
                 action: ActionId(7),
                 result: ActionResult::Done,
             }),
             "event=restart_ended incident=3 result=done action=7",
         ),
         (
-            of(Happening::ActionEnded {
+            of(ReportKind::ActionEnded {
                 action: ActionId(7),
                 result: ActionResult::Refused("access denied".to_owned()),
             }),
             r#"event=restart_ended incident=3 result=refused reason="refused: access denied" action=7 level=warn"#,
         ),
         (
-            of(Happening::ActionVerified {
+            of(ReportKind::ActionVerified {
                 action: ActionId(7),
                 starts_slowly: None,
             }),
             "event=verified incident=3 action=7",
         ),
         (
-            of(Happening::ActionUnverified {
+            of(ReportKind::ActionUnverified {
                 action: ActionId(7),
                 reason: "died again".to_owned(),
             }),
             r#"event=not_verified incident=3 reason="died again" action=7 level=warn"#,
         ),
         (
-            of(Happening::ActionUnproven {
+            of(ReportKind::ActionUnproven {
                 action: ActionId(7),
                 reason: "never asked well".to_owned(),
             }),
@@ -412,7 +412,7 @@ fn every_kind_of_report_has_its_line_and_its_message_id() {
             logfmt(|| super::report(&report, None)),
             format!("service=demo-service {expected}\n")
         );
-        assert!(message_id(report.what.word(), None).is_some(), "{}", report.what.word());
+        assert!(message_id(report.kind.name(), None).is_some(), "{}", report.kind.name());
     }
 }
 

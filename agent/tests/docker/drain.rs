@@ -34,8 +34,8 @@ fn drain_that_takes_longer_than_its_timeout_is_neither_cut_short_nor_undone() {
         must(&container, &format!("({ask}) >/dev/null 2>&1 &"));
         place.wait_for_state("shop", "supervisor_busy");
         std::fs::remove_file(&answers).unwrap();
-        place.line_after(0, &["service=shop", "event=held", "hold=asked_to_stop"]);
-        place.line_after(0, &["service=shop", "event=told", "kind=fired"]);
+        place.line_after(0, &["service=shop", "event=held", "reason_kind=asked_to_stop"]);
+        place.line_after(0, &["service=shop", "event=notified", "kind=fired"]);
         assert_eq!(inspect(&container, ".State.StartedAt"), before, "{ask}");
         must(&container, "docker exec $C touch /go");
         if ask.contains("restart") {

@@ -130,7 +130,12 @@ fn containers_come_and_go_with_their_labels() {
         "{}",
         received()
     );
-    assert_eq!(lab.log().matches("event=found_refused").count(), 1, "{}", lab.log());
+    assert_eq!(
+        lab.log().matches("event=discovered_rejected").count(),
+        1,
+        "{}",
+        lab.log()
+    );
     let check = host.sh("sentinel check");
     assert!(
         check.contains("not watched: container bad, label sentinel.intervall: unknown label"),

@@ -79,5 +79,5 @@ fn containers_of_podman_are_shown_and_alerted_and_none_is_restarted() {
         !running.contains("crashes") && !running.contains("stopped"),
         "{running}"
     );
-    assert!(!log().contains("event=sight_lost"), "{}", log());
+    assert!(!log().contains("event=connection_lost"), "{}", log());
 }

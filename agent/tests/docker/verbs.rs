@@ -1,12 +1,12 @@
 //! The verbs act on what was decided about, and on nothing else.
 
 use sentinel::config::ContainerTarget;
-use sentinel_engine::{ActionKind, ActionResult, Instance};
+use sentinel_engine::{ActionKind, ActionResult, RunId};
 
 use crate::engine::{Names, inspect, must};
 use crate::watch::{Watch, named};
 
-fn kind(result: &ActionResult) -> &'static str {
+fn kind_of(result: &ActionResult) -> &'static str {
     result.kind()
 }
 
@@ -20,8 +20,8 @@ fn verbs_act_only_on_what_was_decided_about() {
     let first = watch.instance(&container);
 
     // A run that is over, one that never was, and a start of what runs.
-    let other = Some(Instance::from("0123456789ab@2026-01-01T00:00:00Z"));
-    for (verb, expected, result) in [
+    let other = Some(RunId::from("0123456789ab@2026-01-01T00:00:00Z"));
+    for (kind, expected, result) in [
         (ActionKind::Restart, &other, "outdated"),
         (ActionKind::Start, &first, "outdated"),
         (ActionKind::Restart, &None, "outdated"),
@@ -29,10 +29,10 @@ fn verbs_act_only_on_what_was_decided_about() {
         (ActionKind::Restart, &first, "outdated"),
     ] {
         let before = inspect(&container, ".State.StartedAt");
-        let answer = watch.act(&container, verb, expected.as_ref());
-        assert_eq!(kind(&answer), result, "{verb:?} {expected:?} {answer:?}");
+        let answer = watch.act(&container, kind, expected.as_ref());
+        assert_eq!(kind_of(&answer), result, "{kind:?} {expected:?} {answer:?}");
         let after = inspect(&container, ".State.StartedAt");
-        assert_eq!(after != before, result == "done", "{verb:?} {expected:?}");
+        assert_eq!(after != before, result == "done", "{kind:?} {expected:?}");
         watch.until(&container, "running");
     }
     assert!(
@@ -52,11 +52,11 @@ fn the_begin_of_the_new_run_is_told_and_no_other() {
     let run = watch.instance(&container);
     let target = ContainerTarget::Named(container.clone());
     let (result, begun) = watch.act_and_hear(&target, ActionKind::Restart, run.as_ref());
-    assert_eq!(kind(&result), "done");
+    assert_eq!(kind_of(&result), "done");
     assert_eq!(begun.blocking_recv(), Ok(()));
     // What is called off never begins.
     let (result, begun) = watch.act_and_hear(&target, ActionKind::Restart, run.as_ref());
-    assert_eq!(kind(&result), "outdated");
+    assert_eq!(kind_of(&result), "outdated");
     assert!(begun.blocking_recv().is_err());
 }
 
@@ -74,7 +74,7 @@ fn a_pause_and_a_stop_are_respected() {
     let run = watch.instance(&container);
     must(&container, "docker pause $C");
     assert_eq!(
-        kind(&watch.act(&container, ActionKind::Restart, run.as_ref())),
+        kind_of(&watch.act(&container, ActionKind::Restart, run.as_ref())),
         "conflict"
     );
     must(&container, "docker unpause $C");
@@ -82,20 +82,20 @@ fn a_pause_and_a_stop_are_respected() {
     must(&container, "(docker stop $C) >/dev/null 2>&1 &");
     watch.until(&container, "asked-to-stop");
     assert_eq!(
-        kind(&watch.act(&container, ActionKind::Restart, run.as_ref())),
+        kind_of(&watch.act(&container, ActionKind::Restart, run.as_ref())),
         "conflict"
     );
     must(&container, "docker exec $C touch /go");
     watch.until(&container, "operator-stop");
     assert_eq!(
-        kind(&watch.act(&container, ActionKind::Restart, run.as_ref())),
+        kind_of(&watch.act(&container, ActionKind::Restart, run.as_ref())),
         "outdated"
     );
     assert_eq!(inspect(&container, ".State.Status"), "exited");
     must(&container, "docker rm $C");
     watch.until(&container, "gone");
     assert_eq!(
-        kind(&watch.act(&container, ActionKind::Start, run.as_ref())),
+        kind_of(&watch.act(&container, ActionKind::Start, run.as_ref())),
         "outdated"
     );
 }

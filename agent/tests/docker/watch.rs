@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sentinel::config::{ContainerTarget, DockerAddress};
 use sentinel::docker::{Docker, Watched, Watcher};
 use sentinel_engine::{
-    ActionKind, ActionResult, Activity, Cause, Event, Instance, Intent, Observation, ServiceName, TargetState,
+    ActionKind, ActionResult, Activity, Cause, Event, Intent, Observation, RunId, ServiceName, TargetState,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -130,12 +130,12 @@ impl Watch {
         );
     }
 
-    pub fn act(&self, container: &str, kind: ActionKind, expected: Option<&Instance>) -> ActionResult {
-        self.act_on(&ContainerTarget::Named(container.to_owned()), verb, expected)
+    pub fn act(&self, container: &str, kind: ActionKind, expected: Option<&RunId>) -> ActionResult {
+        self.act_on(&ContainerTarget::Named(container.to_owned()), kind, expected)
     }
 
-    pub fn act_on(&self, target: &ContainerTarget, kind: ActionKind, expected: Option<&Instance>) -> ActionResult {
-        self.act_and_hear(target, verb, expected).0
+    pub fn act_on(&self, target: &ContainerTarget, kind: ActionKind, expected: Option<&RunId>) -> ActionResult {
+        self.act_and_hear(target, kind, expected).0
     }
 
     /// Also answers what is heard of the begin of the new run.
@@ -143,14 +143,14 @@ impl Watch {
         &self,
         target: &ContainerTarget,
         kind: ActionKind,
-        expected: Option<&Instance>,
+        expected: Option<&RunId>,
     ) -> (ActionResult, oneshot::Receiver<()>) {
         let (begun, has_begun) = oneshot::channel();
-        let restart = self.docker.restart(target, verb, expected, BOUND, begun);
+        let restart = self.docker.restart(target, kind, expected, BOUND, begun);
         (runtime().block_on(restart), has_begun)
     }
 
-    pub fn instance(&self, service: &str) -> Option<Instance> {
+    pub fn instance(&self, service: &str) -> Option<RunId> {
         self.last(service)?.instance
     }
 }

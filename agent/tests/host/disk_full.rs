@@ -12,7 +12,7 @@ fn nothing_is_restarted_while_the_disk_is_full_and_nothing_is_lost() {
         .sh("dd if=/dev/zero of=/var/lib/sentinel/ballast bs=4k 2>/dev/null || true");
     lab.kill("shop");
     lab.await_log(&["event=store_failed"]);
-    lab.await_log(&["service=shop", "event=held", "hold=store"]);
+    lab.await_log(&["service=shop", "event=held", "reason_kind=store"]);
     assert_eq!(lab.state("shop"), "held");
     assert_eq!(lab.starts("shop"), 1);
     lab.wait("systemctl status tells it", || {

@@ -73,7 +73,7 @@ fn with_nothing_configured_the_host_is_observed_and_nothing_restarted() {
     // Each failure is told once, however often the agent is started; one that fails anew meanwhile is another one.
     let looked = || {
         lab.host
-            .sh("journalctl --no-pager -o cat -u sentinel SENTINEL_EVENT=failed_before | wc -l")
+            .sh("journalctl --no-pager -o cat -u sentinel SENTINEL_EVENT=preexisting_failure | wc -l")
     };
     let before = looked();
     lab.host.sh("systemctl restart sentinel");

@@ -58,7 +58,7 @@ fn storm_holds_every_restart_is_told_once_and_passes() {
         Some(&"host_wide".into()),
         "{incidents:#?}"
     );
-    lab.await_log(&["event=held", "hold=storm"]);
+    lab.await_log(&["event=held", "reason_kind=storm"]);
     for name in names {
         lab.await_state(name, "healthy");
         // One may have been restarted before the others were seen to be down; nobody twice.

@@ -93,7 +93,7 @@ fn killed_unit_is_restarted_proved_and_told_with_its_cause() {
     for line in [
         "event=started msg=\"Sentinel monitor started\"",
         "service=shop status=down status_code=na event=died cause=\"killed by signal KILL\"",
-        "service=shop event=restart incident=1 attempt=1 verb=start",
+        "service=shop event=restart incident=1 attempt=1 action_kind=start",
         "service=shop status=up status_code=na recoveries_total=1 event=healthy",
     ] {
         assert!(lab.log().contains(line), "`{line}` is not in\n{}", lab.log());

@@ -156,8 +156,8 @@ fn a_wrong_section_is_told_with_its_place_and_harms_no_other() {
     let wrong = format!("{place}: intervall: unknown key; did you mean `interval`?");
     let open = "/etc/systemd/system/open.service: its [X-Sentinel] section does not count: \
                 others than root may write the file (mode 0666)";
-    lab.await_log(&["event=found_refused", "service=shop", "intervall", "level=error"]);
-    lab.await_log(&["event=found_refused", "service=open", "mode 0666"]);
+    lab.await_log(&["event=discovered_rejected", "service=shop", "intervall", "level=error"]);
+    lab.await_log(&["event=discovered_rejected", "service=open", "mode 0666"]);
     let checked = check(&lab);
     assert!(checked.contains(&format!("not watched: {wrong}")), "{checked}");
     assert!(checked.contains(&format!("not watched: {open}")), "{checked}");

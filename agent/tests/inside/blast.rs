@@ -189,7 +189,7 @@ impl Watch {
         self.systemd
             .restart(
                 &format!("{unit}.service"),
-                verb,
+                kind,
                 None,
                 may_affect,
                 Some(BOUND),
@@ -226,7 +226,7 @@ fn what_a_job_does_to_others_is_foreseen() {
             ))
             .await;
             let before = picture().await;
-            let (unit, verb) = case.act;
+            let (unit, kind) = case.act;
             let foreseen = BlastRadius {
                 restarts: services(case.restarts),
                 stops: services(case.stops),
@@ -235,7 +235,7 @@ fn what_a_job_does_to_others_is_foreseen() {
             };
             let narrow = foreseen == BlastRadius::default();
             if !narrow {
-                let refused = watch.act_within(unit, verb, MayAffect::Only(&[])).await;
+                let refused = watch.act_within(unit, kind, MayAffect::Only(&[])).await;
                 assert_eq!(refused, ActionResult::TooWide(foreseen), "{}", case.what);
                 assert_eq!(
                     picture().await,
@@ -246,7 +246,7 @@ fn what_a_job_does_to_others_is_foreseen() {
             }
             // What really happens, when it is allowed.
             let allowed = services(&[case.restarts, case.stops, case.starts].concat());
-            let done = watch.act_within(unit, verb, MayAffect::Only(&allowed)).await;
+            let done = watch.act_within(unit, kind, MayAffect::Only(&allowed)).await;
             assert_eq!(done, ActionResult::Done, "{}", case.what);
             let after = picture().await;
             let ran = |name: &&String| before[*name].0 == "active" || before[*name].0 == "activating";

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sentinel::systemd::{BusAddress, Systemd, Watched, Watcher};
-use sentinel_engine::{Event, Instance, Intent, Observation, ServiceName, TargetState};
+use sentinel_engine::{Event, Intent, Observation, RunId, ServiceName, TargetState};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -60,7 +60,7 @@ impl Watch {
         self.told.get(unit)?.last()
     }
 
-    fn instance(&self, unit: &str) -> Option<Instance> {
+    fn instance(&self, unit: &str) -> Option<RunId> {
         self.last(unit)?.instance.clone()
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sentinel::systemd::{BusAddress, MayAffect, triggers_of};
-use sentinel_engine::{ActionKind, ActionResult, Instance, Intent, Observation, TargetState, TriggerState};
+use sentinel_engine::{ActionKind, ActionResult, Intent, Observation, RunId, TargetState, TriggerState};
 
 use super::{BOUND, Watch, property, run, sh};
 
@@ -68,9 +68,9 @@ impl Watch {
     async fn carry_out(&self, unit: &str, kind: ActionKind, may_affect: MayAffect<'_>) -> ActionResult {
         let begun = tokio::sync::oneshot::channel().0;
         let unit = format!("{unit}.service");
-        let run: Option<&Instance> = None;
+        let run: Option<&RunId> = None;
         self.systemd
-            .restart(&unit, verb, run, may_affect, Some(BOUND), begun)
+            .restart(&unit, kind, run, may_affect, Some(BOUND), begun)
             .await
     }
 }

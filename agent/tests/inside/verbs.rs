@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use sentinel::systemd::MayAffect;
-use sentinel_engine::{ActionKind, ActionResult, Instance, Intent};
+use sentinel_engine::{ActionKind, ActionResult, Intent, RunId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{BOUND, Watch, property, run, sh};
 
 impl Watch {
-    async fn act(&self, unit: &str, kind: ActionKind, expected: Option<&Instance>) -> ActionResult {
+    async fn act(&self, unit: &str, kind: ActionKind, expected: Option<&RunId>) -> ActionResult {
         self.systemd
             .restart(
                 &format!("{unit}.service"),
-                verb,
+                kind,
                 expected,
                 MayAffect::Only(&[]),
                 Some(BOUND),
@@ -130,11 +130,11 @@ fn an_operator_wins() {
         sh("systemctl start a slowstop sig").await;
         let mut watch = Watch::start(&["a", "slowstop", "sig", "slow"]).await;
 
-        // A stop under way is left alone, whichever verb is asked for.
+        // A stop under way is left alone, whichever kind is asked for.
         let running = watch.instance("slowstop");
         sh("systemctl --no-block stop slowstop").await;
-        for verb in [ActionKind::Restart, ActionKind::Start] {
-            let result = watch.act("slowstop", verb, running.as_ref()).await;
+        for kind in [ActionKind::Restart, ActionKind::Start] {
+            let result = watch.act("slowstop", kind, running.as_ref()).await;
             assert!(matches!(result, ActionResult::Conflict(_)), "{result:?}");
         }
         watch.until_down("slowstop", Intent::OperatorStop).await;

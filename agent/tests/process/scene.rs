@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sentinel::config::ProcessTarget;
 use sentinel::process::Process;
-use sentinel_engine::{ActionKind, ActionResult, Cause, Event, Instance, Intent, Observation, TargetState};
+use sentinel_engine::{ActionKind, ActionResult, Cause, Event, Intent, Observation, RunId, TargetState};
 use tokio::sync::mpsc;
 
 /// Long enough for whatever should happen, on the busiest machine.
@@ -21,7 +21,7 @@ pub(crate) struct Scene {
     directory: tempfile::TempDir,
     pub(crate) process: Arc<Process>,
     events: mpsc::Receiver<Event>,
-    seen: Vec<Instance>,
+    seen: Vec<RunId>,
 }
 
 impl Scene {
@@ -81,7 +81,7 @@ impl Scene {
     }
 
     /// The next observation must be of a running process; which.
-    pub(crate) async fn running(&mut self) -> Instance {
+    pub(crate) async fn running(&mut self) -> RunId {
         let observation = self.next().await;
         assert_eq!(observation.state, TargetState::Running);
         assert!(observation.age.is_some_and(|age| age < AMPLE), "{observation:?}");
@@ -102,15 +102,15 @@ impl Scene {
         assert!(self.events.is_empty(), "{:?}", self.events.try_recv());
     }
 
-    pub(crate) async fn restart(&self, kind: ActionKind, expected: Option<&Instance>) -> ActionResult {
-        let restart = self.process.restart(verb, expected, tokio::sync::oneshot::channel().0);
+    pub(crate) async fn restart(&self, kind: ActionKind, expected: Option<&RunId>) -> ActionResult {
+        let restart = self.process.restart(kind, expected, tokio::sync::oneshot::channel().0);
         tokio::time::timeout(AMPLE * 2, restart)
             .await
             .expect("the action ends by itself")
     }
 
     /// Starts it through the agent, and watches it.
-    pub(crate) async fn started(&mut self) -> Instance {
+    pub(crate) async fn started(&mut self) -> RunId {
         assert_eq!(self.restart(ActionKind::Start, None).await, ActionResult::Done);
         let instance = self.running().await;
         self.watch();
@@ -141,7 +141,7 @@ impl Foreign {
         self.0.id()
     }
 
-    pub(crate) fn instance(&self) -> Instance {
+    pub(crate) fn instance(&self) -> RunId {
         let pid = self.pid().to_string();
         format!("{pid}:{}", start_time(&pid).unwrap()).into()
     }
@@ -160,7 +160,7 @@ fn start_time(pid: &str) -> Option<String> {
     rest.split_whitespace().nth(19).map(ToOwned::to_owned)
 }
 
-pub(crate) fn pid_of(instance: &Instance) -> u32 {
+pub(crate) fn pid_of(instance: &RunId) -> u32 {
     instance.as_str().split_once(':').unwrap().0.parse().unwrap()
 }
 

@@ -42,7 +42,15 @@ fn silence_outlives_the_agent_and_what_still_burns_at_its_end_is_told() {
     let added = succeed(&place, &add);
     let id = added["id"].to_string();
     place.kill("shop");
-    place.line_after(0, &["service=shop", "event=not_told", "kind=fired", "why=silenced"]);
+    place.line_after(
+        0,
+        &[
+            "service=shop",
+            "event=not_notified",
+            "kind=fired",
+            "reason_kind=silenced",
+        ],
+    );
 
     place.kill_agent();
     let seen = place.lines().len();
@@ -87,7 +95,7 @@ fn silence_outlives_the_agent_and_what_still_burns_at_its_end_is_told() {
         .iter()
         .map(|line| &line["kind"])
         .collect();
-    assert!(told.iter().any(|kind| **kind == "not_told"), "{told:?}");
+    assert!(told.iter().any(|kind| **kind == "not_notified"), "{told:?}");
 }
 
 #[test]
@@ -113,9 +121,9 @@ fn end_in_a_silence_of_what_nobody_was_told_is_not_told() {
         ],
     );
     place.kill("shop");
-    place.line_after(0, &["event=not_told", "kind=fired"]);
+    place.line_after(0, &["event=not_notified", "kind=fired"]);
     place.begin("shop");
-    place.line_after(0, &["event=not_told", "kind=resolved", "why=nobody_was_told"]);
+    place.line_after(0, &["event=not_notified", "kind=resolved", "reason_kind=none_notified"]);
     succeed(&place, &["silence", "expire", "1", "--json"]);
     place.kill("shop");
     hook.wait_for(&["shop fired"]);
@@ -160,7 +168,7 @@ fn acknowledging_ends_reminders_and_escalation() {
     place.wait_for_state("shop", "held");
     let seen = place.lines().len();
     place.begin("shop");
-    place.line_after(seen, &["service=shop", "event=told", "kind=resolved"]);
+    place.line_after(seen, &["service=shop", "event=notified", "kind=resolved"]);
     wait("the end", || (team.messages().last()? == "shop resolved").then_some(()));
     assert_eq!(team.messages().len(), before + 1, "{:?}", team.messages());
     assert_eq!(pager.messages(), [] as [&str; 0]);
@@ -230,7 +238,7 @@ fn what_there_was_nobody_to_tell_of_is_told_when_there_is() {
     place.start();
     place.wait_for_state("shop", "healthy");
     place.kill("shop");
-    place.line_after(0, &["event=not_told", "kind=fired", "why=no_receivers"]);
+    place.line_after(0, &["event=not_notified", "kind=fired", "reason_kind=no_receivers"]);
     place.configure(&shop(&place, "", &[("first", &first)]));
     assert!(place.hang_up().contains("event=reloaded"));
     first.wait_for(&["shop fired"]);
@@ -244,7 +252,7 @@ fn what_there_was_nobody_to_tell_of_is_told_when_there_is() {
     place.begin("shop");
     first.wait_for(&["shop fired", "shop resolved"]);
     assert_eq!(second.messages(), [] as [&str; 0]);
-    let told = |line: &&String| line.contains("event=not_told");
+    let told = |line: &&String| line.contains("event=not_notified");
     assert_eq!(place.lines().iter().filter(told).count(), 1, "it is said once");
 }
 

@@ -25,8 +25,8 @@ use sentinel::store::{
     Store, StoreError, StoreErrorKind, Topic,
 };
 use sentinel_engine::{
-    Action, ActionId, ActionKind, ActionResult, Cause, Happening, Hold, IncidentId, Memory, Outage, Report, Resolution,
-    ServiceName, Severity, Starter, State, Time,
+    Action, ActionId, ActionKind, ActionResult, Cause, Hold, IncidentId, Memory, Outage, Report, ReportKind,
+    Resolution, ServiceName, Severity, Starter, State, Time,
 };
 
 fn now() -> Time {
@@ -64,12 +64,12 @@ fn told(reports: Vec<(Report, Timestamp)>) -> Batch {
     Batch { reports, ..batch() }
 }
 
-fn report(incident: u64, what: Happening) -> (Report, Timestamp) {
+fn report(incident: u64, what: ReportKind) -> (Report, Timestamp) {
     let report = Report {
         at: now(),
         service: "shop".into(),
         incident: (incident > 0).then_some(IncidentId(incident)),
-        what,
+        kind: what,
     };
     (report, wall())
 }
@@ -83,7 +83,7 @@ fn started(action: u64, incident: u64) -> (Report, Timestamp) {
         kind: ActionKind::Restart,
         expected: Some("run-1".into()),
     };
-    report(incident, Happening::ActionStarted { action, again: false })
+    report(incident, ReportKind::ActionStarted { action, again: false })
 }
 
 fn opened(incident: u64) -> (Report, Timestamp) {
@@ -91,7 +91,7 @@ fn opened(incident: u64) -> (Report, Timestamp) {
         signal: 9,
         core_dumped: false,
     };
-    report(incident, Happening::IncidentOpened { cause })
+    report(incident, ReportKind::IncidentOpened { cause })
 }
 
 fn message(incident: u64, sequence: u32, receiver: &str) -> OutgoingMessage {

@@ -37,21 +37,21 @@ fn a_sad_story(id: u64) -> Vec<(Report, Timestamp)> {
     let (attempts, window) = (5, Duration::from_secs(1800));
     let (hold, remaining) = (Hold::Backoff, None);
     vec![
-        report(0, Happening::StateChanged { from, to }),
+        report(0, ReportKind::StateChanged { from, to }),
         opened(id),
         started(1, id),
-        report(id, Happening::ActionEnded { action, result }),
-        report(id, Happening::ActionUnverified { action, reason }),
+        report(id, ReportKind::ActionEnded { action, result }),
+        report(id, ReportKind::ActionUnverified { action, reason }),
         report(
             id,
-            Happening::CauseChanged {
+            ReportKind::CauseChanged {
                 cause: Cause::OomKilled,
             },
         ),
-        report(id, Happening::ActionHeld { hold, remaining }),
+        report(id, ReportKind::ActionHeld { hold, remaining }),
         report(
             id,
-            Happening::GaveUp {
+            ReportKind::GaveUp {
                 attempts,
                 window,
                 halved: false,
@@ -136,7 +136,7 @@ async fn history_is_listed_by_service_age_and_whether_it_is_over() {
         proved: Some(duration),
         started_by: Starter::Nobody,
     };
-    let what = Happening::IncidentClosed {
+    let what = ReportKind::IncidentClosed {
         resolution,
         duration,
         outage,

@@ -205,7 +205,7 @@ async fn tell_all(store: &Store, clock: &Clock, messages: Vec<OutgoingMessage>) 
                 at: clock.now(),
                 service: "shop".into(),
                 incident: Some(message.incident),
-                what: sentinel_engine::Happening::StoppedOnPurpose { reason: String::new() },
+                kind: sentinel_engine::ReportKind::StoppedOnPurpose { reason: String::new() },
             };
             (report, Timestamp::now())
         })

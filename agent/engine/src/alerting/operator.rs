@@ -12,7 +12,7 @@ use super::subject::Match;
 use crate::command::Command;
 use crate::ids::IncidentId;
 use crate::notification::{News, Notification, NotificationKind};
-use crate::report::Happening;
+use crate::report::ReportKind;
 use crate::time::Time;
 
 /// Why an incident cannot be acknowledged.
@@ -101,7 +101,7 @@ impl Alerting {
                 at: now,
                 ..opening.clone()
             },
-            Happening::Acknowledged { by, text },
+            ReportKind::Acknowledged { by, text },
         );
         if is_first {
             self.tell_acknowledged(now, id, cx);

@@ -11,7 +11,7 @@ use crate::command::Command;
 use crate::ids::{IncidentId, ServiceName};
 use crate::labels::Labels;
 use crate::notification::{News, Notification, NotificationKind};
-use crate::report::{Happening, Report};
+use crate::report::{Report, ReportKind};
 use crate::time::Time;
 use crate::wakes::Wakes;
 
@@ -251,18 +251,18 @@ impl Alerting {
         let Some(log) = self.logs.get_mut(&id) else {
             return;
         };
-        match &report.what {
-            Happening::CauseChanged { cause } => {
+        match &report.kind {
+            ReportKind::CauseChanged { cause } => {
                 log.cause.clone_from(cause);
                 self.keep(id);
             }
-            Happening::ActionHeld { hold, .. } => log.does(hold.to_string()),
-            Happening::ActionStarted { action, .. } => {
+            ReportKind::ActionHeld { hold, .. } => log.does(hold.to_string()),
+            ReportKind::ActionStarted { action, .. } => {
                 log.attempts = log.attempts.max(action.attempt);
-                log.does(report.what.to_string());
+                log.does(report.kind.to_string());
             }
             // Its last message, if there is one, comes right after this.
-            Happening::IncidentClosed { .. } => {
+            ReportKind::IncidentClosed { .. } => {
                 log.over = true;
                 self.keep(id);
                 self.wakes.set(&id, Some(report.at));
@@ -423,7 +423,7 @@ impl Alerting {
         receivers: BTreeMap<String, Reason>,
         revises: Option<Notification>,
     ) {
-        let happening = Happening::PeopleTold {
+        let happening = ReportKind::Notified {
             kind: notification.kind.as_str(),
             receivers: receivers.clone(),
         };
@@ -437,19 +437,19 @@ impl Alerting {
     }
 
     fn withhold(&mut self, notification: &Notification, reason: Reason) {
-        let happening = Happening::MessageWithheld {
+        let happening = ReportKind::NotNotified {
             kind: notification.kind.as_str(),
             reason,
         };
         self.report(notification, happening);
     }
 
-    pub(super) fn report(&mut self, about: &Notification, what: Happening) {
+    pub(super) fn report(&mut self, about: &Notification, what: ReportKind) {
         self.commands.push_back(Command::Report(Report {
             at: about.at,
             service: about.service.clone(),
             incident: Some(about.incident),
-            what,
+            kind: what,
         }));
     }
 }

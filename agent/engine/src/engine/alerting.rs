@@ -9,11 +9,11 @@ use crate::alerting::{
 };
 use crate::command::Command;
 use crate::host::{HOST, Host};
-use crate::ids::{IncidentId, Instance, ServiceName};
+use crate::ids::{IncidentId, RunId, ServiceName};
 use crate::labels::Labels;
 use crate::notification::{Notification, NotificationKind};
 use crate::policy::Severity;
-use crate::report::{Happening, Report};
+use crate::report::{Report, ReportKind};
 use crate::service::{Decision, Machine};
 use crate::time::Time;
 
@@ -165,10 +165,10 @@ impl Engine {
 
     /// The run whose failure `report` tells of: at the beginning of an incident the one that it is about, later the one that
     /// an attempt made. `None` when its target has no runs, or was never seen.
-    pub fn failed_run(&self, report: &Report) -> Option<Instance> {
+    pub fn failed_run(&self, report: &Report) -> Option<RunId> {
         let (of_incident, last) = self.machines.get(&report.service)?.run_instances();
-        let run = match report.what {
-            Happening::IncidentOpened { .. } => of_incident.or(last),
+        let run = match report.kind {
+            ReportKind::IncidentOpened { .. } => of_incident.or(last),
             _ => last.or(of_incident),
         };
         run.cloned()

@@ -11,7 +11,7 @@ use crate::labels::Labels;
 use crate::notification::{News, Notification, NotificationKind};
 use crate::outage::Outage;
 use crate::policy::Severity;
-use crate::report::{Happening, Report, Resolution};
+use crate::report::{Report, ReportKind, Resolution};
 use crate::service::{Decision, Machine};
 use crate::time::Time;
 use crate::words::span;
@@ -60,7 +60,7 @@ impl Engine {
         };
         let cause = storm.cause_now(likely);
         storm.cause = cause.clone();
-        self.report_host(&storm, Happening::IncidentOpened { cause }, now);
+        self.report_host(&storm, ReportKind::IncidentOpened { cause }, now);
         let hold = span(self.host.policy.storm_hold);
         let doing = format!("no service is restarted for {hold}, then one after the other");
         self.notify_host(&storm, NotificationKind::Fired, Severity::Critical, doing, now);
@@ -82,7 +82,7 @@ impl Engine {
         (storm.told, storm.told_at) = (storm.services.len(), now);
         storm.messages += 1;
         let cause = storm.cause.clone();
-        self.report_host(&storm, Happening::CauseChanged { cause }, now);
+        self.report_host(&storm, ReportKind::CauseChanged { cause }, now);
         let doing = match storm.until.since(now) {
             rest if rest.is_zero() => "services are restarted one after the other".to_owned(),
             rest => format!("no service is restarted for {}, then one after the other", span(rest)),
@@ -106,7 +106,7 @@ impl Engine {
         let (resolution, duration) = (Resolution::Recovered, now.since(storm.opened_at));
         // Each of the services was down for a time of its own.
         let outage = Outage::default();
-        let closed = Happening::IncidentClosed {
+        let closed = ReportKind::IncidentClosed {
             resolution,
             duration,
             outage,
@@ -159,12 +159,12 @@ impl Engine {
             .is_some_and(|machine| machine.incident_cause().is_some())
     }
 
-    fn report_host(&mut self, storm: &Storm, what: Happening, now: Time) {
+    fn report_host(&mut self, storm: &Storm, what: ReportKind, now: Time) {
         let report = Report {
             at: now,
             service: HOST.into(),
             incident: Some(storm.id),
-            what,
+            kind: what,
         };
         self.decided.push_back(Decision::Do(Command::Report(report)));
     }

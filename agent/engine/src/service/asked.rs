@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Context, Machine};
 use crate::cause::Cause;
-use crate::ids::Instance;
+use crate::ids::RunId;
 use crate::observation::{AskedToStop, Intent, TargetState};
 use crate::state::{Hold, State};
 use crate::time::Time;
@@ -24,7 +24,7 @@ const SAME_SIGNAL: Duration = Duration::from_secs(1);
 /// A signal that asked for the end of a run.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
-    run: Option<Instance>,
+    run: Option<RunId>,
     at: Time,
     /// By its own settings it should have ended this long after it was asked.
     patience: Duration,
@@ -36,7 +36,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    fn of(run: Option<Instance>, at: Time, patience: Duration) -> Self {
+    fn of(run: Option<RunId>, at: Time, patience: Duration) -> Self {
         Self {
             run,
             at,

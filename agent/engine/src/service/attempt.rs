@@ -10,7 +10,7 @@ use crate::ids::ActionId;
 use crate::memory::Attempt;
 use crate::outage::Starter;
 use crate::probe::{ProbeFailure, ProbePhase};
-use crate::report::{Happening, Resolution};
+use crate::report::{ReportKind, Resolution};
 use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::timers::Timer;
@@ -61,7 +61,7 @@ impl Machine {
         let action = attempt.action;
         self.unsaved = true;
         let result = ActionResult::Unknown("the agent itself was restarted meanwhile".into());
-        self.report(Happening::ActionEnded { action, result }, cx);
+        self.report(ReportKind::ActionEnded { action, result }, cx);
     }
 
     /// The adapter answered.
@@ -86,7 +86,7 @@ impl Machine {
             return;
         }
         self.report(
-            Happening::ActionEnded {
+            ReportKind::ActionEnded {
                 action,
                 result: result.clone(),
             },
@@ -166,14 +166,14 @@ impl Machine {
     /// Ends the attempt: it did not help.
     pub(super) fn fail_attempt(&mut self, reason: String, cx: &mut Context<'_>) {
         if let Some(action) = self.end_attempt() {
-            self.report(Happening::ActionUnverified { action, reason }, cx);
+            self.report(ReportKind::ActionUnverified { action, reason }, cx);
         }
     }
 
     /// Ends the attempt, which proves nothing: something more important happened.
     pub(super) fn cut_short(&mut self, reason: String, cx: &mut Context<'_>) {
         if let Some(action) = self.end_attempt() {
-            self.report(Happening::ActionCutShort { action, reason }, cx);
+            self.report(ReportKind::ActionCutShort { action, reason }, cx);
         }
     }
 
@@ -320,8 +320,8 @@ impl Machine {
         if let Some(Attempt { action, requested, .. }) = self.memory.attempt.take() {
             self.note_starter(if requested { Starter::Operator } else { Starter::Agent });
             let what = match &other {
-                None => Happening::ActionVerified { action, starts_slowly },
-                Some(reason) => Happening::ActionUnproven {
+                None => ReportKind::ActionVerified { action, starts_slowly },
+                Some(reason) => ReportKind::ActionUnproven {
                     action,
                     reason: reason.clone(),
                 },

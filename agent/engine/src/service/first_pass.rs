@@ -10,7 +10,7 @@ use crate::notification::Failing;
 use crate::policy::BeforeFirstPass;
 use crate::probe::{ProbeFailure, ProbeOutcome, Verdict};
 use crate::proof::{Round, answers};
-use crate::report::Happening;
+use crate::report::ReportKind;
 use crate::state::Hold;
 use crate::time::Time;
 
@@ -168,7 +168,7 @@ impl Machine {
         self.unsaved = true;
         let action = attempt.action;
         let reason = cause.to_string();
-        self.report(Happening::ActionUnproven { action, reason }, cx);
+        self.report(ReportKind::ActionUnproven { action, reason }, cx);
         if self.memory.incident.is_some() {
             self.open_incident(cause, cx);
         }

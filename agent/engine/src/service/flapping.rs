@@ -8,7 +8,7 @@ use super::{Context, Machine};
 use crate::flapping::{Bout, STABLE};
 use crate::notification::{Notification, NotificationKind};
 use crate::policy::Severity;
-use crate::report::Happening;
+use crate::report::ReportKind;
 use crate::state::State;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -39,7 +39,7 @@ impl Machine {
             messages: 0,
         });
         let within = cx.now.since(since);
-        self.report(Happening::FlappingBegan { incidents, within }, cx);
+        self.report(ReportKind::FlappingBegan { incidents, within }, cx);
         let doing = "recovery goes on; the next message comes when it is stable, or given up";
         self.notify(NotificationKind::Flapping { incidents, within }, doing, cx);
     }
@@ -76,7 +76,7 @@ impl Machine {
         let Some(bout) = self.memory.flapping.end() else { return };
         self.unsaved = true;
         let (incidents, duration) = (bout.incidents, cx.now.since(bout.since));
-        self.report(Happening::FlappingEnded { incidents, duration }, cx);
+        self.report(ReportKind::FlappingEnded { incidents, duration }, cx);
         let sequence = bout.messages + 1;
         let open = self.memory.incident.as_mut();
         let doing = match &open {

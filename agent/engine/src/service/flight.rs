@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Context, Machine};
 use crate::ids::ActionId;
 use crate::observation::Limits;
-use crate::report::Happening;
+use crate::report::ReportKind;
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -78,7 +78,7 @@ impl Machine {
         if begins_by.is_some_and(|until| until <= cx.now) {
             self.release_slot(cx);
             let after = cx.now.since(since);
-            self.report(Happening::ActionSlow { action, after }, cx);
+            self.report(ReportKind::ActionSlow { action, after }, cx);
         }
         if since + self.action_limit() <= cx.now {
             self.land(cx);

@@ -10,7 +10,7 @@ use crate::notification::{Notification, NotificationKind};
 use crate::observation::Intent;
 use crate::outage::Starter;
 use crate::policy::Severity;
-use crate::report::{Happening, Resolution};
+use crate::report::{ReportKind, Resolution};
 use crate::state::{Hold, State};
 use crate::timers::Timer;
 
@@ -39,7 +39,7 @@ impl Machine {
                 self.unsaved = true;
             }
             if another {
-                self.report(Happening::CauseChanged { cause }, cx);
+                self.report(ReportKind::CauseChanged { cause }, cx);
             }
             return;
         }
@@ -74,7 +74,7 @@ impl Machine {
             self.memory.healthy_since = None;
         }
         self.unsaved = true;
-        self.report(Happening::IncidentOpened { cause }, cx);
+        self.report(ReportKind::IncidentOpened { cause }, cx);
         if !asked {
             self.count_incident(cx);
         }
@@ -95,7 +95,7 @@ impl Machine {
         // It came back soon after what it depends on, whose alert spoke for it.
         let waited = incident.own_since > incident.opened_at && incident.attempts == 0;
         self.end_trial(resolution, cx);
-        let closed = Happening::IncidentClosed {
+        let closed = ReportKind::IncidentClosed {
             resolution,
             duration,
             outage,

@@ -3,7 +3,7 @@
 
 use super::Machine;
 use crate::alerting::Reason;
-use crate::ids::Instance;
+use crate::ids::RunId;
 use crate::memory::Incident;
 use crate::policy::Severity;
 use crate::state::State;
@@ -27,7 +27,7 @@ impl Machine {
     }
 
     /// The runs that a failure may be about: the one that the open incident is about, and the one that was seen last.
-    pub(crate) fn run_instances(&self) -> (Option<&Instance>, Option<&Instance>) {
+    pub(crate) fn run_instances(&self) -> (Option<&RunId>, Option<&RunId>) {
         let incident = self.memory.incident.as_ref();
         (
             incident.and_then(|incident| incident.instance.as_ref()),

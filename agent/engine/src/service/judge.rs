@@ -6,7 +6,7 @@ use crate::cause::Cause;
 use crate::crash_loop;
 use crate::observation::{Activity, Intent, TargetState};
 use crate::policy::OnCleanExit;
-use crate::report::{Happening, Resolution};
+use crate::report::{ReportKind, Resolution};
 use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::timers::Timer;
@@ -128,7 +128,7 @@ impl Machine {
             self.unsaved = true;
         }
         if self.state != State::Stopped {
-            self.report(Happening::StoppedOnPurpose { reason: reason.into() }, cx);
+            self.report(ReportKind::StoppedOnPurpose { reason: reason.into() }, cx);
         }
         self.said_up = None;
         // What probes said before is of no use for the run to come.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Context, Machine};
 use crate::event::Window;
 use crate::memory::{Deploy, Pause};
-use crate::report::Happening;
+use crate::report::ReportKind;
 use crate::snapshot::Maintenance;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -50,7 +50,7 @@ impl Machine {
 
     fn say(&self, request: &str, cx: &mut Context<'_>) {
         let request = request.to_owned();
-        self.report(Happening::OperatorActed { request }, cx);
+        self.report(ReportKind::OperatorActed { request }, cx);
     }
 
     /// An operator wants it left alone.
@@ -80,7 +80,7 @@ impl Machine {
         let (before, now) = (reason(&self.window), reason(&window));
         self.window = window;
         if before != now {
-            self.report(Happening::MaintenanceChanged { reason: now }, cx);
+            self.report(ReportKind::MaintenanceChanged { reason: now }, cx);
         }
     }
 

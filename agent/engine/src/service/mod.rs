@@ -69,14 +69,14 @@ use crate::command::Command;
 use crate::crash_loop::CrashLoop;
 use crate::event::Window;
 use crate::health::Health;
-use crate::ids::{ActionId, Instance, ProbeRound};
+use crate::ids::{ActionId, ProbeRound, RunId};
 use crate::memory::Memory;
 use crate::notification::Failing;
 use crate::observation::Observation;
 use crate::policy::Service;
 use crate::probe::ProbeOutcome;
 use crate::proof::Proof;
-use crate::report::{Happening, Report};
+use crate::report::{Report, ReportKind};
 use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::timers::{Timer, Timers};
@@ -108,7 +108,7 @@ pub(crate) struct Machine {
     /// When it last went down by itself, unless it was stopped since.
     fell: Option<Time>,
     /// The run that the agent last acted on: what follows it is the agent's doing.
-    acted_on: Option<Instance>,
+    acted_on: Option<RunId>,
     /// The run before this one, until it is known who began this one.
     unattributed: Option<RunBefore>,
     /// A signal that asked for the end of the run.
@@ -151,7 +151,7 @@ pub(crate) struct Machine {
     /// Whether the log last said up or down.
     said_up: Option<bool>,
     /// The run that it last said is down, if that has a name.
-    said_down_of: Option<Instance>,
+    said_down_of: Option<RunId>,
     /// Why the target cannot be acted on, until it changes.
     refused: Option<Hold>,
     /// When what was refused is asked for again.
@@ -182,7 +182,7 @@ pub(crate) struct Machine {
 
 /// The run before the one that is there: which, or that it had no name.
 #[derive(Clone, Debug)]
-struct RunBefore(Option<Instance>);
+struct RunBefore(Option<RunId>);
 
 impl Machine {
     /// A machine for `service`, going on from `memory`.
@@ -276,7 +276,7 @@ impl Machine {
                 self.healthy_until = Some(cx.now);
             }
             self.since = cx.now;
-            self.report(Happening::StateChanged { from, to: state }, cx);
+            self.report(ReportKind::StateChanged { from, to: state }, cx);
         }
         if hold != self.hold {
             self.hold.clone_from(&hold);
@@ -289,7 +289,7 @@ impl Machine {
                     _ => None,
                 };
                 let remaining = remaining.map(|at| at.since(cx.now));
-                self.report(Happening::ActionHeld { hold, remaining }, cx);
+                self.report(ReportKind::ActionHeld { hold, remaining }, cx);
             }
         }
     }
@@ -337,13 +337,13 @@ impl Machine {
         }
     }
 
-    fn report(&self, what: Happening, cx: &mut Context<'_>) {
+    fn report(&self, what: ReportKind, cx: &mut Context<'_>) {
         let incident = self.memory.incident.as_ref().map(|incident| incident.id);
         cx.command(Command::Report(Report {
             at: cx.now,
             service: self.service.name.clone(),
             incident,
-            what,
+            kind: what,
         }));
     }
 }

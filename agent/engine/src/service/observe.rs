@@ -11,7 +11,7 @@
 use super::{Context, Machine};
 use crate::memory::Trial;
 use crate::policy::Mode;
-use crate::report::{Happening, Resolution};
+use crate::report::{ReportKind, Resolution};
 use crate::time::Time;
 
 impl Machine {
@@ -77,7 +77,7 @@ impl Machine {
         self.memory.observed.right += u64::from(right);
         self.unsaved = true;
         let after = cx.now.since(trial.began);
-        self.report(Happening::ObservationJudged { right, after }, cx);
+        self.report(ReportKind::ObservationJudged { right, after }, cx);
     }
 
     fn withdraw_trial(&mut self) {

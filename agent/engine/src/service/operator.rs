@@ -2,7 +2,7 @@
 
 use super::{Context, Machine};
 use crate::event::{OperatorRequest, RequestError};
-use crate::report::Happening;
+use crate::report::ReportKind;
 use crate::words::span;
 
 impl Machine {
@@ -35,7 +35,7 @@ impl Machine {
             OperatorRequest::BeginDeploy { duration, .. } => format!("deploy, for at most {}", span(*duration)),
             OperatorRequest::EndDeploy { .. } => "the deploy ended".to_owned(),
         };
-        self.report(Happening::OperatorActed { request: words }, cx);
+        self.report(ReportKind::OperatorActed { request: words }, cx);
         match request {
             OperatorRequest::Restart => {
                 self.forget_attempts();

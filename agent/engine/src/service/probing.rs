@@ -9,7 +9,7 @@ use crate::cause::Cause;
 use crate::command::Command;
 use crate::ids::ProbeRound;
 use crate::probe::{ProbeOutcome, Verdict};
-use crate::report::{Happening, Resolution};
+use crate::report::{ReportKind, Resolution};
 use crate::state::State;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -219,7 +219,7 @@ impl Machine {
             self.said_up = Some(false);
             self.said_down_of = self.instance().cloned();
             self.report(
-                Happening::WentDown {
+                ReportKind::WentDown {
                     cause: cause.clone(),
                     status_code,
                 },
@@ -250,7 +250,7 @@ impl Machine {
             let status_code = self.last_probe.as_ref().and_then(|(_, outcome)| outcome.status_code);
             let recoveries_total = self.memory.recoveries;
             self.report(
-                Happening::BecameHealthy {
+                ReportKind::BecameHealthy {
                     status_code,
                     recoveries_total,
                     by_supervisor,

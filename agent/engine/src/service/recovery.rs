@@ -9,7 +9,7 @@ use crate::command::{Action, ActionKind, Command};
 use crate::memory::{Attempt, GivenUp};
 use crate::observation::{Intent, Observation, Supervisor};
 use crate::policy::{Mode, OnCleanExit, OnDependencyReturn};
-use crate::report::Happening;
+use crate::report::ReportKind;
 use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::timers::Timer;
@@ -243,7 +243,7 @@ impl Machine {
         };
         let again = ordinal.is_some() && self.said_refusal.is_some();
         self.report(
-            Happening::ActionStarted {
+            ReportKind::ActionStarted {
                 action: action.clone(),
                 again,
             },
@@ -276,7 +276,7 @@ impl Machine {
         let halved = self.burst() < self.service.policy.burst;
         let cause = self.incident_cause().cloned().unwrap_or(Cause::Unknown);
         self.report(
-            Happening::GaveUp {
+            ReportKind::GaveUp {
                 attempts,
                 window,
                 halved,

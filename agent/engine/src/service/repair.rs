@@ -7,7 +7,7 @@
 
 use super::{Context, Machine};
 use crate::notification::{News, NotificationKind};
-use crate::report::Happening;
+use crate::report::ReportKind;
 use crate::time::Time;
 use crate::words::span;
 
@@ -43,7 +43,7 @@ impl Machine {
                 self.memory.next_attempt = next_attempt;
             }
             let request = "started by something else; earlier attempts are forgotten".to_owned();
-            self.report(Happening::OperatorActed { request }, cx);
+            self.report(ReportKind::OperatorActed { request }, cx);
             return;
         }
         let times = u32::try_from(REPAIRS + 1).unwrap_or(u32::MAX);
@@ -52,7 +52,7 @@ impl Machine {
             span(window)
         );
         self.report(
-            Happening::OperatorActed {
+            ReportKind::OperatorActed {
                 request: request.clone(),
             },
             cx,

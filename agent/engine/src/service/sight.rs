@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Context, Machine, RunBefore};
 use crate::cause::Cause;
-use crate::ids::Instance;
+use crate::ids::RunId;
 use crate::observation::{Activity, Intent, Observation, StartedBy, Supervisor, TargetState};
 use crate::outage::Starter;
 use crate::policy::Settle;
@@ -180,7 +180,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn instance(&self) -> Option<&Instance> {
+    pub(super) fn instance(&self) -> Option<&RunId> {
         self.sight.as_ref().and_then(|sight| sight.instance.as_ref())
     }
 

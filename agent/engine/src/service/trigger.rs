@@ -9,7 +9,7 @@ use super::{Context, Machine};
 use crate::cause::Cause;
 use crate::command::ActionKind;
 use crate::observation::{Intent, Observation, TargetState, TriggerState};
-use crate::report::{Happening, Resolution};
+use crate::report::{ReportKind, Resolution};
 use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::timers::Timer;
@@ -90,7 +90,7 @@ impl Machine {
             return;
         }
         let starts_slowly = None;
-        self.report(Happening::ActionVerified { action, starts_slowly }, cx);
+        self.report(ReportKind::ActionVerified { action, starts_slowly }, cx);
         self.close_incident(Resolution::Healed, cx);
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sentinel_engine::alerting::{NotificationLog, Silence};
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Command, Engine, Event, Happening, HostMemory, IncidentId, Labels, Memory,
-    OperatorRequest, Policy, Service, ServiceName, Time,
+    Action, ActionId, ActionResult, Command, Engine, Event, HostMemory, IncidentId, Labels, Memory, OperatorRequest,
+    Policy, ReportKind, Service, ServiceName, Time,
 };
 
 use super::host::{Future, Sim};
@@ -349,7 +349,7 @@ impl Store {
         if let Some(incident) = report.incident {
             self.last_incident = self.last_incident.max(incident.0);
         }
-        if let Happening::ActionStarted { action, .. } = &report.what {
+        if let ReportKind::ActionStarted { action, .. } = &report.kind {
             self.last_action = self.last_action.max(action.id.0);
         }
     }

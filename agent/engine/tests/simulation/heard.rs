@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sentinel_engine::alerting::{Outgoing, Rules};
-use sentinel_engine::{Command, Happening, IncidentId, News, NotificationKind, ServiceName, Severity, Time};
+use sentinel_engine::{Command, IncidentId, News, NotificationKind, ReportKind, ServiceName, Severity, Time};
 
 use super::tape::Entry;
 
@@ -147,7 +147,7 @@ impl Audience {
             Entry::Decided(Command::Notify(outgoing)) => self.notified(now, outgoing),
             Entry::Decided(Command::Report(report)) => {
                 if let Some(id) = report.incident {
-                    self.reported(id, &report.service, &report.what);
+                    self.reported(id, &report.service, &report.kind);
                 }
             }
             _ => {}
@@ -163,9 +163,9 @@ impl Audience {
         }
     }
 
-    fn reported(&mut self, id: IncidentId, service: &ServiceName, what: &Happening) {
+    fn reported(&mut self, id: IncidentId, service: &ServiceName, what: &ReportKind) {
         match what {
-            Happening::IncidentOpened { .. } => {
+            ReportKind::IncidentOpened { .. } => {
                 let known = NotificationLog {
                     service: service.clone(),
                     receivers: BTreeMap::new(),
@@ -179,12 +179,12 @@ impl Audience {
                 };
                 self.keep.conversations.insert(id, known);
             }
-            Happening::GaveUp { .. } => {
+            ReportKind::GaveUp { .. } => {
                 if let Some(known) = self.keep.conversations.get_mut(&id) {
                     known.gave_up += 1;
                 }
             }
-            Happening::IncidentClosed { .. } => {
+            ReportKind::IncidentClosed { .. } => {
                 if let Some(known) = self.keep.conversations.get_mut(&id) {
                     known.closed = true;
                 }

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, ActionResult, Activity, Cause, Changed, Happening, Intent, Notification, NotificationKind, Observation,
-    OnCleanExit, OperatorRequest, Pause, ProbeRound, Report, Service, StartedBy, Supervisor, TargetState, Time,
-    Verdict,
+    ActionId, ActionResult, Activity, Cause, Changed, Intent, Notification, NotificationKind, Observation, OnCleanExit,
+    OperatorRequest, Pause, ProbeRound, Report, ReportKind, Service, StartedBy, Supervisor, TargetState, Time, Verdict,
 };
 
 use super::kept::{Copied, Kept, Left, Open, Spent};
@@ -411,12 +410,12 @@ impl Known {
     }
 
     pub fn reported(&mut self, report: &Report) {
-        if let Happening::IncidentOpened { cause } | Happening::CauseChanged { cause } = &report.what {
+        if let ReportKind::IncidentOpened { cause } | ReportKind::CauseChanged { cause } = &report.kind {
             self.keep.crash_loop = matches!(cause, Cause::CrashLoop { .. });
             self.keep.in_doubt = matches!(cause, Cause::NeverPassed { .. });
         }
-        match &report.what {
-            Happening::IncidentOpened { .. } => {
+        match &report.kind {
+            ReportKind::IncidentOpened { .. } => {
                 self.keep.opened.push(report.at);
                 self.keep.incident = report.incident.map(|id| Open {
                     id,
@@ -430,8 +429,8 @@ impl Known {
                 self.called_off_at = None;
                 self.too_wide_until = None;
             }
-            Happening::IncidentClosed { .. } => self.closed = self.keep.incident.take(),
-            Happening::StateChanged { to, .. } => self.state = *to,
+            ReportKind::IncidentClosed { .. } => self.closed = self.keep.incident.take(),
+            ReportKind::StateChanged { to, .. } => self.state = *to,
             _ => {}
         }
     }

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
-use sentinel_engine::{ActionId, IncidentId, Instance, Pause, Time};
+use sentinel_engine::{ActionId, IncidentId, Pause, RunId, Time};
 
 /// What is kept, and what of it is on disk: one thing until the one differs from the other, as it is compared and copied
 /// after everything that passes.
@@ -39,7 +39,7 @@ impl<T> Copied<T> {
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Kept {
     /// The run that somebody stopped on purpose.
-    pub stopped: Option<Instance>,
+    pub stopped: Option<RunId>,
     /// An operator paused it.
     pub pause: Option<Pause>,
     /// Deploys under way, and until when they are waited for.
@@ -63,7 +63,7 @@ pub struct Kept {
     /// Since when an operator took over last.
     pub operator_took_over: Option<Time>,
     /// When its supervisor was seen to have given up, and about which run.
-    pub rests: Option<(Time, Option<Instance>)>,
+    pub rests: Option<(Time, Option<RunId>)>,
     /// When it went down lately, as far as people were to be told of it.
     pub opened: Vec<Time>,
     /// It goes down too often to be told each time; this was told in that incident.
@@ -125,5 +125,5 @@ pub struct Open {
     pub gave_up: bool,
     pub messages: u32,
     /// The run that was last seen down in it, and certainly not because it was stopped.
-    pub run: Option<Instance>,
+    pub run: Option<RunId>,
 }

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, Activity, Cause, DRAIN_MAX, FellWith, Instance, Intent, Limits, Mode, News, Notification,
-    NotificationKind, Observation, OnCleanExit, Policy, ProbeRound, Service, Settle, State, Supervisor, TargetState,
-    Time,
+    ActionId, Activity, Cause, DRAIN_MAX, FellWith, Intent, Limits, Mode, News, Notification, NotificationKind,
+    Observation, OnCleanExit, Policy, ProbeRound, RunId, Service, Settle, State, Supervisor, TargetState, Time,
 };
 
 use super::kept::{Copied, Kept, Left, Open};
@@ -50,7 +49,7 @@ pub struct Known {
     /// Its run was asked to end.
     pub drain: Option<Drain>,
     /// The run last seen.
-    pub run: Option<Instance>,
+    pub run: Option<RunId>,
     pub run_began: Time,
     /// There was a run before this one, and who began this one is not known yet.
     pub unattributed: bool,
@@ -88,7 +87,7 @@ pub struct Known {
     /// How long its supervisor lets it take, as last seen.
     pub limits: Limits,
     /// The run that the last restart was to replace.
-    pub replaced: Option<Instance>,
+    pub replaced: Option<RunId>,
     /// What the agent says it is doing.
     pub state: State,
     /// The incident that was just closed, until the message that says so.

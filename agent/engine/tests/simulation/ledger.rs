@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Activity, Cause, Command, Event, HOST, Happening, HostPolicy, Intent, Labels,
-    Policy, Service, ServiceName, ServiceSnapshot, TargetState, Time,
+    Action, ActionId, ActionResult, Activity, Cause, Command, Event, HOST, HostPolicy, Intent, Labels, Policy,
+    ReportKind, Service, ServiceName, ServiceSnapshot, TargetState, Time,
 };
 
 use super::heard::Audience;
@@ -284,14 +284,14 @@ impl Ledger {
                 self.known(&report.service).reported(report);
                 let doubtful = self.known(&report.service).keep.in_doubt;
                 let itself = report.service.as_str() == HOST;
-                match report.what {
-                    Happening::GaveUp { .. } => self.known(&report.service).gives_up(now),
-                    Happening::IncidentOpened { .. } if itself => self.host.storm_began(now),
-                    Happening::IncidentClosed { .. } if itself => self.host.storm_ended(),
+                match report.kind {
+                    ReportKind::GaveUp { .. } => self.known(&report.service).gives_up(now),
+                    ReportKind::IncidentOpened { .. } if itself => self.host.storm_began(now),
+                    ReportKind::IncidentClosed { .. } if itself => self.host.storm_ended(),
                     // A question that never passed makes no storm, until more is wrong.
-                    Happening::IncidentOpened { .. } if doubtful => {}
-                    Happening::CauseChanged { .. } if doubtful || !doubted => {}
-                    Happening::IncidentOpened { ref cause } | Happening::CauseChanged { ref cause } => {
+                    ReportKind::IncidentOpened { .. } if doubtful => {}
+                    ReportKind::CauseChanged { .. } if doubtful || !doubted => {}
+                    ReportKind::IncidentOpened { ref cause } | ReportKind::CauseChanged { ref cause } => {
                         let asked = matches!(cause, Cause::AskedToStop { .. });
                         let asked = asked || self.services[&report.service].drain.is_some();
                         let explained = asked || self.is_explained(&self.services[&report.service]);

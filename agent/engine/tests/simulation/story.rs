@@ -1,6 +1,6 @@
 //! The tape as a transcript that people can read.
 
-use sentinel_engine::{Command, Event, Happening, Time};
+use sentinel_engine::{Command, Event, ReportKind, Time};
 
 use super::tape::Entry;
 
@@ -52,9 +52,9 @@ fn told(event: &Event) -> String {
 
 fn decided(command: &Command) -> Option<String> {
     match command {
-        Command::Report(report) => match &report.what {
-            Happening::StateChanged { to, .. } => Some(format!("  . {} is {}", report.service, to.as_str())),
-            what => Some(format!("  . {} {}: {what}", report.service, what.word())),
+        Command::Report(report) => match &report.kind {
+            ReportKind::StateChanged { to, .. } => Some(format!("  . {} is {}", report.service, to.as_str())),
+            what => Some(format!("  . {} {}: {what}", report.service, what.name())),
         },
         Command::RestartTarget(action) => Some(format!(
             "  > {} {} ({}), attempt {}, expected {:?}",
@@ -62,7 +62,7 @@ fn decided(command: &Command) -> Option<String> {
             action.service,
             action.id,
             action.attempt,
-            action.expected.as_ref().map(sentinel_engine::Instance::as_str)
+            action.expected.as_ref().map(sentinel_engine::RunId::as_str)
         )),
         Command::Notify(outgoing) => {
             let message = &outgoing.notification;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, Activity, AskedToStop, BlastRadius, Cause, DRAIN_MAX, Details, FellWith, Instance, Intent, Limits,
-    Observation, ServiceName, StartedBy, Supervisor, TargetState, Time,
+    ActionId, Activity, AskedToStop, BlastRadius, Cause, DRAIN_MAX, Details, FellWith, Intent, Limits, Observation,
+    RunId, ServiceName, StartedBy, Supervisor, TargetState, Time,
 };
 
 /// Services whose probe asks the wrong thing from the beginning, per thousand.
@@ -129,8 +129,8 @@ impl Target {
         }
     }
 
-    pub fn instance(&self) -> Instance {
-        Instance::from(format!("{}-{}", self.id, self.run))
+    pub fn instance(&self) -> RunId {
+        RunId::from(format!("{}-{}", self.id, self.run))
     }
 
     pub fn runs(&self) -> bool {

@@ -14,8 +14,8 @@ use std::time::Duration;
 use sentinel_engine::alerting::{NotificationLog, Rules};
 use sentinel_engine::{
     Action, ActionId, ActionKind, ActionResult, Activity, Answer, AskedToStop, Cause, Command, Details, Engine, Event,
-    FailureKind, Happening, HealthCheck, HostMemory, HostPolicy, IncidentId, Instance, Intent, Labels, Limits, Memory,
-    Notification, Observation, OperatorRequest, Policy, ProbeFailure, ProbeOutcome, ProbeRound, Reload, Report,
+    FailureKind, HealthCheck, HostMemory, HostPolicy, IncidentId, Intent, Labels, Limits, Memory, Notification,
+    Observation, OperatorRequest, Policy, ProbeFailure, ProbeOutcome, ProbeRound, Reload, Report, ReportKind, RunId,
     Service, ServiceName, StartedBy, State, Supervisor, TargetState, Time, Trigger, Verdict,
 };
 
@@ -162,7 +162,7 @@ impl Toy {
             details: self.details.clone(),
             ..Observation::new(
                 self.state.clone(),
-                Some(Instance::from(format!("{}-{}", self.service.name, self.run))),
+                Some(RunId::from(format!("{}-{}", self.service.name, self.run))),
             )
         }
     }
@@ -523,10 +523,10 @@ impl World {
     pub fn transcript(&self) -> Vec<String> {
         self.reports
             .iter()
-            .filter(|report| !matches!(report.what, Happening::StateChanged { .. }))
+            .filter(|report| !matches!(report.kind, ReportKind::StateChanged { .. }))
             .map(|report| {
                 let at = report.at.since_epoch().as_secs_f64();
-                format!("{at:.3} {} {}: {}", report.service, report.what.word(), report.what)
+                format!("{at:.3} {} {}: {}", report.service, report.kind.name(), report.kind)
             })
             .collect()
     }
@@ -712,8 +712,8 @@ impl World {
                 Command::SaveHost(memory) => self.saved_host = *memory,
                 Command::Report(report) => {
                     let of_alerting = matches!(
-                        report.what,
-                        Happening::PeopleTold { .. } | Happening::MessageWithheld { .. }
+                        report.kind,
+                        ReportKind::Notified { .. } | ReportKind::NotNotified { .. }
                     );
                     if !of_alerting {
                         self.reports.push(report);

@@ -95,7 +95,7 @@ impl SectionWatcher {
             return;
         }
         tracing::warn!(
-            event = "sight_lost",
+            event = "connection_lost",
             of = "unit files",
             reason,
             "the [X-Sentinel] sections of unit files cannot be read"

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Command, HOST, Happening, Hold, Policy, State, Supervisor, Time};
+use sentinel_engine::{Command, HOST, Hold, Policy, ReportKind, State, Supervisor, Time};
 
 use super::super::ledger::{LOOK_AGAIN, Ledger};
 use super::super::tape::Entry;
@@ -27,9 +27,9 @@ pub(super) fn no_start_holds_anothers(ledger: &Ledger, _: Time, entry: &Entry) -
     let Entry::Decided(Command::Report(report)) = entry else {
         return Ok(());
     };
-    let Happening::ActionHeld {
+    let ReportKind::ActionHeld {
         hold: Hold::InFlight, ..
-    } = report.what
+    } = report.kind
     else {
         return Ok(());
     };
@@ -233,7 +233,7 @@ pub(super) fn storms_are_not_made_up(ledger: &Ledger, now: Time, entry: &Entry) 
     let Entry::Decided(Command::Report(report)) = entry else {
         return Ok(());
     };
-    let begins = report.service.as_str() == HOST && matches!(report.what, Happening::IncidentOpened { .. });
+    let begins = report.service.as_str() == HOST && matches!(report.kind, ReportKind::IncidentOpened { .. });
     ensure(!begins || ledger.host.may_storm(now), || {
         format!("{:?}", ledger.host.keep)
     })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Command, HOST, Happening, News, NotificationKind, Resolution, Time};
+use sentinel_engine::{Command, HOST, News, NotificationKind, ReportKind, Resolution, Time};
 
 use super::super::ledger::{ANSWER_MAX, Ledger};
 use super::super::tape::Entry;
@@ -107,9 +107,9 @@ pub(super) fn incidents_open_and_close_in_turn(ledger: &Ledger, _: Time, entry: 
         return Ok(());
     };
     let open = ledger.services[&report.service].keep.incident.as_ref();
-    match report.what {
-        Happening::IncidentOpened { .. } => ensure(open.is_none(), || format!("{open:?} is open")),
-        Happening::IncidentClosed { .. } => ensure(open.is_some_and(|open| Some(open.id) == report.incident), || {
+    match report.kind {
+        ReportKind::IncidentOpened { .. } => ensure(open.is_none(), || format!("{open:?} is open")),
+        ReportKind::IncidentClosed { .. } => ensure(open.is_some_and(|open| Some(open.id) == report.incident), || {
             format!("{:?} is closed, {open:?} is open", report.incident)
         }),
         _ => Ok(()),
@@ -122,7 +122,7 @@ pub(super) fn an_outage_ends_after_its_last_failure(ledger: &Ledger, now: Time, 
     let Entry::Decided(Command::Report(report)) = entry else {
         return Ok(());
     };
-    let Happening::IncidentClosed { resolution, outage, .. } = report.what else {
+    let ReportKind::IncidentClosed { resolution, outage, .. } = report.kind else {
         return Ok(());
     };
     let well = !matches!(resolution, Resolution::Stopped | Resolution::Unmanaged);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Command, HOST, Happening, Limits, State, Time};
+use sentinel_engine::{Command, HOST, Limits, ReportKind, State, Time};
 
 use super::super::known::Known;
 use super::super::ledger::{ANSWER_MAX, Ledger, STOP_SPARE, UNANSWERED_MAX};
@@ -48,7 +48,7 @@ pub(super) fn only_a_new_run_that_lasts_is_proof(ledger: &Ledger, now: Time, ent
     let Entry::Decided(Command::Report(report)) = entry else {
         return Ok(());
     };
-    let Happening::ActionVerified { .. } = report.what else {
+    let ReportKind::ActionVerified { .. } = report.kind else {
         return Ok(());
     };
     let known = &ledger.services[&report.service];

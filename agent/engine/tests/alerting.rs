@@ -10,8 +10,8 @@ use sentinel_engine::alerting::{
     AlertContext, Alerting, Escalation, Match, NotificationLog, Outgoing, Reason, Route, Rules, Silence,
 };
 use sentinel_engine::{
-    Cause, Command, Failing, Hold, IncidentId, Labels, Notification, NotificationKind, Outage, Report, ReportKind,
-    Resolution, Severity, Time,
+    ActionId, Cause, Command, Engine, Failing, Hold, HostPolicy, IncidentId, Labels, Notification, NotificationKind,
+    Outage, Report, ReportKind, Resolution, Severity, Time,
 };
 
 const SERVICES: [&str; 3] = ["a", "b", "c"];
@@ -489,4 +489,22 @@ fn what_the_engine_says_of_an_outage_arrives_whole() {
         !repeated.is_empty() && repeated.iter().all(|message| message.failing.is_none()),
         "{repeated:?}"
     );
+}
+
+/// What an agent before kept of an incident that is not open any more is forgotten, and nothing is said of it again.
+#[test]
+fn what_is_kept_of_an_incident_that_is_over_is_forgotten() {
+    let mut play = Play::new();
+    play.open.insert(1, (1, 1));
+    play.message(1, 1, 1, NotificationKind::Fired);
+    play.settle();
+    let kept: Vec<_> = play.conversations.values().cloned().collect();
+    assert_eq!(kept.len(), 1);
+    let mut engine = Engine::new(HostPolicy::default(), IncidentId(2), ActionId(1));
+    engine.resume_alerting(play.now, rules(&[true; 4]), kept, Vec::new(), 1);
+    let later = play.now + Duration::from_secs(24 * 3600);
+    engine.handle_timeout(later);
+    let commands: Vec<_> = std::iter::from_fn(|| engine.poll_command()).collect();
+    assert_eq!(commands, [Command::ForgetNotificationLog(IncidentId(1))]);
+    assert_eq!(engine.poll_timeout(), None);
 }

@@ -190,3 +190,35 @@ fn what_a_silence_kept_back_is_sent_though_the_dependency_is_still_down() {
     world.run(3 * 3600);
     assert_eq!(about_shop(&world), 1);
 }
+
+/// Before those ten minutes are over, the dependency speaks for it after a silence as well.
+#[test]
+fn what_a_silence_kept_back_waits_while_the_dependency_speaks_for_it() {
+    let mut world = chain(
+        Toy::new("db").starting(Start::Refused),
+        Toy::new("shop").starting(Start::Refused).without_probes(),
+    );
+    let matches = Match {
+        services: vec!["shop".to_owned()],
+        ..Match::default()
+    };
+    let span = Duration::from_secs(180);
+    world
+        .engine
+        .add_silence(world.now, matches, span, "alice".to_owned(), String::new())
+        .expect("there is room for it");
+    world.kill("shop");
+    world.run(60);
+    world.kill("db");
+    let about_shop = |world: &World| {
+        world
+            .messages
+            .iter()
+            .filter(|message| message.service.as_str() == "shop")
+            .count()
+    };
+    world.run(500);
+    assert_eq!(about_shop(&world), 0, "{:?}", world.messages);
+    world.run(60);
+    assert_eq!(about_shop(&world), 1, "{:?}", world.messages);
+}

@@ -54,7 +54,7 @@
 //! | 31 | messages reach whom the routes and escalations choose, and no one else |
 //! | 32 | whoever heard of the beginning hears of the end, silenced or not |
 //! | 33 | a silence keeps back everything else about its services |
-//! | 34 | what was acknowledged is neither repeated nor escalated |
+//! | 34 | what was acknowledged, is over or in maintenance is neither repeated nor escalated |
 //! | 35 | a receiver hears once that it is down, as often that the agent gave up as it did, and is reminded in time |
 //!
 //! Whether the tests would notice a guard that is missing is asked by `make mutants`.

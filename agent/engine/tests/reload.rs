@@ -2,6 +2,7 @@
 
 mod world;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sentinel_engine::{
@@ -450,4 +451,28 @@ fn pause_of_an_operator_outlives_reload_and_return() {
     world.run(3600);
     assert_eq!(world.state("shop"), State::Maintenance);
     assert!(world.actions.is_empty());
+}
+
+/// Labels are what messages say of a service, and no reason to judge it otherwise.
+#[test]
+fn other_labels_disturb_no_proof() {
+    let verified_at = |relabel: bool| {
+        let mut world = world([Toy::new("shop")]);
+        world.kill("shop");
+        world.run(10);
+        assert_eq!(world.state("shop"), State::Verifying);
+        if relabel {
+            let relabelled = changed(&world, "shop", POLICY, |service| {
+                service.labels = BTreeMap::from([("team".to_owned(), "web".to_owned())]).into();
+            });
+            world.reload(relabelled);
+        }
+        world.run(600);
+        let verified = |report: &&sentinel_engine::Report| report.kind.name() == "verified";
+        let at = world.reports.iter().find(verified).expect("it is verified").at;
+        (at, world.messages.last().expect("its end is sent").labels.clone())
+    };
+    let (before, after) = (verified_at(false), verified_at(true));
+    assert_eq!(before.0, after.0);
+    assert_eq!((before.1.len(), after.1["team"].as_str()), (0, "web"));
 }

@@ -22,8 +22,8 @@ pub struct NotificationLog {
     pub service: ServiceName,
     /// Who was notified and is still configured.
     pub receivers: BTreeMap<String, Heard>,
-    /// Who must have been notified by the end of the turn.
-    pub expected: BTreeSet<String>,
+    /// Who must be notified of this by the end of the turn.
+    pub owed: Option<(&'static str, BTreeSet<String>)>,
     /// When all of them were last notified that it is down.
     pub last: Option<Time>,
     /// How often the agent gave up.
@@ -159,7 +159,7 @@ impl Audience {
         self.rules = rules.clone();
         for known in self.keep.conversations.values_mut() {
             known.receivers.retain(|name, _| rules.receivers.contains(name));
-            known.expected.clear();
+            known.owed = None;
         }
     }
 
@@ -169,7 +169,7 @@ impl Audience {
                 let known = NotificationLog {
                     service: service.clone(),
                     receivers: BTreeMap::new(),
-                    expected: BTreeSet::new(),
+                    owed: None,
                     last: None,
                     gave_up: 0,
                     acknowledged: false,
@@ -205,7 +205,15 @@ impl Audience {
             NotificationKind::Fired | NotificationKind::GaveUp | NotificationKind::Flapping { .. }
         );
         if opens {
-            known.expected = chosen;
+            let word = message.kind.as_str();
+            let (_, owed) = match &mut known.owed {
+                Some(owed) if owed.0 == word => owed,
+                other => other.insert((
+                    word,
+                    chosen.into_iter().chain(known.receivers.keys().cloned()).collect(),
+                )),
+            };
+            owed.retain(|name| !names.contains(name));
             known.last = Some(now);
         }
         match message.kind {

@@ -23,7 +23,7 @@ pub(super) fn messages_reach_whom_the_rules_choose(ledger: &Ledger, _: Time, ent
     let audience = &ledger.audience;
     if let Entry::Settled { .. } = entry {
         for (id, known) in &audience.keep.conversations {
-            let missing = known.expected.iter().find(|name| !known.receivers.contains_key(*name));
+            let missing = known.owed.as_ref().filter(|(_, owed)| !owed.is_empty());
             ensure(missing.is_none(), || format!("incident {id} did not reach {missing:?}"))?;
         }
         return Ok(());
@@ -86,8 +86,8 @@ pub(super) fn silences_are_kept(ledger: &Ledger, now: Time, entry: &Entry) -> Ju
     })
 }
 
-/// 34: an incident that was acknowledged is neither repeated nor escalated.
-pub(super) fn acknowledged_incidents_are_left_in_peace(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
+/// 34: an incident that was acknowledged or is over is neither repeated nor escalated, nor is one in maintenance.
+pub(super) fn reminders_are_due(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some(outgoing) = outgoing(entry) else { return Ok(()) };
     let message = &outgoing.notification;
     let reminds = matches!(
@@ -99,8 +99,13 @@ pub(super) fn acknowledged_incidents_are_left_in_peace(ledger: &Ledger, _: Time,
             }
     );
     let known = ledger.audience.keep.conversations.get(&message.incident);
-    ensure(!reminds || !known.is_some_and(|known| known.acknowledged), || {
-        format!("{:?} after an acknowledgement", message.kind)
+    let done = known.is_some_and(|known| known.acknowledged || known.closed);
+    let expected = ledger.going_down || ledger.services[&message.service].in_maintenance(now);
+    ensure(!reminds || !(done || expected), || {
+        format!(
+            "{:?}, acknowledged or over: {done}, in maintenance: {expected}",
+            message.kind
+        )
     })
 }
 

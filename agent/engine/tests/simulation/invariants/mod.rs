@@ -87,7 +87,7 @@ pub const INVARIANTS: [(&str, Invariant); 50] = [
     ("31 receivers", audience::messages_reach_whom_the_rules_choose),
     ("32 the end", audience::whoever_heard_the_beginning_hears_the_end),
     ("33 silences", audience::silences_are_kept),
-    ("34 acknowledged", audience::acknowledged_incidents_are_left_in_peace),
+    ("34 reminders", audience::reminders_are_due),
     ("35 bounded messages", audience::messages_are_bounded),
     ("flapping", people::flapping_is_told_once_and_its_end_once),
     ("bounds", progress::the_engine_does_not_spin),

@@ -110,7 +110,7 @@ fn address(text: &str) -> Result<Url, String> {
         return Err("is a URL with another scheme than http and https".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("is a URL with a user or a password, which everybody would see".to_owned());
+        return Err("is a URL with a user or a password, which every reader would see".to_owned());
     }
     Ok(url)
 }

@@ -884,8 +884,8 @@ fn readable_secrets_and_endless_recovery_are_warned_of() {
             "sentinel.toml:4:1: services.a.recovery: never gives up: 5 attempts take at least 16m, longer than the window of 10m",
             "sentinel.toml:7:10: receivers.x.webhook.secret: is taken as it stands, where libraries of Standard Webhooks decode \
              base64: they would refuse what it signs; `whsec_` before base64 means the same to both",
-            "sentinel.toml:7:10: receivers.x.webhook.secret: stands in a file that everybody on this host may read; use `secret_file`",
-            "sentinel.toml:10:15: receivers.y.webhook.secret_file: `@FILES@/signing-secret` may be read by everybody on this host; `chgrp sentinel-secrets` and `chmod 0640` leave it to the agent",
+            "sentinel.toml:7:10: receivers.x.webhook.secret: stands in a file that every user of this host may read; use `secret_file`",
+            "sentinel.toml:10:15: receivers.y.webhook.secret_file: `@FILES@/signing-secret` may be read by every user of this host; `chgrp sentinel-secrets` and `chmod 0640` leave it to the agent",
         ]
     );
 }

@@ -108,7 +108,7 @@ fn another_policy_gives_another_story_and_a_broken_expectation_is_named() {
     let calm = simulate(&["crash-loop", "--policy", "own/two-attempts.toml"]);
     let text = stdout(&calm);
     assert_eq!(calm.status.code(), Some(0), "{text}{}", stderr(&calm));
-    assert!(text.contains("gave up after 2 attempts within 10 min"), "{text}");
+    assert!(text.contains("gave up after 2 attempts within 10m"), "{text}");
     assert!(text.contains("restarts = 6: 2\n"), "{text}");
 
     let strict = simulate(&["own/strict.toml"]);
@@ -177,7 +177,7 @@ fn receivers_get_in_a_simulation_what_the_configuration_says() {
             line.contains(&format!("  {service} ")) && (line.contains('✉') || line.contains("not_notified"))
         });
         let word = if named.is_empty() {
-            format!(" {kind} not told: ")
+            format!(" {kind} not sent: ")
         } else {
             format!(" {kind} ")
         };
@@ -197,7 +197,7 @@ fn without_receivers_a_simulation_notifies_none() {
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["messages"], 0, "{document:#}");
     let text = stdout(&simulate(&["crash-loop", "--policy", "own/two-attempts.toml"]));
-    assert!(text.contains("gave_up not told: there are no receivers"), "{text}");
+    assert!(text.contains("gave_up not sent: no receivers are configured"), "{text}");
 }
 
 #[test]

@@ -202,7 +202,7 @@ impl fmt::Display for Cause {
                 if !detail.is_empty() {
                     write!(f, ": {detail}")?;
                 }
-                f.write_str("; is it the right question?")
+                f.write_str("; is the probe configured correctly?")
             }
             Self::Unhealthy { output } if output.is_empty() => f.write_str("its health check fails"),
             Self::Unhealthy { output } => write!(f, "its health check fails: {output}"),

@@ -62,4 +62,4 @@ pub use service::DRAIN_MAX;
 pub use snapshot::{FlappingSnapshot, Maintenance, ServiceSnapshot};
 pub use state::{Hold, State};
 pub use time::Time;
-pub use words::span;
+pub use words::{exact_span, span};

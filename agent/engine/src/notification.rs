@@ -58,7 +58,7 @@ pub struct Failing {
 pub enum NotificationKind {
     /// It is down and was not healed within `notify_after`.
     Fired,
-    /// The budget is spent; a human is needed.
+    /// The budget is spent; manual action needed.
     GaveUp,
     /// It was healed, or came back, before anybody was told that it was down. The only message of its incident.
     Healed {

@@ -201,7 +201,7 @@ impl Activity {
             Self::Stopping => "stopping",
             Self::Reloading => "reloading",
             Self::AutoRestart => "about to be restarted by its supervisor",
-            Self::Job => "a job of somebody else is pending",
+            Self::Job => "another job is pending for it",
             Self::Frozen => "frozen",
         }
     }

@@ -20,7 +20,7 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// How long it lasted, in words: `down 0.2 s, proved after 20 s`. `None` when it was never seen to fail.
+    /// How long it lasted, in words: `down 0.2s, proved after 20 s`. `None` when it was never seen to fail.
     pub fn lasted(&self) -> Option<String> {
         let down = span(self.down?);
         Some(match self.proved.map(span) {

@@ -295,7 +295,7 @@ impl fmt::Display for ReportKind {
                 hold,
                 remaining: Some(remaining),
             } => {
-                write!(f, "not restarted: {hold} (for {:.1} s)", remaining.as_secs_f64())
+                write!(f, "not restarted: {hold} (for {})", span(*remaining))
             }
             Self::ActionStarted { action, .. } if action.attempt == 0 => {
                 write!(f, "{} asked for by an operator", action.kind.as_str())
@@ -342,7 +342,7 @@ impl fmt::Display for ReportKind {
                 if *halved {
                     f.write_str(" (half the budget, because its supervisor had given up before)")?;
                 }
-                f.write_str("; a human is needed")
+                f.write_str("; manual action needed")
             }
             Self::IncidentClosed {
                 resolution,
@@ -360,12 +360,12 @@ impl fmt::Display for ReportKind {
                 }
                 Ok(())
             }
-            Self::NotNotified { kind, reason } => write!(f, "{kind} not told: {reason}"),
+            Self::NotNotified { kind, reason } => write!(f, "{kind} not sent: {reason}"),
             Self::Acknowledged { by, text } if text.is_empty() => write!(f, "acknowledged by {by}"),
             Self::Acknowledged { by, text } => write!(f, "acknowledged by {by}: {text}"),
             Self::FlappingBegan { incidents, within } => write!(
                 f,
-                "flapping: went down {incidents} times within {}; people are told when that is over",
+                "flapping: went down {incidents} times within {}; receivers are notified when that is over",
                 span(*within)
             ),
             Self::FlappingEnded { incidents, duration } => {
@@ -380,7 +380,7 @@ impl fmt::Display for ReportKind {
     }
 }
 
-/// `healed, down 0.2 s, proved after 20 s`.
+/// `healed, down 0.2s, proved after 20 s`.
 fn closed(resolution: Resolution, duration: Duration, outage: &Outage) -> String {
     let how = match resolution {
         Resolution::Started => "started by an operator",
@@ -425,8 +425,8 @@ impl fmt::Display for ActionResult {
             Self::Done => f.write_str("carried out"),
             Self::Failed(why) => write!(f, "did not come up: {why}"),
             Self::Outdated(why) => write!(f, "called off, it changed meanwhile: {why}"),
-            Self::Conflict(why) => write!(f, "called off, somebody else is acting on it: {why}"),
-            Self::Cancelled(why) => write!(f, "cancelled by somebody else: {why}"),
+            Self::Conflict(why) => write!(f, "called off, something else is acting on it: {why}"),
+            Self::Cancelled(why) => write!(f, "cancelled by something else: {why}"),
             Self::Refused(why) => write!(f, "refused: {why}"),
             Self::Unanswered(why) => write!(f, "not carried out: {why}"),
             Self::TooWide(radius) => write!(f, "called off, {radius}"),

@@ -225,7 +225,7 @@ impl fmt::Display for Hold {
             Self::Maintenance => f.write_str("paused by an operator"),
             Self::NoTarget => f.write_str("only probed; there is nothing to restart"),
             Self::Blind => f.write_str("its target cannot be seen"),
-            Self::Settling => f.write_str("its supervisor goes first"),
+            Self::Settling => f.write_str("waiting for its supervisor to restart it first"),
             Self::Busy { activity, longer_than } => {
                 write!(f, "left alone: {}", activity.as_str())?;
                 longer_than.map_or(Ok(()), |longer| write!(f, ", for more than {}", span(longer)))
@@ -235,8 +235,8 @@ impl fmt::Display for Hold {
                 f.write_str("not restarted: a health check that cannot be run says nothing of the service")
             }
             Self::RuntimeAway => f.write_str("not restarted: containerd, which runs it, cannot be reached"),
-            Self::CrashLoop => f.write_str("left to its supervisor, which restarts it over and over"),
-            Self::Unclear => f.write_str("it failed while nobody watched; that may have been a stop"),
+            Self::CrashLoop => f.write_str("left to its supervisor, which restarts it again and again"),
+            Self::Unclear => f.write_str("failed while the agent was not watching; may have been stopped on purpose"),
             Self::CleanExit => f.write_str("it ended by itself without an error; on_clean_exit leaves it"),
             Self::StoppedWith { name } => write!(
                 f,
@@ -259,18 +259,18 @@ impl fmt::Display for Hold {
             Self::RestartPrevented => f.write_str("not restarted: RestartPreventExitStatus= lists how it ended"),
             Self::Oneshot => f.write_str("not restarted: it is a oneshot; retry_oneshot = true runs it again"),
             Self::Condition { reason } => write!(f, "not started: {reason}"),
-            Self::Dependency { name } => write!(f, "waits for `{name}`, which is down"),
+            Self::Dependency { name } => write!(f, "waiting for dependency `{name}`, which is down"),
             Self::DependencySuspect { name } => {
-                write!(f, "waits to see whether `{name}`, which it needs, is going down")
+                write!(f, "waiting for dependency `{name}`, which is failing its probes")
             }
             Self::Backoff => f.write_str("the next attempt is not due yet"),
             Self::AfterSupervisor => {
                 f.write_str("its supervisor restarted it as often as it may and gave up, so it gets a rest first")
             }
-            Self::GaveUp => f.write_str("gave up; a human is needed"),
-            Self::InFlight => f.write_str("waits for another restart on this host to begin"),
-            Self::Throttled => f.write_str("the host has seen enough restarts for now"),
-            Self::Storm => f.write_str("much failed at once, so nothing is restarted for now"),
+            Self::GaveUp => f.write_str("gave up; manual action needed"),
+            Self::InFlight => f.write_str("waiting for another restart on this host to begin"),
+            Self::Throttled => f.write_str("host-wide restart limit reached"),
+            Self::Storm => f.write_str("storm protection: restarts paused"),
             Self::BootGrace => f.write_str("the host has just booted"),
             Self::Store => f.write_str("the store cannot be written, so nothing is done"),
             Self::Refused { reason } => write!(f, "cannot be restarted: {reason}"),

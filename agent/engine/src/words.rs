@@ -1,22 +1,52 @@
-//! Durations in sentences for people.
+//! Durations as users read them, everywhere in one format.
 
 use std::time::Duration;
 
-/// A duration as people say it: `0.4 s`, `12 s`, `3 min 5 s`, `30 min`, `2 h 10 min`, `3 d 4 h`. Two units at most, and none
-/// that is zero.
+/// A duration that was measured: `12ms`, `0.4s`, `12s`, `3m5s`, `30m`, `2h10m`, `3d4h`. Two units at most, and none that is
+/// zero; one digit after the point below ten seconds.
 pub fn span(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let two = |large: u64, unit: &str, small: u64, smaller: &str| match small {
-        0 => format!("{large} {unit}"),
-        _ => format!("{large} {unit} {small} {smaller}"),
-    };
-    match seconds {
-        0..10 if duration.subsec_millis() > 0 => format!("{:.1} s", duration.as_secs_f64()),
-        0..60 => format!("{seconds} s"),
-        60..3600 => two(seconds / 60, "min", seconds % 60, "s"),
-        3600..86400 => two(seconds / 3600, "h", seconds / 60 % 60, "min"),
-        _ => two(seconds / 86400, "d", seconds / 3600 % 24, "h"),
+    let milliseconds = duration
+        .as_millis()
+        .saturating_add(u128::from(duration.subsec_micros() % 1000 >= 500));
+    if (1..100).contains(&milliseconds) {
+        return format!("{milliseconds}ms");
     }
+    let tenths = milliseconds.saturating_add(50) / 100;
+    if tenths < 100 && tenths % 10 > 0 {
+        return format!("{}.{}s", tenths / 10, tenths % 10);
+    }
+    let seconds = milliseconds.saturating_add(500) / 1000;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => parts(&[(seconds / 60, "m"), (seconds % 60, "s")]),
+        3600..86400 => parts(&[(seconds / 3600, "h"), (seconds / 60 % 60, "m")]),
+        _ => parts(&[(seconds / 86400, "d"), (seconds / 3600 % 24, "h")]),
+    }
+}
+
+/// A duration that was configured, exactly, as a configuration may write it: `500ms`, `1m30s`, `1h`, `7d`.
+pub fn exact_span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let milliseconds = duration.subsec_millis().into();
+    if duration.is_zero() {
+        return "0s".to_owned();
+    }
+    parts(&[
+        ((seconds / 86400).into(), "d"),
+        ((seconds / 3600 % 24).into(), "h"),
+        ((seconds / 60 % 60).into(), "m"),
+        ((seconds % 60).into(), "s"),
+        (milliseconds, "ms"),
+    ])
+}
+
+/// Those parts that are not zero, without a space between them.
+fn parts(parts: &[(u128, &str)]) -> String {
+    parts
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, unit)| format!("{number}{unit}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -26,19 +56,49 @@ mod tests {
     #[test]
     fn spans_name_two_units_at_most_and_none_that_is_zero() {
         for (milliseconds, expected) in [
-            (0, "0 s"),
-            (400, "0.4 s"),
-            (9_000, "9 s"),
-            (59_999, "59 s"),
-            (60_000, "1 min"),
-            (185_000, "3 min 5 s"),
-            (1_800_000, "30 min"),
-            (3_600_000, "1 h"),
-            (7_859_000, "2 h 10 min"),
-            (86_400_000, "1 d"),
-            (273_600_000, "3 d 4 h"),
+            (0, "0s"),
+            (3, "3ms"),
+            (99, "99ms"),
+            (200, "0.2s"),
+            (960, "1s"),
+            (1_240, "1.2s"),
+            (9_000, "9s"),
+            (9_960, "10s"),
+            (20_250, "20s"),
+            (42_400, "42s"),
+            (45_000, "45s"),
+            (59_999, "1m"),
+            (60_000, "1m"),
+            (132_000, "2m12s"),
+            (185_000, "3m5s"),
+            (1_800_000, "30m"),
+            (3_600_000, "1h"),
+            (7_859_000, "2h10m"),
+            (86_400_000, "1d"),
+            (273_600_000, "3d4h"),
         ] {
             assert_eq!(span(Duration::from_millis(milliseconds)), expected, "{milliseconds} ms");
+        }
+        assert_eq!(span(Duration::from_micros(300)), "0s");
+        assert!(span(Duration::MAX).ends_with('h'));
+    }
+
+    #[test]
+    fn what_is_configured_is_said_exactly() {
+        for (milliseconds, expected) in [
+            (0, "0s"),
+            (250, "250ms"),
+            (1_500, "1s500ms"),
+            (90_000, "1m30s"),
+            (3_600_000, "1h"),
+            (604_800_000, "7d"),
+            (90_061_000, "1d1h1m1s"),
+        ] {
+            assert_eq!(
+                exact_span(Duration::from_millis(milliseconds)),
+                expected,
+                "{milliseconds} ms"
+            );
         }
     }
 }

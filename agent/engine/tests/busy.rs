@@ -64,7 +64,7 @@ fn whatever_is_busy_without_an_end_is_told_once_after_its_bound_and_left_alone()
             0,
         ),
         (
-            "a stop has TimeoutStopSec= and 5 s",
+            "a stop has TimeoutStopSec= and 5s",
             Activity::Stopping,
             limits(75, 20),
             job(),
@@ -139,7 +139,7 @@ fn dead_program_in_a_long_pause_is_told_with_the_cause_of_its_end() {
     assert_eq!(world.messages[0].cause, Cause::Exited { code: 3 });
     assert_eq!(
         world.messages[0].doing,
-        "left alone: about to be restarted by its supervisor, for more than 30 s"
+        "left alone: about to be restarted by its supervisor, for more than 30s"
     );
 }
 
@@ -182,7 +182,7 @@ fn stop_that_hangs_is_told_and_ends_as_a_stop() {
     assert_eq!(world.message_kinds(), ["fired"]);
     assert_eq!(
         world.messages[0].cause.to_string(),
-        "its stop has not finished after 2 min 5 s"
+        "its stop has not finished after 2m5s"
     );
     world.stop("shop");
     world.run(60);

@@ -50,7 +50,7 @@ fn a_probe_that_has_never_passed_restarts_nothing_and_alerts_until_its_first_pas
     assert_eq!(message.severity, Severity::Warning);
     assert_eq!(
         message.cause.to_string(),
-        "this probe has never passed since it was configured: redirect; is it the right question?"
+        "this probe has never passed since it was configured: redirect; is the probe configured correctly?"
     );
     assert_eq!(
         message.doing,
@@ -199,7 +199,7 @@ fn deaths_are_acted_on_as_ever_and_a_run_that_lives_ends_the_attempt_unproven() 
         ended,
         [
             "140.056 shop unproven: running, unproven: this probe has never passed since it was configured: redirect; \
-          is it the right question?"
+          is the probe configured correctly?"
         ]
     );
     // The outage is over; what is left is the question, in the same incident.
@@ -273,7 +273,7 @@ fn a_containers_own_check_has_to_have_passed_too() {
     assert_eq!(hold(&world), Some(Hold::ProbeNeverPassed));
     assert_eq!(
         world.messages[0].cause.to_string(),
-        "this probe has never passed since it was configured: exit code 1; is it the right question?"
+        "this probe has never passed since it was configured: exit code 1; is the probe configured correctly?"
     );
     world.kill_unhealthy("shop");
     world.run(60);

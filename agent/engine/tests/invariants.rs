@@ -25,7 +25,7 @@
 //! | 2 | nor to what is not seen |
 //! | 3 | nor in maintenance (pause, deploy, window), nor in observe mode; and nobody is alarmed then |
 //! | 4 | a stop on purpose is never undone, and what was asked to end is not cut short |
-//! | 5 | whoever is busy with a target is not disturbed, and its supervisor goes first |
+//! | 5 | whoever is busy with a target is not disturbed, and waiting for its supervisor to restart it first |
 //! | 6 | an action is about the run that was judged |
 //! | 7 | one action per service, and `max_in_flight` on the host: of restarts whose new run has not begun; no start holds another's |
 //! | 8 | the intent, and the token it cost, are on disk before the deed |

@@ -34,7 +34,7 @@ fn killed_service_is_restarted_at_once_and_proved() {
             "120.053 shop restart_ended: carried out",
             "140.056 shop verified: the restart helped",
             "140.056 shop healthy: healthy",
-            "140.056 shop incident_closed: healed, down 0.1 s, proved after 20 s",
+            "140.056 shop incident_closed: healed, down 58ms, proved after 20s",
         ]
     );
     assert_eq!(world.message_kinds(), ["healed"]);

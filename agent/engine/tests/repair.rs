@@ -104,7 +104,7 @@ fn third_start_within_the_window_is_told_and_refills_nothing() {
     let told: Vec<_> = told.map(|message| message.doing.as_str()).collect();
     assert_eq!(
         told,
-        ["restarted by something else 3 times in 30 min; earlier attempts are no longer forgotten"]
+        ["restarted by something else 3 times in 30m; earlier attempts are no longer forgotten"]
     );
     // Once the window is over, a repair is one again.
     world.run(1800);

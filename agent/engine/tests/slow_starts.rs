@@ -50,8 +50,7 @@ fn what_refuses_for_less_than_verify_is_not_restarted_again() {
     let world = died(slow(45), 120);
     assert_eq!(world.attempts(), [120], "{:#?}", world.transcript());
     assert_eq!(world.state("shop"), State::Healthy);
-    let slowly =
-        "shop verified: the restart helped; starts slowly, the first answer came after 46 s: raise start_grace";
+    let slowly = "shop verified: the restart helped; starts slowly, the first answer came after 46s: raise start_grace";
     assert!(
         world.transcript().iter().any(|line| line.ends_with(slowly)),
         "{:#?}",

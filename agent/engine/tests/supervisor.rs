@@ -27,8 +27,8 @@ fn every_time_its_supervisor_gives_up_a_target_rests_for_a_minute() {
     // It gave up at 124; each later run lives a second, and then it gives up again.
     assert_eq!(world.attempts(), [184, 245, 306]);
     let last = world.transcript().into_iter().rfind(|line| line.contains("gave_up:"));
-    let said = "shop gave_up: gave up after 3 attempts within 30 min (half the budget, because its supervisor had given \
-                up before); a human is needed";
+    let said = "shop gave_up: gave up after 3 attempts within 30m (half the budget, because its supervisor had given \
+                up before); manual action needed";
     assert!(last.as_ref().is_some_and(|line| line.ends_with(said)), "{last:?}");
 }
 
@@ -105,10 +105,7 @@ fn crash_loop_under_a_supervisor_is_told_once_and_left_to_it() {
     let told = &world.messages[0];
     assert_eq!(told.severity, Severity::Warning);
     assert_eq!(told.cause.kind(), "crash_loop");
-    assert_eq!(
-        told.cause.to_string(),
-        "its supervisor restarted it 5 times within 10 min"
-    );
+    assert_eq!(told.cause.to_string(), "its supervisor restarted it 5 times within 10m");
     assert_eq!(world.state("shop"), State::SupervisorBusy);
     assert_eq!(world.snapshot("shop").hold, Some(Hold::CrashLoop));
 }

@@ -127,7 +127,7 @@ fn in_words(tested: &[Tested]) -> String {
         table.row([
             (Tone::Strong, one.receiver.clone()),
             (Tone::Plain, one.kind.to_owned()),
-            (Tone::Plain, format!("{:.2} s", one.took.as_secs_f64())),
+            (Tone::Plain, sentinel_engine::span(one.took)),
             (tone, result),
         ]);
     }

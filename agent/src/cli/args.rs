@@ -14,14 +14,14 @@ use crate::version::LONG;
 const CONFIG: &str = "/etc/sentinel/sentinel.toml";
 
 /// Exit codes, as every `--help` ends.
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 the answer is no (wrong configuration, unknown service, not healed); \
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failure (invalid configuration, unknown service, not healed); \
                           2 wrong usage; 3 the agent cannot be reached.";
 
 /// Those of `sentinel health`: a health check of Docker or Kubernetes knows no others.
 const HEALTH_CODES: &str = "Exit codes: 0 the agent works; 1 it does not: it cannot be reached, or stands still; \
-                            2 wrong usage. How its services are doing is no matter here.";
+                            2 wrong usage. The state of its services does not matter here.";
 
-/// Keeps the services of this host up, and tells people only what they need to know.
+/// Keeps the services of this host up, and sends only the alerts that an operator needs.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "sentinel", version = LONG.as_str(), after_help = EXIT_CODES, propagate_version = true)]
 pub struct Cli {
@@ -51,11 +51,11 @@ pub enum Command {
     Check(CheckArgs),
     /// Propose a configuration for what runs: systemd services and containers; TOML, ready to be looked over and used.
     Discover(DiscoverArgs),
-    /// Show the whole story on this machine: fail a service in several ways, and heal it.
+    /// Demonstrate the agent on this machine: fail a service in several ways, and heal it.
     Demo(DemoArgs),
     /// Run a command during which a service is left alone; ends with the command's exit code.
     Deploy(DeployArgs),
-    /// Check what the agent needs on this host, and say how to mend what it lacks; nothing is changed or sent. Root asks, and it
+    /// Check this host's prerequisites and print fixes; changes nothing, sends nothing. Run as root, it
     /// judges as the agent's user; exit code 1 when anything fails.
     Doctor,
     /// Ask the agent whether it works, as the health check of a container does.
@@ -65,15 +65,15 @@ pub enum Command {
     PolkitRules(PolkitRulesArgs),
     /// Play a scenario on a virtual clock, and show what the agent would do.
     Simulate(SimulateArgs),
-    /// Explain and try out how people are told.
+    /// Explain and test how alerts are routed and delivered.
     #[command(subcommand)]
     Alerts(AlertsCommand),
-    /// Play what led to an incident again, under another policy.
+    /// Replay what led to an incident, under another policy.
     Replay(ReplayArgs),
     /// List names for the completions of shells; nothing when the agent cannot be reached.
     #[command(hide = true)]
     Names {
-        /// Of what.
+        /// The kind of name.
         kind: NameKind,
     },
     /// Ask a running agent.
@@ -97,9 +97,9 @@ pub enum Ask {
         /// Only this service, with everything known of it.
         name: Option<String>,
     },
-    /// List incidents, or tell one from beginning to end.
+    /// List incidents, or show one from beginning to end.
     Incidents {
-        /// The incident to tell.
+        /// The incident to show.
         id: Option<u64>,
         /// Only those of this service.
         #[arg(long, value_name = "NAME", conflicts_with = "id")]
@@ -113,7 +113,7 @@ pub enum Ask {
         /// The service.
         name: String,
     },
-    /// Leave a service alone: probe it, but neither restart it nor tell anybody.
+    /// Leave a service alone: probe it, but neither restart it nor send alerts.
     Pause {
         /// The service.
         name: String,
@@ -126,13 +126,13 @@ pub enum Ask {
         /// The service.
         name: String,
     },
-    /// Mute notifications for a while; what happens goes on being recorded and acted on.
+    /// Mute notifications for a while; services are still healed, and incidents recorded.
     Silence {
         /// What to do.
         #[command(subcommand)]
         command: SilenceCommand,
     },
-    /// Take care of an incident: it is not repeated and not escalated, and whoever was told hears so.
+    /// Acknowledge an incident: it is not repeated and not escalated, and its receivers are notified of that.
     Ack {
         /// The incident.
         id: u64,
@@ -140,14 +140,14 @@ pub enum Ask {
         #[arg(default_value = "")]
         text: String,
     },
-    /// Read the configuration anew; whatever is wrong with it, the old one stays in force.
+    /// Reload the configuration; if it is invalid, the old one stays in force.
     Reload,
 }
 
 /// `sentinel alerts`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum AlertsCommand {
-    /// Explain who would get a message, and why.
+    /// Explain which receivers would get a message, and why.
     Route(RouteArgs),
     /// Send a test message through every receiver, or one, without the agent; exit code 1 when any fails.
     Test {
@@ -182,7 +182,7 @@ pub struct RouteArgs {
 /// `sentinel silence`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum SilenceCommand {
-    /// Mute some notifications; what still burns at the end is told then.
+    /// Mute some notifications; alerts still firing when it ends are sent then.
     Add(SilenceAdd),
     /// Show what is muted, by whom and until when.
     List,
@@ -234,7 +234,7 @@ pub struct HealthArgs {
 #[derive(Clone, Debug, Args)]
 pub struct PolkitRulesArgs {
     /// Put it in place, as root: /etc/polkit-1/rules.d/60-sentinel.rules. Done by sentinel.service itself when it starts and
-    /// reloads. Only from files that nobody but root can write; variables SENTINEL__... do not count.
+    /// reloads. Only from files that only root can write; variables SENTINEL__... do not count.
     #[arg(long)]
     pub install: bool,
 }
@@ -311,7 +311,7 @@ pub struct ReplayArgs {
     /// Take in the incidents that were this near to it, of any service: a storm, or one service again and again.
     #[arg(long, value_name = "DURATION", value_parser = replay_duration, default_value = "15m")]
     pub around: Duration,
-    /// Tell the whole story, not only what it comes to.
+    /// Print the whole timeline, not only the summary.
     #[arg(long)]
     pub story: bool,
     /// Print the scenario, to change it and play it with `sentinel simulate`.

@@ -5,11 +5,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use humantime::format_duration;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use sentinel_engine::alerting::Rules;
-use sentinel_engine::{BeforeFirstPass, Mode, RestartOn, ServiceName, Settle};
+use sentinel_engine::{BeforeFirstPass, Mode, RestartOn, ServiceName, Settle, exact_span};
 use serde_json::{Value, json};
 
 use super::check_host::HostNotes;
@@ -346,7 +345,7 @@ const fn mode(mode: Mode) -> &'static str {
 }
 
 fn spell(duration: Duration) -> String {
-    format_duration(duration).to_string()
+    exact_span(duration)
 }
 
 fn plural(count: usize, noun: &str) -> String {

@@ -167,7 +167,7 @@ impl ClientError {
             return self.to_string();
         };
         if source.is_timeout() {
-            return format!("{self}: no answer within {} s", DEADLINE.as_secs());
+            return format!("{self}: no answer within {}s", DEADLINE.as_secs());
         }
         let place = socket.display();
         match io_kind(source) {

@@ -107,7 +107,7 @@ fn text(findings: &[Finding], paint: Paint) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(out, "{level}  {:13}  {words}", finding.check);
         if let Some(mend) = finding.mend.as_ref().filter(|_| finding.level != Level::Ok) {
-            let _ = writeln!(out, "{:24}to mend: {}", "", crate::telemetry::printable(mend));
+            let _ = writeln!(out, "{:24}to fix: {}", "", crate::telemetry::printable(mend));
         }
     }
     let count = |level: Level| findings.iter().filter(|finding| finding.level == level).count();

@@ -39,7 +39,7 @@ pub(super) fn show(queue: &QueueResponse, paint: Paint) -> String {
     let mut out = table.render(paint);
     let lost: u64 = queue.receivers.iter().map(|receiver| receiver.undelivered).sum();
     if lost > 0 {
-        let _ = writeln!(out, "\n{lost} never delivered; the next digest tells of them");
+        let _ = writeln!(out, "\n{lost} never delivered; the next digest lists them");
     }
     if queue.messages.is_empty() {
         out.push_str("\nnothing waits\n");
@@ -168,9 +168,9 @@ mod tests {
             };
             state(&receiver).1
         };
-        assert_eq!(failed(1, "closed"), "failed 1m 5s ago");
-        assert_eq!(failed(2, "closed"), "failing for 1m 5s");
-        assert_eq!(failed(5, "open"), "failing for 1m 5s");
+        assert_eq!(failed(1, "closed"), "failed 1m5s ago");
+        assert_eq!(failed(2, "closed"), "failing for 1m5s");
+        assert_eq!(failed(5, "open"), "failing for 1m5s");
     }
 
     #[test]
@@ -209,14 +209,14 @@ mod tests {
         };
         assert_eq!(
             show(&queue, Paint::fixed(false)),
-            "RECEIVER  STATE                WAITING  OLDEST   NEXT           LAST ERROR\n\
-             mail      works                0\n\
-             team      failing for 11m 30s  3        11m 40s  in 42s, a try  no answer\n\
+            "RECEIVER  STATE               WAITING  OLDEST  NEXT           LAST ERROR\n\
+             mail      works               0\n\
+             team      failing for 11m30s  3        11m40s  in 42s, a try  no answer\n\
              \n\
-             5 never delivered; the next digest tells of them\n\
+             5 never delivered; the next digest lists them\n\
              \n\
-             RECEIVER  INCIDENT  SERVICE  KIND   AGE      STATE                      ATTEMPTS  NEXT  LAST ERROR\n\
-             team      7         shop     fired  11m 40s  waiting, may have arrived  9               no answer\n\
+             RECEIVER  INCIDENT  SERVICE  KIND   AGE     STATE                      ATTEMPTS  NEXT  LAST ERROR\n\
+             team      7         shop     fired  11m40s  waiting, may have arrived  9               no answer\n\
              and 2 more\n"
         );
         assert_eq!(

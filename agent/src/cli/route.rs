@@ -123,9 +123,9 @@ fn explain(rules: &Rules, asked: &Asked, paint: Paint) -> String {
         .iter()
         .any(|verdict| matches!(verdict, Verdict::Taken | Verdict::TakenAndOn));
     let (tone, answer) = if fitted {
-        (Tone::Faint, "not asked")
+        (Tone::Faint, "not evaluated")
     } else {
-        (Tone::Good, "no route fits")
+        (Tone::Good, "no route matches")
     };
     table.row([
         (Tone::Plain, "default".to_owned()),
@@ -136,10 +136,10 @@ fn explain(rules: &Rules, asked: &Asked, paint: Paint) -> String {
     out.push_str(&table.render(paint));
     out.push('\n');
     let lines = if let Some(reason) = &choice.nobody {
-        vec![format!("nobody is told: {reason}")]
+        vec![format!("no receiver is notified: {reason}")]
     } else {
         let told = choice.receivers.iter();
-        told.map(|(name, reason)| format!("{name} is told: {reason}"))
+        told.map(|(name, reason)| format!("{name} is notified: {reason}"))
             .chain(follow_up(rules, asked))
             .collect()
     };
@@ -155,11 +155,11 @@ fn follow_up(rules: &Rules, asked: &Asked) -> Vec<String> {
     let mut lines = Vec::new();
     if asked.kind == "fired" && !asked.notify_after.is_zero() {
         let after = span(asked.notify_after.as_secs_f64());
-        lines.push(format!("it is told when it was not healed within {after}"));
+        lines.push(format!("sent unless healed within {after}"));
     }
     if asked.kind == "fired" && !rules.group_wait.is_zero() {
         let wait = span(rules.group_wait.as_secs_f64());
-        lines.push(format!("it waits {wait} for others, to be told in one"));
+        lines.push(format!("grouped with others for {wait}"));
     }
     for (number, escalation) in rules.escalations_of(asked.subject()) {
         let (after, names) = (span(escalation.after.as_secs_f64()), names(&escalation.receivers));
@@ -170,10 +170,10 @@ fn follow_up(rules: &Rules, asked: &Asked) -> Vec<String> {
     if let Some(interval) = rules.repeat_interval.filter(|_| asked.severity > Severity::Info) {
         let interval = span(interval.as_secs_f64());
         lines.push(format!(
-            "every {interval} without `sentinel ack`: everybody who was told, again"
+            "every {interval} without `sentinel ack`: all receivers notified before, again"
         ));
     }
-    lines.push("at its end: everybody who was told".to_owned());
+    lines.push("at the end: all receivers notified before".to_owned());
     lines
 }
 

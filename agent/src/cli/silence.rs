@@ -30,7 +30,7 @@ pub(super) async fn run(client: &Client, view: &View, command: &SilenceCommand) 
             Ok(if view.json {
                 answer
             } else {
-                format!("silence {id} is over; what still burns is told now")
+                format!("silence {id} is over; alerts still firing are sent now")
             })
         }
     }

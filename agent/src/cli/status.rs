@@ -101,7 +101,7 @@ fn unseen(unseen: &[UnseenStatus], paint: Paint) -> String {
             None => ("not looked at yet:", what),
             Some(reason) => (
                 "cannot be seen:",
-                format!("{what} ({reason}; `sentinel doctor` tells what helps)"),
+                format!("{what} ({reason}; `sentinel doctor` says what helps)"),
             ),
         };
         let gap = if out.is_empty() { "\n" } else { "" };
@@ -241,11 +241,11 @@ fn not_probed(service: &ServiceStatus) -> Option<String> {
     Some(format!("not probed for {}", span(seconds)))
 }
 
-/// `200 in 3 ms`, `passed in 3 ms`, or what went wrong.
+/// `200 in 3ms`, `passed in 3ms`, or what went wrong.
 fn verdict(probe: &ProbeStatus) -> String {
     match (probe.ok, probe.status_code) {
-        (Some(true), Some(code)) => format!("{code} in {:.0} ms", probe.latency_ms),
-        (Some(true), None) => format!("{} in {:.0} ms", probe.text, probe.latency_ms),
+        (Some(true), Some(code)) => format!("{code} in {:.0}ms", probe.latency_ms),
+        (Some(true), None) => format!("{} in {:.0}ms", probe.text, probe.latency_ms),
         _ => probe.text.clone(),
     }
 }

@@ -152,7 +152,7 @@ fn detail() -> IncidentDetail {
             entry(
                 "2026-03-01T11:58:41.623Z",
                 "incident_closed",
-                "healed, down 0.2 s, proved after 21 s",
+                "healed, down 0.2s, proved after 21s",
             ),
         ],
         evidence: vec![
@@ -191,10 +191,10 @@ fn status_lists_every_service() {
         status::all(&everything(), plain()),
         "web-1: 3 services watched, 1 not healthy, 1 not known yet\n\
          \n\
-         SERVICE  STATE    SINCE   LAST PROBE                                      LEFT  WAITING FOR\n\
-         cache    unknown  1m 40s  could not ask: no file descriptor left, 5s ago  5     not probed for 42s; observing only\n\
-         shop     backoff  1m 40s  connection refused, 5s ago                      2     the next attempt is not due yet; next attempt in 8s; incident 3\n\
-         web      healthy  1m 40s  200 in 3 ms, 5s ago                             5     next probe in 5s\n"
+         SERVICE  STATE    SINCE  LAST PROBE                                      LEFT  WAITING FOR\n\
+         cache    unknown  1m40s  could not ask: no file descriptor left, 5s ago  5     not probed for 42s; observing only\n\
+         shop     backoff  1m40s  connection refused, 5s ago                      2     the next attempt is not due yet; next attempt in 8s; incident 3\n\
+         web      healthy  1m40s  200 in 3ms, 5s ago                              5     next probe in 5s\n"
     );
 }
 
@@ -232,7 +232,7 @@ fn status_says_what_is_not_looked_at_yet_and_what_cannot_be_seen() {
     assert_eq!(
         status::all(&started, plain()),
         "web-1: 0 services watched\n\n\
-         cannot be seen: labels of containers, containers (permission denied on /run/docker.sock; `sentinel doctor` tells what helps)\n\
+         cannot be seen: labels of containers, containers (permission denied on /run/docker.sock; `sentinel doctor` says what helps)\n\
          not looked at yet: sections of unit files, systemd services\n"
     );
 }
@@ -241,7 +241,7 @@ fn status_says_what_is_not_looked_at_yet_and_what_cannot_be_seen() {
 fn status_tells_one_service_in_full() {
     assert_eq!(
         status::one(&shop(), plain(), &zone()),
-        "shop: backoff for 1m 40s (since 2026-03-01 12:58:20 +01:00)\n\
+        "shop: backoff for 1m40s (since 2026-03-01 12:58:20 +01:00)\n\
          \x20 target         down: killed by signal KILL\n\
          \x20 last probe     connection refused, 5s ago\n\
          \x20 held           the next attempt is not due yet\n\
@@ -355,9 +355,9 @@ fn incidents_are_listed_newest_first() {
     };
     assert_eq!(
         incidents::list(&[open, summary()], plain(), &zone()),
-        "ID  SERVICE  OPENED                      DOWN   PROVED  OUTCOME  ATTEMPTS  CAUSE\n\
-         12  shop     2026-03-01 12:58:20 +01:00  1h 1m          open     5         probe failed: status 500\n\
-         3   shop     2026-03-01 12:58:20 +01:00  200ms  22s     healed   1         killed by signal KILL\n"
+        "ID  SERVICE  OPENED                      DOWN  PROVED  OUTCOME  ATTEMPTS  CAUSE\n\
+         12  shop     2026-03-01 12:58:20 +01:00  1h1m          open     5         probe failed: status 500\n\
+         3   shop     2026-03-01 12:58:20 +01:00  0.2s  22s     healed   1         killed by signal KILL\n"
     );
     assert_eq!(incidents::list(&[], plain(), &zone()), "no incidents\n");
 }
@@ -366,7 +366,7 @@ fn incidents_are_listed_newest_first() {
 fn an_incident_is_told_from_beginning_to_end() {
     assert_eq!(
         incidents::one(&detail(), plain(), &zone()),
-        "incident 3: shop was down 200ms, proved after 22s, healed\n\
+        "incident 3: shop was down 0.2s, proved after 22s, healed\n\
          \x20 cause     killed by signal KILL\n\
          \x20 opened    2026-03-01 12:58:20 +01:00\n\
          \x20 closed    2026-03-01 12:58:41 +01:00\n\
@@ -375,7 +375,7 @@ fn an_incident_is_told_from_beginning_to_end() {
          timeline\n\
          \x20 2026-03-01 12:58:20.123 +01:00  died             killed by signal KILL\n\
          \x20 2026-03-01 12:58:20.125 +01:00  restart          start, attempt 1\n\
-         \x20 2026-03-01 12:58:41.623 +01:00  incident_closed  healed, down 0.2 s, proved after 21 s\n\
+         \x20 2026-03-01 12:58:41.623 +01:00  incident_closed  healed, down 0.2s, proved after 21s\n\
          \n\
          its last log lines, 2026-03-01 12:58:20.123 +01:00\n\
          \x20 listening on :8080\n\
@@ -385,7 +385,7 @@ fn an_incident_is_told_from_beginning_to_end() {
          \x20 cannot be read: journalctl: no\n\
          \n\
          actions\n\
-         \x20 2026-03-01 12:58:20.125 +01:00  start  attempt 1, carried out after 300ms\n\
+         \x20 2026-03-01 12:58:20.125 +01:00  start  attempt 1, carried out after 0.3s\n\
          \n\
          messages\n\
          \x20 team   healed  delivered, 1 attempt                         msg_3_1_team\n\
@@ -400,10 +400,10 @@ fn an_end_says_how_long_it_was_down_as_far_as_that_is_known() {
             Some(0.2),
             Some(21.5),
             "healed",
-            "was down 200ms, proved after 22s, healed",
+            "was down 0.2s, proved after 22s, healed",
         ),
         (Some(21.5), Some(21.5), "recovered", "was down 22s, recovered"),
-        (Some(90.0), None, "stopped", "was down 1m 30s, stopped"),
+        (Some(90.0), None, "stopped", "was down 1m30s, stopped"),
         // It was never seen to fail, or an earlier version recorded it.
         (None, None, "recovered", "had trouble for 22s, recovered"),
     ];
@@ -527,7 +527,7 @@ async fn commands_reach_the_agent_and_bring_its_answer() {
 
     let hour = Some(Duration::from_secs(7200));
     let text = operator::pause(&client, &view(false), "a b/ü?", hour).await.unwrap();
-    assert_eq!(text, "`a b/ü?` is paused for 2h 0m");
+    assert_eq!(text, "`a b/ü?` is paused for 2h");
     assert_eq!(operators.recv().await, Some(OperatorRequest::Pause { duration: hour }));
     operator::pause(&client, &view(false), "a b/ü?", None).await.unwrap();
     assert_eq!(operators.recv().await, Some(OperatorRequest::Pause { duration: None }));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use humantime::format_duration;
+use sentinel_engine::exact_span;
 
 /// One key: its name, its values, its default and what it means. Checks and documentation both come from here.
 #[derive(Debug)]
@@ -135,7 +135,7 @@ pub struct Bounds {
 
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} to {}", format_duration(self.min), format_duration(self.max))
+        write!(f, "{} to {}", exact_span(self.min), exact_span(self.max))
     }
 }
 

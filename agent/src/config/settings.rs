@@ -289,7 +289,7 @@ pub struct WebhookSettings {
 /// `[alerts]`.
 #[derive(Clone, Debug)]
 pub struct AlertSettings {
-    /// Receivers of every message that no route fits, by name. Default: all.
+    /// Receivers of every message that no route matches, by name. Default: all.
     pub receivers: Vec<String>,
     /// Which receivers are notified of what, `receivers` included.
     pub rules: Rules,

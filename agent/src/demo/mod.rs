@@ -27,6 +27,7 @@ use std::path::Path;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::paint::Tone;
+use crate::cli::words::span;
 use crate::cli::{DemoArgs, Exit};
 use error::DemoError;
 use report::Outcome;
@@ -136,7 +137,7 @@ fn close_story(screen: &Screen, outcomes: &[Outcome]) -> bool {
     screen.show(&report::table(outcomes, screen.paint));
     let verdict = screen.paint.text(tone, &verdict);
     screen.show("Times count from the injection of the fault, with the quick settings named above.");
-    screen.show(&format!("{verdict} It took {:.0} s.", screen.seconds()));
+    screen.show(&format!("{verdict} It took {}.", span(screen.seconds())));
     good
 }
 

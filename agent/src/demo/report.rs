@@ -153,7 +153,7 @@ mod tests {
 FAULT       CAUSE FOUND                                       DETECTED AFTER  HEALED AFTER  ALERTS DELIVERED
 crash       exited with code 3                                4ms             1s            2 of 2: fired, resolved
 hang        runs but does not answer: no answer within 500ms  2s              5.2s          2 of 2: fired, resolved
-status 500  probe failed: status 500                          800ms           2.2s          2 of 2: fired, resolved
+status 500  probe failed: status 500                          0.8s            2.2s          2 of 2: fired, resolved
 "
         );
         let (good, text) = verdict(&outcomes);

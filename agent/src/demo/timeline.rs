@@ -3,6 +3,7 @@
 use super::agent::LogLine;
 use super::receiver::Post;
 use crate::cli::paint::Tone;
+use crate::cli::words::span;
 
 /// One line of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +54,10 @@ pub(super) fn logged(line: &LogLine) -> Option<Entry> {
             format!("incident {incident} has another cause: {cause}"),
         ),
         "held" => {
-            let remaining = line.remaining.map(|left| format!(" ({left:.2} s)")).unwrap_or_default();
+            let remaining = line
+                .remaining
+                .map(|left| format!(" ({})", span(left)))
+                .unwrap_or_default();
             Entry::new("·", Tone::Plain, format!("no restart yet: {}{remaining}", line.reason))
         }
         "restart" => Entry::new("→", Tone::Warn, started(service, line)),
@@ -65,8 +69,9 @@ pub(super) fn logged(line: &LogLine) -> Option<Entry> {
         "healthy" if line.recoveries_total == 0 => good(format!("{service} is healthy")),
         "healthy" => good(format!("{service} is healthy again")),
         "incident_closed" => good(format!(
-            "incident {incident} is closed: {} after {:.2} s",
-            line.resolution, line.duration
+            "incident {incident} is closed: {} after {}",
+            line.resolution,
+            span(line.duration)
         )),
         "gave_up" => bad(format!(
             "the agent gave up on {service} after {} attempts; manual action needed",
@@ -168,11 +173,11 @@ mod tests {
                 "· incident 1 is opened",
                 "→ the agent starts shop again, attempt 1",
                 "✗ that did not work: did not come up: `start` exited with code 1",
-                "· no restart yet: waiting before the next attempt (0.25 s)",
+                "· no restart yet: waiting before the next attempt (0.3s)",
                 "→ the agent restarts shop, attempt 2",
                 "✗ the restart did not help: status 500",
                 "✓ shop is healthy again",
-                "✓ incident 1 is closed: healed after 1.25 s",
+                "✓ incident 1 is closed: healed after 1.3s",
                 "✗ the agent gave up on shop after 5 attempts; manual action needed",
             ]
         );
@@ -183,14 +188,14 @@ mod tests {
         let log = r#"{"level":"warn","service":"shop","status":"down","event":"unreachable","cause":"no answer within 500ms"}
 {"level":"warn","service":"shop","status":"down","status_code":500,"event":"unhealthy","cause":"status 500"}
 {"level":"warn","service":"shop","event":"cause_changed","incident":4,"cause":"exited with code 1","cause_kind":"exited"}
-{"level":"info","service":"shop","event":"operator","request":"pause for 60 s"}"#;
+{"level":"info","service":"shop","event":"operator","request":"pause for 1m"}"#;
         assert_eq!(
             told(log),
             [
                 "✗ shop does not answer: no answer within 500ms",
                 "✗ shop gives a wrong answer: status 500",
                 "· incident 4 has another cause: exited with code 1",
-                "· shop, by an operator: pause for 60 s",
+                "· shop, by an operator: pause for 1m",
             ]
         );
     }

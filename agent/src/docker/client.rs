@@ -385,10 +385,10 @@ impl Client {
                 Err(mpsc::error::TrySendError::Full(heard)) => {
                     behind.store(true, Ordering::Relaxed);
                     if to.send(heard).await.is_err() {
-                        return "nobody listens".to_owned();
+                        return "nothing listens".to_owned();
                     }
                 }
-                Err(mpsc::error::TrySendError::Closed(_)) => return "nobody listens".to_owned(),
+                Err(mpsc::error::TrySendError::Closed(_)) => return "nothing listens".to_owned(),
             }
         }
     }
@@ -450,7 +450,7 @@ pub(super) async fn within<T, E: Into<CallError>>(
 ) -> Result<T, CallError> {
     match tokio::time::timeout(deadline, call).await {
         Ok(answer) => answer.map_err(Into::into),
-        Err(_elapsed) => Err(CallError::Lost(format!("not within {} s", deadline.as_secs()))),
+        Err(_elapsed) => Err(CallError::Lost(format!("not within {}s", deadline.as_secs()))),
     }
 }
 

@@ -107,7 +107,7 @@ impl Containers {
             && history.is_whole()
             && !history.marks.contains(last)
         {
-            tracing::info!("The Docker daemon was started anew");
+            tracing::info!("The Docker daemon was restarted");
             self.away = Some((lost, since));
             self.last_heard = None;
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{ActionKind, ActionResult, RunId};
+use sentinel_engine::{ActionKind, ActionResult, RunId, exact_span};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::watcher::{Wanted, Watched};
@@ -110,8 +110,8 @@ impl Docker {
             Ok(Ok(result)) => result,
             Ok(Err(_dropped)) => ActionResult::Unknown("sight of the Docker daemon was lost meanwhile".to_owned()),
             Err(_elapsed) => ActionResult::Unknown(format!(
-                "Docker was not done with `{target}` within {} s",
-                deadline.as_secs()
+                "Docker was not done with `{target}` within {}",
+                exact_span(deadline)
             )),
         }
     }

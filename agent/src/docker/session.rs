@@ -140,7 +140,7 @@ impl<'w> Session<'w> {
                 () = tokio::time::sleep_until(timer) => self.timer().await?,
             }
             if events.is_empty() && behind.swap(false, Ordering::Relaxed) {
-                tracing::warn!("Events of Docker came faster than they were taken; looking at everything anew");
+                tracing::warn!("Events of Docker came faster than they were taken; inspecting everything again");
                 self.resync().await?;
             }
         }

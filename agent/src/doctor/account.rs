@@ -78,7 +78,7 @@ fn find(unit: &UnitAccount, passwd: &str, group: &str) -> Result<Option<Account>
     }
     let row = rows(passwd)
         .find(|row| row.first() == Some(&unit.user.as_str()) || row.get(2) == Some(&unit.user.as_str()))
-        .ok_or_else(|| format!("there is no user `{}`, as whom the agent is to run", unit.user))?;
+        .ok_or_else(|| format!("there is no user `{}`, as which the agent is to run", unit.user))?;
     let missing = |name: &str| format!("there is no group `{name}`, which the agent is to have");
     let broken = || format!("`/etc/passwd` says nothing usable of `{}`", unit.user);
     let uid = number(&row, 2).ok_or_else(broken)?;
@@ -154,7 +154,7 @@ mod tests {
             (unit("990", "other", &["journal", "adm"]), account(7, &[4, 5])),
             (
                 unit("nobody", "", &[]),
-                no("there is no user `nobody`, as whom the agent is to run"),
+                no("there is no user `nobody`, as which the agent is to run"),
             ),
             (
                 unit("sentinel", "", &["docker"]),

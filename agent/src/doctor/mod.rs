@@ -29,7 +29,7 @@ const WITHIN: Duration = Duration::from_secs(20);
 async fn within<T>(answer: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     tokio::time::timeout(WITHIN, answer)
         .await
-        .unwrap_or_else(|_elapsed| Err(format!("no answer within {} s", WITHIN.as_secs())))
+        .unwrap_or_else(|_elapsed| Err(format!("no answer within {}s", WITHIN.as_secs())))
 }
 
 /// What `work` answers on a thread of its own, which may hang on a disk or a network for as long as it likes.

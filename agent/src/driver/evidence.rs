@@ -171,7 +171,7 @@ impl Driver {
             let reading = target.last_lines(run.as_ref(), at, count);
             let lines = tokio::time::timeout(LIMIT, reading)
                 .await
-                .unwrap_or_else(|_elapsed| Some(Err(format!("took longer than {} s", LIMIT.as_secs()))));
+                .unwrap_or_else(|_elapsed| Some(Err(format!("took longer than {}s", LIMIT.as_secs()))));
             drop(reader);
             if let Some(lines) = lines {
                 let collected = CollectedEvidence {

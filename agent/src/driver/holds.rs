@@ -134,7 +134,7 @@ mod tests {
         let said = holds.due(at(1000));
         assert_eq!(
             reasons(&said),
-            ["not restarted: the next attempt is not due yet (for 8.0 s)"]
+            ["not restarted: the next attempt is not due yet (for 8s)"]
         );
         assert_eq!(
             said[0].at,

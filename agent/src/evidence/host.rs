@@ -126,7 +126,7 @@ pub(crate) fn notable(host: &Condition) -> Vec<String> {
     for ((resource, limit), percent) in PRESSURE.into_iter().zip(host.pressure) {
         if let Some(percent) = percent.filter(|percent| *percent >= limit) {
             lines.push(format!(
-                "pressure: something waited for {resource} in {percent:.0} % of the last 10 s"
+                "pressure: something waited for {resource} in {percent:.0} % of the last 10s"
             ));
         }
     }
@@ -144,7 +144,7 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 /// `1.5 GiB`.
-#[expect(clippy::cast_precision_loss, reason = "three digits are told")]
+#[expect(clippy::cast_precision_loss, reason = "three digits are said")]
 fn size(bytes: u64) -> String {
     let units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
     let mut size = bytes as f64;
@@ -198,10 +198,10 @@ mod tests {
             ("no file can be made", Condition { disks: disk("/", (5 * GIB, 20 * GIB), (3, 1_000_000)), ..well() },
              &["disk: / has room for 3 more files, of 1000000"]),
             ("everything waits for memory", Condition { pressure: [Some(45.3), None, None], ..well() },
-             &["pressure: something waited for memory in 45 % of the last 10 s"]),
+             &["pressure: something waited for memory in 45 % of the last 10s"]),
             ("for disks and CPUs as well", Condition { pressure: [None, Some(40.0), Some(97.0)], ..well() },
-             &["pressure: something waited for io in 40 % of the last 10 s",
-               "pressure: something waited for cpu in 97 % of the last 10 s"]),
+             &["pressure: something waited for io in 40 % of the last 10s",
+               "pressure: something waited for cpu in 97 % of the last 10s"]),
             ("two CPUs at 7.9", Condition { load: Some((7.9, 2)), ..well() }, &[]),
             ("two CPUs at 8", Condition { load: Some((8.0, 2)), ..well() }, &["load: 8.0 with 2 CPUs"]),
         ];

@@ -44,7 +44,7 @@ pub async fn await_in_force(expected: &[(&str, bool)]) -> Result<(), String> {
     };
     match timeout(PATIENCE * 2, asking).await {
         Ok(Some(false)) => Err(format!(
-            "polkit does not go by it after {} s; `journalctl -u polkit` may say why",
+            "polkit does not go by it after {}s; `journalctl -u polkit` may say why",
             PATIENCE.as_secs()
         )),
         Ok(None | Some(true)) => Ok(()),

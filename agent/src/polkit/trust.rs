@@ -21,7 +21,7 @@ const WRITABLE: u32 = 0o022;
 pub enum Untrusted {
     /// Somebody else may change it, or replace what is in it.
     #[error(
-        "`{}` could be changed by others than root (mode {mode:04o}, owner {owner}); mend it with `chown root` and `chmod go-w`",
+        "`{}` could be changed by others than root (mode {mode:04o}, owner {owner}); fix it with `chown root` and `chmod go-w`",
         path.display()
     )]
     Writable {

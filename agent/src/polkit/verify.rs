@@ -72,7 +72,7 @@ pub async fn verify(units: BTreeSet<String>) {
                 trigger,
                 reason,
                 denied = triggers.len(),
-                "what triggers this unit may not be started when it has failed; `systemctl reload sentinel` makes polkit's rule anew"
+                "what triggers this unit may not be started when it has failed; `systemctl reload sentinel` writes polkit's rule again"
             );
         }
         match asked {
@@ -84,7 +84,7 @@ pub async fn verify(units: BTreeSet<String>) {
                         reason,
                         denied = denied.len(),
                         "this unit may not be restarted; `systemctl reload sentinel`, or `sentinel polkit-rules --install` as root, \
-                         makes polkit's rule anew, and `sentinel doctor` says what else is in the way"
+                         writes polkit's rule again, and `sentinel doctor` says what else is in the way"
                     );
                 }
             }

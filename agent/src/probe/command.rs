@@ -4,12 +4,12 @@ use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use sentinel_engine::{FailureKind, ProbeOutcome, Verdict};
+use sentinel_engine::{FailureKind, ProbeOutcome, Verdict, exact_span};
 use tokio::process::Child;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::ProbeError;
-use super::{explain, failed, span};
+use super::{explain, failed};
 use crate::children::{self, Group, Tail};
 use crate::config::CommandProbe;
 
@@ -73,7 +73,7 @@ impl CommandCheck {
                 drop(group);
                 // The wait only reaps; its result is known.
                 let _ = timeout(REAP_WITHIN, child.wait()).await;
-                let what = format!("still running after {}", span(self.timeout));
+                let what = format!("still running after {}", exact_span(self.timeout));
                 failed(FailureKind::Timeout, children::with_words(&what, &stderr.line()))
             }
         }

@@ -5,12 +5,12 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use sentinel_engine::{FailureKind, ProbeFailure, ProbePhase, Verdict};
+use sentinel_engine::{FailureKind, ProbeFailure, ProbePhase, Verdict, exact_span};
 
+use super::failed;
 use super::http::AskError;
 use super::resolver::LookupError;
 use super::stage::Stage;
-use super::{failed, span};
 use crate::children::one_line;
 use crate::head_guard::Endless;
 use crate::tls::{self, chain};
@@ -123,7 +123,12 @@ pub(super) fn io_error(error: &io::Error, timeout: Duration) -> Verdict {
         }
         ErrorKind::HostUnreachable => (FailureKind::Unreachable, "host unreachable"),
         ErrorKind::NetworkUnreachable => (FailureKind::Unreachable, "network unreachable"),
-        ErrorKind::TimedOut => return failed(FailureKind::Timeout, format!("no connection within {}", span(timeout))),
+        ErrorKind::TimedOut => {
+            return failed(
+                FailureKind::Timeout,
+                format!("no connection within {}", exact_span(timeout)),
+            );
+        }
         // A filter on this host, or a sandbox around the agent.
         ErrorKind::PermissionDenied => return in_phase(ProbePhase::Connect, FailureKind::Agent, os_words(error)),
         _ => return failed(FailureKind::Unreachable, os_words(error)),
@@ -149,7 +154,7 @@ pub(super) fn os_words(error: &io::Error) -> String {
 
 /// The verdict on what the deadline cut off.
 pub(super) fn overdue(stage: Stage, timeout: Duration) -> Verdict {
-    let timeout = span(timeout);
+    let timeout = exact_span(timeout);
     match stage {
         Stage::LookupQueued => Verdict::Skipped(format!(
             "the agent could not ask: no lookup thread was free within {timeout}"

@@ -159,11 +159,6 @@ fn failed(kind: FailureKind, detail: impl Into<String>) -> Verdict {
     Verdict::Failed(ProbeFailure::new(kind, detail))
 }
 
-/// A duration as in the configuration: `3s`, `1s 500ms`.
-fn span(duration: Duration) -> humantime::FormattedDuration {
-    humantime::format_duration(duration)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -58,7 +58,9 @@ fn contents(file: &File) -> io::Result<PidFile> {
         return Ok(PidFile::Unusable("the pid file is not a regular file".to_owned()));
     }
     if metadata.mode() & WORLD_WRITABLE != 0 {
-        return Ok(PidFile::Unusable("the pid file can be written by everybody".to_owned()));
+        return Ok(PidFile::Unusable(
+            "the pid file can be written by every user".to_owned(),
+        ));
     }
     let mut bytes = Vec::new();
     file.take(READ).read_to_end(&mut bytes)?;

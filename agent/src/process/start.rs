@@ -135,7 +135,7 @@ impl Starting<'_> {
         let what = format!(
             "no living process in `{}` within {}",
             self.target.pid_file.display(),
-            humantime::format_duration(self.target.timeout)
+            sentinel_engine::exact_span(self.target.timeout)
         );
         Started::Failed(
             ActionResult::Failed(with_words(&what, &self.words.line())),

@@ -68,7 +68,7 @@ impl Message {
         }
         if !over.is_empty() {
             let outages = counted(u64::try_from(over.len()).unwrap_or(u64::MAX), "outage");
-            said.push(format!("{outages} over before this could be told"));
+            said.push(format!("{outages} over before a message could be sent"));
         }
         let when = period(first.unwrap_or(wall), last.unwrap_or(wall), zone);
         let summary = format!("{host}: {}, {when}", said.join(", "));
@@ -113,7 +113,8 @@ impl Message {
         if earlier.iter().any(|part| part.data.kind == "gave_up") {
             // Restarting did not help, and somebody had been called in vain.
             message.data.severity = Severity::Warning;
-            let doing = "nothing; it is over, after restarting had not helped and a human could not be told";
+            let doing =
+                "nothing; the outage is over, after restarting had not helped and no receiver could be notified";
             doing.clone_into(&mut message.data.doing);
         }
         message
@@ -133,7 +134,7 @@ impl Message {
                 "stuck",
                 Severity::Warning,
                 format!(
-                    "{host}: the receiver {receiver} asks to be left alone for {}, {waiting} {wait}: {error}",
+                    "{host}: the receiver {receiver} is rate limiting (Retry-After {}), {waiting} queued: {error}",
                     span(about.asked)
                 ),
             ),
@@ -145,7 +146,9 @@ impl Message {
             Notice::Refused => (
                 "stuck",
                 Severity::Warning,
-                format!("{host}: the receiver {receiver} refused a message for good, nobody there was told: {error}"),
+                format!(
+                    "{host}: the receiver {receiver} rejected a message permanently, so the message is lost there: {error}"
+                ),
             ),
             Notice::Works => (
                 "works",
@@ -490,7 +493,7 @@ mod tests {
         );
         assert_eq!(
             digest.data.summary,
-            "web1: 3 alerts undeliverable, 1 outage over before this could be told, \
+            "web1: 3 alerts undeliverable, 1 outage over before a message could be sent, \
              from 2023-11-14 22:14:00 UTC to 2023-11-14 23:44:00 UTC"
         );
         let digest = Message::digest("web1", &[fired(1, "shop", Severity::Info)], &[], at(99), &TimeZone::UTC);
@@ -547,11 +550,11 @@ mod tests {
         };
         assert_eq!(
             summary(Notice::Stuck),
-            "web1: nothing has reached the receiver team for 11 min, 12 messages wait: connection refused"
+            "web1: nothing has reached the receiver team for 11m, 12 messages wait: connection refused"
         );
         assert_eq!(
             summary(Notice::Works),
-            "web1: messages reach the receiver team again after 11 min, 12 messages still wait"
+            "web1: messages reach the receiver team again after 11m, 12 messages still wait"
         );
         let asked = Trouble {
             asked: Duration::from_secs(3600),
@@ -562,7 +565,7 @@ mod tests {
         let message = Message::about_receiver(Notice::Stuck, "web1", "team", &asked, at(0));
         assert_eq!(
             message.data.summary,
-            "web1: the receiver team asks to be left alone for 1 h, 1 message waits: answered 429"
+            "web1: the receiver team is rate limiting (Retry-After 1h), 1 message queued: answered 429"
         );
     }
 

@@ -262,7 +262,14 @@ fn said(notification: &Notification, service: &str, cause: &str, wall: impl Fn(T
 fn predicate(kind: NotificationKind, attempts: u32, cause: &str) -> String {
     match kind {
         NotificationKind::Fired => format!("is down: {cause}"),
-        NotificationKind::GaveUp => format!("is down and restarting does not help: {cause}"),
+        NotificationKind::GaveUp => {
+            let after = match attempts {
+                0 => String::new(),
+                1 => " after 1 restart".to_owned(),
+                count => format!(" after {count} restarts"),
+            };
+            format!("is down, gave up{after}: {cause}")
+        }
         NotificationKind::Update {
             news: News::StillDown | News::Grown,
             duration,
@@ -270,7 +277,7 @@ fn predicate(kind: NotificationKind, attempts: u32, cause: &str) -> String {
         NotificationKind::Update {
             news: News::Acknowledged,
             duration,
-        } => format!("is taken care of, down for {}: {cause}", span(duration)),
+        } => format!("is acknowledged, down for {}: {cause}", span(duration)),
         NotificationKind::Update {
             news: News::Restarted { times, within },
             ..
@@ -279,10 +286,7 @@ fn predicate(kind: NotificationKind, attempts: u32, cause: &str) -> String {
             span(within)
         ),
         NotificationKind::Escalated { duration } => {
-            format!(
-                "has been down for {} and nobody takes care of it: {cause}",
-                span(duration)
-            )
+            format!("has been down for {} and is not acknowledged: {cause}", span(duration))
         }
         NotificationKind::Healed {
             resolution,
@@ -424,17 +428,17 @@ mod tests {
         #[rustfmt::skip]
         let table = [
             (NotificationKind::Fired, "web1: shop is down: killed by signal KILL"),
-            (NotificationKind::GaveUp, "web1: shop is down and restarting does not help: killed by signal KILL"),
-            (NotificationKind::Update { news: News::StillDown, duration: Duration::from_secs(14_400) }, "web1: shop is still down after 4 h: killed by signal KILL"),
-            (NotificationKind::Update { news: News::Acknowledged, duration: Duration::from_secs(61) }, "web1: shop is taken care of, down for 1 min 1 s: killed by signal KILL"),
-            (NotificationKind::Escalated { duration: Duration::from_secs(900) }, "web1: shop has been down for 15 min and nobody takes care of it: killed by signal KILL"),
-            (healed(over(Resolution::Healed)), "web1: shop is healthy again, the agent's restart helped, down 0.2 s, proved after 3.2 s: killed by signal KILL"),
-            (resolved(over(Resolution::Recovered)), "web1: shop recovered by itself, down 0.2 s, proved after 3.2 s; the agent's restart is not known to have helped: killed by signal KILL"),
-            (resolved(over(Resolution::Started)), "web1: shop was started by an operator and is healthy again, down 0.2 s, proved after 3.2 s; the agent's restart had not helped: killed by signal KILL"),
-            (NotificationKind::Flapping { incidents: 6, within: Duration::from_secs(700) }, "web1: shop is flapping, it went down 6 times within 11 min 40 s: killed by signal KILL"),
-            (NotificationKind::FlappingEnded { incidents: 9, duration: Duration::from_secs(3600) }, "web1: shop is no longer flapping, it went down 9 times in 1 h"),
-            (resolved(over(Resolution::Stopped)), "web1: shop was stopped on purpose after 3.2 s of trouble: killed by signal KILL"),
-            (resolved(over(Resolution::Unmanaged)), "web1: shop is no longer watched, after 3.2 s of trouble: killed by signal KILL"),
+            (NotificationKind::GaveUp, "web1: shop is down, gave up after 1 restart: killed by signal KILL"),
+            (NotificationKind::Update { news: News::StillDown, duration: Duration::from_secs(14_400) }, "web1: shop is still down after 4h: killed by signal KILL"),
+            (NotificationKind::Update { news: News::Acknowledged, duration: Duration::from_secs(61) }, "web1: shop is acknowledged, down for 1m1s: killed by signal KILL"),
+            (NotificationKind::Escalated { duration: Duration::from_secs(900) }, "web1: shop has been down for 15m and is not acknowledged: killed by signal KILL"),
+            (healed(over(Resolution::Healed)), "web1: shop is healthy again, the agent's restart helped, down 0.2s, proved after 3.2s: killed by signal KILL"),
+            (resolved(over(Resolution::Recovered)), "web1: shop recovered by itself, down 0.2s, proved after 3.2s; the agent's restart is not known to have helped: killed by signal KILL"),
+            (resolved(over(Resolution::Started)), "web1: shop was started by an operator and is healthy again, down 0.2s, proved after 3.2s; the agent's restart had not helped: killed by signal KILL"),
+            (NotificationKind::Flapping { incidents: 6, within: Duration::from_secs(700) }, "web1: shop is flapping, it went down 6 times within 11m40s: killed by signal KILL"),
+            (NotificationKind::FlappingEnded { incidents: 9, duration: Duration::from_secs(3600) }, "web1: shop is no longer flapping, it went down 9 times in 1h"),
+            (resolved(over(Resolution::Stopped)), "web1: shop was stopped on purpose after 3.2s of trouble: killed by signal KILL"),
+            (resolved(over(Resolution::Unmanaged)), "web1: shop is no longer watched, after 3.2s of trouble: killed by signal KILL"),
         ];
         for (kind, expected) in table {
             let message = Message::new(&notification(kind), &Story::default(), "web1", wall);
@@ -465,7 +469,7 @@ mod tests {
         };
         assert_eq!(
             told(over),
-            "web1: the host-wide outage is over after 2 min 20 s: 7 services went down at once (api, cart and 5 more): the host is out of memory"
+            "web1: the host-wide outage is over after 2m20s: 7 services went down at once (api, cart and 5 more): the host is out of memory"
         );
     }
 
@@ -497,8 +501,8 @@ mod tests {
         };
         assert_eq!(
             told(NotificationKind::Fired),
-            "web1: shop: this probe has never passed since it was configured: status 301 to https://shop.example/; is it \
-             the right question?"
+            "web1: shop: this probe has never passed since it was configured: status 301 to https://shop.example/; is \
+             the probe configured correctly?"
         );
         let over = NotificationKind::Resolved {
             resolution: Resolution::Recovered,
@@ -507,7 +511,7 @@ mod tests {
         };
         assert_eq!(
             told(over),
-            "web1: shop passed its probes for the first time, after 2 min 20 s"
+            "web1: shop passed its probes for the first time, after 2m20s"
         );
     }
 
@@ -564,7 +568,7 @@ mod tests {
             "data": {
                 "host": "web1", "service": "shop", "incident": 7, "sequence": 2,
                 "kind": "resolved", "severity": "warning",
-                "summary": "web1: shop is healthy again, the agent's restart helped, down 20 s, proved after 40 s: killed by signal KILL",
+                "summary": "web1: shop is healthy again, the agent's restart helped, down 20s, proved after 41s: killed by signal KILL",
                 "cause": {"kind": "killed", "text": "killed by signal KILL"},
                 "opened_at": "2023-11-14T22:14:20Z",
                 "attempts": 1, "doing": "restart, attempt 1",

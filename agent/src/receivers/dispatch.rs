@@ -196,7 +196,7 @@ impl Worker {
                 receiver,
                 waiting,
                 reason = error,
-                "nothing reaches the receiver; trying with one message from time to time"
+                "receiver failing; circuit breaker open"
             );
         }
         if changed.news.closed {
@@ -246,7 +246,7 @@ impl Worker {
                 receiver,
                 about,
                 notified = told,
-                "the other receivers are told"
+                "the other receivers are notified"
             );
         }
         Ok(())

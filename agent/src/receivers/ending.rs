@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn an_end_says_who_did_what() {
-        let times = ", down 0.2 s, proved after 20 s";
+        let times = ", down 0.2s, proved after 20s";
         #[rustfmt::skip]
         let table = [
             (Resolution::Healed, Starter::Agent, 1, format!("is healthy again, the agent's restart helped{times}")),
@@ -158,8 +158,8 @@ mod tests {
             (Resolution::Recovered, Starter::Trigger, 0, format!("recovered, started by its trigger{times}")),
             (Resolution::Recovered, Starter::Other, 0, format!("recovered, started by something else{times}")),
             (Resolution::Recovered, Starter::Unknown, 0, format!("recovered by itself{times}")),
-            (Resolution::Stopped, Starter::Nobody, 2, "was stopped on purpose after 20 s of trouble".to_owned()),
-            (Resolution::Unmanaged, Starter::Agent, 2, "is no longer watched, after 20 s of trouble".to_owned()),
+            (Resolution::Stopped, Starter::Nobody, 2, "was stopped on purpose after 20s of trouble".to_owned()),
+            (Resolution::Unmanaged, Starter::Agent, 2, "is no longer watched, after 20s of trouble".to_owned()),
         ];
         for (resolution, started_by, attempts, expected) in table {
             let found = said(resolution, started_by, attempts);
@@ -200,13 +200,13 @@ mod tests {
             ..Outage::default()
         };
         let said = ended(Resolution::Recovered, Duration::from_secs(40), &never, 0);
-        assert_eq!(said, "recovered by itself after 40 s; nothing was restarted");
+        assert_eq!(said, "recovered by itself after 40s; nothing was restarted");
         let at_once = Outage {
             down: Some(Duration::from_secs(40)),
             proved: Some(Duration::from_millis(40_300)),
             ..never
         };
         let said = ended(Resolution::Recovered, Duration::from_secs(30), &at_once, 0);
-        assert_eq!(said, "recovered by itself, down 40 s; nothing was restarted");
+        assert_eq!(said, "recovered by itself, down 40s; nothing was restarted");
     }
 }

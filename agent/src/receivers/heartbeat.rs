@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use sentinel_engine::{Event, ServiceName, TargetState};
+use sentinel_engine::{Event, ServiceName, TargetState, exact_span};
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -119,7 +119,7 @@ impl AgentHealth {
     fn trouble(&self, oldest_untaken: Option<Duration>) -> Option<String> {
         self.with(|state| {
             if state.turned.elapsed() > STILL {
-                return Some(format!("the agent has stood still for more than {} s", STILL.as_secs()));
+                return Some(format!("the agent has stood still for more than {}", exact_span(STILL)));
             }
             if state.store_failing {
                 return Some("the store cannot be written".to_owned());
@@ -134,7 +134,7 @@ impl AgentHealth {
             }
             oldest_untaken
                 .is_some_and(|age| age > STUCK)
-                .then(|| format!("a message has been waiting for more than {} min", STUCK.as_secs() / 60))
+                .then(|| format!("a message has been waiting for more than {}", exact_span(STUCK)))
         })
     }
 
@@ -240,7 +240,7 @@ mod tests {
         let trouble = |waits| agent_health.trouble(waits).unwrap_or_default();
         assert_eq!(trouble(None), "");
         assert_eq!(trouble(Some(STUCK)), "", "not yet too long");
-        let waiting = "a message has been waiting for more than 10 min";
+        let waiting = "a message has been waiting for more than 10m";
         // The next heartbeat says the same, and so the log does not say it again.
         for seconds in [1, 61] {
             assert_eq!(trouble(Some(STUCK + Duration::from_secs(seconds))), waiting);
@@ -260,6 +260,6 @@ mod tests {
         agent_health.keep(|_| false);
         assert_eq!(trouble(None), "");
         agent_health.with(|state| state.turned = Instant::now().checked_sub(STILL + Duration::from_secs(7)).unwrap());
-        assert_eq!(trouble(None), "the agent has stood still for more than 60 s");
+        assert_eq!(trouble(None), "the agent has stood still for more than 1m");
     }
 }

@@ -165,7 +165,7 @@ pub(super) fn failed(error: reqwest::Error, origin: &str, within: Duration, reda
     let error = error.without_url();
     let reason = tls::find(&error).map_or_else(|| layers(&error), tls::words);
     let text = match kind {
-        DeliveryErrorKind::Timeout => format!("no answer from {origin} within {} s", within.as_secs()),
+        DeliveryErrorKind::Timeout => format!("no answer from {origin} within {}s", within.as_secs()),
         DeliveryErrorKind::Connect => format!("{origin} cannot be reached: {}", redactor.redact(&reason, false)),
         _ => format!("{origin} gave no answer: {}", redactor.redact(&reason, false)),
     };

@@ -135,7 +135,7 @@ impl Slack {
             }
         };
         let posted = timeout(DEADLINE, delivery).await.unwrap_or_else(|_| {
-            let text = format!("Slack took longer than {} s", DEADLINE.as_secs());
+            let text = format!("Slack took longer than {}s", DEADLINE.as_secs());
             Err(DeliveryError::new(DeliveryErrorKind::Timeout, text))
         })?;
         let reference = posted.and_then(|posted| Some(format!("{}/{}", posted.channel?, posted.ts?)));

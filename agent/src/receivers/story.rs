@@ -25,7 +25,7 @@ const EVIDENCE_HELD_MAX: usize = 4 * 1024 * 1024;
 
 /// Why it is given up then, and what a story says.
 pub const TOO_MANY: &str = "too many incidents at once";
-const GIVEN_UP: &str = "evidence was given up: too many incidents at once";
+const GIVEN_UP: &str = "evidence was dropped: too many incidents at once";
 
 /// Incidents of one service that are counted; more are no other news.
 const COUNTED_MAX: usize = 100;
@@ -258,7 +258,7 @@ mod tests {
         stories.note(&closed(1, 13));
         let story = stories.so_far(IncidentId(1), &"shop".into(), at(14));
         let lines: Vec<&str> = story.lines.iter().map(|(_, text)| text.as_str()).collect();
-        assert_eq!(lines, ["did not feed its watchdog in time", "healed after 3 s"]);
+        assert_eq!(lines, ["did not feed its watchdog in time", "healed after 3s"]);
         assert_eq!(story.last_day, Some(1));
     }
 

@@ -281,7 +281,7 @@ web1: shop is down: killed by signal KILL
 Now:       verifying, attempt 2
 Done:      2 restarts so far
 Since:     2026-11-22 17:03:00 CET (16:03:00 UTC)
-So far:    1 min
+So far:    1m
 Often:     3 incidents of shop in the last 24 hours
 Severity:  warning
 Labels:    team=shop
@@ -304,8 +304,8 @@ last probe:
         calm.data.kind = "flapping_ended".to_owned();
         for (message, name) in [(message(), "So far"), (over, "Lasted"), (calm, "Lasted")] {
             let facts = Text::of(&message, &TimeZone::UTC).facts;
-            let lasted: Vec<_> = facts.iter().filter(|(_, value)| value == "1 min").collect();
-            assert_eq!(lasted, [&(name, "1 min".to_owned())], "{}", message.data.kind);
+            let lasted: Vec<_> = facts.iter().filter(|(_, value)| value == "1m").collect();
+            assert_eq!(lasted, [&(name, "1m".to_owned())], "{}", message.data.kind);
         }
     }
 

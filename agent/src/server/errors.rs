@@ -47,7 +47,7 @@ pub(super) async fn deadline(request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(_) => Refusal(
             StatusCode::GATEWAY_TIMEOUT,
-            format!("no answer within {} s", REQUEST_DEADLINE.as_secs()),
+            format!("no answer within {}s", REQUEST_DEADLINE.as_secs()),
         )
         .into_response(),
     }

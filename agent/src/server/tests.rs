@@ -310,7 +310,7 @@ async fn status_tells_everything_about_every_service() {
                 "since": "2026-03-01T11:58:20Z",
                 "since_seconds": 100.0,
                 "mode": "heal", "maintenance": [], "origin": "file", "origin_place": "",
-                "hold": {"kind": "dependency", "text": "waits for `db`, which is down"},
+                "hold": {"kind": "dependency", "text": "waiting for dependency `db`, which is down"},
                 "waiting": [{"what": "next probe", "seconds": 2.5}],
                 "target": "running",
                 "last_probe": {
@@ -491,7 +491,7 @@ async fn a_driver_that_stands_still_costs_its_clients_a_deadline_and_others_noth
     let running = Running::with(handle, Access::Control, mpsc::unbounded_channel().1).await;
     let stuck = running.ask("GET /v1/status", "");
     let (stuck, other) = tokio::join!(stuck, running.ask("GET /v1/version", ""));
-    assert_eq!(stuck, (504, json!({"error": "no answer within 10 s"})));
+    assert_eq!(stuck, (504, json!({"error": "no answer within 10s"})));
     assert_eq!(other.0, 200);
 }
 

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use humantime::format_duration;
 use sentinel_engine::{
     Activity, Cause, FailureKind, Intent, Observation, ProbeFailure, RunId, ServiceName, StartedBy, Supervisor,
-    TargetState, Time,
-};
+    TargetState, Time, exact_span};
 
 use super::scenario::{Start, Toy};
 
@@ -105,7 +103,7 @@ impl Actor {
                 Some(status),
             )),
             Manner::Silent if self.runs() => {
-                let detail = format!("no answer within {}", format_duration(limit));
+                let detail = format!("no answer within {}", exact_span(limit));
                 Err((failure(FailureKind::Timeout, detail), None))
             }
             _ => Err((failure(FailureKind::Refused, "connection refused".to_owned()), None)),

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use humantime::format_duration;
-use sentinel_engine::{OperatorRequest, ServiceName};
+use sentinel_engine::{OperatorRequest, ServiceName, exact_span};
 
 use super::scenario::Start;
 
@@ -62,7 +61,7 @@ impl Deed {
                 ServiceDeed::Hang => "hang",
                 ServiceDeed::Fail(_) => "fail",
                 ServiceDeed::Answer => "answer",
-                ServiceDeed::Mend => "mend",
+                ServiceDeed::Mend => "fix",
                 ServiceDeed::Starts(_) => "starts",
                 ServiceDeed::Stop => "stop",
                 ServiceDeed::Start => "start",
@@ -86,12 +85,12 @@ impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Service(_, deed) => write!(f, "{deed}"),
-            Self::Silence(None, span) => write!(f, "an operator silences everything for {}", format_duration(*span)),
-            Self::Silence(Some(_), span) => write!(f, "an operator silences it for {}", format_duration(*span)),
-            Self::LoseSight(span) => write!(f, "no target can be seen for {}", format_duration(*span)),
-            Self::KillAgent(span) => write!(f, "the agent is killed; it starts again in {}", format_duration(*span)),
-            Self::Reboot(span) => write!(f, "the host reboots; it is off for {}", format_duration(*span)),
-            Self::Suspend(span) => write!(f, "the host sleeps for {}", format_duration(*span)),
+            Self::Silence(None, span) => write!(f, "an operator silences everything for {}", exact_span(*span)),
+            Self::Silence(Some(_), span) => write!(f, "an operator silences it for {}", exact_span(*span)),
+            Self::LoseSight(span) => write!(f, "no target can be seen for {}", exact_span(*span)),
+            Self::KillAgent(span) => write!(f, "the agent is killed; it starts again in {}", exact_span(*span)),
+            Self::Reboot(span) => write!(f, "the host reboots; it is off for {}", exact_span(*span)),
+            Self::Suspend(span) => write!(f, "the host sleeps for {}", exact_span(*span)),
         }
     }
 }
@@ -104,7 +103,7 @@ impl fmt::Display for ServiceDeed {
             Self::Hang => f.write_str("it runs, but does not answer any more"),
             Self::Fail(status) => write!(f, "it answers with status {status} from now on"),
             Self::Answer => f.write_str("it answers again"),
-            Self::Mend => f.write_str("somebody mends it: the next start is a good one"),
+            Self::Mend => f.write_str("an operator fixes it: the next start is a good one"),
             Self::Starts(start) => write!(f, "from now on, when it is started, {start}"),
             Self::Stop => f.write_str("an operator stops it"),
             Self::Start => f.write_str("an operator starts it"),
@@ -112,7 +111,7 @@ impl fmt::Display for ServiceDeed {
             Self::Ask(OperatorRequest::Pause { duration: None }) => f.write_str("an operator pauses it"),
             Self::Ask(OperatorRequest::Pause {
                 duration: Some(duration),
-            }) => write!(f, "an operator pauses it for {}", format_duration(*duration)),
+            }) => write!(f, "an operator pauses it for {}", exact_span(*duration)),
             Self::Ask(OperatorRequest::Resume) => f.write_str("an operator ends the pause"),
             Self::Ask(OperatorRequest::BeginDeploy { .. }) => f.write_str("a deploy of it begins"),
             Self::Ask(OperatorRequest::EndDeploy { .. }) => f.write_str("its deploy ends"),

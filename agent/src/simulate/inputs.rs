@@ -65,7 +65,7 @@ pub(super) struct EventInput {
     pub(super) hang: Option<Vec<String>>,
     pub(super) fail: Option<FailInput>,
     pub(super) answer: Option<Vec<String>>,
-    pub(super) mend: Option<Vec<String>>,
+    pub(super) fix: Option<Vec<String>>,
     pub(super) starts: Option<ServiceStartsInput>,
     pub(super) stop: Option<Vec<String>>,
     pub(super) start: Option<Vec<String>>,

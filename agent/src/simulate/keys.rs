@@ -162,7 +162,7 @@ static SUPERVISOR: Section = Section {
             "restarts",
             Kind::Integer { min: 1, max: 1000 },
             "4",
-            "So many restarts in a row, each of a run shorter than 10 s, and then it gives up (systemd's start limit)",
+            "So many restarts in a row, each of a run shorter than 10s, and then it gives up (systemd's start limit)",
         ),
         key(
             "delay",
@@ -224,10 +224,10 @@ pub(super) const DEEDS: &[Key] = &[
     ),
     key("answer", NAMES, "", "It answers again, by itself"),
     key(
-        "mend",
+        "fix",
         NAMES,
         "",
-        "A human mends what was wrong: from now on it starts well",
+        "An operator fixes what was wrong: from now on it starts well",
     ),
     key(
         "starts",

@@ -161,7 +161,7 @@ impl Reader<'_> {
             ("kill", event.kill, ServiceDeed::Kill),
             ("hang", event.hang, ServiceDeed::Hang),
             ("answer", event.answer, ServiceDeed::Answer),
-            ("mend", event.mend, ServiceDeed::Mend),
+            ("fix", event.fix, ServiceDeed::Mend),
             ("stop", event.stop, ServiceDeed::Stop),
             ("start", event.start, ServiceDeed::Start),
             ("restart", event.restart, ServiceDeed::Ask(OperatorRequest::Restart)),

@@ -12,9 +12,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use humantime::format_duration;
 use jiff::Timestamp;
-use sentinel_engine::{Cause, HOST, ProbePhase, ServiceName};
+use sentinel_engine::{Cause, HOST, ProbePhase, ServiceName, exact_span};
 
 use super::policies::Policies;
 
@@ -127,7 +126,7 @@ fn trouble(past: &Past, begin: Timestamp, steps: &mut Vec<Step>) {
     if let Some(index) = helped.filter(|index| *index > 0)
         && let (Some((before, _)), Some((cure, _))) = (past.attempts.get(index - 1), past.attempts.get(index))
     {
-        steps.push((halfway(*before, *cure), line("mend", service)));
+        steps.push((halfway(*before, *cure), line("fix", service)));
         return;
     }
     let Some((closed, end)) = past.closed else { return };
@@ -135,12 +134,12 @@ fn trouble(past: &Past, begin: Timestamp, steps: &mut Vec<Step>) {
     let over = minus(closed, elapsed(begin, past.opened)).max(begin);
     match end {
         PastEnd::Healthy if helped.is_none() => {
-            steps.push((over, line("mend", service)));
+            steps.push((over, line("fix", service)));
             steps.push((over, line(if runs { "answer" } else { "start" }, service)));
         }
         PastEnd::Stopped => {
             steps.push((closed, line("stop", service)));
-            steps.push((closed, line("mend", service)));
+            steps.push((closed, line("fix", service)));
         }
         PastEnd::Healthy | PastEnd::Unknown => {}
     }
@@ -220,7 +219,7 @@ fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
 /// The same to the millisecond, as a scenario writes it.
 fn span(from: Timestamp, to: Timestamp) -> String {
     let millis = u64::try_from(elapsed(from, to).as_millis()).unwrap_or(u64::MAX);
-    format_duration(Duration::from_millis(millis)).to_string()
+    exact_span(Duration::from_millis(millis))
 }
 
 #[cfg(test)]
@@ -287,7 +286,7 @@ mod tests {
             [
                 "\"2m\" starts = { service = \"shop\", dies_after = \"1s\" }",
                 "\"2m\" kill = \"shop\"",
-                "\"2m 26s\" mend = \"shop\"",
+                "\"2m26s\" fix = \"shop\"",
             ]
         );
         assert_eq!(restarts, 3);
@@ -312,7 +311,7 @@ mod tests {
             [
                 "\"2m\" starts = { service = \"shop\", how = \"deaf\" }",
                 "\"2m\" hang = \"shop\"",
-                "\"12m\" mend = \"shop\"",
+                "\"12m\" fix = \"shop\"",
                 "\"12m\" answer = \"shop\"",
             ]
         );
@@ -330,9 +329,9 @@ mod tests {
         assert_eq!(
             events[2..],
             [
-                "\"2m 30s\" stop = \"shop\"",
-                "\"2m 30s\" mend = \"shop\"",
-                "\"6m 59s\" start = \"shop\"",
+                "\"2m30s\" stop = \"shop\"",
+                "\"2m30s\" fix = \"shop\"",
+                "\"6m59s\" start = \"shop\"",
                 "\"7m\" kill = \"shop\"",
             ]
         );

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use humantime::format_duration;
-use sentinel_engine::ServiceName;
+use sentinel_engine::{ServiceName, exact_span};
 
 use super::deed::Deed;
 
@@ -28,8 +27,8 @@ impl fmt::Display for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Well => f.write_str("it runs well"),
-            Self::Slowly(span) => write!(f, "it answers after {}", format_duration(*span)),
-            Self::DiesAfter(span) => write!(f, "it dies after {}", format_duration(*span)),
+            Self::Slowly(span) => write!(f, "it answers after {}", exact_span(*span)),
+            Self::DiesAfter(span) => write!(f, "it dies after {}", exact_span(*span)),
             Self::Deaf => f.write_str("it never answers"),
             Self::Refused => f.write_str("it cannot be executed"),
         }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use humantime::format_duration;
-use sentinel_engine::{HOST, ServiceName, Time};
+use sentinel_engine::{HOST, ServiceName, Time, exact_span};
 
 use super::story::{Line, Who};
 use super::world::World;
@@ -117,8 +116,8 @@ impl Summary {
             && let Some(worst) = self.rows.iter().max_by_key(|row| row.downtime)
         {
             checks.push(Check {
-                expected: format!("max_downtime = \"{}\"", format_duration(max)),
-                found: format!("{} of {}", format_duration(whole(worst.downtime)), worst.name),
+                expected: format!("max_downtime = \"{}\"", exact_span(max)),
+                found: format!("{} of {}", exact_span(whole(worst.downtime)), worst.name),
                 holds: worst.downtime <= max,
             });
         }

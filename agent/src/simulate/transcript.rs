@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use humantime::format_duration;
+use sentinel_engine::exact_span;
 use serde_json::{Value, json};
 
 use super::story::{Line, Who};
@@ -67,7 +67,7 @@ impl Outcome {
         };
         format!(
             "\n{} simulated: {}, {}, {} down\n",
-            format_duration(scenario.duration),
+            exact_span(scenario.duration),
             plural(self.summary.restarts(), "restart"),
             plural(self.summary.messages(), "message"),
             span(self.summary.downtime().as_secs_f64()),

@@ -46,13 +46,14 @@ fn wrong(troubles: &HealthProblems) -> Vec<String> {
     if let Some(why) = troubles.unseen.values().next() {
         let (count, why) = (troubles.unseen.len(), clip(why, WORDS_MAX));
         let plural = if count == 1 { "" } else { "s" };
-        all.push(format!("{count} target{plural} out of sight ({why})"));
+        all.push(format!("{count} target{plural} cannot be seen ({why})"));
     }
     for receiver in troubles.receivers.iter().take(RECEIVERS_MAX) {
-        all.push(format!("nothing reaches {}", clip(receiver, WORDS_MAX)));
+        all.push(format!("receiver {} failing", clip(receiver, WORDS_MAX)));
     }
     if let more @ 1.. = troubles.receivers.len().saturating_sub(RECEIVERS_MAX) {
-        all.push(format!("nor {more} other receivers"));
+        let plural = if more == 1 { "" } else { "s" };
+        all.push(format!("{more} more receiver{plural} failing"));
     }
     all
 }
@@ -106,10 +107,10 @@ fn of(service: &ServiceSnapshot) -> Standing {
         State::SupervisorBusy => return Standing::Counted("with their supervisor"),
         State::Unknown => return Standing::Counted("not known yet"),
         State::Down => "just now".to_owned(),
-        State::Settling => "its supervisor goes first".to_owned(),
+        State::Settling => "waiting for its supervisor to restart it first".to_owned(),
         State::Restarting => attempt("restarting"),
-        State::Verifying => attempt("restarted, to be proved"),
-        State::GaveUp => "gave up, a human is needed".to_owned(),
+        State::Verifying => attempt("restarted, being verified"),
+        State::GaveUp => "gave up, manual action needed".to_owned(),
         State::Suppressed | State::Backoff | State::Throttled | State::Held => held(service.hold.as_ref()),
     })
 }
@@ -119,9 +120,9 @@ fn held(hold: Option<&Hold>) -> String {
     match hold {
         None => "held".to_owned(),
         Some(Hold::Dependency { name } | Hold::DependencySuspect { name }) => {
-            format!("waits for {}", clip(name, WORDS_MAX))
+            format!("waiting for {}", clip(name, WORDS_MAX))
         }
-        Some(Hold::Backoff | Hold::AfterSupervisor) => "waits for the next attempt".to_owned(),
+        Some(Hold::Backoff | Hold::AfterSupervisor) => "waiting for the next attempt".to_owned(),
         Some(hold) => format!("held: {}", hold.kind().replace('_', " ")),
     }
 }
@@ -182,8 +183,8 @@ mod tests {
         all.push(held);
         assert_eq!(
             said(&all),
-            "15 services: 11 healthy, db down (gave up, a human is needed), shop down (restarting, attempt 2), \
-             web down (waits for db), 1 stopped"
+            "15 services: 11 healthy, db down (gave up, manual action needed), shop down (restarting, attempt 2), \
+             web down (waiting for db), 1 stopped"
         );
         all.push(service("x", State::Down));
         assert!(said(&all).contains(", 1 more down, 1 stopped"), "{}", said(&all));
@@ -198,8 +199,8 @@ mod tests {
         };
         assert_eq!(
             line(&[service("a", State::Unknown)], &troubles),
-            "degraded: the store cannot be written, nothing is restarted, 2 targets out of sight (cannot connect), \
-             nothing reaches mail, nothing reaches pager, nor 1 other receivers; 1 service: 1 not known yet"
+            "degraded: the store cannot be written, nothing is restarted, 2 targets cannot be seen (cannot connect), \
+             receiver mail failing, receiver pager failing, 1 more receiver failing; 1 service: 1 not known yet"
         );
     }
 

@@ -95,7 +95,7 @@ fn save_silence(connection: &Connection, silence: &Silence, wall: Timestamp) -> 
 
 /// Reads everything. What cannot be understood is left out: the worst that follows is a message too many.
 pub(super) fn load(connection: &Connection) -> Result<AlertMemory, StoreError> {
-    let doing = StoreError::doing("read who was told");
+    let doing = StoreError::doing("read which receivers were notified");
     let rows: Vec<String> = connection
         .prepare("SELECT conversation FROM conversations ORDER BY incident")
         .and_then(|mut statement| statement.query_map([], |row| text(row, 0))?.collect())
@@ -103,7 +103,7 @@ pub(super) fn load(connection: &Connection) -> Result<AlertMemory, StoreError> {
     let conversations = rows.iter().filter_map(|json| match serde_json::from_str(json) {
         Ok(conversation) => Some(conversation),
         Err(error) => {
-            tracing::error!(event = "memory_unreadable", %error, "who was told of an incident cannot be understood");
+            tracing::error!(event = "memory_unreadable", %error, "the receivers notified of an incident cannot be read");
             None
         }
     });
@@ -154,7 +154,7 @@ fn execute(connection: &Connection, sql: &str, values: impl rusqlite::Params) ->
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.execute(values))
-        .map_err(StoreError::doing("record who was told"))?;
+        .map_err(StoreError::doing("record which receivers were notified"))?;
     Ok(())
 }
 

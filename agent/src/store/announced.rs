@@ -60,7 +60,7 @@ impl Store {
     /// What receivers were told of this topic, also by an agent before this one.
     pub async fn announced(&self, topic: Topic) -> Result<BTreeSet<String>, StoreError> {
         self.call(move |database| {
-            announced(&database.connection, topic).map_err(StoreError::doing("look up what receivers were told"))
+            announced(&database.connection, topic).map_err(StoreError::doing("look up what receivers were sent"))
         })
         .await
     }

@@ -53,7 +53,7 @@ pub(super) fn load(connection: &Connection) -> Result<Remembered, StoreError> {
         }
         if name == HOST {
             remembered.host = serde_json::from_str(&json).unwrap_or_else(|error| {
-                tracing::error!(event = "memory_unreadable", %error, "what is remembered of the host cannot be understood; its limits start anew");
+                tracing::error!(event = "memory_unreadable", %error, "what is remembered of the host cannot be understood; its limits start again from zero");
                 HostMemory::default()
             });
             continue;

@@ -89,7 +89,7 @@ fn make_within(connection: &Connection, bounds: Bounds, added: &[OutgoingMessage
         tracing::error!(
             event = "messages_given_up",
             messages = given_up,
-            "the outbox was full; its oldest messages were given up"
+            "outbox full; its oldest messages were dropped"
         );
     }
 }

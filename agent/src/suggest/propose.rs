@@ -149,7 +149,7 @@ impl Proposal {
                     "It speaks HTTP at {address}, and answers {status} to `/`; `http` with a page of its own would tell more."
                 )),
                 Answer::Refused => {
-                    self.notes.push(format!("Nobody accepts connections at {address}."));
+                    self.notes.push(format!("Nothing accepts connections at {address}."));
                     self.ports.retain(|port| port != address);
                 }
                 Answer::Http(_) | Answer::Tcp => {}

@@ -86,7 +86,7 @@ async fn refusal(
     let body = (unit, mode);
     let call = connection.call_method(Some(SYSTEMD), MANAGER_PATH, Some(MANAGER), method, &body);
     match tokio::time::timeout(ANSWER_WITHIN, call).await {
-        Err(_elapsed) => Err(format!("systemd did not answer within {} s", ANSWER_WITHIN.as_secs())),
+        Err(_elapsed) => Err(format!("systemd did not answer within {}s", ANSWER_WITHIN.as_secs())),
         Ok(Err(zbus::Error::FDO(error))) => match *error {
             fdo::Error::AccessDenied(why)
             | fdo::Error::AuthFailed(why)
@@ -119,7 +119,7 @@ pub async fn canonical_names(
         let call = connection.call_method(Some(SYSTEMD), unit_path(unit), Some(PROPERTIES), "Get", &body);
         let answer = tokio::time::timeout(ANSWER_WITHIN, call)
             .await
-            .map_err(|_elapsed| format!("systemd did not answer within {} s", ANSWER_WITHIN.as_secs()))?
+            .map_err(|_elapsed| format!("systemd did not answer within {}s", ANSWER_WITHIN.as_secs()))?
             .map_err(|error| format!("systemd cannot be asked: {error}"))?;
         let unexpected = || "systemd answered with something unexpected".to_owned();
         let body = answer.body();
@@ -181,7 +181,7 @@ async fn property(connection: &Connection, unit: &str, name: &str) -> Result<Opt
     let body = (UNIT, name);
     let call = connection.call_method(Some(SYSTEMD), unit_path(unit), Some(PROPERTIES), "Get", &body);
     match tokio::time::timeout(ANSWER_WITHIN, call).await {
-        Err(_elapsed) => Err(format!("systemd did not answer within {} s", ANSWER_WITHIN.as_secs())),
+        Err(_elapsed) => Err(format!("systemd did not answer within {}s", ANSWER_WITHIN.as_secs())),
         Ok(Err(zbus::Error::MethodError(..) | zbus::Error::FDO(_))) => Ok(None),
         Ok(Err(error)) => Err(format!("systemd cannot be asked: {error}")),
         Ok(Ok(answer)) => Ok(Some(answer)),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{ActionKind, ActionResult, Activity, Limits, RunId};
+use sentinel_engine::{ActionKind, ActionResult, Activity, Limits, RunId, exact_span};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -59,8 +59,8 @@ impl Systemd {
             .await
             .unwrap_or_else(|_elapsed| {
                 ActionResult::Unknown(format!(
-                    "systemd was not done with `{unit}` within {} s",
-                    whole.as_secs_f32()
+                    "systemd was not done with `{unit}` within {}",
+                    exact_span(whole)
                 ))
             })
     }
@@ -104,7 +104,7 @@ impl Systemd {
         match ended.as_str() {
             "done" if kind == ActionKind::Restart => self.verify_restart(unit, &before).await,
             "done" => self.verify_start(unit, &before).await,
-            "canceled" => Ok(ActionResult::Cancelled("somebody cancelled the job".to_owned())),
+            "canceled" => Ok(ActionResult::Cancelled("the job was cancelled".to_owned())),
             "dependency" => Ok(ActionResult::Failed(
                 "a unit it depends on could not be started".to_owned(),
             )),

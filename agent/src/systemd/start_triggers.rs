@@ -91,7 +91,7 @@ impl Systemd {
                 tracing::info!(trigger = name, "a trigger that had failed was started");
                 Ok(())
             }
-            "canceled" => Err(ActionResult::Cancelled("somebody cancelled the job".to_owned())),
+            "canceled" => Err(ActionResult::Cancelled("the job was cancelled".to_owned())),
             other => match self.explain(name, other).await {
                 ActionResult::Failed(why) => Err(ActionResult::Failed(format!("`{name}` did not come up: {why}"))),
                 result => Err(result),

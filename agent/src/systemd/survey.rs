@@ -218,6 +218,6 @@ async fn property(
 async fn within<T>(call: impl Future<Output = zbus::Result<T>>) -> Result<T, String> {
     match tokio::time::timeout(ANSWER_WITHIN, call).await {
         Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_elapsed) => Err(format!("no answer within {} s", ANSWER_WITHIN.as_secs())),
+        Err(_elapsed) => Err(format!("no answer within {}s", ANSWER_WITHIN.as_secs())),
     }
 }

@@ -77,7 +77,7 @@ impl Systemd {
         };
         match tokio::time::timeout(DEADLINE, read(&written, wanted)).await {
             Ok(answer) => answer,
-            Err(_elapsed) => Err(format!("journalctl took longer than {} s", DEADLINE.as_secs())),
+            Err(_elapsed) => Err(format!("journalctl took longer than {}s", DEADLINE.as_secs())),
         }
     }
 

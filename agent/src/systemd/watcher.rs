@@ -97,7 +97,7 @@ impl Watcher {
                 event = "connection_lost",
                 of = "systemd",
                 reason,
-                "lost sight of systemd"
+                "lost the connection to systemd"
             );
             units.set(&self.units.borrow_and_update());
             units.lose_sight(&reason);

@@ -247,7 +247,7 @@ fn the_documented_events_are_those_there_are() {
         fs::write(PAGE, page.replace(written, &right)).unwrap();
         return;
     }
-    assert_eq!(written, right, "UPDATE_GOLDEN=1 writes it anew");
+    assert_eq!(written, right, "UPDATE_GOLDEN=1 writes it again");
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn what_happens() -> Vec<(Report, &'static str)> {
                 },
                 status_code: None,
             }),
-            r#"status=down status_code=na event=crash_looping cause="its supervisor restarted it 5 times within 10 min" incident=3 level=warn"#,
+            r#"status=down status_code=na event=crash_looping cause="its supervisor restarted it 5 times within 10m" incident=3 level=warn"#,
         ),
         (healthy(), "status=up status_code=200 recoveries_total=1 event=healthy"),
         (

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use humantime::format_duration;
 use sentinel::config::{Bounds, Key, Kind};
+use sentinel_engine::exact_span;
 
 use crate::listed::{Part, parts};
 use crate::pages::{Page, root};
@@ -54,7 +54,7 @@ fn row(key: &Key) -> String {
 
 /// What a value may be: as messages say it, but shorter, and with the way to the keys of a table.
 fn value(kind: &Kind) -> String {
-    let span = |Bounds { min, max }: &Bounds| format!("{} to {}", format_duration(*min), format_duration(*max));
+    let span = |Bounds { min, max }: &Bounds| format!("{} to {}", exact_span(*min), exact_span(*max));
     match kind {
         Kind::Duration(bounds) => format!("duration, {}", span(bounds)),
         Kind::AutoOrDuration(bounds) => format!("`\"auto\"`, or duration, {}", span(bounds)),

@@ -8,5 +8,6 @@ mod links;
 mod listed;
 mod pages;
 mod paths;
+mod texts;
 #[path = "../support/words.rs"]
 mod words;

@@ -22,7 +22,7 @@ fn await_hold(lab: &Lab) {
     lab.await_state("app", "suppressed");
     let hold = &lab.status("app")["hold"];
     assert_eq!(hold["kind"], "dependency");
-    assert_eq!(hold["text"], "waits for `db.service`, which is down");
+    assert_eq!(hold["text"], "waiting for dependency `db.service`, which is down");
     lab.wait("it is told", || kinds_about_app(lab) == ["fired"]);
 }
 

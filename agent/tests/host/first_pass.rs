@@ -24,7 +24,7 @@ http = "http://127.0.0.1:8080/no-such-page"
     let (_, fired) = &lab.received()[0];
     assert_eq!(
         fired["data"]["summary"],
-        "lab: demo: this probe has never passed since it was configured: status 404; is it the right question?"
+        "lab: demo: this probe has never passed since it was configured: status 404; is the probe configured correctly?"
     );
     // Another life of the agent knows no better.
     lab.host.sh("systemctl restart sentinel");

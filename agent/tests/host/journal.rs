@@ -59,7 +59,7 @@ fn the_journal_has_fields_numbers_and_explanations() {
     // Explained, with the name of the service, and nothing left to be filled in.
     let explained = lab.host.sh("journalctl -x -u sentinel --no-pager");
     for text in [
-        "Subject: Sentinel gave up on shop; a human is needed",
+        "Subject: Sentinel gave up on shop; manual action needed",
         "    sentinel restart shop",
         "Subject: shop is down",
     ] {
@@ -99,7 +99,7 @@ fn systemctl_status_tells_the_state_in_one_line() {
 
     lab.host.sh("touch /var/tmp/broken");
     lab.kill("shop");
-    tells("2 services: 1 healthy, shop down (gave up, a human is needed)");
+    tells("2 services: 1 healthy, shop down (gave up, manual action needed)");
     lab.host.sh("systemctl stop db");
     tells("1 stopped");
 

@@ -168,5 +168,5 @@ async fn watching_ends_with_its_listener() {
     drop(scene);
     tokio::time::timeout(crate::scene::AMPLE, process.watch())
         .await
-        .expect("nobody listens");
+        .expect("nothing listens");
 }

@@ -143,7 +143,7 @@ async fn what_fails_is_said_in_words_that_help() {
         ),
     ];
     let said = text(&output.stdout);
-    let said: Vec<&str> = said.lines().map(|line| line.split_once(" s  ").unwrap().1).collect();
+    let said: Vec<&str> = said.lines().map(|line| line.rsplit("  ").next().unwrap()).collect();
     assert_eq!(said, expected);
 
     let half = alerts_test(&config, &["e_half", "--json"], None).await;

@@ -62,7 +62,7 @@ async fn a_post_says_all_there_is_to_say() {
 🟠 web1: shop is down: killed by signal KILL
 
 Since: 2026-11-22 16:03:00 UTC
-So far: 0 s
+So far: 0s
 Severity: warning
 More: sentinel incidents 7  (on web1)
 
@@ -183,7 +183,7 @@ async fn a_bot_keeps_an_incident_in_one_place() {
     send(&bot, &gave_up, first()).await.unwrap();
     let mut resolved = message("resolved");
     resolved.data.resolution = Some(sentinel_engine::Resolution::Recovered);
-    resolved.data.summary = "web1: shop recovered by itself after 3.2 s".to_owned();
+    resolved.data.summary = "web1: shop recovered by itself after 3.2s".to_owned();
     send(&bot, &resolved, first()).await.unwrap();
 
     let posts = posts(&slack);

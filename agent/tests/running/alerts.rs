@@ -279,7 +279,7 @@ fn who_asks_to_be_left_alone_is_told_of_and_tried_at_once_when_it_is_put_right()
     };
     let stuck = said("stuck").unwrap();
     assert!(
-        stuck.contains("the receiver team asks to be left alone for 1 h, 1 message waits"),
+        stuck.contains("the receiver team is rate limiting (Retry-After 1h), 1 message queued"),
         "{stuck}"
     );
 
@@ -353,7 +353,7 @@ fn route_is_explained_without_an_agent() {
         "{text}"
     );
     assert!(
-        text.contains("pager is told: no route fits\nteam is told: no route fits\n"),
+        text.contains("pager is notified: no route matches\nteam is notified: no route matches\n"),
         "{text}"
     );
     let output = route(&["--kind", "gave_up", "--json"]);
@@ -362,7 +362,7 @@ fn route_is_explained_without_an_agent() {
         (&json["severity"], json["receivers"].as_object().unwrap().len()),
         (&"critical".into(), 1)
     );
-    assert_eq!(json["receivers"]["pager"]["text"], "route 1 fits");
+    assert_eq!(json["receivers"]["pager"]["text"], "route 1 matches");
     assert_eq!(
         (&json["notify_after_seconds"], &json["group_wait_seconds"]),
         (&0.0.into(), &0.0.into())
@@ -382,7 +382,7 @@ fn route_is_explained_without_an_agent() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "the answer is no");
     assert!(
-        text.ends_with("nobody is told: route 2 fits and names nobody\n"),
+        text.ends_with("no receiver is notified: route 2 matches and names no receiver\n"),
         "{text}"
     );
     let output = place.ask(&["alerts", "route", "--service", "shpo"]);

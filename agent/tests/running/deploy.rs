@@ -47,7 +47,7 @@ fn service_may_be_down_while_the_command_runs() {
     let deploy = deploy(&place, &[], &format!("{WAIT_FOR_GO} echo done; exit 7"));
     place.wait_for_state("shop", "maintenance");
     place.kill("shop");
-    place.line_after(0, &["service=shop", "event=operator", "deploy, for at most 15 min"]);
+    place.line_after(0, &["service=shop", "event=operator", "deploy, for at most 15m"]);
     wait("the agent has seen it die", || {
         let target = place.status("shop")["target"].clone();
         target.as_str().unwrap().contains("down").then_some(())

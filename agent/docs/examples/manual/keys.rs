@@ -1,8 +1,8 @@
 //! sentinel.toml(5), from the table of keys.
 
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
-use humantime::format_duration;
 use sentinel::config::{Bounds, Key, Kind};
+use sentinel_engine::exact_span;
 
 use crate::listed::{Part, parts};
 
@@ -138,7 +138,7 @@ fn describe_key(roff: &mut Roff, key: &Key) {
 
 /// What the kind's own words leave out.
 fn limits(kind: &Kind) -> Option<String> {
-    let span = |Bounds { min, max }: &Bounds| format!("From {} to {}", format_duration(*min), format_duration(*max));
+    let span = |Bounds { min, max }: &Bounds| format!("From {} to {}", exact_span(*min), exact_span(*max));
     match kind {
         Kind::Duration(bounds) | Kind::AutoOrDuration(bounds) | Kind::OffOrDuration(bounds) => Some(span(bounds)),
         Kind::List { max, .. } | Kind::OneOrMore { max, .. } | Kind::Map { max, .. } => Some(format!("At most {max}")),

@@ -294,7 +294,7 @@ impl Alerting {
         }
     }
 
-    /// Who is told when no route fits.
+    /// Who is told when no route matches.
     pub fn default_receivers(&self) -> &[String] {
         &self.rules.default
     }

@@ -14,7 +14,7 @@ pub struct Rules {
     pub receivers: BTreeSet<String>,
     /// Asked in order; the first that fits decides, unless it says to go on.
     pub routes: Vec<Route>,
-    /// Who is told when no route fits.
+    /// Who is told when no route matches.
     pub default: Vec<String>,
     /// How long the first message of an incident waits for others to be told together with.
     pub group_wait: Duration,
@@ -132,10 +132,10 @@ impl Rules {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Taken => f.write_str("fits"),
-            Self::TakenAndOn => f.write_str("fits, and goes on"),
+            Self::Taken => f.write_str("matches"),
+            Self::TakenAndOn => f.write_str("matches, and continues"),
             Self::Passed(misfit) => write!(f, "{misfit}"),
-            Self::NotAsked => f.write_str("not asked"),
+            Self::NotAsked => f.write_str("not evaluated"),
         }
     }
 }

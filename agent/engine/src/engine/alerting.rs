@@ -99,7 +99,7 @@ impl Engine {
         }
     }
 
-    /// Who is notified when no route fits.
+    /// Who is notified when no route matches.
     pub fn default_receivers(&self) -> &[String] {
         self.alerting.default_receivers()
     }

@@ -80,7 +80,7 @@ impl Machine {
         let sequence = bout.messages + 1;
         let open = self.memory.incident.as_mut();
         let doing = match &open {
-            Some(open) if open.fired => "it is down, as was told",
+            Some(open) if open.fired => "it is down, as notified before",
             Some(_) => "it is down; see what follows",
             None => "nothing; it is over",
         };

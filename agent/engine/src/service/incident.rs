@@ -200,7 +200,7 @@ impl Machine {
 
     /// Calls a human.
     pub(super) fn call_human(&mut self, cx: &mut Context<'_>) {
-        self.notify(NotificationKind::GaveUp, "nothing more; it needs a human", cx);
+        self.notify(NotificationKind::GaveUp, "nothing more; manual action needed", cx);
     }
 
     pub(super) fn notify(&mut self, kind: NotificationKind, doing: &str, cx: &mut Context<'_>) {

@@ -20,7 +20,7 @@ impl Machine {
         // It was not that attempt which began this run; it was made all the same.
         let attempt = self.memory.attempt.as_ref().filter(|attempt| !attempt.requested);
         let spent = attempt.map(|attempt| (attempt.started_at, self.memory.next_attempt));
-        self.cut_short("somebody else restarted it".to_owned(), cx);
+        self.cut_short("something else restarted it".to_owned(), cx);
         if !self.has_slate() {
             return;
         }

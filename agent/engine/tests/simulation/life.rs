@@ -149,7 +149,7 @@ impl Sim {
 
     /// Somebody stops a target on purpose.
     pub fn stop(&mut self, name: &ServiceName, again: bool) {
-        self.job_ends(name, ActionResult::Cancelled("somebody cancelled the job".into()));
+        self.job_ends(name, ActionResult::Cancelled("the job was cancelled".into()));
         let takes = self.rng.millis(0, 5_000);
         if self.targets[name].is_down() && !again {
             self.stopped(name);

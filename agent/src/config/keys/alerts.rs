@@ -25,7 +25,7 @@ pub(super) static ALERTS: Section = Section {
             name: "receivers",
             kind: RECEIVERS,
             default: "all",
-            doc: "Receivers of every message that no route fits",
+            doc: "Receivers of every message that no route matches",
         },
         Key {
             name: "notify_after",

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use humantime::format_duration;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
+use sentinel_engine::exact_span;
 
 use super::shown;
 use crate::config::schema::Bounds;
@@ -26,7 +26,7 @@ pub(in crate::config) fn zone(text: &str) -> Result<TimeZone, String> {
     })
 }
 
-/// Parses a duration such as `10s` or `1h 30m`, within bounds.
+/// Parses a duration such as `10s` or `1h30m`, within bounds.
 pub(in crate::config) fn duration(text: &str, bounds: Bounds) -> Result<Duration, String> {
     let parsed = parse_duration(text)?;
     if parsed < bounds.min {
@@ -41,10 +41,10 @@ pub(in crate::config) fn duration(text: &str, bounds: Bounds) -> Result<Duration
 /// Parses a duration of any length.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
-        .map_err(|_| format!("{} is not a duration such as \"10s\" or \"1h 30m\"", shown(text)))
+        .map_err(|_| format!("{} is not a duration such as \"10s\" or \"1h30m\"", shown(text)))
 }
 
 /// A duration as the configuration writes it.
 pub(in crate::config) fn spell(duration: Duration) -> String {
-    format_duration(duration).to_string()
+    exact_span(duration)
 }

@@ -26,7 +26,7 @@ pub(super) fn settings(input: AlertsInput, names: &[String], findings: &mut Find
     if let Some(chosen) = &input.receivers {
         check_receivers("alerts.receivers", chosen, names, findings);
         if chosen.is_empty() && !names.is_empty() && input.routes.is_empty() {
-            findings.warn("alerts.receivers", "is empty: nobody is told");
+            findings.warn("alerts.receivers", "is empty: no receiver is notified");
         }
     }
     let link = input.link.as_deref().and_then(|text| link(text, findings));
@@ -91,7 +91,7 @@ fn receivers(path: &str, chosen: Option<Vec<String>>, names: &[String], findings
     match &chosen {
         Some(chosen) => check_receivers(&key, chosen, names, findings),
         None if findings.is_bad(path) => {}
-        None => findings.wrong(path, "does not say who is told; add `receivers`"),
+        None => findings.wrong(path, "does not name the receivers to notify; add `receivers`"),
     }
     chosen.unwrap_or_default()
 }
@@ -107,7 +107,10 @@ fn route(path: &str, input: RouteInput, names: &[String], findings: &mut Finding
 fn escalation(path: &str, input: EscalationInput, names: &[String], findings: &mut Findings) -> Option<Escalation> {
     let receivers = receivers(path, input.receivers, names, findings);
     if receivers.is_empty() && findings.has(&join(path, "receivers")) && !findings.is_bad(path) {
-        findings.wrong(&join(path, "receivers"), "is empty: an escalation to nobody");
+        findings.wrong(
+            &join(path, "receivers"),
+            "is empty: an escalation that notifies no receiver",
+        );
     }
     if input.after.is_none() && !findings.is_bad(path) {
         findings.wrong(path, "does not say when; add `after`");

@@ -99,7 +99,7 @@ pub(super) fn restarts(facts: &Facts) -> Vec<Finding> {
         // For all of them by one reason, which no rule takes away.
         Ok(denied) if !denied.is_empty() && matches!(polkit, Ok(Err(_))) => {
             let text = format!("{} may not be restarted: polkit does not answer", some(denied.keys()));
-            findings.push(Finding::failure("restart", text, "mend polkit first"));
+            findings.push(Finding::failure("restart", text, "fix polkit first"));
         }
         Ok(denied) => {
             let mend = match facts.rule {
@@ -127,7 +127,7 @@ pub(super) fn restarts(facts: &Facts) -> Vec<Finding> {
         }
         Err(why) => {
             let text = format!("what may be restarted could not be asked: {why}");
-            findings.push(Finding::failure_if(healed > 0, "restart", text, "mend the bus first"));
+            findings.push(Finding::failure_if(healed > 0, "restart", text, "fix the bus first"));
         }
     }
     if facts.beyond == Some(true) {
@@ -152,7 +152,7 @@ fn rule(facts: &Facts) -> Finding {
         RuleFacts::Unknown(why) => Finding::warning(
             CHECK,
             format!("it cannot be compared: {why}"),
-            "mend that first, then `systemctl reload sentinel`",
+            "fix that first, then `systemctl reload sentinel`",
         ),
         RuleFacts::Missing => Finding::failure_if(needs, CHECK, format!("there is no `{RULE_FILE}`"), INSTALL),
         RuleFacts::Foreign => {
@@ -178,7 +178,7 @@ fn rule(facts: &Facts) -> Finding {
 
 pub(super) fn journal(facts: &Facts) -> Finding {
     const CHECK: &str = "journal";
-    let lost = "what happened to a unit while nobody watched is not known";
+    let lost = "what happened to a unit while the agent was not watching is not known";
     match &facts.journal {
         Ok(true) => Finding::ok(CHECK, "entries of other units can be read"),
         Ok(false) => Finding::warning(
@@ -282,13 +282,13 @@ pub(super) fn clock(facts: &Facts) -> Vec<Finding> {
     }
     let jumped = facts.clock.jumped.max(facts.clock.set_since.unwrap_or_default());
     if jumped > JUMP {
-        let span = humantime::format_duration(Duration::from_secs(jumped.as_secs()));
+        let span = sentinel_engine::exact_span(Duration::from_secs(jumped.as_secs()));
         let text =
             format!("it was set by {span} not long ago; the agent counts by another, but the times it tells are off");
         findings.push(Finding::warning(
             CHECK,
             text,
-            "let one time service have it, and nobody else",
+            "let one time service set the clock, and nothing else",
         ));
     }
     if findings.is_empty() {

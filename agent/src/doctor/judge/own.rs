@@ -30,7 +30,7 @@ pub(super) fn user(facts: &Facts) -> Finding {
 }
 
 /// What to do about most errors.
-const MEND_FILE: &str = "mend the file; `sentinel check` shows every error";
+const MEND_FILE: &str = "fix the file; `sentinel check` shows every error";
 
 /// Below this the agent's user gets everywhere.
 const OWN_FILES: &str = "/etc/sentinel/";
@@ -116,15 +116,11 @@ pub(super) fn receivers(facts: &Facts) -> Finding {
         return Finding::warning(
             CHECK,
             "not known, as the configuration is wrong",
-            "mend the configuration first",
+            "fix the configuration first",
         );
     }
     if config.receivers.is_empty() {
-        return Finding::warning(
-            CHECK,
-            "there is none: nobody is told anything",
-            "add `[receivers.NAME]`",
-        );
+        return Finding::warning(CHECK, "there is none: no alert is sent", "add `[receivers.NAME]`");
     }
     let text = format!(
         "{}: complete, with readable secrets; nothing was sent",
@@ -154,7 +150,7 @@ pub(super) fn secrets(facts: &Facts) -> Option<Finding> {
     Some(if secrets.mode & OTHERS != 0 {
         Finding::warning(
             CHECK,
-            format!("everybody on this host may enter `{SECRETS_DIRECTORY}`"),
+            format!("every user of this host may enter `{SECRETS_DIRECTORY}`"),
             mend,
         )
     } else if secrets.mode & GROUP != 0 && secrets.group == CONTROL_GROUP {
@@ -202,7 +198,7 @@ pub(super) fn agent(facts: &Facts) -> Vec<Finding> {
         findings.push(Finding::failure(
             CHECK,
             text,
-            "mend what the reason names; it tries again by itself",
+            "fix what the reason names; the agent tries again by itself",
         ));
     }
     if findings.is_empty() {

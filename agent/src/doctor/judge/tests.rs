@@ -187,7 +187,7 @@ fn each_lack_is_named_with_its_mend() {
         (
             "secrets that everybody may read",
             |f| secrets(f).mode = 0o42751,
-            &[("secrets", Warning, "everybody", "systemd-tmpfiles")],
+            &[("secrets", Warning, "every user", "systemd-tmpfiles")],
         ),
         (
             "an own rule that keeps the old group",
@@ -202,7 +202,7 @@ fn each_lack_is_named_with_its_mend() {
         (
             "a receiver that is misspelt",
             |f| f.config.problems = vec![("receivers.team.slak".to_owned(), wrong())],
-            &[("receivers", Failure, "because", "mend the file")],
+            &[("receivers", Failure, "because", "fix the file")],
         ),
         (
             "a credential that nobody but the agent is shown",
@@ -249,7 +249,7 @@ fn each_lack_is_named_with_its_mend() {
         (
             "nobody to tell",
             |f| f.config.receivers.clear(),
-            &[("receivers", Warning, "nobody", "[receivers")],
+            &[("receivers", Warning, "no alert is sent", "[receivers")],
         ),
         (
             "no agent",
@@ -378,7 +378,7 @@ fn each_lack_is_named_with_its_mend() {
                     "restart",
                     Failure,
                     "`a.service` may not be restarted",
-                    "mend polkit first",
+                    "fix polkit first",
                 ),
             ],
         ),

@@ -5,14 +5,14 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use reqwest::Url;
-use sentinel_engine::{FailureKind, Verdict};
+use sentinel_engine::{FailureKind, Verdict, exact_span};
 use serde_json::Value;
 
 use super::ask_error::AskError;
 use super::connection::Reply;
 use crate::children::one_line;
 use crate::config::HttpProbe;
-use crate::probe::{failed, span};
+use crate::probe::failed;
 
 /// Reading stops here, in bytes: enough for any health answer, and an endless one cannot fill the memory.
 const BODY_CAP: usize = 64 * 1024;
@@ -98,7 +98,7 @@ impl Expectation {
                 let took = Duration::from_millis(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX));
                 failed(
                     FailureKind::Slow,
-                    format!("took {}, more than {}", span(took), span(max)),
+                    format!("took {}, more than {}", exact_span(took), exact_span(max)),
                 )
             }
             _ => Verdict::Passed,

@@ -164,7 +164,7 @@ impl Alertmanager {
         }
         let error = progress.iter().find_map(|replica| replica.error.clone());
         Err(error.unwrap_or_else(|| {
-            let text = format!("no replica answered within {} s", PATIENCE.as_secs());
+            let text = format!("no replica answered within {}s", PATIENCE.as_secs());
             DeliveryError::new(DeliveryErrorKind::Timeout, text)
         }))
     }

@@ -112,7 +112,7 @@ async fn tell(manager: &Alertmanager, index: usize, level: &Level, wall: Timesta
         }
         Err(error) => {
             if state.gap.is_none() {
-                tracing::warn!(receiver, replica, %error, "the replica was not told what fires; trying again");
+                tracing::warn!(receiver, replica, %error, "the replica did not take the firing alerts; trying again");
             }
             let gap = state.gap.unwrap_or(FIRST_GAP).min(manager.resend);
             state.due = Instant::now() + gap.max(error.retry_after().unwrap_or_default().min(manager.resend));

@@ -151,7 +151,7 @@ mod tests {
                 "text": "```\n00:00:00  killed\n```\nits last log lines:\n```\n<\u{200b}!channel> out of ideas\n```",
                 "fields": [
                     { "title": "Since", "value": "1970-01-01 00:00:00 UTC", "short": true },
-                    { "title": "So far", "value": "0 s", "short": true },
+                    { "title": "So far", "value": "0s", "short": true },
                     { "title": "Severity", "value": "critical", "short": true },
                 ],
             }],

@@ -89,7 +89,7 @@ impl Store {
                 tracing::error!(
                     event = "messages_given_up",
                     messages = given_up,
-                    "messages to receivers that are gone were given up"
+                    "messages to removed receivers were dropped"
                 );
             }
             Ok(given_up)
@@ -157,7 +157,7 @@ fn tell(
     special: Special<'_>,
     now: Time,
 ) -> Result<usize, StoreError> {
-    let doing = StoreError::doing("tell the other receivers");
+    let doing = StoreError::doing("notify the other receivers");
     let installation = database.state.installation;
     let transaction = database
         .connection
@@ -207,5 +207,5 @@ fn has_heard(connection: &Connection, other: &str, about: &str, wall: Timestamp)
              ORDER BY sequence DESC LIMIT 1), 0)",
         )
         .and_then(|mut statement| statement.query_row([other, about], |row| row.get(0)))
-        .map_err(StoreError::doing("look up what a receiver was told"))
+        .map_err(StoreError::doing("look up what a receiver was sent"))
 }

@@ -98,7 +98,7 @@ fn next(database: &mut Database, receiver: &str, now: Time, wall: Timestamp) -> 
                     event = "messages_given_up",
                     receiver,
                     messages,
-                    "messages are given up: nobody took them in time, or the beginning that they end was refused"
+                    "messages expired undelivered, or ended an alert that was refused"
                 );
                 continue;
             }

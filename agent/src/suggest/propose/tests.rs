@@ -158,7 +158,7 @@ fn what_was_heard_decides_the_probe() {
         "{text}"
     );
     assert!(
-        text.contains("# Nobody accepts connections at 127.0.0.1:8080."),
+        text.contains("# Nothing accepts connections at 127.0.0.1:8080."),
         "{text}"
     );
 }

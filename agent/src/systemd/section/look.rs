@@ -149,7 +149,7 @@ async fn describe(connection: &Connection, unit: &str) -> Result<Option<(String,
 async fn within(call: impl Future<Output = zbus::Result<Message>>) -> Result<Message, String> {
     match tokio::time::timeout(ANSWER_WITHIN, call).await {
         Ok(answer) => answer.map_err(|error| format!("systemd refused: {error}")),
-        Err(_elapsed) => Err(format!("systemd did not answer within {} s", ANSWER_WITHIN.as_secs())),
+        Err(_elapsed) => Err(format!("systemd did not answer within {}s", ANSWER_WITHIN.as_secs())),
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn settings(path: &str, input: AlertmanagerInput, findings: &mut Find
     match &input.urls {
         None if !findings.is_bad(path) => findings.wrong(path, "does not say where it is; add `urls`"),
         Some(urls) if urls.is_empty() && !findings.is_bad(&key) => {
-            findings.wrong(&key, "is empty: nobody would be told");
+            findings.wrong(&key, "is empty: no replica would be notified");
         }
         _ => {}
     }

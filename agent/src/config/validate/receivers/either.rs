@@ -106,7 +106,7 @@ fn read(file: &Path, key: &str, findings: &mut Findings) -> Result<Option<Secret
              `{SECRETS_DIRECTORY}` the agent alone reads it (`sentinel doctor` says what is wrong with that directory)"
         ),
         ReadableBy::World => format!(
-            "`{shown}` may be read by everybody on this host; `chgrp {SECRETS_GROUP}` and `chmod 0640` leave it to the agent"
+            "`{shown}` may be read by every user of this host; `chgrp {SECRETS_GROUP}` and `chmod 0640` leave it to the agent"
         ),
     };
     findings.warn(key, message);
@@ -129,7 +129,7 @@ pub(super) fn warn_of_open_file(path: &str, name: &str, findings: &mut Findings)
     }
     let file = Path::new(place.name());
     if secret::is_world_readable(file) {
-        let message = format!("stands in a file that everybody on this host may read; use `{name}_file`");
+        let message = format!("stands in a file that every user of this host may read; use `{name}_file`");
         findings.warn(&key, message);
     } else if secret::is_control_group_readable(file) {
         let message = format!(

@@ -19,7 +19,7 @@ pub(super) fn settings(path: &str, input: EmailInput, findings: &mut Findings) -
     }
     let to = join(path, "to");
     if input.to.as_ref().is_some_and(Vec::is_empty) && !findings.is_bad(&to) {
-        findings.wrong(&to, "is empty: nobody would get a mail");
+        findings.wrong(&to, "is empty: no address would get a mail");
     }
     if let Some(file) = &input.ca_file
         && let Err(reason) = findings.referenced.certificates(file)

@@ -55,7 +55,7 @@ impl Announcer {
         };
         if let Err(error) = announced.await {
             let error: &dyn std::error::Error = &error;
-            tracing::error!(event = "store_failed", error, "failed to tell receivers of something");
+            tracing::error!(event = "store_failed", error, "failed to notify receivers");
         }
     }
 }

@@ -79,7 +79,7 @@ fn log_refused(errors: &ConfigErrors) {
         event = "config_refused",
         reason = first.lines().next().unwrap_or_default(),
         errors = errors.count(),
-        "the agent cannot start, as its configuration is wrong"
+        "the agent cannot start: invalid configuration"
     );
     telemetry::flush(FLUSH);
 }

@@ -219,7 +219,7 @@ impl Driver {
             tracing::warn!(
                 event = "resumed",
                 seconds = now.since(*last_turn).as_secs(),
-                "the host or the agent stood still"
+                "the host or the agent was suspended or stalled"
             );
             self.engine.handle_event(now, Event::HostResumed);
         }

@@ -164,11 +164,11 @@ impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::UnknownService => "no service has that name",
-            Self::NoTarget => "it is only probed; there is nothing to restart",
+            Self::NoTarget => "the service is only probed; there is nothing to restart",
             Self::Blind => "its target cannot be seen now",
             Self::Unusable => "its target cannot run as it is; `sentinel status` says why",
-            Self::InFlight => "it is being restarted already",
-            Self::NotPaused => "it is not paused",
+            Self::InFlight => "the service is being restarted already",
+            Self::NotPaused => "the service is not paused",
         })
     }
 }

@@ -237,10 +237,10 @@ impl fmt::Display for Hold {
             Self::RuntimeAway => f.write_str("not restarted: containerd, which runs it, cannot be reached"),
             Self::CrashLoop => f.write_str("left to its supervisor, which restarts it again and again"),
             Self::Unclear => f.write_str("failed while the agent was not watching; may have been stopped on purpose"),
-            Self::CleanExit => f.write_str("it ended by itself without an error; on_clean_exit leaves it"),
+            Self::CleanExit => f.write_str("ended by itself without an error; on_clean_exit leaves it stopped"),
             Self::StoppedWith { name } => write!(
                 f,
-                "it was stopped together with `{name}`, and on_dependency_return leaves it; `sentinel restart` starts it"
+                "stopped together with `{name}`, and on_dependency_return leaves it stopped; `sentinel restart` starts it"
             ),
             // systemd starts no socket whose service runs.
             Self::TriggerFailed { name, unit } if name.ends_with(".socket") => write!(
@@ -265,13 +265,13 @@ impl fmt::Display for Hold {
             }
             Self::Backoff => f.write_str("the next attempt is not due yet"),
             Self::AfterSupervisor => {
-                f.write_str("its supervisor restarted it as often as it may and gave up, so it gets a rest first")
+                f.write_str("its supervisor reached its start limit and gave up; waiting before the next attempt")
             }
             Self::GaveUp => f.write_str("gave up; manual action needed"),
             Self::InFlight => f.write_str("waiting for another restart on this host to begin"),
             Self::Throttled => f.write_str("host-wide restart limit reached"),
             Self::Storm => f.write_str("storm protection: restarts paused"),
-            Self::BootGrace => f.write_str("the host has just booted"),
+            Self::BootGrace => f.write_str("the host has just booted; waiting for boot_grace to end"),
             Self::Store => f.write_str("the store cannot be written, so nothing is done"),
             Self::Refused { reason } => write!(f, "cannot be restarted: {reason}"),
             Self::Unanswered { reason } => write!(f, "not restarted yet, asked again soon: {reason}"),

@@ -1,5 +1,6 @@
 //! Durations as users read them, everywhere in one format.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// A duration that was measured: `12ms`, `0.4s`, `12s`, `3m5s`, `30m`, `2h10m`, `3d4h`. Two units at most, and none that is
@@ -42,11 +43,12 @@ pub fn exact_span(duration: Duration) -> String {
 
 /// Those parts that are not zero, without a space between them.
 fn parts(parts: &[(u128, &str)]) -> String {
-    parts
-        .iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, unit)| format!("{number}{unit}"))
-        .collect()
+    let mut text = String::new();
+    for (number, unit) in parts.iter().filter(|(number, _)| *number > 0) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{number}{unit}");
+    }
+    text
 }
 
 #[cfg(test)]

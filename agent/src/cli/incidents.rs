@@ -131,7 +131,7 @@ fn headline(summary: &IncidentSummary, paint: Paint) -> String {
     let lasted = span(summary.duration_seconds);
     let (tone, word) = outcome(summary);
     if summary.closed_at.is_none() {
-        return format!("{name} {}\n", paint.text(tone, &format!("is down for {lasted}")));
+        return format!("{name} {}\n", paint.text(tone, &format!("has been down for {lasted}")));
     }
     let word = paint.text(tone, &word);
     match (summary.down_seconds.map(span), summary.proved_after_seconds.map(span)) {

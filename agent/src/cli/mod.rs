@@ -202,7 +202,7 @@ fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
             if let Some(user) = user {
                 let _ = writeln!(
                     text,
-                    "as seen by `{user}`, the agent's user; `sentinel doctor` tells more"
+                    "as seen by `{user}`, the agent's user; `sentinel doctor` says more"
                 );
             }
             let _ = io::stderr().write_all(&text);

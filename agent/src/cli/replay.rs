@@ -29,7 +29,10 @@ pub(super) async fn run(cli: &Cli, args: &ReplayArgs) -> Exit {
     let now = policies(&cli.config).unwrap_or_default();
     let text = simulate::scenario_of(&details.iter().map(past).collect::<Vec<_>>(), &now);
     if text.is_empty() {
-        return fail(Exit::No, "there is nothing to play: only the host as a whole was down");
+        return fail(
+            Exit::No,
+            "there is nothing to replay: only the host as a whole was down",
+        );
     }
     if args.print {
         return print(&text);
@@ -98,7 +101,8 @@ fn answer(
     text: &str,
     now: Policies,
 ) -> Result<String, String> {
-    let scenario = Scenario::read("replay", text).map_err(|errors| format!("it cannot be played\n{errors}"))?;
+    let scenario =
+        Scenario::read("replay", text).map_err(|errors| format!("the incident cannot be replayed\n{errors}"))?;
     let (name, policies) = match &args.policy {
         None => ("replayed".to_owned(), now),
         Some(path) => (path.display().to_string(), policies(path)?),

@@ -444,7 +444,7 @@ fn an_open_incident_has_no_empty_sections() {
     };
     assert_eq!(
         incidents::one(&open, plain(), &zone()),
-        "incident 3: shop is down for 22s\n\
+        "incident 3: shop has been down for 22s\n\
          \x20 cause     killed by signal KILL\n\
          \x20 opened    2026-03-01 12:58:20 +01:00\n\
          \x20 attempts  0\n"

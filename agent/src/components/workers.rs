@@ -59,7 +59,7 @@ impl Workers {
             tracing::error!(
                 event = "store_failed",
                 error,
-                "failed to give up messages to receivers that are gone"
+                "failed to drop messages to removed receivers"
             );
         }
         expired.unwrap_or_default()

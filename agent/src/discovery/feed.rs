@@ -43,7 +43,7 @@ impl DiscoveryFeed {
                     event = "cannot_look",
                     source = what,
                     reason,
-                    "services cannot be looked for where they are expected"
+                    "services cannot be discovered where they are expected"
                 );
                 all.blocked.insert(source, reason.to_owned());
             }

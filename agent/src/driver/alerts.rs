@@ -17,7 +17,7 @@ impl Driver {
                 event = "message_dropped",
                 service = message.service.as_str(),
                 kind = message.kind.as_str(),
-                "too many messages wait for the store"
+                "too many messages are queued for the store"
             );
         }
         let story = self.stories.so_far(message.incident, &message.service, message.at);
@@ -52,7 +52,7 @@ impl Driver {
                 event = "receiver_gone",
                 receiver,
                 incidents,
-                "the receiver is no longer configured and hears no more of open incidents"
+                "the receiver is no longer configured; its open incidents end without a message"
             );
         }
     }

@@ -89,7 +89,7 @@ pub async fn verify(units: BTreeSet<String>) {
                 }
             }
             // That there is no bus is told by who watches the units.
-            Err(error) => tracing::debug!(error, "what may be restarted could not be asked"),
+            Err(error) => tracing::debug!(error, "failed to ask which units may be restarted"),
         }
         return;
     }

@@ -122,10 +122,7 @@ impl Message {
 
     /// `alerts.stuck` or `alerts.works`, about `receiver`, which has failed since `since` with `error`.
     pub fn about_receiver(notice: Notice, host: &str, receiver: &str, about: &Trouble<'_>, wall: Timestamp) -> Self {
-        let (waiting, wait) = (
-            counted(about.waiting, "message"),
-            if about.waiting == 1 { "waits" } else { "wait" },
-        );
+        let waiting = counted(about.waiting, "message");
         let since = about.since.unwrap_or(wall);
         let lasted = span(wall.duration_since(since).try_into().unwrap_or_default());
         let error = clip(about.error, ERROR_MAX);
@@ -141,7 +138,7 @@ impl Message {
             Notice::Stuck => (
                 "stuck",
                 Severity::Warning,
-                format!("{host}: nothing has reached the receiver {receiver} for {lasted}, {waiting} {wait}: {error}"),
+                format!("{host}: the receiver {receiver} has been failing for {lasted}, {waiting} queued: {error}"),
             ),
             Notice::Refused => (
                 "stuck",
@@ -153,7 +150,7 @@ impl Message {
             Notice::Works => (
                 "works",
                 Severity::Info,
-                format!("{host}: messages reach the receiver {receiver} again after {lasted}, {waiting} still {wait}"),
+                format!("{host}: the receiver {receiver} works again after {lasted}, {waiting} still queued"),
             ),
         };
         let mut message = Self::about_alerts(word, host, wall, severity, &summary);
@@ -170,7 +167,7 @@ impl Message {
             count => format!("{host}: {count} mistakes keep services from being watched; the first: {first}"),
         };
         let mut message = Self::about_alerts("notice", host, wall, Severity::Warning, &summary);
-        "it is watched as soon as that is put right; see `sentinel status`".clone_into(&mut message.data.doing);
+        "watched as soon as that is fixed; see `sentinel status`".clone_into(&mut message.data.doing);
         if let [one] = refused {
             message.data.service.clone_from(&one.service);
         } else {
@@ -550,11 +547,11 @@ mod tests {
         };
         assert_eq!(
             summary(Notice::Stuck),
-            "web1: nothing has reached the receiver team for 11m, 12 messages wait: connection refused"
+            "web1: the receiver team has been failing for 11m, 12 messages queued: connection refused"
         );
         assert_eq!(
             summary(Notice::Works),
-            "web1: messages reach the receiver team again after 11m, 12 messages still wait"
+            "web1: the receiver team works again after 11m, 12 messages still queued"
         );
         let asked = Trouble {
             asked: Duration::from_secs(3600),

@@ -143,7 +143,7 @@ impl Worker {
                 Outcome::Delivered(delivered.reference)
             }
             Err(error) if error.retry() == Retry::Never => {
-                tracing::error!(event = "message_refused", receiver, id, incident, attempt, %error, "message refused for good");
+                tracing::error!(event = "message_refused", receiver, id, incident, attempt, %error, "message rejected permanently");
                 Outcome::Dead(error.to_string())
             }
             Err(error) => {
@@ -176,7 +176,7 @@ impl Worker {
                         receiver = self.receiver.name(),
                         id = delivery.event,
                         error = &error as &dyn std::error::Error,
-                        "failed to record what became of a message"
+                        "failed to record the outcome of a delivery"
                     );
                     tokio::time::sleep(STORE_GAP).await;
                 }

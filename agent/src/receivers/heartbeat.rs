@@ -194,11 +194,15 @@ impl Heartbeat {
             return;
         }
         match (&failed, &trouble) {
-            (Some(error), _) => tracing::warn!(event = "heartbeat_failed", error, "the heartbeat was not heard"),
+            (Some(error), _) => tracing::warn!(event = "heartbeat_failed", error, "heartbeat not delivered"),
             (None, Some(trouble)) => {
-                tracing::warn!(event = "heartbeat_degraded", trouble, "the heartbeat tells of trouble");
+                tracing::warn!(
+                    event = "heartbeat_degraded",
+                    trouble,
+                    "heartbeat delivered; it reports a problem"
+                );
             }
-            (None, None) => tracing::info!(event = "heartbeat_well", "the heartbeat is heard, and all is well"),
+            (None, None) => tracing::info!(event = "heartbeat_well", "heartbeat delivered; no problem to report"),
         }
         *said = now;
     }
@@ -209,7 +213,11 @@ pub async fn last(settings: Option<&HeartbeatSettings>) {
     if let Some(settings) = settings
         && let Ok(Err(error)) = timeout(LAST, ask(settings, true)).await
     {
-        tracing::warn!(event = "heartbeat_failed", error, "the last heartbeat was not heard");
+        tracing::warn!(
+            event = "heartbeat_failed",
+            error,
+            "the last heartbeat was not delivered"
+        );
     }
 }
 

@@ -90,7 +90,7 @@ impl DiscoveryNews {
                 service,
                 origin,
                 reason,
-                "what was found is not watched"
+                "a discovered service was rejected and is not watched"
             );
         }
         let kept_back = || rejected.iter().filter(|one| !one.watched);

@@ -125,7 +125,7 @@ pub(super) fn load(connection: &Connection) -> Result<AlertMemory, StoreError> {
                 tracing::error!(
                     event = "memory_unreadable",
                     silence = id,
-                    "a silence cannot be understood and is over"
+                    "a stored silence cannot be read and is over"
                 );
             }
             Some(Silence {

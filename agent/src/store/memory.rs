@@ -53,14 +53,14 @@ pub(super) fn load(connection: &Connection) -> Result<Remembered, StoreError> {
         }
         if name == HOST {
             remembered.host = serde_json::from_str(&json).unwrap_or_else(|error| {
-                tracing::error!(event = "memory_unreadable", %error, "what is remembered of the host cannot be understood; its limits start again from zero");
+                tracing::error!(event = "memory_unreadable", %error, "the stored state of the host cannot be read; its limits start again from zero");
                 HostMemory::default()
             });
             continue;
         }
         let name = ServiceName::from(name.as_str());
         let memory = serde_json::from_str(&json).unwrap_or_else(|error| {
-            tracing::error!(event = "memory_unreadable", service = %name, %error, "what is remembered of a service cannot be understood; its budget counts as spent");
+            tracing::error!(event = "memory_unreadable", service = %name, %error, "the stored state of a service cannot be read; its budget counts as spent");
             remembered.unreadable.push(name.clone());
             spent()
         });

@@ -20,7 +20,7 @@ impl Systemd {
                 event = "trigger_not_started",
                 unit,
                 reason = %result,
-                "what starts this unit when it is needed has failed, and did not come up; the unit is started all the same"
+                "the socket, path or timer that starts this unit has failed, and did not come up; the unit is started all the same"
             );
         }
     }

@@ -447,13 +447,13 @@ fn say_triggers(unit: &str, before: Option<&Observation>, now: &Observation) {
                 unit,
                 trigger = name,
                 result,
-                "what starts this unit when it is needed has failed"
+                "the socket, path or timer that starts this unit has failed"
             ),
             TriggerState::Stopped => tracing::info!(
                 event = "trigger_stopped",
                 unit,
                 trigger = name,
-                "what starts this unit when it is needed was stopped, and is not started again"
+                "the socket, path or timer that starts this unit was stopped, and is not started again"
             ),
             TriggerState::Unseen => {}
         }

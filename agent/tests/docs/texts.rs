@@ -93,7 +93,7 @@ fn sentences(source: &str) -> String {
             other => other.len_utf8(),
         };
         let (piece, after) = rest.split_at(length);
-        if piece.len() > 1 && piece.contains('"') {
+        if piece.len() > 1 && piece.contains('"') && letter != '/' {
             let words: Vec<&str> = piece
                 .trim_matches('"')
                 .split(|letter: char| letter.is_whitespace() || letter == '\\')

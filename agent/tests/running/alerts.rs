@@ -368,7 +368,7 @@ fn route_is_explained_without_an_agent() {
         (&0.0.into(), &0.0.into())
     );
     assert!(
-        !text.contains("it is told when") && !text.contains("it waits"),
+        !text.contains("unless healed") && !text.contains("grouped"),
         "at once: {text}"
     );
     let mut patient = place.command(&["alerts", "route", "--service", "shop"]);
@@ -376,7 +376,7 @@ fn route_is_explained_without_an_agent() {
         .env("SENTINEL__ALERTS__NOTIFY_AFTER", "45s")
         .env("SENTINEL__ALERTS__GROUP_WAIT", "5s");
     let text = String::from_utf8(patient.output().unwrap().stdout).unwrap();
-    let when = "it is told when it was not healed within 45s\nit waits 5s for others, to be told in one\n";
+    let when = "sent unless healed within 45s\ngrouped with others for 5s\n";
     assert!(text.contains(when), "{text}");
     let output = route(&["--kind", "healed"]);
     let text = String::from_utf8(output.stdout).unwrap();

@@ -137,7 +137,7 @@ async fn no_secret_is_ever_shown() {
     ]);
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(
-        log.contains("message refused for good") && log.contains("message not delivered"),
+        log.contains("message rejected permanently") && log.contains("message not delivered"),
         "{log}"
     );
     let shown = shown.join("\n");

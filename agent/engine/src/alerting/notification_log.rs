@@ -263,7 +263,7 @@ impl NotificationLog {
         self.messages += 1;
         self.told.extend(receivers);
         let doing = if self.silenced.take().is_some() {
-            format!("it was silenced until now; {}", self.doing)
+            format!("silenced until now; {}", self.doing)
         } else {
             self.doing.clone()
         };

@@ -28,7 +28,7 @@ impl fmt::Display for AckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TextTooLong => write!(f, "the text is longer than {COMMENT_MAX} characters"),
-            Self::NotOpen => f.write_str("it is not open"),
+            Self::NotOpen => f.write_str("the incident is not open"),
         }
     }
 }

@@ -184,7 +184,7 @@ pub(super) fn agent(facts: &Facts) -> Vec<Finding> {
     let is_known = facts.config.problems.is_empty() && facts.survey.is_ok();
     if is_known && agent.configured != facts.config.services {
         let text = format!(
-            "of the services that it watches {} are configured, and the configuration has {}",
+            "the running agent has {} configured services, the files have {}: reload pending",
             agent.configured, facts.config.services
         );
         findings.push(Finding::warning(CHECK, text, "`systemctl reload sentinel`"));

@@ -56,7 +56,7 @@ pub(super) async fn run(manager: &Alertmanager, index: usize, store: &Store) {
             Err(error) if error.kind() == StoreErrorKind::Closed => return,
             Err(error) => {
                 let (receiver, error) = (manager.name.as_str(), &error as &dyn std::error::Error);
-                tracing::warn!(receiver, error, "failed to look up what fires");
+                tracing::warn!(receiver, error, "failed to look up firing alerts");
                 state.due = Instant::now() + STORE_GAP;
             }
         }

@@ -75,12 +75,12 @@ impl SectionWatcher {
             }
             if !is_booted() {
                 // There are none here: that is something seen.
-                tracing::debug!(reason, "unit files cannot be looked at");
+                tracing::debug!(reason, "unit files cannot be read");
                 self.feed.publish(Source::UnitFiles, SourceSnapshot::default());
             } else if self.looking || self.looks == looks {
                 self.failed(reason);
             } else {
-                tracing::debug!(reason, "the connection by which unit files are looked at was lost");
+                tracing::debug!(reason, "the connection for reading unit files was lost");
             }
             tokio::time::sleep(backoff).await;
             backoff = (backoff * 2).min(BACKOFF_MAX);
@@ -132,7 +132,7 @@ impl SectionWatcher {
             self.looking = false;
             let (services, refused) = (seen.services.len(), seen.rejected.len());
             let ms = started.elapsed().as_millis();
-            tracing::debug!(services, refused, ms, "looked at the sections of unit files");
+            tracing::debug!(services, refused, ms, "read the sections of unit files");
             self.looks += 1;
             self.failure = None;
             self.feed.publish(Source::UnitFiles, seen);

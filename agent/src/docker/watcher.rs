@@ -98,7 +98,12 @@ impl Watcher {
                 Err(error) => error.to_string(),
             };
             if told.as_ref() != Some(&reason) {
-                tracing::warn!(event = "connection_lost", of = "docker", reason, "lost the connection to Docker");
+                tracing::warn!(
+                    event = "connection_lost",
+                    of = "docker",
+                    reason,
+                    "lost the connection to Docker"
+                );
                 told = Some(reason.clone());
                 looked_at = None;
             }

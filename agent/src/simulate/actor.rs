@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use sentinel_engine::{
     Activity, Cause, FailureKind, Intent, Observation, ProbeFailure, RunId, ServiceName, StartedBy, Supervisor,
-    TargetState, Time, exact_span};
+    TargetState, Time, exact_span,
+};
 
 use super::scenario::{Start, Toy};
 

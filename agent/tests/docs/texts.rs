@@ -4,14 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::pages::{Page, root};
+use crate::pages::root;
 use crate::words::forbidden;
 
 /// What begins a statement for the store, whose names are those of its schema.
 const STATEMENTS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE "];
-
-/// Names of events and fields in the table of the journal.
-const NAMES: [&str; 4] = ["told", "not_told", "sight_lost", "hold=blind"];
 
 /// Reads a file of the repository.
 fn read(path: &Path) -> String {
@@ -150,20 +147,6 @@ fn transcripts_and_errors_use_the_words_of_the_field() {
     let errors = files("agent/tests/config", &[".stderr", ".stdout"]);
     let texts = transcripts.into_iter().chain(errors);
     only_words_of_the_field(texts.map(|path| (path.display().to_string(), cells(&read(&path)))));
-}
-
-#[test]
-fn tables_use_the_words_of_the_field() {
-    for name in ["agent/docs/alerts.md", "agent/docs/logging.md"] {
-        let text = unquoted(&Page::read(name).text);
-        let without_names = text.lines().map(|line| {
-            let words = line
-                .split(' ')
-                .filter(|word| !NAMES.contains(&word.trim_end_matches(',')));
-            words.collect::<Vec<_>>().join(" ")
-        });
-        only_words_of_the_field([(name.to_owned(), without_names.collect::<Vec<_>>().join("\n"))]);
-    }
 }
 
 #[test]

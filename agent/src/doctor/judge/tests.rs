@@ -264,7 +264,7 @@ fn each_lack_is_named_with_its_mend() {
         (
             "not reloaded",
             |f| agent(f).configured = 3,
-            &[("agent", Warning, "3 are configured", "reload")],
+            &[("agent", Warning, "reload pending", "reload")],
         ),
         ("watches what merely runs, too", |f| agent(f).services = 30, &[]),
         (

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sentinel_engine::alerting::{
-    AlertContext, Alerting, Escalation, Match, NotificationLog, Outgoing, Reason, Route, Rules, Silence,
+    AlertContext, Alerting, Escalation, Match, NotificationLog, Outgoing, Reason, Route, Rules, Silence, Subject,
 };
 use sentinel_engine::{
     ActionId, Cause, Command, Engine, Failing, Hold, HostPolicy, IncidentId, Labels, Notification, NotificationKind,
@@ -507,4 +507,87 @@ fn what_is_kept_of_an_incident_that_is_over_is_forgotten() {
     let commands: Vec<_> = std::iter::from_fn(|| engine.poll_command()).collect();
     assert_eq!(commands, [Command::ForgetNotificationLog(IncidentId(1))]);
     assert_eq!(engine.poll_timeout(), None);
+}
+
+/// Lets time pass until `seconds`; answers what is sent meanwhile: when, what, and to whom.
+fn sent_until(play: &mut Play, seconds: u64) -> Vec<(u64, &'static str, String)> {
+    let end = Time::from_epoch(Duration::from_secs(seconds));
+    let mut sent = Vec::new();
+    loop {
+        while let Some(command) = play.alerting.poll_command() {
+            if let Command::Notify(outgoing) = command {
+                let names: Vec<&str> = outgoing.receivers.keys().map(String::as_str).collect();
+                let at = play.now.since_epoch().as_secs();
+                sent.push((at, outgoing.notification.kind.as_str(), names.join(",")));
+            }
+        }
+        let Some(wake) = play.alerting.next_wake().filter(|wake| *wake <= end) else {
+            break;
+        };
+        play.now = play.now.max(wake);
+        play.world.asked(|cx| play.alerting.handle_timeout(play.now, cx));
+    }
+    play.now = end;
+    sent
+}
+
+#[test]
+fn whoever_an_escalation_calls_does_not_put_off_when_the_others_are_reminded() {
+    let mut play = Play::new();
+    play.message(1, 1, 1, NotificationKind::Fired);
+    assert_eq!(
+        sent_until(&mut play, 1300),
+        [
+            (0, "fired", "chat".to_owned()),
+            (600, "update", "chat".to_owned()),
+            (900, "escalated", "boss".to_owned()),
+            (1200, "update", "boss,chat".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn what_is_over_is_not_told_after_a_silence_though_it_flaps() {
+    let mut play = Play::new();
+    let matches = Match {
+        services: vec!["b".to_owned()],
+        ..Match::default()
+    };
+    let (by, comment) = ("alice".to_owned(), String::new());
+    let span = Duration::from_secs(300);
+    play.alerting.add_silence(play.now, matches, span, by, comment).unwrap();
+    let within = Duration::from_secs(600);
+    play.message(1, 1, 1, NotificationKind::Flapping { incidents: 6, within });
+    let (resolution, duration, outage) = (Resolution::Recovered, Duration::ZERO, Outage::default());
+    let resolved = NotificationKind::Resolved {
+        resolution,
+        duration,
+        outage,
+    };
+    play.message(1, 1, 2, resolved);
+    assert_eq!(sent_until(&mut play, 3600), []);
+}
+
+#[test]
+fn the_first_route_that_fits_decides_unless_it_goes_on() {
+    let labels = BTreeMap::new();
+    let subject = |severity| Subject {
+        service: "a",
+        severity,
+        kind: "fired",
+        labels: &labels,
+    };
+    let mut rules = rules(&[true; 4]);
+    // A second route for the same service is not asked.
+    rules.routes.insert(2, rules.routes[1].clone());
+    rules.routes[2].receivers = vec!["boss".to_owned()];
+    let chosen = |severity| {
+        rules
+            .choose(subject(severity))
+            .receivers
+            .into_keys()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(chosen(Severity::Warning), ["data"]);
+    assert_eq!(chosen(Severity::Critical), ["data", "pager"]);
 }

@@ -191,7 +191,11 @@ impl Engine {
     pub fn poll_command(&mut self) -> Option<Command> {
         // Once for all that was decided: it names every service of a storm.
         let host = |host: &mut Host| host.take_unsaved().map(|memory| Command::SaveHost(Box::new(memory)));
-        self.commands.pop_front().or_else(|| host(&mut self.host))
+        self.commands.pop_front().or_else(|| host(&mut self.host)).or_else(|| {
+            // Room that only a start or an outage of everything needs is given back.
+            self.commands.shrink_to(TURN);
+            None
+        })
     }
 
     /// When [`Engine::handle_timeout`] is next needed.

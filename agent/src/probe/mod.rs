@@ -118,10 +118,11 @@ impl Prober {
         let Ok(_turn) = self.turns.acquire().await else {
             return skipped("the agent is stopping");
         };
+        // Boxed once it has its turn: thousands wait for theirs after a start, and none of them needs room for what it will ask.
         match probe {
-            Probe::Http(http) => http.run().await,
-            Probe::Tcp(tcp) => tcp.run().await,
-            Probe::Command(command) => command.run().await,
+            Probe::Http(http) => Box::pin(http.run()).await,
+            Probe::Tcp(tcp) => Box::pin(tcp.run()).await,
+            Probe::Command(command) => Box::pin(command.run()).await,
         }
     }
 }

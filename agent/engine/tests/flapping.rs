@@ -4,6 +4,7 @@ mod world;
 
 use std::time::Duration;
 
+use sentinel_engine::alerting::Rules;
 use sentinel_engine::{NotificationKind, Severity, State};
 use world::{Start, Toy, World};
 
@@ -161,4 +162,21 @@ fn stopping_what_flaps_ends_it() {
     world.run(10);
     assert_eq!(world.message_kinds().last(), Some(&"flapping_ended"));
     assert_eq!(world.actions.len(), 6);
+}
+
+/// The incident in which flapping was told may be over long before its end is told: nothing is called to mind meanwhile.
+#[test]
+fn nothing_is_repeated_of_what_flaps_and_is_well() {
+    let mut world = shop(tireless("shop"));
+    let rules = Rules {
+        receivers: ["chat".to_owned()].into(),
+        default: vec!["chat".to_owned()],
+        repeat_interval: Some(Duration::from_secs(60)),
+        ..Rules::nobody()
+    };
+    world.engine.set_rules(world.now, rules);
+    killed(&mut world, 6);
+    assert_eq!(world.message_kinds().last(), Some(&"flapping"));
+    world.run(3600);
+    assert_eq!(world.message_kinds()[5..], ["flapping", "flapping_ended"]);
 }

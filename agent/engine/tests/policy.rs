@@ -933,3 +933,22 @@ fn nobody_is_told_of_an_outage_before_the_restarted_agent_has_looked() {
     assert_eq!(world.state("shop"), State::Stopped);
     assert!(world.messages.is_empty(), "{:?}", world.message_kinds());
 }
+
+/// An operator may acknowledge an incident before any receiver was notified of it. What is kept of that goes with the incident.
+#[test]
+fn what_was_acknowledged_before_it_was_sent_is_forgotten_when_it_is_over() {
+    let mut world = World::new([Toy::new("shop")]);
+    world.run(120);
+    world.kill("shop");
+    world.run(1);
+    let incident = world.snapshot("shop").incident.expect("it is open");
+    let acknowledged = world
+        .engine
+        .acknowledge(world.now, incident, "alice".to_owned(), String::new());
+    assert_eq!(acknowledged, Ok("shop".into()));
+    world.run(10);
+    assert_eq!(world.conversations.len(), 1);
+    world.run(600);
+    assert_eq!(world.message_kinds(), ["healed"]);
+    assert!(world.conversations.is_empty(), "{:?}", world.conversations);
+}

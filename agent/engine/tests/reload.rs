@@ -456,8 +456,8 @@ fn pause_of_an_operator_outlives_reload_and_return() {
 /// Labels are what messages say of a service, and no reason to judge it otherwise.
 #[test]
 fn other_labels_disturb_no_proof() {
-    let verified_at = |relabel: bool| {
-        let mut world = world([Toy::new("shop")]);
+    let judged_at = |relabel: bool| {
+        let mut world = world([Toy::new("shop").starting(Start::Opens(Duration::from_secs(3600)))]);
         world.kill("shop");
         world.run(10);
         assert_eq!(world.state("shop"), State::Verifying);
@@ -468,11 +468,11 @@ fn other_labels_disturb_no_proof() {
             world.reload(relabelled);
         }
         world.run(600);
-        let verified = |report: &&sentinel_engine::Report| report.kind.name() == "verified";
-        let at = world.reports.iter().find(verified).expect("it is verified").at;
-        (at, world.messages.last().expect("its end is sent").labels.clone())
+        let judged = |report: &&sentinel_engine::Report| report.kind.name() == "not_verified";
+        let at = world.reports.iter().find(judged).expect("it is judged").at;
+        (at, world.messages.last().expect("it is notified").labels.clone())
     };
-    let (before, after) = (verified_at(false), verified_at(true));
+    let (before, after) = (judged_at(false), judged_at(true));
     assert_eq!(before.0, after.0);
     assert_eq!((before.1.len(), after.1["team"].as_str()), (0, "web"));
 }

@@ -1,7 +1,6 @@
 //! How pages look: their size, their columns, their words.
 
 use std::fs;
-use std::path::Path;
 
 use crate::pages::{Kind, Page, pages, root};
 use crate::words::forbidden;

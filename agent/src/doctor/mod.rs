@@ -36,5 +36,10 @@ async fn within<T>(answer: impl Future<Output = Result<T, String>>) -> Result<T,
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || sender.send(work()));
-    within(async { receiver.await.unwrap_or_else(|_gone| Err("it broke off".to_owned())) }).await
+    within(async {
+        receiver
+            .await
+            .unwrap_or_else(|_gone| Err("the answer broke off".to_owned()))
+    })
+    .await
 }

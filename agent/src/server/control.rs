@@ -117,7 +117,7 @@ pub enum AlertRefusal {
     #[error("{0}")]
     Acknowledgement(AckError),
     /// It is done and not on disk.
-    #[error("it is in force, but the store cannot be written: a restart of the agent could undo it")]
+    #[error("the request is in force, but the store cannot be written: a restart of the agent could undo it")]
     NotRecorded,
 }
 

@@ -151,7 +151,7 @@ fn rule(facts: &Facts) -> Finding {
         RuleFacts::Unseen => Finding::ok(CHECK, "only root can compare it; systemd was asked instead"),
         RuleFacts::Unknown(why) => Finding::warning(
             CHECK,
-            format!("it cannot be compared: {why}"),
+            format!("the rule cannot be compared: {why}"),
             "fix that first, then `systemctl reload sentinel`",
         ),
         RuleFacts::Missing => Finding::failure_if(needs, CHECK, format!("there is no `{RULE_FILE}`"), INSTALL),
@@ -273,7 +273,7 @@ pub(super) fn clock(facts: &Facts) -> Vec<Finding> {
     let mend = "`timedatectl set-ntp true`; where there is no time service yet, `apt install systemd-timesyncd` first";
     match synchronised {
         Some(true) => {}
-        Some(false) => findings.push(Finding::warning(CHECK, "it follows no time server", mend)),
+        Some(false) => findings.push(Finding::warning(CHECK, "the clock follows no time server", mend)),
         None => findings.push(Finding::warning(
             CHECK,
             "whether it follows a time server cannot be found out, without systemd-timedated",
@@ -283,8 +283,9 @@ pub(super) fn clock(facts: &Facts) -> Vec<Finding> {
     let jumped = facts.clock.jumped.max(facts.clock.set_since.unwrap_or_default());
     if jumped > JUMP {
         let span = sentinel_engine::exact_span(Duration::from_secs(jumped.as_secs()));
-        let text =
-            format!("it was set by {span} not long ago; the agent counts by another, but the times it tells are off");
+        let text = format!(
+            "the clock was set by {span} recently; the agent counts by another clock, but the times it shows are off"
+        );
         findings.push(Finding::warning(
             CHECK,
             text,

@@ -190,7 +190,7 @@ pub(super) fn agent(facts: &Facts) -> Vec<Finding> {
         findings.push(Finding::warning(CHECK, text, "`systemctl reload sentinel`"));
     }
     if !agent.blind.is_empty() {
-        let text = format!("it cannot see {}", some(&agent.blind));
+        let text = format!("the agent cannot see {}", some(&agent.blind));
         findings.push(Finding::failure(CHECK, text, "`sentinel status NAME` says why"));
     }
     for (service, reason) in &agent.refused {
@@ -251,7 +251,10 @@ pub(super) fn store(facts: &Facts) -> Vec<Finding> {
             "`systemctl restart sentinel`, which moves a damaged store away; one of a newer agent needs that agent",
         )),
         Ok(Some(store)) if store.schema < store.known => {
-            let text = format!("it has schema {}, and {} is the newest", store.schema, store.known);
+            let text = format!(
+                "the store has schema {}, and {} is the newest known",
+                store.schema, store.known
+            );
             findings.push(Finding::warning(
                 CHECK,
                 text,

@@ -13,12 +13,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::announcer::Announcer;
+use crate::api_history;
 use crate::clock::Clock;
 use crate::components::{Components, Resources};
 use crate::config::{self, Checked, ConfigErrors, HeartbeatSettings, Loaded, LogFormat, Secrets, Settings};
 use crate::discovery::{Discovery, Source};
 use crate::driver::{self, Driver, EvidenceCollector, Holds, PendingWrites, ServiceHandle, Upgrades};
-use crate::history;
 use crate::maintenance::Schedule;
 use crate::probe::{Limits, Prober};
 use crate::receivers::heartbeat::{self, AgentHealth, Heartbeat};
@@ -195,7 +195,7 @@ fn watch_over(
 async fn stories(opened: &Opened, clock: &Clock) -> Stories {
     let remembered = opened.remembered.services.values();
     let open = remembered.filter_map(|memory| memory.incident.as_ref().map(|incident| incident.id));
-    history::stories(&opened.store, clock, open).await
+    api_history::stories(&opened.store, clock, open).await
 }
 
 /// What is on disk with the first commit, or the next agent would take these for services that never spent anything.

@@ -25,11 +25,11 @@ use sentinel_engine::{
 };
 use tokio::sync::{mpsc, watch};
 
+use crate::api_history;
 use crate::clock::Clock;
 use crate::config::{ContainerTarget, Origin, Reach, Rejected};
 use crate::discovery::Discovery;
 use crate::docker::Docker;
-use crate::history;
 use crate::maintenance::{Open, Schedule};
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
@@ -495,15 +495,15 @@ impl Driver {
             ControlRequest::Reload { reply } => drop(self.reloads.try_send(reply)),
             ControlRequest::Incidents { query, reply } => {
                 let store = self.store.clone();
-                tokio::spawn(async move { reply.send(history::incidents(&store, query).await) });
+                tokio::spawn(async move { reply.send(api_history::incidents(&store, query).await) });
             }
             ControlRequest::Queue { limit, reply } => {
                 let store = self.store.clone();
-                tokio::spawn(async move { reply.send(history::queue(&store, now, limit).await) });
+                tokio::spawn(async move { reply.send(api_history::queue(&store, now, limit).await) });
             }
             ControlRequest::Incident { id, reply } => {
                 let store = self.store.clone();
-                tokio::spawn(async move { reply.send(history::incident(&store, id).await) });
+                tokio::spawn(async move { reply.send(api_history::incident(&store, id).await) });
             }
         }
     }

@@ -3,8 +3,8 @@
 //! `agent/docs/architecture.md` shows the way through.
 
 mod announcer;
+pub mod api_history;
 pub mod app;
-mod children;
 pub mod cli;
 pub mod clock;
 pub mod components;
@@ -16,9 +16,6 @@ pub mod doctor;
 pub mod driver;
 mod evidence;
 mod head_guard;
-pub mod history;
-pub mod host_bus;
-mod listening;
 pub mod maintenance;
 pub(crate) mod moment;
 pub mod polkit;
@@ -27,12 +24,15 @@ pub mod process;
 mod question;
 pub mod receivers;
 pub mod reload;
+pub mod root_guard;
 pub mod server;
 pub mod simulate;
 pub mod status_line;
 pub mod store;
+mod subprocess;
 pub mod suggest;
 pub mod systemd;
+mod tcp_listeners;
 pub mod telemetry;
 pub(crate) mod template;
 pub(crate) mod tls;

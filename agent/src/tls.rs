@@ -5,7 +5,7 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
-use crate::children::one_line;
+use crate::subprocess::one_line;
 
 /// The TLS error in `error` or beneath it.
 pub(crate) fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {

@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::Host;
 
 use crate::config::{OriginKind, Place, ProbeSettings, Problem, ServiceSettings, Settings, Target, nearest};
-use crate::listening::{Listening, listening};
 use crate::systemd::{self, BusAddress, Units};
+use crate::tcp_listeners::{Listening, listening};
 
 /// Instances of an umbrella that are named.
 const INSTANCES_SHOWN: usize = 8;

@@ -55,7 +55,7 @@ use crate::discovery::{Discovery, Source};
 use crate::docker::{self, Search};
 use crate::server::api::ModeWord;
 use crate::systemd::BusAddress;
-use crate::{app, config, demo, host_bus, systemd, watchdog};
+use crate::{app, config, demo, root_guard, systemd, watchdog};
 use paint::Paint;
 
 /// Carries out a command.
@@ -86,7 +86,7 @@ pub fn run(cli: &Cli) -> Exit {
 /// Runs the agent until it is told to stop.
 fn run_agent(config: &Path, args: &RunArgs) -> Exit {
     if !args.root_on_host_bus
-        && let Err(error) = host_bus::check()
+        && let Err(error) = root_guard::check()
     {
         return fail(Exit::No, &error.to_string());
     }

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::error::DemoError;
-use crate::children::{self, ending};
+use crate::subprocess::{self, ending};
 
 /// Log lines that may wait to be shown; the agent waits when it is full.
 const QUEUE: usize = 256;
@@ -89,7 +89,7 @@ impl Agent {
         let argv = [shown(program), "run".into(), "--config".into(), shown(config)];
         let doing = format!("start the agent `{}`", program.display());
         // A process group of its own: Ctrl-C is for the demo, which then ends everything in order.
-        let command = children::command(&argv).map(|mut command| {
+        let command = subprocess::command(&argv).map(|mut command| {
             for name in FOREIGN {
                 command.env_remove(name);
             }

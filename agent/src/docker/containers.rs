@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use sentinel_engine::{Event, Observation, RunId, TargetState};
 use tokio::sync::mpsc;
 
+use super::cgroup_fallback::Sight;
 use super::classify::{Verdict, World, classify};
 use super::client::{Heard, History, Mark, Seen};
 use super::facts::{Facts, short};
 use super::identity::{Identity, is_id};
 use super::outbox::Outbox;
-use super::scopes::Sight;
 use super::service::{Service, departure, worst};
 use super::tracker::{Happened, Tracker};
 use super::watcher::Watched;

@@ -21,7 +21,7 @@ use super::answers::{Inspected, Listed};
 use super::client::{CallError, Client, LIST_WITHIN};
 use super::daemon::Daemon;
 use super::inventory::{RunningContainer, describe, name_of};
-use super::own;
+use super::self_container;
 use crate::config::DockerAddress;
 use crate::discovery::{DiscoveryFeed, Source, SourceSnapshot};
 
@@ -184,7 +184,7 @@ async fn follow(
 async fn look(client: &Client, wanted: &Search, is_first: bool) -> Result<Vec<(RunningContainer, State)>, CallError> {
     let mut listed = client.list_all(LIST_WITHIN).await?;
     listed.sort_by_cached_key(name_of);
-    let own = own::container();
+    let own = self_container::container();
     let mut containers = Vec::new();
     for summary in listed {
         let is_ours = summary

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::answers::{Inspected, Listed};
 use super::client::{CallError, Client, Engine};
 use super::identity::{ONE_OFF, PROJECT, SERVICE};
-use super::own;
+use super::self_container;
 use crate::config::{self, DockerAddress};
 
 /// Containers asked about at most. A host with more is not read by people.
@@ -129,7 +129,7 @@ async fn collect(address: &DockerAddress) -> Result<(Vec<RunningContainer>, usiz
     listed.sort_by_cached_key(name_of);
     let omitted = listed.len().saturating_sub(CONTAINERS_MAX);
     listed.truncate(CONTAINERS_MAX);
-    let own = own::container();
+    let own = self_container::container();
     let mut containers = Vec::new();
     for summary in listed {
         let id = summary.id.clone().unwrap_or_default();

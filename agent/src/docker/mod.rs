@@ -30,23 +30,23 @@
 
 mod answers;
 mod cause;
+mod cgroup_fallback;
 mod checks;
 mod classify;
 mod client;
 mod containers;
 mod daemon;
 mod discovery;
-mod ends;
 mod facts;
 mod identity;
 mod inventory;
 mod labels;
 mod log;
 mod outbox;
-mod own;
 mod requests;
 mod restart;
-mod scopes;
+mod run_log;
+mod self_container;
 mod service;
 mod session;
 mod tail;

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 
 use super::client::{CallError, Client, Heard, Seen};
 use super::containers::Containers;
-use super::own;
 use super::requests::{Lines, Request, Restart};
 use super::restart::{self, Decision};
+use super::self_container;
 use super::tail;
 use super::tracker::Happened;
 use super::watcher::Wanted;
@@ -83,7 +83,7 @@ impl<'w> Session<'w> {
             looks: JoinSet::new(),
             deeds: JoinSet::new(),
             begins: Vec::new(),
-            own: own::container(),
+            own: self_container::container(),
             resync_at: Instant::now() + RESYNC_EVERY,
             useful: false,
         }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sentinel_engine::{AskedToStop, Cause, DRAIN_MAX, Intent, RunId, Supervisor};
 
-use super::ends::Ends;
 use super::facts::{Facts, signal_number};
+use super::run_log::Ends;
 
 /// How much longer than its own timeout a stop may take until it is late. How long whoever asked waits (`docker stop -t`)
 /// is in no event and no inspection.

@@ -8,11 +8,11 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::cgroup_fallback::{self, Sight};
 use super::client::Client;
 use super::containers::Containers;
 use super::daemon::Daemon;
 use super::requests::{Docker, REQUESTS_MAX, Request};
-use super::scopes::{self, Sight};
 use super::session::Session;
 use crate::config::{ContainerTarget, DockerAddress};
 
@@ -111,7 +111,7 @@ impl Watcher {
             containers.lose_sight(&reason);
             if looked_at.is_none_or(|at: Instant| at.elapsed() >= GLIMPSE_EVERY) && looks.is_empty() {
                 looked_at = Some(Instant::now());
-                looks.spawn(scopes::look());
+                looks.spawn(cgroup_fallback::look());
             }
             self.wait(&mut containers, &mut looks, &reason, backoff).await;
             let longest = if lost_at.elapsed() < SOON_FOR {

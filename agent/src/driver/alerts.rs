@@ -4,7 +4,7 @@ use sentinel_engine::Report;
 use sentinel_engine::alerting::{Outgoing, Rules, Silence};
 
 use super::{Driver, Effects, PENDING_MAX};
-use crate::history;
+use crate::api_history;
 use crate::server::api::{AckResponse, SilenceEntry};
 use crate::server::{AlertRefusal, AlertRequest};
 
@@ -36,7 +36,7 @@ impl Driver {
 
     /// Has a report recorded, if it is part of the history, and logged.
     pub(super) fn note(&mut self, report: Report, effects: &mut Effects) {
-        if history::is_recorded(&report) {
+        if api_history::is_recorded(&report) {
             self.stories.note(&report);
             if self.pending.reports.len() < PENDING_MAX {
                 self.pending.reports.push(report.clone());

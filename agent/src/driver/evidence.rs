@@ -13,9 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Driver, PENDING_MAX, TargetHandle};
 use crate::evidence::{log_text, look, notable, recent_changes, unaccepted};
-use crate::listening::listening;
 use crate::receivers::{Evidence, EvidenceKind, Learned, Story, TOO_MANY};
 use crate::store::EvidenceRow;
+use crate::tcp_listeners::listening;
 
 /// How long to wait before a log is read. journald and Docker have what a dying process said by then, and a restart, which
 /// somebody waits for, has gone first.

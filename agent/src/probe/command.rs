@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::ProbeError;
 use super::{explain, failed};
-use crate::children::{self, Group, Tail};
 use crate::config::CommandProbe;
+use crate::subprocess::{self, Group, Tail};
 
 /// How much of the end of stderr goes into the detail, in bytes. A few lines: an alert is no log.
 const STDERR_KEPT: usize = 512;
@@ -54,7 +54,7 @@ impl CommandCheck {
     }
 
     async fn attempt(&self, deadline: Instant) -> Verdict {
-        let Some(mut command) = children::command(&self.argv) else {
+        let Some(mut command) = subprocess::command(&self.argv) else {
             return failed(FailureKind::Agent, "the probe command is empty");
         };
         let mut child = match command.spawn() {
@@ -74,7 +74,7 @@ impl CommandCheck {
                 // The wait only reaps; its result is known.
                 let _ = timeout(REAP_WITHIN, child.wait()).await;
                 let what = format!("still running after {}", exact_span(self.timeout));
-                failed(FailureKind::Timeout, children::with_words(&what, &stderr.line()))
+                failed(FailureKind::Timeout, subprocess::with_words(&what, &stderr.line()))
             }
         }
     }
@@ -117,6 +117,9 @@ fn judge(status: ExitStatus, stderr: &Tail) -> Verdict {
             Some(126 | 127) => FailureKind::Agent,
             _ => FailureKind::Command,
         };
-        failed(kind, children::with_words(&children::ending(status), &stderr.line()))
+        failed(
+            kind,
+            subprocess::with_words(&subprocess::ending(status), &stderr.line()),
+        )
     }
 }

@@ -11,8 +11,8 @@ use super::failed;
 use super::http::AskError;
 use super::resolver::LookupError;
 use super::stage::Stage;
-use crate::children::one_line;
 use crate::head_guard::Endless;
+use crate::subprocess::one_line;
 use crate::tls::{self, chain};
 
 /// What the agent or its host lacks. It says nothing of the service.

@@ -11,8 +11,8 @@ use super::Process;
 use super::live::Live;
 use super::start::{Started, start};
 use super::watcher::{Memory, Sight};
-use crate::children::{self, Group};
 use crate::config::ProcessTarget;
+use crate::subprocess::{self, Group};
 
 /// How long a process may take to go after SIGKILL. Longer means that the kernel holds it, as in a wait for a dead disk.
 const KILL_WITHIN: Duration = Duration::from_secs(5);
@@ -104,7 +104,7 @@ fn signal(live: &Live, signal: Signal) -> Result<(), ActionResult> {
 
 /// Runs the `stop` command; true when it ended well in time. One that fails or hangs is no reason not to stop.
 async fn run(argv: &[String], deadline: Instant) -> bool {
-    let Some(mut command) = children::command(argv) else {
+    let Some(mut command) = subprocess::command(argv) else {
         return false;
     };
     let Ok(mut child) = command.stderr(std::process::Stdio::null()).spawn() else {

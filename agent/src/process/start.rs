@@ -14,8 +14,8 @@ use super::changes::Changes;
 use super::live::Live;
 use super::pid_file::{self, Named, PidFile};
 use super::verdict::Ending;
-use crate::children::{self, Group, Tail, ending, with_words};
 use crate::config::ProcessTarget;
+use crate::subprocess::{self, Group, Tail, ending, with_words};
 
 /// How much of the end of stderr goes into the reason of a failed start, in bytes.
 const STDERR_KEPT: usize = 2048;
@@ -49,7 +49,7 @@ struct Starting<'a> {
 pub(super) async fn start(target: &ProcessTarget, begun: oneshot::Sender<()>) -> Started {
     let mut changes = Changes::of(&target.pid_file);
     let stale = named(&target.pid_file);
-    let Some(mut command) = children::command(&target.start) else {
+    let Some(mut command) = subprocess::command(&target.start) else {
         return Started::Failed(ActionResult::Refused("`start` is empty".to_owned()), Cause::Unknown);
     };
     let mut child = match command.spawn() {

@@ -17,8 +17,8 @@ use tokio::time::timeout;
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
 use super::{Delivered, RenderedMessage};
-use crate::children::{self, Group, Tail};
 use crate::config::{CommandSettings, Secret};
+use crate::subprocess::{self, Group, Tail};
 
 /// How much of the end of its words is kept, in bytes.
 const WORDS_KEPT: usize = 1024;
@@ -90,7 +90,7 @@ impl Command {
     }
 
     fn start(&self, rendered: &RenderedMessage<'_>) -> io::Result<Child> {
-        let mut command = children::command(&self.argv).ok_or_else(|| io::Error::other("its argv is empty"))?;
+        let mut command = subprocess::command(&self.argv).ok_or_else(|| io::Error::other("its argv is empty"))?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         for (name, value) in &self.env {
             command.env(name, value.expose_secret());
@@ -105,7 +105,7 @@ impl Command {
         if status.success() {
             return Ok(Delivered::default());
         }
-        let what = format!("`{}` {}", self.program(), children::ending(status));
+        let what = format!("`{}` {}", self.program(), subprocess::ending(status));
         let text = self.with_words(&what, words);
         Err(match status.code() {
             Some(TEMPORARY) => DeliveryError::new(DeliveryErrorKind::Unavailable, text),
@@ -124,7 +124,7 @@ impl Command {
                 self.redactor.redact(&tail.line(), false)
             }
         });
-        children::with_words(what, &said.unwrap_or_default())
+        subprocess::with_words(what, &said.unwrap_or_default())
     }
 }
 

@@ -10,10 +10,12 @@
 //! * `commit`: a batch and the rows it makes; `memory` and `state`: what is kept for the engine; `retention`: what is
 //!   forgotten
 //! * `alerts`: who was told, and silences; `incidents` and `evidence`: history for people; `outbox`: messages on their way;
-//!   `room`: how many of them; `firing`: what receivers are told over and over; `announced`: what they are told once
+//!   `capacity`: how many of them; `firing`: what receivers are told over and over; `announced`: what they are told once
 
+mod age;
 mod alerts;
 mod announced;
+mod capacity;
 mod commit;
 mod error;
 mod evidence;
@@ -26,11 +28,9 @@ mod open;
 mod outbox;
 mod quarantine;
 mod retention;
-mod room;
 mod state;
 mod thread;
 mod value;
-mod waiting;
 
 pub use alerts::{AlertChanges, AlertMemory};
 pub use announced::{Announcement, Topic};

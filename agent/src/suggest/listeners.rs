@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::listening::listening;
+use crate::tcp_listeners::listening;
 
 /// Sockets that listen, by inode.
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ use sentinel_engine::Cause;
 use serde_json::{Map, Value};
 use tokio::process::Command;
 
-use crate::children::up_to;
+use crate::subprocess::up_to;
 
 /// Newest entries looked at. One run of a unit makes about five, a crash loop the same each time.
 const ENTRIES: &str = "50";

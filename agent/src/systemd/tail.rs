@@ -15,7 +15,7 @@ use tokio::process::Command;
 
 use super::requests::{Systemd, Written};
 use super::runs::Run;
-use crate::children::up_to;
+use crate::subprocess::up_to;
 
 /// Longest output read. A line of journald's longest (48 KiB) is up to four times as much in JSON, when it is no UTF-8; the
 /// newest come first, so what is cut off are older ones.

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::ask_error::AskError;
 use super::connection::Reply;
-use crate::children::one_line;
 use crate::config::HttpProbe;
 use crate::probe::failed;
+use crate::subprocess::one_line;
 
 /// Reading stops here, in bytes: enough for any health answer, and an endless one cannot fill the memory.
 const BODY_CAP: usize = 64 * 1024;

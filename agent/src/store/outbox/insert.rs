@@ -3,8 +3,8 @@
 use rusqlite::{Connection, params};
 use sentinel_engine::Time;
 
+use super::super::capacity;
 use super::super::error::StoreError;
-use super::super::room;
 use super::super::value::{from_id, from_time};
 use super::memory::Ledger;
 use super::{OutgoingMessage, event_id, execute};
@@ -21,7 +21,7 @@ pub(in crate::store) fn insert_all(
     if messages.is_empty() {
         return Ok(());
     }
-    room::make(connection, messages)?;
+    capacity::make(connection, messages)?;
     messages.iter().try_for_each(|message| {
         if revise(connection, installation, message)? {
             return Ok(());

@@ -11,9 +11,8 @@
 //! * `insert`: new messages; `memory`: those that were sent before they could be recorded
 //! * `page`: what waits, as the decision sees it; `next`: the decision, carried out
 //! * `outcome`: what became of an attempt; `combine`: one message instead of several; `ending`: those nobody took
-//! * `circle`: the receivers, and what they are told of each other; `queue`: all of it for people
+//! * `receiver_notices`: the receivers, and what they are told of each other; `queue`: all of it for people
 
-mod circle;
 mod combine;
 mod ending;
 mod insert;
@@ -22,6 +21,7 @@ mod next;
 mod outcome;
 mod page;
 mod queue;
+mod receiver_notices;
 
 use std::fmt::Write as _;
 
@@ -33,8 +33,6 @@ use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
 
-pub use circle::Notice;
-pub(super) use circle::insert_notice;
 pub use combine::{Combination, Combine, Part, Undelivered};
 pub(super) use ending::{execute, expire_where};
 pub(super) use insert::{complete, insert_all};
@@ -43,6 +41,8 @@ pub(super) use memory::Ledger;
 pub use next::{Delivery, First, Next};
 pub use outcome::{Changed, Outcome};
 pub use queue::{Queue, QueuedMessage, ReceiverQueue};
+pub use receiver_notices::Notice;
+pub(super) use receiver_notices::insert_notice;
 
 /// The states of a message that is still on its way, as SQL.
 pub(super) const WAITING: &str = "('pending', 'inflight', 'merged')";

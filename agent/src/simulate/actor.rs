@@ -7,7 +7,7 @@ use sentinel_engine::{
     TargetState, Time, exact_span,
 };
 
-use super::scenario::{Start, Toy};
+use super::scenario::{ServiceModel, Start};
 
 /// A run that lasted this long begins the supervisor's row anew (systemd's `StartLimitIntervalSec=`).
 const ROW: Duration = Duration::from_secs(10);
@@ -17,7 +17,7 @@ const CANNOT_EXECUTE: &str = "its program is missing or cannot be executed (203/
 
 /// What a running process answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(super) enum Behaviour {
     /// As it should.
     Well,
     /// Nothing: its port is not open yet.
@@ -31,11 +31,11 @@ pub(super) enum Manner {
 /// A service of the simulated host.
 #[derive(Clone, Debug)]
 pub(super) struct Actor {
-    pub(super) toy: Toy,
+    pub(super) model: ServiceModel,
     /// Which run it is; every start is another.
     pub(super) run: u32,
     pub(super) state: TargetState,
-    manner: Manner,
+    behaviour: Behaviour,
     started: Time,
     supervisor: Supervisor,
     started_by: StartedBy,
@@ -51,7 +51,7 @@ pub(super) struct Actor {
 
 /// What follows from a start, in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sequel {
+pub(super) enum Consequence {
     /// It begins to answer.
     Answers,
     /// It dies.
@@ -60,13 +60,13 @@ pub(super) enum Sequel {
 
 impl Actor {
     /// One that has run well since `started`.
-    pub(super) fn new(toy: Toy, started: Time) -> Self {
+    pub(super) fn new(model: ServiceModel, started: Time) -> Self {
         Self {
-            left: toy.supervision.map_or(0, |supervision| supervision.restarts),
-            toy,
+            left: model.supervision.map_or(0, |supervision| supervision.restarts),
+            model,
             run: 1,
             state: TargetState::Running,
-            manner: Manner::Well,
+            behaviour: Behaviour::Well,
             started,
             supervisor: Supervisor::Passive,
             started_by: StartedBy::Unknown,
@@ -97,13 +97,13 @@ impl Actor {
     /// What a probe finds by itself, whatever it depends on: `Ok`, or why not and the HTTP status.
     pub(super) fn answer(&self, limit: Duration) -> Result<(), (ProbeFailure, Option<u16>)> {
         let failure = |kind, detail: String| ProbeFailure::new(kind, detail);
-        match self.manner {
-            Manner::Well if self.runs() => Ok(()),
-            Manner::Wrongly(status) if self.runs() => Err((
+        match self.behaviour {
+            Behaviour::Well if self.runs() => Ok(()),
+            Behaviour::Wrongly(status) if self.runs() => Err((
                 failure(FailureKind::Status(status), format!("status {status}")),
                 Some(status),
             )),
-            Manner::Silent if self.runs() => {
+            Behaviour::Silent if self.runs() => {
                 let detail = format!("no answer within {}", exact_span(limit));
                 Err((failure(FailureKind::Timeout, detail), None))
             }
@@ -112,39 +112,39 @@ impl Actor {
     }
 
     /// From now on, while it runs, it answers like this.
-    pub(super) fn behave(&mut self, manner: Manner) {
-        self.manner = manner;
+    pub(super) fn behave(&mut self, behaviour: Behaviour) {
+        self.behaviour = behaviour;
     }
 
     /// Starts another run. Answers what follows, and when; nothing follows a start that fails.
-    pub(super) fn start(&mut self, by: StartedBy, now: Time) -> Option<(Duration, Sequel)> {
+    pub(super) fn start(&mut self, by: StartedBy, now: Time) -> Option<(Duration, Consequence)> {
         self.run += 1;
         self.started_by = by;
         self.started = now;
         self.state = TargetState::Running;
         self.supervisor = Supervisor::Passive;
         self.is_unwanted = false;
-        let (manner, sequel) = match self.toy.start {
-            Start::Well => (Manner::Well, None),
-            Start::Slowly(span) => (Manner::NotYet, Some((span, Sequel::Answers))),
-            Start::DiesAfter(span) => (Manner::Well, Some((span, Sequel::Dies))),
-            Start::Deaf => (Manner::Silent, None),
-            Start::Refused => (Manner::NotYet, None),
+        let (behaviour, consequence) = match self.model.start {
+            Start::Well => (Behaviour::Well, None),
+            Start::Slowly(span) => (Behaviour::NotYet, Some((span, Consequence::Answers))),
+            Start::DiesAfter(span) => (Behaviour::Well, Some((span, Consequence::Dies))),
+            Start::Deaf => (Behaviour::Silent, None),
+            Start::Refused => (Behaviour::NotYet, None),
         };
-        self.manner = manner;
-        sequel
+        self.behaviour = behaviour;
+        consequence
     }
 
     /// Why the run that has just been started is over already, if it is.
     pub(super) fn refusal(&self) -> Option<Cause> {
-        (self.toy.start == Start::Refused).then(|| Cause::NotStarted {
+        (self.model.start == Start::Refused).then(|| Cause::NotStarted {
             reason: CANNOT_EXECUTE.to_owned(),
         })
     }
 
     /// Somebody other than its supervisor starts it: the supervisor counts anew.
     pub(super) fn begin_row(&mut self) {
-        self.left = self.toy.supervision.map_or(0, |supervision| supervision.restarts);
+        self.left = self.model.supervision.map_or(0, |supervision| supervision.restarts);
     }
 
     /// The run ends by itself. Answers when its supervisor starts it again, if it will.
@@ -156,7 +156,7 @@ impl Actor {
         let intent = if clean { Intent::CleanExit } else { Intent::Crash };
         self.state = TargetState::Down { intent, cause };
         // Like `Restart=on-failure`.
-        let supervision = self.toy.supervision.filter(|_| !clean)?;
+        let supervision = self.model.supervision.filter(|_| !clean)?;
         if self.left == 0 {
             self.supervisor = Supervisor::GaveUp;
             return None;

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `scenario.rs`, `deed.rs` | what can be scripted |
+//! | `scenario.rs`, `scripted_event.rs` | what can be scripted |
 //! | `keys.rs`, `inputs.rs`, `read.rs`, `order.rs` | from TOML to a scenario |
 //! | `shipped.rs`, `scenarios/` | the scenarios that come with the agent |
 //! | `policies.rs` | what the agent knows of the scripted services |
@@ -16,7 +16,6 @@
 //! Everything is pure: the same scenario under the same policy gives the same transcript, byte for byte.
 
 mod actor;
-mod deed;
 mod inputs;
 mod keys;
 mod order;
@@ -26,6 +25,7 @@ mod policies;
 mod read;
 mod replay;
 mod scenario;
+mod scripted_event;
 mod shipped;
 mod story;
 mod summary;

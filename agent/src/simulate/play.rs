@@ -5,11 +5,11 @@ use std::time::Duration;
 use sentinel_engine::alerting::Match;
 use sentinel_engine::{Cause, Event, HOST, IncidentId, ServiceName, StartedBy};
 
-use super::actor::Manner;
-use super::deed::{Deed, ServiceDeed};
+use super::actor::Behaviour;
 use super::scenario::Start;
+use super::scripted_event::{ScriptedEvent, ServiceEvent};
 use super::story::Who;
-use super::world::{AGENT, Future, World};
+use super::world::{AGENT, ScheduledEvent, World};
 use crate::driver::STANDSTILL;
 
 /// From the host's boot until the agent runs.
@@ -20,62 +20,64 @@ const OPERATOR: &str = "operator";
 
 impl World<'_> {
     /// Carries out an entry of the script.
-    pub(super) fn play(&mut self, deed: &Deed) {
-        let about = match deed {
-            Deed::Service(name, _) | Deed::Silence(Some(name), _) => name.clone(),
-            Deed::Silence(None, _) | Deed::LoseSight(_) | Deed::KillAgent(_) => AGENT.into(),
-            Deed::Reboot(_) | Deed::Suspend(_) => HOST.into(),
+    pub(super) fn play(&mut self, event: &ScriptedEvent) {
+        let about = match event {
+            ScriptedEvent::Service(name, _) | ScriptedEvent::Silence(Some(name), _) => name.clone(),
+            ScriptedEvent::Silence(None, _) | ScriptedEvent::LoseSight(_) | ScriptedEvent::KillAgent(_) => AGENT.into(),
+            ScriptedEvent::Reboot(_) | ScriptedEvent::Suspend(_) => HOST.into(),
         };
-        let obstacle = self.obstacle(deed);
+        let obstacle = self.obstacle(event);
         let text = match &obstacle {
-            Some(why) => format!("{deed}: in vain, {why}"),
-            None => deed.to_string(),
+            Some(why) => format!("{event}: in vain, {why}"),
+            None => event.to_string(),
         };
-        self.story.tell(self.now, Who::Script, about, deed.word(), text);
+        self.story.tell(self.now, Who::Script, about, event.word(), text);
         if obstacle.is_some() {
             return;
         }
-        match deed {
-            Deed::Service(name, deed) => self.play_service(name, deed),
-            Deed::Silence(name, span) => self.silence(name.as_ref(), *span),
-            Deed::LoseSight(span) => {
+        match event {
+            ScriptedEvent::Service(name, event) => self.play_service(name, event),
+            ScriptedEvent::Silence(name, span) => self.silence(name.as_ref(), *span),
+            ScriptedEvent::LoseSight(span) => {
                 self.is_blind = true;
                 self.look_at_all();
-                self.later(*span, Future::SeeAgain);
+                self.later(*span, ScheduledEvent::SeeAgain);
             }
-            Deed::KillAgent(span) => {
+            ScriptedEvent::KillAgent(span) => {
                 self.engine = None;
                 // Answers on their way to it are lost; what it asked for is carried out all the same.
-                self.future
-                    .retain(|_, future| !matches!(future, Future::Tell(_) | Future::Look(_)));
-                self.later(*span, Future::AgentStarts);
+                self.scheduled
+                    .retain(|_, scheduled| !matches!(scheduled, ScheduledEvent::Tell(_) | ScheduledEvent::Look(_)));
+                self.later(*span, ScheduledEvent::AgentStarts);
             }
-            Deed::Reboot(span) => self.reboot(*span),
-            Deed::Suspend(span) => self.suspend(*span),
+            ScriptedEvent::Reboot(span) => self.reboot(*span),
+            ScriptedEvent::Suspend(span) => self.suspend(*span),
         }
     }
 
     /// Why it has no effect.
-    fn obstacle(&self, deed: &Deed) -> Option<String> {
+    fn obstacle(&self, event: &ScriptedEvent) -> Option<String> {
         if self.is_off {
             return Some("the host is off".into());
         }
-        match deed {
-            Deed::Service(name, deed) => {
+        match event {
+            ScriptedEvent::Service(name, event) => {
                 let runs = self.actors.get(name)?.runs();
-                match deed {
-                    ServiceDeed::Kill | ServiceDeed::Exit(_) | ServiceDeed::Hang | ServiceDeed::Fail(_) if !runs => {
+                match event {
+                    ServiceEvent::Kill | ServiceEvent::Exit(_) | ServiceEvent::Hang | ServiceEvent::Fail(_)
+                        if !runs =>
+                    {
                         Some("it does not run".into())
                     }
-                    ServiceDeed::Start if runs => Some("it runs".into()),
-                    ServiceDeed::Ask(request) => match &self.engine {
+                    ServiceEvent::Start if runs => Some("it runs".into()),
+                    ServiceEvent::Ask(request) => match &self.engine {
                         None => Some("no agent answers".into()),
                         Some(engine) => engine
                             .check_request(name.as_str(), request)
                             .err()
                             .map(|error| error.to_string()),
                     },
-                    ServiceDeed::Acknowledge => match (&self.engine, self.incident(name)) {
+                    ServiceEvent::Acknowledge => match (&self.engine, self.incident(name)) {
                         (None, _) => Some("no agent answers".into()),
                         (Some(_), None) => Some("it has no open incident".into()),
                         (Some(_), Some(_)) => None,
@@ -83,44 +85,44 @@ impl World<'_> {
                     _ => None,
                 }
             }
-            Deed::Silence(..) if self.engine.is_none() => Some("no agent answers".into()),
-            Deed::KillAgent(_) if self.engine.is_none() => Some("it does not run".into()),
-            Deed::LoseSight(_) if self.is_blind => Some("none can be seen".into()),
+            ScriptedEvent::Silence(..) if self.engine.is_none() => Some("no agent answers".into()),
+            ScriptedEvent::KillAgent(_) if self.engine.is_none() => Some("it does not run".into()),
+            ScriptedEvent::LoseSight(_) if self.is_blind => Some("none can be seen".into()),
             _ => None,
         }
     }
 
-    fn play_service(&mut self, name: &ServiceName, deed: &ServiceDeed) {
+    fn play_service(&mut self, name: &ServiceName, event: &ServiceEvent) {
         let Some(actor) = self.actors.get_mut(name) else { return };
-        match deed {
-            ServiceDeed::Kill => self.end_run(
+        match event {
+            ServiceEvent::Kill => self.end_run(
                 name,
                 Cause::Killed {
                     signal: 9,
                     core_dumped: false,
                 },
             ),
-            ServiceDeed::Exit(code) => self.end_run(name, Cause::Exited { code: *code }),
-            ServiceDeed::Hang => actor.behave(Manner::Silent),
-            ServiceDeed::Fail(status) => actor.behave(Manner::Wrongly(*status)),
-            ServiceDeed::Answer => actor.behave(Manner::Well),
-            ServiceDeed::Mend => actor.toy.start = Start::Well,
-            ServiceDeed::Starts(start) => actor.toy.start = *start,
-            ServiceDeed::Stop => {
+            ServiceEvent::Exit(code) => self.end_run(name, Cause::Exited { code: *code }),
+            ServiceEvent::Hang => actor.behave(Behaviour::Silent),
+            ServiceEvent::Fail(status) => actor.behave(Behaviour::Wrongly(*status)),
+            ServiceEvent::Answer => actor.behave(Behaviour::Well),
+            ServiceEvent::Mend => actor.model.start = Start::Well,
+            ServiceEvent::Starts(start) => actor.model.start = *start,
+            ServiceEvent::Stop => {
                 actor.stop();
                 self.look(name);
             }
-            ServiceDeed::Start => {
+            ServiceEvent::Start => {
                 actor.begin_row();
                 self.begin_run(name, StartedBy::Somebody);
             }
-            ServiceDeed::Acknowledge => {
+            ServiceEvent::Acknowledge => {
                 if let (Some(incident), Some(engine)) = (self.incident(name), &mut self.engine) {
                     // Whether it is open was asked before; the rest is short enough.
                     let _ = engine.acknowledge(self.now, incident, OPERATOR.to_owned(), String::new());
                 }
             }
-            ServiceDeed::Ask(request) => self.tell(Event::OperatorRequested {
+            ServiceEvent::Ask(request) => self.tell(Event::OperatorRequested {
                 service: name.clone(),
                 request: request.clone(),
             }),
@@ -154,8 +156,9 @@ impl World<'_> {
         for actor in self.actors.values_mut() {
             actor.shut_down();
         }
-        self.future.retain(|_, future| matches!(future, Future::Script(_)));
-        self.later(span, Future::HostBoots);
+        self.scheduled
+            .retain(|_, scheduled| matches!(scheduled, ScheduledEvent::Script(_)));
+        self.later(span, ScheduledEvent::HostBoots);
     }
 
     /// Everything starts at once, and the agent a moment later.
@@ -169,7 +172,7 @@ impl World<'_> {
             }
             self.begin_run(&name, StartedBy::Unknown);
         }
-        self.later(AGENT_AFTER_BOOT, Future::AgentStarts);
+        self.later(AGENT_AFTER_BOOT, ScheduledEvent::AgentStarts);
     }
 
     /// What the driver does when it wakes up: what is due comes first, and only then it sees how long it slept.

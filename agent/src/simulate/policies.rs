@@ -7,7 +7,7 @@ use sentinel_engine::alerting::Rules;
 use sentinel_engine::{HostPolicy, Labels, Policy, Service, ServiceName};
 
 use super::order;
-use super::scenario::{Scenario, Toy};
+use super::scenario::{Scenario, ServiceModel};
 use crate::config::{GROUP_WAIT, REPEAT_INTERVAL, Settings};
 
 /// A probe's deadline, unless the interval is shorter.
@@ -83,9 +83,9 @@ impl Policies {
     /// scenario says, whose other services have the policy of `[defaults]`.
     pub(super) fn services(&self, scenario: &Scenario) -> Result<Vec<Service>, CircleError> {
         let services: Vec<Service> = scenario
-            .toys
+            .services
             .iter()
-            .map(|(name, toy)| self.service(name, toy, scenario))
+            .map(|(name, model)| self.service(name, model, scenario))
             .collect();
         let edges = services.iter().map(|service| (&service.name, service.after.as_slice()));
         match order::circle(edges) {
@@ -94,20 +94,20 @@ impl Policies {
         }
     }
 
-    fn service(&self, name: &ServiceName, toy: &Toy, scenario: &Scenario) -> Service {
+    fn service(&self, name: &ServiceName, model: &ServiceModel, scenario: &Scenario) -> Service {
         let Some(known) = self.services.get(name) else {
             return Service {
                 name: name.clone(),
-                has_target: toy.has_target,
-                has_probes: toy.has_probes,
-                after: toy.after.clone(),
+                has_target: model.has_target,
+                has_probes: model.has_probes,
+                after: model.after.clone(),
                 labels: Labels::default(),
                 policy: self.defaults.clone(),
             };
         };
         let mut service = known.clone();
         // What the scenario does not have would never be seen up.
-        service.after.retain(|other| scenario.toys.contains_key(other));
+        service.after.retain(|other| scenario.services.contains_key(other));
         service
     }
 }

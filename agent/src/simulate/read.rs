@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use sentinel_engine::{OperatorRequest, ServiceName};
 
-use super::deed::{Deed, ServiceDeed};
 use super::inputs::{EventInput, ExpectInput, ScenarioInput, ServiceInput, StartsInput};
 use super::keys::{DEEDS, ROOT};
 use super::order;
-use super::scenario::{Expect, Scenario, Start, Supervision, Toy};
+use super::scenario::{Expect, Scenario, ServiceModel, Start, Supervision};
+use super::scripted_event::{ScriptedEvent, ServiceEvent};
 use crate::config::{self, ConfigErrors, Findings, join, nearest};
 
 /// What happens, with repetitions written out, is at most this much.
@@ -35,34 +35,34 @@ impl Scenario {
 }
 
 fn check(input: ScenarioInput, reader: &mut Reader<'_>) -> Option<Scenario> {
-    let toys: BTreeMap<ServiceName, Toy> = input
+    let models: BTreeMap<ServiceName, ServiceModel> = input
         .services
         .iter()
-        .map(|(name, input)| (name.as_str().into(), reader.toy(name, input)))
+        .map(|(name, input)| (name.as_str().into(), reader.model(name, input)))
         .collect();
-    if toys.is_empty() && !reader.findings.is_bad("services") {
+    if models.is_empty() && !reader.findings.is_bad("services") {
         reader
             .findings
             .wrong("", "no services: nothing can happen; add [services.NAME]");
     }
-    for (name, toy) in &toys {
+    for (name, model) in &models {
         let path = join(&join("services", name.as_str()), "after");
-        for (index, dependency) in toy.after.iter().enumerate() {
-            reader.knows(&format!("{path}[{index}]"), dependency.as_str(), &toys);
+        for (index, dependency) in model.after.iter().enumerate() {
+            reader.knows(&format!("{path}[{index}]"), dependency.as_str(), &models);
         }
     }
-    let edges = toys.iter().map(|(name, toy)| (name, toy.after.as_slice()));
+    let edges = models.iter().map(|(name, model)| (name, model.after.as_slice()));
     if let Some(name) = order::circle(edges) {
         let path = join(&join("services", name.as_str()), "after");
         reader.findings.wrong(&path, "goes in a circle");
     }
     let duration = reader.required("", "duration", input.duration)?.0;
-    let script = reader.script(input.events, duration, &toys);
-    let expect = reader.expect(input.expect, &toys);
+    let script = reader.script(input.events, duration, &models);
+    let expect = reader.expect(input.expect, &models);
     Some(Scenario {
         about: input.about,
         duration,
-        toys,
+        services: models,
         script,
         expect,
     })
@@ -74,7 +74,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn toy(&mut self, name: &str, input: &ServiceInput) -> Toy {
+    fn model(&mut self, name: &str, input: &ServiceInput) -> ServiceModel {
         let path = join("services", name);
         let start = self.start(&join(&path, "starts"), &input.starts);
         let (has_probes, has_target) = (input.probes.unwrap_or(true), input.target.unwrap_or(true));
@@ -82,7 +82,7 @@ impl Reader<'_> {
             self.findings
                 .wrong(&path, "nothing to watch: neither `probes` nor a `target`");
         }
-        Toy {
+        ServiceModel {
             after: input.after.iter().map(|name| name.as_str().into()).collect(),
             start,
             supervision: input.supervisor.as_ref().map(|input| Supervision {
@@ -119,8 +119,8 @@ impl Reader<'_> {
         &mut self,
         events: Vec<EventInput>,
         duration: Duration,
-        toys: &BTreeMap<ServiceName, Toy>,
-    ) -> Vec<(Duration, Deed)> {
+        models: &BTreeMap<ServiceName, ServiceModel>,
+    ) -> Vec<(Duration, ScriptedEvent)> {
         let mut script = Vec::new();
         for (index, event) in events.into_iter().enumerate() {
             let path = format!("events[{index}]");
@@ -130,7 +130,7 @@ impl Reader<'_> {
                     .wrong(&join(&path, "times"), "means nothing without `every`");
             }
             let at = self.required(&path, "at", event.at).map(|span| span.0);
-            let deeds = self.deeds(&path, event, toys);
+            let deeds = self.deeds(&path, event, models);
             let Some(at) = at else { continue };
             if at > duration {
                 let message = "comes after the end; see `duration`";
@@ -155,63 +155,74 @@ impl Reader<'_> {
     }
 
     /// What one event does: exactly one thing, to one service or several.
-    fn deeds(&mut self, path: &str, event: EventInput, toys: &BTreeMap<ServiceName, Toy>) -> Vec<Deed> {
-        let mut found: Vec<(&str, Vec<Deed>)> = Vec::new();
+    fn deeds(
+        &mut self,
+        path: &str,
+        event: EventInput,
+        models: &BTreeMap<ServiceName, ServiceModel>,
+    ) -> Vec<ScriptedEvent> {
+        let mut found: Vec<(&str, Vec<ScriptedEvent>)> = Vec::new();
         let plain = [
-            ("kill", event.kill, ServiceDeed::Kill),
-            ("hang", event.hang, ServiceDeed::Hang),
-            ("answer", event.answer, ServiceDeed::Answer),
-            ("fix", event.fix, ServiceDeed::Mend),
-            ("stop", event.stop, ServiceDeed::Stop),
-            ("start", event.start, ServiceDeed::Start),
-            ("restart", event.restart, ServiceDeed::Ask(OperatorRequest::Restart)),
-            ("resume", event.resume, ServiceDeed::Ask(OperatorRequest::Resume)),
-            ("acknowledge", event.acknowledge, ServiceDeed::Acknowledge),
+            ("kill", event.kill, ServiceEvent::Kill),
+            ("hang", event.hang, ServiceEvent::Hang),
+            ("answer", event.answer, ServiceEvent::Answer),
+            ("fix", event.fix, ServiceEvent::Mend),
+            ("stop", event.stop, ServiceEvent::Stop),
+            ("start", event.start, ServiceEvent::Start),
+            ("restart", event.restart, ServiceEvent::Ask(OperatorRequest::Restart)),
+            ("resume", event.resume, ServiceEvent::Ask(OperatorRequest::Resume)),
+            ("acknowledge", event.acknowledge, ServiceEvent::Acknowledge),
         ];
         for (word, names, deed) in plain {
             if let Some(names) = names {
-                let deeds = names.iter().map(|name| self.on(path, word, name, deed.clone(), toys));
+                let deeds = names.iter().map(|name| self.on(path, word, name, deed.clone(), models));
                 found.push((word, deeds.collect()));
             }
         }
         let exit = event.exit.map(|exit| {
-            let deed = ServiceDeed::Exit(exit.code.unwrap_or(1));
+            let deed = ServiceEvent::Exit(exit.code.unwrap_or(1));
             ("exit", exit.service, deed)
         });
         let fail = event.fail.map(|fail| {
-            let deed = ServiceDeed::Fail(fail.status.unwrap_or(500));
+            let deed = ServiceEvent::Fail(fail.status.unwrap_or(500));
             ("fail", fail.service, deed)
         });
         let pause = event.pause.map(|pause| {
             let duration = pause.duration.map(|span| span.0);
-            let deed = ServiceDeed::Ask(OperatorRequest::Pause { duration });
+            let deed = ServiceEvent::Ask(OperatorRequest::Pause { duration });
             ("pause", pause.service, deed)
         });
         let starts = event.starts.map(|input| {
-            let deed = ServiceDeed::Starts(self.start(&join(path, "starts"), &input.starts));
+            let deed = ServiceEvent::Starts(self.start(&join(path, "starts"), &input.starts));
             ("starts", input.service, deed)
         });
         for (word, name, deed) in [exit, fail, pause, starts].into_iter().flatten() {
             let at = join(path, word);
             let name = self.required(&at, "service", name);
-            let deed = name.map(|name| self.on(&at, "service", &name, deed, toys));
+            let deed = name.map(|name| self.on(&at, "service", &name, deed, models));
             found.push((word, deed.into_iter().collect()));
         }
         if let Some(silence) = event.silence {
             let at = join(path, "silence");
             if let Some(name) = &silence.service {
-                self.knows(&join(&at, "service"), name, toys);
+                self.knows(&join(&at, "service"), name, models);
             }
             let duration = self.required(&at, "for", silence.duration);
             let name = silence.service.as_deref().map(ServiceName::from);
-            let deed = duration.map(|span| Deed::Silence(name, span.0));
+            let deed = duration.map(|span| ScriptedEvent::Silence(name, span.0));
             found.push(("silence", deed.into_iter().collect()));
         }
         let host = [
-            ("lose_sight", event.lose_sight.map(|span| Deed::LoseSight(span.0))),
-            ("kill_agent", event.kill_agent.map(|span| Deed::KillAgent(span.0))),
-            ("reboot", event.reboot.map(|span| Deed::Reboot(span.0))),
-            ("suspend", event.suspend.map(|span| Deed::Suspend(span.0))),
+            (
+                "lose_sight",
+                event.lose_sight.map(|span| ScriptedEvent::LoseSight(span.0)),
+            ),
+            (
+                "kill_agent",
+                event.kill_agent.map(|span| ScriptedEvent::KillAgent(span.0)),
+            ),
+            ("reboot", event.reboot.map(|span| ScriptedEvent::Reboot(span.0))),
+            ("suspend", event.suspend.map(|span| ScriptedEvent::Suspend(span.0))),
         ];
         found.extend(host.into_iter().filter_map(|(word, deed)| Some((word, vec![deed?]))));
         if found.is_empty() && !self.findings.is_bad(path) {
@@ -226,14 +237,21 @@ impl Reader<'_> {
         found.into_iter().flat_map(|(_, deeds)| deeds).collect()
     }
 
-    fn on(&mut self, path: &str, word: &str, name: &str, deed: ServiceDeed, toys: &BTreeMap<ServiceName, Toy>) -> Deed {
-        self.knows(&join(path, word), name, toys);
-        Deed::Service(name.into(), deed)
+    fn on(
+        &mut self,
+        path: &str,
+        word: &str,
+        name: &str,
+        deed: ServiceEvent,
+        models: &BTreeMap<ServiceName, ServiceModel>,
+    ) -> ScriptedEvent {
+        self.knows(&join(path, word), name, models);
+        ScriptedEvent::Service(name.into(), deed)
     }
 
-    fn expect(&mut self, input: ExpectInput, toys: &BTreeMap<ServiceName, Toy>) -> Expect {
+    fn expect(&mut self, input: ExpectInput, models: &BTreeMap<ServiceName, ServiceModel>) -> Expect {
         for name in input.end.keys() {
-            self.knows(&join("expect.end", name), name, toys);
+            self.knows(&join("expect.end", name), name, models);
         }
         Expect {
             max_restarts: input.max_restarts,
@@ -248,9 +266,9 @@ impl Reader<'_> {
     }
 
     /// Reports a name that no service has.
-    fn knows(&mut self, key: &str, name: &str, toys: &BTreeMap<ServiceName, Toy>) {
-        if !toys.contains_key(name) {
-            let suggestion = nearest(name, toys.keys().map(ServiceName::as_str)).map(str::to_owned);
+    fn knows(&mut self, key: &str, name: &str, models: &BTreeMap<ServiceName, ServiceModel>) {
+        if !models.contains_key(name) {
+            let suggestion = nearest(name, models.keys().map(ServiceName::as_str)).map(str::to_owned);
             let message = format!("there is no [{}]", join("services", name));
             self.findings
                 .wrong_at(self.findings.place_of(key), key, message, suggestion);

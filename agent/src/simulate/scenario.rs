@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sentinel_engine::{ServiceName, exact_span};
 
-use super::deed::Deed;
+use super::scripted_event::ScriptedEvent;
 
 /// How a start of a service goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct Supervision {
 
 /// One service of the simulated host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Toy {
+pub struct ServiceModel {
     /// What it needs in order to answer.
     pub after: Vec<ServiceName>,
     /// How it starts.
@@ -80,9 +80,9 @@ pub struct Scenario {
     /// How long it takes.
     pub duration: Duration,
     /// What runs, by name. Its `after` has no circles.
-    pub toys: BTreeMap<ServiceName, Toy>,
+    pub services: BTreeMap<ServiceName, ServiceModel>,
     /// What happens, in order of time.
-    pub script: Vec<(Duration, Deed)>,
+    pub script: Vec<(Duration, ScriptedEvent)>,
     /// What must hold at the end.
     pub expect: Expect,
 }

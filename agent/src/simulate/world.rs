@@ -10,7 +10,7 @@ use sentinel_engine::{
     StartedBy, TargetState, Time, Verdict,
 };
 
-use super::actor::{Actor, Manner, Sequel};
+use super::actor::{Actor, Behaviour, Consequence};
 use super::outbox::Outbox;
 use super::policies::{Policies, probe_limit};
 use super::scenario::Scenario;
@@ -32,7 +32,7 @@ pub(super) const AGENT: &str = "(agent)";
 /// Something that will happen.
 #[allow(clippy::large_enum_variant, reason = "a few hundred at a time")]
 #[derive(Clone, Debug)]
-pub(super) enum Future {
+pub(super) enum ScheduledEvent {
     /// This entry of the script.
     Script(usize),
     /// The engine is told.
@@ -40,7 +40,7 @@ pub(super) enum Future {
     /// A watcher looks at a service.
     Look(ServiceName),
     /// What follows from the start of this run.
-    Sequel(ServiceName, u32, Sequel),
+    Consequence(ServiceName, u32, Consequence),
     /// After this run, its own supervisor starts the service again.
     SupervisorStarts(ServiceName, u32),
     /// A restart takes effect and is answered.
@@ -73,7 +73,7 @@ pub(super) struct World<'a> {
     pub(super) booted_at: Time,
     pub(super) is_blind: bool,
     pub(super) is_off: bool,
-    pub(super) future: BTreeMap<(Time, u64), Future>,
+    pub(super) scheduled: BTreeMap<(Time, u64), ScheduledEvent>,
     order: u64,
     /// Until when downtime has been counted.
     counted: Time,
@@ -84,9 +84,9 @@ impl<'a> World<'a> {
     /// A host where everything runs and is healthy, a moment before the beginning.
     pub(super) fn new(scenario: &'a Scenario, policies: &'a Policies, services: Vec<Service>) -> Self {
         let actors = scenario
-            .toys
+            .services
             .iter()
-            .map(|(name, toy)| (name.clone(), Actor::new(toy.clone(), Time::ZERO)));
+            .map(|(name, model)| (name.clone(), Actor::new(model.clone(), Time::ZERO)));
         let mut world = Self {
             scenario,
             policies,
@@ -104,7 +104,7 @@ impl<'a> World<'a> {
             booted_at: Time::ZERO,
             is_blind: false,
             is_off: false,
-            future: BTreeMap::new(),
+            scheduled: BTreeMap::new(),
             order: 0,
             counted: BEGINNING,
             story: Story::default(),
@@ -112,8 +112,8 @@ impl<'a> World<'a> {
         for (index, (at, _)) in scenario.script.iter().enumerate() {
             world.order += 1;
             world
-                .future
-                .insert((BEGINNING + *at, world.order), Future::Script(index));
+                .scheduled
+                .insert((BEGINNING + *at, world.order), ScheduledEvent::Script(index));
         }
         world.start_agent();
         world
@@ -124,15 +124,15 @@ impl<'a> World<'a> {
         let end = BEGINNING + self.scenario.duration;
         loop {
             let wake = self.engine.as_ref().and_then(Engine::poll_timeout);
-            let next = self.future.keys().next().map(|(at, _)| *at);
+            let next = self.scheduled.keys().next().map(|(at, _)| *at);
             let outbox = self.engine.as_ref().and_then(|_| self.outbox.next_wake(self.now));
             let Some(at) = wake.into_iter().chain(next).chain(outbox).min().filter(|at| *at <= end) else {
                 break;
             };
             self.now = self.now.max(at);
             if next.is_some_and(|next| next <= self.now) {
-                if let Some((_, future)) = self.future.pop_first() {
-                    self.happen(future);
+                if let Some((_, scheduled)) = self.scheduled.pop_first() {
+                    self.happen(scheduled);
                 }
             } else if let Some(engine) = &mut self.engine {
                 engine.handle_timeout(self.now);
@@ -152,13 +152,13 @@ impl<'a> World<'a> {
             .unwrap_or_default()
     }
 
-    pub(super) fn later(&mut self, after: Duration, future: Future) {
+    pub(super) fn later(&mut self, after: Duration, scheduled: ScheduledEvent) {
         self.order += 1;
-        self.future.insert((self.now + after, self.order), future);
+        self.scheduled.insert((self.now + after, self.order), scheduled);
     }
 
     pub(super) fn look(&mut self, name: &ServiceName) {
-        self.later(SIGHT, Future::Look(name.clone()));
+        self.later(SIGHT, ScheduledEvent::Look(name.clone()));
     }
 
     pub(super) fn look_at_all(&mut self) {
@@ -197,32 +197,32 @@ impl<'a> World<'a> {
         self.look_at_all();
     }
 
-    fn happen(&mut self, future: Future) {
-        match future {
-            Future::Tell(event) => return self.tell(event),
-            Future::Look(name) => return self.observe(&name),
+    fn happen(&mut self, scheduled: ScheduledEvent) {
+        match scheduled {
+            ScheduledEvent::Tell(event) => return self.tell(event),
+            ScheduledEvent::Look(name) => return self.observe(&name),
             _ => self.count_downtime(),
         }
-        match future {
-            Future::Tell(_) | Future::Look(_) => {}
-            Future::Script(index) => {
-                if let Some((_, deed)) = self.scenario.script.get(index) {
-                    self.play(&deed.clone());
+        match scheduled {
+            ScheduledEvent::Tell(_) | ScheduledEvent::Look(_) => {}
+            ScheduledEvent::Script(index) => {
+                if let Some((_, event)) = self.scenario.script.get(index) {
+                    self.play(&event.clone());
                 }
             }
-            Future::Sequel(name, run, sequel) => self.follow(&name, run, sequel),
-            Future::SupervisorStarts(name, run) => self.supervisor_starts(&name, run),
-            Future::Carry(action) => self.carry(action),
-            Future::SeeAgain => {
+            ScheduledEvent::Consequence(name, run, consequence) => self.follow(&name, run, consequence),
+            ScheduledEvent::SupervisorStarts(name, run) => self.supervisor_starts(&name, run),
+            ScheduledEvent::Carry(action) => self.carry(action),
+            ScheduledEvent::SeeAgain => {
                 self.is_blind = false;
                 self.say(AGENT, "see_again", "targets can be seen again");
                 self.look_at_all();
             }
-            Future::AgentStarts => {
+            ScheduledEvent::AgentStarts => {
                 self.say(AGENT, "started", "the agent runs again and goes on from what it saved");
                 self.start_agent();
             }
-            Future::HostBoots => self.boot(),
+            ScheduledEvent::HostBoots => self.boot(),
         }
     }
 
@@ -242,14 +242,14 @@ impl<'a> World<'a> {
         });
     }
 
-    fn follow(&mut self, name: &ServiceName, run: u32, sequel: Sequel) {
+    fn follow(&mut self, name: &ServiceName, run: u32, consequence: Consequence) {
         let Some(actor) = self.actors.get_mut(name) else { return };
         if actor.run != run || !actor.runs() {
             return;
         }
-        match sequel {
-            Sequel::Answers => actor.behave(Manner::Well),
-            Sequel::Dies => self.end_run(name, Cause::Exited { code: 1 }),
+        match consequence {
+            Consequence::Answers => actor.behave(Behaviour::Well),
+            Consequence::Dies => self.end_run(name, Cause::Exited { code: 1 }),
         }
     }
 
@@ -267,10 +267,10 @@ impl<'a> World<'a> {
         let Some(actor) = self.actors.get_mut(name) else {
             return false;
         };
-        let sequel = actor.start(by, self.now);
+        let consequence = actor.start(by, self.now);
         let (run, refusal) = (actor.run, actor.refusal());
-        if let Some((after, sequel)) = sequel {
-            self.later(after, Future::Sequel(name.clone(), run, sequel));
+        if let Some((after, consequence)) = consequence {
+            self.later(after, ScheduledEvent::Consequence(name.clone(), run, consequence));
         }
         let began = refusal.is_none();
         match refusal {
@@ -286,7 +286,7 @@ impl<'a> World<'a> {
         let again = actor.end(cause, self.now);
         let (run, is_given_up) = (actor.run, actor.is_given_up());
         if let Some(delay) = again {
-            self.later(delay, Future::SupervisorStarts(name.clone(), run));
+            self.later(delay, ScheduledEvent::SupervisorStarts(name.clone(), run));
         }
         if is_given_up {
             self.say(name.as_str(), "supervisor", "its supervisor gives up");
@@ -310,7 +310,7 @@ impl<'a> World<'a> {
                 service: action.service,
                 result,
             };
-            self.later(SIGHT, Future::Tell(event));
+            self.later(SIGHT, ScheduledEvent::Tell(event));
         }
     }
 
@@ -348,7 +348,7 @@ impl<'a> World<'a> {
                 Command::RunProbes { service, round } => self.probe(service, round),
                 Command::RestartTarget(action) => {
                     self.next_action = self.next_action.max(action.id.0 + 1);
-                    self.later(RESTART, Future::Carry(action));
+                    self.later(RESTART, ScheduledEvent::Carry(action));
                 }
                 Command::Save { service, memory } => {
                     self.saved.insert(service, *memory);
@@ -408,7 +408,7 @@ impl<'a> World<'a> {
             round,
             outcome,
         };
-        self.later(latency, Future::Tell(event));
+        self.later(latency, ScheduledEvent::Tell(event));
     }
 
     /// What somebody who asks the service gets. It fails with what it needs.
@@ -418,7 +418,7 @@ impl<'a> World<'a> {
         };
         actor.answer(limit)?;
         // Scenarios have no circles, so this ends.
-        let lacks = actor.toy.after.iter().any(|other| self.answer(other, limit).is_err());
+        let lacks = actor.model.after.iter().any(|other| self.answer(other, limit).is_err());
         if lacks {
             return Err((ProbeFailure::new(FailureKind::Status(503), "status 503"), Some(503)));
         }
@@ -449,12 +449,12 @@ impl<'a> World<'a> {
     pub(super) fn sleep(&mut self, span: Duration) {
         self.now = self.now + span;
         self.counted = self.now;
-        let future = std::mem::take(&mut self.future);
-        self.future = future
+        let scheduled = std::mem::take(&mut self.scheduled);
+        self.scheduled = scheduled
             .into_iter()
-            .map(|((at, order), future)| match future {
-                Future::Script(_) => ((at, order), future),
-                _ => ((at + span, order), future),
+            .map(|((at, order), scheduled)| match scheduled {
+                ScheduledEvent::Script(_) => ((at, order), scheduled),
+                _ => ((at + span, order), scheduled),
             })
             .collect();
     }

@@ -9,9 +9,9 @@ use super::scenario::Start;
 
 /// Something that the script lets happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum ScriptedEvent {
     /// To one service.
-    Service(ServiceName, ServiceDeed),
+    Service(ServiceName, ServiceEvent),
     /// An operator silences the messages of one service, or of all, for this long.
     Silence(Option<ServiceName>, Duration),
     /// The agent cannot see any target for this long.
@@ -26,7 +26,7 @@ pub enum Deed {
 
 /// Something that happens to one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServiceDeed {
+pub enum ServiceEvent {
     /// Its process is killed.
     Kill,
     /// Its process ends by itself with this code.
@@ -51,26 +51,26 @@ pub enum ServiceDeed {
     Acknowledge,
 }
 
-impl Deed {
+impl ScriptedEvent {
     /// The word of the scenario for it.
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Service(_, deed) => match deed {
-                ServiceDeed::Kill => "kill",
-                ServiceDeed::Exit(_) => "exit",
-                ServiceDeed::Hang => "hang",
-                ServiceDeed::Fail(_) => "fail",
-                ServiceDeed::Answer => "answer",
-                ServiceDeed::Mend => "fix",
-                ServiceDeed::Starts(_) => "starts",
-                ServiceDeed::Stop => "stop",
-                ServiceDeed::Start => "start",
-                ServiceDeed::Ask(OperatorRequest::Restart) => "restart",
-                ServiceDeed::Ask(OperatorRequest::Pause { .. }) => "pause",
-                ServiceDeed::Ask(OperatorRequest::Resume) => "resume",
-                ServiceDeed::Ask(OperatorRequest::BeginDeploy { .. }) => "begin_deploy",
-                ServiceDeed::Ask(OperatorRequest::EndDeploy { .. }) => "end_deploy",
-                ServiceDeed::Acknowledge => "acknowledge",
+                ServiceEvent::Kill => "kill",
+                ServiceEvent::Exit(_) => "exit",
+                ServiceEvent::Hang => "hang",
+                ServiceEvent::Fail(_) => "fail",
+                ServiceEvent::Answer => "answer",
+                ServiceEvent::Mend => "fix",
+                ServiceEvent::Starts(_) => "starts",
+                ServiceEvent::Stop => "stop",
+                ServiceEvent::Start => "start",
+                ServiceEvent::Ask(OperatorRequest::Restart) => "restart",
+                ServiceEvent::Ask(OperatorRequest::Pause { .. }) => "pause",
+                ServiceEvent::Ask(OperatorRequest::Resume) => "resume",
+                ServiceEvent::Ask(OperatorRequest::BeginDeploy { .. }) => "begin_deploy",
+                ServiceEvent::Ask(OperatorRequest::EndDeploy { .. }) => "end_deploy",
+                ServiceEvent::Acknowledge => "acknowledge",
             },
             Self::Silence(..) => "silence",
             Self::LoseSight(_) => "lose_sight",
@@ -81,7 +81,7 @@ impl Deed {
     }
 }
 
-impl fmt::Display for Deed {
+impl fmt::Display for ScriptedEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Service(_, deed) => write!(f, "{deed}"),
@@ -95,7 +95,7 @@ impl fmt::Display for Deed {
     }
 }
 
-impl fmt::Display for ServiceDeed {
+impl fmt::Display for ServiceEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kill => f.write_str("its process is killed"),

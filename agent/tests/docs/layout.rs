@@ -48,8 +48,15 @@ fn lines_fit_into_the_columns() {
 fn pages_use_the_words_of_the_field() {
     let mut found = Vec::new();
     for page in pages() {
+        // What had another name before says which; nothing else does.
+        let text: Vec<&str> = page.text.lines().filter(|line| !line.starts_with("  | ")).collect();
+        let text = if page.path.ends_with("CHANGELOG.md") {
+            text.join("\n")
+        } else {
+            page.text.clone()
+        };
         found.extend(
-            forbidden(&page.text)
+            forbidden(&text)
                 .into_iter()
                 .map(|line| format!("{}:{line}", page.path.display())),
         );

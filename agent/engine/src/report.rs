@@ -29,7 +29,7 @@ pub struct Report {
     pub kind: ReportKind,
 }
 
-/// What happened. `Display` is the sentence in the timeline; [`ReportKind::word`] the `event=` of the log.
+/// What happened. `Display` is the sentence in the timeline; [`ReportKind::name`] the `event=` of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReportKind {
     /// The service entered another state.

@@ -10,7 +10,7 @@
 //! * [`facts`]: what the Engine says of a container; [`checks`] what its health check does
 //! * [`identity`]: which containers a service means, whatever their ids
 //! * [`tracker`]: what has to be remembered of a container between events, to tell a stop from a crash
-//! * [`ends`]: which part of its log is of which run
+//! * [`run_log`]: which part of its log is of which run
 //! * [`classify`]: what it all means; [`cause`] is a part of that question
 //! * [`labels`]: what the labels of a container say of it as a service
 //! * [`service`]: which of several containers speaks for a service
@@ -25,8 +25,8 @@
 //! * [`inventory`]: what runs, asked for once, without watching
 //! * [`discovery`]: what asks to be watched by its labels; its `candidates` are the pure part of it
 //! * [`daemon`]: whether the daemon is to be spoken to, which systemd knows
-//! * [`scopes`]: what systemd shows when the Engine cannot be asked
-//! * [`own`]: the container in which the agent runs, which it leaves alone
+//! * [`cgroup_fallback`]: what systemd shows when the Engine cannot be asked
+//! * [`self_container`]: the container in which the agent runs, which it leaves alone
 
 mod answers;
 mod cause;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sentinel_engine::{IncidentId, Report, ReportKind, ServiceName, Time};
 
 use crate::clock::Clock;
-use crate::receivers::{EvidenceKind, Stories};
+use crate::receivers::{EvidenceKind, Timelines};
 use crate::server::api::{
     ActionEntry, EvidenceEntry, IncidentDetail, IncidentSummary, MessageEntry, QueueResponse, QueuedMessage,
     ReceiverStatus, TimelineEntry,
@@ -31,14 +31,14 @@ pub fn is_recorded(report: &Report) -> bool {
 
 /// What messages tell of incidents that began before the agent did: the stories of those in `open`, and how many there
 /// were of each service. Without it messages say less; nothing else depends on it.
-pub async fn stories(store: &Store, clock: &Clock, open: impl IntoIterator<Item = IncidentId>) -> Stories {
+pub async fn timelines(store: &Store, clock: &Clock, open: impl IntoIterator<Item = IncidentId>) -> Timelines {
     /// As many as the store lists at a time.
     const COUNTED: u32 = 1000;
     /// More would only delay the start.
     const TOLD: usize = 100;
     let (now, wall) = (clock.now(), Timestamp::now());
     let time = |at: Timestamp| now.back(wall.duration_since(at).unsigned_abs());
-    let mut stories = Stories::default();
+    let mut stories = Timelines::default();
     let filter = IncidentFilter {
         limit: COUNTED,
         ..IncidentFilter::default()

@@ -23,7 +23,7 @@ use crate::maintenance::Schedule;
 use crate::probe::{Limits, Prober};
 use crate::receivers::heartbeat::{self, AgentHealth, Heartbeat};
 
-use crate::receivers::{FallbackNotifier, Message, Stories};
+use crate::receivers::{FallbackNotifier, Message, Timelines};
 use crate::reload::{self, DiscoveryNews, InForce, PendingServices, Reloader};
 use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
 use crate::status_line::StatusLine;
@@ -106,7 +106,7 @@ async fn start(
         events: sender.clone(),
     };
     let prober = Arc::clone(&resources.prober);
-    let stories = stories(&opened, &clock).await;
+    let timelines = timelines(&opened, &clock).await;
     let continuing = pending.iter().map(ToString::to_string).collect();
     let components = Components::start(resources, &settings, &wanted, continuing).await?;
     let announcer = Announcer::new(opened.store.clone(), clock.clone());
@@ -135,7 +135,7 @@ async fn start(
         reloads,
         changes,
         agent_health,
-        stories,
+        timelines,
         holds: Holds::default(),
         collector: EvidenceCollector::default(),
         maintenance,
@@ -192,10 +192,10 @@ fn watch_over(
 }
 
 /// What is known of the incidents that are open.
-async fn stories(opened: &Opened, clock: &Clock) -> Stories {
+async fn timelines(opened: &Opened, clock: &Clock) -> Timelines {
     let remembered = opened.remembered.services.values();
     let open = remembered.filter_map(|memory| memory.incident.as_ref().map(|incident| incident.id));
-    api_history::stories(&opened.store, clock, open).await
+    api_history::timelines(&opened.store, clock, open).await
 }
 
 /// What is on disk with the first commit, or the next agent would take these for services that never spent anything.

@@ -34,7 +34,7 @@ use crate::maintenance::{Open, Schedule};
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
 use crate::receivers::heartbeat::AgentHealth;
-use crate::receivers::{FallbackNotifier, Stories};
+use crate::receivers::{FallbackNotifier, Timelines};
 use crate::server::{ControlRequest, ReloadReply, StatusView};
 use crate::store::{Store, StoreErrorKind};
 use crate::systemd::Systemd;
@@ -127,7 +127,7 @@ pub struct Driver {
     /// How it is, for the heartbeat.
     pub agent_health: AgentHealth,
     /// What happened so far in each incident, for messages.
-    pub stories: Stories,
+    pub timelines: Timelines,
     /// What keeps services from being restarted, and is not said yet.
     pub holds: Holds,
     /// Reads the logs of what failed.

@@ -20,12 +20,12 @@ impl Driver {
                 "too many messages are queued for the store"
             );
         }
-        let story = self.stories.so_far(message.incident, &message.service, message.at);
-        self.collector.hold(&outgoing, &story, self.clock.now());
+        let timeline = self.timelines.so_far(message.incident, &message.service, message.at);
+        self.collector.hold(&outgoing, &timeline, self.clock.now());
         if let Some(opening) = &outgoing.revises {
             self.collector.revise(opening);
         }
-        self.pending.messages.push((outgoing, story));
+        self.pending.messages.push((outgoing, timeline));
     }
 
     pub(super) fn end_silence(&mut self, silence: &Silence, by: Option<&str>) {
@@ -37,7 +37,7 @@ impl Driver {
     /// Has a report recorded, if it is part of the history, and logged.
     pub(super) fn note(&mut self, report: Report, effects: &mut Effects) {
         if api_history::is_recorded(&report) {
-            self.stories.note(&report);
+            self.timelines.note(&report);
             if self.pending.reports.len() < PENDING_MAX {
                 self.pending.reports.push(report.clone());
             }

@@ -6,7 +6,7 @@ use sentinel_engine::alerting::Outgoing;
 use sentinel_engine::{HostMemory, IncidentId, Memory, Notification, Report, ServiceName, Time};
 
 use super::Driver;
-use crate::receivers::{Message, Story};
+use crate::receivers::{IncidentTimeline, Message};
 use crate::store::{AlertChanges, Batch, EvidenceRow, OutgoingMessage, Revision};
 
 /// What was decided and is not on disk.
@@ -18,9 +18,9 @@ pub struct PendingWrites {
     pub(super) evidence: Vec<(IncidentId, EvidenceRow)>,
     /// How many bytes of text that is.
     pub(super) evidence_held: usize,
-    pub(super) messages: Vec<(Outgoing, Story)>,
+    pub(super) messages: Vec<(Outgoing, IncidentTimeline)>,
     /// Messages that wait in the outbox, with evidence that came after them.
-    pub(super) completed: BTreeMap<IncidentId, (Outgoing, Story)>,
+    pub(super) completed: BTreeMap<IncidentId, (Outgoing, IncidentTimeline)>,
     pub(super) alerts: AlertChanges,
     /// Those who wait for it to be on disk.
     pub(super) waiting: Vec<Box<dyn FnOnce(bool) + Send>>,
@@ -81,23 +81,23 @@ impl Driver {
                 .pending
                 .messages
                 .iter()
-                .flat_map(|(outgoing, story)| self.rows(outgoing, story))
+                .flat_map(|(outgoing, timeline)| self.rows(outgoing, timeline))
                 .collect(),
             completed: self
                 .pending
                 .completed
                 .values()
-                .flat_map(|(outgoing, story)| self.rows(outgoing, story))
+                .flat_map(|(outgoing, timeline)| self.rows(outgoing, timeline))
                 .collect(),
             alerts: self.pending.alerts.clone(),
         }
     }
 
     /// A row of the outbox for each receiver of a message.
-    fn rows(&self, outgoing: &Outgoing, story: &Story) -> Vec<OutgoingMessage> {
-        let mut rows = self.rows_of(&outgoing.notification, outgoing, story);
+    fn rows(&self, outgoing: &Outgoing, timeline: &IncidentTimeline) -> Vec<OutgoingMessage> {
+        let mut rows = self.rows_of(&outgoing.notification, outgoing, timeline);
         if let Some(opening) = &outgoing.revises {
-            let revisions = self.rows_of(opening, outgoing, story);
+            let revisions = self.rows_of(opening, outgoing, timeline);
             for (row, revision) in rows.iter_mut().zip(revisions) {
                 row.revises = Some(Revision {
                     sequence: revision.sequence,
@@ -108,8 +108,13 @@ impl Driver {
         rows
     }
 
-    fn rows_of(&self, notification: &Notification, outgoing: &Outgoing, story: &Story) -> Vec<OutgoingMessage> {
-        let mut message = Message::new(notification, story, &self.host, |at| self.clock.wall(at));
+    fn rows_of(
+        &self,
+        notification: &Notification,
+        outgoing: &Outgoing,
+        timeline: &IncidentTimeline,
+    ) -> Vec<OutgoingMessage> {
+        let mut message = Message::new(notification, timeline, &self.host, |at| self.clock.wall(at));
         if let Some(link) = &self.link {
             message.add_link(link);
         }

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Driver, PENDING_MAX, TargetHandle};
 use crate::evidence::{log_text, look, notable, recent_changes, unaccepted};
-use crate::receivers::{Evidence, EvidenceKind, Learned, Story, TOO_MANY};
+use crate::receivers::{Evidence, EvidenceKind, IncidentTimeline, Learned, TOO_MANY};
 use crate::store::EvidenceRow;
 use crate::tcp_listeners::listening;
 
@@ -27,11 +27,11 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Logs read at the same time: each is a process of its own, on a host that has trouble already.
 const READERS: usize = 2;
 
-/// Logs that may wait to be read. When more fails at once, the first ones tell the story.
+/// Logs that may wait to be read. When more fails at once, the first ones tell the timeline.
 const WAITING: usize = 64;
 
 /// Looks at sockets and packages at the same time, two for an incident: as many incidents as open in one turn until the storm
-/// breaker takes them for one, and a few more. When more fails at once, the first ones tell the story.
+/// breaker takes them for one, and a few more. When more fails at once, the first ones tell the timeline.
 const LOOKS: usize = 16;
 
 /// Evidence that is not on disk yet, in bytes: a store that cannot be written must not fill the memory. More is given up.
@@ -52,7 +52,7 @@ pub struct EvidenceCollector {
     /// The other looks, which block for a moment only.
     looks: Arc<Semaphore>,
     /// Messages that wait for company anyway: evidence that is there before they go goes with them.
-    open: BTreeMap<IncidentId, (Outgoing, Story)>,
+    open: BTreeMap<IncidentId, (Outgoing, IncidentTimeline)>,
 }
 
 /// A piece of evidence, or why there is none.
@@ -86,7 +86,7 @@ impl EvidenceCollector {
     }
 
     /// Keeps a message to be completed, if it waits.
-    pub(super) fn hold(&mut self, outgoing: &Outgoing, story: &Story, now: Time) {
+    pub(super) fn hold(&mut self, outgoing: &Outgoing, timeline: &IncidentTimeline, now: Time) {
         if outgoing.not_before <= now {
             return;
         }
@@ -95,7 +95,7 @@ impl EvidenceCollector {
         }
         if self.open.len() < COMPLETED {
             let incident = outgoing.notification.incident;
-            self.open.insert(incident, (outgoing.clone(), story.clone()));
+            self.open.insert(incident, (outgoing.clone(), timeline.clone()));
         }
     }
 
@@ -115,14 +115,14 @@ impl EvidenceCollector {
         kind: EvidenceKind,
         text: &str,
         now: Time,
-    ) -> Option<(Outgoing, Story)> {
-        let (outgoing, story) = self.open.get_mut(&incident)?;
+    ) -> Option<(Outgoing, IncidentTimeline)> {
+        let (outgoing, timeline) = self.open.get_mut(&incident)?;
         if outgoing.not_before <= now {
             self.open.remove(&incident);
             return None;
         }
-        story.evidence.insert(kind, Evidence::last_lines(kind.title(), text));
-        Some((outgoing.clone(), story.clone()))
+        timeline.evidence.insert(kind, Evidence::last_lines(kind.title(), text));
+        Some((outgoing.clone(), timeline.clone()))
     }
 }
 
@@ -140,7 +140,7 @@ impl Driver {
         if matches!(report.kind, ReportKind::IncidentOpened { .. }) {
             self.look_at_host(incident, at);
         }
-        if !self.stories.has_room() {
+        if !self.timelines.has_room() {
             return self.give_up_evidence(incident, at);
         }
         if matches!(report.kind, ReportKind::IncidentOpened { .. }) {
@@ -250,7 +250,7 @@ impl Driver {
 
     /// Says, once for an incident, that evidence of it was not collected or not kept.
     fn give_up_evidence(&mut self, incident: IncidentId, at: Timestamp) {
-        let is_news = self.stories.give_up_evidence(incident, self.clock.now());
+        let is_news = self.timelines.give_up_evidence(incident, self.clock.now());
         if !is_news || self.pending.evidence.len() >= PENDING_MAX {
             return;
         }
@@ -279,7 +279,7 @@ impl Driver {
             Ok(text) | Err(text) if self.pending.evidence_held + text.len() > UNRECORDED_BYTES_MAX => {
                 return self.give_up_evidence(incident, at);
             }
-            Ok(text) => match self.stories.learn(incident, kind, &text) {
+            Ok(text) => match self.timelines.learn(incident, kind, &text) {
                 // Nothing new was said.
                 Learned::Known => return,
                 Learned::NoRoom => return self.give_up_evidence(incident, at),
@@ -353,7 +353,7 @@ mod tests {
     }
 
     fn hold(collector: &mut EvidenceCollector, outgoing: &Outgoing) {
-        collector.hold(outgoing, &Story::default(), at(100));
+        collector.hold(outgoing, &IncidentTimeline::default(), at(100));
     }
 
     #[test]
@@ -361,11 +361,11 @@ mod tests {
         let mut collector = EvidenceCollector::default();
         hold(&mut collector, &outgoing(1, at(110)));
         let mut complete = |kind, now| collector.complete(IncidentId(1), kind, "a word", at(now));
-        let (_, story) = complete(EvidenceKind::Host, 101).unwrap();
-        assert_eq!(story.evidence.len(), 1);
-        let (outgoing, story) = complete(EvidenceKind::Log, 109).unwrap();
+        let (_, timeline) = complete(EvidenceKind::Host, 101).unwrap();
+        assert_eq!(timeline.evidence.len(), 1);
+        let (outgoing, timeline) = complete(EvidenceKind::Log, 109).unwrap();
         assert_eq!(
-            (story.evidence.len(), outgoing.not_before),
+            (timeline.evidence.len(), outgoing.not_before),
             (2, at(110)),
             "it waits no longer"
         );
@@ -390,7 +390,7 @@ mod tests {
             hold(&mut collector, &outgoing(incident, at(110)));
         }
         assert_eq!(collector.open.len(), COMPLETED, "one finds no room");
-        collector.hold(&outgoing(999, at(120)), &Story::default(), at(110));
+        collector.hold(&outgoing(999, at(120)), &IncidentTimeline::default(), at(110));
         assert_eq!(collector.open.keys().collect::<Vec<_>>(), [&IncidentId(999)]);
     }
 }

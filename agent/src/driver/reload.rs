@@ -47,7 +47,7 @@ impl Driver {
         self.engine.reload(now, change.engine);
         self.services = change.services;
         self.agent_health.keep(|service| self.services.contains_key(service));
-        self.stories.keep(|service| self.services.contains_key(service));
+        self.timelines.keep(|service| self.services.contains_key(service));
         let names = self.services.keys().cloned().collect();
         self.maintenance.replace(change.maintenance, names);
         self.keep_calendar();

@@ -1,22 +1,21 @@
 //! Where messages go, and their delivery from the outbox.
 //!
-//! * `message`: what receivers are told, as the outbox keeps it; `compose`: how an incident becomes one; `story`: what
+//! * `message`: what receivers are told, as the outbox keeps it; `incident_message`: how an incident becomes one; `timeline`: what
 //!   happened so far in it; `text`: a message in words, for every kind of receiver; `mask`, `words`: foreign text made fit
 //! * `slack`, `email`, `webhook`, `alertmanager`, `command`: receivers; `http`: what those share that are reached over HTTP;
 //!   `signature`: how webhooks are signed. A new kind of receiver is a file like them, an arm of [`Kind`] and a settings
 //!   struct
-//! * `letter`: a message with its forms, on its way to one receiver; the place where templates of the operator come in
+//! * `rendered_message`: a message with its forms, on its way to one receiver; the place where templates of the operator come in
 //! * `dispatch`: one worker per receiver that takes messages from the outbox, one at a time
 //! * `retry`: what a failure means, and when to try again; `error`, `redact`: what may be said about it
 //!
-//! Each kind keeps the same contract. `new(settings)` says what is wrong without any value. `deliver(rendered)` ends within
-//! half a minute, says the same on every attempt for the same rendered, and answers a [`DeliveryError`] that was classified
+//! Each kind keeps the same contract. `new(settings)` says what is wrong without any value. `deliver(message)` ends within
+//! half a minute, says the same on every attempt for the same message, and answers a [`DeliveryError`] that was classified
 //! (may it pass? may it have arrived?) and went through its `Redactor`. `Debug` shows nothing secret.
 
 mod alertmanager;
 mod combined;
 mod command;
-mod compose;
 mod dispatch;
 mod email;
 mod ending;
@@ -24,6 +23,7 @@ mod error;
 mod fallback;
 pub mod heartbeat;
 mod http;
+mod incident_message;
 mod mask;
 mod message;
 mod redact;
@@ -31,8 +31,8 @@ mod rendered_message;
 mod retry;
 mod signature;
 mod slack;
-mod story;
 mod text;
+mod timeline;
 mod webhook;
 mod words;
 
@@ -46,11 +46,11 @@ pub use crate::moment::moment;
 pub use alertmanager::Alertmanager;
 pub use combined::Trouble;
 pub use command::Command;
-pub(crate) use compose::sentence;
 pub use email::Email;
 pub use error::{DeliveryError, DeliveryErrorKind};
 pub use fallback::{FallbackNotifier, ReceiverRegistry};
 use http::Clients;
+pub(crate) use incident_message::sentence;
 pub(crate) use mask::mask;
 pub use message::{
     EVIDENCE_MAX, Evidence, MEMBERS_MAX, Member, Message, MessageCause, MessageData, PAYLOAD_MAX, TIMELINE_MAX,
@@ -59,8 +59,8 @@ pub use message::{
 use rendered_message::RenderedMessage;
 pub use retry::{Retry, RetryPolicy};
 pub use slack::Slack;
-pub use story::{EvidenceKind, Learned, Stories, Story, TOO_MANY};
 pub use text::Text;
+pub use timeline::{EvidenceKind, IncidentTimeline, Learned, TOO_MANY, Timelines};
 pub use webhook::Webhook;
 pub(crate) use words::clip;
 

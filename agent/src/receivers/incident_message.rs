@@ -12,7 +12,7 @@ use super::ending::ended;
 use super::mask::mask;
 use super::message::{Evidence, FailingProbe, Message, MessageCause, MessageData, TimelineLine};
 use super::rendered_message::context;
-use super::story::Story;
+use super::timeline::IncidentTimeline;
 use super::words::clip;
 use crate::store::OutgoingMessage;
 use crate::template::Link;
@@ -27,7 +27,12 @@ const LABELS_MAX: usize = 4096;
 
 impl Message {
     /// Sets `notification` in words, with what happened so far. `wall` tells when a moment was by the wall clock.
-    pub fn new(notification: &Notification, story: &Story, host: &str, wall: impl Fn(Time) -> Timestamp) -> Self {
+    pub fn new(
+        notification: &Notification,
+        story: &IncidentTimeline,
+        host: &str,
+        wall: impl Fn(Time) -> Timestamp,
+    ) -> Self {
         let (resolution, duration) = match notification.kind {
             NotificationKind::Healed {
                 resolution, duration, ..
@@ -310,14 +315,14 @@ fn predicate(kind: NotificationKind, attempts: u32, cause: &str) -> String {
 }
 
 /// The story's lines, with a word where some were left out.
-fn timeline(story: &Story, wall: impl Fn(Time) -> Timestamp) -> Vec<TimelineLine> {
+fn timeline(story: &IncidentTimeline, wall: impl Fn(Time) -> Timestamp) -> Vec<TimelineLine> {
     let mut lines: Vec<TimelineLine> = story
         .lines
         .iter()
         .map(|(at, text)| TimelineLine::new(wall(*at), &mask(text)))
         .collect();
     if story.omitted > 0
-        && let Some(line) = lines.get_mut(super::story::BEGINNING)
+        && let Some(line) = lines.get_mut(super::timeline::BEGINNING)
     {
         line.text = format!("… {} lines left out …", story.omitted + 1);
     }
@@ -380,7 +385,7 @@ mod tests {
     use sentinel_engine::{Failing, FailureKind, IncidentId, Labels, ProbeFailure, Severity, Starter};
 
     use super::super::message::{PAYLOAD_MAX, TIMELINE_MAX};
-    use super::super::story::EvidenceKind;
+    use super::super::timeline::EvidenceKind;
     use super::*;
 
     fn notification(kind: NotificationKind) -> Notification {
@@ -441,7 +446,7 @@ mod tests {
             (resolved(over(Resolution::Unmanaged)), "web1: shop is no longer watched, after 3.2s of trouble: killed by signal KILL"),
         ];
         for (kind, expected) in table {
-            let message = Message::new(&notification(kind), &Story::default(), "web1", wall);
+            let message = Message::new(&notification(kind), &IncidentTimeline::default(), "web1", wall);
             assert_eq!(message.data.summary, expected);
         }
     }
@@ -455,7 +460,7 @@ mod tests {
                 names: ["api", "cart"].map(Into::into).to_vec(),
                 likely: "the host is out of memory".to_owned(),
             };
-            let message = Message::new(&notification, &Story::default(), "web1", wall);
+            let message = Message::new(&notification, &IncidentTimeline::default(), "web1", wall);
             message.data.summary
         };
         assert_eq!(
@@ -483,7 +488,7 @@ mod tests {
             since: Time::from_epoch(Duration::from_secs(60)),
             before: Some("200".to_owned()),
         });
-        let message = Message::new(&fired, &Story::default(), "web1", wall);
+        let message = Message::new(&fired, &IncidentTimeline::default(), "web1", wall);
         let now = |message: &Message, zone| Text::of(message, zone).facts.first().cloned();
         let zone = TimeZone::fixed(jiff::tz::offset(1));
         let expected = "404 since 23:14, before that 200; not restarted: status-4xx is not in restart_on";
@@ -496,7 +501,7 @@ mod tests {
             let mut notification = notification(kind);
             let detail = "status 301 to https://shop.example/".to_owned();
             notification.cause = Cause::NeverPassed { detail };
-            let message = Message::new(&notification, &Story::default(), "web1", wall);
+            let message = Message::new(&notification, &IncidentTimeline::default(), "web1", wall);
             message.data.summary
         };
         assert_eq!(
@@ -520,7 +525,7 @@ mod tests {
         let told = |kind, detail: &str| {
             let mut notification = notification(NotificationKind::Fired);
             notification.cause = Cause::Probe(ProbeFailure::new(kind, detail));
-            let message = Message::new(&notification, &Story::default(), "web1", wall);
+            let message = Message::new(&notification, &IncidentTimeline::default(), "web1", wall);
             message.data.evidence
         };
         assert_eq!(told(FailureKind::Status(503), "status 503"), []);
@@ -539,7 +544,7 @@ mod tests {
                 started_by: Starter::Agent,
             },
         };
-        let story = Story {
+        let story = IncidentTimeline {
             lines: vec![(
                 Time::from_epoch(Duration::from_secs(60)),
                 "killed by signal KILL".to_owned(),
@@ -600,7 +605,7 @@ mod tests {
             notification.cause = Cause::Probe(ProbeFailure::new(FailureKind::Body, long.clone()));
             let labels: BTreeMap<_, _> = (0..1000).map(|n| (format!("{n}{long}"), long.clone())).collect();
             notification.labels = labels.into();
-            let story = Story {
+            let story = IncidentTimeline {
                 lines: vec![(Time::ZERO, long.clone()); TIMELINE_MAX],
                 omitted: 5,
                 evidence: [

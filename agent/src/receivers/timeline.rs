@@ -12,10 +12,10 @@ use super::words::clip;
 /// The first lines of a long story say how it began; of the rest the last ones matter.
 pub(super) const BEGINNING: usize = 4;
 
-/// Stories of incidents that are over and may still be told of.
+/// Timelines of incidents that are over and may still be told of.
 const OVER_MAX: usize = 256;
 
-/// Stories at all: one for each service a host may have, and some more.
+/// Timelines at all: one for each service a host may have, and some more.
 const STORIES_MAX: usize = 11_000;
 
 /// Evidence held at the same time for messages, in bytes. When that is used up, evidence of further incidents is given up: it
@@ -34,7 +34,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What happened so far in one incident.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Story {
+pub struct IncidentTimeline {
     /// Lines with their times, oldest first.
     pub lines: Vec<(Time, String)>,
     /// Lines that were left out after the first few.
@@ -45,7 +45,7 @@ pub struct Story {
     pub last_day: Option<u32>,
 }
 
-impl Story {
+impl IncidentTimeline {
     fn evidence_bytes(&self) -> usize {
         self.evidence.values().map(bytes).sum()
     }
@@ -100,8 +100,8 @@ impl EvidenceKind {
 
 /// The stories of all incidents.
 #[derive(Debug, Default)]
-pub struct Stories {
-    all: BTreeMap<IncidentId, Story>,
+pub struct Timelines {
+    all: BTreeMap<IncidentId, IncidentTimeline>,
     /// Those that are over, oldest first.
     over: VecDeque<IncidentId>,
     /// When the last incidents of each service opened.
@@ -110,7 +110,7 @@ pub struct Stories {
     evidence_held: usize,
 }
 
-impl Stories {
+impl Timelines {
     /// Takes in one thing that happened.
     pub fn note(&mut self, report: &Report) {
         let Some(incident) = report.incident else { return };
@@ -193,7 +193,7 @@ impl Stories {
     }
 
     /// The story so far of `incident` of `service`.
-    pub fn so_far(&self, incident: IncidentId, service: &ServiceName, now: Time) -> Story {
+    pub fn so_far(&self, incident: IncidentId, service: &ServiceName, now: Time) -> IncidentTimeline {
         let mut story = self.all.get(&incident).cloned().unwrap_or_default();
         story.last_day = self.opened.get(service).and_then(|opened| {
             let recent = opened.iter().filter(|at| now.since(**at) < DAY).count();
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_story_is_told_to_its_end_and_after() {
-        let mut stories = Stories::default();
+        let mut stories = Timelines::default();
         stories.note(&opened(1, 10));
         stories.note(&closed(1, 13));
         let story = stories.so_far(IncidentId(1), &"shop".into(), at(14));
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_long_story_keeps_its_beginning_and_its_end() {
-        let mut stories = Stories::default();
+        let mut stories = Timelines::default();
         for n in 0..100 {
             stories.add(IncidentId(1), at(n), &format!("line {n}"));
         }
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn incidents_are_counted_for_a_day() {
-        let mut stories = Stories::default();
+        let mut stories = Timelines::default();
         for incident in 1..=3 {
             stories.note(&opened(incident, incident * 36_000));
         }
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn only_so_many_stories_are_kept() {
-        let mut stories = Stories::default();
+        let mut stories = Timelines::default();
         for incident in 1..=300 {
             stories.note(&opened(incident, incident));
             stories.note(&closed(incident, incident));
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn evidence_is_given_up_before_memory_is() {
         let text = "x".repeat(2000);
-        let mut stories = Stories::default();
+        let mut stories = Timelines::default();
         let kinds = [
             EvidenceKind::Log,
             EvidenceKind::Accept,
@@ -324,7 +324,7 @@ mod tests {
             }
             assert!(stories.evidence_held <= EVIDENCE_HELD_MAX);
         }
-        let held: usize = stories.all.values().map(Story::evidence_bytes).sum();
+        let held: usize = stories.all.values().map(IncidentTimeline::evidence_bytes).sum();
         assert_eq!(held, stories.evidence_held);
         assert!(held > EVIDENCE_HELD_MAX - 2000, "{held}");
         assert!(given_up > 8000, "{given_up}");
@@ -339,7 +339,7 @@ mod tests {
             };
             stories.note(&report(incident, 200, what));
         }
-        let held: usize = stories.all.values().map(Story::evidence_bytes).sum();
+        let held: usize = stories.all.values().map(IncidentTimeline::evidence_bytes).sum();
         assert_eq!(held, stories.evidence_held);
         assert!(stories.has_room());
     }

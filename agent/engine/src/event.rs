@@ -151,7 +151,7 @@ pub enum RequestError {
     /// The service is only probed; there is nothing to restart.
     NoTarget,
     /// The target cannot be seen now.
-    Blind,
+    Unobservable,
     /// The target cannot run as it is: not found, masked, a broken file.
     Unusable,
     /// It is being restarted already.
@@ -165,7 +165,7 @@ impl fmt::Display for RequestError {
         f.write_str(match self {
             Self::UnknownService => "no service has that name",
             Self::NoTarget => "the service is only probed; there is nothing to restart",
-            Self::Blind => "its target cannot be seen now",
+            Self::Unobservable => "its target cannot be seen now",
             Self::Unusable => "its target cannot run as it is; `sentinel status` says why",
             Self::InFlight => "the service is being restarted already",
             Self::NotPaused => "the service is not paused",

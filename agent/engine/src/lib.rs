@@ -46,7 +46,7 @@ pub use flapping::Flapping;
 pub use host::{HOST, HostMemory, HostPolicy};
 pub use ids::{ActionId, IncidentId, ProbeRound, Question, RunId, ServiceName};
 pub use labels::Labels;
-pub use memory::{Answered, Attempt, Deploy, GivenUp, Incident, Memory, Observed, Passed, Pause, Trial};
+pub use memory::{Answered, Attempt, Deploy, DryRunStats, GivenUp, Incident, Memory, Passed, Pause, PendingDryRun};
 pub use notification::{Failing, News, Notification, NotificationKind};
 pub use observation::{
     Activity, AskedToStop, Details, FellWith, HealthCheck, Intent, Limits, Observation, StartedBy, Supervisor,

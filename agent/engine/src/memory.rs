@@ -48,7 +48,7 @@ pub struct Memory {
     /// How often the service came back after it was found down.
     pub recoveries: u64,
     /// What would have been done in `mode = "observe"`.
-    pub observed: Observed,
+    pub observed: DryRunStats,
     /// Which of its probes and checks have ever passed. `None` where a version kept it that did not note that.
     pub passed: Option<Passed>,
     /// Its incidents of late, and whether they are too many to be told one by one.
@@ -121,18 +121,18 @@ impl Memory {
 /// What would have been done in `mode = "observe"`, and how often that would have been right.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Observed {
+pub struct DryRunStats {
     /// Incidents in which it would have been restarted.
     pub would_restart: u64,
     /// In how many of these a restart by somebody else helped then.
     pub right: u64,
     /// The one that is not judged yet.
-    pub trial: Option<Trial>,
+    pub trial: Option<PendingDryRun>,
 }
 
 /// A restart that was not made, until it is known whether it would have been right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trial {
+pub struct PendingDryRun {
     /// When it would have been made.
     pub began: Time,
     /// Until when it would have had to prove itself.

@@ -86,7 +86,7 @@ pub enum Hold {
     /// Nothing to restart: it is only probed.
     NoTarget,
     /// The target cannot be seen, so it must not be touched.
-    Blind,
+    Unobservable,
     /// Its supervisor may still restart it.
     Settling,
     /// Somebody else is busy with it.
@@ -185,7 +185,7 @@ impl Hold {
             Self::Observe => "observe",
             Self::Maintenance => "maintenance",
             Self::NoTarget => "no_target",
-            Self::Blind => "unobservable",
+            Self::Unobservable => "unobservable",
             Self::Settling => "settling",
             Self::Busy { .. } => "busy",
             Self::AskedToStop => "asked_to_stop",
@@ -224,7 +224,7 @@ impl fmt::Display for Hold {
             Self::Observe => f.write_str("would restart it now (attempt 1), but mode = observe"),
             Self::Maintenance => f.write_str("paused by an operator"),
             Self::NoTarget => f.write_str("only probed; there is nothing to restart"),
-            Self::Blind => f.write_str("its target cannot be seen"),
+            Self::Unobservable => f.write_str("its target cannot be seen"),
             Self::Settling => f.write_str("waiting for its supervisor to restart it first"),
             Self::Busy { activity, longer_than } => {
                 write!(f, "left alone: {}", activity.as_str())?;

@@ -377,7 +377,7 @@ fn lost_sight_is_unknown_and_never_acted_on() {
     assert_eq!(world.state("shop"), State::Unknown);
     world.hang("shop");
     world.run(600);
-    assert_eq!(world.snapshot("shop").hold, Some(Hold::Blind));
+    assert_eq!(world.snapshot("shop").hold, Some(Hold::Unobservable));
     assert!(world.actions.is_empty());
     assert_eq!(
         world.message_kinds(),

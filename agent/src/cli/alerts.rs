@@ -33,7 +33,7 @@ pub(super) async fn run(cli: &Cli, receiver: Option<&str>) -> Exit {
     };
     match chosen(&loaded.settings, receiver) {
         Ok(chosen) => test(&loaded.settings, chosen, cli.json).await,
-        Err(problem) => fail(Exit::No, &problem),
+        Err(problem) => fail(Exit::Failure, &problem),
     }
 }
 
@@ -62,7 +62,7 @@ async fn test(settings: &Settings, chosen: Vec<&ReceiverSettings>, json: bool) -
     let tested = join_all(chosen.into_iter().map(|settings| try_out(host, link, settings))).await;
     let shown = if json { in_json(&tested) } else { in_words(&tested) };
     match print(&shown) {
-        Exit::Ok if tested.iter().any(|tested| tested.result.is_err()) => Exit::No,
+        Exit::Ok if tested.iter().any(|tested| tested.result.is_err()) => Exit::Failure,
         exit => exit,
     }
 }

@@ -156,7 +156,7 @@ impl ClientError {
     /// The exit code for it.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Refused(_) => Exit::No,
+            Self::Refused(_) => Exit::Failure,
             Self::Failed(_) | Self::Unreachable { .. } | Self::Garbled(_) => Exit::Unreachable,
         }
     }

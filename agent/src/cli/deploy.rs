@@ -38,7 +38,7 @@ const BY_SIGNAL: i32 = 128;
 pub(super) async fn run(client: &Client, args: &DeployArgs) -> Exit {
     // From here on a signal ends the command, not this process, which has to tell the agent of the end.
     let Ok(mut signals) = Signals::new() else {
-        return fail(Exit::No, "failed to listen for signals; nothing was run");
+        return fail(Exit::Failure, "failed to listen for signals; nothing was run");
     };
     let deploy = Deploy::new(client, args);
     match deploy.begin().await {
@@ -112,7 +112,7 @@ impl<'a> Deploy<'a> {
                 "the deploy took {took}; after {limit} `{}` was watched again",
                 self.args.name
             );
-            let _ = fail(Exit::No, &words);
+            let _ = fail(Exit::Failure, &words);
         }
         let mut last = None;
         for turn in 0..END_TRIES {
@@ -133,7 +133,7 @@ impl<'a> Deploy<'a> {
                 error.explain(),
                 self.args.name
             );
-            let _ = fail(Exit::No, &words);
+            let _ = fail(Exit::Failure, &words);
         }
     }
 }
@@ -161,7 +161,7 @@ async fn command(args: &DeployArgs, signals: &mut Signals) -> Exit {
         tokio::select! {
             status = child.wait() => return match status {
                 Ok(status) => Exit::Command(code(status)),
-                Err(error) => fail(Exit::No, &format!("failed to wait for the command: {error}")),
+                Err(error) => fail(Exit::Failure, &format!("failed to wait for the command: {error}")),
             },
             signal = signals.next() => pass_on(pid, signal),
         }

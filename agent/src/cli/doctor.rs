@@ -33,7 +33,7 @@ pub(super) fn run(cli: &Cli) -> Exit {
                 text(&findings, Paint::for_stdout())
             };
             match print(&text) {
-                Exit::Ok if failed => Exit::No,
+                Exit::Ok if failed => Exit::Failure,
                 exit => exit,
             }
         }
@@ -53,7 +53,7 @@ fn look(cli: &Cli) -> Result<Facts, Exit> {
             "what counts is what the agent's user `{}` may do, and only root can look as that user: `sudo sentinel doctor`",
             agent.name
         );
-        return Err(fail(Exit::No, &why));
+        return Err(fail(Exit::Failure, &why));
     }
     if geteuid().is_root() {
         let seen = on_runtime(doctor::look_as_root(&cli.config))?;

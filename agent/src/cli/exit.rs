@@ -8,7 +8,7 @@ pub enum Exit {
     /// 0: done, or the answer is yes.
     Ok,
     /// 1: the answer is no. The configuration is wrong, there is no such service, a fault was not healed.
-    No,
+    Failure,
     /// 2: the command line is wrong, or the scenario that it names.
     Usage,
     /// 3: no agent answers: it does not run, may not be asked, or stands still.
@@ -22,7 +22,7 @@ impl Exit {
     pub const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
-            Self::No => 1,
+            Self::Failure => 1,
             Self::Usage => 2,
             Self::Unreachable => 3,
             Self::Command(code) => code,

@@ -88,7 +88,7 @@ fn run_agent(config: &Path, args: &RunArgs) -> Exit {
     if !args.root_on_host_bus
         && let Err(error) = root_guard::check()
     {
-        return fail(Exit::No, &error.to_string());
+        return fail(Exit::Failure, &error.to_string());
     }
     match on_runtime(app::run(config)) {
         Ok(Ok(())) => Exit::Ok,
@@ -97,7 +97,7 @@ fn run_agent(config: &Path, args: &RunArgs) -> Exit {
             // Stays when the process has ended. The journal has the rest of the lines.
             watchdog::status(&format!("does not start: {}", why.lines().next().unwrap_or_default()));
             // Each error of a configuration has a line.
-            why.lines().fold(Exit::No, |_, line| fail(Exit::No, line))
+            why.lines().fold(Exit::Failure, |_, line| fail(Exit::Failure, line))
         }
         Err(exit) => exit,
     }
@@ -196,7 +196,7 @@ fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
         Ok(true) => print(&String::from_utf8_lossy(&text)),
         Ok(false) if cli.json => {
             print(&String::from_utf8_lossy(&text));
-            Exit::No
+            Exit::Failure
         }
         Ok(false) => {
             if let Some(user) = user {
@@ -206,9 +206,9 @@ fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
                 );
             }
             let _ = io::stderr().write_all(&text);
-            Exit::No
+            Exit::Failure
         }
-        Err(error) => fail(Exit::No, &format!("failed to write: {error}")),
+        Err(error) => fail(Exit::Failure, &format!("failed to write: {error}")),
     }
 }
 
@@ -216,7 +216,7 @@ fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
 fn on_runtime<T>(task: impl Future<Output = T>) -> Result<T, Exit> {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => Ok(runtime.block_on(task)),
-        Err(error) => Err(fail(Exit::No, &format!("failed to start: {error}"))),
+        Err(error) => Err(fail(Exit::Failure, &format!("failed to start: {error}"))),
     }
 }
 
@@ -236,7 +236,7 @@ async fn ask_health(cli: &Cli, args: &HealthArgs) -> Exit {
     };
     match asked {
         Ok(text) => print(&text),
-        Err(why) => fail(Exit::No, &why),
+        Err(why) => fail(Exit::Failure, &why),
     }
 }
 
@@ -255,7 +255,7 @@ fn refuse(why: &str) -> Exit {
     for line in why.lines() {
         let _ = writeln!(stderr, "{}", crate::telemetry::printable(line));
     }
-    Exit::No
+    Exit::Failure
 }
 
 /// Shows what waits to be told.
@@ -327,7 +327,9 @@ fn print(text: &str) -> Exit {
         .and_then(|()| stdout.write_all(newline.as_bytes()))
         .and_then(|()| stdout.flush())
     {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(Exit::No, &format!("failed to write: {error}")),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            fail(Exit::Failure, &format!("failed to write: {error}"))
+        }
         _ => Exit::Ok,
     }
 }

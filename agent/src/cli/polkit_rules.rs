@@ -16,7 +16,7 @@ use crate::polkit::{self, ConfigurationError, RULE_FILE, Rule, TRIGGER_VERBS, US
 pub(super) async fn run(cli: &Cli, args: &PolkitRulesArgs) -> Exit {
     if args.install && !geteuid().is_root() {
         return fail(
-            Exit::No,
+            Exit::Failure,
             "only root may install polkit's rules; without `--install` they are printed",
         );
     }
@@ -28,7 +28,7 @@ pub(super) async fn run(cli: &Cli, args: &PolkitRulesArgs) -> Exit {
                 }
                 print(&change.text(cli.json))
             }
-            Err(why) => fail(Exit::No, &why),
+            Err(why) => fail(Exit::Failure, &why),
         },
         Ok(rule) if cli.json => print(&describe(&rule)),
         Ok(rule) => print(&rule.to_string()),
@@ -66,7 +66,7 @@ async fn rule(config: &Path, install: bool) -> Result<Rule, Exit> {
     }
     polkit::wanted(&loaded.settings)
         .await
-        .map_err(|why| fail(Exit::No, &why))
+        .map_err(|why| fail(Exit::Failure, &why))
 }
 
 /// What became of the file.
@@ -186,5 +186,5 @@ fn refuse(why: &str) -> Exit {
     for line in why.lines() {
         let _ = writeln!(io::stderr(), "{}", crate::telemetry::printable(line));
     }
-    Exit::No
+    Exit::Failure
 }

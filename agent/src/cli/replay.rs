@@ -30,7 +30,7 @@ pub(super) async fn run(cli: &Cli, args: &ReplayArgs) -> Exit {
     let text = simulate::scenario_of(&details.iter().map(past).collect::<Vec<_>>(), &now);
     if text.is_empty() {
         return fail(
-            Exit::No,
+            Exit::Failure,
             "there is nothing to replay: only the host as a whole was down",
         );
     }

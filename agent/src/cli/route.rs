@@ -34,7 +34,7 @@ pub(super) fn run(path: &Path, args: &RouteArgs, as_json: bool) -> Exit {
     };
     let asked = match asked(&settings, args) {
         Ok(asked) => asked,
-        Err(why) => return fail(Exit::No, &why),
+        Err(why) => return fail(Exit::Failure, &why),
     };
     let rules = &settings.alerts.rules;
     let choice = rules.choose(asked.subject());
@@ -44,7 +44,7 @@ pub(super) fn run(path: &Path, args: &RouteArgs, as_json: bool) -> Exit {
         explain(rules, &asked, Paint::for_stdout())
     };
     match print(&text) {
-        Exit::Ok if choice.receivers.is_empty() => Exit::No,
+        Exit::Ok if choice.receivers.is_empty() => Exit::Failure,
         exit => exit,
     }
 }

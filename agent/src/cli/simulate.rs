@@ -24,7 +24,7 @@ pub(super) fn run(args: &SimulateArgs, json: bool) -> Exit {
     match answer(args, json, paint) {
         Ok(answer) if answer.is_as_expected => print(&answer.text),
         Ok(answer) => match print(&answer.text) {
-            Exit::Ok => Exit::No,
+            Exit::Ok => Exit::Failure,
             exit => exit,
         },
         Err(why) => wrong_usage(&why),

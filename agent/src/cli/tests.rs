@@ -552,12 +552,12 @@ async fn a_refusal_is_a_no_and_silence_is_not() {
     let error = operator::resume(&client, &view(false), "nope").await.unwrap_err();
     assert_eq!(
         (error.exit(), error.explain()),
-        (Exit::No, "there is no service `nope`".to_owned())
+        (Exit::Failure, "there is no service `nope`".to_owned())
     );
     let error = incidents::run(&client, &view(false), Some(4), None, 20)
         .await
         .unwrap_err();
-    assert_eq!(error.exit(), Exit::No);
+    assert_eq!(error.exit(), Exit::Failure);
     let error = status::run(&client, &view(false), None).await.unwrap_err();
     assert_eq!(
         (error.exit(), error.explain()),

@@ -52,7 +52,7 @@ pub async fn run(args: &DemoArgs) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             explain(&error, stage.as_ref());
-            Exit::No
+            Exit::Failure
         }
     };
     if let Some(stage) = stage {
@@ -87,7 +87,7 @@ async fn perform(
             () = interrupt.wait() => {}
         }
     }
-    Ok(if good { Exit::Ok } else { Exit::No })
+    Ok(if good { Exit::Ok } else { Exit::Failure })
 }
 
 /// Sets the stage and has the service started, on another port if need be.
@@ -182,7 +182,7 @@ async fn play_on(stage: &mut Stage, screen: &Screen) -> DemoError {
 
 fn interrupted() -> Exit {
     complain("sentinel: the demo was interrupted");
-    Exit::No
+    Exit::Failure
 }
 
 /// Writes a line to stderr, which may be closed.

@@ -9,7 +9,7 @@ use tokio::process::Child;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::ProbeError;
-use super::{explain, failed};
+use super::{error_mapping, failed};
 use crate::config::CommandProbe;
 use crate::subprocess::{self, Group, Tail};
 
@@ -85,10 +85,10 @@ impl CommandCheck {
             return Verdict::Skipped("the agent could not ask: too many processes".to_owned());
         }
         let program = self.argv.first().map_or("", String::as_str);
-        explain::own_shortage(error).unwrap_or_else(|| {
+        error_mapping::own_shortage(error).unwrap_or_else(|| {
             failed(
                 FailureKind::Agent,
-                format!("cannot run `{program}`: {}", explain::os_words(error)),
+                format!("cannot run `{program}`: {}", error_mapping::os_words(error)),
             )
         })
     }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::ProbeError;
 use super::stage::{STAGE, Stage};
-use super::{explain, failed};
+use super::{error_mapping, failed};
 use crate::config::HttpProbe;
 use answer::{Body, Expectation};
 pub(super) use ask_error::AskError;
@@ -101,7 +101,7 @@ impl HttpCheck {
     /// Asks, reads the whole answer up to the cap, and judges it.
     async fn exchange(&self, start: Instant) -> Exchange {
         let deadline = start + self.timeout;
-        let overdue = |stage| explain::overdue(stage, self.timeout);
+        let overdue = |stage| error_mapping::overdue(stage, self.timeout);
         let mut response = match timeout_at(deadline, self.ask()).await {
             Ok(Ok(response)) => response,
             Ok(Err(exchange)) => return exchange,
@@ -117,7 +117,7 @@ impl HttpCheck {
         let body = Body::read(&mut response, self.expectation.needs_body());
         let verdict = match timeout_at(deadline, body).await {
             Ok(Ok(body)) => self.expectation.judge(&body, start.elapsed()),
-            Ok(Err(error)) => explain::body_error(&error, self.timeout),
+            Ok(Err(error)) => error_mapping::body_error(&error, self.timeout),
             Err(_) => overdue(Stage::Reading),
         };
         if self.keep_alive
@@ -138,7 +138,7 @@ impl HttpCheck {
             let reply = self
                 .send(request)
                 .await?
-                .map_err(|error| (None, explain::http_error(&error, self.timeout)))?;
+                .map_err(|error| (None, error_mapping::http_error(&error, self.timeout)))?;
             let Some(next) = redirect(&reply, request.url()).filter(|_| self.follow > 0) else {
                 return Ok(reply);
             };

@@ -12,7 +12,7 @@
 
 mod command;
 mod error;
-mod explain;
+mod error_mapping;
 mod http;
 mod limits;
 mod resolver;

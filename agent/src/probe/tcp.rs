@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::ProbeError;
-use super::explain;
+use super::error_mapping;
 use super::resolver::Resolver;
 use super::stage::{STAGE, Stage, reached};
 use crate::config::TcpProbe;
@@ -47,7 +47,7 @@ impl TcpCheck {
         let attempt = async {
             match timeout_at(deadline, self.attempt(deadline)).await {
                 Ok(verdict) => verdict,
-                Err(_) => explain::overdue(STAGE.with(Cell::get), self.timeout),
+                Err(_) => error_mapping::overdue(STAGE.with(Cell::get), self.timeout),
             }
         };
         let verdict = STAGE.scope(Stage::Connecting.into(), attempt).await;
@@ -62,12 +62,12 @@ impl TcpCheck {
     async fn attempt(&self, deadline: Instant) -> Verdict {
         let addresses = match self.resolver.lookup(self.host.clone(), self.port).await {
             Ok(addresses) => addresses,
-            Err(error) => return explain::lookup_error(&error),
+            Err(error) => return error_mapping::lookup_error(&error),
         };
         reached(Stage::Connecting);
         match connect_any(&addresses, deadline).await {
             Ok(_connected) => Verdict::Passed,
-            Err(error) => explain::io_error(&error, self.timeout),
+            Err(error) => error_mapping::io_error(&error, self.timeout),
         }
     }
 }

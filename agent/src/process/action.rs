@@ -54,7 +54,7 @@ async fn prepare(
     let live = match memory.sight(process) {
         Sight::Running(live) => Some(live),
         Sight::Down { .. } => None,
-        Sight::Unusable(reason) | Sight::Blind(reason) => return Err(ActionResult::Refused(reason)),
+        Sight::Unusable(reason) | Sight::Unreadable(reason) => return Err(ActionResult::Refused(reason)),
     };
     let last = memory.instance();
     if let (Some(expected), Some(last)) = (expected, &last)

@@ -41,7 +41,7 @@ pub(super) enum NoHold {
     /// It is there, and is not to be touched. Holds the reason.
     Unusable(String),
     /// It cannot be seen. Holds the reason.
-    Blind(String),
+    Unreadable(String),
 }
 
 impl Live {
@@ -54,7 +54,7 @@ impl Live {
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| match errno {
             // EINVAL, ENOENT: a thread of some process.
             Errno::SRCH | Errno::INVAL | Errno::NOENT => NoHold::Ended,
-            other => NoHold::Blind(format!("failed to open process {pid}: {}", io::Error::from(other))),
+            other => NoHold::Unreadable(format!("failed to open process {pid}: {}", io::Error::from(other))),
         })?;
         let facts = facts(pid);
         // Only now is it certain that `/proc` spoke of the process that the pidfd holds: it has not made way for another.
@@ -62,7 +62,7 @@ impl Live {
             return Err(NoHold::Ended);
         }
         let (owner, started) =
-            facts.map_err(|error| NoHold::Blind(format!("failed to read `/proc/{pid}/stat`: {error}")))?;
+            facts.map_err(|error| NoHold::Unreadable(format!("failed to read `/proc/{pid}/stat`: {error}")))?;
         let trusted = [0, rustix::process::geteuid().as_raw(), owner];
         if !trusted.contains(&named.owner) {
             return Err(NoHold::Unusable(format!(
@@ -72,8 +72,8 @@ impl Live {
         }
         // `register`, which replaces `new`, is unsafe for the sake of types that close their descriptor early; `OwnedFd` is none.
         #[allow(deprecated)]
-        let pidfd =
-            AsyncFd::new(pidfd).map_err(|error| NoHold::Blind(format!("failed to wait for process {pid}: {error}")))?;
+        let pidfd = AsyncFd::new(pidfd)
+            .map_err(|error| NoHold::Unreadable(format!("failed to wait for process {pid}: {error}")))?;
         Ok(Self { pid, started, pidfd })
     }
 

@@ -52,7 +52,7 @@ pub(super) enum Sight {
     /// The pid file can be seen, and is of no use.
     Unusable(String),
     /// Nothing can be seen.
-    Blind(String),
+    Unreadable(String),
 }
 
 /// An observation, and when to look again although nothing happens.
@@ -73,7 +73,7 @@ impl Memory {
                 Ok(live) => return Sight::Running(live),
                 Err(NoHold::Ended) => (),
                 Err(NoHold::Unusable(reason)) => return Sight::Unusable(reason),
-                Err(NoHold::Blind(reason)) => return Sight::Blind(reason),
+                Err(NoHold::Unreadable(reason)) => return Sight::Unreadable(reason),
             }
         }
         // What runs is not down because its pid file is lost.
@@ -84,7 +84,7 @@ impl Memory {
             PidFile::Absent => Sight::Down { file_left: false },
             PidFile::Empty | PidFile::Names(_) => Sight::Down { file_left: true },
             PidFile::Unusable(reason) => Sight::Unusable(reason),
-            PidFile::Unreadable(reason) => Sight::Blind(reason),
+            PidFile::Unreadable(reason) => Sight::Unreadable(reason),
         }
     }
 
@@ -154,7 +154,7 @@ impl Memory {
                 };
             }
             Sight::Unusable(reason) => TargetState::Unusable(reason),
-            Sight::Blind(reason) => TargetState::Unknown(reason),
+            Sight::Unreadable(reason) => TargetState::Unknown(reason),
             Sight::Down { file_left } => match self.down(file_left).await {
                 Ok(state) => state,
                 Err(again) => {

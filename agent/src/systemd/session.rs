@@ -291,7 +291,7 @@ impl<'w> Session<'w> {
         match self.reloads.due(now) {
             Some(Due::End) => self.resync().await?,
             Some(Due::Read) => self.read_stale().await?,
-            Some(Due::Blind) => self.units.lose_sight_of_stale("systemd is reloading its configuration"),
+            Some(Due::Unobservable) => self.units.lose_sight_of_stale("systemd is reloading its configuration"),
             None => {}
         }
         if due(Some(self.subscribe_at)) {

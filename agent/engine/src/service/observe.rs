@@ -9,7 +9,7 @@
 //! that are healed need them.
 
 use super::{Context, Machine};
-use crate::memory::Trial;
+use crate::memory::PendingDryRun;
 use crate::policy::Mode;
 use crate::report::{ReportKind, Resolution};
 use crate::time::Time;
@@ -25,7 +25,7 @@ impl Machine {
         incident.observed = true;
         let ledger = &mut self.memory.observed;
         ledger.would_restart = ledger.would_restart.saturating_add(1);
-        ledger.trial = Some(Trial {
+        ledger.trial = Some(PendingDryRun {
             began: now,
             until: now + policy.verify.max(policy.start_grace),
             run,

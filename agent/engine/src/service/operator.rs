@@ -11,7 +11,7 @@ impl Machine {
         match request {
             _ if self.is_leaving() => Err(RequestError::UnknownService),
             OperatorRequest::Restart if !self.service.has_target => Err(RequestError::NoTarget),
-            OperatorRequest::Restart if self.is_blind() => Err(RequestError::Blind),
+            OperatorRequest::Restart if self.is_blind() => Err(RequestError::Unobservable),
             OperatorRequest::Restart if self.unusable().is_some() => Err(RequestError::Unusable),
             OperatorRequest::Restart if self.in_flight.is_some() => Err(RequestError::InFlight),
             OperatorRequest::Resume if self.memory.pause.is_none() => Err(RequestError::NotPaused),

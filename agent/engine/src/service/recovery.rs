@@ -38,7 +38,7 @@ impl Machine {
         }
         if self.is_blind() {
             // What is out of sight together with what it depends on waits for that, like everything else that does.
-            return self.wait_for_dependency(cx).or(Some((State::Held, Hold::Blind)));
+            return self.wait_for_dependency(cx).or(Some((State::Held, Hold::Unobservable)));
         }
         if let Some(hold) = self.refusal(cx) {
             return Some((State::Held, hold));

@@ -38,7 +38,7 @@ pub(super) enum Due {
     /// What was not read since the first reload has to be read, whatever is under way.
     Read,
     /// What was not read since is out of sight.
-    Blind,
+    Unobservable,
 }
 
 impl Reloads {
@@ -87,7 +87,7 @@ impl Reloads {
         if take(&mut self.read_at) {
             Some(Due::Read)
         } else if take(&mut self.blind_at) {
-            Some(Due::Blind)
+            Some(Due::Unobservable)
         } else if take(&mut self.ends) {
             Some(Due::End)
         } else {
@@ -121,7 +121,7 @@ mod tests {
             reloads.end(after(at, 250));
             assert!(!reloads.under_way());
         }
-        assert_eq!(due, [(6, Due::Read), (20, Due::Blind)]);
+        assert_eq!(due, [(6, Due::Read), (20, Due::Unobservable)]);
         // Another storm, some time after the last.
         let later = after(start, 100_000);
         assert!(!reloads.is_storm(later));
@@ -140,7 +140,7 @@ mod tests {
         }
         let expected = [
             (HIDES_MAX, Some(Due::Read)),
-            (BLIND_AFTER, Some(Due::Blind)),
+            (BLIND_AFTER, Some(Due::Unobservable)),
             (RELOAD_MAX, Some(Due::End)),
         ];
         assert_eq!(brought, expected);

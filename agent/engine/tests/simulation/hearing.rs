@@ -448,7 +448,12 @@ impl Known {
             return;
         }
         let Some(incident) = &mut self.keep.incident else {
-            self.closed = None;
+            match &mut self.closed {
+                Some(closed) if matches!(message.kind, NotificationKind::Update { .. }) => {
+                    closed.messages = message.sequence;
+                }
+                closed => *closed = None,
+            }
             return;
         };
         incident.messages = message.sequence;

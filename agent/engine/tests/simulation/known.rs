@@ -277,11 +277,12 @@ impl Known {
             | NotificationKind::GaveUp
             | NotificationKind::Flapping { .. }
             | NotificationKind::FlappingEnded { .. }
-            | NotificationKind::Update {
+            | NotificationKind::Update { news: News::Grown, .. } => self.keep.incident.as_ref(),
+            // Messages follow all reports of their turn, in which the incident may have ended.
+            NotificationKind::Update {
                 news: News::Restarted { .. },
                 ..
-            }
-            | NotificationKind::Update { news: News::Grown, .. } => self.keep.incident.as_ref(),
+            } => self.keep.incident.as_ref().or(self.closed.as_ref()),
             NotificationKind::Healed { .. } | NotificationKind::Resolved { .. } => self.closed.as_ref(),
             // What alerting says by itself.
             NotificationKind::Update { .. } | NotificationKind::Escalated { .. } => None,

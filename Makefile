@@ -7,7 +7,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # Tests of the real host each boot a container; more at once only wait for the same cores.
-HOST_THREADS ?= 3
+HOST_THREADS ?= 4
 
 # Random lives of a host that `make simulate` lives through, 70 hours each on average: every fifth takes two weeks.
 SEEDS ?= 15000

@@ -290,12 +290,12 @@ impl fmt::Display for ReportKind {
             Self::ActionHeld {
                 hold: Hold::Observe, ..
             } => write!(f, "{}", Hold::Observe),
-            Self::ActionHeld { hold, remaining: None } => write!(f, "not restarted: {hold}"),
+            Self::ActionHeld { hold, remaining: None } => f.write_str(&hold.refusal()),
             Self::ActionHeld {
                 hold,
                 remaining: Some(remaining),
             } => {
-                write!(f, "not restarted: {hold} (for {})", span(*remaining))
+                write!(f, "{} (for {})", hold.refusal(), span(*remaining))
             }
             Self::ActionStarted { action, .. } if action.attempt == 0 => {
                 write!(f, "{} asked for by an operator", action.kind.as_str())

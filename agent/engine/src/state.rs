@@ -179,6 +179,16 @@ pub enum Hold {
 }
 
 impl Hold {
+    /// The reason as a sentence of its own, which says once what is not done.
+    pub fn refusal(&self) -> String {
+        let reason = self.to_string();
+        if reason.starts_with("not ") {
+            reason
+        } else {
+            format!("not restarted: {reason}")
+        }
+    }
+
     /// The word for this kind of hold: a metric's label.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -4,7 +4,10 @@ mod world;
 
 use std::time::Duration;
 
-use sentinel_engine::{Activity, NotificationKind, OperatorRequest, Resolution, StartedBy, State, TargetState};
+use sentinel_engine::{
+    Activity, BlastRadius, Hold, NotificationKind, OperatorRequest, ReportKind, Resolution, StartedBy, State,
+    TargetState,
+};
 use world::{Start, Toy, World};
 
 fn shop(toy: Toy) -> World {
@@ -117,4 +120,31 @@ fn what_is_restarted_with_what_it_depends_on_was_started_by_nobody() {
         !ended.iter().any(|(_, resolution)| *resolution == Resolution::Started),
         "{ended:?}"
     );
+}
+
+/// Some reasons say themselves what is not done; the timeline must not say that twice.
+#[test]
+fn a_hold_says_once_what_is_not_done() {
+    let reason = || "access denied".to_owned();
+    let holds = [
+        Hold::RuntimeAway,
+        Hold::Unchecked,
+        Hold::RestartPrevented,
+        Hold::Oneshot,
+        Hold::Condition { reason: reason() },
+        Hold::Unanswered { reason: reason() },
+        Hold::BlastRadius(BlastRadius::default()),
+        Hold::GaveUp,
+        Hold::Throttled,
+        Hold::ProbeNeverPassed,
+    ];
+    for hold in holds {
+        let remaining = Some(Duration::from_secs(5));
+        for remaining in [None, remaining] {
+            let hold = hold.clone();
+            let text = ReportKind::ActionHeld { hold, remaining }.to_string();
+            let said = text.matches("not restarted").count() + text.matches("not started").count();
+            assert_eq!(said, 1, "{text}");
+        }
+    }
 }

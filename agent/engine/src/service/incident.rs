@@ -170,7 +170,7 @@ impl Machine {
         }
         let doing = match (&self.hold, attempts) {
             (Some(Hold::AskedToStop), _) => self.describe_asked(cx.now),
-            (Some(hold @ (Hold::RestartOn { .. } | Hold::ProbeNeverPassed)), _) => format!("not restarted: {hold}"),
+            (Some(hold @ (Hold::RestartOn { .. } | Hold::ProbeNeverPassed)), _) => hold.refusal(),
             (Some(hold), _) => hold.to_string(),
             (None, 0) => self.state.as_str().to_owned(),
             (None, attempts) => format!("{}, attempt {attempts}", self.state.as_str()),

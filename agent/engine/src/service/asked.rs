@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::judge::Judgement;
 use super::{Context, Machine};
 use crate::cause::Cause;
 use crate::ids::RunId;
@@ -51,7 +52,9 @@ impl Asked {
 impl Machine {
     /// Takes in what the last sighting says of such a signal. One that cannot see says nothing.
     pub(super) fn note_asked(&mut self, now: Time) {
-        let Some(sight) = self.sight.as_ref() else { return };
+        let Some(sight) = self.target.observation.as_ref() else {
+            return;
+        };
         if matches!(sight.state, TargetState::Unknown(_)) {
             return;
         }
@@ -65,7 +68,7 @@ impl Machine {
             // What has ended is not asked any more, and was.
             None => known.filter(|_| !self.runs()),
         };
-        let unhealthy = self.unhealthy().is_some();
+        let unhealthy = self.target.unhealthy().is_some();
         let runs = self.runs();
         if let Some(asked) = &mut self.asked {
             asked.over |= asked.unhealthy && runs && !unhealthy;
@@ -75,7 +78,7 @@ impl Machine {
 
     /// A probe round of it has counted. One failure and then health again is the end of it: whatever drains does not return.
     pub(super) fn note_probe_of_asked(&mut self, passed: bool) {
-        let well = passed && self.health.is_up();
+        let well = passed && self.probes.health.is_up();
         if let Some(asked) = &mut self.asked {
             asked.over |= asked.failed && well;
             asked.failed |= !passed;
@@ -90,18 +93,18 @@ impl Machine {
 
     /// Leaves alone what was asked to end. It is told when that takes longer than it may by its own settings, or when it
     /// fails meanwhile.
-    pub(super) fn judge_asked(&mut self, cx: &mut Context<'_>, hold: &mut Option<Hold>) -> Option<State> {
+    pub(super) fn judge_asked(&mut self, cx: &mut Context<'_>) -> Option<Judgement> {
         let since = self.asked_since(cx.now)?;
         let attempt = self.memory.attempt.as_ref();
         if attempt.is_some_and(|attempt| attempt.requested || attempt.ended_at.is_none()) {
             return None;
         }
         self.cut_short("it was asked to stop".to_owned(), cx);
-        let failure = match self.unhealthy() {
+        let failure = match self.target.unhealthy() {
             Some(output) => Some(Cause::Unhealthy {
                 output: output.to_owned(),
             }),
-            None => self.health.down().cloned().map(Cause::Probe),
+            None => self.probes.health.down().cloned().map(Cause::Probe),
         };
         if let Some(cause) = &failure {
             self.went_down(cause, None, cx);
@@ -109,12 +112,11 @@ impl Machine {
         let late = since + self.asked.as_ref().map_or(Duration::ZERO, |asked| asked.patience);
         if failure.is_none() && self.memory.incident.is_none() && cx.now < late {
             self.timers.set(Timer::Drain, late);
-            return Some(State::SupervisorBusy);
+            return Some(State::SupervisorBusy.into());
         }
         self.timers.set(Timer::Drain, since + DRAIN_MAX);
         self.open_incident(failure.unwrap_or(Cause::AskedToStop { after: None }), cx);
-        *hold = Some(Hold::AskedToStop);
-        Some(State::SupervisorBusy)
+        Some(Judgement::held(State::SupervisorBusy, Hold::AskedToStop))
     }
 
     /// How the last run went down, `seen` so by a watcher that cannot know whether a signal still counted.
@@ -130,7 +132,7 @@ impl Machine {
     /// How long after it was asked the run has ended, once, when that was later than it should have been.
     pub(super) fn take_late_end(&mut self, now: Time) -> Option<Duration> {
         let asked = self.asked.take_if(|asked| !asked.over)?;
-        let after = self.down_since.unwrap_or(now).since(asked.at);
+        let after = self.target.down_since.unwrap_or(now).since(asked.at);
         (after > asked.patience).then_some(after)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Context, Machine, refusal};
+use super::{Context, Machine};
 use crate::cause::Cause;
 use crate::command::ActionKind;
 use crate::event::ActionResult;
@@ -37,9 +37,9 @@ impl Machine {
     /// seen; it is never issued again.
     pub(super) fn resume(&mut self, cx: &mut Context<'_>) {
         if let Some(incident) = &self.memory.incident {
-            self.said_up = Some(false);
+            self.announced.up = Some(false);
             if matches!(incident.cause, Cause::CrashLoop { .. }) {
-                self.crash_loop.resume(cx.now);
+                self.supervision.crash_loop.resume(cx.now);
             }
         }
         self.resume_outage();
@@ -70,7 +70,7 @@ impl Machine {
             self.land(cx);
         }
         if !matches!(result, ActionResult::Done | ActionResult::Unknown(_)) {
-            self.acted_on = None;
+            self.target.acted_on = None;
         }
         if self
             .memory
@@ -78,7 +78,7 @@ impl Machine {
             .as_ref()
             .is_none_or(|attempt| attempt.action != action)
         {
-            if let Some((_, at)) = self.withdrawn.take_if(|(withdrawn, _)| *withdrawn == action)
+            if let Some((_, at)) = self.actions.withdrawn.take_if(|(withdrawn, _)| *withdrawn == action)
                 && result.nothing_done()
             {
                 self.refund(at, cx);
@@ -97,9 +97,9 @@ impl Machine {
         if !result.is_refusal() {
             self.restart_health();
         }
-        let unanswered = std::mem::take(&mut self.unanswered);
+        let unanswered = std::mem::take(&mut self.refusals.unanswered);
         if !result.is_refusal() {
-            self.said_refusal = None;
+            self.refusals.reported = None;
         }
         match result {
             ActionResult::Done | ActionResult::Unknown(_) => self.await_proof(cx.now),
@@ -114,23 +114,20 @@ impl Machine {
             }
             ActionResult::Refused(reason) => {
                 self.take_back(cx);
-                self.refused = Some(Hold::Refused { reason });
-                self.ask_again = Some(cx.now + refusal::ANSWERED_AGAIN);
+                self.refusals.refused(reason, cx.now);
             }
             ActionResult::Unanswered(reason) => {
                 self.take_back(cx);
-                self.refused = Some(Hold::Unanswered { reason });
-                self.ask_again = Some(cx.now + refusal::gap(unanswered));
-                self.unanswered = unanswered.saturating_add(1);
+                self.refusals.was_unanswered(reason, unanswered, cx.now);
             }
             ActionResult::CalledOff(reason) => {
                 self.take_back(cx);
-                self.refused = Some(Hold::Condition { reason });
+                self.refusals.hold = Some(Hold::Condition { reason });
                 self.memory.next_attempt = Some(cx.now + LOOK_AROUND_AGAIN);
             }
             ActionResult::TooWide(radius) => {
                 self.take_back(cx);
-                self.refused = Some(Hold::BlastRadius(radius));
+                self.refusals.hold = Some(Hold::BlastRadius(radius));
                 self.memory.next_attempt = Some(cx.now + LOOK_AROUND_AGAIN);
             }
         }
@@ -180,7 +177,7 @@ impl Machine {
     fn end_attempt(&mut self) -> Option<ActionId> {
         let attempt = self.memory.attempt.take()?;
         self.unsaved = true;
-        self.withdrawn =
+        self.actions.withdrawn =
             (attempt.ended_at.is_none() && !attempt.requested).then_some((attempt.action, attempt.started_at));
         Some(attempt.action)
     }
@@ -196,7 +193,7 @@ impl Machine {
 
     /// Whether what is seen is a new run. Until then the old one is a picture of the past.
     fn is_fresh(&self, attempt: &Attempt) -> bool {
-        self.instance().is_some() && self.instance() != attempt.expected.as_ref()
+        self.target.run().is_some() && self.target.run() != attempt.expected.as_ref()
     }
 
     /// While an attempt is open, tells where it stands; `None` when there is none, or it has just failed.
@@ -227,7 +224,7 @@ impl Machine {
                 self.fail_attempt(reason, cx);
                 return None;
             }
-            if let Some(output) = self.unhealthy()
+            if let Some(output) = self.target.unhealthy()
                 && self.trusts_check()
             {
                 let cause = Cause::Unhealthy {
@@ -237,15 +234,15 @@ impl Machine {
                 return None;
             }
             if self.grace(cx.now).is_none()
-                && self.health.down().is_some_and(|failure| !refuses(failure))
-                && let Some(failure) = self.proof.trusted_failure(&self.service.policy)
+                && self.probes.health.down().is_some_and(|failure| !refuses(failure))
+                && let Some(failure) = self.probes.proof.trusted_failure(&self.service.policy)
             {
                 let reason = failure.to_string();
                 self.fail_attempt(reason, cx);
                 return None;
             }
             if self.is_healthy(cx.now) && !self.is_blind() {
-                let lived = self.instance_since + self.service.policy.min_uptime;
+                let lived = self.target.run_since + self.service.policy.min_uptime;
                 if lived <= cx.now {
                     self.prove(cx);
                     return Some(State::Healthy);
@@ -253,7 +250,7 @@ impl Machine {
                 self.timers.set(Timer::MinUptime, lived);
             } else if let Some(cause) = self.only_unproven().filter(|_| !self.is_blind()) {
                 // Whether it is well cannot be told; that it lives can.
-                let lived = self.instance_since + self.service.policy.min_uptime;
+                let lived = self.target.run_since + self.service.policy.min_uptime;
                 if lived <= cx.now {
                     self.end_unproven(cause, cx);
                     return None;
@@ -263,7 +260,7 @@ impl Machine {
         }
         // A new run has its whole time to prove itself, however long it took to start.
         let began = if fresh {
-            ended_at.max(self.instance_since)
+            ended_at.max(self.target.run_since)
         } else {
             ended_at
         };
@@ -279,7 +276,7 @@ impl Machine {
             // Time alone changes nothing before the target is seen again.
             return Some(State::Verifying);
         }
-        let slow = fresh && self.health.down().is_some_and(refuses);
+        let slow = fresh && self.probes.health.down().is_some_and(refuses);
         let reason = if slow {
             let waited = span(cx.now.since(began));
             format!("no connection was accepted within {waited}; if it starts slowly, raise start_grace")
@@ -303,7 +300,9 @@ impl Machine {
         if !fresh {
             return verify;
         }
-        let longest = SLOW_START_MAX.max(self.limits().start.unwrap_or_default()).max(verify);
+        let longest = SLOW_START_MAX
+            .max(self.target.limits().start.unwrap_or_default())
+            .max(verify);
         let factor = 2_u32.checked_pow(slow).unwrap_or(u32::MAX);
         verify.saturating_mul(factor).min(longest)
     }
@@ -315,7 +314,7 @@ impl Machine {
         let other = incident.filter(|incident| !incident.cause.restart_can_help(restart_on));
         let other =
             other.map(|incident| format!("healthy again, which a restart does not explain: {}", incident.cause));
-        let took = self.answers_since.map(|at| at.since(self.instance_since));
+        let took = self.probes.answers_since.map(|at| at.since(self.target.run_since));
         let starts_slowly = took.filter(|took| *took > self.service.policy.start_grace);
         if let Some(Attempt { action, requested, .. }) = self.memory.attempt.take() {
             self.note_starter(if requested { Starter::Operator } else { Starter::Agent });

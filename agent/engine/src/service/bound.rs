@@ -10,9 +10,9 @@
 
 use std::time::Duration;
 
-use super::{Context, Machine};
+use super::{Context, Machine, Target};
 use crate::cause::Cause;
-use crate::observation::{Activity, FellWith, Intent, TargetState};
+use crate::observation::{Activity, Intent, TargetState};
 use crate::time::Time;
 use crate::timers::Timer;
 
@@ -30,10 +30,19 @@ pub(super) enum Bound {
     Stopped,
 }
 
-impl Machine {
-    /// Notes when the target ceased to run; `ran` says whether it did just before.
-    pub(super) fn note_end(&mut self, ran: bool, now: Time) {
-        if self.runs() {
+/// When runs of the target ended.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    /// When the last run was seen to end; `None` while one is there.
+    pub(super) left: Option<Time>,
+    /// When it last went down by itself, or was taken down by the agent, unless it was stopped since.
+    pub(super) fell: Option<Time>,
+}
+
+impl Ends {
+    /// Notes when the target ceased to run: whether it did just before, and does now.
+    pub(super) fn note_end(&mut self, ran: bool, runs: bool, now: Time) {
+        if runs {
             self.left = None;
         } else if ran {
             self.left = Some(now);
@@ -42,9 +51,8 @@ impl Machine {
 
     /// Notes when the target last went down by itself. That stays so when it runs again: what was bound to it may take
     /// longer to go down than it takes to come back.
-    pub(super) fn note_fall(&mut self, now: Time) {
-        let state = self.sight.as_ref().map(|sight| &sight.state);
-        match state {
+    pub(super) fn note_fall(&mut self, target: &Target, now: Time) {
+        match target.state() {
             Some(
                 TargetState::Busy(Activity::AutoRestart)
                 | TargetState::Down {
@@ -52,7 +60,7 @@ impl Machine {
                     ..
                 },
             ) => {
-                let since = self.left.or(self.down_since).or(self.fell);
+                let since = self.left.or(target.down_since).or(self.fell);
                 self.fell = since.or(Some(now));
             }
             // That one was taken along itself: see `judge_bound`.
@@ -64,10 +72,12 @@ impl Machine {
             _ => {}
         }
     }
+}
 
+impl Machine {
     /// When it last went down by itself, or was taken down by the agent.
     pub(crate) fn fell(&self) -> Option<Time> {
-        self.fell
+        self.ends.fell
     }
 
     /// Whether what took the target along had failed.
@@ -80,29 +90,19 @@ impl Machine {
                 self.fell_along(cx)
             };
         // What it comes after may be what it fell with, and would speak for it.
-        let sure = self.down_since.unwrap_or(cx.now) + TOGETHER;
+        let sure = self.target.down_since.unwrap_or(cx.now) + TOGETHER;
         if !fell && !stopped && !self.service.after.is_empty() && cx.now < sure {
-            self.fell = None;
+            self.ends.fell = None;
             self.timers.set(Timer::Settle, sure);
             return Bound::Unsure;
         }
-        let failed = self.fell_with().is_some_and(|other| other.failed);
+        let failed = self.target.fell_with().is_some_and(|other| other.failed);
         if fell || (failed && !stopped) {
-            self.fell = self.left.or(self.fell).or(Some(cx.now));
+            self.ends.fell = self.ends.left.or(self.ends.fell).or(Some(cx.now));
             return Bound::Fell;
         }
-        self.fell = None;
+        self.ends.fell = None;
         Bound::Stopped
-    }
-
-    /// With what the target went down, as far as its watcher can tell.
-    fn fell_with(&self) -> Option<&FellWith> {
-        self.sight.as_ref()?.details.fell_with.as_deref()
-    }
-
-    /// What has to run again before the target is started.
-    pub(super) fn waits_for(&self) -> Option<&FellWith> {
-        self.fell_with().filter(|other| !other.is_back)
     }
 
     /// Somebody asked for its start, and what it needs could not be started.
@@ -115,7 +115,7 @@ impl Machine {
         if incident.is_some_and(|incident| incident.cause == Cause::Dependency) {
             return true;
         }
-        let Some(left) = self.left else {
+        let Some(left) = self.ends.left else {
             // Nobody saw it go.
             return cx.dependency_failed();
         };

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use super::judge::Judgement;
 use super::{Context, Machine};
 use crate::cause::Cause;
-use crate::observation::{Activity, Limits, Observation};
+use crate::observation::{Activity, Limits};
 use crate::probe::ProbeFailure;
 use crate::state::{Hold, State};
 use crate::time::Time;
@@ -25,11 +26,30 @@ const AWAY_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// What the target is busy with.
 #[derive(Debug)]
-pub(super) struct Busy {
+struct Busy {
     activity: Activity,
     since: Time,
     /// How long it had been busy when that was found to be too long.
     overdue: Option<Duration>,
+}
+
+/// What keeps the target from running for long.
+#[derive(Debug, Default)]
+pub(super) struct Occupation {
+    /// What it is busy with.
+    busy: Option<Busy>,
+    /// Since when it has been busy with one thing or another, or ran too shortly to count.
+    away_since: Option<Time>,
+    /// Whether that lasted for too long.
+    pub(super) was_overdue: bool,
+}
+
+impl Occupation {
+    /// An action, or a stop, begins another story.
+    pub(super) fn forget(&mut self) {
+        self.away_since = None;
+        self.was_overdue = false;
+    }
 }
 
 impl Machine {
@@ -39,41 +59,37 @@ impl Machine {
             return;
         }
         if lived {
-            self.away_since = None;
+            self.occupation.away_since = None;
         }
         let activity = self.busy();
-        if self.occupied.as_ref().map(|busy| busy.activity) == activity {
+        if self.occupation.busy.as_ref().map(|busy| busy.activity) == activity {
             return;
         }
-        self.occupied = activity.map(|activity| Busy {
+        self.occupation.busy = activity.map(|activity| Busy {
             activity,
             since: now.back(age.unwrap_or_default()),
             overdue: None,
         });
-        if let Some(busy) = &self.occupied {
-            self.away_since.get_or_insert(busy.since);
+        if let Some(busy) = &self.occupation.busy {
+            self.occupation.away_since.get_or_insert(busy.since);
         }
-    }
-
-    /// An action, or a stop, begins another story.
-    pub(super) fn forget_busy(&mut self) {
-        self.away_since = None;
-        self.was_overdue = false;
     }
 
     /// Something else is busy with the target.
-    pub(super) fn judge_busy(&mut self, activity: Activity, cx: &mut Context<'_>, hold: &mut Option<Hold>) -> State {
+    pub(super) fn judge_busy(&mut self, activity: Activity, cx: &mut Context<'_>) -> Judgement {
         if self.memory.attempt.is_some() {
-            return State::Restarting;
+            return State::Restarting.into();
         }
         if let Some(failure) = self.hangs_in_reload(activity, cx.now) {
-            let (state, reason) = self.recover(Cause::Probe(failure), cx);
-            *hold = reason;
-            return state;
+            return self.recover(Cause::Probe(failure), cx);
         }
         let longer_than = self.overdue(activity, cx);
         if let Some(longer_than) = longer_than.filter(|_| self.memory.incident.is_none()) {
-            let ended = self.sight.as_ref().and_then(|sight| sight.details.ended.clone());
+            let ended = self
+                .target
+                .observation
+                .as_ref()
+                .and_then(|sight| sight.details.ended.clone());
             let cause = ended
                 .filter(|_| activity == Activity::AutoRestart)
                 .unwrap_or(Cause::Busy { activity, longer_than });
@@ -84,13 +100,15 @@ impl Machine {
                 incident.own_since = cx.now.back(self.service.policy.notify_after);
             }
         }
-        if self.memory.incident.is_some() || activity == Activity::AutoRestart {
-            *hold = Some(Hold::Busy { activity, longer_than });
-        }
-        if activity == Activity::Starting {
+        let is_news = self.memory.incident.is_some() || activity == Activity::AutoRestart;
+        let state = if activity == Activity::Starting {
             State::Starting
         } else {
             State::SupervisorBusy
+        };
+        Judgement {
+            state,
+            hold: is_news.then_some(Hold::Busy { activity, longer_than }),
         }
     }
 
@@ -98,8 +116,8 @@ impl Machine {
     fn overdue(&mut self, activity: Activity, cx: &Context<'_>) -> Option<Duration> {
         let bound = self.bound_of(activity);
         let notify_after = self.service.policy.notify_after;
-        let away_since = self.away_since;
-        let busy = self.occupied.as_mut()?;
+        let away_since = self.occupation.away_since;
+        let busy = self.occupation.busy.as_mut()?;
         if busy.overdue.is_none() {
             let alone = busy.since + bound + notify_after;
             let together = away_since.map(|since| since + bound + notify_after.max(AWAY_MAX));
@@ -109,14 +127,14 @@ impl Machine {
                 return None;
             }
             busy.overdue = Some(cx.now.since(busy.since));
-            self.was_overdue = true;
+            self.occupation.was_overdue = true;
         }
         busy.overdue
     }
 
     /// How long it may take before anything is said of it, beside `notify_after`.
     fn bound_of(&self, activity: Activity) -> Duration {
-        let sight = self.sight.as_ref();
+        let sight = self.target.observation.as_ref();
         let limits = sight.map_or_else(Limits::default, |sight| sight.limits);
         let policy = &self.service.policy;
         match activity {
@@ -134,22 +152,22 @@ impl Machine {
     /// `reloading` can outlast the reload: systemd before 262 shows it without an end when the service never says that it
     /// is done. When no job is under way either, and probes that passed before now fail, it hangs like any other.
     fn hangs_in_reload(&mut self, activity: Activity, now: Time) -> Option<ProbeFailure> {
-        let has_job = |sight: &Observation| sight.details.has_job;
-        if activity != Activity::Reloading || self.sight.as_ref().is_some_and(has_job) || !self.health.was_up() {
+        let has_job = self.target.has_job();
+        if activity != Activity::Reloading || has_job || !self.probes.health.was_up() {
             return None;
         }
-        let due = self.occupied.as_ref()?.since + self.bound_of(activity);
+        let due = self.occupation.busy.as_ref()?.since + self.bound_of(activity);
         if due > now {
             self.timers.set(Timer::Grace, due);
             return None;
         }
-        self.health.down().cloned()
+        self.probes.health.down().cloned()
     }
 
     /// Whether the run is too young to end an outage that was told while its supervisor, or a job, was busy.
     pub(super) fn must_last(&self, now: Time) -> Option<Time> {
-        let lasted = self.instance_since + self.service.policy.min_uptime;
-        (self.was_overdue && self.memory.incident.is_some() && lasted > now).then_some(lasted)
+        let lasted = self.target.run_since + self.service.policy.min_uptime;
+        (self.occupation.was_overdue && self.memory.incident.is_some() && lasted > now).then_some(lasted)
     }
 
     /// Whether probes say something of a target that is busy: it runs all the while.

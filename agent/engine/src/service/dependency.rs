@@ -33,7 +33,7 @@ impl Machine {
             return Some(DependencyDown {
                 name: name.clone(),
                 failed: self.memory.incident.is_some(),
-                stopped: self.state == State::Stopped,
+                stopped: self.standing.state == State::Stopped,
                 suspect: false,
                 since: known.map_or(cx.now, |known| known.since),
                 until: None,
@@ -48,20 +48,20 @@ impl Machine {
                 ..root.clone()
             });
         }
-        let doubt = self.state == State::Suspect;
+        let doubt = self.standing.state == State::Suspect;
         doubt.then(|| DependencyDown {
             name: name.clone(),
             failed: false,
             stopped: false,
             suspect: true,
-            since: self.since,
-            until: Some(self.since + SUSPECT_MIN.max(self.service.policy.detection() * 2)),
+            since: self.standing.since,
+            until: Some(self.standing.since + SUSPECT_MIN.max(self.service.policy.detection() * 2)),
         })
     }
 
     /// Whether a probe has passed since `then`: it does not need what went down then.
     fn answers_since(&self, then: Time) -> bool {
-        matches!(&self.last_probe, Some((at, outcome)) if *at > then && outcome.verdict == Verdict::Passed)
+        matches!(&self.probes.last, Some((at, outcome)) if *at > then && outcome.verdict == Verdict::Passed)
     }
 
     /// This service as those after it saw it last.

@@ -62,7 +62,7 @@ impl Machine {
     fn stable_since(&self) -> Option<Time> {
         match &self.memory.incident {
             Some(incident) => Some(incident.opened_at),
-            None if self.state == State::Stopped => Some(self.since),
+            None if self.standing.state == State::Stopped => Some(self.standing.since),
             None => self
                 .memory
                 .healthy_since

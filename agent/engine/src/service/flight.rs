@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use super::{Context, Machine};
 use crate::ids::ActionId;
-use crate::observation::Limits;
 use crate::report::ReportKind;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -32,12 +31,23 @@ pub(super) struct Flight {
     begins_by: Option<Time>,
 }
 
+/// Actions that were asked for.
+#[derive(Debug, Default)]
+pub(super) struct Actions {
+    /// The one under way.
+    pub(super) in_flight: Option<Flight>,
+    /// A counted attempt that was given up before its answer came, and when it was spent.
+    pub(super) withdrawn: Option<(ActionId, Time)>,
+    /// The one under way is about a target that is no longer the service's.
+    pub(super) outlived: bool,
+}
+
 impl Machine {
     /// An action is on its way: takes a slot for it.
     pub(super) fn take_off(&mut self, action: ActionId, cx: &mut Context<'_>) {
         cx.host.in_flight += 1;
-        let stop = self.limits().stop_or_usual();
-        self.in_flight = Some(Flight {
+        let stop = self.target.limits().stop_or_usual();
+        self.actions.in_flight = Some(Flight {
             action,
             since: cx.now,
             begins_by: Some(cx.now + stop + STOP_SPARE),
@@ -54,11 +64,18 @@ impl Machine {
 
     /// Whether one of the host's slots is taken for this service.
     pub(crate) fn holds_slot(&self) -> bool {
-        self.in_flight.as_ref().is_some_and(|flight| flight.begins_by.is_some())
+        self.actions
+            .in_flight
+            .as_ref()
+            .is_some_and(|flight| flight.begins_by.is_some())
     }
 
     fn release_slot(&mut self, cx: &mut Context<'_>) {
-        let begins_by = self.in_flight.as_mut().and_then(|flight| flight.begins_by.take());
+        let begins_by = self
+            .actions
+            .in_flight
+            .as_mut()
+            .and_then(|flight| flight.begins_by.take());
         if begins_by.is_some() {
             cx.host.in_flight = cx.host.in_flight.saturating_sub(1);
         }
@@ -67,13 +84,13 @@ impl Machine {
     /// Nothing is under way any more.
     pub(super) fn land(&mut self, cx: &mut Context<'_>) {
         self.release_slot(cx);
-        self.in_flight = None;
+        self.actions.in_flight = None;
     }
 
     /// What time alone changes: one old run that does not end must not keep the others from being restarted, and neither
     /// must one lost answer.
     pub(super) fn expire_flight(&mut self, cx: &mut Context<'_>) {
-        let Some(flight) = &self.in_flight else { return };
+        let Some(flight) = &self.actions.in_flight else { return };
         let (action, since, begins_by) = (flight.action, flight.since, flight.begins_by);
         if begins_by.is_some_and(|until| until <= cx.now) {
             self.release_slot(cx);
@@ -87,7 +104,7 @@ impl Machine {
     }
 
     fn await_flight(&mut self, now: Time) {
-        let Some(flight) = &self.in_flight else { return };
+        let Some(flight) = &self.actions.in_flight else { return };
         let (limit, begins_by) = (flight.since + self.action_limit(), flight.begins_by);
         self.timers.set(Timer::Action, limit);
         if let Some(until) = begins_by.filter(|until| *until > now) {
@@ -97,13 +114,8 @@ impl Machine {
 
     /// How long an answer is waited for.
     pub(super) fn action_limit(&self) -> Duration {
-        let limits = self.limits();
+        let limits = self.target.limits();
         let takes = limits.stop_or_usual().saturating_add(limits.start_or_usual());
         ACTION_LIMIT.max(takes.saturating_add(ACTION_SPARE))
-    }
-
-    /// How long the target's supervisor lets it take, as far as was seen.
-    pub(super) fn limits(&self) -> Limits {
-        self.sight.as_ref().map_or_else(Limits::default, |sight| sight.limits)
     }
 }

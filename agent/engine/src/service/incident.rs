@@ -22,7 +22,7 @@ impl Machine {
     pub(super) fn open_incident(&mut self, cause: Cause, cx: &mut Context<'_>) {
         // What may have been a stop is never taken for the failure of an incident, not even of the one it opens.
         let seen_down = matches!(self.target_down(), Some((intent, _)) if intent != Intent::Unclear);
-        let instance = self.instance().filter(|_| seen_down).cloned();
+        let instance = self.target.run().filter(|_| seen_down).cloned();
         if let Some(incident) = &mut self.memory.incident {
             let instance = instance.or_else(|| incident.instance.clone());
             // Within one run only another kind of failure is news; the words of probes vary.
@@ -62,7 +62,7 @@ impl Machine {
             limited: false,
             slow_starts: 0,
             observed: false,
-            failed_at: self.fails_since,
+            failed_at: self.outage.fails_since,
             answered: None,
             proof_awaited: None,
             started_by: Starter::Nobody,
@@ -132,8 +132,8 @@ impl Machine {
         }
         self.leave_flapping_conversation();
         self.memory.incident = None;
-        self.said_refusal = None;
-        self.was_overdue = false;
+        self.refusals.reported = None;
+        self.occupation.was_overdue = false;
         self.memory.attempt = None;
         self.unsaved = true;
     }
@@ -156,7 +156,7 @@ impl Machine {
         if self.in_peace(cx) || self.is_flapping() {
             return;
         }
-        let due = match self.state {
+        let due = match self.standing.state {
             _ if self.is_spoken_for(cx) => incident.opened_at + SUPPRESSION_MAX.max(self.service.policy.notify_after),
             // There is nothing to wait for: nothing will be done.
             _ if self.is_prevented() => incident.own_since,
@@ -168,19 +168,19 @@ impl Machine {
             self.timers.set(Timer::Notify, due);
             return;
         }
-        let doing = match (&self.hold, attempts) {
+        let doing = match (&self.standing.hold, attempts) {
             (Some(Hold::AskedToStop), _) => self.describe_asked(cx.now),
             (Some(hold @ (Hold::RestartOn { .. } | Hold::ProbeNeverPassed)), _) => hold.refusal(),
             (Some(hold), _) => hold.to_string(),
-            (None, 0) => self.state.as_str().to_owned(),
-            (None, attempts) => format!("{}, attempt {attempts}", self.state.as_str()),
+            (None, 0) => self.standing.state.as_str().to_owned(),
+            (None, attempts) => format!("{}, attempt {attempts}", self.standing.state.as_str()),
         };
         self.notify(NotificationKind::Fired, &doing, cx);
     }
 
     /// How bad it is that it is down. What is so on purpose, or cannot be otherwise, is a warning.
     pub(super) fn severity(&self) -> Severity {
-        if self.is_prevented() || matches!(self.refused, Some(Hold::Condition { .. })) {
+        if self.is_prevented() || matches!(self.refusals.hold, Some(Hold::Condition { .. })) {
             Severity::Warning
         } else {
             self.service.policy.severity
@@ -190,7 +190,7 @@ impl Machine {
     /// Whether nobody is to be told of anything now: in maintenance, while the host goes down, and before anything has
     /// been seen.
     pub(super) fn in_peace(&self, cx: &Context<'_>) -> bool {
-        self.in_maintenance() || cx.host.going_down || self.state == State::Shutdown || self.is_unseen()
+        self.in_maintenance() || cx.host.going_down || self.standing.state == State::Shutdown || self.is_unseen()
     }
 
     /// Whether another alert speaks for this service now: that of a dependency, or the host's own.
@@ -209,7 +209,7 @@ impl Machine {
             // Somebody asked for it, and is most likely still there; or nothing is known to be down.
             NotificationKind::Fired
                 if matches!(
-                    self.hold,
+                    self.standing.hold,
                     Some(Hold::AskedToStop | Hold::Unchecked | Hold::TriggerFailed { .. })
                 ) =>
             {
@@ -238,9 +238,10 @@ impl Machine {
             attempts: incident.attempts,
             doing: doing.to_owned(),
             failing: self
+                .probes
                 .failing
                 .clone()
-                .filter(|_| matches!(self.hold, Some(Hold::RestartOn { .. }))),
+                .filter(|_| matches!(self.standing.hold, Some(Hold::RestartOn { .. }))),
         });
     }
 }

@@ -13,13 +13,13 @@ impl Machine {
     pub(crate) fn inhibition(&self, going_down: bool) -> Option<Reason> {
         if self.in_maintenance() {
             Some(Reason::Maintenance)
-        } else if going_down || self.state == State::Shutdown {
+        } else if going_down || self.standing.state == State::Shutdown {
             Some(Reason::HostGoesDown)
         } else if self.is_unseen() {
             Some(Reason::Unseen)
         } else if !self.spoken_for {
             None
-        } else if self.state == State::Suppressed {
+        } else if self.standing.state == State::Suppressed {
             Some(Reason::Dependency)
         } else {
             Some(Reason::HostWide)
@@ -31,7 +31,7 @@ impl Machine {
         let incident = self.memory.incident.as_ref();
         (
             incident.and_then(|incident| incident.instance.as_ref()),
-            self.instance(),
+            self.target.run(),
         )
     }
 

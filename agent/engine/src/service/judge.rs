@@ -11,59 +11,73 @@ use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::timers::Timer;
 
+/// What a service is doing now, and why nothing is done about it, if there is a reason.
+#[derive(Debug)]
+pub(super) struct Judgement {
+    pub(super) state: State,
+    pub(super) hold: Option<Hold>,
+}
+
+impl Judgement {
+    /// Nothing is done now because of `hold`.
+    pub(super) fn held(state: State, hold: Hold) -> Self {
+        Self {
+            state,
+            hold: Some(hold),
+        }
+    }
+}
+
+impl From<State> for Judgement {
+    fn from(state: State) -> Self {
+        Self { state, hold: None }
+    }
+}
+
 impl Machine {
     /// The questions, in order. The first that applies decides.
-    pub(super) fn judge(&mut self, cx: &mut Context<'_>, hold: &mut Option<Hold>) -> State {
+    pub(super) fn judge(&mut self, cx: &mut Context<'_>) -> Judgement {
         self.prove_trigger(cx);
         if let Some(state) = self.judge_stopped(cx) {
-            return state;
+            return state.into();
         }
         if cx.host.going_down || self.target_down().is_some_and(|(intent, _)| intent == Intent::Shutdown) {
-            return State::Shutdown;
+            return State::Shutdown.into();
         }
         if self.in_maintenance() {
             self.await_end_of_maintenance();
-            return self.judge_paused(cx);
+            return self.judge_paused(cx).into();
         }
-        if let Some(state) = self.judge_asked(cx, hold) {
-            return state;
+        if let Some(judgement) = self.judge_asked(cx) {
+            return judgement;
         }
         let requested = self.awaits_requested_run();
         if let Some(state) = self.judge_action(cx) {
-            return state;
+            return state.into();
         }
         // While an operator's restart is under way, the stop it undoes is history. It is not once that has failed.
         if requested {
             if let Some(state) = self.judge_stopped(cx) {
-                return state;
+                return state.into();
             }
-            if let Some(state) = self.judge_asked(cx, hold) {
-                return state;
+            if let Some(judgement) = self.judge_asked(cx) {
+                return judgement;
             }
         }
         if let Some(until) = self.crash_loops(cx.now) {
-            *hold = Some(Hold::CrashLoop);
             return self.judge_crash_loop(until, cx);
         }
         if let Some(activity) = self.busy() {
-            return self.judge_busy(activity, cx, hold);
+            return self.judge_busy(activity, cx);
         }
         let down = self.judge_down(cx);
         if let Some(reason) = self.judge_unchecked(&down, cx) {
-            *hold = Some(reason);
-            return State::Held;
+            return Judgement::held(State::Held, reason);
         }
         match down {
-            Down::No => self.judge_running(cx, hold),
-            Down::Settling => {
-                *hold = Some(Hold::Settling);
-                State::Settling
-            }
-            Down::Confirmed(cause) => {
-                let (state, reason) = self.recover(cause, cx);
-                *hold = reason;
-                state
-            }
+            Down::No => self.judge_running(cx),
+            Down::Settling => Judgement::held(State::Settling, Hold::Settling),
+            Down::Confirmed(cause) => self.recover(cause, cx),
         }
     }
 
@@ -73,14 +87,16 @@ impl Machine {
         if self.left_behind(cx).is_some() || self.idles_in_vain() {
             return None;
         }
-        if intent == Intent::OperatorStop && self.state != State::Unknown {
+        if intent == Intent::OperatorStop && self.standing.state != State::Unknown {
             // By itself, whatever it was stopped with before.
             self.forget_stopped_with();
         }
-        let instance = self.instance().cloned();
+        let instance = self.target.run().cloned();
         let latched = instance.is_some() && self.memory.stopped == instance;
         let reason = match intent {
-            Intent::OperatorStop if self.state == State::Unknown => "not running when first seen, so left alone",
+            Intent::OperatorStop if self.standing.state == State::Unknown => {
+                "not running when first seen, so left alone"
+            }
             Intent::OperatorStop => "stopped by an operator",
             Intent::AskedToStop => "ended, as it had been asked to",
             Intent::ConflictStop => "stopped because something that conflicts with it was started",
@@ -109,8 +125,8 @@ impl Machine {
         if self.awaits_requested_run() {
             return None;
         }
-        self.crash_loop.clear();
-        self.forget_busy();
+        self.supervision.crash_loop.clear();
+        self.occupation.forget();
         let resolution = if self.did_its_work() || self.waits_again() {
             match self.memory.attempt {
                 Some(_) => Resolution::Healed,
@@ -127,12 +143,12 @@ impl Machine {
         if self.memory.healthy_since.take().is_some() {
             self.unsaved = true;
         }
-        if self.state != State::Stopped {
+        if self.standing.state != State::Stopped {
             self.report(ReportKind::StoppedOnPurpose { reason: reason.into() }, cx);
         }
-        self.said_up = None;
+        self.announced.up = None;
         // What probes said before is of no use for the run to come.
-        self.failing = None;
+        self.probes.failing = None;
         if let Some(at) = self.missed_at(cx).filter(|at| *at > cx.now) {
             self.timers.set(Timer::Settle, at);
         }
@@ -141,7 +157,10 @@ impl Machine {
 
     /// Whether it went down by itself, or was taken down by the agent, and the start that was to bring it back did nothing.
     fn is_missed(&self) -> bool {
-        let fell = self.fell.is_some_and(|fell| self.left.is_none_or(|left| fell >= left));
+        let fell = self
+            .ends
+            .fell
+            .is_some_and(|fell| self.ends.left.is_none_or(|left| fell >= left));
         self.memory.incident.is_some() || fell
     }
 
@@ -153,7 +172,7 @@ impl Machine {
             .as_ref()
             .and_then(|incident| incident.instance.as_ref());
         let ended = matches!(self.target_down(), Some((Intent::NotApplicable, _)));
-        ended && failed.is_some() && failed != self.instance()
+        ended && failed.is_some() && failed != self.target.run()
     }
 
     /// In maintenance nothing is opened and nothing is done, but coming back is still noticed.
@@ -170,7 +189,7 @@ impl Machine {
 
     /// Its supervisor restarts it over and over: told, and left to it. What probes say in the pauses between crashes is
     /// neither health nor a reason to act.
-    fn judge_crash_loop(&mut self, until: Time, cx: &mut Context<'_>) -> State {
+    fn judge_crash_loop(&mut self, until: Time, cx: &mut Context<'_>) -> Judgement {
         let cause = Cause::CrashLoop {
             restarts: crash_loop::RESTARTS,
             within: crash_loop::WINDOW,
@@ -178,13 +197,13 @@ impl Machine {
         self.went_down(&cause, None, cx);
         self.open_incident(cause, cx);
         self.timers.set(Timer::Quiet, until);
-        State::SupervisorBusy
+        Judgement::held(State::SupervisorBusy, Hold::CrashLoop)
     }
 
     /// Tells of a check that cannot be run. It says nothing of the target, so what else is known of that decides; unless
     /// whatever is done now would lose it.
     fn judge_unchecked(&mut self, down: &Down, cx: &mut Context<'_>) -> Option<Hold> {
-        let (reason, runtime_away) = self.unchecked()?;
+        let (reason, runtime_away) = self.target.unchecked()?;
         let cause = match down {
             Down::Confirmed(cause) => cause.clone(),
             _ => Cause::Unchecked {
@@ -204,8 +223,8 @@ impl Machine {
 
     /// Whether the service is down, and for certain.
     fn judge_down(&mut self, cx: &mut Context<'_>) -> Down {
-        if let Some(reason) = self.unusable().map(str::to_owned) {
-            self.refused = Some(Hold::Refused { reason: reason.clone() });
+        if let Some(reason) = self.target.unusable().map(str::to_owned) {
+            self.refusals.hold = Some(Hold::Refused { reason: reason.clone() });
             let cause = Cause::Unusable { reason };
             self.went_down(&cause, None, cx);
             return Down::Confirmed(cause);
@@ -221,7 +240,7 @@ impl Machine {
                 None => cause.clone(),
             };
             self.went_down(&cause, None, cx);
-            let settled = self.down_since.unwrap_or(cx.now) + self.settle();
+            let settled = self.target.down_since.unwrap_or(cx.now) + self.settle();
             if cx.now < settled {
                 self.timers.set(Timer::Settle, settled);
                 return Down::Settling;
@@ -229,11 +248,11 @@ impl Machine {
             return Down::Confirmed(cause);
         }
         // The supervisor has a start grace of its own, and says nothing before that is over.
-        if let Some(output) = self.unhealthy().map(str::to_owned)
-            && (self.check_may_restart() || !self.proof.may_restart(&self.service.policy))
+        if let Some(output) = self.target.unhealthy().map(str::to_owned)
+            && (self.check_may_restart() || !self.probes.proof.may_restart(&self.service.policy))
         {
             // A host that was suspended a moment ago makes such checks fail too.
-            if let Some(until) = self.calm_until.filter(|until| *until > cx.now) {
+            if let Some(until) = self.probes.calm_until.filter(|until| *until > cx.now) {
                 self.timers.set(Timer::Grace, until);
                 return Down::No;
             }
@@ -244,47 +263,49 @@ impl Machine {
         if self.grace(cx.now).is_some() {
             return Down::No;
         }
-        match self.health.down().cloned() {
+        match self.probes.health.down().cloned() {
             Some(failure) => Down::Confirmed(self.cause_of_probes(failure)),
             None => Down::No,
         }
     }
 
     /// The target runs, or there is none, and probes have not found the service down.
-    fn judge_running(&mut self, cx: &mut Context<'_>, hold: &mut Option<Hold>) -> State {
-        if self.is_blind() && !self.health.is_up() {
-            return State::Unknown;
+    fn judge_running(&mut self, cx: &mut Context<'_>) -> Judgement {
+        if self.is_blind() && !self.probes.health.is_up() {
+            return State::Unknown.into();
         }
         if self.is_healthy(cx.now) {
             if let Some(until) = self.must_last_until(cx).max(self.must_last(cx.now)) {
                 self.timers.set(Timer::MinUptime, until);
-                return State::Starting;
+                return State::Starting.into();
             }
             if let Some(cause) = self.failed_trigger() {
-                return self.judge_failed_trigger(cause, cx, hold);
+                return self.judge_failed_trigger(cause, cx);
             }
             self.became_healthy(Resolution::Recovered, cx);
-            return if self.is_blind() {
+            let state = if self.is_blind() {
                 State::Unknown
             } else {
                 State::Healthy
             };
+            return state.into();
         }
         if let Some(until) = self.grace(cx.now) {
             self.timers.set(Timer::Grace, until);
-            return State::Starting;
+            return State::Starting.into();
         }
-        if self.health.is_suspect() {
+        let state = if self.probes.health.is_suspect() {
             State::Suspect
         } else {
             State::Starting
-        }
+        };
+        state.into()
     }
 
     /// Whether it is down, on its way down or up, or not known yet: nothing that needs it can be healed. What is out of
     /// sight holds nobody up, because it may be out of sight for long.
     pub(super) fn is_away(&self) -> bool {
-        let absent = match self.sight.as_ref().map(|sight| &sight.state) {
+        let absent = match self.target.state() {
             None => self.service.has_target,
             Some(TargetState::Down { .. } | TargetState::Unusable(_)) => true,
             Some(TargetState::Unhealthy(_)) => self.trusts_check(),
@@ -296,16 +317,16 @@ impl Machine {
         let failed = incident.is_some_and(|incident| !matches!(incident.cause, Cause::Unchecked { .. }));
         // What runs, and only fails a question that may be the wrong one, holds up nothing that needs it.
         let failed = failed && !(self.runs() && (self.is_in_doubt() || self.is_trigger_incident()));
-        absent || failed || self.state == State::Restarting
+        absent || failed || self.standing.state == State::Restarting
     }
 
     /// Whether it counts as healthy: it runs, and probes, if any, have passed often enough.
     pub(super) fn is_healthy(&self, now: Time) -> bool {
-        let runs = !self.service.has_target || (self.runs() && self.unhealthy().is_none()) || self.is_blind();
+        let runs = !self.service.has_target || (self.runs() && self.target.unhealthy().is_none()) || self.is_blind();
         let proved = if self.service.has_probes {
-            self.health.is_up() && !self.health.is_suspect()
+            self.probes.health.is_up() && !self.probes.health.is_suspect()
         } else {
-            self.runs() && self.unchecked().is_none()
+            self.runs() && self.target.unchecked().is_none()
         };
         runs && proved && self.crash_loops(now).is_none()
     }
@@ -313,7 +334,7 @@ impl Machine {
     /// When the crash loop under its supervisor is over, if there is one and the supervisor has not given up.
     fn crash_loops(&self, now: Time) -> Option<Time> {
         let turns = self.runs() || matches!(self.busy(), Some(Activity::AutoRestart | Activity::Starting));
-        self.crash_loop.until(now).filter(|_| turns)
+        self.supervision.crash_loop.until(now).filter(|_| turns)
     }
 }
 

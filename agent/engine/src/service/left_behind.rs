@@ -38,17 +38,18 @@ impl Machine {
     pub(crate) fn companion(&self) -> Companion {
         Companion {
             name: self.service.name.clone(),
-            left: self.left,
-            healthy: (self.state == State::Healthy).then_some(self.since),
+            left: self.ends.left,
+            healthy: (self.standing.state == State::Healthy).then_some(self.standing.since),
         }
     }
 
     /// Notes with what it was stopped, which is known only at that moment.
     pub(super) fn note_stopped_with(&mut self, cx: &Context<'_>) {
-        let Some(left) = self.left.filter(|_| !self.start_was_refused()) else {
+        let Some(left) = self.ends.left.filter(|_| !self.start_was_refused()) else {
             return;
         };
         let was_healthy = self
+            .standing
             .healthy_until
             .is_some_and(|until| left.since(until) <= HEALTHY_WITHIN);
         let together = |other: &&Companion| {
@@ -59,7 +60,7 @@ impl Machine {
         let stopped_with = with.filter(|_| was_healthy).map(|other| StoppedWith {
             name: other.name.clone(),
             at: left,
-            run: self.instance().cloned(),
+            run: self.target.run().cloned(),
         });
         if self.memory.stopped_with != stopped_with {
             self.memory.stopped_with = stopped_with;
@@ -78,7 +79,7 @@ impl Machine {
     pub(super) fn left_behind(&self, cx: &Context<'_>) -> Option<&StoppedWith> {
         let (intent, _) = self.target_down()?;
         let known = self.memory.stopped_with.as_ref()?;
-        let is_this = intent == Intent::DependencyStop && known.run.as_ref() == self.instance();
+        let is_this = intent == Intent::DependencyStop && known.run.as_ref() == self.target.run();
         if !is_this || self.service.policy.on_dependency_return == OnDependencyReturn::Ignore {
             return None;
         }

@@ -18,7 +18,7 @@ impl Machine {
     /// It would be restarted now.
     pub(super) fn would_restart(&mut self, now: Time) {
         let policy = &self.service.policy;
-        let run = self.instance().cloned();
+        let run = self.target.run().cloned();
         let Some(incident) = self.memory.incident.as_mut().filter(|incident| !incident.observed) else {
             return;
         };
@@ -46,7 +46,7 @@ impl Machine {
         match resolution {
             Resolution::Recovered => {
                 let restarted = self.memory.observed.trial.as_ref().is_some_and(|trial| {
-                    let another = trial.run.is_some() && trial.run.as_ref() != self.instance();
+                    let another = trial.run.is_some() && trial.run.as_ref() != self.target.run();
                     another && cx.now >= trial.until
                 });
                 self.settle_trial(restarted, cx);

@@ -12,8 +12,8 @@ impl Machine {
             _ if self.is_leaving() => Err(RequestError::UnknownService),
             OperatorRequest::Restart if !self.service.has_target => Err(RequestError::NoTarget),
             OperatorRequest::Restart if self.is_blind() => Err(RequestError::Unobservable),
-            OperatorRequest::Restart if self.unusable().is_some() => Err(RequestError::Unusable),
-            OperatorRequest::Restart if self.in_flight.is_some() => Err(RequestError::InFlight),
+            OperatorRequest::Restart if self.target.unusable().is_some() => Err(RequestError::Unusable),
+            OperatorRequest::Restart if self.actions.in_flight.is_some() => Err(RequestError::InFlight),
             OperatorRequest::Resume if self.memory.pause.is_none() => Err(RequestError::NotPaused),
             _ => Ok(()),
         }
@@ -39,7 +39,7 @@ impl Machine {
         match request {
             OperatorRequest::Restart => {
                 self.forget_attempts();
-                self.refused = None;
+                self.refusals.hold = None;
                 self.begin(None, cx);
             }
             OperatorRequest::Pause { duration } => self.pause(*duration, cx.now),

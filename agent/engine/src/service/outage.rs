@@ -13,24 +13,33 @@ use crate::report::Resolution;
 use crate::state::State;
 use crate::time::Time;
 
+/// Since when it does its work, and since when it does not.
+#[derive(Debug, Default)]
+pub(super) struct OutageClock {
+    /// Since when the present run has been one that does its work, as far as its target tells.
+    pub(super) serves_since: Option<Time>,
+    /// Since when it has failed without a break, by target or probes.
+    pub(super) fails_since: Option<Time>,
+}
+
 impl Machine {
     /// Notes since when it fails, or answers again. Asked before anything is judged of it, as that may begin or end an
     /// incident.
     pub(super) fn note_outage(&mut self, now: Time) {
         if !self.is_blind() {
-            let serves = self.runs() && self.unhealthy().is_none();
-            self.serves_since = serves.then(|| self.serves_since.unwrap_or(now));
+            let serves = self.runs() && self.target.unhealthy().is_none();
+            self.outage.serves_since = serves.then(|| self.outage.serves_since.unwrap_or(now));
         }
         let fails = self.fails();
         // Whatever fails in maintenance is expected to, until that is over.
         let counts = fails && (self.memory.incident.is_some() || !self.in_maintenance());
-        self.fails_since = counts.then(|| self.fails_since.unwrap_or(now));
+        self.outage.fails_since = counts.then(|| self.outage.fails_since.unwrap_or(now));
         let answered = self.answered();
         let Some(incident) = &mut self.memory.incident else {
             return;
         };
-        if incident.failed_at.is_none() && self.fails_since.is_some() {
-            incident.failed_at = self.fails_since;
+        if incident.failed_at.is_none() && self.outage.fails_since.is_some() {
+            incident.failed_at = self.outage.fails_since;
             self.unsaved = true;
         }
         if fails {
@@ -64,7 +73,7 @@ impl Machine {
     /// Whether what is seen now says that it does not do its work. What was stopped on purpose is not expected to, and what
     /// reloads goes on doing it.
     fn fails(&self) -> bool {
-        let state = self.sight.as_ref().map(|sight| &sight.state);
+        let state = self.target.state();
         let target = match state {
             Some(TargetState::Down { .. }) => self.target_down().is_some_and(|(intent, _)| {
                 !matches!(
@@ -80,18 +89,19 @@ impl Machine {
             Some(TargetState::Busy(_)) => self.busy().is_some_and(|activity| activity != Activity::Reloading),
             Some(TargetState::Running | TargetState::Unchecked { .. } | TargetState::Unknown(_)) | None => false,
         };
-        target || self.failing.is_some()
+        target || self.probes.failing.is_some()
     }
 
     /// Since when it answers, and in which run, if it is known to; without probes, since when that runs.
     fn answered(&self) -> Option<Answered> {
         let serves = self
+            .outage
             .serves_since
             .filter(|_| self.service.has_target && !self.is_blind());
-        let answers = self.answers_since.filter(|_| self.service.has_probes);
+        let answers = self.probes.answers_since.filter(|_| self.service.has_probes);
         let known = (!self.service.has_probes || answers.is_some()) && (!self.must_serve() || serves.is_some());
         let since = serves.max(answers).filter(|_| known)?;
-        let run = self.instance().cloned();
+        let run = self.target.run().cloned();
         Some(Answered { since, run })
     }
 
@@ -103,7 +113,7 @@ impl Machine {
     /// Until when nobody is told of an outage that would be told now: what answers and is being proved is most likely over,
     /// so that is waited for. Not for longer than `verify`, whatever other runs answer meanwhile.
     pub(super) fn proof_awaited(&mut self, now: Time) -> Time {
-        let proving = matches!(self.state, State::Verifying | State::Starting);
+        let proving = matches!(self.standing.state, State::Verifying | State::Starting);
         let verify = self.service.policy.verify;
         let Some(incident) = self.memory.incident.as_mut().filter(|_| proving) else {
             return now;
@@ -130,7 +140,7 @@ impl Machine {
             StartedBy::Trigger => Starter::Trigger,
             StartedBy::Unknown if own => Starter::Agent,
             StartedBy::Unknown if bound => Starter::Dependency,
-            StartedBy::Unknown if self.left_to_supervisor => Starter::Supervisor,
+            StartedBy::Unknown if self.supervision.left_to_supervisor => Starter::Supervisor,
             StartedBy::Somebody | StartedBy::Unknown => Starter::Other,
         }
     }

@@ -9,7 +9,7 @@ use crate::cause::Cause;
 use crate::command::Command;
 use crate::ids::ProbeRound;
 use crate::probe::{ProbeOutcome, Verdict};
-use crate::report::{ReportKind, Resolution};
+use crate::report::Resolution;
 use crate::state::State;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -19,6 +19,33 @@ const FIRST_ROUND: Duration = Duration::from_secs(1);
 
 /// What a probe may be late because the host is busy.
 const PROBE_SLACK: Duration = Duration::from_secs(5);
+
+/// The rounds of probes: which is awaited, and when the next is due.
+#[derive(Debug)]
+pub(super) struct ProbeRounds {
+    /// The round whose outcome is awaited.
+    pub(super) awaited: Option<ProbeRound>,
+    /// From when on places in the interval are counted: when this service came to be watched.
+    places_from: Time,
+    /// When the last round was due.
+    due: Option<Time>,
+    /// When the last round was asked for.
+    asked_at: Option<Time>,
+    /// Since when no probe has passed or failed, while probes are due.
+    silent_since: Option<Time>,
+}
+
+impl ProbeRounds {
+    pub(super) fn new(now: Time) -> Self {
+        Self {
+            awaited: None,
+            places_from: now,
+            due: None,
+            asked_at: None,
+            silent_since: None,
+        }
+    }
+}
 
 impl Machine {
     /// Spreads the first probes, so that a thousand services are not asked at the same instant.
@@ -38,10 +65,10 @@ impl Machine {
     pub(super) fn schedule_probe(&mut self, cx: &mut Context<'_>) {
         if !self.probes_tell() {
             self.timers.clear(Timer::Probe);
-            self.unprobed_since = None;
+            self.rounds.silent_since = None;
             return;
         }
-        self.unprobed_since.get_or_insert(cx.now);
+        self.rounds.silent_since.get_or_insert(cx.now);
         let scheduled = self.timers.get(Timer::Probe).unwrap_or(cx.now);
         let due = if scheduled > cx.now {
             self.advanced(scheduled, cx.now)
@@ -52,21 +79,21 @@ impl Machine {
             self.timers.set(Timer::Probe, due);
             return;
         }
-        if self.awaited.is_some() && self.is_urgent() {
+        if self.rounds.awaited.is_some() && self.is_urgent() {
             // Its end asks for the next.
             self.timers.set(Timer::Probe, cx.now + self.service.policy.recheck());
             return;
         }
-        if self.awaited.is_none() {
+        if self.rounds.awaited.is_none() {
             let round = cx.host.new_round();
-            self.awaited = Some(round);
-            self.asked_at = Some(cx.now);
+            self.rounds.awaited = Some(round);
+            self.rounds.asked_at = Some(cx.now);
             cx.command(Command::RunProbes {
                 service: self.service.name.clone(),
                 round,
             });
         }
-        self.round_due = Some(due);
+        self.rounds.due = Some(due);
         // Counted from the time it was due, so that delays do not add up; but what was missed is not made up for.
         let next = self.round_after(due);
         let next = if next > cx.now { next } else { self.round_after(cx.now) };
@@ -78,10 +105,10 @@ impl Machine {
     fn advanced(&self, due: Time, now: Time) -> Time {
         if self.is_urgent() {
             // Counted from the beginning of the last round: one that is due when that ends begins at once.
-            let wanted = self.asked_at.unwrap_or(now) + self.service.policy.recheck();
+            let wanted = self.rounds.asked_at.unwrap_or(now) + self.service.policy.recheck();
             return due.min(wanted);
         }
-        let planned = self.round_due.map(|last| self.round_after(last));
+        let planned = self.rounds.due.map(|last| self.round_after(last));
         let planned = planned.filter(|planned| *planned > now);
         // The interval may have become shorter than what has passed since.
         planned.unwrap_or_else(|| due.min(now + self.until_its_place(now)))
@@ -111,7 +138,7 @@ impl Machine {
     fn until_its_place(&self, at: Time) -> Duration {
         let interval = self.service.policy.interval;
         // Never before its place first came.
-        let past = (at.since(self.places_from) + interval).saturating_sub(interval.mul_f64(self.phase()));
+        let past = (at.since(self.rounds.places_from) + interval).saturating_sub(interval.mul_f64(self.phase()));
         let past = past.as_nanos().checked_rem(interval.as_nanos()).unwrap_or(0);
         interval.saturating_sub(Duration::from_nanos(u64::try_from(past).unwrap_or(0)))
     }
@@ -121,41 +148,42 @@ impl Machine {
     pub(super) fn unprobed(&self, now: Time) -> Option<Duration> {
         // From one answer to the next an interval passes, and as much for a probe to take its time.
         let on_time = self.service.policy.interval * 2 + PROBE_SLACK;
-        let unprobed = now.since(self.unprobed_since?);
+        let unprobed = now.since(self.rounds.silent_since?);
         (unprobed > on_time).then_some(unprobed)
     }
 
     /// Whether an answer would say anything now.
     fn probes_tell(&self) -> bool {
         self.service.has_probes
-            && !matches!(self.state, State::Shutdown)
+            && !matches!(self.standing.state, State::Shutdown)
             && (!self.service.has_target || self.runs() || self.is_blind() || self.is_probed_while_busy())
     }
 
     /// Whether answers are wanted more often than usual.
     fn is_urgent(&self) -> bool {
         matches!(
-            self.state,
+            self.standing.state,
             State::Suspect | State::Starting | State::Verifying | State::Restarting
-        ) || (self.is_blind() && !self.health.is_up() && self.health.down().is_none())
+        ) || (self.is_blind() && !self.probes.health.is_up() && self.probes.health.down().is_none())
     }
 
     /// A round ended.
     pub(crate) fn probed(&mut self, round: ProbeRound, outcome: ProbeOutcome, cx: &mut Context<'_>) {
-        if self.awaited != Some(round) {
+        if self.rounds.awaited != Some(round) {
             return;
         }
-        self.awaited = None;
+        self.rounds.awaited = None;
         if !matches!(outcome.verdict, Verdict::Skipped(_)) {
-            self.unprobed_since = Some(cx.now);
+            self.rounds.silent_since = Some(cx.now);
         }
         let round = self.weigh(&outcome);
         match &outcome.verdict {
-            Verdict::Passed => self.answers_since = self.answers_since.or(Some(cx.now)),
+            Verdict::Passed => self.probes.answers_since = self.probes.answers_since.or(Some(cx.now)),
             Verdict::Failed(failure) => {
-                self.answers_since = None;
+                self.probes.answers_since = None;
                 // Also where it does not count yet: it is what was seen first.
-                self.note_failing(round.failure().unwrap_or(failure), &outcome, cx.now);
+                self.probes
+                    .note_failing(round.failure().unwrap_or(failure), &outcome, cx.now);
             }
             Verdict::Skipped(_) => {}
         }
@@ -164,39 +192,43 @@ impl Machine {
             Verdict::Passed => {
                 // What only a question in doubt called down is up when that is answered.
                 let rise = if self.is_in_doubt() { 1 } else { policy.rise };
-                self.health.record_pass(rise);
-                self.proof.record(&round);
-                self.last_pass = Some(Pass(outcome.status_code));
-                self.failing = None;
+                self.probes.health.record_pass(rise);
+                self.probes.proof.record(&round);
+                self.probes.last_pass = Some(Pass(outcome.status_code));
+                self.probes.failing = None;
                 self.note_probe_of_asked(true);
             }
             // It may show a hang later; until then it is no news.
             Verdict::Failed(failure) if self.busy().is_some() => {
                 let failure = round.failure().unwrap_or(failure);
-                self.health.record_failure(failure.clone(), policy.fall, policy.fall_of);
-                self.proof.record(&round);
-                if self.health.down().is_some() {
+                self.probes
+                    .health
+                    .record_failure(failure.clone(), policy.fall, policy.fall_of);
+                self.probes.proof.record(&round);
+                if self.probes.health.down().is_some() {
                     self.interrupt_health();
                 }
             }
             Verdict::Failed(failure) if self.grace(cx.now).is_some() => {
                 // Not counted, but the log of a service that was never up says why.
                 let cause = Cause::Probe(round.failure().unwrap_or(failure).clone());
-                if self.said_up.is_none() && !self.is_unseen() {
+                if self.announced.up.is_none() && !self.is_unseen() {
                     self.went_down(&cause, outcome.status_code, cx);
                 }
-                self.health.interrupt();
-                self.proof.record_in_grace(&round);
+                self.probes.health.interrupt();
+                self.probes.proof.record_in_grace(&round);
             }
             Verdict::Failed(failure) => {
                 let failure = round.failure().unwrap_or(failure);
-                self.health.record_failure(failure.clone(), policy.fall, policy.fall_of);
-                self.proof.record(&round);
+                self.probes
+                    .health
+                    .record_failure(failure.clone(), policy.fall, policy.fall_of);
+                self.probes.proof.record(&round);
                 self.note_probe_of_asked(false);
-                if self.health.down().is_some() {
+                if self.probes.health.down().is_some() {
                     self.interrupt_health();
                 }
-                if self.said_up.is_none() || self.health.down().is_some() {
+                if self.announced.up.is_none() || self.probes.health.down().is_some() {
                     let cause = Cause::Probe(failure.clone());
                     self.went_down(&cause, outcome.status_code, cx);
                 }
@@ -204,28 +236,13 @@ impl Machine {
             Verdict::Skipped(_) => {}
         }
         // What each of them said has been weighed, and is of no use any more.
-        self.last_probe = Some((
+        self.probes.last = Some((
             cx.now,
             ProbeOutcome {
                 answers: Vec::new(),
                 ..outcome
             },
         ));
-    }
-
-    /// Says once that the service is down.
-    pub(super) fn went_down(&mut self, cause: &Cause, status_code: Option<u16>, cx: &mut Context<'_>) {
-        if self.said_up != Some(false) {
-            self.said_up = Some(false);
-            self.said_down_of = self.instance().cloned();
-            self.report(
-                ReportKind::WentDown {
-                    cause: cause.clone(),
-                    status_code,
-                },
-                cx,
-            );
-        }
     }
 
     /// The service is up for certain: says so once, and closes its incident.
@@ -235,28 +252,6 @@ impl Machine {
         if self.memory.healthy_since.is_none() {
             self.memory.healthy_since = Some(cx.now);
             self.unsaved = true;
-        }
-    }
-
-    /// Says once that it is up.
-    pub(super) fn say_up(&mut self, cx: &mut Context<'_>) {
-        if self.said_up != Some(true) {
-            let by_supervisor = self.supervisor_began_run();
-            if self.said_up == Some(false) {
-                self.memory.recoveries += 1;
-            }
-            self.said_up = Some(true);
-            self.unsaved = true;
-            let status_code = self.last_probe.as_ref().and_then(|(_, outcome)| outcome.status_code);
-            let recoveries_total = self.memory.recoveries;
-            self.report(
-                ReportKind::BecameHealthy {
-                    status_code,
-                    recoveries_total,
-                    by_supervisor,
-                },
-                cx,
-            );
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use super::judge::Judgement;
 use super::{Context, Machine};
 use crate::backoff;
 use crate::cause::Cause;
 use crate::command::{Action, ActionKind, Command};
 use crate::memory::{Attempt, GivenUp};
-use crate::observation::{Intent, Observation, Supervisor};
+use crate::observation::{Intent, Supervisor};
 use crate::policy::{Mode, OnCleanExit, OnDependencyReturn};
 use crate::report::ReportKind;
 use crate::state::{Hold, State};
@@ -21,56 +22,60 @@ const AFTER_SUPERVISOR: Duration = Duration::from_secs(60);
 
 impl Machine {
     /// The service is down for `cause`: opens an incident, then acts or says why not.
-    pub(super) fn recover(&mut self, cause: Cause, cx: &mut Context<'_>) -> (State, Option<Hold>) {
+    pub(super) fn recover(&mut self, cause: Cause, cx: &mut Context<'_>) -> Judgement {
         self.open_incident(cause, cx);
         self.note_supervisor(cx.now);
-        if let Some((state, hold)) = self.obstacle(cx) {
-            return (state, Some(hold));
+        if let Some(judgement) = self.obstacle(cx) {
+            return judgement;
         }
         self.act(cx);
-        (State::Restarting, None)
+        State::Restarting.into()
     }
 
     /// The first reason not to act now.
-    fn obstacle(&mut self, cx: &mut Context<'_>) -> Option<(State, Hold)> {
+    fn obstacle(&mut self, cx: &mut Context<'_>) -> Option<Judgement> {
         if !self.service.has_target {
-            return Some((State::Held, Hold::NoTarget));
+            return Some(Judgement::held(State::Held, Hold::NoTarget));
         }
         if self.is_blind() {
             // What is out of sight together with what it depends on waits for that, like everything else that does.
-            return self.wait_for_dependency(cx).or(Some((State::Held, Hold::Unobservable)));
+            return self
+                .wait_for_dependency(cx)
+                .or(Some(Judgement::held(State::Held, Hold::Unobservable)));
         }
         if let Some(hold) = self.refusal(cx) {
-            return Some((State::Held, hold));
+            return Some(Judgement::held(State::Held, hold));
         }
         let policy = &self.service.policy;
         if self.is_prevented() {
-            return Some((State::Held, Hold::RestartPrevented));
+            return Some(Judgement::held(State::Held, Hold::RestartPrevented));
         }
         match self.target_down() {
-            Some((Intent::OneshotFailed, _)) if !policy.retry_oneshot => return Some((State::Held, Hold::Oneshot)),
-            Some((Intent::Unclear, _)) => return Some((State::Held, Hold::Unclear)),
+            Some((Intent::OneshotFailed, _)) if !policy.retry_oneshot => {
+                return Some(Judgement::held(State::Held, Hold::Oneshot));
+            }
+            Some((Intent::Unclear, _)) => return Some(Judgement::held(State::Held, Hold::Unclear)),
             Some((Intent::CleanExit, _)) if policy.on_clean_exit == OnCleanExit::Alert => {
-                return Some((State::Held, Hold::CleanExit));
+                return Some(Judgement::held(State::Held, Hold::CleanExit));
             }
             Some((Intent::DependencyStop, _)) if policy.on_dependency_return == OnDependencyReturn::Alert => {
                 if let Some(with) = self.left_behind(cx) {
                     let name = with.name.to_string();
-                    return Some((State::Held, Hold::StoppedWith { name }));
+                    return Some(Judgement::held(State::Held, Hold::StoppedWith { name }));
                 }
             }
             _ => {}
         }
         if let Some(hold) = self.what_restarts_nothing() {
-            return Some((State::Held, hold));
+            return Some(Judgement::held(State::Held, hold));
         }
         if let Some(until) = cx.host.storm_until(cx.now) {
             self.timers.set(Timer::Attempt, until);
-            return Some((State::Throttled, Hold::Storm));
+            return Some(Judgement::held(State::Throttled, Hold::Storm));
         }
         if let Some(until) = cx.host.boot_grace_until(cx.now) {
             self.timers.set(Timer::Attempt, until);
-            return Some((State::Throttled, Hold::BootGrace));
+            return Some(Judgement::held(State::Throttled, Hold::BootGrace));
         }
         if let Some(suppressed) = self.wait_for_dependency(cx) {
             return Some(suppressed);
@@ -80,39 +85,39 @@ impl Machine {
             self.give_up(cx);
         }
         if self.memory.gave_up && !self.half_open(cx) {
-            return Some((State::GaveUp, Hold::GaveUp));
+            return Some(Judgement::held(State::GaveUp, Hold::GaveUp));
         }
         if !cx.host.store_writable {
-            return Some((State::Held, Hold::Store));
+            return Some(Judgement::held(State::Held, Hold::Store));
         }
         if let Some(at) = self.rested_at().filter(|at| *at > cx.now) {
             self.timers.set(Timer::Attempt, at);
-            return Some((State::Backoff, Hold::AfterSupervisor));
+            return Some(Judgement::held(State::Backoff, Hold::AfterSupervisor));
         }
         if let Some(at) = self.memory.next_attempt.filter(|at| *at > cx.now) {
             self.timers.set(Timer::Attempt, at);
-            return Some((State::Backoff, Hold::Backoff));
+            return Some(Judgement::held(State::Backoff, Hold::Backoff));
         }
         if self.service.policy.mode == Mode::Observe {
             self.would_restart(cx.now);
-            return Some((State::Held, Hold::Observe));
+            return Some(Judgement::held(State::Held, Hold::Observe));
         }
         // An action whose attempt was ended early, by a stop say, may still be under way.
-        if self.in_flight.is_some() || !cx.host.slot_free() {
-            return Some((State::Throttled, Hold::InFlight));
+        if self.actions.in_flight.is_some() || !cx.host.slot_free() {
+            return Some(Judgement::held(State::Throttled, Hold::InFlight));
         }
         if let Some(at) = cx.host.token_at(cx.now) {
             self.timers.set(Timer::Attempt, at);
-            return Some((State::Throttled, Hold::Throttled));
+            return Some(Judgement::held(State::Throttled, Hold::Throttled));
         }
         None
     }
 
     /// Waits for what it comes after, or fell with, if that is down.
-    fn wait_for_dependency(&mut self, cx: &Context<'_>) -> Option<(State, Hold)> {
+    fn wait_for_dependency(&mut self, cx: &Context<'_>) -> Option<Judgement> {
         let Some(dependency) = cx.dependency.as_ref() else {
-            let name = self.waits_for()?.name.clone();
-            return Some((State::Suppressed, Hold::Dependency { name }));
+            let name = self.target.waits_for()?.name.clone();
+            return Some(Judgement::held(State::Suppressed, Hold::Dependency { name }));
         };
         let name = dependency.name.to_string();
         if let Some(until) = dependency.until {
@@ -123,13 +128,12 @@ impl Machine {
         } else {
             Hold::Dependency { name }
         };
-        Some((State::Suppressed, hold))
+        Some(Judgement::held(State::Suppressed, hold))
     }
 
     /// Whether the settings of the target itself say that it must not be restarted after this end.
     pub(super) fn is_prevented(&self) -> bool {
-        let forbids = |sight: &Observation| sight.supervisor == Supervisor::Forbids;
-        self.target_down().is_some() && self.sight.as_ref().is_some_and(forbids)
+        self.target_down().is_some() && self.target.supervisor() == Supervisor::Forbids
     }
 
     /// Attempts allowed within the window.
@@ -144,8 +148,7 @@ impl Machine {
 
     /// Notes, once for each run, that the target's supervisor has given up.
     fn note_supervisor(&mut self, now: Time) {
-        let gave_up = |sight: &Observation| sight.supervisor == Supervisor::GaveUp;
-        let seen = self.target_down().is_some() && self.sight.as_ref().is_some_and(gave_up);
+        let seen = self.target_down().is_some() && self.target.supervisor() == Supervisor::GaveUp;
         let known = self
             .memory
             .supervisor_gave_up
@@ -160,8 +163,8 @@ impl Machine {
             incident.limited = true;
             self.unsaved = true;
         }
-        if seen && known != Some(self.instance()) {
-            let instance = self.instance().cloned();
+        if seen && known != Some(self.target.run()) {
+            let instance = self.target.run().cloned();
             self.memory.supervisor_gave_up = Some(GivenUp { at: now, instance });
             self.unsaved = true;
         }
@@ -212,12 +215,12 @@ impl Machine {
         };
         if kind == ActionKind::Restart {
             // What is bound to it goes down with it.
-            self.fell = Some(cx.now);
+            self.ends.fell = Some(cx.now);
         }
-        self.crash_loop.clear();
-        self.forget_busy();
-        let expected = self.instance().cloned();
-        self.acted_on.clone_from(&expected);
+        self.supervision.crash_loop.clear();
+        self.occupation.forget();
+        let expected = self.target.run().cloned();
+        self.target.acted_on.clone_from(&expected);
         let id = cx.host.new_action();
         self.take_off(id, cx);
         self.memory.attempt = Some(Attempt {
@@ -230,7 +233,7 @@ impl Machine {
         });
         self.unsaved = true;
         // What is asked now says nothing of the run to come. What is known stays, should nothing be done.
-        self.awaited = None;
+        self.rounds.awaited = None;
         let incident = self.memory.incident.as_ref().map(|incident| incident.id);
         let attempt = ordinal.unwrap_or(0);
         let action = Action {
@@ -241,7 +244,7 @@ impl Machine {
             kind,
             expected,
         };
-        let again = ordinal.is_some() && self.said_refusal.is_some();
+        let again = ordinal.is_some() && self.refusals.reported.is_some();
         self.report(
             ReportKind::ActionStarted {
                 action: action.clone(),

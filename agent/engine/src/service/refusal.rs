@@ -8,42 +8,47 @@ use std::time::Duration;
 
 use super::{Context, Machine};
 use crate::state::Hold;
+use crate::time::Time;
 use crate::timers::Timer;
 
 /// When an answer that was no is asked for again. What changes it is seen in most cases; this is for the others.
-pub(super) const ANSWERED_AGAIN: Duration = Duration::from_secs(10 * 60);
+const ANSWERED_AGAIN: Duration = Duration::from_secs(10 * 60);
 
 /// After how long the question is put again when nobody answers, at first, and at most.
 const UNANSWERED_AGAIN: Duration = Duration::from_secs(10);
 const UNANSWERED_MAX: Duration = Duration::from_secs(300);
 
 /// How long to wait before the next question, after so many in a row to which nobody answered.
-pub(super) fn gap(unanswered: u32) -> Duration {
+fn gap(unanswered: u32) -> Duration {
     let factor = 2_u32.checked_pow(unanswered).unwrap_or(u32::MAX);
     UNANSWERED_AGAIN.saturating_mul(factor).min(UNANSWERED_MAX)
 }
 
-impl Machine {
-    /// Why the target cannot be acted on. What a restart would hurt may end by itself, and so may what refused it: that is
-    /// asked again later.
-    pub(super) fn refusal(&mut self, cx: &Context<'_>) -> Option<Hold> {
-        let again = match &self.refused {
-            Some(Hold::BlastRadius(_) | Hold::Condition { .. }) => self.memory.next_attempt,
-            // As long as it is seen to be unusable there is nothing to ask.
-            Some(Hold::Refused { .. }) if self.unusable().is_some() => return self.refused.clone(),
-            Some(Hold::Refused { .. } | Hold::Unanswered { .. }) => self.ask_again,
-            _ => return self.refused.clone(),
-        };
-        match again.filter(|at| *at > cx.now) {
-            Some(at) => self.timers.set(Timer::Attempt, at),
-            None => self.refused = None,
-        }
-        self.refused.clone()
+/// What the target's side answered last, when that was no.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    /// Why the target cannot be acted on, until it changes.
+    pub(super) hold: Option<Hold>,
+    /// When what was refused is asked for again.
+    pub(super) ask_again: Option<Time>,
+    /// How often in a row nobody answered who decides what the agent may do.
+    pub(super) unanswered: u32,
+    /// The refusal that was last reported: one that is given again is no news.
+    pub(super) reported: Option<Hold>,
+}
+
+impl Refusals {
+    /// It was refused for good, until something changes.
+    pub(super) fn refused(&mut self, reason: String, now: Time) {
+        self.hold = Some(Hold::Refused { reason });
+        self.ask_again = Some(now + ANSWERED_AGAIN);
     }
 
-    /// What was refused may be allowed by now: a permission was granted, a unit unmasked, polkit is back.
-    pub(crate) fn reconsider(&mut self) {
-        self.refused = None;
+    /// There was no answer, `before` that as often in a row.
+    pub(super) fn was_unanswered(&mut self, reason: String, before: u32, now: Time) {
+        self.hold = Some(Hold::Unanswered { reason });
+        self.ask_again = Some(now + gap(before));
+        self.unanswered = before.saturating_add(1);
     }
 
     /// Whether a hold is worth a line: the same refusal, given again after it was asked for again, is not.
@@ -51,8 +56,32 @@ impl Machine {
         if !matches!(hold, Hold::Refused { .. } | Hold::Unanswered { .. }) {
             return true;
         }
-        let news = self.said_refusal.as_ref() != Some(hold);
-        self.said_refusal = Some(hold.clone());
+        let news = self.reported.as_ref() != Some(hold);
+        self.reported = Some(hold.clone());
         news
+    }
+}
+
+impl Machine {
+    /// Why the target cannot be acted on. What a restart would hurt may end by itself, and so may what refused it: that is
+    /// asked again later.
+    pub(super) fn refusal(&mut self, cx: &Context<'_>) -> Option<Hold> {
+        let again = match &self.refusals.hold {
+            Some(Hold::BlastRadius(_) | Hold::Condition { .. }) => self.memory.next_attempt,
+            // As long as it is seen to be unusable there is nothing to ask.
+            Some(Hold::Refused { .. }) if self.target.unusable().is_some() => return self.refusals.hold.clone(),
+            Some(Hold::Refused { .. } | Hold::Unanswered { .. }) => self.refusals.ask_again,
+            _ => return self.refusals.hold.clone(),
+        };
+        match again.filter(|at| *at > cx.now) {
+            Some(at) => self.timers.set(Timer::Attempt, at),
+            None => self.refusals.hold = None,
+        }
+        self.refusals.hold.clone()
+    }
+
+    /// What was refused may be allowed by now: a permission was granted, a unit unmasked, polkit is back.
+    pub(crate) fn reconsider(&mut self) {
+        self.refusals.hold = None;
     }
 }

@@ -21,16 +21,14 @@ impl Machine {
         if !changed.target && !changed.probes && old.is_judged_as(&self.service) {
             return;
         }
-        self.refused = None;
+        self.refusals.hold = None;
         if self.service.policy.reset_after != old.policy.reset_after {
             // Good minutes under the old rule must not end a give-up by the new one.
             self.count_health_anew(cx);
         }
         if changed.target {
-            self.crash_loop.clear();
-            self.sight = None;
-            self.down_since = None;
-            self.instance_since = cx.now;
+            self.supervision.crash_loop.clear();
+            self.target.replace(cx.now);
             self.forget_passed();
             self.part_from_attempt(cx);
         } else if let Some(attempt) = &mut self.memory.attempt
@@ -42,7 +40,7 @@ impl Machine {
         }
         if changed.target || changed.probes {
             // What another question was answered is not what was before.
-            (self.failing, self.last_pass) = (None, None);
+            self.probes.forget_answers();
             self.restart_health();
             self.count_health_anew(cx);
             if self.service.has_probes {
@@ -53,8 +51,8 @@ impl Machine {
 
     /// An attempt under way is waited for; one that waits for its proof never gets it.
     fn part_from_attempt(&mut self, cx: &mut Context<'_>) {
-        if self.in_flight.is_some() {
-            self.outlived = true;
+        if self.actions.in_flight.is_some() {
+            self.actions.outlived = true;
         } else {
             self.cut_short(REPLACED.to_owned(), cx);
         }
@@ -62,8 +60,8 @@ impl Machine {
 
     /// The action has ended that was about a target which is no longer the service's: it counts, and proves nothing.
     pub(super) fn close_outlived(&mut self, cx: &mut Context<'_>) {
-        if self.in_flight.is_none() && std::mem::take(&mut self.outlived) {
-            self.refused = None;
+        if self.actions.in_flight.is_none() && std::mem::take(&mut self.actions.outlived) {
+            self.refusals.hold = None;
             self.cut_short(REPLACED.to_owned(), cx);
         }
     }
@@ -90,7 +88,7 @@ impl Machine {
         self.timers.clear(Timer::Probe);
         if let Some(action) = self.in_flight() {
             self.expire_flight(cx);
-            if self.in_flight.is_some() {
+            if self.actions.in_flight.is_some() {
                 return self.save(cx);
             }
             self.action_finished(action, ActionResult::Unknown("the answer never came".into()), cx);
@@ -105,7 +103,7 @@ impl Machine {
 
     /// Whether nothing is left to be waited for.
     pub(crate) fn has_left(&self) -> bool {
-        self.leaving && self.in_flight.is_none()
+        self.leaving && self.actions.in_flight.is_none()
     }
 
     /// What must not be forgotten of it.

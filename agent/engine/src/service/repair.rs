@@ -76,7 +76,7 @@ impl Machine {
     /// loop every start looks well for a moment.
     pub(super) fn must_last_until(&self, cx: &Context<'_>) -> Option<Time> {
         let incident = self.memory.incident.as_ref()?;
-        let lived = self.instance_since + self.service.policy.min_uptime;
+        let lived = self.target.run_since + self.service.policy.min_uptime;
         (incident.limited && self.runs() && lived > cx.now).then_some(lived)
     }
 }

@@ -5,6 +5,7 @@
 //! and the service is not. When the service is down for another reason, its own start takes care of them (in its adapter).
 //! What somebody stopped is shown, and that is all.
 
+use super::judge::Judgement;
 use super::{Context, Machine};
 use crate::cause::Cause;
 use crate::command::ActionKind;
@@ -24,7 +25,7 @@ impl Machine {
     /// The trigger that has failed. What is not seen now is as it was.
     pub(super) fn failed_trigger(&self) -> Option<Cause> {
         let seen = |sight: &&Observation| !matches!(sight.state, TargetState::Unknown(_));
-        if let Some(sight) = self.sight.as_ref().filter(seen) {
+        if let Some(sight) = self.target.observation.as_ref().filter(seen) {
             let triggers = &sight.details.triggers;
             let failed = triggers.iter().find_map(|trigger| match &trigger.state {
                 TriggerState::Failed { unit, result } => Some(Cause::TriggerFailed {
@@ -57,24 +58,23 @@ impl Machine {
     }
 
     /// It runs and is well, which ends whatever else was wrong with it.
-    pub(super) fn judge_failed_trigger(
-        &mut self,
-        cause: Cause,
-        cx: &mut Context<'_>,
-        hold: &mut Option<Hold>,
-    ) -> State {
+    pub(super) fn judge_failed_trigger(&mut self, cause: Cause, cx: &mut Context<'_>) -> Judgement {
         if !self.is_trigger_incident() {
             self.became_healthy(Resolution::Recovered, cx);
         }
         self.say_up(cx);
-        if let Cause::TriggerFailed { name, unit, .. } = &cause {
-            *hold = Some(Hold::TriggerFailed {
+        let hold = match &cause {
+            Cause::TriggerFailed { name, unit, .. } => Some(Hold::TriggerFailed {
                 name: name.clone(),
                 unit: unit.clone(),
-            });
-        }
+            }),
+            _ => None,
+        };
         self.open_incident(cause, cx);
-        State::Held
+        Judgement {
+            state: State::Held,
+            hold,
+        }
     }
 
     /// What was to bring a trigger back has done so, whatever the service does now.
@@ -114,7 +114,7 @@ impl Machine {
 
     /// Says what does not wait to start the service.
     pub(super) fn describe_triggers(&self, text: &mut String) {
-        let Some(sight) = &self.sight else { return };
+        let Some(sight) = &self.target.observation else { return };
         for trigger in &sight.details.triggers {
             let what = match &trigger.state {
                 TriggerState::Failed { result, .. } => format!("has failed ({result})"),

@@ -32,12 +32,12 @@ impl Machine {
 
     /// Whether it waits only for a free slot.
     pub(crate) fn waits_for_slot(&self) -> bool {
-        self.hold == Some(Hold::InFlight)
+        self.standing.hold == Some(Hold::InFlight)
     }
 
     /// The action under way.
     pub(crate) fn in_flight(&self) -> Option<ActionId> {
-        self.in_flight.as_ref().map(|flight| flight.action)
+        self.actions.in_flight.as_ref().map(|flight| flight.action)
     }
 
     /// The service as it stands.
@@ -45,14 +45,14 @@ impl Machine {
         let policy = &self.service.policy;
         ServiceSnapshot {
             name: self.service.name.clone(),
-            state: self.state,
-            since: self.since,
+            state: self.standing.state,
+            since: self.standing.since,
             mode: policy.mode,
-            hold: self.hold.clone(),
+            hold: self.standing.hold.clone(),
             waiting: self.timers.waiting(now),
             maintenance: self.maintenance(),
             target: self.describe_target(),
-            last_probe: self.last_probe.clone(),
+            last_probe: self.probes.last.clone(),
             unprobed: self.unprobed(now),
             incident: self.memory.incident.as_ref().map(|incident| incident.id),
             attempts: self.memory.incident.as_ref().map_or(0, |incident| incident.attempts),

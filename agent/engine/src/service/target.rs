@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Context, Machine, RunBefore};
+use super::{Context, Machine};
 use crate::cause::Cause;
 use crate::ids::RunId;
-use crate::observation::{Activity, Intent, Observation, StartedBy, Supervisor, TargetState};
+use crate::observation::{Activity, FellWith, Intent, Limits, Observation, StartedBy, Supervisor, TargetState};
 use crate::outage::Starter;
 use crate::policy::Settle;
-use crate::proof::Proof;
 use crate::state::Hold;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -24,11 +23,131 @@ const AFTER_RESUME: Duration = Duration::from_secs(30);
 /// within seconds, or say that they cannot be reached.
 const FIRST_SIGHT: Duration = Duration::from_secs(30);
 
+/// The target as its watcher shows it, and the run that it is in.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// As last observed; `None` before the first observation.
+    pub(super) observation: Option<Observation>,
+    /// When the present run began, as far as known.
+    pub(super) run_since: Time,
+    /// Since when the target has been down.
+    pub(super) down_since: Option<Time>,
+    /// The run that the agent last acted on: what follows it is the agent's doing.
+    pub(super) acted_on: Option<RunId>,
+    /// The run before this one, until it is known who began this one.
+    pub(super) run_before: Option<RunBefore>,
+}
+
+/// The run before the one that is there: which, or that it had no name.
+#[derive(Clone, Debug)]
+pub(super) struct RunBefore(pub(super) Option<RunId>);
+
+impl Target {
+    pub(super) fn new(now: Time) -> Self {
+        Self {
+            observation: None,
+            run_since: now,
+            down_since: None,
+            acted_on: None,
+            run_before: None,
+        }
+    }
+
+    /// Another target takes its place, of which nothing has been observed.
+    pub(super) fn replace(&mut self, now: Time) {
+        self.observation = None;
+        self.down_since = None;
+        self.run_since = now;
+    }
+
+    /// What it is doing, as far as it was observed.
+    pub(super) fn state(&self) -> Option<&TargetState> {
+        self.observation.as_ref().map(|observation| &observation.state)
+    }
+
+    /// Which run it is in, or was in last.
+    pub(super) fn run(&self) -> Option<&RunId> {
+        self.observation.as_ref()?.instance.as_ref()
+    }
+
+    /// Whether something else will restart it.
+    pub(super) fn supervisor(&self) -> Supervisor {
+        self.observation
+            .as_ref()
+            .map_or(Supervisor::Passive, |observation| observation.supervisor)
+    }
+
+    /// How long its supervisor lets it take, as far as was observed.
+    pub(super) fn limits(&self) -> Limits {
+        self.observation
+            .as_ref()
+            .map_or_else(Limits::default, |observation| observation.limits)
+    }
+
+    /// Whether its supervisor has a job for it, whose end is still to come.
+    pub(super) fn has_job(&self) -> bool {
+        let observation = self.observation.as_ref();
+        observation.is_some_and(|observation| observation.details.has_job)
+    }
+
+    /// With what it went down, as far as its watcher can tell.
+    pub(super) fn fell_with(&self) -> Option<&FellWith> {
+        self.observation.as_ref()?.details.fell_with.as_deref()
+    }
+
+    /// What has to run again before it is started.
+    pub(super) fn waits_for(&self) -> Option<&FellWith> {
+        self.fell_with().filter(|other| !other.is_back)
+    }
+
+    /// What the supervisor's own check of a running target says, if it fails.
+    pub(super) fn unhealthy(&self) -> Option<&str> {
+        match &self.observation.as_ref()?.state {
+            TargetState::Unhealthy(output) => Some(output),
+            _ => None,
+        }
+    }
+
+    /// Why its supervisor's own check of a running target cannot be run, if so, and whether what runs it is away.
+    pub(super) fn unchecked(&self) -> Option<(&str, bool)> {
+        match &self.observation.as_ref()?.state {
+            TargetState::Unchecked { reason, runtime_away } => Some((reason, *runtime_away)),
+            _ => None,
+        }
+    }
+
+    /// Why the target cannot run as it is.
+    pub(super) fn unusable(&self) -> Option<&str> {
+        match &self.observation.as_ref()?.state {
+            TargetState::Unusable(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// In words; `None` before the first observation.
+    fn describe(&self) -> Option<String> {
+        Some(match self.state()? {
+            TargetState::Unknown(why) => format!("not seen: {why}"),
+            TargetState::Unusable(why) => format!("cannot run: {why}"),
+            TargetState::Running => "running".into(),
+            TargetState::Unhealthy(output) if output.is_empty() => "unhealthy".into(),
+            TargetState::Unhealthy(output) => format!("unhealthy: {output}"),
+            TargetState::Unchecked { reason, .. } => format!("running, and its health check cannot be run: {reason}"),
+            TargetState::Busy(activity) => activity.as_str().into(),
+            TargetState::Down {
+                intent: Intent::Crash,
+                cause,
+            } => format!("down: {cause}"),
+            TargetState::Down { intent, cause } => format!("down ({}): {cause}", intent.as_str()),
+        })
+    }
+}
+
 impl Machine {
     /// The target was observed, or lost from sight.
     pub(crate) fn observe(&mut self, observation: Observation, cx: &mut Context<'_>) {
         let blind = matches!(observation.state, TargetState::Unknown(_));
-        let previous = self.sight.as_ref();
+        let previous = self.target.observation.as_ref();
         let changed = previous.is_none_or(|previous| {
             previous.state != observation.state
                 || (!blind && previous.instance != observation.instance)
@@ -45,7 +164,7 @@ impl Machine {
             }
         );
         // What a condition called off shows so a moment later, and is no news.
-        let called_off = matches!(self.refused, Some(Hold::Condition { .. }))
+        let called_off = matches!(self.refusals.hold, Some(Hold::Condition { .. }))
             && matches!(
                 observation.state,
                 TargetState::Down {
@@ -54,43 +173,44 @@ impl Machine {
                 }
             );
         if changed && !called_off {
-            self.refused = None;
+            self.refusals.hold = None;
         }
         // Losing sight says nothing of the instance; only a sighting of another one does.
-        let new_run = !blind && (previous.is_none() || self.instance() != observation.instance.as_ref());
+        let new_run = !blind && (previous.is_none() || self.target.run() != observation.instance.as_ref());
         if new_run {
             // What was busy when it was first seen may have run for much longer than it has been that.
             let age = observation
                 .age
                 .filter(|_| !matches!(observation.state, TargetState::Busy(_)));
-            self.instance_since = cx.now.back(age.unwrap_or_default());
+            self.target.run_since = cx.now.back(age.unwrap_or_default());
             // Unless it is seen to come up first: then from that on.
-            self.serves_since = Some(self.instance_since);
+            self.outage.serves_since = Some(self.target.run_since);
         }
         let age = observation.age;
         let (ran, was_busy) = (self.runs(), self.busy().is_some());
-        let lived = ran && self.instance_since + self.service.policy.min_uptime <= cx.now;
+        let lived = ran && self.target.run_since + self.service.policy.min_uptime <= cx.now;
         if new_run {
-            self.unattributed = previous.map(|previous| RunBefore(previous.instance.clone()));
+            self.target.run_before = previous.map(|previous| RunBefore(previous.instance.clone()));
         }
         let down = matches!(observation.state, TargetState::Down { .. });
         // Another run that went down is left to its supervisor anew.
-        let before = self.down_since.filter(|_| !new_run);
-        self.down_since = down.then(|| before.unwrap_or(cx.now));
+        let before = self.target.down_since.filter(|_| !new_run);
+        self.target.down_since = down.then(|| before.unwrap_or(cx.now));
         // Out of sight, the settings stay what they were too.
-        let (instance, limits) = match self.sight.take() {
+        let (instance, limits) = match self.target.observation.take() {
             Some(known) if blind => (known.instance, known.limits),
             None if blind => (None, observation.limits),
             _ => (observation.instance.clone(), observation.limits),
         };
-        self.sight = Some(Observation {
+        self.target.observation = Some(Observation {
             instance,
             limits,
             ..observation
         });
         self.note_check();
         if !blind {
-            self.note_end(ran, cx.now);
+            let runs = self.runs();
+            self.ends.note_end(ran, runs, cx.now);
         }
         self.note_asked(cx.now);
         self.note_end_left_to_supervisor(cx);
@@ -99,13 +219,12 @@ impl Machine {
             self.restart_health();
             self.interrupt_health();
         } else if was_busy || self.busy().is_some() {
-            self.awaited = None;
-            self.health.forgive();
-            self.proof = Proof::default();
+            self.rounds.awaited = None;
+            self.probes.forgive();
         }
         if self.busy() == Some(Activity::Frozen) || self.answers_though_frozen() {
             // What passed before says nothing of now.
-            self.health.interrupt();
+            self.probes.health.interrupt();
         }
         self.note_busy(lived, age, cx.now);
         if self.runs() || wanted {
@@ -123,7 +242,7 @@ impl Machine {
     /// tell, nobody but an operator is left when it was neither the agent, nor the supervisor, nor what the target is bound
     /// to, which is restarted together with it. That is good enough for words, and not for a clean slate.
     fn note_who_started(&mut self, cx: &mut Context<'_>) {
-        let Some(sight) = &self.sight else { return };
+        let Some(sight) = &self.target.observation else { return };
         let (down, supervisor) = match sight.state {
             TargetState::Busy(Activity::AutoRestart) => (true, true),
             TargetState::Down { .. } => (true, sight.supervisor == Supervisor::Active),
@@ -131,30 +250,28 @@ impl Machine {
         };
         if supervisor && !self.in_maintenance() {
             // In maintenance crashes are expected.
-            self.crash_loop.record(
-                self.sight.as_ref().and_then(|sight| sight.instance.as_ref()),
-                self.left_to_supervisor,
-                cx.now,
-            );
+            self.supervision
+                .crash_loop
+                .record(self.target.run(), self.supervision.left_to_supervisor, cx.now);
         }
         let runs = self.runs();
         let started_by = sight.started_by;
         // What is on its way up or down is looked at when it has arrived.
-        let before = if runs || down { self.unattributed.take() } else { None };
+        let before = self.target.run_before.take_if(|_| runs || down);
         let known = before.is_some();
         let own = self.memory.attempt.is_some()
-            || self.in_flight.is_some()
-            || before.is_some_and(|RunBefore(before)| before.is_some() && before == self.acted_on);
-        let bound = matches!(self.hold, Some(Hold::Dependency { .. }));
+            || self.actions.in_flight.is_some()
+            || before.is_some_and(|RunBefore(before)| before.is_some() && before == self.target.acted_on);
+        let bound = matches!(self.standing.hold, Some(Hold::Dependency { .. }));
         let starter = self.starter(started_by, own, bound);
         let somebody = known && starter == Starter::Other && (runs || started_by == StartedBy::Somebody);
         if known && runs {
             self.note_starter(starter);
         }
         if down {
-            self.left_to_supervisor = supervisor;
+            self.supervision.left_to_supervisor = supervisor;
         } else if runs {
-            self.left_to_supervisor = false;
+            self.supervision.left_to_supervisor = false;
         }
         if let Some(incident) = self.memory.incident.as_mut().filter(|_| down || known) {
             incident.started = somebody && runs;
@@ -167,10 +284,8 @@ impl Machine {
 
     /// What probes said belongs to a run that is over.
     pub(super) fn restart_health(&mut self) {
-        self.health.reset();
-        self.proof = Proof::default();
-        self.answers_since = None;
-        self.awaited = None;
+        self.probes.restart();
+        self.rounds.awaited = None;
     }
 
     /// Good minutes are counted anew.
@@ -180,13 +295,9 @@ impl Machine {
         }
     }
 
-    pub(super) fn instance(&self) -> Option<&RunId> {
-        self.sight.as_ref().and_then(|sight| sight.instance.as_ref())
-    }
-
     pub(super) fn runs(&self) -> bool {
         matches!(
-            self.sight.as_ref().map(|sight| &sight.state),
+            self.target.state(),
             Some(TargetState::Running | TargetState::Unhealthy(_) | TargetState::Unchecked { .. })
         ) || self.answers_though_frozen()
     }
@@ -194,44 +305,16 @@ impl Machine {
     /// `frozen` that outlasts its run says nothing against one that answers.
     fn answers_though_frozen(&self) -> bool {
         let frozen = |sight: &Observation| sight.state == TargetState::Busy(Activity::Frozen);
-        self.health.passes() && self.sight.as_ref().is_some_and(frozen)
-    }
-
-    /// What the supervisor's own check of a running target says, if it fails.
-    pub(super) fn unhealthy(&self) -> Option<&str> {
-        match &self.sight.as_ref()?.state {
-            TargetState::Unhealthy(output) => Some(output),
-            _ => None,
-        }
-    }
-
-    /// Why its supervisor's own check of a running target cannot be run, if so, and whether what runs it is away.
-    pub(super) fn unchecked(&self) -> Option<(&str, bool)> {
-        match &self.sight.as_ref()?.state {
-            TargetState::Unchecked { reason, runtime_away } => Some((reason, *runtime_away)),
-            _ => None,
-        }
+        self.probes.health.passes() && self.target.observation.as_ref().is_some_and(frozen)
     }
 
     /// Whether there is a target that cannot be seen.
     pub(super) fn is_blind(&self) -> bool {
-        self.service.has_target
-            && matches!(
-                self.sight.as_ref().map(|sight| &sight.state),
-                None | Some(TargetState::Unknown(_))
-            )
-    }
-
-    /// Why the target cannot run as it is.
-    pub(super) fn unusable(&self) -> Option<&str> {
-        match &self.sight.as_ref()?.state {
-            TargetState::Unusable(reason) => Some(reason),
-            _ => None,
-        }
+        self.service.has_target && matches!(self.target.state(), None | Some(TargetState::Unknown(_)))
     }
 
     pub(super) fn busy(&self) -> Option<Activity> {
-        match self.sight.as_ref()?.state {
+        match self.target.observation.as_ref()?.state {
             TargetState::Busy(_) if self.answers_though_frozen() => None,
             TargetState::Busy(activity) => Some(activity),
             _ => None,
@@ -241,13 +324,13 @@ impl Machine {
     /// How the target went down. What failed unseen, but was seen down in the open incident already, is that same
     /// failure.
     pub(super) fn target_down(&self) -> Option<(Intent, &Cause)> {
-        let TargetState::Down { intent, cause } = &self.sight.as_ref()?.state else {
+        let TargetState::Down { intent, cause } = &self.target.observation.as_ref()?.state else {
             return None;
         };
         if *intent == Intent::Unclear
             && let Some(incident) = &self.memory.incident
             && incident.instance.is_some()
-            && incident.instance.as_ref() == self.instance()
+            && incident.instance.as_ref() == self.target.run()
         {
             return Some((Intent::Crash, &incident.cause));
         }
@@ -256,11 +339,7 @@ impl Machine {
 
     /// How long the dead target is left to whatever supervises it.
     pub(super) fn settle(&self) -> Duration {
-        let supervisor = self
-            .sight
-            .as_ref()
-            .map_or(Supervisor::Passive, |sight| sight.supervisor);
-        match (self.service.policy.settle, supervisor) {
+        match (self.service.policy.settle, self.target.supervisor()) {
             (Settle::Fixed(settle), _) => settle,
             (Settle::Auto, Supervisor::Active) => SETTLE_SUPERVISED,
             // Nothing else will act. Watchers report a target down only when its jobs are over, so there is nothing
@@ -274,18 +353,18 @@ impl Machine {
         self.restart_health();
         // Nobody watched meanwhile.
         self.count_health_anew(cx);
-        self.calm_until = Some(cx.now + AFTER_RESUME);
+        self.probes.calm_until = Some(cx.now + AFTER_RESUME);
     }
 
     /// Until when failed probes do not count, if they do not: the instance is young and was never up, it has not been seen
     /// yet, or the host was suspended.
     pub(super) fn grace(&self, now: Time) -> Option<Time> {
-        let started = self.service.has_target && self.runs() && !self.health.was_up();
-        let start_grace = started.then(|| self.instance_since + self.service.policy.start_grace);
-        let calm = self.calm_until.filter(|_| !self.health.was_up());
+        let started = self.service.has_target && self.runs() && !self.probes.health.was_up();
+        let start_grace = started.then(|| self.target.run_since + self.service.policy.start_grace);
+        let calm = self.probes.calm_until.filter(|_| !self.probes.health.was_up());
         // Until it has been seen nobody knows how young it is.
-        let unseen = self.service.has_target && self.sight.is_none();
-        let first_sight = unseen.then(|| self.instance_since + FIRST_SIGHT);
+        let unseen = self.service.has_target && self.target.observation.is_none();
+        let first_sight = unseen.then(|| self.target.run_since + FIRST_SIGHT);
         start_grace
             .into_iter()
             .chain(calm)
@@ -297,40 +376,21 @@ impl Machine {
     /// Whether the agent has just started and nothing has been seen of the service since: what was may be over.
     pub(super) fn is_unseen(&self) -> bool {
         if self.service.has_target {
-            self.sight.is_none()
+            self.target.observation.is_none()
         } else {
-            self.last_probe.is_none()
+            self.probes.last.is_none()
         }
     }
 
     /// The target in words, with what does not wait to start it.
     pub(super) fn describe_target(&self) -> String {
-        let mut text = self.describe_state();
+        let unseen = if self.service.has_target {
+            "not seen yet"
+        } else {
+            "probed only"
+        };
+        let mut text = self.target.describe().unwrap_or_else(|| unseen.into());
         self.describe_triggers(&mut text);
         text
-    }
-
-    fn describe_state(&self) -> String {
-        let Some(sight) = &self.sight else {
-            return if self.service.has_target {
-                "not seen yet".into()
-            } else {
-                "probed only".into()
-            };
-        };
-        match &sight.state {
-            TargetState::Unknown(why) => format!("not seen: {why}"),
-            TargetState::Unusable(why) => format!("cannot run: {why}"),
-            TargetState::Running => "running".into(),
-            TargetState::Unhealthy(output) if output.is_empty() => "unhealthy".into(),
-            TargetState::Unhealthy(output) => format!("unhealthy: {output}"),
-            TargetState::Unchecked { reason, .. } => format!("running, and its health check cannot be run: {reason}"),
-            TargetState::Busy(activity) => activity.as_str().into(),
-            TargetState::Down {
-                intent: Intent::Crash,
-                cause,
-            } => format!("down: {cause}"),
-            TargetState::Down { intent, cause } => format!("down ({}): {cause}", intent.as_str()),
-        }
     }
 }

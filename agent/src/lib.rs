@@ -14,6 +14,7 @@ pub mod discovery;
 pub mod docker;
 pub mod doctor;
 pub mod driver;
+mod error_chain;
 mod evidence;
 mod head_guard;
 pub mod maintenance;

@@ -53,6 +53,7 @@ use rustix::process::geteuid;
 use crate::config::{ServiceSettings, Settings, Target};
 use crate::discovery::{Discovery, Source};
 use crate::docker::{self, Search};
+use crate::error_chain::chain;
 use crate::server::api::ModeWord;
 use crate::systemd::BusAddress;
 use crate::{app, config, demo, root_guard, systemd, watchdog};
@@ -115,12 +116,12 @@ fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovery, Ve
         if search.labels || search.host {
             match docker::discover_once(&search).await {
                 Ok(found) => seen.extend(found),
-                Err(why) => notes.push(format!("containers could not be seen: {why}")),
+                Err(error) => notes.push(format!("containers could not be seen: {}", chain(&error))),
             }
         }
         let is_container = |service: &ServiceSettings| matches!(service.target, Some(Target::Container(_)));
         if settings.services.iter().any(is_container)
-            && docker::answers(&search.address).await == Ok(docker::Answers::Podman)
+            && matches!(docker::answers(&search.address).await, Ok(docker::Answers::Podman))
         {
             notes.push(docker::PODMAN.to_owned());
         }

@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 
 use super::cgroup_fallback::Sight;
 use super::classify::{Verdict, World, classify};
-use super::client::{Heard, History, Mark, Seen};
+use super::client::Seen;
+use super::events::{Heard, History, Mark};
 use super::facts::{Facts, short};
 use super::identity::{Identity, is_id};
 use super::outbox::Outbox;

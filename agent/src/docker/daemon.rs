@@ -9,6 +9,7 @@ use std::time::Duration;
 use zbus::Connection;
 use zbus::wire::OwnedVariant;
 
+use super::error::AtRest;
 use crate::config::DockerAddress;
 
 const SYSTEMD: &str = "org.freedesktop.systemd1";
@@ -32,7 +33,7 @@ pub(super) struct Daemon {
 
 impl Daemon {
     /// Why the daemon must not be spoken to now, if so.
-    pub(super) async fn rests(&mut self, address: &DockerAddress) -> Option<String> {
+    pub(super) async fn rests(&mut self, address: &DockerAddress) -> Option<AtRest> {
         let DockerAddress::Unix(path) = address else {
             return None;
         };
@@ -64,15 +65,15 @@ impl Daemon {
     }
 }
 
-fn rests(load: &str, active: &str, sub: &str) -> Option<String> {
+fn rests(load: &str, active: &str, sub: &str) -> Option<AtRest> {
     if load != "loaded" {
         // Something else runs the daemon here.
         return None;
     }
     match active {
-        "inactive" | "deactivating" => Some("docker.service is stopped".to_owned()),
-        "failed" => Some("docker.service has failed".to_owned()),
-        "activating" if sub.starts_with("auto-restart") => Some("docker.service is about to be restarted".to_owned()),
+        "inactive" | "deactivating" => Some(AtRest::Stopped),
+        "failed" => Some(AtRest::Failed),
+        "activating" if sub.starts_with("auto-restart") => Some(AtRest::AboutToRestart),
         _ => None,
     }
 }

@@ -18,12 +18,14 @@ use tokio::time::Instant;
 
 use self::candidates::{Candidates, Snapshots, State};
 use super::answers::{Inspected, Listed};
-use super::client::{CallError, Client, LIST_WITHIN};
+use super::client::{Client, LIST_WITHIN};
 use super::daemon::Daemon;
+use super::error::{CallError, SessionError};
 use super::inventory::{RunningContainer, describe, name_of};
 use super::self_container;
 use crate::config::DockerAddress;
 use crate::discovery::{DiscoveryFeed, Source, SourceSnapshot};
+use crate::error_chain::chain;
 
 /// The safety net: whatever no event told is found within this time.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -66,7 +68,7 @@ pub async fn discover(feed: DiscoveryFeed, mut search: watch::Receiver<Search>, 
                 Ok(()) => continue,
                 Err(_) => return,
             },
-            reason = follow(&wanted, &daemon, &mut candidates, &feed) => reason,
+            reason = follow(&wanted, &daemon, &mut candidates, &feed) => chain(&reason),
         };
         let has_looked = candidates.has_looked();
         if !has_looked && is_absent(&wanted.address) {
@@ -98,19 +100,12 @@ pub async fn discover(feed: DiscoveryFeed, mut search: watch::Receiver<Search>, 
 }
 
 /// Looks once, for whoever only wants to know.
-///
-/// # Errors
-///
-/// A sentence for people, when the Engine cannot be reached or does not answer.
-pub async fn discover_once(wanted: &Search) -> Result<Vec<(Source, SourceSnapshot)>, String> {
+pub async fn discover_once(wanted: &Search) -> Result<Vec<(Source, SourceSnapshot)>, CallError> {
     if is_absent(&wanted.address) {
         return Ok(Vec::new());
     }
-    let looked = async {
-        let client = Client::connect(&wanted.address, &Arc::default()).await?;
-        look(&client, wanted, true).await
-    };
-    let listed = looked.await.map_err(|error| error.to_string())?;
+    let client = Client::connect(&wanted.address, &Arc::default()).await?;
+    let listed = look(&client, wanted, true).await?;
     let seen = Candidates::new(BTreeSet::new()).take(listed);
     let sources = [
         (wanted.labels, Source::Labels, seen.labelled),
@@ -144,10 +139,10 @@ async fn follow(
     daemon: &Arc<Mutex<Daemon>>,
     candidates: &mut Candidates,
     feed: &DiscoveryFeed,
-) -> String {
+) -> SessionError {
     let client = match Client::connect(&wanted.address, daemon).await {
         Ok(client) => client,
-        Err(error) => return error.to_string(),
+        Err(error) => return error.into(),
     };
     let (sender, mut events) = mpsc::channel(QUEUE);
     let behind = Arc::new(AtomicBool::new(false));
@@ -161,7 +156,7 @@ async fn follow(
         };
         let listed = match looked {
             Ok(listed) => listed,
-            Err(error) => return error.to_string(),
+            Err(error) => return error.into(),
         };
         publish(feed, wanted, &candidates.take(listed));
         let next = tokio::time::sleep(LOOK_EVERY);

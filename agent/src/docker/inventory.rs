@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::answers::{Inspected, Listed};
-use super::client::{CallError, Client, Engine};
+use super::client::Client;
+use super::engine::Engine;
+use super::error::{CallError, QuestionError};
 use super::identity::{ONE_OFF, PROJECT, SERVICE};
 use super::self_container;
 use crate::config::{self, DockerAddress};
@@ -74,56 +76,7 @@ impl RunningContainer {
 }
 
 /// Every container that runs, by name, and how many were left out because there are too many.
-///
-/// # Errors
-///
-/// A sentence for people, when the Engine cannot be reached or does not answer.
-pub async fn running_containers(address: &DockerAddress) -> Result<(Vec<RunningContainer>, usize), String> {
-    collect(address).await.map_err(|error| error.to_string())
-}
-
-/// What answers, and how much of what the agent needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answers {
-    /// Docker, which can do everything.
-    Docker,
-    /// Docker without containerd: nothing can be started.
-    WithoutRuntime,
-    /// Podman, of which nothing is restarted.
-    Podman,
-}
-
-/// Asks the Engine for everything that the agent needs of it to see: that it answers at all says nothing of a proxy, which may
-/// let one question through and not another.
-///
-/// # Errors
-///
-/// A sentence for people, when it cannot be reached, or does not answer one of them.
-pub async fn answers(address: &DockerAddress) -> Result<Answers, String> {
-    let named = |question: &str, error: CallError| format!("{question}: {error}");
-    let daemon = Arc::default();
-    let client = Client::connect(address, &daemon).await;
-    let client = client.map_err(|error| error.to_string())?;
-    let listed = client
-        .list()
-        .await
-        .map_err(|error| named("`GET /containers/json`", error))?;
-    if let Some((id, _)) = listed.first() {
-        let asked = client.inspect(id).await;
-        asked.map_err(|error| named("`GET /containers/ID/json`", error))?;
-    }
-    client
-        .tells_events()
-        .await
-        .map_err(|error| named("`GET /events`", error))?;
-    match client.engine().await.map_err(|error| named("`GET /version`", error))? {
-        Engine::Docker { runtime: true } => Ok(Answers::Docker),
-        Engine::Docker { runtime: false } => Ok(Answers::WithoutRuntime),
-        Engine::Podman => Ok(Answers::Podman),
-    }
-}
-
-async fn collect(address: &DockerAddress) -> Result<(Vec<RunningContainer>, usize), CallError> {
+pub async fn running_containers(address: &DockerAddress) -> Result<(Vec<RunningContainer>, usize), CallError> {
     let client = Client::connect(address, &Arc::default()).await?;
     let mut listed = client.list_running().await?;
     listed.sort_by_cached_key(name_of);
@@ -141,6 +94,35 @@ async fn collect(address: &DockerAddress) -> Result<(Vec<RunningContainer>, usiz
         }
     }
     Ok((containers, omitted))
+}
+
+/// What answers, and how much of what the agent needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// Docker, which can do everything.
+    Docker,
+    /// Docker without containerd: nothing can be started.
+    WithoutRuntime,
+    /// Podman, of which nothing is restarted.
+    Podman,
+}
+
+/// Asks the Engine for everything that the agent needs of it to see: that it answers at all says nothing of a proxy, which may
+/// let one question through and not another.
+pub async fn answers(address: &DockerAddress) -> Result<Answers, QuestionError> {
+    let refused = |path| move |source| QuestionError::Refused { path, source };
+    let client = Client::connect(address, &Arc::default()).await?;
+    let listed = client.list().await.map_err(refused("/containers/json"))?;
+    if let Some((id, _)) = listed.first() {
+        let asked = client.inspect(id).await;
+        asked.map_err(refused("/containers/ID/json"))?;
+    }
+    client.tells_events().await.map_err(refused("/events"))?;
+    match client.engine().await.map_err(refused("/version"))? {
+        Engine::Docker { runtime: true } => Ok(Answers::Docker),
+        Engine::Docker { runtime: false } => Ok(Answers::WithoutRuntime),
+        Engine::Podman => Ok(Answers::Podman),
+    }
 }
 
 /// Links give a container more names, as `/other/alias`.

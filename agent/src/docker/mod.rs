@@ -18,7 +18,9 @@
 //! With an Engine:
 //!
 //! * [`watcher`]: connecting, again and again
-//! * [`session`]: the life of one connection; [`client`] are the calls, [`wire`] is how they are made
+//! * [`session`]: the life of one connection; [`client`] are the calls, [`events`] what comes unasked, [`wire`] is how it is
+//!   done, [`error`] what goes wrong
+//! * [`engine`]: which program it is
 //! * [`containers`]: what outlives it; [`outbox`] is how it is told
 //! * [`requests`], [`restart`]: the handle and the verbs
 //! * [`tail`]: what a run last wrote to its log
@@ -37,6 +39,9 @@ mod client;
 mod containers;
 mod daemon;
 mod discovery;
+mod engine;
+mod error;
+mod events;
 mod facts;
 mod identity;
 mod inventory;
@@ -55,6 +60,7 @@ mod watcher;
 mod wire;
 
 pub use discovery::{Search, discover, discover_once};
+pub use error::{AtRest, CallError, Innermost, LogError, NoAnswer, QuestionError, Unreachable};
 pub use inventory::{Answers, PublishedPort, RunningContainer, answers, running_containers};
 pub(crate) use labels::at_host;
 pub use labels::{Labelled, read as read_labels};

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sentinel_engine::{ActionKind, ActionResult, RunId, exact_span};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::error::LogError;
 use super::watcher::{Wanted, Watched};
 use crate::config::{ContainerTarget, DockerAddress};
 
@@ -49,15 +50,15 @@ pub(super) struct Lines {
     pub(super) run: RunId,
     pub(super) failed: Timestamp,
     pub(super) count: u32,
-    pub(super) reply: oneshot::Sender<Result<Vec<Vec<u8>>, String>>,
+    pub(super) reply: oneshot::Sender<Result<Vec<Vec<u8>>, LogError>>,
 }
 
 impl Request {
     /// Answers that nothing was done.
     pub(super) fn refuse(self) {
-        let why = "the Docker daemon cannot be reached".to_owned();
+        let why = LogError::NotConnected;
         match self {
-            Self::Restart(restart) => restart.answer(ActionResult::Outdated(why)),
+            Self::Restart(restart) => restart.answer(ActionResult::Outdated(why.to_string())),
             Self::Lines(lines) => drop(lines.reply.send(Err(why))),
         }
     }
@@ -104,11 +105,11 @@ impl Docker {
             reply,
         };
         if self.requests.send(Request::Restart(request)).await.is_err() {
-            return ActionResult::Outdated("Docker is not watched any more".to_owned());
+            return ActionResult::Outdated(LogError::NotWatched.to_string());
         }
         match tokio::time::timeout(deadline + AROUND_A_CALL, answer).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_dropped)) => ActionResult::Unknown("sight of the Docker daemon was lost meanwhile".to_owned()),
+            Ok(Err(_dropped)) => ActionResult::Unknown(LogError::Lost.to_string()),
             Err(_elapsed) => ActionResult::Unknown(format!(
                 "Docker was not done with `{target}` within {}",
                 exact_span(deadline)
@@ -117,11 +118,7 @@ impl Docker {
     }
 
     /// The last `count` lines that `run` of a container, which was seen to fail at `failed`, wrote before that, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// Why they cannot be read, for people.
-    pub async fn last_lines(&self, run: &RunId, failed: Timestamp, count: u32) -> Result<Vec<Vec<u8>>, String> {
+    pub async fn last_lines(&self, run: &RunId, failed: Timestamp, count: u32) -> Result<Vec<Vec<u8>>, LogError> {
         let (reply, answer) = oneshot::channel();
         let lines = Lines {
             run: run.clone(),
@@ -130,10 +127,8 @@ impl Docker {
             reply,
         };
         if self.requests.send(Request::Lines(lines)).await.is_err() {
-            return Err("Docker is not watched any more".to_owned());
+            return Err(LogError::NotWatched);
         }
-        answer
-            .await
-            .unwrap_or_else(|_dropped| Err("sight of the Docker daemon was lost meanwhile".to_owned()))
+        answer.await.unwrap_or(Err(LogError::Lost))
     }
 }

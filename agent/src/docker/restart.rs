@@ -9,8 +9,11 @@ use std::time::Duration;
 use sentinel_engine::{ActionKind, ActionResult, Activity, RunId};
 
 use super::checks::Health;
-use super::client::{CallError, Client, Engine};
+use super::client::Client;
+use super::engine::Engine;
+use super::error::CallError;
 use super::facts::{Facts, Status};
+use crate::error_chain::chain;
 
 /// Why nothing is done while containerd is away. It comes back by itself, and no container says so: asked again soon.
 pub(super) const RUNTIME_AWAY: &str =
@@ -80,7 +83,7 @@ pub(super) async fn carry_out(client: &Client, kind: ActionKind, before: &Facts,
         Ok(Engine::Docker { runtime: true }) => {}
         Ok(Engine::Docker { runtime: false }) => return ActionResult::Unanswered(RUNTIME_AWAY.to_owned()),
         Ok(Engine::Podman) => return ActionResult::Refused(PODMAN.to_owned()),
-        Err(error) => return ActionResult::Outdated(error.to_string()),
+        Err(error) => return ActionResult::Outdated(chain(&error)),
     }
     let answer = match kind {
         ActionKind::StartTrigger => return ActionResult::Refused(NO_TRIGGER.to_owned()),
@@ -99,21 +102,25 @@ pub(super) async fn carry_out(client: &Client, kind: ActionKind, before: &Facts,
 
 /// The class of an error of a call that may have changed something.
 pub(super) fn class_of(error: &CallError) -> ActionResult {
-    let words = error.to_string();
+    let words = chain(error);
     match error {
-        CallError::NotConnected(_) | CallError::Status(404, _) => ActionResult::Outdated(words),
+        CallError::NotConnected(_) | CallError::Status { status: 404, .. } => ActionResult::Outdated(words),
         // The second: a proxy whose Engine is gone.
-        CallError::Lost(_) | CallError::Status(502..=504, _) => ActionResult::Unknown(words),
+        CallError::Lost(_) | CallError::Status { status: 502..=504, .. } => ActionResult::Unknown(words),
         // Paused, or being removed.
-        CallError::Status(409, _) => ActionResult::Conflict(words),
+        CallError::Status { status: 409, .. } => ActionResult::Conflict(words),
         // A proxy that lets nobody do that.
-        CallError::Status(401 | 403 | 405, _) => ActionResult::Refused(words),
-        CallError::Status(..) => ActionResult::Failed(words),
+        CallError::Status {
+            status: 401 | 403 | 405,
+            ..
+        } => ActionResult::Refused(words),
+        CallError::Status { .. } => ActionResult::Failed(words),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::{AtRest, NoAnswer, Unreachable};
     use super::*;
 
     fn at(status: Status, started: &str) -> Facts {
@@ -190,7 +197,10 @@ mod tests {
 
     #[test]
     fn errors_have_a_class() {
-        let status = |status| CallError::Status(status, "why".into());
+        let status = |status| CallError::Status {
+            status,
+            message: "why".into(),
+        };
         for (error, kind) in [
             (status(404), "outdated"),
             (status(409), "conflict"),
@@ -198,8 +208,8 @@ mod tests {
             (status(400), "failed"),
             (status(500), "failed"),
             (status(502), "unknown"),
-            (CallError::Lost("why".into()), "unknown"),
-            (CallError::NotConnected("why".into()), "outdated"),
+            (NoAnswer::Endless("answer").into(), "unknown"),
+            (Unreachable::AtRest(AtRest::Stopped).into(), "outdated"),
         ] {
             assert_eq!(class_of(&error).kind(), kind, "{error}");
         }

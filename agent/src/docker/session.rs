@@ -11,8 +11,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::client::{CallError, Client, Heard, Seen};
+use super::client::{Client, Seen};
 use super::containers::Containers;
+use super::error::{CallError, LogError, SessionError};
+use super::events::Heard;
 use super::requests::{Lines, Request, Restart};
 use super::restart::{self, Decision};
 use super::self_container;
@@ -20,6 +22,7 @@ use super::tail;
 use super::tracker::Happened;
 use super::watcher::Wanted;
 use crate::config::DockerAddress;
+use crate::error_chain::chain;
 
 /// Events queued between the connection and the session. The Engine itself keeps 1024 of them for a slow listener, for a
 /// tenth of a second each, and then drops some.
@@ -33,9 +36,6 @@ const RESYNC_EVERY: Duration = Duration::from_secs(30);
 
 /// A turn that comes this late: the agent stood still, and the Engine may have dropped events meanwhile.
 const STANDSTILL: Duration = Duration::from_secs(5);
-
-/// Why a session cannot go on.
-type Lost = String;
 
 /// One connection, and everything that is lost with it.
 pub(super) struct Session<'w> {
@@ -95,14 +95,14 @@ impl<'w> Session<'w> {
     }
 
     /// Watches until the connection is of no more use. Answers why.
-    pub(super) async fn run(&mut self) -> Lost {
+    pub(super) async fn run(&mut self) -> SessionError {
         match self.watch().await {
             Ok(never) => match never {},
             Err(lost) => lost,
         }
     }
 
-    async fn watch(&mut self) -> Result<std::convert::Infallible, Lost> {
+    async fn watch(&mut self) -> Result<std::convert::Infallible, SessionError> {
         let since = self.catch_up().await?;
         let (sender, mut events) = mpsc::channel(QUEUE);
         let behind = Arc::new(AtomicBool::new(false));
@@ -147,9 +147,9 @@ impl<'w> Session<'w> {
     }
 
     /// Hears what happened while nobody listened, as far as the Engine has kept it. Answers from when on to listen.
-    async fn catch_up(&mut self) -> Result<Timestamp, Lost> {
+    async fn catch_up(&mut self) -> Result<Timestamp, SessionError> {
         let until = Timestamp::now();
-        let history = self.client.history(until).await.map_err(|error| error.to_string())?;
+        let history = self.client.history(until).await?;
         if self.client.is_podman() {
             tracing::warn!("{}", restart::PODMAN);
         }
@@ -158,19 +158,19 @@ impl<'w> Session<'w> {
     }
 
     /// Looks at everything anew.
-    async fn resync(&mut self) -> Result<(), Lost> {
+    async fn resync(&mut self) -> Result<(), SessionError> {
         self.resync_at = Instant::now() + RESYNC_EVERY;
-        let all = self.client.list().await.map_err(|error| error.to_string())?;
+        let all = self.client.list().await?;
         for id in self.containers.list(&all) {
             self.want_read(&id);
         }
         Ok(())
     }
 
-    async fn set_wanted(&mut self) -> Result<(), Lost> {
+    async fn set_wanted(&mut self) -> Result<(), SessionError> {
         let wanted = self.wanted.borrow_and_update().clone();
         if wanted.address != self.address {
-            return Err("the configuration names another Docker daemon".to_owned());
+            return Err(SessionError::OtherDaemon);
         }
         self.containers.set(&wanted.containers);
         self.resync().await
@@ -215,8 +215,8 @@ impl<'w> Session<'w> {
         }
     }
 
-    fn take(&mut self, id: &str, seen: Result<Option<Seen>, CallError>) -> Result<(), Lost> {
-        let seen = seen.map_err(|error| error.to_string())?;
+    fn take(&mut self, id: &str, seen: Result<Option<Seen>, CallError>) -> Result<(), SessionError> {
+        let seen = seen?;
         let again = self.containers.get_mut(id).is_some_and(|container| {
             container.reading = container.read_again;
             container.read_again
@@ -244,7 +244,7 @@ impl<'w> Session<'w> {
     }
 
     /// The second half: does it, unless something has changed.
-    fn act(&mut self, request: Restart, look: Look) -> Result<(), Lost> {
+    fn act(&mut self, request: Restart, look: Look) -> Result<(), SessionError> {
         let seen = match look.seen {
             Ok(Some(seen)) => seen,
             Ok(None) => {
@@ -252,9 +252,8 @@ impl<'w> Session<'w> {
                 return Ok(());
             }
             Err(error) => {
-                let words = error.to_string();
-                request.answer(ActionResult::Outdated(words.clone()));
-                return Err(words);
+                request.answer(ActionResult::Outdated(chain(&error)));
+                return Err(error.into());
             }
         };
         let facts = seen.facts.clone();
@@ -294,15 +293,14 @@ impl<'w> Session<'w> {
     /// Reads from a container's log, beside everything else. Nothing here waits for it.
     fn tell_lines(&mut self, wanted: Lines) {
         let Some((container, part)) = self.containers.part_of_log(&wanted.run, wanted.failed) else {
-            let gone = Err("the container is gone, and its log with it".to_owned());
-            drop(wanted.reply.send(gone));
+            drop(wanted.reply.send(Err(LogError::Gone)));
             return;
         };
         let (client, name) = (self.client.clone(), self.client.name_of(container).to_owned());
         tokio::spawn(async move {
             let lines = tail::last_lines(&client, &name, part, wanted.count).await;
             // Whoever asked may have stopped waiting.
-            drop(wanted.reply.send(lines));
+            drop(wanted.reply.send(lines.map_err(Into::into)));
         });
     }
 
@@ -324,7 +322,7 @@ impl<'w> Session<'w> {
         look.into_iter().chain([self.resync_at]).min().unwrap_or(self.resync_at)
     }
 
-    async fn timer(&mut self) -> Result<(), Lost> {
+    async fn timer(&mut self) -> Result<(), SessionError> {
         self.containers.look_again();
         if self.resync_at <= Instant::now() {
             self.resync().await?;

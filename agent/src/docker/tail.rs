@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::client::Client;
+use super::error::CallError;
 
 /// Longest log kept while it is read: the Engine does not cut lines.
 const OUTPUT_MAX: usize = 512 * 1024;
@@ -21,22 +22,17 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 /// The last `count` lines that `container` wrote from `since` to `until`, oldest first. Its log is one for all of its runs,
 /// so it takes both times to tell one run from the others.
-///
-/// # Errors
-///
-/// Why they cannot be read, for people.
 pub(super) async fn last_lines(
     client: &Client,
     container: &str,
     (since, until): (Timestamp, Timestamp),
     count: u32,
-) -> Result<Vec<Vec<u8>>, String> {
+) -> Result<Vec<Vec<u8>>, CallError> {
     let tail = count.saturating_add(NEXT_RUN);
     let container = utf8_percent_encode(container, &NAME);
     let path = format!("/containers/{container}/logs?stdout=true&stderr=true&timestamps=true&tail={tail}");
     let collected = async { client.open(&path).await?.log(OUTPUT_MAX).await };
-    let written = client.ask(ANSWER_WITHIN, collected).await;
-    let written = written.map_err(|error| error.to_string())?;
+    let written = client.ask(ANSWER_WITHIN, collected).await?;
     Ok(lines(&written, (since, until), count))
 }
 

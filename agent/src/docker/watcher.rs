@@ -15,6 +15,7 @@ use super::daemon::Daemon;
 use super::requests::{Docker, REQUESTS_MAX, Request};
 use super::session::Session;
 use crate::config::{ContainerTarget, DockerAddress};
+use crate::error_chain::chain;
 
 /// Gaps between attempts to connect. What happens to a container before a daemon that was lost is back is that daemon's
 /// doing, so its return must be noticed soon; when it is away for long, less often.
@@ -87,7 +88,7 @@ impl Watcher {
                         &mut self.wanted,
                         &mut self.requests,
                     );
-                    let reason = session.run().await;
+                    let reason = chain(&session.run().await);
                     if session.was_useful() {
                         backoff = BACKOFF_MIN;
                         lost_at = Instant::now();
@@ -95,7 +96,7 @@ impl Watcher {
                     }
                     reason
                 }
-                Err(error) => error.to_string(),
+                Err(error) => chain(&error),
             };
             if told.as_ref() != Some(&reason) {
                 tracing::warn!(

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 
-use super::client::{CallError, root};
+use super::error::{CallError, NoAnswer, Unreachable};
 use super::facts::clip;
 use super::log::Log;
 use crate::config::DockerAddress;
@@ -45,7 +45,7 @@ impl Drop for Reply {
 
 /// Asks for `path`, with its query.
 pub(super) async fn get(address: &DockerAddress, path: &str) -> Result<Reply, CallError> {
-    let unreachable = |error: std::io::Error| CallError::NotConnected(error.to_string());
+    let unreachable = |error: std::io::Error| Unreachable::Socket(error);
     match address {
         DockerAddress::Unix(socket) => {
             let stream = UnixStream::connect(socket).await.map_err(unreachable)?;
@@ -63,19 +63,17 @@ async fn send(
     host: &str,
     path: &str,
 ) -> Result<Reply, CallError> {
-    let lost = |error: hyper::Error| CallError::Lost(root(&error));
-    let invalid = |error: hyper::http::Error| CallError::NotConnected(error.to_string());
     let (guarded, room) = Guarded::new(stream);
-    let (mut sender, connection) = http1::handshake(TokioIo::new(guarded)).await.map_err(lost)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(guarded)).await?;
     // What goes wrong with it reaches whoever reads the answer.
     let connection = tokio::spawn(async move { drop(connection.await) });
     let request = hyper::Request::get(path)
         .header(HOST, host)
         .header(CONNECTION, HeaderValue::from_static("close"))
         .body(Empty)
-        .map_err(invalid)?;
+        .map_err(Unreachable::Request)?;
     let answer = sender.send_request(request).await;
-    let (head, body) = answer.map_err(lost)?.into_parts();
+    let (head, body) = answer?.into_parts();
     room.for_body();
     Ok(Reply {
         status: head.status.as_u16(),
@@ -91,20 +89,20 @@ impl Reply {
         let mut whole = Vec::new();
         while let Some(bytes) = self.chunk().await? {
             if whole.len() + bytes.len() > ANSWER_MAX {
-                return Err(CallError::Lost("its answer does not end".to_owned()));
+                return Err(NoAnswer::Endless("answer").into());
             }
             whole.extend_from_slice(&bytes);
         }
         if self.status != 200 {
-            return Err(CallError::Status(self.status, words(&whole)));
+            return Err(self.refused(words(&whole)));
         }
-        serde_json::from_slice(&whole).map_err(|error| CallError::Lost(format!("its answer makes no sense: {error}")))
+        serde_json::from_slice(&whole).map_err(|error| NoAnswer::Malformed(error).into())
     }
 
     /// The next event; `None` when there is none to come.
     pub(super) async fn event(&mut self) -> Result<Option<Vec<u8>>, CallError> {
         if self.status != 200 {
-            return Err(CallError::Status(self.status, "it tells no events".to_owned()));
+            return Err(self.refused("it tells no events".to_owned()));
         }
         let mut searched = 0;
         loop {
@@ -114,7 +112,7 @@ impl Reply {
             }
             searched = self.rest.len();
             if searched > EVENT_MAX {
-                return Err(CallError::Lost("its event does not end".to_owned()));
+                return Err(NoAnswer::Endless("event").into());
             }
             match self.chunk().await? {
                 Some(bytes) => self.rest.extend_from_slice(&bytes),
@@ -134,20 +132,24 @@ impl Reply {
         while let Some(bytes) = self.chunk().await? {
             read += bytes.len();
             if read > LOG_MAX {
-                return Err(CallError::Lost("its log does not end".to_owned()));
+                return Err(NoAnswer::Endless("log").into());
             }
             log.take(&bytes);
         }
         Ok(log.written)
     }
 
+    const fn refused(&self, message: String) -> CallError {
+        CallError::Status {
+            status: self.status,
+            message,
+        }
+    }
+
     async fn chunk(&mut self) -> Result<Option<Bytes>, CallError> {
         loop {
             let frame = poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx)).await;
-            let frame = frame
-                .transpose()
-                .map_err(|error| CallError::Lost(clip(&error.to_string())))?;
-            match frame.map(hyper::body::Frame::into_data) {
+            match frame.transpose()?.map(hyper::body::Frame::into_data) {
                 Some(Ok(bytes)) => return Ok(Some(bytes)),
                 None => return Ok(None),
                 // Trailers.
@@ -192,6 +194,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::error_chain::chain;
 
     const HEAD: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
 
@@ -215,8 +218,8 @@ mod tests {
 
     fn lost<T>(answer: Result<T, CallError>) -> String {
         match answer {
-            Err(CallError::Lost(why)) => why,
-            Err(other) => panic!("{other}"),
+            Err(CallError::Lost(why)) => chain(&why),
+            Err(other) => panic!("{}", chain(&other)),
             Ok(_) => panic!("it was taken"),
         }
     }
@@ -244,10 +247,10 @@ mod tests {
             .unwrap()
             .json::<serde_json::Value>()
             .await;
-        let Err(CallError::Status(500, words)) = answer else {
+        let Err(CallError::Status { status: 500, message }) = answer else {
             panic!("{answer:?}");
         };
-        assert!(words.len() <= 1024, "{}", words.len());
+        assert!(message.len() <= 1024, "{}", message.len());
     }
 
     #[tokio::test]

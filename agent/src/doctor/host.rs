@@ -11,6 +11,7 @@ use super::clock::{self, Reading};
 use super::facts::{AgentFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, StoreFacts};
 use super::{account, blocking, secrets, within};
 use crate::config::{self, DockerAddress, Loaded, Settings, Target};
+use crate::error_chain::chain;
 use crate::polkit;
 use crate::systemd::{BusAddress, denied, denied_triggers, survey};
 use crate::{docker, store};
@@ -156,7 +157,13 @@ async fn look_at_docker(settings: Option<&Settings>, in_group: bool) -> DockerFa
     let services = settings.services.iter().filter(is_container).count();
     let answer = match services {
         0 => None,
-        _ => Some(within(docker::answers(&settings.agent.docker)).await),
+        _ => Some(
+            within(async {
+                let answer = docker::answers(&settings.agent.docker).await;
+                answer.map_err(|error| chain(&error))
+            })
+            .await,
+        ),
     };
     DockerFacts {
         services,

@@ -3,6 +3,7 @@
 //! there, and nothing waits for it.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use sentinel_engine::{IncidentId, Notification, Report, ReportKind, RunId, Time}
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Driver, PENDING_MAX, TargetHandle};
+use crate::docker;
+use crate::error_chain::chain;
 use crate::evidence::{log_text, look, notable, recent_changes, unaccepted};
 use crate::receivers::{Evidence, EvidenceKind, IncidentTimeline, Learned, TOO_MANY};
 use crate::store::EvidenceRow;
@@ -55,12 +58,32 @@ pub struct EvidenceCollector {
     open: BTreeMap<IncidentId, (Outgoing, IncidentTimeline)>,
 }
 
+/// Why there is no evidence of a kind.
+#[derive(Debug, thiserror::Error)]
+enum MissingEvidence {
+    /// Nobody answered in time.
+    #[error("took longer than {}s", LIMIT.as_secs())]
+    Late,
+    /// The log of a container.
+    #[error(transparent)]
+    ContainerLog(#[from] docker::LogError),
+    /// The log of a unit.
+    #[error("{0}")]
+    UnitLog(String),
+    /// The kernel's table of sockets.
+    #[error("/proc/net/tcp")]
+    Sockets(#[source] io::Error),
+    /// What the package manager did.
+    #[error("dpkg.log")]
+    Packages(#[source] io::Error),
+}
+
 /// A piece of evidence, or why there is none.
 pub(super) struct CollectedEvidence {
     incident: IncidentId,
     at: Timestamp,
     kind: EvidenceKind,
-    text: Result<String, String>,
+    text: Result<String, MissingEvidence>,
 }
 
 impl Default for EvidenceCollector {
@@ -171,7 +194,7 @@ impl Driver {
             let reading = target.last_lines(run.as_ref(), at, count);
             let lines = tokio::time::timeout(LIMIT, reading)
                 .await
-                .unwrap_or_else(|_elapsed| Some(Err(format!("took longer than {}s", LIMIT.as_secs()))));
+                .unwrap_or(Some(Err(MissingEvidence::Late)));
             drop(reader);
             if let Some(lines) = lines {
                 let collected = CollectedEvidence {
@@ -212,7 +235,7 @@ impl Driver {
             return self.give_up_evidence(incident, at);
         };
         self.look(turn, move || {
-            let sockets = listening().map_err(|error| format!("/proc/net/tcp: {error}"));
+            let sockets = listening().map_err(MissingEvidence::Sockets);
             CollectedEvidence {
                 incident,
                 at,
@@ -228,7 +251,7 @@ impl Driver {
             return self.give_up_evidence(incident, at);
         };
         self.look(turn, move || {
-            let changes = recent_changes(at).map_err(|error| format!("dpkg.log: {error}"));
+            let changes = recent_changes(at).map_err(MissingEvidence::Packages);
             CollectedEvidence {
                 incident,
                 at,
@@ -273,7 +296,7 @@ impl Driver {
             kind,
             text,
         } = collected;
-        let (text, missing) = match text {
+        let (text, missing) = match text.map_err(|missing| chain(&missing)) {
             // There is nothing to say: that is no evidence.
             Ok(text) if text.is_empty() => return,
             Ok(text) | Err(text) if self.pending.evidence_held + text.len() > UNRECORDED_BYTES_MAX => {
@@ -308,10 +331,18 @@ impl Driver {
 
 impl TargetHandle {
     /// The last lines that `run` wrote before `at`; `None` when nobody keeps what this kind of target writes.
-    async fn last_lines(&self, run: Option<&RunId>, at: Timestamp, count: u32) -> Option<Result<Vec<Vec<u8>>, String>> {
+    async fn last_lines(
+        &self,
+        run: Option<&RunId>,
+        at: Timestamp,
+        count: u32,
+    ) -> Option<Result<Vec<Vec<u8>>, MissingEvidence>> {
         match self {
-            Self::Unit(systemd, unit) => Some(systemd.last_lines(unit, run, at, count).await),
-            Self::Container(docker, _) => Some(docker.last_lines(run?, at, count).await),
+            Self::Unit(systemd, unit) => {
+                let lines = systemd.last_lines(unit, run, at, count).await;
+                Some(lines.map_err(MissingEvidence::UnitLog))
+            }
+            Self::Container(docker, _) => Some(docker.last_lines(run?, at, count).await.map_err(Into::into)),
             Self::Process(_) => None,
         }
     }

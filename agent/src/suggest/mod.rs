@@ -26,6 +26,7 @@ use self::listeners::Listeners;
 use self::propose::Inventory;
 pub use self::propose::{Proposal, Proposals, Runs};
 use crate::docker::{Search, discover_once, running_containers};
+use crate::error_chain::chain;
 use crate::systemd::{BusAddress, running_units, unit_sections};
 
 /// Looks at everything that runs, and proposes what the configuration at `config` does not have yet. With `probe`,
@@ -73,7 +74,9 @@ pub async fn suggest(config: &Path, probe: bool) -> Proposals {
             found.note_omitted(omitted, "containers");
             found.containers = containers;
         }
-        Err(why) => found.notes.push(format!("containers could not be seen: {why}")),
+        Err(error) => found
+            .notes
+            .push(format!("containers could not be seen: {}", chain(&error))),
     }
     let mut proposals = propose::propose(found, &known);
     if probe {

@@ -18,7 +18,6 @@ mod error_chain;
 mod evidence;
 mod head_guard;
 pub mod maintenance;
-pub(crate) mod moment;
 pub mod polkit;
 pub mod probe;
 pub mod process;

@@ -126,7 +126,7 @@ impl Tail {
     pub(crate) fn line(&self) -> String {
         let is_begun = |byte: &u8| self.cut && byte & 0b1100_0000 == 0b1000_0000;
         let begun = self.kept.iter().take_while(|byte| is_begun(byte)).count();
-        one_line(self.kept.get(begun..).unwrap_or_default())
+        sentinel_text::one_line(self.kept.get(begun..).unwrap_or_default())
     }
 }
 
@@ -139,13 +139,6 @@ pub(crate) async fn up_to(stream: Option<impl AsyncRead + Unpin>, max: u64) -> V
     bytes
 }
 
-/// Foreign bytes as one printable line: control characters and line ends become single spaces, what is no UTF-8 becomes `�`.
-pub(crate) fn one_line(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let words = text.split(|c: char| c.is_control() || c.is_whitespace());
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
 /// How a process ended, for people: `exited with code 2`, `killed by signal 9`.
 pub(crate) fn ending(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
@@ -153,15 +146,6 @@ pub(crate) fn ending(status: ExitStatus) -> String {
         (Some(code), _) => format!("exited with code {code}"),
         (None, Some(signal)) => format!("was killed by signal {signal}"),
         (None, None) => "ended".to_owned(),
-    }
-}
-
-/// `what`, followed by `: words` when there are any.
-pub(crate) fn with_words(what: &str, words: &str) -> String {
-    if words.is_empty() {
-        what.to_owned()
-    } else {
-        format!("{what}: {words}")
     }
 }
 
@@ -187,14 +171,6 @@ mod tests {
         assert_eq!(up_to(Some(tokio::io::repeat(b'x')), 4096).await.len(), 4096);
         assert_eq!(up_to(Some(&b"few"[..]), 4096).await, b"few");
         assert!(up_to(None::<&[u8]>, 4096).await.is_empty());
-    }
-
-    #[test]
-    fn foreign_bytes_become_one_printable_line() {
-        assert_eq!(
-            one_line(b"  \x1b[31mno\r\n\tsuch \xff file\0\n"),
-            "[31mno such \u{fffd} file"
-        );
     }
 
     #[test]

@@ -9,11 +9,10 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::{Environment, Error, UndefinedBehavior, escape_formatter, filters};
+use sentinel_text::time::moment;
 use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
-
-use crate::moment::moment;
 
 /// Steps a template may take; a page of text takes some hundreds.
 const FUEL: u64 = 100_000;

@@ -4,8 +4,7 @@ use std::error::Error;
 use std::io;
 
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
-
-use crate::subprocess::one_line;
+use sentinel_text::one_line;
 
 /// The TLS error in `error` or beneath it.
 pub(crate) fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use sentinel_text::span;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ServiceName;
@@ -10,7 +11,6 @@ use crate::observation::Activity;
 use crate::probe::{ProbeFailure, ProbePhase};
 use crate::restart_on::RestartOn;
 use crate::time::Time;
-use crate::words::span;
 
 /// Why a service is down, as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

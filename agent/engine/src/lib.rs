@@ -34,7 +34,6 @@ mod state;
 mod time;
 mod timers;
 mod wakes;
-mod words;
 
 pub use blast::BlastRadius;
 pub use budget::Budget;
@@ -62,4 +61,3 @@ pub use service::DRAIN_MAX;
 pub use snapshot::{FlappingSnapshot, Maintenance, ServiceSnapshot};
 pub use state::{Hold, State};
 pub use time::Time;
-pub use words::{exact_span, span};

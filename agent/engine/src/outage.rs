@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use sentinel_text::span;
 use serde::{Deserialize, Serialize};
-
-use crate::words::span;
 
 /// What is known of an outage at its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use sentinel_text::span;
 use serde::{Deserialize, Serialize};
 
 use crate::alerting::Reason;
@@ -14,7 +15,6 @@ use crate::ids::{ActionId, IncidentId, ServiceName};
 use crate::outage::Outage;
 use crate::state::{Hold, State};
 use crate::time::Time;
-use crate::words::span;
 
 /// One thing that happened to a service.
 #[derive(Clone, Debug, PartialEq)]

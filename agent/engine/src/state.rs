@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use sentinel_text::span;
 use serde::{Deserialize, Serialize};
 
 use crate::blast::BlastRadius;
 use crate::observation::Activity;
-use crate::words::span;
 
 /// What a service is doing, in the order in which the engine asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -4,9 +4,8 @@ mod world;
 
 use std::time::Duration;
 
-use sentinel_engine::{
-    ActionResult, Cause, DRAIN_MAX, Hold, Intent, OperatorRequest, Severity, State, TargetState, span,
-};
+use sentinel_engine::{ActionResult, Cause, DRAIN_MAX, Hold, Intent, OperatorRequest, Severity, State, TargetState};
+use sentinel_text::span;
 use world::{Toy, World};
 
 /// Seconds that the signal counts for.

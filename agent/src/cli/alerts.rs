@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use sentinel_engine::{IncidentId, Time};
+use sentinel_text::Table;
+use sentinel_text::Tone;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::paint::{Paint, Tone};
-use super::table::Table;
 use super::{Cli, Exit, fail, print, refuse};
 use crate::config::{self, ReceiverSettings, Settings, nearest};
 use crate::receivers::{Message, Receiver};
@@ -127,11 +127,11 @@ fn in_words(tested: &[Tested]) -> String {
         table.row([
             (Tone::Strong, one.receiver.clone()),
             (Tone::Plain, one.kind.to_owned()),
-            (Tone::Plain, sentinel_engine::span(one.took)),
+            (Tone::Plain, sentinel_text::span(one.took)),
             (tone, result),
         ]);
     }
-    table.render(Paint::for_stdout())
+    table.render(super::stdout::paint())
 }
 
 fn in_json(tested: &[Tested]) -> String {

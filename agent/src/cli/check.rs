@@ -8,7 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use sentinel_engine::alerting::Rules;
-use sentinel_engine::{BeforeFirstPass, Mode, RestartOn, ServiceName, Settle, exact_span};
+use sentinel_engine::{BeforeFirstPass, Mode, RestartOn, ServiceName, Settle};
+use sentinel_text::{Paint, Table, count, exact_span};
 use serde_json::{Value, json};
 
 use super::check_host::HostNotes;
@@ -112,7 +113,7 @@ pub(super) fn check_with(
             }
             Err(errors) => {
                 writeln!(out, "{errors}")?;
-                writeln!(out, "\n{}", plural(errors.count(), "error"))?;
+                writeln!(out, "\n{}", count(errors.count(), "error"))?;
             }
         }
     }
@@ -157,7 +158,7 @@ fn print(loaded: &Loaded, notes: &[Problem], now: Timestamp, out: &mut dyn Write
                 row.pop();
             }
         }
-        print_table(&rows, out)?;
+        write!(out, "{}", Table::of_text(rows).render(Paint::fixed(false)))?;
         writeln!(out)?;
     }
     if !settings.receivers.is_empty() {
@@ -173,7 +174,7 @@ fn print(loaded: &Loaded, notes: &[Problem], now: Timestamp, out: &mut dyn Write
                 .iter()
                 .map(|receiver| receiver_row(receiver, &settings.alerts.rules)),
         );
-        print_table(&rows, out)?;
+        write!(out, "{}", Table::of_text(rows).render(Paint::fixed(false)))?;
         writeln!(out)?;
     }
     print_maintenance(settings, now, out)?;
@@ -187,13 +188,13 @@ fn print(loaded: &Loaded, notes: &[Problem], now: Timestamp, out: &mut dyn Write
         let what = if rejected.watched { "warning" } else { "not watched" };
         writeln!(out, "{what}: {rejected}")?;
     }
-    let files = plural(loaded.files.len(), "file");
-    let services = plural(settings.services.len(), "service");
-    let receivers = plural(settings.receivers.len(), "receiver");
+    let files = count(loaded.files.len(), "file");
+    let services = count(settings.services.len(), "service");
+    let receivers = count(settings.receivers.len(), "receiver");
     writeln!(
         out,
         "{files} read: {services}, {receivers}, {}",
-        plural(loaded.warnings.len(), "warning")
+        count(loaded.warnings.len(), "warning")
     )
 }
 
@@ -213,7 +214,7 @@ fn print_maintenance(settings: &Settings, now: Timestamp, out: &mut dyn Write) -
             rows.push(vec![name, services, format!("{start} to {end}")]);
         }
     }
-    print_table(&rows, out)?;
+    write!(out, "{}", Table::of_text(rows).render(Paint::fixed(false)))?;
     writeln!(out)
 }
 
@@ -346,30 +347,6 @@ const fn mode(mode: Mode) -> &'static str {
 
 fn spell(duration: Duration) -> String {
     exact_span(duration)
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    if count == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{count} {noun}s")
-    }
-}
-
-/// Writes rows as columns that line up; the last is not padded.
-fn print_table(rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    for row in rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
-        }
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
 }
 
 /// The same for machines. Durations are seconds.

@@ -10,6 +10,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
+use sentinel_text::span_secs;
 use tokio::process::Command;
 use tokio::signal::unix::{self, SignalKind};
 
@@ -19,7 +20,6 @@ use super::args::DeployArgs;
 use super::client::{Client, ClientError, Result};
 use super::exit::Exit;
 use super::fail;
-use super::words::span;
 
 /// How often the end is told again to an agent that does not answer: it may be restarting, perhaps by this very deploy.
 const END_TRIES: u32 = 10;
@@ -107,7 +107,10 @@ impl<'a> Deploy<'a> {
     async fn end(&self) {
         let took = self.began.elapsed();
         if took > self.args.duration {
-            let (took, limit) = (span(took.as_secs_f64()), span(self.args.duration.as_secs_f64()));
+            let (took, limit) = (
+                span_secs(took.as_secs_f64()),
+                span_secs(self.args.duration.as_secs_f64()),
+            );
             let words = format!(
                 "the deploy took {took}; after {limit} `{}` was watched again",
                 self.args.name
@@ -127,7 +130,7 @@ impl<'a> Deploy<'a> {
             }
         }
         if let Some(error) = last {
-            let left = span(self.args.duration.saturating_sub(self.began.elapsed()).as_secs_f64());
+            let left = span_secs(self.args.duration.saturating_sub(self.began.elapsed()).as_secs_f64());
             let words = format!(
                 "{}; `{}` is left alone for another {left}",
                 error.explain(),

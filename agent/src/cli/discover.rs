@@ -2,9 +2,10 @@
 
 use std::io::{self, Write as _};
 
+use sentinel_text::printable;
+
 use super::{Cli, DiscoverArgs, Exit, print};
 use crate::suggest::{json, suggest, toml};
-use crate::telemetry::printable;
 
 /// What is proposed goes to stdout, to be kept in a file; what could not be seen to stderr as well, where people see it
 /// then.

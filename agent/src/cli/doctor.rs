@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use rustix::process::geteuid;
+use sentinel_text::{Paint, Tone};
 use serde_json::json;
 
 use super::client::{Client, parse};
-use super::paint::{Paint, Tone};
 use super::{Cli, Exit, control_socket, fail, on_runtime, print};
 use crate::config::OriginKind;
 use crate::doctor::{self, AgentFacts, Facts, Finding, Level, RuleFacts};
@@ -30,7 +30,7 @@ pub(super) fn run(cli: &Cli) -> Exit {
             let text = if cli.json {
                 json!({ "ok": !failed, "user": facts.user, "findings": findings }).to_string()
             } else {
-                text(&findings, Paint::for_stdout())
+                text(&findings, super::stdout::paint())
             };
             match print(&text) {
                 Exit::Ok if failed => Exit::Failure,
@@ -103,17 +103,16 @@ fn text(findings: &[Finding], paint: Paint) -> String {
             Level::Failure => Tone::Bad,
         };
         let level = paint.text(tone, &format!("{:7}", finding.level.as_str()));
-        let words = crate::telemetry::printable(&finding.text);
+        let words = sentinel_text::printable(&finding.text);
         // Writing to a string cannot fail.
         let _ = writeln!(out, "{level}  {:13}  {words}", finding.check);
         if let Some(mend) = finding.mend.as_ref().filter(|_| finding.level != Level::Ok) {
-            let _ = writeln!(out, "{:24}to fix: {}", "", crate::telemetry::printable(mend));
+            let _ = writeln!(out, "{:24}to fix: {}", "", sentinel_text::printable(mend));
         }
     }
     let count = |level: Level| findings.iter().filter(|finding| finding.level == level).count();
-    let plural = |count: usize| if count == 1 { "" } else { "s" };
-    let (failures, warnings) = (count(Level::Failure), count(Level::Warning));
-    let (many, some) = (plural(failures), plural(warnings));
-    let _ = writeln!(out, "\n{failures} failure{many}, {warnings} warning{some}");
+    let failures = sentinel_text::count(count(Level::Failure), "failure");
+    let warnings = sentinel_text::count(count(Level::Warning), "warning");
+    let _ = writeln!(out, "\n{failures}, {warnings}");
     out
 }

@@ -15,7 +15,7 @@ use super::client::{Client, parse};
 pub(super) async fn run(client: &Client, view: &View, limit: Duration) -> Result<String, String> {
     let asked = timeout(limit, client.get(&["health"], &[])).await;
     let answer = asked
-        .map_err(|_elapsed| format!("the agent did not answer within {}", sentinel_engine::exact_span(limit)))?
+        .map_err(|_elapsed| format!("the agent did not answer within {}", sentinel_text::exact_span(limit)))?
         .map_err(|error| error.explain())?;
     if view.json {
         return Ok(answer);

@@ -3,14 +3,15 @@
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
+use sentinel_text::Table;
+use sentinel_text::time::{between, local, local_millis};
+use sentinel_text::{Paint, Tone};
+use sentinel_text::{count, span_secs};
 
 use crate::server::api::{ActionEntry, IncidentDetail, IncidentSummary, IncidentsResponse, MessageEntry};
 
 use super::View;
 use super::client::{Client, Result, parse};
-use super::paint::{Paint, Tone};
-use super::table::Table;
-use super::words::{between, count, moment, precise_moment, span};
 
 /// Asks for the newest incidents, or for the one with number `id`.
 pub(super) async fn run(
@@ -51,12 +52,15 @@ pub(super) fn list(incidents: &[IncidentSummary], paint: Paint, zone: &TimeZone)
         table.row([
             (Tone::Plain, incident.id.to_string()),
             (Tone::Plain, incident.service.clone()),
-            (Tone::Plain, moment(incident.opened_at, zone)),
+            (Tone::Plain, local(incident.opened_at, zone)),
             (
                 Tone::Plain,
-                span(incident.down_seconds.unwrap_or(incident.duration_seconds)),
+                span_secs(incident.down_seconds.unwrap_or(incident.duration_seconds)),
             ),
-            (Tone::Plain, incident.proved_after_seconds.map(span).unwrap_or_default()),
+            (
+                Tone::Plain,
+                incident.proved_after_seconds.map(span_secs).unwrap_or_default(),
+            ),
             outcome(incident),
             (Tone::Plain, incident.attempts.to_string()),
             (Tone::Plain, incident.cause.clone()),
@@ -72,16 +76,16 @@ pub(super) fn one(incident: &IncidentDetail, paint: Paint, zone: &TimeZone) -> S
     let mut facts = Table::indented("  ");
     let mut fact = |name: &str, value: String| facts.row([(Tone::Faint, name.to_owned()), (Tone::Plain, value)]);
     fact("cause", summary.cause.clone());
-    fact("opened", moment(summary.opened_at, zone));
+    fact("opened", local(summary.opened_at, zone));
     if let Some(closed) = summary.closed_at {
-        fact("closed", moment(closed, zone));
+        fact("closed", local(closed, zone));
     }
     fact("attempts", summary.attempts.to_string());
     out.push_str(&facts.render(paint));
 
     let mut timeline = Table::indented("  ");
     for entry in &incident.timeline {
-        let at = precise_moment(entry.at, zone);
+        let at = local_millis(entry.at, zone);
         timeline.row([
             (Tone::Faint, at),
             (Tone::Strong, entry.kind.clone()),
@@ -91,7 +95,7 @@ pub(super) fn one(incident: &IncidentDetail, paint: Paint, zone: &TimeZone) -> S
     section(&mut out, "timeline", &timeline.render(paint), paint);
 
     for piece in &incident.evidence {
-        let title = format!("{}, {}", piece.title, precise_moment(piece.at, zone));
+        let title = format!("{}, {}", piece.title, local_millis(piece.at, zone));
         let mut lines = Table::indented("  ");
         if piece.missing {
             lines.row([(Tone::Faint, format!("cannot be read: {}", piece.text))]);
@@ -105,7 +109,7 @@ pub(super) fn one(incident: &IncidentDetail, paint: Paint, zone: &TimeZone) -> S
     let mut actions = Table::indented("  ");
     for entry in &incident.actions {
         actions.row([
-            (Tone::Faint, precise_moment(entry.started_at, zone)),
+            (Tone::Faint, local_millis(entry.started_at, zone)),
             (Tone::Strong, entry.kind.clone()),
             (Tone::Plain, action(entry)),
         ]);
@@ -128,13 +132,16 @@ pub(super) fn one(incident: &IncidentDetail, paint: Paint, zone: &TimeZone) -> S
 /// `incident 3: shop is down for 12s`, `incident 3: shop was down 0.2s, proved after 20s, healed`.
 fn headline(summary: &IncidentSummary, paint: Paint) -> String {
     let name = paint.text(Tone::Strong, &format!("incident {}: {}", summary.id, summary.service));
-    let lasted = span(summary.duration_seconds);
+    let lasted = span_secs(summary.duration_seconds);
     let (tone, word) = outcome(summary);
     if summary.closed_at.is_none() {
         return format!("{name} {}\n", paint.text(tone, &format!("has been down for {lasted}")));
     }
     let word = paint.text(tone, &word);
-    match (summary.down_seconds.map(span), summary.proved_after_seconds.map(span)) {
+    match (
+        summary.down_seconds.map(span_secs),
+        summary.proved_after_seconds.map(span_secs),
+    ) {
         (Some(down), Some(proved)) if proved != down => {
             format!("{name} was down {down}, proved after {proved}, {word}\n")
         }
@@ -167,7 +174,7 @@ fn action(entry: &ActionEntry) -> String {
             let result = result.as_deref().unwrap_or("ended");
             let _ = write!(text, ", {result}");
             if let Some(ended) = ended {
-                let _ = write!(text, " after {}", span(between(entry.started_at, ended)));
+                let _ = write!(text, " after {}", span_secs(between(entry.started_at, ended)));
             }
         }
     }

@@ -16,7 +16,6 @@ mod health;
 mod incidents;
 mod names;
 mod operator;
-pub(crate) mod paint;
 mod polkit_rules;
 mod queue;
 mod reload;
@@ -26,10 +25,9 @@ mod silence;
 mod simulate;
 mod socket_path;
 mod status;
-pub(crate) mod table;
+pub(crate) mod stdout;
 #[cfg(test)]
 mod tests;
-pub(crate) mod words;
 
 pub use args::{
     AlertsCommand, Ask, CheckArgs, Cli, Command, DemoArgs, DeployArgs, DiscoverArgs, HealthArgs, PolkitRulesArgs,
@@ -57,7 +55,7 @@ use crate::error_chain::chain;
 use crate::server::api::ModeWord;
 use crate::systemd::BusAddress;
 use crate::{app, config, demo, root_guard, systemd, watchdog};
-use paint::Paint;
+use sentinel_text::Paint;
 
 /// Carries out a command.
 pub fn run(cli: &Cli) -> Exit {
@@ -254,7 +252,7 @@ async fn control(cli: &Cli, ask: &Ask) -> Exit {
 fn refuse(why: &str) -> Exit {
     let mut stderr = io::stderr().lock();
     for line in why.lines() {
-        let _ = writeln!(stderr, "{}", crate::telemetry::printable(line));
+        let _ = writeln!(stderr, "{}", sentinel_text::printable(line));
     }
     Exit::Failure
 }
@@ -303,7 +301,7 @@ async fn answer(cli: &Cli, ask: &Ask) -> Result<String, ClientError> {
 fn view(cli: &Cli) -> View {
     View {
         json: cli.json,
-        paint: Paint::for_stdout(),
+        paint: stdout::paint(),
         zone: TimeZone::system(),
     }
 }
@@ -337,6 +335,6 @@ fn print(text: &str) -> Exit {
 
 /// Says on stderr why there is no answer.
 fn fail(exit: Exit, why: &str) -> Exit {
-    let _ = writeln!(io::stderr(), "sentinel: {}", crate::telemetry::printable(why));
+    let _ = writeln!(io::stderr(), "sentinel: {}", sentinel_text::printable(why));
     exit
 }

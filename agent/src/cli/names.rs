@@ -69,12 +69,12 @@ pub(super) async fn run(client: &Client, kind: NameKind) -> Result<String> {
 
 fn lines(names: impl Iterator<Item = (String, String)>) -> String {
     names.fold(String::new(), |mut text, (name, about)| {
-        text.push_str(&crate::telemetry::printable(&name));
+        text.push_str(&sentinel_text::printable(&name));
         if !about.is_empty() {
             let about: String = about.chars().take(ABOUT_MAX).collect();
             text.push('\t');
             // What is said of an incident is untrusted, and a shell takes it line by line.
-            text.push_str(&crate::telemetry::printable(&about).replace('\t', " "));
+            text.push_str(&sentinel_text::printable(&about).replace('\t', " "));
         }
         text.push('\n');
         text

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use sentinel_text::span_secs;
 use serde::Serialize;
 
 use crate::server::api::PauseBody;
 
 use super::View;
 use super::client::{Client, Result};
-use super::words::span;
 
 /// Asks for a restart.
 pub(super) async fn restart(client: &Client, view: &View, name: &str) -> Result<String> {
@@ -20,7 +20,7 @@ pub(super) async fn restart(client: &Client, view: &View, name: &str) -> Result<
 pub(super) async fn pause(client: &Client, view: &View, name: &str, duration: Option<Duration>) -> Result<String> {
     let duration_seconds = duration.map(|duration| duration.as_secs());
     let done = match duration {
-        Some(duration) => format!("`{name}` is paused for {}", span(duration.as_secs_f64())),
+        Some(duration) => format!("`{name}` is paused for {}", span_secs(duration.as_secs_f64())),
         None => format!("`{name}` is paused until `sentinel resume {name}`"),
     };
     request(client, view, name, "pause", &PauseBody { duration_seconds }, done).await

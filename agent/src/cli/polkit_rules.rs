@@ -54,9 +54,8 @@ async fn rule(config: &Path, install: bool) -> Result<Rule, Exit> {
     }
     let loaded = polkit::configuration(config, []).await.map_err(|error| match error {
         ConfigurationError::Wrong(errors) => {
-            let count = errors.count();
-            let plural = if count == 1 { "" } else { "s" };
-            refuse(&format!("{errors}\n\n{count} error{plural}; no rule was made"))
+            let count = sentinel_text::count(errors.count(), "error");
+            refuse(&format!("{errors}\n\n{count}; no rule was made"))
         }
         ConfigurationError::Sections(_) => refuse(&format!("{error}\nno rule was made")),
     })?;
@@ -178,13 +177,13 @@ fn full(error: &dyn std::error::Error) -> String {
 
 /// Says on stderr what somebody should know.
 fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "sentinel: {}", crate::telemetry::printable(text));
+    let _ = writeln!(io::stderr(), "sentinel: {}", sentinel_text::printable(text));
 }
 
 /// Says on stderr why there is no rule, line by line.
 fn refuse(why: &str) -> Exit {
     for line in why.lines() {
-        let _ = writeln!(io::stderr(), "{}", crate::telemetry::printable(line));
+        let _ = writeln!(io::stderr(), "{}", sentinel_text::printable(line));
     }
     Exit::Failure
 }

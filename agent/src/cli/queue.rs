@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
+use sentinel_text::Table;
+use sentinel_text::span_secs;
+use sentinel_text::{Paint, Tone};
+
 use crate::server::api::{QueueResponse, QueuedMessage, ReceiverStatus};
 
 use super::View;
 use super::client::{Client, Result, parse};
-use super::paint::{Paint, Tone};
-use super::table::Table;
-use super::words::span;
 
 /// Asks for what waits.
 pub(super) async fn run(client: &Client, view: &View, limit: u32) -> Result<String> {
@@ -31,7 +32,7 @@ pub(super) fn show(queue: &QueueResponse, paint: Paint) -> String {
             (Tone::Strong, receiver.name.clone()),
             state(receiver),
             (Tone::Plain, receiver.waiting.to_string()),
-            (Tone::Plain, receiver.oldest_seconds.map_or_else(String::new, span)),
+            (Tone::Plain, receiver.oldest_seconds.map_or_else(String::new, span_secs)),
             (Tone::Plain, next(receiver)),
             (Tone::Plain, receiver.last_error.clone().unwrap_or_default()),
         ]);
@@ -70,7 +71,7 @@ pub(super) fn show(queue: &QueueResponse, paint: Paint) -> String {
             ),
             (Tone::Plain, message.service.clone()),
             (urgency(message), message.kind.clone()),
-            (Tone::Plain, span(message.age_seconds)),
+            (Tone::Plain, span_secs(message.age_seconds)),
             (Tone::Plain, standing(message)),
             (Tone::Plain, message.attempts.to_string()),
             (Tone::Plain, due(message)),
@@ -90,9 +91,9 @@ pub(super) fn show(queue: &QueueResponse, paint: Paint) -> String {
 fn state(receiver: &ReceiverStatus) -> (Tone, String) {
     match receiver.failing_seconds {
         _ if receiver.breaker == "closed" && receiver.failures == 0 => (Tone::Good, "works".to_owned()),
-        Some(seconds) if receiver.breaker != "closed" => (Tone::Bad, format!("failing for {}", span(seconds))),
-        Some(seconds) if receiver.failures > 1 => (Tone::Warn, format!("failing for {}", span(seconds))),
-        Some(seconds) => (Tone::Warn, format!("failed {} ago", span(seconds))),
+        Some(seconds) if receiver.breaker != "closed" => (Tone::Bad, format!("failing for {}", span_secs(seconds))),
+        Some(seconds) if receiver.failures > 1 => (Tone::Warn, format!("failing for {}", span_secs(seconds))),
+        Some(seconds) => (Tone::Warn, format!("failed {} ago", span_secs(seconds))),
         None => (Tone::Warn, "failed".to_owned()),
     }
 }
@@ -108,7 +109,7 @@ fn next(receiver: &ReceiverStatus) -> String {
         Some("pace") => ", one by one",
         _ => "",
     };
-    format!("in {}{why}", span(seconds))
+    format!("in {}{why}", span_secs(seconds))
 }
 
 fn urgency(message: &QueuedMessage) -> Tone {
@@ -131,7 +132,7 @@ fn standing(message: &QueuedMessage) -> String {
 
 fn due(message: &QueuedMessage) -> String {
     if message.state == "pending" && message.next_seconds > 0.0 {
-        format!("in {}", span(message.next_seconds))
+        format!("in {}", span_secs(message.next_seconds))
     } else {
         String::new()
     }

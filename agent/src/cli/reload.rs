@@ -21,7 +21,7 @@ pub(super) fn text(response: &ReloadResponse) -> String {
     let mut text = String::new();
     for warning in &response.warnings {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "warning: {}", crate::telemetry::printable(warning));
+        let _ = writeln!(text, "warning: {}", sentinel_text::printable(warning));
     }
     let ReloadResponse {
         added,

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sentinel_engine::{Cause, HOST};
+use sentinel_text::Table;
+use sentinel_text::Tone;
+use sentinel_text::span_secs;
+use sentinel_text::time::between;
 use serde_json::{Value, json};
 
 use super::args::{Cli, ReplayArgs};
 use super::client::{Client, ClientError, parse};
-use super::paint::{Paint, Tone};
 use super::simulate::{policies, wrong_usage};
-use super::table::Table;
-use super::words::{between, span};
 use super::{Exit, control_socket, fail, print};
 use crate::server::api::{IncidentDetail, IncidentSummary, IncidentsResponse};
 use crate::simulate::{self, Outcome, Past, PastEnd, Policies, Scenario};
@@ -118,7 +119,7 @@ fn answer(
         });
         return Ok(format!("{value:#}"));
     }
-    let paint = Paint::for_stdout();
+    let paint = super::stdout::paint();
     let mut out = String::new();
     if args.story {
         out.push_str(&outcome.render(&scenario, paint));
@@ -210,7 +211,7 @@ impl Figures {
         [
             (Tone::Strong, name.to_owned()),
             (Tone::Plain, self.incidents.to_string()),
-            (Tone::Plain, span(self.open)),
+            (Tone::Plain, span_secs(self.open)),
             (Tone::Plain, self.restarts.to_string()),
             (Tone::Plain, self.messages.to_string()),
             (Tone::Plain, self.pages.to_string()),

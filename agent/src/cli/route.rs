@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use sentinel_engine::alerting::{Reason, Rules, Subject, Verdict};
 use sentinel_engine::{HOST, Severity};
+use sentinel_text::Table;
+use sentinel_text::span_secs;
+use sentinel_text::{Paint, Tone};
 use serde_json::json;
 
 use super::args::RouteArgs;
 use super::exit::Exit;
-use super::paint::{Paint, Tone};
-use super::table::Table;
-use super::words::span;
 use super::{fail, print, refuse};
 use crate::config::{self, Settings, nearest};
 
@@ -41,7 +41,7 @@ pub(super) fn run(path: &Path, args: &RouteArgs, as_json: bool) -> Exit {
     let text = if as_json {
         format!("{:#}", describe(rules, &asked))
     } else {
-        explain(rules, &asked, Paint::for_stdout())
+        explain(rules, &asked, super::stdout::paint())
     };
     match print(&text) {
         Exit::Ok if choice.receivers.is_empty() => Exit::Failure,
@@ -154,21 +154,21 @@ fn follow_up(rules: &Rules, asked: &Asked) -> Vec<String> {
     }
     let mut lines = Vec::new();
     if asked.kind == "fired" && !asked.notify_after.is_zero() {
-        let after = span(asked.notify_after.as_secs_f64());
+        let after = span_secs(asked.notify_after.as_secs_f64());
         lines.push(format!("sent unless healed within {after}"));
     }
     if asked.kind == "fired" && !rules.group_wait.is_zero() {
-        let wait = span(rules.group_wait.as_secs_f64());
+        let wait = span_secs(rules.group_wait.as_secs_f64());
         lines.push(format!("grouped with others for {wait}"));
     }
     for (number, escalation) in rules.escalations_of(asked.subject()) {
-        let (after, names) = (span(escalation.after.as_secs_f64()), names(&escalation.receivers));
+        let (after, names) = (span_secs(escalation.after.as_secs_f64()), names(&escalation.receivers));
         lines.push(format!(
             "after {after} without `sentinel ack`: {names} (escalation {number})"
         ));
     }
     if let Some(interval) = rules.repeat_interval.filter(|_| asked.severity > Severity::Info) {
-        let interval = span(interval.as_secs_f64());
+        let interval = span_secs(interval.as_secs_f64());
         lines.push(format!(
             "every {interval} without `sentinel ack`: all receivers notified before, again"
         ));

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use sentinel_engine::{HOST, matches};
+use sentinel_text::Table;
+use sentinel_text::Tone;
+use sentinel_text::span_secs;
+use sentinel_text::time::{between, local};
 
 use crate::server::api::{AckBody, AckResponse, SilenceBody, SilenceEntry, SilencesResponse, StatusResponse};
 
 use super::View;
 use super::args::{SilenceAdd, SilenceCommand};
 use super::client::{Client, ClientError, Result, parse};
-use super::paint::Tone;
-use super::table::Table;
-use super::words::{between, moment, span};
 
 /// Carries out one of its commands.
 pub(super) async fn run(client: &Client, view: &View, command: &SilenceCommand) -> Result<String> {
@@ -73,7 +74,7 @@ async fn add(client: &Client, view: &View, add: &SilenceAdd) -> Result<String> {
         "silence {} of {} until {}; end it with `sentinel silence expire {}`{note}",
         entry.id,
         what(&entry),
-        moment(entry.until, &view.zone),
+        local(entry.until, &view.zone),
         entry.id
     ))
 }
@@ -110,8 +111,8 @@ pub(super) fn list(silences: &[SilenceEntry], view: &View) -> String {
         table.row([
             (Tone::Plain, entry.id.to_string()),
             (Tone::Plain, what(entry)),
-            (Tone::Plain, span(between(now, entry.until))),
-            (Tone::Plain, moment(entry.until, &view.zone)),
+            (Tone::Plain, span_secs(between(now, entry.until))),
+            (Tone::Plain, local(entry.until, &view.zone)),
             (Tone::Plain, entry.by.clone()),
             (Tone::Plain, entry.comment.clone()),
         ]);

@@ -3,9 +3,10 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use sentinel_text::Table;
+use sentinel_text::{Paint, Tone};
+
 use super::args::SimulateArgs;
-use super::paint::{Paint, Tone};
-use super::table::Table;
 use super::{Exit, fail, print};
 use crate::config::{self, nearest};
 use crate::simulate::{self, Policies, SHIPPED, Scenario, Shipped};
@@ -20,7 +21,7 @@ pub(crate) struct Answer {
 
 /// Carries out the command. A wrong scenario or policy is wrong usage.
 pub(super) fn run(args: &SimulateArgs, json: bool) -> Exit {
-    let paint = Paint::for_stdout();
+    let paint = super::stdout::paint();
     match answer(args, json, paint) {
         Ok(answer) if answer.is_as_expected => print(&answer.text),
         Ok(answer) => match print(&answer.text) {
@@ -36,7 +37,7 @@ pub(super) fn wrong_usage(why: &str) -> Exit {
     let mut lines = why.lines();
     let exit = fail(Exit::Usage, lines.next().unwrap_or_default());
     for line in lines {
-        let _ = writeln!(io::stderr(), "{}", crate::telemetry::printable(line));
+        let _ = writeln!(io::stderr(), "{}", sentinel_text::printable(line));
     }
     exit
 }

@@ -3,6 +3,10 @@
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
+use sentinel_text::Table;
+use sentinel_text::span_secs;
+use sentinel_text::time::{between, local};
+use sentinel_text::{Paint, Tone};
 
 use crate::config::Origin;
 use crate::server::api::{
@@ -11,9 +15,6 @@ use crate::server::api::{
 
 use super::View;
 use super::client::{Client, Result, parse};
-use super::paint::{Paint, Tone};
-use super::table::Table;
-use super::words::{between, moment, span};
 
 /// The word for a service of which nothing is known.
 const UNKNOWN: &str = "unknown";
@@ -41,9 +42,9 @@ pub(super) async fn ask(client: &Client) -> Result<StatusResponse> {
 pub(super) fn all(status: &StatusResponse, paint: Paint) -> String {
     let watched = status.services.len();
     let mut out = format!(
-        "{}: {watched} service{} watched{}\n",
+        "{}: {} watched{}\n",
         paint.text(Tone::Strong, &status.host),
-        if watched == 1 { "" } else { "s" },
+        sentinel_text::count(watched, "service"),
         standing(&status.services)
     );
     if watched > 0 {
@@ -52,7 +53,7 @@ pub(super) fn all(status: &StatusResponse, paint: Paint) -> String {
             table.row([
                 (Tone::Plain, service.name.clone()),
                 (tone(&service.state), service.state.clone()),
-                (Tone::Plain, span(service.since_seconds)),
+                (Tone::Plain, span_secs(service.since_seconds)),
                 last_probe(service),
                 (Tone::Plain, service.attempts_left.to_string()),
                 (Tone::Plain, awaited(service)),
@@ -105,7 +106,7 @@ fn unseen(unseen: &[UnseenStatus], paint: Paint) -> String {
             ),
         };
         let gap = if out.is_empty() { "\n" } else { "" };
-        let text = crate::telemetry::printable(&text);
+        let text = sentinel_text::printable(&text);
         let _ = writeln!(out, "{gap}{} {text}", paint.text(Tone::Warn, head));
     }
     out
@@ -125,7 +126,7 @@ fn refused(refused: &[RejectedStatus], paint: Paint) -> String {
         let meant = suggestion.as_ref().map(|meant| format!("; did you mean `{meant}`?"));
         let head = if out.is_empty() { "\n" } else { "" };
         let text = format!("{place}: {message}{}", meant.unwrap_or_default());
-        let text = crate::telemetry::printable(&text);
+        let text = sentinel_text::printable(&text);
         let what = if *watched {
             paint.text(Tone::Faint, "warning:")
         } else {
@@ -144,8 +145,8 @@ pub(super) fn one(service: &ServiceStatus, paint: Paint, zone: &TimeZone) -> Str
         "{}: {} for {} (since {})",
         paint.text(Tone::Strong, &service.name),
         paint.text(tone(&service.state), &service.state),
-        span(service.since_seconds),
-        moment(service.since, zone),
+        span_secs(service.since_seconds),
+        local(service.since, zone),
     );
     let mut table = Table::indented("  ");
     let mut row = |name: &str, value: (Tone, String)| table.row([(Tone::Faint, name.to_owned()), value]);
@@ -161,15 +162,13 @@ pub(super) fn one(service: &ServiceStatus, paint: Paint, zone: &TimeZone) -> Str
         let text = format!(
             "went down {} times since {}; messages wait until it has been stable for {}",
             flapping.incidents,
-            moment(flapping.since, zone),
-            span(flapping.stable_seconds),
+            local(flapping.since, zone),
+            span_secs(flapping.stable_seconds),
         );
         row("flapping", (Tone::Warn, text));
     }
     for maintenance in &service.maintenance {
-        let until = maintenance
-            .until
-            .map(|until| format!(", until {}", moment(until, zone)));
+        let until = maintenance.until.map(|until| format!(", until {}", local(until, zone)));
         row(
             "maintenance",
             (Tone::Plain, maintenance.reason.clone() + &until.unwrap_or_default()),
@@ -186,10 +185,10 @@ pub(super) fn one(service: &ServiceStatus, paint: Paint, zone: &TimeZone) -> Str
     }
     if let Some(ack) = &service.acknowledged {
         let text = if ack.text.is_empty() { "" } else { ": " };
-        let text = format!("by {}, {}{text}{}", ack.by, moment(ack.at, zone), ack.text);
+        let text = format!("by {}, {}{text}{}", ack.by, local(ack.at, zone), ack.text);
         row(
             "acknowledged",
-            (Tone::Plain, crate::telemetry::printable(&text).into_owned()),
+            (Tone::Plain, sentinel_text::printable(&text).into_owned()),
         );
     }
     row("attempts left", (Tone::Plain, service.attempts_left.to_string()));
@@ -226,7 +225,7 @@ fn last_probe(service: &ServiceStatus) -> (Tone, String) {
         return (Tone::Faint, "-".to_owned());
     };
     // By the agent's clock, as the reader's may differ: the state began `since_seconds` before its answer.
-    let ago = span(service.since_seconds - between(service.since, probe.at));
+    let ago = span_secs(service.since_seconds - between(service.since, probe.at));
     let tone = match probe.ok {
         Some(true) => Tone::Good,
         Some(false) => Tone::Bad,
@@ -238,7 +237,7 @@ fn last_probe(service: &ServiceStatus) -> (Tone, String) {
 /// That the agent itself does not probe it as often as it should.
 fn not_probed(service: &ServiceStatus) -> Option<String> {
     let seconds = service.not_probed_seconds?;
-    Some(format!("not probed for {}", span(seconds)))
+    Some(format!("not probed for {}", span_secs(seconds)))
 }
 
 /// `200 in 3ms`, `passed in 3ms`, or what went wrong.
@@ -278,14 +277,14 @@ fn left(maintenance: &MaintenanceStatus, service: &ServiceStatus) -> String {
     match maintenance.until {
         Some(until) => {
             let left = between(service.since, until) - service.since_seconds;
-            format!("{reason}, for {}", span(left))
+            format!("{reason}, for {}", span_secs(left))
         }
         None => reason.clone(),
     }
 }
 
 fn wait(waiting: &Waiting) -> String {
-    format!("{} in {}", waiting.what, span(waiting.seconds))
+    format!("{} in {}", waiting.what, span_secs(waiting.seconds))
 }
 
 /// What a state means to the reader. A state this version does not know is nothing particular.

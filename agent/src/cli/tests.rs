@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError};
+use sentinel_text::Paint;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -18,7 +19,6 @@ use crate::server::api::{
 };
 use crate::server::{self, Access, ControlRequest, ControlSocket, ServerInfo, api};
 
-use super::paint::Paint;
 use super::{ClientError, Exit, View, health, incidents, operator, reload, status};
 
 fn at(text: &str) -> Timestamp {

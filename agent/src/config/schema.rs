@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use sentinel_engine::exact_span;
+use sentinel_text::exact_span;
 
 /// One key: its name, its values, its default and what it means. Checks and documentation both come from here.
 #[derive(Debug)]

@@ -45,7 +45,7 @@ pub(super) enum DemoError {
     #[error("the agent gave up on `demo-service`")]
     GaveUp,
     /// Something took too long.
-    #[error("waited {} in vain for {what}", sentinel_engine::exact_span(*limit))]
+    #[error("waited {} in vain for {what}", sentinel_text::exact_span(*limit))]
     Late {
         /// What was awaited.
         what: String,

@@ -24,10 +24,10 @@ mod timeline;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use sentinel_text::Tone;
+use sentinel_text::span_secs;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::paint::Tone;
-use crate::cli::words::span;
 use crate::cli::{DemoArgs, Exit};
 use error::DemoError;
 use report::Outcome;
@@ -137,7 +137,7 @@ fn close_story(screen: &Screen, outcomes: &[Outcome]) -> bool {
     screen.show(&report::table(outcomes, screen.paint));
     let verdict = screen.paint.text(tone, &verdict);
     screen.show("Times count from the injection of the fault, with the quick settings named above.");
-    screen.show(&format!("{verdict} It took {}.", span(screen.seconds())));
+    screen.show(&format!("{verdict} It took {}.", span_secs(screen.seconds())));
     good
 }
 
@@ -187,7 +187,7 @@ fn interrupted() -> Exit {
 
 /// Writes a line to stderr, which may be closed.
 fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "{}", crate::telemetry::printable(line));
+    let _ = writeln!(io::stderr(), "{}", sentinel_text::printable(line));
 }
 
 /// Says on stderr what went wrong, and what the agent said last.

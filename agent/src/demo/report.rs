@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use sentinel_text::Table;
+use sentinel_text::span_secs;
+use sentinel_text::{Paint, Tone};
+
 use super::fault::{FAULTS, Fault};
 use super::settings::QUICK;
-use crate::cli::paint::{Paint, Tone};
-use crate::cli::table::Table;
-use crate::cli::words::span;
 
 /// What people must have been told of every fault.
 const TOLD: [&str; 2] = ["fired", "resolved"];
@@ -79,7 +80,7 @@ pub(super) fn table(outcomes: &[Outcome], paint: Paint) -> String {
 
 fn after(duration: Option<Duration>) -> (Tone, String) {
     match duration {
-        Some(duration) => (Tone::Good, span(duration.as_secs_f64())),
+        Some(duration) => (Tone::Good, span_secs(duration.as_secs_f64())),
         None => (Tone::Bad, "never".to_owned()),
     }
 }

@@ -3,8 +3,9 @@
 use std::io::{self, Stdout, Write as _};
 use std::time::Instant;
 
+use sentinel_text::{Paint, Tone};
+
 use super::timeline::Entry;
-use crate::cli::paint::{Paint, Tone};
 
 /// Stdout, and the moment from which the timeline counts.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ impl Screen {
     pub(super) fn new() -> Self {
         Self {
             stdout: io::stdout(),
-            paint: Paint::for_stdout(),
+            paint: crate::cli::stdout::paint(),
             began: Instant::now(),
         }
     }

@@ -1,9 +1,10 @@
 //! What happens, in the words of people. Pure: a log line or an alert in, a sentence out.
 
+use sentinel_text::Tone;
+use sentinel_text::span_secs;
+
 use super::agent::LogLine;
 use super::receiver::Post;
-use crate::cli::paint::Tone;
-use crate::cli::words::span;
 
 /// One line of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub(super) fn logged(line: &LogLine) -> Option<Entry> {
         "held" => {
             let remaining = line
                 .remaining
-                .map(|left| format!(" ({})", span(left)))
+                .map(|left| format!(" ({})", span_secs(left)))
                 .unwrap_or_default();
             Entry::new("·", Tone::Plain, format!("no restart yet: {}{remaining}", line.reason))
         }
@@ -71,7 +72,7 @@ pub(super) fn logged(line: &LogLine) -> Option<Entry> {
         "incident_closed" => good(format!(
             "incident {incident} is closed: {} after {}",
             line.resolution,
-            span(line.duration)
+            span_secs(line.duration)
         )),
         "gave_up" => bad(format!(
             "the agent gave up on {service} after {} attempts; manual action needed",

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{ActionKind, ActionResult, RunId, exact_span};
+use sentinel_engine::{ActionKind, ActionResult, RunId};
+use sentinel_text::exact_span;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::error::LogError;

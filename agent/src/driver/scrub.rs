@@ -3,8 +3,6 @@
 
 use sentinel_engine::{ActionResult, Cause, Event, TargetState, Verdict};
 
-use crate::receivers::mask;
-
 /// Takes what looks like a secret out of `event`.
 pub(super) fn scrub(event: &mut Event) {
     match event {
@@ -71,7 +69,7 @@ fn scrub_cause(cause: &mut Cause) {
 }
 
 fn hide(text: &mut String) {
-    let masked = mask(text);
+    let masked = sentinel_text::scrub(text);
     if masked != *text {
         *text = masked;
     }

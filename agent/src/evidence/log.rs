@@ -1,8 +1,7 @@
 //! What a service last wrote to its log, made fit to be kept and told. Pure.
 
 use anstream::adapter::strip_bytes;
-
-use crate::receivers::{clip, mask};
+use sentinel_text::{clip, scrub};
 
 /// Longest line kept, in bytes of JSON: what a line says stands at its beginning.
 const LINE_MAX: usize = 400;
@@ -43,7 +42,7 @@ fn log_line(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(&printable);
     // A journal's message may span lines. A tab would be as wide as each reader likes.
     let text = text.replace('\t', "    ").replace(['\n', '\r'], " ");
-    clip(mask(text.trim_end()).as_str(), LINE_MAX)
+    clip(scrub(text.trim_end()).as_str(), LINE_MAX)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use sentinel_engine::{FailureKind, ProbeOutcome, Verdict, exact_span};
+use sentinel_engine::{FailureKind, ProbeOutcome, Verdict};
+use sentinel_text::exact_span;
 use tokio::process::Child;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -74,7 +75,7 @@ impl CommandCheck {
                 // The wait only reaps; its result is known.
                 let _ = timeout(REAP_WITHIN, child.wait()).await;
                 let what = format!("still running after {}", exact_span(self.timeout));
-                failed(FailureKind::Timeout, subprocess::with_words(&what, &stderr.line()))
+                failed(FailureKind::Timeout, sentinel_text::with_words(&what, &stderr.line()))
             }
         }
     }
@@ -119,7 +120,7 @@ fn judge(status: ExitStatus, stderr: &Tail) -> Verdict {
         };
         failed(
             kind,
-            subprocess::with_words(&subprocess::ending(status), &stderr.line()),
+            sentinel_text::with_words(&subprocess::ending(status), &stderr.line()),
         )
     }
 }

@@ -6,6 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use sentinel_engine::{ActionResult, Cause};
+use sentinel_text::with_words;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -15,7 +16,7 @@ use super::live::Live;
 use super::pid_file::{self, Named, PidFile};
 use super::verdict::Ending;
 use crate::config::ProcessTarget;
-use crate::subprocess::{self, Group, Tail, ending, with_words};
+use crate::subprocess::{self, Group, Tail, ending};
 
 /// How much of the end of stderr goes into the reason of a failed start, in bytes.
 const STDERR_KEPT: usize = 2048;
@@ -135,7 +136,7 @@ impl Starting<'_> {
         let what = format!(
             "no living process in `{}` within {}",
             self.target.pid_file.display(),
-            sentinel_engine::exact_span(self.target.timeout)
+            sentinel_text::exact_span(self.target.timeout)
         );
         Started::Failed(
             ActionResult::Failed(with_words(&what, &self.words.line())),

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sentinel_engine::{HOST, Resolution, Severity, span};
+use sentinel_engine::{HOST, Resolution, Severity};
+use sentinel_text::clip;
+use sentinel_text::clip::clip_middle;
+use sentinel_text::span;
+use sentinel_text::time::moment;
 
 use super::message::{MEMBERS_MAX, Member, Message};
-use super::words::{clip, clip_middle};
 use crate::config::Rejected;
-use crate::moment::moment;
 use crate::store::{Combination, Combine, Notice, Part, Undelivered};
 
 /// So many services are named in a line; the others are counted.
@@ -64,10 +66,10 @@ impl Message {
         let last = lasts.chain(over.iter().map(|part| part.timestamp)).max();
         let mut said = Vec::new();
         if untold > 0 {
-            said.push(format!("{} undeliverable", counted(untold, "alert")));
+            said.push(format!("{} undeliverable", sentinel_text::count(untold, "alert")));
         }
         if !over.is_empty() {
-            let outages = counted(u64::try_from(over.len()).unwrap_or(u64::MAX), "outage");
+            let outages = sentinel_text::count(u64::try_from(over.len()).unwrap_or(u64::MAX), "outage");
             said.push(format!("{outages} over before a message could be sent"));
         }
         let when = period(first.unwrap_or(wall), last.unwrap_or(wall), zone);
@@ -84,7 +86,7 @@ impl Message {
             };
             let summary = format!(
                 "{service}: {} ({}) never delivered, {}",
-                counted(count.messages, "message"),
+                sentinel_text::count(count.messages, "message"),
                 count.kind,
                 period(count.first, count.last, zone)
             );
@@ -122,7 +124,7 @@ impl Message {
 
     /// `alerts.stuck` or `alerts.works`, about `receiver`, which has failed since `since` with `error`.
     pub fn about_receiver(notice: Notice, host: &str, receiver: &str, about: &Trouble<'_>, wall: Timestamp) -> Self {
-        let waiting = counted(about.waiting, "message");
+        let waiting = sentinel_text::count(about.waiting, "message");
         let since = about.since.unwrap_or(wall);
         let lasted = span(wall.duration_since(since).try_into().unwrap_or_default());
         let error = clip(about.error, ERROR_MAX);
@@ -187,7 +189,7 @@ impl Message {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let count = counted(u64::try_from(failed.len()).unwrap_or(u64::MAX), "service");
+        let count = sentinel_text::count(u64::try_from(failed.len()).unwrap_or(u64::MAX), "service");
         let summary = format!("{host}: {count} had failed before the agent was started: {named}{more}");
         let mut message = Self::about_alerts("notice", host, wall, Severity::Warning, &summary);
         "each is watched as soon as it runs again".clone_into(&mut message.data.doing);
@@ -313,10 +315,6 @@ fn causes(services: &[&Message]) -> String {
         String::new()
     };
     format!("{named}{more}{why}")
-}
-
-fn counted(count: u64, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// From when to when, by the clocks of `zone` and by UTC.

@@ -124,7 +124,7 @@ impl Command {
                 self.redactor.redact(&tail.line(), false)
             }
         });
-        subprocess::with_words(what, &said.unwrap_or_default())
+        sentinel_text::with_words(what, &said.unwrap_or_default())
     }
 }
 

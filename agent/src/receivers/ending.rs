@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{Outage, Resolution, Starter, span};
+use sentinel_engine::{Outage, Resolution, Starter};
+use sentinel_text::span;
 
 /// What is said of a service whose incident is over, without its cause. `attempts` is how often the agent restarted it.
 pub(super) fn ended(resolution: Resolution, duration: Duration, outage: &Outage, attempts: u32) -> String {

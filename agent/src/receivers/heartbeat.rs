@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use sentinel_engine::{Event, ServiceName, TargetState, exact_span};
+use sentinel_engine::{Event, ServiceName, TargetState};
+use sentinel_text::exact_span;
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sentinel_engine::{Cause, News, Notification, NotificationKind, Outage, Resolution, Time, span};
+use sentinel_engine::{Cause, News, Notification, NotificationKind, Outage, Resolution, Time};
+use sentinel_text::clip;
+use sentinel_text::scrub;
+use sentinel_text::span;
 
 use super::Text;
 use super::ending::ended;
-use super::mask::mask;
 use super::message::{Evidence, FailingProbe, Message, MessageCause, MessageData, TimelineLine};
 use super::rendered_message::context;
 use super::timeline::IncidentTimeline;
-use super::words::clip;
 use crate::store::OutgoingMessage;
 use crate::template::Link;
 
@@ -62,7 +63,7 @@ impl Message {
             kind => kind.as_str(),
         };
         let (host, service) = (clip(host, NAME_MAX), clip(notification.service.as_str(), NAME_MAX));
-        let cause = clip(&mask(&notification.cause.to_string()), CAUSE_MAX);
+        let cause = clip(&scrub(&notification.cause.to_string()), CAUSE_MAX);
         Self {
             kind: format!("incident.{kind}"),
             timestamp: wall(notification.at),
@@ -81,9 +82,9 @@ impl Message {
                 },
                 opened_at: wall(notification.opened_at),
                 attempts: notification.attempts,
-                doing: clip(&mask(&notification.doing), DOING_MAX),
+                doing: clip(&scrub(&notification.doing), DOING_MAX),
                 failing: notification.failing.as_ref().map(|failing| FailingProbe {
-                    now: clip(&mask(&failing.now), DOING_MAX),
+                    now: clip(&scrub(&failing.now), DOING_MAX),
                     since: wall(failing.since),
                     before: failing.before.clone(),
                 }),
@@ -160,7 +161,7 @@ pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) 
         ) => format!("host-wide outage, which has grown within {}: {cause}", span(duration)),
         (Cause::HostWide { .. }, _) => format!("host-wide outage: {cause}"),
         (Cause::Unchecked { reason }, NotificationKind::Fired) => {
-            format!("{service} runs, and its health check cannot be run: {}", mask(reason))
+            format!("{service} runs, and its health check cannot be run: {}", scrub(reason))
         }
         (
             Cause::Unchecked { .. },
@@ -319,7 +320,7 @@ fn timeline(story: &IncidentTimeline, wall: impl Fn(Time) -> Timestamp) -> Vec<T
     let mut lines: Vec<TimelineLine> = story
         .lines
         .iter()
-        .map(|(at, text)| TimelineLine::new(wall(*at), &mask(text)))
+        .map(|(at, text)| TimelineLine::new(wall(*at), &scrub(text)))
         .collect();
     if story.omitted > 0
         && let Some(line) = lines.get_mut(super::timeline::BEGINNING)
@@ -362,7 +363,7 @@ fn evidence(cause: &Cause) -> Option<Evidence> {
         | Cause::HostWide { .. }
         | Cause::Unknown => return None,
     };
-    Some(Evidence::new(title, &mask(&text)))
+    Some(Evidence::new(title, &scrub(&text)))
 }
 
 /// As many labels as there is room for, in order.

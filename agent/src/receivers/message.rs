@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sentinel_engine::{Resolution, Severity, Starter};
+use sentinel_text::clip;
+use sentinel_text::clip::{clip_beginning, clip_block};
 use serde::{Deserialize, Serialize};
-
-use super::words::{clip, clip_beginning, clip_block};
 
 /// A payload is smaller than this, in bytes: what Standard Webhooks asks for.
 pub const PAYLOAD_MAX: usize = 20_000;

@@ -24,7 +24,6 @@ mod fallback;
 pub mod heartbeat;
 mod http;
 mod incident_message;
-mod mask;
 mod message;
 mod redact;
 mod rendered_message;
@@ -34,7 +33,6 @@ mod slack;
 mod text;
 mod timeline;
 mod webhook;
-mod words;
 
 use std::sync::Arc;
 
@@ -42,7 +40,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use thiserror::Error;
 
-pub use crate::moment::moment;
 pub use alertmanager::Alertmanager;
 pub use combined::Trouble;
 pub use command::Command;
@@ -51,18 +48,17 @@ pub use error::{DeliveryError, DeliveryErrorKind};
 pub use fallback::{FallbackNotifier, ReceiverRegistry};
 use http::Clients;
 pub(crate) use incident_message::sentence;
-pub(crate) use mask::mask;
 pub use message::{
     EVIDENCE_MAX, Evidence, MEMBERS_MAX, Member, Message, MessageCause, MessageData, PAYLOAD_MAX, TIMELINE_MAX,
     TimelineLine,
 };
 use rendered_message::RenderedMessage;
 pub use retry::{Retry, RetryPolicy};
+pub use sentinel_text::time::moment;
 pub use slack::Slack;
 pub use text::Text;
 pub use timeline::{EvidenceKind, IncidentTimeline, Learned, TOO_MANY, Timelines};
 pub use webhook::Webhook;
-pub(crate) use words::clip;
 
 use crate::clock::Clock;
 use crate::config::{ReceiverKind, ReceiverSettings};

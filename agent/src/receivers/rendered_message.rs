@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sentinel_text::clip;
 use serde_json::{Map, Value, json};
 
 use super::message::Message;
 use super::text::Text;
-use super::words::clip;
 use crate::store::Delivery;
 use crate::template::Template;
 

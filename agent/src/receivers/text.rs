@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sentinel_engine::{Outage, Starter, span};
+use sentinel_engine::{Outage, Starter};
+use sentinel_text::span;
+use sentinel_text::time::moment;
 
 use super::ending::done;
 use super::message::{Evidence, FailingProbe, Message, MessageData};
-use crate::moment::moment;
 
 /// How long something goes on that is not over, when it is told.
 pub(super) const SO_FAR: &str = "So far";

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use sentinel_engine::{IncidentId, Report, ReportKind, ServiceName, Time};
+use sentinel_text::clip;
 
 use super::message::{Evidence, LINE_MAX, TIMELINE_MAX};
-use super::words::clip;
 
 /// The first lines of a long story say how it began; of the rest the last ones matter.
 pub(super) const BEGINNING: usize = 4;

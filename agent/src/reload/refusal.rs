@@ -23,14 +23,14 @@ pub(super) fn refuse(problems: &[String], count: usize) -> ReloadRefused {
         errors = count,
         "the configuration was not reloaded; the old one stays in force"
     );
-    let plural = if count == 1 { "" } else { "s" };
     let text = problems.join("\n");
     let more = match count - problems.len() {
         0 => String::new(),
         more => format!("\nand {more} more"),
     };
     ReloadRefused(format!(
-        "{text}{more}\n\n{count} error{plural}; the old configuration stays in force"
+        "{text}{more}\n\n{}; the old configuration stays in force",
+        sentinel_text::count(count, "error")
     ))
 }
 

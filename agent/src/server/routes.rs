@@ -303,6 +303,6 @@ pub(super) fn bad_request(why: String) -> Refusal {
 fn unknown_service(name: &str) -> Refusal {
     Refusal(
         StatusCode::NOT_FOUND,
-        format!("there is no service `{}`", crate::telemetry::printable(name)),
+        format!("there is no service `{}`", sentinel_text::printable(name)),
     )
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use sentinel_engine::{
     Activity, Cause, FailureKind, Intent, Observation, ProbeFailure, RunId, ServiceName, StartedBy, Supervisor,
-    TargetState, Time, exact_span,
+    TargetState, Time,
 };
+use sentinel_text::exact_span;
 
 use super::scenario::{ServiceModel, Start};
 

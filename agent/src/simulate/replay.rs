@@ -13,7 +13,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{Cause, HOST, ProbePhase, ServiceName, exact_span};
+use sentinel_engine::{Cause, HOST, ProbePhase, ServiceName};
+use sentinel_text::exact_span;
 
 use super::policies::Policies;
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use sentinel_engine::{ServiceName, exact_span};
+use sentinel_engine::ServiceName;
+use sentinel_text::exact_span;
 
 use super::scripted_event::ScriptedEvent;
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use sentinel_engine::{OperatorRequest, ServiceName, exact_span};
+use sentinel_engine::{OperatorRequest, ServiceName};
+use sentinel_text::exact_span;
 
 use super::scenario::Start;
 

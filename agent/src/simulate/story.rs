@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use sentinel_engine::alerting::Outgoing;
 use sentinel_engine::{NotificationKind, Report, ReportKind, Resolution, ServiceName, Severity, Time};
+use sentinel_text::Tone;
 
 use super::policies::STAND_IN;
-use crate::cli::paint::Tone;
 use crate::receivers;
 
 /// Lines kept of one simulation; what exceeds it is only counted.

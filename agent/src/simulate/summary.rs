@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{HOST, ServiceName, Time, exact_span};
+use sentinel_engine::{HOST, ServiceName, Time};
+use sentinel_text::exact_span;
 
 use super::story::{Line, Who};
 use super::world::World;

@@ -3,16 +3,16 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use sentinel_engine::exact_span;
+use sentinel_text::Table;
+use sentinel_text::exact_span;
+use sentinel_text::span_secs;
+use sentinel_text::{Paint, Tone};
 use serde_json::{Value, json};
 
 use super::story::{Line, Who};
 use super::summary::{Check, Row, Summary};
 use super::world::BEGINNING;
 use super::{Outcome, Scenario};
-use crate::cli::paint::{Paint, Tone};
-use crate::cli::table::Table;
-use crate::cli::words::span;
 
 impl Outcome {
     /// The story, a line per happening, and the summary.
@@ -70,7 +70,7 @@ impl Outcome {
             exact_span(scenario.duration),
             plural(self.summary.restarts(), "restart"),
             plural(self.summary.messages(), "message"),
-            span(self.summary.downtime().as_secs_f64()),
+            span_secs(self.summary.downtime().as_secs_f64()),
         )
     }
 }
@@ -92,7 +92,7 @@ impl Summary {
             };
             table.row([
                 (Tone::Plain, row.name.to_string()),
-                (Tone::Plain, span(row.downtime.as_secs_f64())),
+                (Tone::Plain, span_secs(row.downtime.as_secs_f64())),
                 (Tone::Plain, row.incidents.to_string()),
                 (Tone::Plain, row.restarts.to_string()),
                 (Tone::Plain, messages),

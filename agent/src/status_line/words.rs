@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use sentinel_engine::{Hold, ServiceSnapshot, State};
+use sentinel_text::{count, printable};
 
 use crate::receivers::heartbeat::HealthProblems;
-use crate::telemetry::printable;
 
 /// Most characters of the line: what a wide terminal shows.
 const LINE_MAX: usize = 240;
@@ -44,16 +44,14 @@ fn wrong(troubles: &HealthProblems) -> Vec<String> {
         all.push("the store cannot be written, nothing is restarted".to_owned());
     }
     if let Some(why) = troubles.unseen.values().next() {
-        let (count, why) = (troubles.unseen.len(), clip(why, WORDS_MAX));
-        let plural = if count == 1 { "" } else { "s" };
-        all.push(format!("{count} target{plural} cannot be seen ({why})"));
+        let (targets, why) = (troubles.unseen.len(), clip(why, WORDS_MAX));
+        all.push(format!("{} cannot be seen ({why})", count(targets, "target")));
     }
     for receiver in troubles.receivers.iter().take(RECEIVERS_MAX) {
         all.push(format!("receiver {} failing", clip(receiver, WORDS_MAX)));
     }
     if let more @ 1.. = troubles.receivers.len().saturating_sub(RECEIVERS_MAX) {
-        let plural = if more == 1 { "" } else { "s" };
-        all.push(format!("{more} more receiver{plural} failing"));
+        all.push(format!("{} failing", count(more, "more receiver")));
     }
     all
 }
@@ -70,7 +68,6 @@ fn standing(services: &[ServiceSnapshot]) -> String {
     // Whom a human is called for stands first.
     down.sort();
     let total = services.len();
-    let plural = if total == 1 { "" } else { "s" };
     let mut parts = Vec::new();
     let healthy = counted.remove(HEALTHY).unwrap_or_default();
     if healthy > 0 {
@@ -82,11 +79,11 @@ fn standing(services: &[ServiceSnapshot]) -> String {
     if let more @ 1.. = down.len().saturating_sub(NAMED_MAX) {
         parts.push(format!("{more} more down"));
     }
-    parts.extend(counted.iter().map(|(word, count)| format!("{count} {word}")));
+    parts.extend(counted.iter().map(|(word, number)| format!("{number} {word}")));
     if parts.is_empty() {
         return "no services".to_owned();
     }
-    format!("{total} service{plural}: {}", parts.join(", "))
+    format!("{}: {}", count(total, "service"), parts.join(", "))
 }
 
 const HEALTHY: &str = "healthy";

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use sentinel_engine::{ActionKind, ActionResult, Activity, Limits, RunId, exact_span};
+use sentinel_engine::{ActionKind, ActionResult, Activity, Limits, RunId};
+use sentinel_text::exact_span;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 

@@ -1,8 +1,8 @@
 //! One event as one JSON object on one line: `timestamp` and `level`, then what the logfmt line holds, in its order.
 
 use jiff::Timestamp;
+use sentinel_text::push_quoted;
 
-use super::escape::push_quoted;
 use super::logfmt::{LINE_MAX, is_ours, level};
 use super::record::{Record, Value};
 

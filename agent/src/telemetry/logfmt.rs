@@ -3,9 +3,9 @@
 //! Fields come in the order given, then `msg`, then `target` for what libraries say, then `level` unless it is `info`:
 //! the words that matter stand first, and the ordinary line is not cluttered by what is ordinary.
 
+use sentinel_text::{is_unprintable, push_quoted};
 use tracing::Level;
 
-use super::escape::{is_unprintable, push_quoted};
 use super::record::Record;
 
 /// Most bytes of a line without its newline. Escaping can make text six times as long; fields that no longer fit are
@@ -45,7 +45,7 @@ fn picture(record: &Record) -> Option<String> {
         }
         _ => return None,
     };
-    Some(super::printable(&text).into_owned())
+    Some(sentinel_text::printable(&text).into_owned())
 }
 
 /// A line as it grows.

@@ -9,7 +9,6 @@
 mod callsite;
 #[cfg(test)]
 mod documented;
-mod escape;
 mod journal;
 mod json;
 mod layer;
@@ -33,7 +32,6 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::LogFormat;
 
-pub use escape::printable;
 pub use journal::owns_stdout as is_journal;
 pub use message_id::message_id;
 pub use report::{Runner, report};

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use sentinel::config::{Bounds, Key, Kind};
-use sentinel_engine::exact_span;
+use sentinel_text::exact_span;
 
 use crate::listed::{Part, parts};
 use crate::pages::{Page, root};

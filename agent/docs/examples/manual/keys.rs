@@ -2,7 +2,7 @@
 
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use sentinel::config::{Bounds, Key, Kind};
-use sentinel_engine::exact_span;
+use sentinel_text::exact_span;
 
 use crate::listed::{Part, parts};
 

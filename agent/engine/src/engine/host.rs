@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use sentinel_text::span;
+
 use super::Engine;
 use crate::cause::Cause;
 use crate::command::Command;
@@ -14,7 +16,6 @@ use crate::policy::Severity;
 use crate::report::{Report, ReportKind, Resolution};
 use crate::service::{Decision, Machine};
 use crate::time::Time;
-use crate::words::span;
 
 impl Engine {
     /// After every event: begins or ends a storm.

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use sentinel_text::span;
+
 use super::judge::Judgement;
 use super::{Context, Machine};
 use crate::cause::Cause;
@@ -13,7 +15,6 @@ use crate::observation::{AskedToStop, Intent, TargetState};
 use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::timers::Timer;
-use crate::words::span;
 
 /// How long a run that was asked to end may take. Longer than anything drains; then the signal is forgotten, and what hangs
 /// is restarted.

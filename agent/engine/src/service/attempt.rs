@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sentinel_text::span;
+
 use super::{Context, Machine};
 use crate::cause::Cause;
 use crate::command::ActionKind;
@@ -14,7 +16,6 @@ use crate::report::{ReportKind, Resolution};
 use crate::state::{Hold, State};
 use crate::time::Time;
 use crate::timers::Timer;
-use crate::words::span;
 
 /// When nothing was done for a reason outside the service, the next look comes after this.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);

@@ -1,9 +1,10 @@
 //! What operators ask for. They win over every rule but one: two actions on a service never overlap.
 
+use sentinel_text::span;
+
 use super::{Context, Machine};
 use crate::event::{OperatorRequest, RequestError};
 use crate::report::ReportKind;
-use crate::words::span;
 
 impl Machine {
     /// Whether `request` can be carried out now.

@@ -5,11 +5,12 @@
 //! budget that anybody refills is none. So attempts and giving up are forgotten at most [`REPAIRS`] times within `window`;
 //! the next one is told, and forgets nothing. The limits of the whole host are never refilled.
 
+use sentinel_text::span;
+
 use super::{Context, Machine};
 use crate::notification::{News, NotificationKind};
 use crate::report::ReportKind;
 use crate::time::Time;
-use crate::words::span;
 
 /// How often within `window` a start by somebody else is a clean slate.
 const REPAIRS: usize = 2;

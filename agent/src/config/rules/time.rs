@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use sentinel_engine::exact_span;
+use sentinel_text::exact_span;
 
 use super::shown;
 use crate::config::schema::Bounds;

@@ -282,7 +282,7 @@ pub(super) fn clock(facts: &Facts) -> Vec<Finding> {
     }
     let jumped = facts.clock.jumped.max(facts.clock.set_since.unwrap_or_default());
     if jumped > JUMP {
-        let span = sentinel_engine::exact_span(Duration::from_secs(jumped.as_secs()));
+        let span = sentinel_text::exact_span(Duration::from_secs(jumped.as_secs()));
         let text = format!(
             "the clock was set by {span} recently; the agent counts by another clock, but the times it shows are off"
         );

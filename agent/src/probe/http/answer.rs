@@ -5,14 +5,15 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use reqwest::Url;
-use sentinel_engine::{FailureKind, Verdict, exact_span};
+use sentinel_engine::{FailureKind, Verdict};
+use sentinel_text::exact_span;
+use sentinel_text::one_line;
 use serde_json::Value;
 
 use super::ask_error::AskError;
 use super::connection::Reply;
 use crate::config::HttpProbe;
 use crate::probe::failed;
-use crate::subprocess::one_line;
 
 /// Reading stops here, in bytes: enough for any health answer, and an endless one cannot fill the memory.
 const BODY_CAP: usize = 64 * 1024;

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sentinel_text::clip;
+use sentinel_text::clip::clip_block;
 use serde::{Deserialize, Serialize};
 
 use super::super::text::SO_FAR;
-use super::super::words::{clip, clip_block};
 use super::super::{Message, Text};
 
 /// The alert's name for every service that is down.

@@ -25,6 +25,7 @@ use jiff::tz::TimeZone;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, redirect};
 use secrecy::ExposeSecret as _;
+use sentinel_text::clip;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -33,7 +34,6 @@ use self::level::Level;
 use self::replica::{CONNECT_TIMEOUT, Replica, TIMEOUT};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
-use super::words::clip;
 use super::{Delivered, RenderedMessage};
 use crate::config::{AlertmanagerSettings, HttpLogin};
 use crate::store::{Store, StoreError};

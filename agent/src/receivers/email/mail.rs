@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, MultiPart, SinglePart};
 use sentinel_engine::{Resolution, Severity};
+use sentinel_text::clip;
 
-use super::super::words::clip;
 use super::super::{MessageData, RenderedMessage};
 use super::html;
 use crate::config::EmailSettings;

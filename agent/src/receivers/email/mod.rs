@@ -18,11 +18,11 @@ use std::sync::{Mutex, PoisonError};
 
 use lettre::Address;
 use secrecy::ExposeSecret as _;
+use sentinel_text::clip;
 
 use self::session::{Failure, FailureKind, Outcome, Refusal, Stage};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
-use super::words::clip;
 use super::{Delivered, RenderedMessage};
 use crate::config::EmailSettings;
 

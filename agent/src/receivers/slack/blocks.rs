@@ -10,7 +10,6 @@ use url::Url;
 
 use crate::receivers::message::Message;
 use crate::receivers::text::Text;
-use crate::receivers::words;
 
 /// A payload takes no more, in bytes of JSON.
 const PAYLOAD_MAX: usize = 8000;
@@ -205,7 +204,11 @@ pub(super) fn cut(
     let (mut end, mut fits_more) = (0, true);
     for (index, letter) in text.chars().enumerate() {
         let mut buffer = [0; 4];
-        let letter = if letter == '\n' { letter } else { words::plain(letter) };
+        let letter = if letter == '\n' {
+            letter
+        } else {
+            sentinel_text::clip::plain(letter)
+        };
         let piece: &str = match instead(letter) {
             Some(piece) => piece,
             None => letter.encode_utf8(&mut buffer),

@@ -25,6 +25,12 @@ pub fn span(duration: Duration) -> String {
     }
 }
 
+/// So many seconds, as every duration is written; none that is negative.
+pub fn span_secs(seconds: f64) -> String {
+    let seconds = if seconds.is_finite() { seconds.max(0.0) } else { 0.0 };
+    span(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
 /// A duration that was configured, exactly, as a configuration may write it: `500ms`, `1m30s`, `1h`, `7d`.
 pub fn exact_span(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -102,5 +108,21 @@ mod tests {
                 "{milliseconds} ms"
             );
         }
+    }
+
+    #[test]
+    fn seconds_read_as_spans() {
+        for (seconds, expected) in [
+            (-3.0, "0s"),
+            (0.003, "3ms"),
+            (59.7, "1m"),
+            (132.0, "2m12s"),
+            (437_000.0, "5d1h"),
+            (f64::NAN, "0s"),
+            (f64::INFINITY, "0s"),
+        ] {
+            assert_eq!(span_secs(seconds), expected, "{seconds}");
+        }
+        assert!(span_secs(f64::MAX).ends_with('h'));
     }
 }

@@ -1,42 +1,55 @@
 //! Columns that line up.
 
-use super::paint::{Paint, Tone};
+use crate::{Paint, Tone};
 
 /// Between columns.
 const GAP: &str = "  ";
 
 /// Rows of cells, each with its tone.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub struct Table {
     rows: Vec<Vec<(Tone, String)>>,
     indent: &'static str,
 }
 
 impl Table {
     /// A table that starts with a line of headings.
-    pub(crate) fn with_headings<const N: usize>(headings: [&str; N]) -> Self {
+    pub fn with_headings<const N: usize>(headings: [&str; N]) -> Self {
         let mut table = Self::indented("");
         table.row(headings.map(|heading| (Tone::Strong, heading.to_owned())));
         table
     }
 
     /// A table without headings, each line after `indent`.
-    pub(crate) const fn indented(indent: &'static str) -> Self {
+    pub const fn indented(indent: &'static str) -> Self {
         Self {
             rows: Vec::new(),
             indent,
         }
     }
 
+    /// A table of rows of plain text.
+    pub fn of_text(rows: impl IntoIterator<Item = Vec<String>>) -> Self {
+        let mut table = Self::indented("");
+        for row in rows {
+            table.push(row.into_iter().map(|text| (Tone::Plain, text)));
+        }
+        table
+    }
+
     /// Adds a row.
-    pub(crate) fn row<const N: usize>(&mut self, cells: [(Tone, String); N]) {
+    pub fn row<const N: usize>(&mut self, cells: [(Tone, String); N]) {
+        self.push(cells);
+    }
+
+    fn push(&mut self, cells: impl IntoIterator<Item = (Tone, String)>) {
         // Made harmless here, as escapes change how wide a text is.
-        let cells = cells.map(|(tone, text)| (tone, crate::telemetry::printable(&text).into_owned()));
-        self.rows.push(cells.into());
+        let harmless = |(tone, text): (Tone, String)| (tone, crate::printable(&text).into_owned());
+        self.rows.push(cells.into_iter().map(harmless).collect());
     }
 
     /// The lines; every column but the last as wide as its widest cell.
-    pub(crate) fn render(&self, paint: Paint) -> String {
+    pub fn render(&self, paint: Paint) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             self.rows

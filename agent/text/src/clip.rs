@@ -1,13 +1,13 @@
 //! Foreign text, made fit for messages. Pure.
 
 /// `text` on one line and cut so that it takes at most `max` bytes in JSON.
-pub(crate) fn clip(text: &str, max: usize) -> String {
+pub fn clip(text: &str, max: usize) -> String {
     clip_letters(text.chars().map(plain), max)
 }
 
 /// As [`clip`], but what is left out is in the middle: whoever passes an error on puts his own words before it, so that
 /// the reason stands at the end.
-pub(crate) fn clip_middle(text: &str, max: usize) -> String {
+pub fn clip_middle(text: &str, max: usize) -> String {
     let letters: Vec<char> = text.chars().map(plain).collect();
     let cost_of = |letters: &[char]| letters.iter().copied().map(cost).sum::<usize>();
     if cost_of(&letters) <= room(max) {
@@ -27,7 +27,7 @@ pub(crate) fn clip_middle(text: &str, max: usize) -> String {
 }
 
 /// As [`clip`], but lines stay lines.
-pub(crate) fn clip_block(text: &str, max: usize) -> String {
+pub fn clip_block(text: &str, max: usize) -> String {
     let letters = text.chars().filter(|letter| *letter != '\r');
     clip_letters(
         letters.map(|letter| if letter == '\n' { letter } else { plain(letter) }),
@@ -36,7 +36,7 @@ pub(crate) fn clip_block(text: &str, max: usize) -> String {
 }
 
 /// As [`clip_block`], but it is whole lines at the beginning that are left out, as long as there are others.
-pub(crate) fn clip_beginning(text: &str, max: usize) -> String {
+pub fn clip_beginning(text: &str, max: usize) -> String {
     let cost_of = |text: &str| text.chars().map(cost).sum::<usize>();
     let start_of_line = |end: usize| text[..end].rfind('\n').map_or(0, |at| at + 1);
     let mut begin = start_of_line(text.len());
@@ -53,7 +53,7 @@ pub(crate) fn clip_beginning(text: &str, max: usize) -> String {
 
 /// What could disturb whoever shows it becomes a space: control characters, and those that turn the direction of writing
 /// for all that follows.
-pub(crate) fn plain(letter: char) -> char {
+pub fn plain(letter: char) -> char {
     match letter {
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
         letter if letter.is_control() => ' ',

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Appends `text` between quotes, escaped as a JSON string; that is also what logfmt readers undo.
-pub(super) fn push_quoted(out: &mut String, text: &str) {
+pub fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         match c {
@@ -44,7 +44,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 ///
 /// C0, DEL and C1 controls drive terminals (C1 includes CSI as one character); the rest are line separators, zero-width
 /// and bidirectional controls, tags, and the replacement character that a lossy conversion leaves.
-pub(super) fn is_unprintable(c: char) -> bool {
+pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

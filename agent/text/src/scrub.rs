@@ -36,7 +36,7 @@ const WORDS: [&str; 24] = [
 const SCHEMES: [&str; 3] = ["bearer", "basic", "digest"];
 
 /// `text` without what looks like a secret.
-pub(crate) fn mask(text: &str) -> String {
+pub fn scrub(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((kept, secret)) = find(rest) {
@@ -156,8 +156,8 @@ mod tests {
             ("", ""),
         ];
         for (text, expected) in table {
-            assert_eq!(mask(text), expected, "{text}");
-            assert_eq!(mask(&mask(text)), expected, "twice: {text}");
+            assert_eq!(scrub(text), expected, "{text}");
+            assert_eq!(scrub(&scrub(text)), expected, "twice: {text}");
         }
     }
 }

@@ -1,15 +1,12 @@
-//! Colours, where the reader can see them.
-
-use std::env;
-use std::io::{self, IsTerminal};
+//! Colours by meaning, for terminals that show them.
 
 /// Whether to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Paint(bool);
+pub struct Paint(bool);
 
 /// What a text means to the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tone {
+pub enum Tone {
     /// Nothing particular.
     Plain,
     /// As it should be.
@@ -25,22 +22,14 @@ pub(crate) enum Tone {
 }
 
 impl Paint {
-    /// Coloured on a terminal, unless `NO_COLOR` is set (no-color.org) or the terminal is dumb.
-    pub(crate) fn for_stdout() -> Self {
-        let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Self(io::stdout().is_terminal() && !no_color && !dumb)
-    }
-
     /// Never, or always.
-    #[cfg(test)]
-    pub(crate) const fn fixed(on: bool) -> Self {
+    pub const fn fixed(on: bool) -> Self {
         Self(on)
     }
 
     /// `text` in `tone`, made harmless first.
-    pub(crate) fn text(self, tone: Tone, text: &str) -> String {
-        let text = crate::telemetry::printable(text);
+    pub fn text(self, tone: Tone, text: &str) -> String {
+        let text = crate::printable(text);
         let code = match tone {
             Tone::Plain => return text.into_owned(),
             Tone::Good => "32",

@@ -142,7 +142,7 @@ impl Known {
         };
         if witnessed && observation.state == refused {
             // Somebody asked for its start, whoever had stopped it, or asked it to end, before.
-            self.keep.stopped = None;
+            (self.keep.stopped, self.keep.taken_along) = (None, None);
             self.drain = None;
         }
         if new_run {
@@ -170,7 +170,9 @@ impl Known {
             state => {
                 self.down_at = None;
                 match state {
-                    TargetState::Running if self.keep.stopped.is_some() => self.keep.stopped = None,
+                    TargetState::Running if self.keep.stopped.is_some() || self.keep.taken_along.is_some() => {
+                        (self.keep.stopped, self.keep.taken_along) = (None, None);
+                    }
                     TargetState::Busy(_) => self.forgive_probes(),
                     _ => {}
                 }
@@ -226,6 +228,10 @@ impl Known {
         };
         if left_alone && self.keep.stopped != self.run {
             self.keep.stopped.clone_from(&self.run);
+        }
+        let along = intent == Intent::DependencyStop && !self.service.after.is_empty();
+        if along && self.keep.taken_along != self.run {
+            self.keep.taken_along.clone_from(&self.run);
         }
     }
 

@@ -40,6 +40,9 @@ impl<T> Copied<T> {
 pub struct Kept {
     /// The run that somebody stopped on purpose.
     pub stopped: Option<RunId>,
+    /// The run that was seen down together with something while the configuration named what it comes after: whether that
+    /// stopped it or fell with it was decided by that configuration.
+    pub taken_along: Option<RunId>,
     /// An operator paused it.
     pub pause: Option<Pause>,
     /// Deploys under way, and until when they are waited for.

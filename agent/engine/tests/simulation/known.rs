@@ -202,9 +202,16 @@ impl Known {
         self.sight.as_ref()?.details.fell_with.as_deref().filter(|_| of_this)
     }
 
-    /// Whether it fell with something that failed, and nothing that is configured has a say in it.
-    pub fn fell(&self) -> bool {
+    /// Whether it may have fallen with something that failed: nothing that is configured has a say in it now.
+    pub fn may_have_fallen(&self) -> bool {
         self.service.after.is_empty() && self.fell_with().is_some_and(|other| other.failed)
+    }
+
+    /// Whether it certainly has: nor had anything a say in it when it was seen down. A run that was stopped with what it came
+    /// after then stays stopped, whatever the configuration names later.
+    pub fn fell(&self) -> bool {
+        let decided = self.keep.taken_along.is_some() && self.keep.taken_along == self.run;
+        self.may_have_fallen() && !decided
     }
 
     /// Whether that was a start which somebody asked for. Another agent does not know whether the last one was told to leave

@@ -125,7 +125,7 @@ pub(super) fn what_fell_with_another_waits_for_it(ledger: &Ledger, _: Time, entr
         format!("it fell with {other:?}")
     })?;
     let bound = known.down() == Some(Intent::DependencyStop) && known.service.after.is_empty();
-    ensure(!bound || known.fell() || known.fell_in_incident, || {
+    ensure(!bound || known.may_have_fallen() || known.fell_in_incident, || {
         format!("it was stopped with {other:?}")
     })
 }

@@ -2,7 +2,7 @@
 
 mod world;
 
-use sentinel_engine::{Cause, Details, FellWith, Hold, Intent, OperatorRequest, State, TargetState};
+use sentinel_engine::{Cause, Changed, Details, FellWith, Hold, Intent, OperatorRequest, Reload, State, TargetState};
 use world::{Start, Toy, World};
 
 fn world(toys: impl IntoIterator<Item = Toy>) -> World {
@@ -170,6 +170,29 @@ fn what_falls_while_something_it_comes_after_is_stopped_was_stopped() {
     world.run(600);
     assert_eq!(world.state("app"), State::Stopped, "{:#?}", world.transcript());
     assert!(world.messages.is_empty());
+}
+
+#[test]
+fn what_was_stopped_with_what_it_came_after_stays_so_when_that_leaves_the_configuration() {
+    let mut world = world([Toy::new("db"), Toy::new("app").after(&["db"])]);
+    world.stop("db");
+    world.run(60);
+    take_along(&mut world, true);
+    world.run(600);
+    let mut app = world.toys["app"].service.clone();
+    app.after.clear();
+    let unchanged = Changed {
+        target: false,
+        probes: false,
+    };
+    world.reload(Reload {
+        removed: vec!["db".into()],
+        changed: vec![(app, unchanged)],
+        ..Reload::default()
+    });
+    world.run(3600);
+    assert_eq!(world.state("app"), State::Stopped, "{:#?}", world.transcript());
+    assert!(world.actions.is_empty() && world.messages.is_empty());
 }
 
 #[test]

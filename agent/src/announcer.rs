@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::clock::Clock;
+use sentinel_base::clock::Clock;
+
 use crate::receivers::Message;
 use crate::store::{Announcement, Store, Topic};
 

@@ -1,9 +1,9 @@
 //! What the store remembers, in the words of the API.
 
 use jiff::Timestamp;
+use sentinel_base::clock::Clock;
 use sentinel_engine::{IncidentId, Report, ReportKind, ServiceName, Time};
 
-use crate::clock::Clock;
 use crate::receivers::{EvidenceKind, Timelines};
 use crate::server::api::{
     ActionEntry, EvidenceEntry, IncidentDetail, IncidentSummary, MessageEntry, QueueResponse, QueuedMessage,

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use sentinel_base::clock::Clock;
+use sentinel_base::watchdog::Watchdog;
 use sentinel_engine::{Engine, Memory, Service, ServiceName};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -14,7 +16,6 @@ use tokio::task::JoinSet;
 
 use crate::announcer::Announcer;
 use crate::api_history;
-use crate::clock::Clock;
 use crate::components::{Components, Resources};
 use crate::config::{self, Checked, ConfigErrors, HeartbeatSettings, Loaded, LogFormat, Secrets, Settings};
 use crate::discovery::{Discovery, Source};
@@ -29,7 +30,6 @@ use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, Ser
 use crate::status_line::StatusLine;
 use crate::store::{self, AlertMemory, Opened, Store, Topic};
 use crate::telemetry;
-use crate::watchdog::Watchdog;
 
 /// How long the last log lines may take to be written.
 const FLUSH: Duration = Duration::from_secs(1);

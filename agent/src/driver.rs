@@ -20,13 +20,14 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
+use sentinel_base::clock::Clock;
+use sentinel_base::watchdog::Watchdog;
 use sentinel_engine::{
     Action, ActionResult, Command, Engine, Event, ProbeOutcome, ProbeRound, Report, ServiceName, Time, Verdict, Window,
 };
 use tokio::sync::{mpsc, watch};
 
 use crate::api_history;
-use crate::clock::Clock;
 use crate::config::{ContainerTarget, Origin, Reach, Rejected};
 use crate::discovery::Discovery;
 use crate::docker::Docker;
@@ -40,7 +41,6 @@ use crate::store::{Store, StoreErrorKind};
 use crate::systemd::Systemd;
 use crate::telemetry::{self, Runner};
 use crate::template::Link;
-use crate::watchdog::Watchdog;
 
 pub use batch::PendingWrites;
 pub use evidence::EvidenceCollector;

@@ -8,13 +8,13 @@ mod words;
 use std::env;
 use std::time::Duration;
 
+use sentinel_base::clock::Clock;
+use sentinel_base::watchdog;
 use sentinel_engine::alerting::dispatch::Breaker;
 
-use crate::clock::Clock;
 use crate::receivers::heartbeat::AgentHealth;
 use crate::server::ControlHandle;
 use crate::store::Store;
-use crate::watchdog;
 
 /// Least time between two looks: a storm of changes costs one look a second, however many services there are.
 const GAP: Duration = Duration::from_secs(1);

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use sentinel_base::tcp_listeners::{Listening, listening};
 use url::Host;
 
 use crate::config::{OriginKind, Place, ProbeSettings, Problem, ServiceSettings, Settings, Target, nearest};
 use crate::systemd::{self, BusAddress, Units};
-use crate::tcp_listeners::{Listening, listening};
 
 /// Instances of an umbrella that are named.
 const INSTANCES_SHOWN: usize = 8;

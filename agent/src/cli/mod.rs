@@ -54,7 +54,8 @@ use crate::docker::{self, Search};
 use crate::error_chain::chain;
 use crate::server::api::ModeWord;
 use crate::systemd::BusAddress;
-use crate::{app, config, demo, root_guard, systemd, watchdog};
+use crate::{app, config, demo, root_guard, systemd};
+use sentinel_base::watchdog;
 use sentinel_text::Paint;
 
 /// Carries out a command.

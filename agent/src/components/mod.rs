@@ -8,6 +8,7 @@ mod workers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use sentinel_base::clock::Clock;
 use sentinel_engine::alerting::dispatch::DispatchPolicy;
 use sentinel_engine::{Event, ServiceName};
 use tokio::sync::{mpsc, watch};
@@ -16,7 +17,6 @@ use tokio::task::JoinSet;
 use self::discovery::HostDiscovery;
 use self::watchers::Watchers;
 use self::workers::Workers;
-use crate::clock::Clock;
 use crate::config::{ProbeSettings, ReceiverSettings, ServiceSettings, Settings};
 use crate::discovery::{Discovery, Source};
 use crate::driver::ServiceHandle;

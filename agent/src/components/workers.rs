@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use sentinel_base::clock::Clock;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::clock::Clock;
 use crate::receivers::{self, Receiver, ReceiverRegistry, RetryPolicy};
 use crate::store::{OutboxSettings, Store};
 

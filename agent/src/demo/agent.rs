@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use sentinel_base::subprocess::{self, ending};
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::Child;
@@ -14,7 +15,6 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::error::DemoError;
-use crate::subprocess::{self, ending};
 
 /// Log lines that may wait to be shown; the agent waits when it is full.
 const QUEUE: usize = 256;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sentinel_base::clock::{Anchor, Clock};
 
 use super::facts::ClockFacts;
-use crate::clock::{Anchor, Clock};
 
 /// The two clocks at one moment.
 #[derive(Clone, Copy, Debug)]

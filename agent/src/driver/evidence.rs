@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sentinel_base::tcp_listeners::listening;
 use sentinel_engine::alerting::Outgoing;
 use sentinel_engine::{IncidentId, Notification, Report, ReportKind, RunId, Time};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -18,7 +19,6 @@ use crate::error_chain::chain;
 use crate::evidence::{log_text, look, notable, recent_changes, unaccepted};
 use crate::receivers::{Evidence, EvidenceKind, IncidentTimeline, Learned, TOO_MANY};
 use crate::store::EvidenceRow;
-use crate::tcp_listeners::listening;
 
 /// How long to wait before a log is read. journald and Docker have what a dying process said by then, and a restart, which
 /// somebody waits for, has gone first.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::tcp_listeners::Listening;
+use sentinel_base::tcp_listeners::Listening;
 
 /// Worth telling from here on: one may have come that very moment.
 const WAITING: u32 = 2;

@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use rustix::io::Errno;
+use sentinel_base::head_guard::Endless;
+use sentinel_base::tls::{self, chain};
 use sentinel_engine::{FailureKind, ProbeFailure, ProbePhase, Verdict};
 use sentinel_text::exact_span;
 use sentinel_text::one_line;
@@ -13,8 +15,6 @@ use super::failed;
 use super::http::AskError;
 use super::resolver::LookupError;
 use super::stage::Stage;
-use crate::head_guard::Endless;
-use crate::tls::{self, chain};
 
 /// What the agent or its host lacks. It says nothing of the service.
 ///

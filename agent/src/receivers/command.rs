@@ -10,6 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use sentinel_base::subprocess::{self, Group, Tail};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Child;
 use tokio::time::timeout;
@@ -18,7 +19,6 @@ use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
 use super::{Delivered, RenderedMessage};
 use crate::config::{CommandSettings, Secret};
-use crate::subprocess::{self, Group, Tail};
 
 /// How much of the end of its words is kept, in bytes.
 const WORDS_KEPT: usize = 1024;

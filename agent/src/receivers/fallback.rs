@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sentinel_base::clock::Clock;
 use sentinel_engine::{IncidentId, Severity};
 use tokio::sync::{mpsc, watch};
 
 use super::retry::{Retry, RetryPolicy};
 use super::{Delivered, DeliveryError, Message, Receiver};
-use crate::clock::Clock;
 use crate::store::{Delivery, FromMemory, OutgoingMessage, Store};
 
 /// Messages that may wait for one receiver. What exceeds it waits for the store, or for room.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use sentinel_base::clock::Clock;
 use sentinel_engine::{Event, ServiceName, TargetState};
 use sentinel_text::exact_span;
 use tokio::sync::{Notify, watch};
@@ -13,7 +14,6 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::error::DeliveryError;
 use super::http::{Clients, Endpoint};
-use crate::clock::Clock;
 use crate::config::HeartbeatSettings;
 use crate::store::Store;
 

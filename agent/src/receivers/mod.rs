@@ -38,6 +38,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sentinel_base::clock::Clock;
 use thiserror::Error;
 
 pub use alertmanager::Alertmanager;
@@ -60,7 +61,6 @@ pub use text::Text;
 pub use timeline::{EvidenceKind, IncidentTimeline, Learned, TOO_MANY, Timelines};
 pub use webhook::Webhook;
 
-use crate::clock::Clock;
 use crate::config::{ReceiverKind, ReceiverSettings};
 use crate::store::{Delivery, Store};
 use crate::template::Template;

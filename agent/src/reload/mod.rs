@@ -8,6 +8,7 @@ mod refusal;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use sentinel_base::watchdog::Watchdog;
 use sentinel_engine::{Memory, ServiceName};
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -23,7 +24,6 @@ use crate::discovery::{Discovery, Source};
 use crate::driver::Change;
 use crate::polkit;
 use crate::server::{ReloadRefused, ReloadReply, api::ReloadResponse};
-use crate::watchdog::Watchdog;
 
 /// Reloads that may wait for their turn.
 const QUEUE: usize = 4;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
+use sentinel_base::clock::Anchor;
 use sentinel_engine::{
     Action, ActionId, ActionResult, Cause, HOST, HostMemory, IncidentId, Memory, Report, ReportKind, ServiceName,
 };
@@ -14,7 +15,6 @@ use super::outbox::{self, OutgoingMessage};
 use super::state::State;
 use super::value::{clip, from_duration, from_id, from_time};
 use super::{alerts, evidence, memory, value};
-use crate::clock::Anchor;
 
 /// Entries of a timeline that are kept from its beginning; how it began matters most.
 const TIMELINE_HEAD: i64 = 500;

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
+use sentinel_base::clock::Anchor;
 
 use super::error::StoreError;
 use super::migrations::NEWEST;
 use super::open::{BUSY_TIMEOUT, FILE, identify};
 use super::state::State;
-use crate::clock::Anchor;
 
 /// What a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use rustix::fs::{FlockOperation, flock};
+use sentinel_base::clock::Anchor;
 use sentinel_engine::{ActionId, IncidentId};
 
 use super::alerts;
@@ -19,7 +20,6 @@ use super::quarantine::{newest_quarantine, quarantine};
 use super::state::State;
 use super::thread::Store;
 use super::value::optional_text;
-use crate::clock::Anchor;
 
 /// The database's name in the state directory.
 pub(super) const FILE: &str = "sentinel.db";

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use sentinel_base::clock::Anchor;
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
 use super::value::{from_id, from_time, optional_text, to_id, to_time, to_wall};
-use crate::clock::Anchor;
 
 /// The row of table `state`.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::tcp_listeners::listening;
+use sentinel_base::tcp_listeners::listening;
 
 /// Sockets that listen, by inode.
 #[derive(Debug, Default)]

@@ -6,11 +6,10 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use sentinel_base::subprocess::up_to;
 use sentinel_engine::Cause;
 use serde_json::{Map, Value};
 use tokio::process::Command;
-
-use crate::subprocess::up_to;
 
 /// Newest entries looked at. One run of a unit makes about five, a crash loop the same each time.
 const ENTRIES: &str = "50";

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
+use sentinel_base::subprocess::up_to;
 use sentinel_engine::RunId;
 use serde_json::{Map, Value};
 use tokio::process::Command;
 
 use super::requests::{Systemd, Written};
 use super::runs::Run;
-use crate::subprocess::up_to;
 
 /// Longest output read. A line of journald's longest (48 KiB) is up to four times as much in JSON, when it is no UTF-8; the
 /// newest come first, so what is cut off are older ones.

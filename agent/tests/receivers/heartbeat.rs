@@ -1,10 +1,10 @@
 //! The dead man's switch, seen from the other side.
 
 use axum::http::StatusCode;
-use sentinel::clock::Clock;
 use sentinel::config::HeartbeatSettings;
 use sentinel::receivers::heartbeat::{self, AgentHealth, Heartbeat};
 use sentinel::store::Store;
+use sentinel_base::clock::Clock;
 use tokio::sync::watch;
 
 use super::*;

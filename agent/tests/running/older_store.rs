@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use sentinel::clock::Anchor;
 use sentinel::store::{AlertChanges, Batch, Store};
+use sentinel_base::clock::Anchor;
 use sentinel_engine::Time;
 use serde_json::Value;
 

@@ -19,11 +19,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use sentinel::clock::{Anchor, Clock};
 use sentinel::store::{
     AlertChanges, Announcement, Batch, EvidenceRow, IncidentFilter, Next, Notice, Opened, Outcome, OutgoingMessage,
     Store, StoreError, StoreErrorKind, Topic,
 };
+use sentinel_base::clock::{Anchor, Clock};
 use sentinel_engine::{
     Action, ActionId, ActionKind, ActionResult, Cause, Hold, IncidentId, Memory, Outage, Report, ReportKind,
     Resolution, ServiceName, Severity, Starter, State, Time,

@@ -19,6 +19,7 @@ use hyper_util::rt::TokioIo;
 use reqwest::{Body, Request, Url};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use sentinel_base::head_guard::{Guarded, Room};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -28,7 +29,6 @@ use url::{Host, Origin};
 
 use super::ask_error::AskError;
 use super::clients::{Client, USER_AGENT as OWN_NAME};
-use crate::head_guard::{Guarded, Room};
 use crate::probe::stage::{Stage, reached};
 
 /// Addresses of the other family are tried as well when those of the first have not answered by then (RFC 8305).

@@ -16,13 +16,13 @@ use lettre::transport::smtp::client::{
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use secrecy::ExposeSecret as _;
+use sentinel_base::tls;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::encrypted::Encrypted;
 use super::lines::Lines;
 use crate::config::{EmailSettings, MailSecurity};
-use crate::tls;
 
 /// Everything before the mail itself takes no longer: an attempt that fails by then is known not to have arrived.
 const PREPARING: Duration = Duration::from_secs(15);

@@ -29,7 +29,7 @@ const OWN_PREFIX: &str = "SENTINEL_";
 /// The command of `argv`: no shell, a process group of its own, nothing on stdin, stdout discarded, stderr piped.
 ///
 /// `None` when `argv` is empty.
-pub(crate) fn command(argv: &[String]) -> Option<Command> {
+pub fn command(argv: &[String]) -> Option<Command> {
     let (program, arguments) = argv.split_first()?;
     let mut command = Command::new(program);
     command
@@ -52,11 +52,11 @@ pub(crate) fn command(argv: &[String]) -> Option<Command> {
 /// The process group of a child that was started by [`command`] and has not been waited for.
 ///
 /// Killed as a whole when dropped, unless released: a cancelled or overdue command must leave nothing behind.
-pub(crate) struct Group(Option<Pid>);
+pub struct Group(Option<Pid>);
 
 impl Group {
     /// The group led by `child`; empty when it has been reaped already.
-    pub(crate) fn of(child: &Child) -> Self {
+    pub fn of(child: &Child) -> Self {
         Self(
             child
                 .id()
@@ -67,7 +67,7 @@ impl Group {
 
     /// Forgets the group without killing it. Must be called once the child was waited for: its number may then
     /// belong to somebody else.
-    pub(crate) fn release(mut self) {
+    pub fn release(mut self) {
         self.0 = None;
     }
 }
@@ -83,7 +83,7 @@ impl Drop for Group {
 
 /// The last bytes of a stream.
 #[derive(Debug)]
-pub(crate) struct Tail {
+pub struct Tail {
     kept: Vec<u8>,
     limit: usize,
     /// Whether there was more before what was kept.
@@ -92,7 +92,7 @@ pub(crate) struct Tail {
 
 impl Tail {
     /// Keeps at most `limit` bytes.
-    pub(crate) fn new(limit: usize) -> Self {
+    pub fn new(limit: usize) -> Self {
         Self {
             kept: Vec::new(),
             limit,
@@ -101,7 +101,7 @@ impl Tail {
     }
 
     /// Reads until the end of the stream. May be dropped at any time; what was read so far is kept.
-    pub(crate) async fn fill(&mut self, mut from: impl AsyncRead + Unpin) {
+    pub async fn fill(&mut self, mut from: impl AsyncRead + Unpin) {
         let mut chunk = [0; 1024];
         while let Ok(count @ 1..) = from.read(&mut chunk).await {
             self.push(chunk.get(..count).unwrap_or_default());
@@ -116,14 +116,14 @@ impl Tail {
     }
 
     /// Whether there was more before what was kept.
-    pub(crate) fn is_cut(&self) -> bool {
+    pub fn is_cut(&self) -> bool {
         self.cut
     }
 
     /// What was kept, as one printable line.
     ///
     /// When it was cut within a letter, that letter is left out.
-    pub(crate) fn line(&self) -> String {
+    pub fn line(&self) -> String {
         let is_begun = |byte: &u8| self.cut && byte & 0b1100_0000 == 0b1000_0000;
         let begun = self.kept.iter().take_while(|byte| is_begun(byte)).count();
         sentinel_text::one_line(self.kept.get(begun..).unwrap_or_default())
@@ -131,7 +131,7 @@ impl Tail {
 }
 
 /// At most the first `max` bytes of what a child writes. What was read before an error is as good as any.
-pub(crate) async fn up_to(stream: Option<impl AsyncRead + Unpin>, max: u64) -> Vec<u8> {
+pub async fn up_to(stream: Option<impl AsyncRead + Unpin>, max: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(stream) = stream {
         let _ = stream.take(max).read_to_end(&mut bytes).await;
@@ -140,7 +140,7 @@ pub(crate) async fn up_to(stream: Option<impl AsyncRead + Unpin>, max: u64) -> V
 }
 
 /// How a process ended, for people: `exited with code 2`, `killed by signal 9`.
-pub(crate) fn ending(status: ExitStatus) -> String {
+pub fn ending(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exited with code {code}"),

@@ -13,13 +13,13 @@ const LISTENING: &str = "0A";
 
 /// A socket that listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Listening {
+pub struct Listening {
     /// Where it is bound to: unspecified for all of the host.
-    pub(crate) address: SocketAddr,
+    pub address: SocketAddr,
     /// Its inode, by which the processes that have it are found.
-    pub(crate) inode: u64,
+    pub inode: u64,
     /// Connections that its process has not accepted yet.
-    pub(crate) waiting: u32,
+    pub waiting: u32,
 }
 
 /// All of them.
@@ -27,7 +27,7 @@ pub(crate) struct Listening {
 /// # Errors
 ///
 /// When they cannot be read.
-pub(crate) fn listening() -> io::Result<Vec<Listening>> {
+pub fn listening() -> io::Result<Vec<Listening>> {
     let mut sockets = Vec::new();
     for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
         let file = match File::open(path) {

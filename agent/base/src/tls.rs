@@ -7,12 +7,12 @@ use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 use sentinel_text::one_line;
 
 /// The TLS error in `error` or beneath it.
-pub(crate) fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     chain(error).find_map(<dyn Error>::downcast_ref)
 }
 
 /// The error itself and everything beneath it. `io::Error::source` skips the very error it wraps, so that is unwrapped here.
-pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| {
         let error: &'a (dyn Error + 'static) = *error;
         match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
@@ -23,14 +23,14 @@ pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item 
 }
 
 /// Whether the server presents the certificate of an authority as its own. No setting of `ca_file` makes that acceptable.
-pub(crate) fn is_authoritys_own(error: &rustls::Error) -> bool {
+pub fn is_authoritys_own(error: &rustls::Error) -> bool {
     // The error of the verifier below rustls, which has no name for this one and hands it on as it is.
     matches!(error, rustls::Error::InvalidCertificate(CertificateError::Other(other))
         if format!("{other:?}").contains("CaUsedAsEndEntity"))
 }
 
 /// What went wrong in a handshake, for an operator.
-pub(crate) fn words(error: &rustls::Error) -> String {
+pub fn words(error: &rustls::Error) -> String {
     use rustls::Error as Tls;
     let words = match error {
         Tls::InvalidCertificate(_) if is_authoritys_own(error) => {

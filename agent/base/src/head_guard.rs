@@ -19,33 +19,33 @@ const HEAD_MAX: usize = 64 * 1024;
 /// The server said more than any head is long.
 #[derive(Debug, Error)]
 #[error("the head of the answer does not end within {} KiB", HEAD_MAX / 1024)]
-pub(crate) struct Endless;
+pub struct Endless;
 
 /// How much a guarded stream may still take in.
 #[derive(Clone, Debug)]
-pub(crate) struct Room(Arc<AtomicUsize>);
+pub struct Room(Arc<AtomicUsize>);
 
 impl Room {
     /// An answer is waited for.
-    pub(crate) fn for_head(&self) {
+    pub fn for_head(&self) {
         self.0.store(HEAD_MAX, Ordering::Relaxed);
     }
 
     /// Its head has come. What comes from now on is bounded by whoever reads it.
-    pub(crate) fn for_body(&self) {
+    pub fn for_body(&self) {
         self.0.store(usize::MAX, Ordering::Relaxed);
     }
 }
 
 /// A stream of which only so much can be read before more is allowed.
-pub(crate) struct Guarded<S> {
+pub struct Guarded<S> {
     stream: S,
     room: Room,
 }
 
 impl<S> Guarded<S> {
     /// A stream on which a first answer is waited for.
-    pub(crate) fn new(stream: S) -> (Self, Room) {
+    pub fn new(stream: S) -> (Self, Room) {
         let room = Room(Arc::new(AtomicUsize::new(HEAD_MAX)));
         let guarded = Self {
             stream,

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use sentinel_base::clock::Clock;
+use sentinel_store::{Announcement, Store, Topic};
 
 use crate::receivers::Message;
-use crate::store::{Announcement, Store, Topic};
 
 /// Sends news, and remembers what was sent.
 #[derive(Clone)]

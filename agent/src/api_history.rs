@@ -3,6 +3,9 @@
 use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_engine::{IncidentId, Report, ReportKind, ServiceName, Time};
+use sentinel_store::{
+    AttemptRow, EvidenceRow, IncidentFilter, IncidentRow, MessageRow, ReceiverQueue, Store, StoreError,
+};
 
 use crate::receivers::{EvidenceKind, Timelines};
 use crate::server::api::{
@@ -10,9 +13,6 @@ use crate::server::api::{
     ReceiverStatus, TimelineEntry,
 };
 use crate::server::{HistoryError, IncidentQuery};
-use crate::store::{
-    AttemptRow, EvidenceRow, IncidentFilter, IncidentRow, MessageRow, ReceiverQueue, Store, StoreError,
-};
 
 /// Whether a report becomes part of the history. Changes of state are for the log: the timeline tells their reasons.
 pub fn is_recorded(report: &Report) -> bool {
@@ -81,7 +81,7 @@ pub async fn incident(store: &Store, id: IncidentId) -> Result<Option<IncidentDe
     let Some(detail) = store.incident(id).await.map_err(|error| unreadable(&error))? else {
         return Ok(None);
     };
-    let line = |entry: crate::store::TimelineEntry| TimelineEntry {
+    let line = |entry: sentinel_store::TimelineEntry| TimelineEntry {
         at: entry.at,
         kind: entry.kind,
         text: entry.text,
@@ -121,7 +121,7 @@ fn receiver(row: ReceiverQueue, now: Time) -> ReceiverStatus {
     }
 }
 
-fn queued(row: crate::store::QueuedMessage, now: Time) -> QueuedMessage {
+fn queued(row: sentinel_store::QueuedMessage, now: Time) -> QueuedMessage {
     QueuedMessage {
         id: row.event,
         receiver: row.receiver,

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_base::watchdog::Watchdog;
 use sentinel_engine::{Engine, Memory, Service, ServiceName};
+use sentinel_store::{AlertMemory, Opened, Store, Topic};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -28,7 +29,6 @@ use crate::receivers::{FallbackNotifier, Message, Timelines};
 use crate::reload::{self, DiscoveryNews, InForce, PendingServices, Reloader};
 use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
 use crate::status_line::StatusLine;
-use crate::store::{self, AlertMemory, Opened, Store, Topic};
 use crate::telemetry;
 
 /// How long the last log lines may take to be written.
@@ -201,7 +201,7 @@ async fn timelines(opened: &Opened, clock: &Clock) -> Timelines {
 /// What is on disk with the first commit, or the next agent would take these for services that never spent anything.
 fn pending_writes(opened: &Opened, services: &BTreeMap<ServiceName, ServiceHandle>) -> PendingWrites {
     match &opened.quarantined {
-        Some(_) => PendingWrites::assumed(services.keys().cloned(), &store::spent()),
+        Some(_) => PendingWrites::assumed(services.keys().cloned(), &sentinel_store::spent()),
         None => PendingWrites::default(),
     }
 }
@@ -227,7 +227,7 @@ async fn serve(settings: &Settings, handle: ControlHandle, tasks: &mut JoinSet<(
 
 /// The memory to assume of services that the store does not know: when it was damaged, what they spent is lost.
 fn unknown(quarantined: bool) -> fn() -> Memory {
-    if quarantined { store::spent } else { Memory::default }
+    if quarantined { sentinel_store::spent } else { Memory::default }
 }
 
 /// Notifies receivers of what of the store was lost: what was open and silenced is forgotten, and less is restarted for

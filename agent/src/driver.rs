@@ -25,6 +25,7 @@ use sentinel_base::watchdog::Watchdog;
 use sentinel_engine::{
     Action, ActionResult, Command, Engine, Event, ProbeOutcome, ProbeRound, Report, ServiceName, Time, Verdict, Window,
 };
+use sentinel_store::{Store, StoreErrorKind};
 use tokio::sync::{mpsc, watch};
 
 use crate::api_history;
@@ -37,7 +38,6 @@ use crate::process::Process;
 use crate::receivers::heartbeat::AgentHealth;
 use crate::receivers::{FallbackNotifier, Timelines};
 use crate::server::{ControlRequest, ReloadReply, StatusView};
-use crate::store::{Store, StoreErrorKind};
 use crate::systemd::Systemd;
 use crate::telemetry::{self, Runner};
 use crate::template::Link;

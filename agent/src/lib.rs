@@ -26,7 +26,6 @@ pub mod root_guard;
 pub mod server;
 pub mod simulate;
 pub mod status_line;
-pub mod store;
 pub mod suggest;
 pub mod systemd;
 pub mod telemetry;

@@ -11,10 +11,10 @@ use std::time::Duration;
 use sentinel_base::clock::Clock;
 use sentinel_base::watchdog;
 use sentinel_engine::alerting::dispatch::Breaker;
+use sentinel_store::Store;
 
 use crate::receivers::heartbeat::AgentHealth;
 use crate::server::ControlHandle;
-use crate::store::Store;
 
 /// Least time between two looks: a storm of changes costs one look a second, however many services there are.
 const GAP: Duration = Duration::from_secs(1);

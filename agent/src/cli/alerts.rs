@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use sentinel_engine::{IncidentId, Time};
+use sentinel_store::Delivery;
 use sentinel_text::Table;
 use sentinel_text::Tone;
 use serde_json::json;
@@ -13,7 +14,6 @@ use sha2::{Digest as _, Sha256};
 use super::{Cli, Exit, fail, print, refuse};
 use crate::config::{self, ReceiverSettings, Settings, nearest};
 use crate::receivers::{Message, Receiver};
-use crate::store::Delivery;
 use crate::template::Link;
 
 /// How a test of one receiver went.

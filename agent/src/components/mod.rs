@@ -11,6 +11,7 @@ use std::sync::Arc;
 use sentinel_base::clock::Clock;
 use sentinel_engine::alerting::dispatch::DispatchPolicy;
 use sentinel_engine::{Event, ServiceName};
+use sentinel_store::{OutboxSettings, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -22,7 +23,6 @@ use crate::discovery::{Discovery, Source};
 use crate::driver::ServiceHandle;
 use crate::probe::{ProbeError, Prober, ServiceProbes};
 use crate::receivers::{Receiver, ReceiverError, ReceiverRegistry};
-use crate::store::{OutboxSettings, Store};
 
 /// The components as they run now. Dropping it ends them.
 pub struct Components {

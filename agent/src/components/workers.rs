@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sentinel_base::clock::Clock;
+use sentinel_store::{OutboxSettings, Store};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::receivers::{self, Receiver, ReceiverRegistry, RetryPolicy};
-use crate::store::{OutboxSettings, Store};
 
 /// What is asked of them.
 pub(super) struct Wanted {

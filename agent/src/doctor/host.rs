@@ -11,10 +11,10 @@ use super::clock::{self, Reading};
 use super::facts::{AgentFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, StoreFacts};
 use super::{account, blocking, secrets, within};
 use crate::config::{self, DockerAddress, Loaded, Settings, Target};
+use crate::docker;
 use crate::error_chain::chain;
 use crate::polkit;
 use crate::systemd::{BusAddress, denied, denied_triggers, survey};
-use crate::{docker, store};
 
 /// A unit that no configuration names, as it is no legal name of one there: nobody needs to restart it.
 const NOBODYS: &str = "sentinel-doctor-asks.service";
@@ -181,6 +181,6 @@ fn look_at_store(directory: &Path) -> StoreFacts {
         exists: directory.is_dir(),
         writable: access(directory, Access::WRITE_OK | Access::EXEC_OK).is_ok(),
         free: space.map(|space| space.f_bavail.saturating_mul(space.f_frsize)),
-        store: store::inspect(directory).map_err(|error| error.to_string()),
+        store: sentinel_store::inspect(directory).map_err(|error| error.to_string()),
     }
 }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use sentinel_base::tcp_listeners::listening;
 use sentinel_engine::alerting::Outgoing;
 use sentinel_engine::{IncidentId, Notification, Report, ReportKind, RunId, Time};
+use sentinel_store::EvidenceRow;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Driver, PENDING_MAX, TargetHandle};
@@ -18,7 +19,6 @@ use crate::docker;
 use crate::error_chain::chain;
 use crate::evidence::{log_text, look, notable, recent_changes, unaccepted};
 use crate::receivers::{Evidence, EvidenceKind, IncidentTimeline, Learned, TOO_MANY};
-use crate::store::EvidenceRow;
 
 /// How long to wait before a log is read. journald and Docker have what a dying process said by then, and a restart, which
 /// somebody waits for, has gone first.

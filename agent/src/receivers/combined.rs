@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sentinel_engine::{HOST, Resolution, Severity};
+use sentinel_store::{Combination, Combine, Notice, Part, Undelivered};
 use sentinel_text::clip;
 use sentinel_text::clip::clip_middle;
 use sentinel_text::span;
@@ -13,7 +14,6 @@ use sentinel_text::time::moment;
 
 use super::message::{MEMBERS_MAX, Member, Message};
 use crate::config::Rejected;
-use crate::store::{Combination, Combine, Notice, Part, Undelivered};
 
 /// So many services are named in a line; the others are counted.
 const NAMES: usize = 5;

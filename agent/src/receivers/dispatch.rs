@@ -7,13 +7,13 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use sentinel_base::clock::Clock;
+use sentinel_store::{Changed, Combination, Delivery, Next, Notice, Outcome, Store, StoreError, StoreErrorKind};
 use tokio::sync::watch;
 
 use super::combined::{self, Trouble};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::retry::{Retry, RetryPolicy};
 use super::{Delivered, Message, Receiver};
-use crate::store::{Changed, Combination, Delivery, Next, Notice, Outcome, Store, StoreError, StoreErrorKind};
 
 /// Longest sleep at a time. The runtime's timers stand still while the host is suspended; the engine's time does not.
 const SLEEP_MAX: Duration = Duration::from_secs(30);

@@ -11,11 +11,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_engine::{IncidentId, Severity};
+use sentinel_store::{Delivery, FromMemory, OutgoingMessage, Store};
 use tokio::sync::{mpsc, watch};
 
 use super::retry::{Retry, RetryPolicy};
 use super::{Delivered, DeliveryError, Message, Receiver};
-use crate::store::{Delivery, FromMemory, OutgoingMessage, Store};
 
 /// Messages that may wait for one receiver. What exceeds it waits for the store, or for room.
 const QUEUE: usize = 100;

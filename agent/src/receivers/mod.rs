@@ -39,6 +39,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sentinel_base::clock::Clock;
+use sentinel_store::{Delivery, Store};
 use thiserror::Error;
 
 pub use alertmanager::Alertmanager;
@@ -62,7 +63,6 @@ pub use timeline::{EvidenceKind, IncidentTimeline, Learned, TOO_MANY, Timelines}
 pub use webhook::Webhook;
 
 use crate::config::{ReceiverKind, ReceiverSettings};
-use crate::store::{Delivery, Store};
 use crate::template::Template;
 
 /// Runs a receiver until the store is closed: delivers what the outbox has for it, and does what it does besides. May be

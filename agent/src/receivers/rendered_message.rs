@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sentinel_store::Delivery;
 use sentinel_text::clip;
 use serde_json::{Map, Value, json};
 
 use super::message::Message;
 use super::text::Text;
-use crate::store::Delivery;
 use crate::template::Template;
 
 /// Of what is wrong with a template, this much is told, in bytes.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::ExposeSecret;
 use sentinel_engine::Severity;
+use sentinel_store::First;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -23,7 +24,6 @@ use super::error::{DeliveryError, DeliveryErrorKind};
 use super::http::{self, Clients, Endpoint};
 use super::{Delivered, RenderedMessage};
 use crate::config::{Secret, SlackSettings, SlackStyle};
-use crate::store::First;
 
 /// All requests for one message together: one of them may take half of it.
 const DEADLINE: Duration = Duration::from_secs(30);

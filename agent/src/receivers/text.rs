@@ -239,7 +239,7 @@ mod tests {
     use super::super::Trouble;
     use super::super::message::{Member, TimelineLine};
     use super::*;
-    use crate::store::Notice;
+    use sentinel_store::Notice;
 
     fn berlin() -> TimeZone {
         TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap()

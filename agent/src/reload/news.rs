@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use sentinel_store::Topic;
 
 use crate::announcer::Announcer;
 use crate::config::{Rejected, Settings};
 use crate::discovery::{Discovery, PreexistingFailure};
 use crate::receivers::Message;
-use crate::store::Topic;
 
 /// Reports each thing once.
 pub struct DiscoveryNews {

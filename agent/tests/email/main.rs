@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sentinel::config::{EmailSettings, MailLogin, MailSecurity, MailServer, ReceiverKind, ReceiverSettings};
 use sentinel::receivers::{Delivered, DeliveryError, Receiver, Retry};
-use sentinel::store::{Delivery, First};
 use sentinel_engine::{IncidentId, Time};
+use sentinel_store::{Delivery, First};
 use serde_json::{Value, json};
 use server::{Say, Script, Server};
 

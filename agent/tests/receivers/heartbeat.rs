@@ -3,8 +3,8 @@
 use axum::http::StatusCode;
 use sentinel::config::HeartbeatSettings;
 use sentinel::receivers::heartbeat::{self, AgentHealth, Heartbeat};
-use sentinel::store::Store;
 use sentinel_base::clock::Clock;
+use sentinel_store::Store;
 use tokio::sync::watch;
 
 use super::*;

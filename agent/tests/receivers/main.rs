@@ -25,8 +25,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sentinel::config::{ReceiverKind, ReceiverSettings, Secret, WebhookSettings};
 use sentinel::receivers::{Evidence, Member, Message, Receiver, TimelineLine};
-use sentinel::store::{Delivery, First};
 use sentinel_engine::{IncidentId, Severity, Time};
+use sentinel_store::{Delivery, First};
 use tokio::sync::mpsc;
 
 /// No test waits longer than this for what it expects.

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use sentinel::store::{AlertChanges, Batch, Store};
 use sentinel_base::clock::Anchor;
 use sentinel_engine::Time;
+use sentinel_store::{AlertChanges, Batch, Store};
 use serde_json::Value;
 
 use crate::agent::{Hook, Place, wait};

@@ -19,14 +19,14 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use sentinel::store::{
-    AlertChanges, Announcement, Batch, EvidenceRow, IncidentFilter, Next, Notice, Opened, Outcome, OutgoingMessage,
-    Store, StoreError, StoreErrorKind, Topic,
-};
 use sentinel_base::clock::{Anchor, Clock};
 use sentinel_engine::{
     Action, ActionId, ActionKind, ActionResult, Cause, Hold, IncidentId, Memory, Outage, Report, ReportKind,
     Resolution, ServiceName, Severity, Starter, State, Time,
+};
+use sentinel_store::{
+    AlertChanges, Announcement, Batch, EvidenceRow, IncidentFilter, Next, Notice, Opened, Outcome, OutgoingMessage,
+    Store, StoreError, StoreErrorKind, Topic,
 };
 
 fn now() -> Time {

@@ -27,10 +27,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sentinel::config::{ReceiverKind, ReceiverSettings, Secret, WebhookSettings};
 use sentinel::receivers::{self, DeliveryErrorKind, Receiver, Retry, RetryPolicy};
-use sentinel::store::{AlertChanges, Batch, Delivery, IncidentDetail, Next, OutboxSettings, OutgoingMessage, Store};
 use sentinel_base::clock::Clock;
 use sentinel_engine::alerting::dispatch::DispatchPolicy;
 use sentinel_engine::{IncidentId, Report, Severity, Time};
+use sentinel_store::{AlertChanges, Batch, Delivery, IncidentDetail, Next, OutboxSettings, OutgoingMessage, Store};
 use tokio::net::TcpListener;
 
 /// No test waits longer than this for what it expects.

@@ -37,7 +37,7 @@ fn main() -> anyhow::Result<()> {
         fs::write(path, script)?;
     }
     complete(demo_service::command_line().name("demo-service"), &completions)?;
-    fs::write(directory.join("schema"), sentinel::store::NEWEST.to_string())?;
+    fs::write(directory.join("schema"), sentinel_store::NEWEST.to_string())?;
     Ok(())
 }
 

@@ -1,13 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use sentinel_store::Inspection;
+
 use super::super::facts::{
     AgentFacts, ClockFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, SecretsFacts, StoreFacts,
 };
 use super::{Level, judge};
 use crate::discovery::Source;
 use crate::docker::Answers;
-use crate::store::Inspection;
 use crate::systemd::Survey;
 
 fn names(names: &[&str]) -> BTreeSet<String> {

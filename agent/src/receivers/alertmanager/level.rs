@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sentinel_store::{Firing, Waiting};
 
 use super::super::{Message, Text};
 use super::alert::Alert;
-use crate::store::{Firing, Waiting};
 
 /// The kind of cause of the host's own incident, a word of `Cause::kind`.
 const HOST_WIDE: &str = "host_wide";

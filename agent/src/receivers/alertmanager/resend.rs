@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sentinel_store::{Store, StoreErrorKind};
 use tokio::time::{Instant, sleep_until};
 
 use super::level::Level;
 use super::replica::Refused;
 use super::{Alertmanager, LINGERING, Progress};
-use crate::store::{Store, StoreErrorKind};
 
 /// After a failure it is tried again this soon, then after twice as long, at most after `resend`.
 const FIRST_GAP: Duration = Duration::from_secs(1);

@@ -8,12 +8,12 @@ use std::time::SystemTime;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, MultiPart, SinglePart};
 use sentinel_engine::{Resolution, Severity};
+use sentinel_store::First;
 use sentinel_text::clip;
 
 use super::super::{MessageData, RenderedMessage};
 use super::html;
 use crate::config::EmailSettings;
-use crate::store::First;
 
 /// Room for a subject, in bytes; most clients show half of it.
 const SUBJECT_MAX: usize = 200;

@@ -11,7 +11,7 @@ use super::{OutgoingMessage, event_id, execute};
 
 /// Adds messages at `now`, in the caller's transaction, and makes room for them. What `ledger` says was sent from memory
 /// is recorded as that.
-pub(in crate::store) fn insert_all(
+pub(crate) fn insert_all(
     connection: &Connection,
     installation: &[u8; 16],
     messages: &[OutgoingMessage],
@@ -34,7 +34,7 @@ pub(in crate::store) fn insert_all(
 
 /// Has messages say what `messages` say, in the caller's transaction. One that was tried, or is part of another, stays as it
 /// is: retries must not differ.
-pub(in crate::store) fn complete(
+pub(crate) fn complete(
     connection: &Connection,
     installation: &[u8; 16],
     messages: &[OutgoingMessage],

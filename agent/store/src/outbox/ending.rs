@@ -49,7 +49,7 @@ pub(super) fn end(
 
 /// Gives up the pending messages that `condition` names, which has `values` from ?1 on, with what is part of them.
 /// Answers how many.
-pub(in crate::store) fn expire_where(
+pub(crate) fn expire_where(
     connection: &Connection,
     condition: &str,
     values: &[&dyn rusqlite::ToSql],
@@ -63,7 +63,7 @@ pub(in crate::store) fn expire_where(
     end(connection, "expired", Some(reason), &rows, wall)
 }
 
-pub(in crate::store) fn execute(
+pub(crate) fn execute(
     connection: &Connection,
     sql: &str,
     values: impl rusqlite::Params,

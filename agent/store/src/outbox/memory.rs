@@ -35,7 +35,7 @@ pub enum FromMemory {
 
 /// The messages that were sent from memory and are not recorded yet, by their keys.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Ledger(BTreeMap<String, FromMemory>);
+pub(crate) struct Ledger(BTreeMap<String, FromMemory>);
 
 impl Ledger {
     /// Records what became of `event`, which is in the outbox by now.
@@ -46,7 +46,7 @@ impl Ledger {
     }
 
     /// Forgets those whose end is recorded: `messages` were committed.
-    pub(in crate::store) fn recorded(&mut self, installation: &[u8; 16], messages: &[OutgoingMessage]) {
+    pub(crate) fn recorded(&mut self, installation: &[u8; 16], messages: &[OutgoingMessage]) {
         if self.0.is_empty() {
             return;
         }

@@ -9,6 +9,8 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_base::watchdog::Watchdog;
+use sentinel_config::discovery::{Discovery, Source};
+use sentinel_config::{Checked, ConfigErrors, HeartbeatSettings, Loaded, LogFormat, Secrets, Settings};
 use sentinel_engine::{Engine, Memory, Service, ServiceName};
 use sentinel_store::{AlertMemory, Opened, Store, Topic};
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,8 +20,6 @@ use tokio::task::JoinSet;
 use crate::announcer::Announcer;
 use crate::api_history;
 use crate::components::{Components, Resources};
-use crate::config::{self, Checked, ConfigErrors, HeartbeatSettings, Loaded, LogFormat, Secrets, Settings};
-use crate::discovery::{Discovery, Source};
 use crate::driver::{self, Driver, EvidenceCollector, Holds, PendingWrites, ServiceHandle, Upgrades};
 use crate::maintenance::Schedule;
 use crate::probe::{Limits, Prober};
@@ -38,7 +38,7 @@ const FLUSH: Duration = Duration::from_secs(1);
 pub async fn run(config: &Path) -> anyhow::Result<()> {
     // First of all: without a handler SIGHUP would end the agent.
     let hangup = signal(SignalKind::hangup()).context("failed to listen for signals")?;
-    let checked = match config::read(config, config::environment(), Secrets::All) {
+    let checked = match sentinel_config::read(config, sentinel_config::environment(), Secrets::All) {
         Ok(checked) => checked,
         Err(errors) => {
             log_refused(&errors);
@@ -227,7 +227,11 @@ async fn serve(settings: &Settings, handle: ControlHandle, tasks: &mut JoinSet<(
 
 /// The memory to assume of services that the store does not know: when it was damaged, what they spent is lost.
 fn unknown(quarantined: bool) -> fn() -> Memory {
-    if quarantined { sentinel_store::spent } else { Memory::default }
+    if quarantined {
+        sentinel_store::spent
+    } else {
+        Memory::default
+    }
 }
 
 /// Notifies receivers of what of the store was lost: what was open and silenced is forgotten, and less is restarted for

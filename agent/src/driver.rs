@@ -22,6 +22,9 @@ use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_base::watchdog::Watchdog;
+use sentinel_config::discovery::Discovery;
+use sentinel_config::template::Link;
+use sentinel_config::{ContainerTarget, Origin, Reach, Rejected};
 use sentinel_engine::{
     Action, ActionResult, Command, Engine, Event, ProbeOutcome, ProbeRound, Report, ServiceName, Time, Verdict, Window,
 };
@@ -29,8 +32,6 @@ use sentinel_store::{Store, StoreErrorKind};
 use tokio::sync::{mpsc, watch};
 
 use crate::api_history;
-use crate::config::{ContainerTarget, Origin, Reach, Rejected};
-use crate::discovery::Discovery;
 use crate::docker::Docker;
 use crate::maintenance::{Open, Schedule};
 use crate::probe::{Prober, ServiceProbes};
@@ -40,7 +41,6 @@ use crate::receivers::{FallbackNotifier, Timelines};
 use crate::server::{ControlRequest, ReloadReply, StatusView};
 use crate::systemd::Systemd;
 use crate::telemetry::{self, Runner};
-use crate::template::Link;
 
 pub use batch::PendingWrites;
 pub use evidence::EvidenceCollector;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use sentinel::config::{self, Settings};
+use sentinel_config::Settings;
 use sentinel_engine::alerting::{AlertContext, Alerting, Match, Reason, Subject};
 use sentinel_engine::{
     Cause, Command, IncidentId, Labels, Notification, NotificationKind, Outage, Report, ReportKind, Resolution,
@@ -25,7 +25,7 @@ fn settings(page: &str) -> Settings {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sentinel.toml");
     fs::write(&path, text).unwrap();
-    let loaded = config::load(&path, []).unwrap();
+    let loaded = sentinel_config::load(&path, []).unwrap();
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     loaded.settings
 }

@@ -18,10 +18,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use sentinel::cli::check;
-use sentinel::config::{
-    self, ConfigErrors, ContainerTarget, DiscoveredKey, DiscoveredService, HttpLogin, HttpProbe, Kind, Loaded,
-    LogFormat, MailSecurity, Origin, OriginKind, ProbeSettings, ReceiverKind, Secrets, Section, ServiceSettings,
-    SlackSettings, Target,
+use sentinel_config::{
+    ConfigErrors, ContainerTarget, DiscoveredKey, DiscoveredService, HttpLogin, HttpProbe, Kind, Loaded, LogFormat,
+    MailSecurity, Origin, OriginKind, ProbeSettings, ReceiverKind, Secrets, Section, ServiceSettings, SlackSettings,
+    Target,
 };
 use sentinel_engine::{Mode, OnCleanExit, Policy, Settle, Severity};
 use tempfile::TempDir;
@@ -94,7 +94,7 @@ impl Place {
     }
 
     fn load(&self, env: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
-        config::load(&self.main(), variables(env))
+        sentinel_config::load(&self.main(), variables(env))
     }
 
     /// Replaces what differs between runs.
@@ -376,11 +376,11 @@ fn used(section: &Section, table: &toml::Table, found: &mut BTreeSet<String>) {
 #[test]
 fn full_example_shows_every_key() {
     let mut keys = BTreeSet::new();
-    paths(&config::ROOT, &mut keys);
+    paths(&sentinel_config::ROOT, &mut keys);
     assert!(keys.len() > 50);
     let text = fs::read_to_string(fixtures().join("good/full.toml")).unwrap();
     let mut shown = BTreeSet::new();
-    used(&config::ROOT, &text.parse().unwrap(), &mut shown);
+    used(&sentinel_config::ROOT, &text.parse().unwrap(), &mut shown);
     // There is one heartbeat, and it cannot have both.
     assert!(text.contains("# or: url = "));
     shown.insert("heartbeat.url".to_owned());
@@ -784,20 +784,20 @@ fn secrets_are_read_where_they_are_needed() {
     ];
 
     // Whoever makes rights of it needs none of them.
-    let unread = config::read(&place.main(), [], Secrets::None).unwrap().alone;
+    let unread = sentinel_config::read(&place.main(), [], Secrets::None).unwrap().alone;
     let mut keys = unread.unread;
     keys.sort_unstable();
     assert_eq!(keys, all);
     assert!(unread.warnings.is_empty(), "{:?}", unread.warnings);
 
     // Whoever looks at it is not shown credentials, yet a file has to be there.
-    let errors = config::look(&place.main(), []).unwrap_err();
+    let errors = sentinel_config::look(&place.main(), []).unwrap_err();
     assert_eq!(
         place.plain(&errors.to_string()),
         "sentinel.toml:6:15: receivers.x.webhook.secret_file: `@FILES@/nothing` does not exist"
     );
     place.file("nothing", b"a secret that is there now\n");
-    let looked = config::look(&place.main(), []).unwrap();
+    let looked = sentinel_config::look(&place.main(), []).unwrap();
     assert_eq!(looked.unread.len(), 3, "{:?}", looked.unread);
     let warning = looked.warnings[0].to_string();
     assert!(
@@ -823,7 +823,7 @@ fn what_files_said_when_they_were_read_is_what_they_say_later() {
     let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     place.file("ca.pem", certificate.cert.pem().as_bytes());
     place.write("sentinel.toml", text);
-    let read = config::read(&place.main(), [], Secrets::All).unwrap();
+    let read = sentinel_config::read(&place.main(), [], Secrets::All).unwrap();
     let receivers = read.alone.settings.receivers.clone();
     assert_eq!(receivers.len(), 2);
 
@@ -833,7 +833,7 @@ fn what_files_said_when_they_were_read_is_what_they_say_later() {
     place.file("ca.pem", b"no certificate\n");
     fs::remove_file(place.files().join("webhook-url")).unwrap();
     place.write("sentinel.toml", "[services.\n");
-    let key = |key: &str, text: &str| DiscoveredKey::new(key, text, config::Place::named("container web"));
+    let key = |key: &str, text: &str| DiscoveredKey::new(key, text, sentinel_config::Place::named("container web"));
     let web = DiscoveredService {
         name: "web".to_owned(),
         origin: Origin {
@@ -1162,7 +1162,7 @@ fn arbitrary_variables_never_panic() {
                 )
             })
             .collect();
-        if let Err(errors) = config::load(&place.main(), env.clone()) {
+        if let Err(errors) = sentinel_config::load(&place.main(), env.clone()) {
             assert!(!errors.problems.is_empty(), "{env:?}");
         }
     }

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use sentinel_config::template::Link;
+use sentinel_config::{ReceiverSettings, Settings, nearest};
 use sentinel_engine::{IncidentId, Time};
 use sentinel_store::Delivery;
 use sentinel_text::Table;
@@ -12,9 +14,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::{Cli, Exit, fail, print, refuse};
-use crate::config::{self, ReceiverSettings, Settings, nearest};
 use crate::receivers::{Message, Receiver};
-use crate::template::Link;
 
 /// How a test of one receiver went.
 struct Tested {
@@ -27,7 +27,7 @@ struct Tested {
 
 /// Carries out the command.
 pub(super) async fn run(cli: &Cli, receiver: Option<&str>) -> Exit {
-    let loaded = match config::load(&cli.config, config::environment()) {
+    let loaded = match sentinel_config::load(&cli.config, sentinel_config::environment()) {
         Ok(loaded) => loaded,
         Err(errors) => return refuse(&errors.to_string()),
     };

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
+use sentinel_config::discovery::{Discovery, Source};
+use sentinel_config::{
+    ContainerTarget, Loaded, MaintenanceSettings, OriginKind, Place, ProbeSettings, Problem, ReceiverKind,
+    ReceiverSettings, Secret, Secrets, ServiceSettings, Settings, SlackSettings, Target,
+};
 use sentinel_engine::alerting::Rules;
 use sentinel_engine::{BeforeFirstPass, Mode, RestartOn, ServiceName, Settle};
 use sentinel_text::{Paint, Table, count, exact_span};
 use serde_json::{Value, json};
 
 use super::check_host::HostNotes;
-use crate::config::{
-    self, ContainerTarget, Loaded, MaintenanceSettings, OriginKind, Place, ProbeSettings, Problem, ReceiverKind,
-    ReceiverSettings, Secret, Secrets, ServiceSettings, Settings, SlackSettings, Target,
-};
-use crate::discovery::{Discovery, Source};
 use crate::maintenance;
 use crate::server::api::RejectedStatus;
 
@@ -69,12 +69,12 @@ pub(super) fn check_with(
     out: &mut dyn Write,
 ) -> io::Result<bool> {
     let env: Vec<(String, String)> = env.into_iter().collect();
-    let result = config::read(path, env.clone(), Secrets::AtHand).and_then(|mut checked| {
+    let result = sentinel_config::read(path, env.clone(), Secrets::AtHand).and_then(|mut checked| {
         let look = look(&checked.alone.settings, &Source::wanted(&checked));
         // The look may have changed to the agent's user, who must be able to read the agent's files; other files are
         // drafts.
-        if path == Path::new(config::DEFAULT_PATH) {
-            checked = config::read(path, env, Secrets::AtHand)?;
+        if path == Path::new(sentinel_config::DEFAULT_PATH) {
+            checked = sentinel_config::read(path, env, Secrets::AtHand)?;
         }
         let mut loaded = look.found.beneath(&checked);
         let place = |note: String| Problem {

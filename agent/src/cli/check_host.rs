@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sentinel_base::tcp_listeners::{Listening, listening};
+use sentinel_config::{OriginKind, Place, ProbeSettings, Problem, ServiceSettings, Settings, Target, nearest};
 use url::Host;
 
-use crate::config::{OriginKind, Place, ProbeSettings, Problem, ServiceSettings, Settings, Target, nearest};
 use crate::systemd::{self, BusAddress, Units};
 
 /// Instances of an umbrella that are named.
@@ -182,13 +182,12 @@ fn listens(socket: &Listening, addresses: &[IpAddr], port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
 
     fn settings(text: &str) -> Settings {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("sentinel.toml");
         std::fs::write(&file, text).unwrap();
-        config::load(&file, []).unwrap().settings
+        sentinel_config::load(&file, []).unwrap().settings
     }
 
     fn facts(unusable: &[(&str, &str)], known: &[&str], listening: &[&str]) -> HostFacts {

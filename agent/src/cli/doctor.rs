@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use rustix::process::geteuid;
+use sentinel_config::OriginKind;
 use sentinel_text::{Paint, Tone};
 use serde_json::json;
 
 use super::client::{Client, parse};
 use super::{Cli, Exit, control_socket, fail, on_runtime, print};
-use crate::config::OriginKind;
 use crate::doctor::{self, AgentFacts, Facts, Finding, Level, RuleFacts};
 use crate::server::api::{ServiceStatus, StatusResponse};
 

@@ -48,14 +48,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::process::geteuid;
 
-use crate::config::{ServiceSettings, Settings, Target};
-use crate::discovery::{Discovery, Source};
 use crate::docker::{self, Search};
 use crate::error_chain::chain;
 use crate::server::api::ModeWord;
 use crate::systemd::BusAddress;
-use crate::{app, config, demo, root_guard, systemd};
+use crate::{app, demo, root_guard, systemd};
 use sentinel_base::watchdog;
+use sentinel_config::discovery::{Discovery, Source};
+use sentinel_config::{ServiceSettings, Settings, Target};
 use sentinel_text::Paint;
 
 /// Carries out a command.
@@ -168,7 +168,7 @@ fn become_the_agent() -> Option<String> {
 /// What is wrong with the configuration goes to stderr, what would be watched to stdout; JSON always to stdout.
 fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
     let mut text = Vec::new();
-    let (env, now) = (config::environment(), Timestamp::now());
+    let (env, now) = (sentinel_config::environment(), Timestamp::now());
     let mut user = None;
     let checked = if args.quiet {
         // Only the files are asked about.

@@ -9,7 +9,6 @@ use rustix::process::geteuid;
 use serde_json::json;
 
 use super::{Cli, Exit, PolkitRulesArgs, fail, print};
-use crate::config;
 use crate::polkit::{self, ConfigurationError, RULE_FILE, Rule, TRIGGER_VERBS, USER, VERBS};
 
 /// Prints the rule, or puts it in place.
@@ -39,10 +38,10 @@ pub(super) async fn run(cli: &Cli, args: &PolkitRulesArgs) -> Exit {
 /// The rule by the configuration's files, or the end of the command. What is installed comes from files of root's.
 async fn rule(config: &Path, install: bool) -> Result<Rule, Exit> {
     // Whoever may set variables for a service need not be whoever may say what it is allowed.
-    if !config::environment().is_empty() {
+    if !sentinel_config::environment().is_empty() {
         note("variables SENTINEL__... are not looked at: the rule is made from files alone");
     }
-    for path in config::sources(config) {
+    for path in sentinel_config::sources(config) {
         if let Err(error) = polkit::check_trust(&path) {
             let why = full(&error);
             if install {

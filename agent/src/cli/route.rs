@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use sentinel_config::{Settings, nearest};
 use sentinel_engine::alerting::{Reason, Rules, Subject, Verdict};
 use sentinel_engine::{HOST, Severity};
 use sentinel_text::Table;
@@ -14,7 +15,6 @@ use serde_json::json;
 use super::args::RouteArgs;
 use super::exit::Exit;
 use super::{fail, print, refuse};
-use crate::config::{self, Settings, nearest};
 
 /// The message that is asked about.
 struct Asked {
@@ -28,7 +28,7 @@ struct Asked {
 
 /// Prints each route with what it says, and who is told. Ends with 1 when that is nobody.
 pub(super) fn run(path: &Path, args: &RouteArgs, as_json: bool) -> Exit {
-    let settings = match config::look(path, config::environment()) {
+    let settings = match sentinel_config::look(path, sentinel_config::environment()) {
         Ok(loaded) => loaded.settings,
         Err(errors) => return refuse(&errors.to_string()),
     };

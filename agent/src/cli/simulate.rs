@@ -3,12 +3,12 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use sentinel_config::nearest;
 use sentinel_text::Table;
 use sentinel_text::{Paint, Tone};
 
 use super::args::SimulateArgs;
 use super::{Exit, fail, print};
-use crate::config::{self, nearest};
 use crate::simulate::{self, Policies, SHIPPED, Scenario, Shipped};
 
 /// A simulation that is over.
@@ -82,7 +82,7 @@ fn source(name: &str) -> Result<(String, String), String> {
         return Ok((format!("{name}.toml"), shipped.text.to_owned()));
     }
     if name.contains(['.', '/']) {
-        return config::read_text(Path::new(name))
+        return sentinel_config::read_text(Path::new(name))
             .map(|text| (name.to_owned(), text))
             .map_err(|error| format!("{name}: {}", error.words()));
     }
@@ -95,8 +95,8 @@ fn source(name: &str) -> Result<(String, String), String> {
 
 /// What a configuration says. The environment is left out: the same files give the same answer everywhere.
 pub(super) fn policies(path: &Path) -> Result<Policies, String> {
-    config::read_text(path).map_err(|error| format!("{}: {}", path.display(), error.words()))?;
-    let loaded = config::look(path, []).map_err(|errors| format!("wrong policy\n{errors}"))?;
+    sentinel_config::read_text(path).map_err(|error| format!("{}: {}", path.display(), error.words()))?;
+    let loaded = sentinel_config::look(path, []).map_err(|errors| format!("wrong policy\n{errors}"))?;
     Ok(Policies::from(&loaded.settings))
 }
 

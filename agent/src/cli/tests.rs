@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sentinel_config::OriginKind;
+use sentinel_config::discovery::Source;
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError};
 use sentinel_text::Paint;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::config::OriginKind;
-use crate::discovery::Source;
 use crate::server::api::{
     AcknowledgedStatus, ActionEntry, EvidenceEntry, FlappingStatus, HoldStatus, IncidentDetail, IncidentSummary,
     MessageEntry, ModeWord, ObservedStatus, ProbeStatus, ReloadResponse, ServiceStatus, StatusResponse, TimelineEntry,

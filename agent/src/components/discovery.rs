@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use sentinel_config::DockerAddress;
+use sentinel_config::discovery::{Discovery, DiscoveryFeed, Source};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::config::DockerAddress;
-use crate::discovery::{Discovery, DiscoveryFeed, Source};
 use crate::docker::{self, Search};
 use crate::systemd::{self, BusAddress, SectionWatcher};
 

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sentinel_base::clock::Clock;
+use sentinel_config::discovery::{Discovery, Source};
+use sentinel_config::{ProbeSettings, ReceiverSettings, ServiceSettings, Settings};
 use sentinel_engine::alerting::dispatch::DispatchPolicy;
 use sentinel_engine::{Event, ServiceName};
 use sentinel_store::{OutboxSettings, Store};
@@ -18,8 +20,6 @@ use tokio::task::JoinSet;
 use self::discovery::HostDiscovery;
 use self::watchers::Watchers;
 use self::workers::Workers;
-use crate::config::{ProbeSettings, ReceiverSettings, ServiceSettings, Settings};
-use crate::discovery::{Discovery, Source};
 use crate::driver::ServiceHandle;
 use crate::probe::{ProbeError, Prober, ServiceProbes};
 use crate::receivers::{Receiver, ReceiverError, ReceiverRegistry};

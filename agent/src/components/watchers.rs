@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use sentinel_config::{DockerAddress, ServiceSettings, Settings, Target};
 use sentinel_engine::{Event, ServiceName};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::config::{DockerAddress, ServiceSettings, Settings, Target};
 use crate::docker::{self, Docker};
 use crate::driver::{ServiceHandle, TargetHandle};
 use crate::polkit;

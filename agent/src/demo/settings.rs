@@ -154,7 +154,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{self, Key, Kind, ROOT, Section};
+    use sentinel_config::{Key, Kind, ROOT, Section};
 
     fn names(directory: &str) -> Names {
         let directory = PathBuf::from(directory);
@@ -217,7 +217,7 @@ group_wait = \"0s\" # by default 10s
         std::fs::write(&names.secret_file, "a secret").unwrap();
         let file = odd.join("sentinel.toml");
         std::fs::write(&file, text(&names)).unwrap();
-        let settings = config::load(&file, []).unwrap().settings;
+        let settings = sentinel_config::load(&file, []).unwrap().settings;
         assert_eq!(settings.agent.state_dir, names.state_dir);
         let policy = &settings.services[0].service.policy;
         assert_eq!(policy.min_uptime, Duration::from_secs(1));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bollard::query_parameters::{RestartContainerOptions, StartContainerOptions};
 use bollard::{API_DEFAULT_VERSION, Docker as Bollard};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sentinel_config::DockerAddress;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
@@ -17,7 +18,6 @@ use super::error::{CallError, NoAnswer, Unreachable};
 use super::facts::Facts;
 use super::identity::Identity;
 use super::wire::{self, Reply};
-use crate::config::DockerAddress;
 
 /// An Engine that accepts and says nothing is as good as none. It answers these within milliseconds.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(5);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
+use sentinel_config::ContainerTarget;
 use sentinel_engine::{Event, Observation, RunId, TargetState};
 use tokio::sync::mpsc;
 
@@ -16,7 +17,6 @@ use super::outbox::Outbox;
 use super::service::{Service, departure, worst};
 use super::tracker::{Happened, Tracker};
 use super::watcher::Watched;
-use crate::config::ContainerTarget;
 
 /// Containers kept track of: every service has one, scaled ones some more. Beyond that, new ones are not seen.
 const CONTAINERS_MAX: usize = 4096;

@@ -6,11 +6,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sentinel_config::DockerAddress;
 use zbus::Connection;
 use zbus::wire::OwnedVariant;
 
 use super::error::AtRest;
-use crate::config::DockerAddress;
 
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";

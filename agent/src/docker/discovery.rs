@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::fs::{Access, access};
+use sentinel_config::DockerAddress;
+use sentinel_config::discovery::{DiscoveryFeed, Source, SourceSnapshot};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
 
@@ -23,8 +25,6 @@ use super::daemon::Daemon;
 use super::error::{CallError, SessionError};
 use super::inventory::{RunningContainer, describe, name_of};
 use super::self_container;
-use crate::config::DockerAddress;
-use crate::discovery::{DiscoveryFeed, Source, SourceSnapshot};
 use crate::error_chain::chain;
 
 /// The safety net: whatever no event told is found within this time.

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sentinel_config::question::question;
 use sentinel_engine::{HealthCheck, RunId};
-
-use crate::question::question;
 
 use super::answers::{self, Healthcheck, Inspected, State};
 use super::checks::{self, Health};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::config::ContainerTarget;
+use sentinel_config::ContainerTarget;
 
 pub(super) const PROJECT: &str = "com.docker.compose.project";
 pub(super) const SERVICE: &str = "com.docker.compose.service";

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use sentinel_config::DockerAddress;
+
 use super::answers::{Inspected, Listed};
 use super::client::Client;
 use super::engine::Engine;
 use super::error::{CallError, QuestionError};
 use super::identity::{ONE_OFF, PROJECT, SERVICE};
 use super::self_container;
-use crate::config::{self, DockerAddress};
 
 /// Containers asked about at most. A host with more is not read by people.
 const CONTAINERS_MAX: usize = 1000;
@@ -68,7 +69,7 @@ impl RunningContainer {
             .compose
             .as_ref()
             .map(|(project, service)| format!("{project}/{service}"));
-        match composed.filter(|composed| config::compose(composed).is_ok()) {
+        match composed.filter(|composed| sentinel_config::compose(composed).is_ok()) {
             Some(composed) => ("compose", composed),
             None => ("container", self.name.clone()),
         }

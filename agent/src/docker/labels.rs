@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use sentinel_config::{LabelProblem, Meaning};
+
 use super::inventory::RunningContainer;
-use crate::config::{self, LabelProblem, Meaning};
 
 /// What our labels begin with.
 pub(super) const PREFIX: &str = "sentinel.";
@@ -40,7 +41,7 @@ pub fn read(container: &RunningContainer, target: (&str, &str)) -> Result<Option
     let labels = container.labels.iter();
     let (foreign, ours): (BTreeMap<&str, &str>, BTreeMap<&str, &str>) = labels
         .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, value.as_str())))
-        .partition(|(name, _)| config::meaning(name) == Meaning::Foreign);
+        .partition(|(name, _)| sentinel_config::meaning(name) == Meaning::Foreign);
     match ours.get("enable").copied() {
         Some("true") => {}
         Some("false") => return Ok(None),
@@ -48,7 +49,7 @@ pub fn read(container: &RunningContainer, target: (&str, &str)) -> Result<Option
         None => {
             let message = "is missing, so the other labels count for nothing; set it to `true` or `false`";
             let mut problem = LabelProblem::new("sentinel.enable", message);
-            let near = config::nearest("enable", ours.keys().copied());
+            let near = sentinel_config::nearest("enable", ours.keys().copied());
             problem.suggestion = near.map(|near| format!("sentinel.enable` instead of `sentinel.{near}"));
             return Err(vec![problem]);
         }
@@ -69,7 +70,7 @@ pub fn read(container: &RunningContainer, target: (&str, &str)) -> Result<Option
     for (key, value) in ours {
         match key {
             "enable" => {}
-            "name" => match config::name(value) {
+            "name" => match sentinel_config::name(value) {
                 Ok(()) => name = Some(value.to_owned()),
                 Err(reason) => problems.push(LabelProblem::new("sentinel.name", reason)),
             },
@@ -83,7 +84,7 @@ pub fn read(container: &RunningContainer, target: (&str, &str)) -> Result<Option
     }
     // The name decides nothing about the keys.
     let texts = keys;
-    match config::service_keys("labelled", target, &texts) {
+    match sentinel_config::service_keys("labelled", target, &texts) {
         Ok(keys) if problems.is_empty() => Ok(Some(Labelled {
             name,
             keys,

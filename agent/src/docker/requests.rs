@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sentinel_config::{ContainerTarget, DockerAddress};
 use sentinel_engine::{ActionKind, ActionResult, RunId};
 use sentinel_text::exact_span;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::error::LogError;
 use super::watcher::{Wanted, Watched};
-use crate::config::{ContainerTarget, DockerAddress};
 
 /// Requests that wait for the watcher. The engine has few actions in flight; more than this is a fault, and waits.
 pub(super) const REQUESTS_MAX: usize = 32;

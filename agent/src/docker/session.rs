@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sentinel_config::DockerAddress;
 use sentinel_engine::ActionResult;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -21,7 +22,6 @@ use super::self_container;
 use super::tail;
 use super::tracker::Happened;
 use super::watcher::Wanted;
-use crate::config::DockerAddress;
 use crate::error_chain::chain;
 
 /// Events queued between the connection and the session. The Engine itself keeps 1024 of them for a slow listener, for a

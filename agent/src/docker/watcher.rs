@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sentinel_config::{ContainerTarget, DockerAddress};
 use sentinel_engine::{Event, ServiceName};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
@@ -14,7 +15,6 @@ use super::containers::Containers;
 use super::daemon::Daemon;
 use super::requests::{Docker, REQUESTS_MAX, Request};
 use super::session::Session;
-use crate::config::{ContainerTarget, DockerAddress};
 use crate::error_chain::chain;
 
 /// Gaps between attempts to connect. What happens to a container before a daemon that was lost is back is that daemon's

@@ -9,6 +9,7 @@ use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper_util::rt::TokioIo;
 use sentinel_base::head_guard::Guarded;
+use sentinel_config::DockerAddress;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -17,7 +18,6 @@ use tokio::task::JoinHandle;
 use super::error::{CallError, NoAnswer, Unreachable};
 use super::facts::clip;
 use super::log::Log;
-use crate::config::DockerAddress;
 
 /// The longest answer that is read: the list of 10,000 containers with the labels of Compose takes 15 MB.
 const ANSWER_MAX: usize = 32 * 1024 * 1024;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use sentinel_config::discovery::Source;
 use sentinel_store::Inspection;
 
-use crate::discovery::Source;
 use crate::systemd::Survey;
 
 /// Everything that a judgement rests on. An error is a sentence for people.

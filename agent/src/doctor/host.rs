@@ -5,12 +5,12 @@ use std::process::Stdio;
 
 use rustix::fs::{Access, access, statvfs};
 use rustix::process::geteuid;
+use sentinel_config::{DockerAddress, Loaded, Settings, Target};
 use tokio::process::Command;
 
 use super::clock::{self, Reading};
 use super::facts::{AgentFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, StoreFacts};
 use super::{account, blocking, secrets, within};
-use crate::config::{self, DockerAddress, Loaded, Settings, Target};
 use crate::docker;
 use crate::error_chain::chain;
 use crate::polkit;
@@ -69,7 +69,7 @@ pub async fn collect(
 
 async fn read_config(config: &Path) -> (ConfigFacts, Option<Settings>) {
     let path = config.to_owned();
-    let loaded = blocking(move || Ok(config::look(&path, config::environment()))).await;
+    let loaded = blocking(move || Ok(sentinel_config::look(&path, sentinel_config::environment()))).await;
     let problem = |words: String| ConfigFacts {
         problems: vec![(String::new(), words)],
         ..ConfigFacts::default()
@@ -97,9 +97,9 @@ async fn read_config(config: &Path) -> (ConfigFacts, Option<Settings>) {
             let (unread, warnings): (Vec<_>, Vec<_>) =
                 warnings.iter().partition(|warning| unread.contains(&warning.key));
             // With what unit files ask for, unless that takes too long to find.
-            let all = within(async { Ok(polkit::configuration(config, config::environment()).await) }).await;
+            let all = within(async { Ok(polkit::configuration(config, sentinel_config::environment()).await) }).await;
             let settings = all.ok().and_then(Result::ok).map_or(settings, |loaded| loaded.settings);
-            let unit = |service: &config::ServiceSettings| match &service.target {
+            let unit = |service: &sentinel_config::ServiceSettings| match &service.target {
                 Some(Target::Unit(unit)) => Some(unit.clone()),
                 _ => None,
             };
@@ -121,7 +121,7 @@ async fn read_config(config: &Path) -> (ConfigFacts, Option<Settings>) {
     }
 }
 
-fn first_line(problem: &config::Problem) -> String {
+fn first_line(problem: &sentinel_config::Problem) -> String {
     problem.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
@@ -153,7 +153,8 @@ async fn look_at_docker(settings: Option<&Settings>, in_group: bool) -> DockerFa
             ..DockerFacts::default()
         };
     };
-    let is_container = |service: &&config::ServiceSettings| matches!(service.target, Some(Target::Container(_)));
+    let is_container =
+        |service: &&sentinel_config::ServiceSettings| matches!(service.target, Some(Target::Container(_)));
     let services = settings.services.iter().filter(is_container).count();
     let answer = match services {
         0 => None,

@@ -6,7 +6,6 @@ use std::path::Path;
 use super::account::Account;
 use super::facts::RuleFacts;
 use super::within;
-use crate::config;
 use crate::polkit::{self, ConfigurationError, RULE_FILE, Rule, USER};
 use crate::systemd::{BusAddress, UnitAccount, unit_account};
 
@@ -56,7 +55,7 @@ pub async fn unit_user() -> Option<Account> {
 }
 
 async fn rule(config: &Path) -> Result<RuleFacts, String> {
-    for path in config::sources(config) {
+    for path in sentinel_config::sources(config) {
         polkit::check_trust(&path).map_err(|error| error.to_string())?;
     }
     let loaded = polkit::configuration(config, []).await.map_err(|error| match error {

@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use sentinel_config::{CONTROL_GROUP, SECRETS_DIRECTORY};
+
 use super::account::group_name;
 use super::facts::SecretsFacts;
-use crate::config::{CONTROL_GROUP, SECRETS_DIRECTORY};
 
 /// Where an operator's files stand; they win over those of packages.
 const OWN_RULES: &str = "/etc/tmpfiles.d";

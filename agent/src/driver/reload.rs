@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use sentinel_config::template::Link;
+use sentinel_config::{MaintenanceSettings, Rejected};
 use sentinel_engine::alerting::Rules;
 use sentinel_engine::{HostPolicy, Reload, ServiceName};
 use tokio::sync::oneshot;
 
 use super::{Driver, ServiceHandle};
-use crate::config::{MaintenanceSettings, Rejected};
-use crate::template::Link;
 
 /// Everything of a new configuration that the driver works with. Nothing of it can fail any more.
 pub struct Change {

@@ -7,8 +7,7 @@
 use jiff::civil::{Date, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
-
-use crate::config::{MaintenanceEnd, MaintenanceSettings};
+use sentinel_config::{MaintenanceEnd, MaintenanceSettings};
 
 /// A time that a window is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

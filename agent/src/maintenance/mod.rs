@@ -8,11 +8,10 @@ mod calendar;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use sentinel_config::MaintenanceSettings;
 use sentinel_engine::ServiceName;
 
 pub use calendar::{Occurrence, upcoming};
-
-use crate::config::{MaintenanceSettings, matches};
 
 /// Occurrences looked at: more than a window that is open for a week every day has open at once.
 const OCCURRENCES: usize = 9;
@@ -90,19 +89,6 @@ impl Schedule {
     }
 }
 
-impl MaintenanceSettings {
-    /// Whether it is about this service.
-    pub fn covers(&self, service: &str) -> bool {
-        self.services.iter().any(|pattern| matches(pattern, service))
-    }
-
-    /// Why, for the operator.
-    pub fn reason(&self) -> String {
-        let own = || format!("maintenance window `{}`", self.name);
-        self.reason.clone().unwrap_or_else(own)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -111,7 +97,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::config::MaintenanceEnd;
+    use sentinel_config::MaintenanceEnd;
 
     fn window(name: &str, services: &[&str], hour: i8, hours: u64) -> MaintenanceSettings {
         MaintenanceSettings {

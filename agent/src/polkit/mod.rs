@@ -25,9 +25,9 @@ pub use verify::{not_renewed, verify};
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use sentinel_config::{ConfigErrors, Loaded, Secrets, Settings, Target};
 use sentinel_engine::Mode;
 
-use crate::config::{self, ConfigErrors, Loaded, Secrets, Settings, Target};
 use crate::systemd::{BusAddress, canonical_names, is_booted, triggers_of, unit_sections};
 
 /// What the rule is made from: the files of the configuration, laid over the sections of unit files, which count only when
@@ -41,7 +41,7 @@ pub async fn configuration(
     config: &Path,
     env: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, ConfigurationError> {
-    let files = config::read(config, env, Secrets::None)?;
+    let files = sentinel_config::read(config, env, Secrets::None)?;
     // Without systemd there are no unit files.
     if !files.alone.settings.agent.unit_files || !is_booted() {
         return Ok(files.alone);
@@ -66,8 +66,8 @@ pub enum ConfigurationError {
 ///
 /// Services that are only observed need no permission, and neither do containers and processes.
 pub fn units(settings: &Settings) -> BTreeSet<String> {
-    let healed = |service: &&config::ServiceSettings| service.service.policy.mode == Mode::Heal;
-    let unit = |service: &config::ServiceSettings| match &service.target {
+    let healed = |service: &&sentinel_config::ServiceSettings| service.service.policy.mode == Mode::Heal;
+    let unit = |service: &sentinel_config::ServiceSettings| match &service.target {
         Some(Target::Unit(unit)) => Some(unit.clone()),
         _ => None,
     };
@@ -89,7 +89,7 @@ pub async fn wanted(settings: &Settings) -> Result<Rule, String> {
         .await
         .map_err(|error| format!("failed to look up the names of the units: {error}"))?;
     for (unit, name) in &names {
-        if let Some(why) = config::protected(name) {
+        if let Some(why) = sentinel_config::protected(name) {
             let message = "must not be restarted by the agent";
             return Err(format!("`{unit}` stands for `{name}`, which {message}: {why}"));
         }
@@ -98,6 +98,6 @@ pub async fn wanted(settings: &Settings) -> Result<Rule, String> {
     let mut triggers = triggers_of(&BusAddress::System, &units)
         .await
         .map_err(|error| format!("failed to look up what triggers the units: {error}"))?;
-    triggers.retain(|name, _| config::protected(name).is_none());
+    triggers.retain(|name, _| sentinel_config::protected(name).is_none());
     Ok(Rule::new(names).with_triggers(triggers))
 }

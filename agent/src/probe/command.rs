@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use sentinel_base::subprocess::{self, Group, Tail};
+use sentinel_config::CommandProbe;
 use sentinel_engine::{FailureKind, ProbeOutcome, Verdict};
 use sentinel_text::exact_span;
 use tokio::process::Child;
@@ -12,7 +13,6 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::ProbeError;
 use super::{error_mapping, failed};
-use crate::config::CommandProbe;
 
 /// How much of the end of stderr goes into the detail, in bytes. A few lines: an alert is no log.
 const STDERR_KEPT: usize = 512;

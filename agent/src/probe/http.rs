@@ -14,13 +14,13 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Request, Url};
+use sentinel_config::HttpProbe;
 use sentinel_engine::{FailureKind, ProbeOutcome, Verdict};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::ProbeError;
 use super::stage::{STAGE, Stage};
 use super::{error_mapping, failed};
-use crate::config::HttpProbe;
 use answer::{Body, Expectation};
 pub(super) use ask_error::AskError;
 pub(super) use clients::Clients;

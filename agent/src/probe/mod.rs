@@ -1,7 +1,7 @@
 //! Active checks of a service: HTTP, TCP, command.
 //!
 //! The engine schedules; [`Prober::round`] asks once when told. To add a kind: one file beside `http`, one arm in
-//! `Probe`, one settings struct in [`crate::config`].
+//! `Probe`, one settings struct in [`sentinel_config`].
 //!
 //! Three rules hold for every kind:
 //!
@@ -23,11 +23,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use sentinel_config::question::question_of;
+use sentinel_config::{ProbeSettings, Target, is_this_host};
 use sentinel_engine::{Answer, FailureKind, ProbeFailure, ProbeOutcome, Question, Verdict};
 use tokio::sync::Semaphore;
 
-use crate::config::{ProbeSettings, Target, is_this_host};
-use crate::question::question_of;
 use command::CommandCheck;
 pub use error::ProbeError;
 use http::{Clients, HttpCheck};

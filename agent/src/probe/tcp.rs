@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sentinel_config::TcpProbe;
 use sentinel_engine::{ProbeOutcome, Verdict};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -13,7 +14,6 @@ use super::error::ProbeError;
 use super::error_mapping;
 use super::resolver::Resolver;
 use super::stage::{STAGE, Stage, reached};
-use crate::config::TcpProbe;
 
 /// A TCP probe, ready to run: passes when one of the name's addresses accepts.
 #[derive(Debug)]

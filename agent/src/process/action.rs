@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use sentinel_base::subprocess::{self, Group};
+use sentinel_config::ProcessTarget;
 use sentinel_engine::{ActionKind, ActionResult, RunId};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -12,7 +13,6 @@ use super::Process;
 use super::live::Live;
 use super::start::{Started, start};
 use super::watcher::{Memory, Sight};
-use crate::config::ProcessTarget;
 
 /// How long a process may take to go after SIGKILL. Longer means that the kernel holds it, as in a wait for a dead disk.
 const KILL_WITHIN: Duration = Duration::from_secs(5);

@@ -45,10 +45,10 @@ mod watcher;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use sentinel_config::ProcessTarget;
 use sentinel_engine::{ActionKind, ActionResult, Event, RunId, ServiceName};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
-use crate::config::ProcessTarget;
 use watcher::Memory;
 
 /// One process target: watched by [`Process::watch`], restarted by [`Process::restart`].

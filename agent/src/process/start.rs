@@ -6,6 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use sentinel_base::subprocess::{self, Group, Tail, ending};
+use sentinel_config::ProcessTarget;
 use sentinel_engine::{ActionResult, Cause};
 use sentinel_text::with_words;
 use tokio::process::{Child, ChildStderr, Command};
@@ -16,7 +17,6 @@ use super::changes::Changes;
 use super::live::Live;
 use super::pid_file::{self, Named, PidFile};
 use super::verdict::Ending;
-use crate::config::ProcessTarget;
 
 /// How much of the end of stderr goes into the reason of a failed start, in bytes.
 const STDERR_KEPT: usize = 2048;

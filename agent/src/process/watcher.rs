@@ -295,7 +295,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::config::ProcessTarget;
+    use sentinel_config::ProcessTarget;
 
     fn sleeper() -> Child {
         let mut command = Command::new("sleep");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sentinel_config::Rejected;
 use sentinel_engine::{HOST, Resolution, Severity};
 use sentinel_store::{Combination, Combine, Notice, Part, Undelivered};
 use sentinel_text::clip;
@@ -13,7 +14,6 @@ use sentinel_text::span;
 use sentinel_text::time::moment;
 
 use super::message::{MEMBERS_MAX, Member, Message};
-use crate::config::Rejected;
 
 /// So many services are named in a line; the others are counted.
 const NAMES: usize = 5;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use sentinel_base::subprocess::{self, Group, Tail};
+use sentinel_config::{CommandSettings, Secret};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Child;
 use tokio::time::timeout;
@@ -18,7 +19,6 @@ use tokio::time::timeout;
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
 use super::{Delivered, RenderedMessage};
-use crate::config::{CommandSettings, Secret};
 
 /// How much of the end of its words is kept, in bytes.
 const WORDS_KEPT: usize = 1024;

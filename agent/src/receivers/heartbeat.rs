@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sentinel_base::clock::Clock;
+use sentinel_config::HeartbeatSettings;
 use sentinel_engine::{Event, ServiceName, TargetState};
 use sentinel_store::Store;
 use sentinel_text::exact_span;
@@ -15,7 +16,6 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::error::DeliveryError;
 use super::http::{Clients, Endpoint};
-use crate::config::HeartbeatSettings;
 
 /// A message that nobody took for this long: whoever should be told is not.
 const STUCK: Duration = Duration::from_secs(10 * 60);

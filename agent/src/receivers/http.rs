@@ -8,12 +8,12 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Response, redirect};
 use secrecy::ExposeSecret;
 use sentinel_base::tls;
+use sentinel_config::Secret;
 use url::Url;
 
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
 use super::retry;
-use crate::config::Secret;
 
 /// One request takes no longer, everything included.
 const TIMEOUT: Duration = Duration::from_secs(15);

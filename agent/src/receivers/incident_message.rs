@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sentinel_config::template::Link;
 use sentinel_engine::{Cause, News, Notification, NotificationKind, Outage, Resolution, Time};
 use sentinel_store::OutgoingMessage;
 use sentinel_text::clip;
@@ -16,7 +17,6 @@ use super::ending::ended;
 use super::message::{Evidence, FailingProbe, Message, MessageCause, MessageData, TimelineLine};
 use super::rendered_message::context;
 use super::timeline::IncidentTimeline;
-use crate::template::Link;
 
 /// Room for each part, in bytes of JSON; with timeline and evidence they stay below `PAYLOAD_MAX`.
 pub(super) const NAME_MAX: usize = 256;

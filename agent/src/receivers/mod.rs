@@ -39,6 +39,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sentinel_base::clock::Clock;
+use sentinel_config::template::Template;
+use sentinel_config::{ReceiverKind, ReceiverSettings};
 use sentinel_store::{Delivery, Store};
 use thiserror::Error;
 
@@ -61,9 +63,6 @@ pub use slack::Slack;
 pub use text::Text;
 pub use timeline::{EvidenceKind, IncidentTimeline, Learned, TOO_MANY, Timelines};
 pub use webhook::Webhook;
-
-use crate::config::{ReceiverKind, ReceiverSettings};
-use crate::template::Template;
 
 /// Runs a receiver until the store is closed: delivers what the outbox has for it, and does what it does besides. May be
 /// dropped at any time; see [`dispatch::run`].

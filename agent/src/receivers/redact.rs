@@ -10,10 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
+use sentinel_config::Secret;
 use url::Url;
 
 use self::forms::forms;
-use crate::config::Secret;
 
 /// Shown in place of a secret.
 const REDACTED: &str = "[redacted]";

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sentinel_config::template::Template;
 use sentinel_store::Delivery;
 use sentinel_text::clip;
 use serde_json::{Map, Value, json};
 
 use super::message::Message;
 use super::text::Text;
-use crate::template::Template;
 
 /// Of what is wrong with a template, this much is told, in bytes.
 const PROBLEM_MAX: usize = 300;
@@ -192,7 +192,7 @@ mod tests {
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let message = fired();
         let real = context(&message, &Text::of(&message, &TimeZone::UTC));
-        for mut sample in crate::template::samples() {
+        for mut sample in sentinel_config::template::samples() {
             assert_eq!(keys(&sample), keys(&real));
             let (kind, at) = (sample["type"].take(), sample["timestamp"].take());
             let data: Result<crate::receivers::MessageData, _> = serde_json::from_value(sample);

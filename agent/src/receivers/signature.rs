@@ -5,9 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
+use sentinel_config::{SIGNING_BASE64, Secret};
 use sha2::Sha256;
-
-use crate::config::{SIGNING_BASE64, Secret};
 
 /// The key of a receiver.
 pub(super) struct Key(Zeroizing<Vec<u8>>);

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::ExposeSecret;
+use sentinel_config::{Secret, SlackSettings, SlackStyle};
 use sentinel_engine::Severity;
 use sentinel_store::First;
 use serde_json::Value;
@@ -23,7 +24,6 @@ use self::answer::{Meaning, Posted};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::http::{self, Clients, Endpoint};
 use super::{Delivered, RenderedMessage};
-use crate::config::{Secret, SlackSettings, SlackStyle};
 
 /// All requests for one message together: one of them may take half of it.
 const DEADLINE: Duration = Duration::from_secs(30);

@@ -4,12 +4,12 @@ use std::fmt;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
+use sentinel_config::WebhookSettings;
 
 use super::error::DeliveryError;
 use super::http::{Clients, Endpoint};
 use super::signature::Key;
 use super::{Delivered, RenderedMessage};
-use crate::config::WebhookSettings;
 
 /// A webhook. Its `Debug` shows where it is, and nothing that is secret.
 pub struct Webhook {

@@ -1,9 +1,9 @@
 //! What another configuration changes.
 
+use sentinel_config::{AgentSettings, ServiceSettings, Settings};
 use sentinel_engine::{Changed, Memory, Reload};
 
 use crate::components::service;
-use crate::config::{AgentSettings, ServiceSettings, Settings};
 use crate::server::api::ReloadResponse;
 
 /// What cannot become another while the agent runs, one sentence each.

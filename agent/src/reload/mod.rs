@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use sentinel_base::watchdog::Watchdog;
+use sentinel_config::discovery::{Discovery, Source};
+use sentinel_config::{Checked, ConfigErrors, HeartbeatSettings, Loaded, Secrets, Settings, Sources};
 use sentinel_engine::{Memory, ServiceName};
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -19,8 +21,6 @@ pub use self::news::DiscoveryNews;
 pub use self::pending::PendingServices;
 use self::refusal::{refuse, refuse_error, refuse_errors};
 use crate::components::{Components, ReplaceError, service};
-use crate::config::{self, Checked, ConfigErrors, HeartbeatSettings, Loaded, Secrets, Settings, Sources};
-use crate::discovery::{Discovery, Source};
 use crate::driver::Change;
 use crate::polkit;
 use crate::server::{ReloadRefused, ReloadReply, api::ReloadResponse};
@@ -153,7 +153,7 @@ impl Reloader {
     async fn reload(&mut self) -> Result<Result<ReloadResponse, ReloadRefused>, Shutdown> {
         let config = self.config.clone();
         let found = self.found.borrow_and_update().clone();
-        let read = move || config::read(&config, config::environment(), Secrets::All);
+        let read = move || sentinel_config::read(&config, sentinel_config::environment(), Secrets::All);
         let candidate = match Candidate::check(found, read).await {
             Ok(candidate) => candidate,
             Err(refused) => return Ok(Err(refused)),

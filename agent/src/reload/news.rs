@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use sentinel_config::discovery::{Discovery, PreexistingFailure};
+use sentinel_config::{Rejected, Settings};
 use sentinel_store::Topic;
 
 use crate::announcer::Announcer;
-use crate::config::{Rejected, Settings};
-use crate::discovery::{Discovery, PreexistingFailure};
 use crate::receivers::Message;
 
 /// Reports each thing once.

@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use crate::config::ConfigErrors;
+use sentinel_config::ConfigErrors;
+
 use crate::server::ReloadRefused;
 
 /// Problems named in the log; `sentinel check` shows all of them.

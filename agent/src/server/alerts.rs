@@ -16,7 +16,6 @@ use super::control::{AlertRefusal, AlertRequest, ControlRequest};
 use super::errors::Refusal;
 use super::routes::{Answer, Asker, Shared, bad_request, body_of};
 use super::socket::Peer;
-use crate::config;
 
 /// Services, severities or labels in one silence.
 const PARTS_MAX: usize = 32;
@@ -193,11 +192,11 @@ fn matches(body: SilenceBody) -> Result<Match, Refusal> {
         )));
     }
     for service in &body.services {
-        config::alert_pattern(service).map_err(bad_request)?;
+        sentinel_config::alert_pattern(service).map_err(bad_request)?;
     }
     for (name, value) in &body.labels {
-        config::label_name(name).map_err(bad_request)?;
-        config::label_value(value).map_err(|reason| bad_request(format!("the label `{name}` {reason}")))?;
+        sentinel_config::label_name(name).map_err(bad_request)?;
+        sentinel_config::label_value(value).map_err(|reason| bad_request(format!("the label `{name}` {reason}")))?;
     }
     Ok(Match {
         services: body.services,

@@ -6,11 +6,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sentinel_config::discovery::{Source, Unseen};
+use sentinel_config::{OriginKind, Rejected};
 use sentinel_engine::{Mode, Severity};
 use serde::{Deserialize, Serialize};
-
-use crate::config::{OriginKind, Rejected};
-use crate::discovery::{Source, Unseen};
 
 /// The longest pause or deploy with an end: 366 days, as for a silence. What shall rest for longer is paused until resumed, or
 /// taken out of the configuration.

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sentinel_config::discovery::Unseen;
+use sentinel_config::{Origin, Rejected};
 use sentinel_engine::alerting::{AckError, Acknowledgement, Match, SilenceError};
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError, ServiceName, ServiceSnapshot, Time};
 use tokio::sync::{mpsc, oneshot};
-
-use crate::config::{Origin, Rejected};
-use crate::discovery::Unseen;
 
 use super::api::{AckResponse, IncidentDetail, IncidentSummary, QueueResponse, ReloadResponse, SilenceEntry};
 

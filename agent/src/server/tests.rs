@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sentinel_config::discovery::{Source, Unseen};
 use sentinel_engine::alerting::{AckError, Acknowledgement, Match, SilenceError};
 use sentinel_engine::{
     FailureKind, Hold, IncidentId, Mode, OperatorRequest, ProbeFailure, ProbeOutcome, ProbePhase, RequestError,
@@ -20,8 +21,6 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-
-use crate::discovery::{Source, Unseen};
 
 use super::api::{self, AckResponse, IncidentDetail, IncidentSummary, SilenceEntry};
 use super::bounded::{Bounded, Limits};

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sentinel_config::parse_duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
-
-use crate::config::parse_duration;
 
 /// A duration, written as `"10s"`.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{self, Bounds, Key, Kind, Section};
+use sentinel_config::{Bounds, Key, Kind, Section};
 
 /// More services than this are no story that anybody reads.
 const MAX_SERVICES: usize = 100;
@@ -25,7 +25,7 @@ const SPAN: Kind = Kind::Duration(Bounds {
 });
 const NAME: Kind = Kind::Text {
     what: "the name of a service",
-    rule: config::name,
+    rule: sentinel_config::name,
 };
 const NAMES: Kind = Kind::OneOrMore {
     of: &NAME,
@@ -374,7 +374,7 @@ static EXPECT: Section = Section {
         key(
             "end",
             Kind::Map {
-                key: config::name,
+                key: sentinel_config::name,
                 of: &Kind::Word(STATES),
                 max: MAX_SERVICES,
             },

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sentinel_config::{GROUP_WAIT, REPEAT_INTERVAL, Settings};
 use sentinel_engine::alerting::Rules;
 use sentinel_engine::{HostPolicy, Labels, Policy, Service, ServiceName};
 
 use super::order;
 use super::scenario::{Scenario, ServiceModel};
-use crate::config::{GROUP_WAIT, REPEAT_INTERVAL, Settings};
 
 /// A probe's deadline, unless the interval is shorter.
 const PROBE_LIMIT: Duration = Duration::from_secs(3);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sentinel_config::{ConfigErrors, Findings, join, nearest};
 use sentinel_engine::{OperatorRequest, ServiceName};
 
 use super::inputs::{EventInput, ExpectInput, ScenarioInput, ServiceInput, StartsInput};
@@ -10,7 +11,6 @@ use super::keys::{DEEDS, ROOT};
 use super::order;
 use super::scenario::{Expect, Scenario, ServiceModel, Start, Supervision};
 use super::scripted_event::{ScriptedEvent, ServiceEvent};
-use crate::config::{self, ConfigErrors, Findings, join, nearest};
 
 /// What happens, with repetitions written out, is at most this much.
 const MAX_DEEDS: usize = 100_000;
@@ -28,7 +28,7 @@ impl Scenario {
     ///
     /// Everything that is wrong with it, each with its line.
     pub fn read(name: &str, text: &str) -> Result<Self, ConfigErrors> {
-        config::document(name, text, &ROOT, |input: ScenarioInput, findings| {
+        sentinel_config::document(name, text, &ROOT, |input: ScenarioInput, findings| {
             check(input, &mut Reader { findings })
         })
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::config::{self, DockerAddress, Secrets};
-use crate::discovery::SourceSnapshot;
+use sentinel_config::discovery::SourceSnapshot;
+use sentinel_config::{DockerAddress, Secrets};
 
 /// What need not be proposed again.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,7 @@ pub(super) fn read(path: &Path) -> Configured {
             .push(format!("there is no configuration {path} yet; it may be an empty file"));
         return configured;
     }
-    match config::read(path, config::environment(), Secrets::AtHand) {
+    match sentinel_config::read(path, sentinel_config::environment(), Secrets::AtHand) {
         Ok(checked) => {
             let agent = &checked.alone.settings.agent;
             configured.docker = agent.docker.clone();
@@ -65,7 +65,7 @@ impl Configured {
     pub(super) fn add_found(&mut self, seen: &SourceSnapshot) {
         for found in &seen.services {
             let keys = found.keys.iter().filter_map(|key| match key.key.as_str() {
-                "unit" => Some(format!("unit {}", config::unit(&key.text).ok()?)),
+                "unit" => Some(format!("unit {}", sentinel_config::unit(&key.text).ok()?)),
                 kind @ ("container" | "compose") => Some(format!("{kind} {}", key.text)),
                 _ => None,
             });

@@ -4,11 +4,11 @@
 
 use std::fmt::Write as _;
 
+use sentinel_config::quote;
 use sentinel_text::printable;
 use serde_json::{Value, json as value};
 
 use super::propose::{Proposal, Proposals};
-use crate::config::quote;
 
 /// Where lines of comments end, in characters.
 const WIDTH: usize = 110;

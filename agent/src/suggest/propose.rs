@@ -9,7 +9,6 @@ use self::draft::Draft;
 use super::ask::Answer;
 use super::configured::Configured;
 use super::listeners::Ports;
-use crate::config;
 use crate::docker::RunningContainer;
 use crate::systemd::RunningUnit;
 
@@ -102,7 +101,7 @@ pub(super) fn propose(found: Inventory, known: &Configured) -> Proposals {
             (_, name) => Runs::Container(name),
         };
         // Several containers of one Compose service are one service.
-        let is_ours = !container.left_alone && config::container(&container.name).is_ok();
+        let is_ours = !container.left_alone && sentinel_config::container(&container.name).is_ok();
         if is_ours && composed.insert(runs.id()) {
             draft.container(&container, runs, known);
         }
@@ -127,7 +126,7 @@ impl Proposal {
             .filter_map(toml::Value::as_str)
             .find(|name| !names.contains(*name) || *name == self.name);
         if let Some(unknown) = unknown {
-            let near = config::nearest(unknown, names.iter().map(String::as_str));
+            let near = sentinel_config::nearest(unknown, names.iter().map(String::as_str));
             let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
             self.notes.push(format!(
                 "WRONG, so it was not taken: label `sentinel.after`: there is no service `{unknown}`{near}"

@@ -5,14 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use sentinel_config::discovery::{DiscoveryFeed, PreexistingFailure, Source, SourceSnapshot};
+use sentinel_config::{DiscoveredKey, DiscoveredService, Origin, OriginKind, Place, Rejected, service_name};
 use zbus::Connection;
 
 use super::inventory::{SERVICES_MAX, describe, manager};
 use super::is_booted;
 use super::peers::listed;
 use super::watcher::BusAddress;
-use crate::config::{DiscoveredKey, DiscoveredService, Origin, OriginKind, Place, Rejected, service_name};
-use crate::discovery::{DiscoveryFeed, PreexistingFailure, Source, SourceSnapshot};
 
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(15);

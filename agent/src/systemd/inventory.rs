@@ -9,7 +9,6 @@ use super::message::{ALL, MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD};
 use super::names::unit_path;
 use super::peers::listed;
 use super::watcher::BusAddress;
-use crate::config;
 
 /// PID 1 answers within milliseconds; a busy one within this time or not at all.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -68,7 +67,7 @@ impl RunningUnit {
         let stem = stem.split_once('@').map_or(stem, |(template, _)| template);
         let is_short = self.service_type == "oneshot" || self.triggered_by.iter().any(is_timer);
         let is_machinery = MACHINERY.contains(&stem) || stem.starts_with("systemd-") || stem.starts_with("session-");
-        !is_short && !is_machinery && !self.transient && config::unit(&self.name).is_ok()
+        !is_short && !is_machinery && !self.transient && sentinel_config::unit(&self.name).is_ok()
     }
 }
 

@@ -24,13 +24,12 @@ use std::env;
 use std::io;
 use std::time::Duration;
 
+use sentinel_config::LogFormat;
 use tracing::Level;
 use tracing::subscriber::set_global_default;
 use tracing_subscriber::Registry;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
-
-use crate::config::LogFormat;
 
 pub use journal::owns_stdout as is_journal;
 pub use message_id::message_id;

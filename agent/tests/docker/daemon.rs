@@ -123,7 +123,7 @@ fn the_incident_of_the_daemon_speaks_for_its_containers() {
 mod inside {
     use sentinel_engine::{ActionKind, ActionResult};
 
-    use sentinel::config::{ContainerTarget, DockerAddress};
+    use sentinel_config::{ContainerTarget, DockerAddress};
     use sentinel_engine::TargetState;
 
     use crate::engine::{inspect, must};

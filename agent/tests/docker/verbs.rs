@@ -1,6 +1,6 @@
 //! The verbs act on what was decided about, and on nothing else.
 
-use sentinel::config::ContainerTarget;
+use sentinel_config::ContainerTarget;
 use sentinel_engine::{ActionKind, ActionResult, RunId};
 
 use crate::engine::{Names, inspect, must};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use sentinel::config::{Bounds, Key, Kind};
+use sentinel_config::{Bounds, Key, Kind};
 use sentinel_text::exact_span;
 
 use crate::listed::{Part, parts};

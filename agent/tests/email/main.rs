@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sentinel::config::{EmailSettings, MailLogin, MailSecurity, MailServer, ReceiverKind, ReceiverSettings};
 use sentinel::receivers::{Delivered, DeliveryError, Receiver, Retry};
+use sentinel_config::{EmailSettings, MailLogin, MailSecurity, MailServer, ReceiverKind, ReceiverSettings};
 use sentinel_engine::{IncidentId, Time};
 use sentinel_store::{Delivery, First};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sentinel::config::{CommandProbe, ProbeSettings};
+use sentinel_config::{CommandProbe, ProbeSettings};
 use sentinel_engine::{FailureKind, ProbePhase, Verdict};
 
 use crate::{AMPLE, ask, assert_failed, assert_passed, prober};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sentinel::config::{HttpProbe, ProbeSettings};
 use sentinel::probe::ProbeError;
+use sentinel_config::{HttpProbe, ProbeSettings};
 use sentinel_engine::{FailureKind, ProbePhase, Verdict};
 use serde_json::json;
 

@@ -16,8 +16,8 @@ mod tls;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sentinel::config::{HttpProbe, ProbeSettings};
 use sentinel::probe::{Limits, Prober};
+use sentinel_config::{HttpProbe, ProbeSettings};
 use sentinel_engine::{ProbeOutcome, ProbePhase, Verdict};
 
 /// Long enough for whatever should succeed, on the busiest machine.

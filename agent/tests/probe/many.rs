@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel::config::{HttpProbe, ProbeSettings};
 use sentinel::probe::{Limits, Prober};
+use sentinel_config::{HttpProbe, ProbeSettings};
 use sentinel_engine::{ProbeOutcome, Verdict};
 use tokio::task::JoinSet;
 

@@ -1,7 +1,7 @@
 //! What the agent lacks is not the service's fault.
 
 use rustix::process::{Resource, Rlimit, setrlimit};
-use sentinel::config::{CommandProbe, ProbeSettings, TcpProbe};
+use sentinel_config::{CommandProbe, ProbeSettings, TcpProbe};
 use sentinel_engine::Verdict;
 
 use crate::{AMPLE, assert_passed, http, prober};

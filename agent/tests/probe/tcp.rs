@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use sentinel::config::{ProbeSettings, TcpProbe};
+use sentinel_config::{ProbeSettings, TcpProbe};
 use sentinel_engine::{ProbePhase, Verdict};
 
 use crate::server::{full_listener, refused_port};

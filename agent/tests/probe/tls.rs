@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, Stream};
-use sentinel::config::HttpProbe;
+use sentinel_config::HttpProbe;
 use sentinel_engine::{FailureKind, ProbePhase, RestartOn, Verdict};
 
 use crate::server::Server;
@@ -255,7 +255,7 @@ async fn unusable_ca_files_are_refused() {
             ..http("https://localhost/")
         };
         let error = prober
-            .prepare(None, &[sentinel::config::ProbeSettings::Http(Box::new(settings))])
+            .prepare(None, &[sentinel_config::ProbeSettings::Http(Box::new(settings))])
             .unwrap_err();
         assert!(error.to_string().contains(&file.display().to_string()), "{error}");
     }
@@ -288,7 +288,7 @@ async fn without_certificates() {
         panic!("{outcome:?}");
     };
     assert_eq!(failure.phase, ProbePhase::Tls);
-    let https = sentinel::config::ProbeSettings::Http(Box::new(http("https://localhost/")));
+    let https = sentinel_config::ProbeSettings::Http(Box::new(http("https://localhost/")));
     let error = crate::prober().prepare(None, &[https]).unwrap_err().to_string();
     assert!(error.ends_with("does this host have CA certificates?"), "{error}");
 }

@@ -83,7 +83,7 @@ async fn program_that_cannot_be_run_is_refused() {
         "{result:?}"
     );
     let (sender, _events) = tokio::sync::mpsc::channel(4);
-    let target = sentinel::config::ProcessTarget {
+    let target = sentinel_config::ProcessTarget {
         pid_file: scene.pid_file(),
         start: vec!["/nonexistent/daemon".into()],
         stop: None,

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel::config::ProcessTarget;
 use sentinel::process::Process;
+use sentinel_config::ProcessTarget;
 use sentinel_engine::{ActionKind, ActionResult, Cause, Event, Intent, Observation, RunId, TargetState};
 use tokio::sync::mpsc;
 

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, mpsc};
 
-use sentinel::config::{AlertmanagerSettings, SlackSettings, SlackStyle};
+use sentinel_config::{AlertmanagerSettings, SlackSettings, SlackStyle};
 
 use super::*;
 

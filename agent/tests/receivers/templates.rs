@@ -1,6 +1,6 @@
 //! The operator's own words, as each kind of receiver sends them.
 
-use sentinel::config::{CommandSettings, SlackSettings, SlackStyle};
+use sentinel_config::{CommandSettings, SlackSettings, SlackStyle};
 use serde_json::Value;
 
 use super::log::logged;

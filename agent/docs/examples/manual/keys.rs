@@ -1,7 +1,7 @@
 //! sentinel.toml(5), from the table of keys.
 
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
-use sentinel::config::{Bounds, Key, Kind};
+use sentinel_config::{Bounds, Key, Kind};
 use sentinel_text::exact_span;
 
 use crate::listed::{Part, parts};

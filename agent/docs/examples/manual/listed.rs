@@ -1,6 +1,6 @@
 //! The table of keys in the order in which it is described: by the manual page, and by `agent/docs/configuration.md`.
 
-use sentinel::config::{Key, Kind, ROOT, Section};
+use sentinel_config::{Key, Kind, ROOT, Section};
 
 /// A part of the description.
 pub(crate) enum Part {

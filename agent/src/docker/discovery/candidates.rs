@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{
-    self, DiscoveredKey, DiscoveredService, LabelProblem, Origin, OriginKind, Place, Rejected, service_name,
+use sentinel_config::discovery::{PreexistingFailure, SourceSnapshot};
+use sentinel_config::{
+    DiscoveredKey, DiscoveredService, LabelProblem, Origin, OriginKind, Place, Rejected, service_name,
 };
-use crate::discovery::{PreexistingFailure, SourceSnapshot};
+
 use crate::docker::inventory::RunningContainer;
 use crate::docker::labels::{self, PREFIX};
 
@@ -59,7 +60,7 @@ impl Candidates {
 
     /// Takes in every container there is.
     pub(super) fn take(&mut self, mut listed: Vec<(RunningContainer, State)>) -> Snapshots {
-        listed.retain(|(container, _)| !container.left_alone && config::container(&container.name).is_ok());
+        listed.retain(|(container, _)| !container.left_alone && sentinel_config::container(&container.name).is_ok());
         // Of several containers of one Compose service, one that runs speaks.
         listed.sort_by_key(|(_, state)| *state != State::Runs);
         let mut seen = Snapshots::default();

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use sentinel_config::discovery::Source;
+
 use super::super::facts::{DockerFacts, Facts, RuleFacts};
 use super::{Finding, some};
-use crate::discovery::Source;
 use crate::docker::Answers;
 use crate::polkit::RULE_FILE;
 

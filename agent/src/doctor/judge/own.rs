@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use sentinel_config::{CONTROL_GROUP, SECRETS_DIRECTORY, SECRETS_GROUP};
+
 use super::super::facts::Facts;
 use super::{Finding, some};
-use crate::config::{CONTROL_GROUP, SECRETS_DIRECTORY, SECRETS_GROUP};
 
 /// Less than this is no longer enough for a store and a full outbox, in bytes.
 const SPACE_LOW: u64 = 100 << 20;

@@ -1,13 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use sentinel_config::discovery::Source;
 use sentinel_store::Inspection;
 
 use super::super::facts::{
     AgentFacts, ClockFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, SecretsFacts, StoreFacts,
 };
 use super::{Level, judge};
-use crate::discovery::Source;
 use crate::docker::Answers;
 use crate::systemd::Survey;
 

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use reqwest::Url;
+use sentinel_config::HttpProbe;
 use sentinel_engine::{FailureKind, Verdict};
 use sentinel_text::exact_span;
 use sentinel_text::one_line;
@@ -12,7 +13,6 @@ use serde_json::Value;
 
 use super::ask_error::AskError;
 use super::connection::Reply;
-use crate::config::HttpProbe;
 use crate::probe::failed;
 
 /// Reading stops here, in bytes: enough for any health answer, and an endless one cannot fill the memory.

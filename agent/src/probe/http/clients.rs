@@ -9,8 +9,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt as _;
+use sentinel_config::HttpProbe;
 
-use crate::config::HttpProbe;
 use crate::probe::error::ProbeError;
 use crate::probe::resolver::Resolver;
 

@@ -25,6 +25,7 @@ use jiff::tz::TimeZone;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, redirect};
 use secrecy::ExposeSecret as _;
+use sentinel_config::{AlertmanagerSettings, HttpLogin};
 use sentinel_store::{Store, StoreError};
 use sentinel_text::clip;
 use tokio::sync::watch;
@@ -36,7 +37,6 @@ use self::replica::{CONNECT_TIMEOUT, Replica, TIMEOUT};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
 use super::{Delivered, RenderedMessage};
-use crate::config::{AlertmanagerSettings, HttpLogin};
 
 /// That an alert ended is told for this long, as Prometheus does: a replica may be away just then.
 const LINGERING: Duration = Duration::from_secs(15 * 60);

@@ -7,13 +7,13 @@ use std::time::SystemTime;
 
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, MultiPart, SinglePart};
+use sentinel_config::EmailSettings;
 use sentinel_engine::{Resolution, Severity};
 use sentinel_store::First;
 use sentinel_text::clip;
 
 use super::super::{MessageData, RenderedMessage};
 use super::html;
-use crate::config::EmailSettings;
 
 /// Room for a subject, in bytes; most clients show half of it.
 const SUBJECT_MAX: usize = 200;

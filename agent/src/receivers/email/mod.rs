@@ -18,13 +18,13 @@ use std::sync::{Mutex, PoisonError};
 
 use lettre::Address;
 use secrecy::ExposeSecret as _;
+use sentinel_config::EmailSettings;
 use sentinel_text::clip;
 
 use self::session::{Failure, FailureKind, Outcome, Refusal, Stage};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
 use super::{Delivered, RenderedMessage};
-use crate::config::EmailSettings;
 
 /// Of what a server says, this much is shown, in bytes.
 const SAID_MAX: usize = 1024;

@@ -17,12 +17,12 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use secrecy::ExposeSecret as _;
 use sentinel_base::tls;
+use sentinel_config::{EmailSettings, MailSecurity};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::encrypted::Encrypted;
 use super::lines::Lines;
-use crate::config::{EmailSettings, MailSecurity};
 
 /// Everything before the mail itself takes no longer: an attempt that fails by then is known not to have arrived.
 const PREPARING: Duration = Duration::from_secs(15);

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use sentinel_config::service_name;
+
 use super::super::configured::Configured;
 use super::super::listeners::Ports;
 use super::{Proposal, Proposals, Runs};
-use crate::config::service_name;
 use crate::docker::{RunningContainer, at_host, read_labels};
 use crate::systemd::RunningUnit;
 

@@ -206,10 +206,10 @@ fn whatever_is_proposed_is_a_right_configuration() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("sentinel.toml");
     fs::write(&file, &text).unwrap();
-    let loaded = crate::config::load(&file, []).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+    let loaded = sentinel_config::load(&file, []).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     assert_eq!(loaded.settings.services.len(), 5, "{text}");
     let healed =
-        |settings: &crate::config::ServiceSettings| settings.service.policy.mode == sentinel_engine::Mode::Heal;
+        |settings: &sentinel_config::ServiceSettings| settings.service.policy.mode == sentinel_engine::Mode::Heal;
     assert!(!loaded.settings.services.iter().any(healed), "{text}");
 }
 

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::config::{DiscoveredService, Rejected};
+use sentinel_config::{DiscoveredService, Rejected};
 
 use super::SECTION;
 use super::keys::{self, Part};

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::{DiscoveredKey, DiscoveredService, Origin, OriginKind, Place, Rejected, quote};
+use sentinel_config::{DiscoveredKey, DiscoveredService, Origin, OriginKind, Place, Rejected, quote};
 
 use super::SECTION;
 use super::specifiers::expanded;

@@ -5,10 +5,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
+use sentinel_config::discovery::SourceSnapshot;
+use sentinel_config::{OriginKind, Place, Rejected};
 use zbus::{Connection, Message, Variant};
-
-use crate::config::{OriginKind, Place, Rejected};
-use crate::discovery::SourceSnapshot;
 
 use super::super::facts::{Properties, Source};
 use super::super::message::{MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, UNIT};

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
+use sentinel_config::discovery::{DiscoveryFeed, Source, SourceSnapshot};
 use tokio::time::Instant;
 use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream};
-
-use crate::discovery::{DiscoveryFeed, Source, SourceSnapshot};
 
 use super::super::is_booted;
 use super::super::message::{BUS, MANAGER, MANAGER_PATH, SYSTEMD, add_match, subscribe};

@@ -63,11 +63,7 @@ pub(crate) fn expire_where(
     end(connection, "expired", Some(reason), &rows, wall)
 }
 
-pub(crate) fn execute(
-    connection: &Connection,
-    sql: &str,
-    values: impl rusqlite::Params,
-) -> Result<(), StoreError> {
+pub(crate) fn execute(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
     execute_counted(connection, sql, values).map(|_| ())
 }
 

@@ -1,8 +1,9 @@
 //! Tables: the files of a unit in, a service or what is wrong out.
 
+use sentinel_config::{Kind, ROOT};
+
 use super::super::syntax::section;
 use super::*;
-use crate::config::{Kind, ROOT};
 
 /// `key = text @PLACE` of each key, after the name; or everything that is wrong.
 fn read(unit: &str, files: &[(&str, &str)]) -> Result<Vec<String>, Vec<String>> {
@@ -169,7 +170,7 @@ fn the_kinds_of_keys_are_those_of_the_table() {
     };
     let mut lists = Vec::new();
     let mut flags = Vec::new();
-    let mut look = |prefix: &str, key: &crate::config::Key| match key.kind {
+    let mut look = |prefix: &str, key: &sentinel_config::Key| match key.kind {
         Kind::List { .. } | Kind::OneOrMore { .. } => lists.push(format!("{prefix}{}", key.name)),
         Kind::Bool => flags.push(format!("{prefix}{}", key.name)),
         _ => {}

@@ -1,0 +1,78 @@
+//! The keys of `[receivers.NAME.email]`.
+
+use super::values::{MAX_ENTRIES, PATH};
+use crate::rules;
+use crate::schema::{Key, Kind, Section};
+
+const ADDRESS: Kind = Kind::Text {
+    what: "an address such as \"ops@example.com\"",
+    rule: |text| rules::mailbox(text).map(drop),
+};
+
+pub(super) static EMAIL: Section = Section {
+    path: "receivers.NAME.email",
+    doc: "Mail, through a server",
+    keys: &[&[
+        Key {
+            name: "server",
+            kind: Kind::Text {
+                what: "a server such as \"smtp://mail.example.com:587\"",
+                rule: |text| rules::mail_server(text).map(drop),
+            },
+            default: "",
+            doc: "`smtp://HOST:PORT`, encrypted by STARTTLS, port 587; or `smtps://HOST:PORT`, encrypted from the first \
+                  byte, port 465. Required",
+        },
+        Key {
+            name: "tls",
+            kind: Kind::Word(&["required", "off"]),
+            default: "required",
+            doc: "`off` sends without encryption, as to a relay on this host; there is nothing in between",
+        },
+        Key {
+            name: "ca_file",
+            kind: PATH,
+            default: "the host's",
+            doc: "Trust the certificates in this file (PEM) instead",
+        },
+        Key {
+            name: "user",
+            kind: Kind::Text {
+                what: "text",
+                rule: rules::label_value,
+            },
+            default: "",
+            doc: "The name to log in with; needs a password",
+        },
+        Key {
+            name: "password",
+            kind: Kind::Text {
+                what: "text",
+                rule: rules::secret,
+            },
+            default: "",
+            doc: "The password",
+        },
+        Key {
+            name: "password_file",
+            kind: PATH,
+            default: "",
+            doc: "A file that holds the password",
+        },
+        Key {
+            name: "from",
+            kind: ADDRESS,
+            default: "",
+            doc: "Whom mails are from: `ops@example.com`, or `Name <ops@example.com>`. Required",
+        },
+        Key {
+            name: "to",
+            kind: Kind::List {
+                of: &ADDRESS,
+                max: MAX_ENTRIES,
+            },
+            default: "",
+            doc: "Whom they are for. Required",
+        },
+    ]],
+};

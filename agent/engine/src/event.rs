@@ -25,7 +25,7 @@ pub enum Event {
         /// What was found.
         outcome: ProbeOutcome,
     },
-    /// A watcher saw a target, or lost sight of it.
+    /// A watcher observed a target, or cannot observe it any more.
     TargetObserved {
         /// The service whose target it is.
         service: ServiceName,
@@ -116,7 +116,7 @@ pub enum ActionResult {
     TooWide(BlastRadius),
     /// The start did nothing, as a condition of it is not met: holds which. The attempt is not spent.
     CalledOff(String),
-    /// It may or may not have been carried out: the answer never came. The attempt is spent and never repeated blindly.
+    /// It may or may not have been carried out: the answer never came. The attempt is spent and never repeated on a guess.
     Unknown(String),
     /// The intent could not be recorded, so nothing was done. The attempt is not spent.
     NotRecorded(String),

@@ -80,7 +80,7 @@ impl Health {
         self.up = self.up.filter(|up| *up);
     }
 
-    /// Forgets everything: another instance, or a gap in what was seen.
+    /// Forgets everything: another run, or a gap in what was seen.
     pub(crate) fn reset(&mut self) {
         *self = Self::default();
     }

@@ -51,14 +51,14 @@ impl RunId {
 }
 
 impl From<&str> for RunId {
-    fn from(instance: &str) -> Self {
-        Self(instance.into())
+    fn from(run: &str) -> Self {
+        Self(run.into())
     }
 }
 
 impl From<String> for RunId {
-    fn from(instance: String) -> Self {
-        Self(instance.into())
+    fn from(run: String) -> Self {
+        Self(run.into())
     }
 }
 

@@ -158,7 +158,8 @@ pub struct Incident {
     pub attempts: u32,
     /// The run that was last seen down, and not because somebody stopped it; tells, after a restart of the agent, that
     /// this is still the same outage.
-    pub instance: Option<RunId>,
+    #[serde(alias = "instance")]
+    pub run: Option<RunId>,
     /// Whether the run that is there now was begun by somebody else than the agent and its supervisor.
     #[serde(default)]
     pub started: bool,
@@ -215,7 +216,8 @@ pub struct GivenUp {
     /// When that was seen.
     pub at: Time,
     /// The run that was the last.
-    pub instance: Option<RunId>,
+    #[serde(alias = "instance")]
+    pub run: Option<RunId>,
 }
 
 /// A recovery attempt that has begun.
@@ -250,4 +252,21 @@ pub struct Deploy {
 pub struct Pause {
     /// When it ends by itself; `None` until an operator resumes it.
     pub until: Option<Time>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_an_earlier_version_are_read() {
+        let incident = r#"{
+            "id": 7, "opened_at": 1, "own_since": 1, "cause": {"kind": "exited", "code": 1}, "attempts": 1,
+            "instance": "run-1", "fired": true, "messages": 1
+        }"#;
+        let incident: Incident = serde_json::from_str(incident).expect("it is read");
+        assert_eq!(incident.run, Some(RunId::from("run-1")));
+        let given_up: GivenUp = serde_json::from_str(r#"{"at": 1, "instance": "run-1"}"#).expect("it is read");
+        assert_eq!(given_up.run, Some(RunId::from("run-1")));
+    }
 }

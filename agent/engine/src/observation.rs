@@ -13,8 +13,8 @@ pub struct Observation {
     /// What it is doing.
     pub state: TargetState,
     /// Which run this is; `None` when it never ran, or the supervisor forgot.
-    pub instance: Option<RunId>,
-    /// How long this instance has been running, or has been busy with what it is busy with; `None` when it does neither or
+    pub run: Option<RunId>,
+    /// How long this run has been running, or has been busy with what it is busy with; `None` when it does neither or
     /// that is not known.
     pub age: Option<Duration>,
     /// Whether something else will restart it.
@@ -36,10 +36,10 @@ pub struct Observation {
 
 impl Observation {
     /// What was seen of a run, where nothing else is known of it.
-    pub fn new(state: TargetState, instance: Option<RunId>) -> Self {
+    pub fn new(state: TargetState, run: Option<RunId>) -> Self {
         Self {
             state,
-            instance,
+            run,
             age: None,
             supervisor: Supervisor::default(),
             started_by: StartedBy::default(),

@@ -167,7 +167,7 @@ pub struct Policy {
     pub half_open: Duration,
     /// Time a restarted service has to prove itself before the attempt counts as failed. Default 60 s.
     pub verify: Duration,
-    /// The restarted instance must have lived this long before the attempt counts as a success. Default 20 s.
+    /// The new run must have lived this long before the attempt counts as a success. Default 20 s.
     pub min_uptime: Duration,
     /// Continuous health after which attempts, budget and give-up are forgotten (kubelet's 10 min).
     pub reset_after: Duration,

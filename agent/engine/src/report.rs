@@ -93,21 +93,21 @@ pub enum ReportKind {
         /// How it ended.
         result: ActionResult,
     },
-    /// The restarted instance proved itself.
+    /// The new run proved itself.
     ActionVerified {
         /// Which action helped.
         action: ActionId,
         /// After how long its run first answered, where that was later than `start_grace` allows for.
         starts_slowly: Option<Duration>,
     },
-    /// The restarted instance did not prove itself.
+    /// The new run did not prove itself.
     ActionUnverified {
         /// Which action did not help.
         action: ActionId,
         /// What is wrong now.
         reason: String,
     },
-    /// The restarted instance runs. More cannot be said, as what is asked of it has never passed.
+    /// The new run lives. More cannot be said, as what is asked of it has never passed.
     ActionUnproven {
         /// Which action.
         action: ActionId,

@@ -13,7 +13,7 @@ use crate::observation::Activity;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Nothing is known of it: no observation yet, or sight was lost.
+    /// Nothing is known of it: no observation yet, or the connection was lost.
     Unknown,
     /// An operator stopped it, or it has nothing to run. It is left alone until somebody starts it.
     Stopped,

@@ -19,9 +19,9 @@ pub(crate) enum Timer {
     Action,
     /// The new run of an action should have begun by now.
     Begin,
-    /// The restarted instance has lived long enough to be believed.
+    /// The new run has lived long enough to be believed.
     MinUptime,
-    /// The restarted instance must have proved itself.
+    /// The new run must have proved itself.
     Verify,
     /// People are told.
     Notify,

@@ -122,14 +122,14 @@ fn signal_is_forgotten_after_ten_minutes() {
 }
 
 #[test]
-fn gap_in_sight_does_not_make_the_ten_minutes_longer() {
+fn lost_connection_does_not_make_the_ten_minutes_longer() {
     let mut world = shop(Toy::new("shop"));
     world.ask_to_stop("shop");
     world.hang("shop");
     world.run(300);
-    world.set_blind(true);
+    world.set_unobservable(true);
     world.run(200);
-    world.set_blind(false);
+    world.set_unobservable(false);
     world.run(COUNTS - 500 - 1);
     assert!(world.actions.is_empty());
     world.run(60);

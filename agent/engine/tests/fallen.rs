@@ -149,11 +149,11 @@ fn start_that_nobody_saw_to_be_asked_for_undoes_no_stop() {
     let mut world = world([Toy::new("app")]);
     world.stop("app");
     world.run(60);
-    world.set_blind(true);
+    world.set_unobservable(true);
     world.run(60);
     refuse_start(&mut world, true);
     world.run(60);
-    world.set_blind(false);
+    world.set_unobservable(false);
     world.run(60);
     db_is(&mut world, true, true);
     world.run(600);

@@ -5,7 +5,7 @@
 //! decisions by a ledger that counts what the agent was told by rules of its own (`simulation/ledger.rs`).
 //!
 //! An "own attempt" is a restart that the agent decided on; what an operator asked for is judged less strictly,
-//! because operators win over every rule but two: two actions on a service never overlap, and nothing is done blindly.
+//! because operators win over every rule but two: two actions on a service never overlap, and nothing is done to what cannot be observed.
 //!
 //! ```text
 //! cargo test -p sentinel-engine --test invariants                                      a few seconds

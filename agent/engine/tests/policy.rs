@@ -370,9 +370,9 @@ fn one_restart_at_a_time_and_the_others_follow() {
 }
 
 #[test]
-fn lost_sight_is_unknown_and_never_acted_on() {
+fn lost_connection_is_unknown_and_never_acted_on() {
     let mut world = shop(Toy::new("shop"));
-    world.set_blind(true);
+    world.set_unobservable(true);
     world.run(60);
     assert_eq!(world.state("shop"), State::Unknown);
     world.hang("shop");
@@ -386,7 +386,7 @@ fn lost_sight_is_unknown_and_never_acted_on() {
     );
     world.unhang("shop");
     world.run(60);
-    world.set_blind(false);
+    world.set_unobservable(false);
     world.run(60);
     assert_eq!(world.state("shop"), State::Healthy);
 }
@@ -493,7 +493,7 @@ fn refusal_leaves_what_probes_have_found() {
 }
 
 #[test]
-fn unknown_outcome_is_judged_by_what_is_seen_and_never_repeated_blindly() {
+fn unknown_outcome_is_judged_by_what_is_seen_and_never_repeated_unseen() {
     let mut world = shop(Toy::new("shop"));
     world.next_result = Some(ActionResult::Unknown("no reply".into()));
     world.kill("shop");

@@ -114,11 +114,11 @@ fn cancelled_restart_is_not_repeated_on_a_picture_of_the_past() {
 }
 
 #[test]
-fn lost_sight_does_not_make_the_engine_spin() {
+fn lost_connection_does_not_make_the_engine_spin() {
     let mut world = settled([Toy::new("shop").without_probes()]);
     world.kill("shop");
     world.run(1);
-    world.set_blind(true);
+    world.set_unobservable(true);
     world.run(600);
     assert_eq!(world.state("shop"), State::Verifying);
     let next = world

@@ -89,7 +89,7 @@ fn a_run_that_hangs_fails_as_soon_as_that_is_certain() {
 }
 
 #[test]
-fn nothing_is_opened_before_the_first_sight() {
+fn nothing_is_opened_before_the_first_observation() {
     let mut world = World::new([]);
     world.unseen.push("shop".into());
     let toy = Toy::new("shop").with(|policy| policy.start_grace = Duration::from_secs(1));

@@ -42,7 +42,7 @@ fn rest_is_given_when_the_supervisor_gives_up_in_the_middle_of_an_incident() {
     assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
     world.run(600);
     let attempts = world.attempts();
-    // The restarted run dies after a second, its supervisor starts it once more, that dies, and it gives up.
+    // The new run dies after a second, its supervisor starts it once more, that dies, and it gives up.
     assert!(attempts[1] - attempts[0] >= 60, "{attempts:?}");
     assert_eq!(attempts.len(), 3, "half of five, rounded up");
     assert_eq!(world.state("shop"), State::GaveUp);
@@ -259,13 +259,13 @@ fn what_its_supervisor_is_about_to_restart_is_logged_as_down_at_once() {
 }
 
 #[test]
-fn what_comes_back_from_out_of_sight_as_a_run_of_its_supervisors_was_down() {
+fn what_comes_back_after_a_lost_connection_as_a_run_of_its_supervisors_was_down() {
     let mut world = shop(Toy::new("shop"));
     let before = downs_and_ups(&world).len();
-    world.set_blind(true);
+    world.set_unobservable(true);
     world.run(1);
     world.start_by("shop", StartedBy::Supervisor);
-    world.set_blind(false);
+    world.set_unobservable(false);
     world.run(30);
     let said = downs_and_ups(&world);
     assert!(said[before].ends_with("died: cause not known"), "{said:?}");

@@ -272,11 +272,11 @@ fn what_is_not_seen_of_a_trigger_ends_no_incident() {
         world.set_triggers("shop", unseen());
         world.crash_agent();
         world.run(120);
-        world.set_blind(true);
+        world.set_unobservable(true);
         world.set_triggers("shop", Vec::new());
         world.run(120);
         world.set_triggers("shop", unseen());
-        world.set_blind(false);
+        world.set_unobservable(false);
         world.run(120);
         assert_eq!(world.message_kinds(), ["fired"], "{:#?}", world.transcript());
         world.set_triggers("shop", Vec::new());

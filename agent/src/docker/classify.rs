@@ -111,7 +111,7 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
     };
     let observation = Observation {
         state,
-        instance: tracker.facts.instance(),
+        run: tracker.facts.instance(),
         age,
         supervisor,
         started_by: started_by(tracker, world),

@@ -386,7 +386,7 @@ impl Containers {
     }
 }
 
-/// An age is new every time, and tells nothing that the instance does not.
+/// An age is new every time, and tells nothing that the run does not.
 fn is_news(told: Option<&Observation>, seen: &Observation) -> bool {
     told.is_none_or(|told| {
         // A signal that was sent less long ago is another one.
@@ -394,6 +394,6 @@ fn is_news(told: Option<&Observation>, seen: &Observation) -> bool {
             (Some(told), Some(seen)) => seen.ago < told.ago,
             (told, seen) => told.is_some() != seen.is_some(),
         };
-        asked || (&told.state, &told.instance, told.supervisor) != (&seen.state, &seen.instance, seen.supervisor)
+        asked || (&told.state, &told.run, told.supervisor) != (&seen.state, &seen.run, seen.supervisor)
     })
 }

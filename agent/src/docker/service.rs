@@ -47,7 +47,7 @@ impl Service {
     pub(super) fn blind(&self, reason: &str) -> Observation {
         Observation::new(
             TargetState::Unknown(reason.to_owned()),
-            self.told.as_ref().and_then(|told| told.instance.clone()),
+            self.told.as_ref().and_then(|told| told.run.clone()),
         )
     }
 }
@@ -146,7 +146,7 @@ mod tests {
             let mut all = vec![runs()];
             all.extend(others);
             let worst = worst(all).unwrap();
-            assert_eq!(worst.instance, Some(speaks.into()));
+            assert_eq!(worst.run, Some(speaks.into()));
         }
         assert_eq!(worst(Vec::new()), None);
     }

@@ -203,7 +203,7 @@ impl Memory {
 
     /// Sends the observation, unless it says what was said before. False when nobody listens any more.
     async fn report(&mut self, process: &Process, observation: Observation) -> bool {
-        let said = (observation.state.clone(), observation.instance.clone());
+        let said = (observation.state.clone(), observation.run.clone());
         if self.reported.as_ref() == Some(&said) || process.retired.load(Ordering::Relaxed) {
             return true;
         }

@@ -73,7 +73,7 @@ pub(super) struct EventInput {
     pub(super) resume: Option<Vec<String>>,
     pub(super) silence: Option<SilenceInput>,
     pub(super) acknowledge: Option<Vec<String>>,
-    pub(super) lose_sight: Option<Span>,
+    pub(super) lose_connection: Option<Span>,
     pub(super) kill_agent: Option<Span>,
     pub(super) reboot: Option<Span>,
     pub(super) suspend: Option<Span>,

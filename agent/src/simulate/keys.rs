@@ -272,7 +272,7 @@ pub(super) const DEEDS: &[Key] = &[
         "An operator acknowledges its incident (`sentinel ack`)",
     ),
     key(
-        "lose_sight",
+        "lose_connection",
         SPAN,
         "",
         "The agent cannot see any target (no bus) for this long",

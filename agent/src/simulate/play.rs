@@ -23,7 +23,9 @@ impl World<'_> {
     pub(super) fn play(&mut self, event: &ScriptedEvent) {
         let about = match event {
             ScriptedEvent::Service(name, _) | ScriptedEvent::Silence(Some(name), _) => name.clone(),
-            ScriptedEvent::Silence(None, _) | ScriptedEvent::LoseSight(_) | ScriptedEvent::KillAgent(_) => AGENT.into(),
+            ScriptedEvent::Silence(None, _) | ScriptedEvent::LoseConnection(_) | ScriptedEvent::KillAgent(_) => {
+                AGENT.into()
+            }
             ScriptedEvent::Reboot(_) | ScriptedEvent::Suspend(_) => HOST.into(),
         };
         let obstacle = self.obstacle(event);
@@ -38,8 +40,8 @@ impl World<'_> {
         match event {
             ScriptedEvent::Service(name, event) => self.play_service(name, event),
             ScriptedEvent::Silence(name, span) => self.silence(name.as_ref(), *span),
-            ScriptedEvent::LoseSight(span) => {
-                self.is_blind = true;
+            ScriptedEvent::LoseConnection(span) => {
+                self.is_unobservable = true;
                 self.look_at_all();
                 self.later(*span, ScheduledEvent::SeeAgain);
             }
@@ -87,7 +89,7 @@ impl World<'_> {
             }
             ScriptedEvent::Silence(..) if self.engine.is_none() => Some("no agent answers".into()),
             ScriptedEvent::KillAgent(_) if self.engine.is_none() => Some("it does not run".into()),
-            ScriptedEvent::LoseSight(_) if self.is_blind => Some("none can be seen".into()),
+            ScriptedEvent::LoseConnection(_) if self.is_unobservable => Some("none can be seen".into()),
             _ => None,
         }
     }
@@ -152,7 +154,7 @@ impl World<'_> {
         self.carry_out();
         self.engine = None;
         self.is_off = true;
-        self.is_blind = false;
+        self.is_unobservable = false;
         for actor in self.actors.values_mut() {
             actor.shut_down();
         }

@@ -214,8 +214,8 @@ impl Reader<'_> {
         }
         let host = [
             (
-                "lose_sight",
-                event.lose_sight.map(|span| ScriptedEvent::LoseSight(span.0)),
+                "lose_connection",
+                event.lose_connection.map(|span| ScriptedEvent::LoseConnection(span.0)),
             ),
             (
                 "kill_agent",

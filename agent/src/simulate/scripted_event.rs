@@ -16,7 +16,7 @@ pub enum ScriptedEvent {
     /// An operator silences the messages of one service, or of all, for this long.
     Silence(Option<ServiceName>, Duration),
     /// The agent cannot see any target for this long.
-    LoseSight(Duration),
+    LoseConnection(Duration),
     /// The agent is killed and starts again after this long.
     KillAgent(Duration),
     /// The host goes down and is off for this long.
@@ -74,7 +74,7 @@ impl ScriptedEvent {
                 ServiceEvent::Acknowledge => "acknowledge",
             },
             Self::Silence(..) => "silence",
-            Self::LoseSight(_) => "lose_sight",
+            Self::LoseConnection(_) => "lose_connection",
             Self::KillAgent(_) => "kill_agent",
             Self::Reboot(_) => "reboot",
             Self::Suspend(_) => "suspend",
@@ -88,7 +88,7 @@ impl fmt::Display for ScriptedEvent {
             Self::Service(_, deed) => write!(f, "{deed}"),
             Self::Silence(None, span) => write!(f, "an operator silences everything for {}", exact_span(*span)),
             Self::Silence(Some(_), span) => write!(f, "an operator silences it for {}", exact_span(*span)),
-            Self::LoseSight(span) => write!(f, "no target can be seen for {}", exact_span(*span)),
+            Self::LoseConnection(span) => write!(f, "no target can be seen for {}", exact_span(*span)),
             Self::KillAgent(span) => write!(f, "the agent is killed; it starts again in {}", exact_span(*span)),
             Self::Reboot(span) => write!(f, "the host reboots; it is off for {}", exact_span(*span)),
             Self::Suspend(span) => write!(f, "the host sleeps for {}", exact_span(*span)),

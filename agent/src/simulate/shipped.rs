@@ -33,7 +33,7 @@ shipped![
     "flapping",
     "reboot",
     "agent-killed",
-    "blind",
+    "connection-lost",
     "suspend",
 ];
 

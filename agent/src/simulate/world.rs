@@ -24,7 +24,7 @@ const PROBE: Duration = Duration::from_millis(5);
 /// How long a restart takes.
 const RESTART: Duration = Duration::from_millis(50);
 /// How long a watcher takes to see a change.
-const SIGHT: Duration = Duration::from_millis(3);
+const OBSERVATION_DELAY: Duration = Duration::from_millis(3);
 
 /// The name of the agent in the transcript; no service can be called so.
 pub(super) const AGENT: &str = "(agent)";
@@ -71,7 +71,7 @@ pub(super) struct World<'a> {
     next_incident: u64,
     next_action: u64,
     pub(super) booted_at: Time,
-    pub(super) is_blind: bool,
+    pub(super) is_unobservable: bool,
     pub(super) is_off: bool,
     pub(super) scheduled: BTreeMap<(Time, u64), ScheduledEvent>,
     order: u64,
@@ -102,7 +102,7 @@ impl<'a> World<'a> {
             next_incident: 1,
             next_action: 1,
             booted_at: Time::ZERO,
-            is_blind: false,
+            is_unobservable: false,
             is_off: false,
             scheduled: BTreeMap::new(),
             order: 0,
@@ -158,7 +158,7 @@ impl<'a> World<'a> {
     }
 
     pub(super) fn look(&mut self, name: &ServiceName) {
-        self.later(SIGHT, ScheduledEvent::Look(name.clone()));
+        self.later(OBSERVATION_DELAY, ScheduledEvent::Look(name.clone()));
     }
 
     pub(super) fn look_at_all(&mut self) {
@@ -214,8 +214,8 @@ impl<'a> World<'a> {
             ScheduledEvent::SupervisorStarts(name, run) => self.supervisor_starts(&name, run),
             ScheduledEvent::Carry(action) => self.carry(action),
             ScheduledEvent::SeeAgain => {
-                self.is_blind = false;
-                self.say(AGENT, "see_again", "targets can be seen again");
+                self.is_unobservable = false;
+                self.say(AGENT, "reconnected", "targets can be seen again");
                 self.look_at_all();
             }
             ScheduledEvent::AgentStarts => {
@@ -233,7 +233,7 @@ impl<'a> World<'a> {
         }
         let Some(actor) = self.actors.get(name) else { return };
         let mut observation = actor.observation(name, self.now);
-        if self.is_blind {
+        if self.is_unobservable {
             observation.state = TargetState::Unknown("the bus is gone".into());
         }
         self.tell(Event::TargetObserved {
@@ -310,7 +310,7 @@ impl<'a> World<'a> {
                 service: action.service,
                 result,
             };
-            self.later(SIGHT, ScheduledEvent::Tell(event));
+            self.later(OBSERVATION_DELAY, ScheduledEvent::Tell(event));
         }
     }
 

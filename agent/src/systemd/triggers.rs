@@ -63,7 +63,7 @@ mod tests {
     fn seen(state: TargetState) -> Observation {
         Observation {
             state,
-            instance: None,
+            run: None,
             age: None,
             supervisor: Supervisor::Passive,
             started_by: StartedBy::Unknown,

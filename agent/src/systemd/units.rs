@@ -355,21 +355,16 @@ impl Units {
         let Some(unit) = self.by_name.get_mut(name) else {
             return;
         };
-        // An age is new every time, and tells nothing that the instance does not.
+        // An age is new every time, and tells nothing that the run does not.
         let news = unit.told.as_ref().is_none_or(|told| {
-            (
-                &told.state,
-                &told.instance,
-                told.supervisor,
-                told.started_by,
-                &told.details,
-            ) != (
-                &observation.state,
-                &observation.instance,
-                observation.supervisor,
-                observation.started_by,
-                &observation.details,
-            )
+            (&told.state, &told.run, told.supervisor, told.started_by, &told.details)
+                != (
+                    &observation.state,
+                    &observation.run,
+                    observation.supervisor,
+                    observation.started_by,
+                    &observation.details,
+                )
         });
         if !news {
             return;

@@ -151,7 +151,7 @@ impl Watch {
     }
 
     pub fn instance(&self, service: &str) -> Option<RunId> {
-        self.last(service)?.instance
+        self.last(service)?.run
     }
 }
 

@@ -61,7 +61,7 @@ impl Watch {
     }
 
     fn instance(&self, unit: &str) -> Option<RunId> {
-        self.last(unit)?.instance.clone()
+        self.last(unit)?.run.clone()
     }
 
     /// Forgets all but the last observation of each unit.

@@ -39,7 +39,7 @@ async fn begun(watch: &mut Watch, unit: &str, done: &str) -> StartedBy {
     sh(done).await;
     let seen = watch
         .until(unit, "running again", |seen| {
-            seen.state == TargetState::Running && seen.instance != before
+            seen.state == TargetState::Running && seen.run != before
         })
         .await;
     seen.started_by
@@ -106,7 +106,7 @@ fn who_starts_a_unit_is_told() {
         assert_eq!(result, ActionResult::Done);
         let seen = watch
             .until("st-app", "restarted", |seen| {
-                seen.state == TargetState::Running && seen.instance != before
+                seen.state == TargetState::Running && seen.run != before
             })
             .await;
         assert_eq!(seen.started_by, StartedBy::Unknown);

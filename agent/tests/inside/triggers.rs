@@ -280,7 +280,7 @@ fn a_socket_that_failed_while_its_service_was_idle_is_started_alone() {
                 is_idle(seen) && told(seen, "idle.socket") == "failed"
             })
             .await;
-        let before = seen.instance;
+        let before = seen.run;
         let result = watch
             .carry_out("idle", ActionKind::StartTrigger, MayAffect::Only(&[]))
             .await;
@@ -294,7 +294,7 @@ fn a_socket_that_failed_while_its_service_was_idle_is_started_alone() {
                 is_idle(seen) && told(seen, "idle.socket") == "waits"
             })
             .await;
-        assert_eq!(seen.instance, before, "the service was not started");
+        assert_eq!(seen.run, before, "the service was not started");
         let result = watch
             .carry_out("idle", ActionKind::StartTrigger, MayAffect::Only(&[]))
             .await;

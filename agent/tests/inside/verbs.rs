@@ -38,7 +38,7 @@ fn verbs_act_only_on_what_was_decided_about() {
             ActionResult::Done
         );
         watch
-            .until("a", "another run", |seen| seen.instance != before && seen.age.is_some())
+            .until("a", "another run", |seen| seen.run != before && seen.age.is_some())
             .await;
         assert!(matches!(
             watch.act("a", ActionKind::Restart, before.as_ref()).await,
@@ -99,13 +99,11 @@ fn a_restart_never_leaves_a_start_limited_unit_down() {
         let mut watch = Watch::start(&["limit2", "limit"]).await;
         for _ in 0..4 {
             let running = watch.until_running("limit2").await;
-            let result = watch
-                .act("limit2", ActionKind::Restart, running.instance.as_ref())
-                .await;
+            let result = watch.act("limit2", ActionKind::Restart, running.run.as_ref()).await;
             assert_eq!(result, ActionResult::Done);
             watch
                 .until("limit2", "another run", |seen| {
-                    seen.instance != running.instance && seen.age.is_some()
+                    seen.run != running.run && seen.age.is_some()
                 })
                 .await;
         }
@@ -117,7 +115,7 @@ fn a_restart_never_leaves_a_start_limited_unit_down() {
             })
             .await;
         sh("mkdir -p /etc/systemd/system/limit.service.d; printf '[Service]\\nExecStart=\\nExecStart=/bin/sleep infinity\\n' >/etc/systemd/system/limit.service.d/x.conf; systemctl daemon-reload").await;
-        let result = watch.act("limit", ActionKind::Start, gave_up.instance.as_ref()).await;
+        let result = watch.act("limit", ActionKind::Start, gave_up.run.as_ref()).await;
         assert_eq!(result, ActionResult::Done);
         watch.until_running("limit").await;
     });
@@ -209,7 +207,7 @@ fn an_unprivileged_agent_does_what_it_may() {
         let mut watch = Watch::start(&["a", "b", "limit", "limit2"]).await;
         // Without the journal nobody can tell whether this was a stop.
         let failed = watch.until_down("a", Intent::Unclear).await;
-        let result = watch.act("a", ActionKind::Start, failed.instance.as_ref()).await;
+        let result = watch.act("a", ActionKind::Start, failed.run.as_ref()).await;
         assert_eq!(result, ActionResult::Done);
         watch.until_running("a").await;
 
@@ -220,23 +218,21 @@ fn an_unprivileged_agent_does_what_it_may() {
         // A full start-limit counter is cleared before the restart.
         for _ in 0..3 {
             let running = watch.until_running("limit2").await;
-            let result = watch
-                .act("limit2", ActionKind::Restart, running.instance.as_ref())
-                .await;
+            let result = watch.act("limit2", ActionKind::Restart, running.run.as_ref()).await;
             assert_eq!(result, ActionResult::Done);
             watch
                 .until("limit2", "another run", |seen| {
-                    seen.instance != running.instance && seen.age.is_some()
+                    seen.run != running.run && seen.age.is_some()
                 })
                 .await;
         }
 
         // And after a start that it refused: this one is started, and fails as it always does.
         let gave_up = watch.until_down("limit", Intent::Unclear).await;
-        let result = watch.act("limit", ActionKind::Start, gave_up.instance.as_ref()).await;
+        let result = watch.act("limit", ActionKind::Start, gave_up.run.as_ref()).await;
         assert_eq!(result, ActionResult::Done);
         watch
-            .until("limit", "another run", |seen| seen.instance != gave_up.instance)
+            .until("limit", "another run", |seen| seen.run != gave_up.run)
             .await;
     });
 }
@@ -257,21 +253,19 @@ fn a_crash_is_seen_and_healed_in_milliseconds() {
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("root may");
             let down = watch.until_down("a", Intent::Crash).await;
             seen.push(start.elapsed());
-            let result = watch.act("a", ActionKind::Start, down.instance.as_ref()).await;
+            let result = watch.act("a", ActionKind::Start, down.run.as_ref()).await;
             assert_eq!(result, ActionResult::Done);
             done.push(start.elapsed());
             watch.until_running("a").await;
             healed.push(start.elapsed());
 
-            let before = watch.until_running("r0").await.instance;
+            let before = watch.until_running("r0").await.run;
             let pid = property("r0", "MainPID").await.parse().expect("a pid");
             let pid = rustix::process::Pid::from_raw(pid).expect("it runs");
             let start = Instant::now();
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("root may");
             watch
-                .until("r0", "another run", |seen| {
-                    seen.instance != before && seen.age.is_some()
-                })
+                .until("r0", "another run", |seen| seen.run != before && seen.age.is_some())
                 .await;
             native.push(start.elapsed());
         }

@@ -76,7 +76,7 @@ impl Scene {
             panic!("{event:?}");
         };
         assert_eq!(service.as_str(), "shop");
-        self.seen.extend(observation.instance.clone());
+        self.seen.extend(observation.run.clone());
         observation
     }
 
@@ -85,7 +85,7 @@ impl Scene {
         let observation = self.next().await;
         assert_eq!(observation.state, TargetState::Running);
         assert!(observation.age.is_some_and(|age| age < AMPLE), "{observation:?}");
-        observation.instance.unwrap()
+        observation.run.unwrap()
     }
 
     /// The next observation must be of one that is down; why.

@@ -60,7 +60,7 @@ async fn process_that_comes_up_later_is_seen_even_in_a_new_directory() {
     if state.state != TargetState::Running {
         state = scene.next().await;
     }
-    assert_eq!(state.instance, Some(foreign.instance()));
+    assert_eq!(state.run, Some(foreign.instance()));
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn kill_of_a_foreign_process_is_noticed_as_a_crash() {
         intent: Intent::Crash,
         cause: UNKNOWN,
     };
-    assert_eq!((observation.state, observation.instance), (crash, Some(instance)));
+    assert_eq!((observation.state, observation.run), (crash, Some(instance)));
 }
 
 #[tokio::test]

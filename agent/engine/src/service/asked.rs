@@ -20,7 +20,7 @@ use crate::timers::Timer;
 /// is restarted.
 pub const DRAIN_MAX: Duration = Duration::from_secs(10 * 60);
 
-/// Two sightings of one signal may be dated so far apart, as each has its own way to the engine.
+/// Two observations of one signal may be dated so far apart, as each has its own way to the engine.
 const SAME_SIGNAL: Duration = Duration::from_secs(1);
 
 /// A signal that asked for the end of a run.
@@ -51,20 +51,20 @@ impl Asked {
 }
 
 impl Machine {
-    /// Takes in what the last sighting says of such a signal. One that cannot see says nothing.
+    /// Takes in what the last observation says of such a signal. One without a connection says nothing.
     pub(super) fn note_asked(&mut self, now: Time) {
-        let Some(sight) = self.target.observation.as_ref() else {
+        let Some(observation) = self.target.observation.as_ref() else {
             return;
         };
-        if matches!(sight.state, TargetState::Unknown(_)) {
+        if matches!(observation.state, TargetState::Unknown(_)) {
             return;
         }
-        let known = self.asked.take().filter(|known| known.run == sight.instance);
-        self.asked = match sight.asked_to_stop {
+        let known = self.asked.take().filter(|known| known.run == observation.run);
+        self.asked = match observation.asked_to_stop {
             Some(AskedToStop { ago, patience }) => {
                 let at = now.back(ago);
                 let same = known.filter(|known| at.since(known.at) < SAME_SIGNAL);
-                Some(same.unwrap_or_else(|| Asked::of(sight.instance.clone(), at, patience)))
+                Some(same.unwrap_or_else(|| Asked::of(observation.run.clone(), at, patience)))
             }
             // What has ended is not asked any more, and was.
             None => known.filter(|_| !self.runs()),

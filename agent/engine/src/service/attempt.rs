@@ -242,14 +242,14 @@ impl Machine {
                 self.fail_attempt(reason, cx);
                 return None;
             }
-            if self.is_healthy(cx.now) && !self.is_blind() {
+            if self.is_healthy(cx.now) && !self.is_unobservable() {
                 let lived = self.target.run_since + self.service.policy.min_uptime;
                 if lived <= cx.now {
                     self.prove(cx);
                     return Some(State::Healthy);
                 }
                 self.timers.set(Timer::MinUptime, lived);
-            } else if let Some(cause) = self.only_unproven().filter(|_| !self.is_blind()) {
+            } else if let Some(cause) = self.only_unproven().filter(|_| !self.is_unobservable()) {
                 // Whether it is well cannot be told; that it lives can.
                 let lived = self.target.run_since + self.service.policy.min_uptime;
                 if lived <= cx.now {
@@ -273,7 +273,7 @@ impl Machine {
             self.timers.set(Timer::Verify, deadline);
             return Some(State::Verifying);
         }
-        if self.is_blind() {
+        if self.is_unobservable() {
             // Time alone changes nothing before the target is seen again.
             return Some(State::Verifying);
         }

@@ -55,7 +55,7 @@ impl Occupation {
 impl Machine {
     /// Notes what the target is busy with, and since when. `lived` says that a run just ended, or goes on, that lasted.
     pub(super) fn note_busy(&mut self, lived: bool, age: Option<Duration>, now: Time) {
-        if self.is_blind() {
+        if self.is_unobservable() {
             return;
         }
         if lived {
@@ -89,7 +89,7 @@ impl Machine {
                 .target
                 .observation
                 .as_ref()
-                .and_then(|sight| sight.details.ended.clone());
+                .and_then(|observation| observation.details.ended.clone());
             let cause = ended
                 .filter(|_| activity == Activity::AutoRestart)
                 .unwrap_or(Cause::Busy { activity, longer_than });
@@ -134,12 +134,12 @@ impl Machine {
 
     /// How long it may take before anything is said of it, beside `notify_after`.
     fn bound_of(&self, activity: Activity) -> Duration {
-        let sight = self.target.observation.as_ref();
-        let limits = sight.map_or_else(Limits::default, |sight| sight.limits);
+        let observation = self.target.observation.as_ref();
+        let limits = observation.map_or_else(Limits::default, |observation| observation.limits);
         let policy = &self.service.policy;
         match activity {
             Activity::Starting => {
-                let within = sight.and_then(|sight| sight.details.starts_within);
+                let within = observation.and_then(|observation| observation.details.starts_within);
                 policy.start_grace.max(within.unwrap_or_default())
             }
             Activity::AutoRestart => PAUSE_MIN.saturating_sub(policy.notify_after),

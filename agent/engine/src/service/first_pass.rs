@@ -113,7 +113,12 @@ impl Machine {
 
     /// Notes what the target's supervisor says of its own check.
     pub(super) fn note_check(&mut self) {
-        let Some(check) = self.target.observation.as_ref().and_then(|sight| sight.check.as_ref()) else {
+        let Some(check) = self
+            .target
+            .observation
+            .as_ref()
+            .and_then(|observation| observation.check.as_ref())
+        else {
             return;
         };
         let passed = self.memory.passed.get_or_insert_default();
@@ -129,7 +134,11 @@ impl Machine {
         if self.service.policy.before_first_pass == BeforeFirstPass::Restart {
             return true;
         }
-        let check = self.target.observation.as_ref().and_then(|sight| sight.check.as_ref());
+        let check = self
+            .target
+            .observation
+            .as_ref()
+            .and_then(|observation| observation.check.as_ref());
         let passed = self.memory.passed.as_ref();
         // One that is not named by what it asks is believed.
         check.is_none_or(|check| passed.is_some_and(|passed| passed.contains(&check.question)))

@@ -22,11 +22,11 @@ impl Machine {
     pub(super) fn open_incident(&mut self, cause: Cause, cx: &mut Context<'_>) {
         // What may have been a stop is never taken for the failure of an incident, not even of the one it opens.
         let seen_down = matches!(self.target_down(), Some((intent, _)) if intent != Intent::Unclear);
-        let instance = self.target.run().filter(|_| seen_down).cloned();
+        let run = self.target.run().filter(|_| seen_down).cloned();
         if let Some(incident) = &mut self.memory.incident {
-            let instance = instance.or_else(|| incident.instance.clone());
+            let run = run.or_else(|| incident.run.clone());
             // Within one run only another kind of failure is news; the words of probes vary.
-            let same_run = incident.instance == instance;
+            let same_run = incident.run == run;
             let another = incident.cause.kind() != cause.kind() || (!same_run && incident.cause != cause);
             // What was in doubt has gone down: it counts for a storm from now on.
             let doubtful = |cause: &Cause| matches!(cause, Cause::NeverPassed { .. } | Cause::TriggerFailed { .. });
@@ -35,7 +35,7 @@ impl Machine {
             }
             if another || !same_run {
                 incident.cause = cause.clone();
-                incident.instance = instance;
+                incident.run = run;
                 self.unsaved = true;
             }
             if another {
@@ -57,7 +57,7 @@ impl Machine {
             own_since: cx.now,
             cause: cause.clone(),
             attempts: 0,
-            instance,
+            run,
             started: false,
             limited: false,
             slow_starts: 0,

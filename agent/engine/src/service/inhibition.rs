@@ -29,10 +29,7 @@ impl Machine {
     /// The runs that a failure may be about: the one that the open incident is about, and the one that was seen last.
     pub(crate) fn run_instances(&self) -> (Option<&RunId>, Option<&RunId>) {
         let incident = self.memory.incident.as_ref();
-        (
-            incident.and_then(|incident| incident.instance.as_ref()),
-            self.target.run(),
-        )
+        (incident.and_then(|incident| incident.run.as_ref()), self.target.run())
     }
 
     /// The open incident, and how bad it is as long as the agent has not given up.

@@ -91,8 +91,8 @@ impl Machine {
             // By itself, whatever it was stopped with before.
             self.forget_stopped_with();
         }
-        let instance = self.target.run().cloned();
-        let latched = instance.is_some() && self.memory.stopped == instance;
+        let run = self.target.run().cloned();
+        let latched = run.is_some() && self.memory.stopped == run;
         let reason = match intent {
             Intent::OperatorStop if self.standing.state == State::Unknown => {
                 "not running when first seen, so left alone"
@@ -118,8 +118,8 @@ impl Machine {
         };
         // That includes what ended by itself and was left so: other settings count from its next run on. A default changed
         // for all services must not start every job that ended since.
-        if !self.start_was_refused() && self.memory.stopped != instance {
-            self.memory.stopped = instance;
+        if !self.start_was_refused() && self.memory.stopped != run {
+            self.memory.stopped = run;
             self.unsaved = true;
         }
         if self.awaits_requested_run() {
@@ -166,11 +166,7 @@ impl Machine {
 
     /// Whether a run after the one that failed ended well: that of a oneshot.
     fn did_its_work(&self) -> bool {
-        let failed = self
-            .memory
-            .incident
-            .as_ref()
-            .and_then(|incident| incident.instance.as_ref());
+        let failed = self.memory.incident.as_ref().and_then(|incident| incident.run.as_ref());
         let ended = matches!(self.target_down(), Some((Intent::NotApplicable, _)));
         ended && failed.is_some() && failed != self.target.run()
     }
@@ -271,7 +267,7 @@ impl Machine {
 
     /// The target runs, or there is none, and probes have not found the service down.
     fn judge_running(&mut self, cx: &mut Context<'_>) -> Judgement {
-        if self.is_blind() && !self.probes.health.is_up() {
+        if self.is_unobservable() && !self.probes.health.is_up() {
             return State::Unknown.into();
         }
         if self.is_healthy(cx.now) {
@@ -283,7 +279,7 @@ impl Machine {
                 return self.judge_failed_trigger(cause, cx);
             }
             self.became_healthy(Resolution::Recovered, cx);
-            let state = if self.is_blind() {
+            let state = if self.is_unobservable() {
                 State::Unknown
             } else {
                 State::Healthy
@@ -302,8 +298,8 @@ impl Machine {
         state.into()
     }
 
-    /// Whether it is down, on its way down or up, or not known yet: nothing that needs it can be healed. What is out of
-    /// sight holds nobody up, because it may be out of sight for long.
+    /// Whether it is down, on its way down or up, or not known yet: nothing that needs it can be healed. What cannot be
+    /// observed holds up nothing, because that may last for long.
     pub(super) fn is_away(&self) -> bool {
         let absent = match self.target.state() {
             None => self.service.has_target,
@@ -322,7 +318,8 @@ impl Machine {
 
     /// Whether it counts as healthy: it runs, and probes, if any, have passed often enough.
     pub(super) fn is_healthy(&self, now: Time) -> bool {
-        let runs = !self.service.has_target || (self.runs() && self.target.unhealthy().is_none()) || self.is_blind();
+        let runs =
+            !self.service.has_target || (self.runs() && self.target.unhealthy().is_none()) || self.is_unobservable();
         let proved = if self.service.has_probes {
             self.probes.health.is_up() && !self.probes.health.is_suspect()
         } else {

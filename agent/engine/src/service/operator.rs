@@ -12,7 +12,7 @@ impl Machine {
         match request {
             _ if self.is_leaving() => Err(RequestError::UnknownService),
             OperatorRequest::Restart if !self.service.has_target => Err(RequestError::NoTarget),
-            OperatorRequest::Restart if self.is_blind() => Err(RequestError::Unobservable),
+            OperatorRequest::Restart if self.is_unobservable() => Err(RequestError::Unobservable),
             OperatorRequest::Restart if self.target.unusable().is_some() => Err(RequestError::Unusable),
             OperatorRequest::Restart if self.actions.in_flight.is_some() => Err(RequestError::InFlight),
             OperatorRequest::Resume if self.memory.pause.is_none() => Err(RequestError::NotPaused),

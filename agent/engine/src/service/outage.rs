@@ -26,7 +26,7 @@ impl Machine {
     /// Notes since when it fails, or answers again. Asked before anything is judged of it, as that may begin or end an
     /// incident.
     pub(super) fn note_outage(&mut self, now: Time) {
-        if !self.is_blind() {
+        if !self.is_unobservable() {
             let serves = self.runs() && self.target.unhealthy().is_none();
             self.outage.serves_since = serves.then(|| self.outage.serves_since.unwrap_or(now));
         }
@@ -97,7 +97,7 @@ impl Machine {
         let serves = self
             .outage
             .serves_since
-            .filter(|_| self.service.has_target && !self.is_blind());
+            .filter(|_| self.service.has_target && !self.is_unobservable());
         let answers = self.probes.answers_since.filter(|_| self.service.has_probes);
         let known = (!self.service.has_probes || answers.is_some()) && (!self.must_serve() || serves.is_some());
         let since = serves.max(answers).filter(|_| known)?;
@@ -107,7 +107,7 @@ impl Machine {
 
     /// Whether its target has a say in that.
     fn must_serve(&self) -> bool {
-        self.service.has_target && !self.is_blind()
+        self.service.has_target && !self.is_unobservable()
     }
 
     /// Until when nobody is told of an outage that would be told now: what answers and is being proved is most likely over,

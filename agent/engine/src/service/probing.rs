@@ -156,7 +156,7 @@ impl Machine {
     fn probes_tell(&self) -> bool {
         self.service.has_probes
             && !matches!(self.standing.state, State::Shutdown)
-            && (!self.service.has_target || self.runs() || self.is_blind() || self.is_probed_while_busy())
+            && (!self.service.has_target || self.runs() || self.is_unobservable() || self.is_probed_while_busy())
     }
 
     /// Whether answers are wanted more often than usual.
@@ -164,7 +164,7 @@ impl Machine {
         matches!(
             self.standing.state,
             State::Suspect | State::Starting | State::Verifying | State::Restarting
-        ) || (self.is_blind() && !self.probes.health.is_up() && self.probes.health.down().is_none())
+        ) || (self.is_unobservable() && !self.probes.health.is_up() && self.probes.health.down().is_none())
     }
 
     /// A round ended.

@@ -37,8 +37,8 @@ impl Machine {
         if !self.service.has_target {
             return Some(Judgement::held(State::Held, Hold::NoTarget));
         }
-        if self.is_blind() {
-            // What is out of sight together with what it depends on waits for that, like everything else that does.
+        if self.is_unobservable() {
+            // What cannot be observed together with what it depends on waits for that, like everything else that does.
             return self
                 .wait_for_dependency(cx)
                 .or(Some(Judgement::held(State::Held, Hold::Unobservable)));
@@ -149,11 +149,7 @@ impl Machine {
     /// Notes, once for each run, that the target's supervisor has given up.
     fn note_supervisor(&mut self, now: Time) {
         let seen = self.target_down().is_some() && self.target.supervisor() == Supervisor::GaveUp;
-        let known = self
-            .memory
-            .supervisor_gave_up
-            .as_ref()
-            .map(|known| known.instance.as_ref());
+        let known = self.memory.supervisor_gave_up.as_ref().map(|known| known.run.as_ref());
         if let Some(incident) = self
             .memory
             .incident
@@ -164,8 +160,8 @@ impl Machine {
             self.unsaved = true;
         }
         if seen && known != Some(self.target.run()) {
-            let instance = self.target.run().cloned();
-            self.memory.supervisor_gave_up = Some(GivenUp { at: now, instance });
+            let run = self.target.run().cloned();
+            self.memory.supervisor_gave_up = Some(GivenUp { at: now, run });
             self.unsaved = true;
         }
     }

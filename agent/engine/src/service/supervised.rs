@@ -21,12 +21,14 @@ pub(super) struct Supervision {
 impl Machine {
     /// Says that the last run went down when its supervisor is about to restart it, or already has.
     pub(super) fn note_end_left_to_supervisor(&mut self, cx: &mut Context<'_>) {
-        let Some(sight) = &self.target.observation else { return };
-        let before = match (&sight.state, &self.target.run_before) {
-            (TargetState::Busy(Activity::AutoRestart), _) => sight.instance.clone(),
+        let Some(observation) = &self.target.observation else {
+            return;
+        };
+        let before = match (&observation.state, &self.target.run_before) {
+            (TargetState::Busy(Activity::AutoRestart), _) => observation.run.clone(),
             // What is down by now tells its own story.
             (TargetState::Down { .. } | TargetState::Unknown(_), _) => return,
-            (_, Some(RunBefore(before))) if sight.started_by == StartedBy::Supervisor => {
+            (_, Some(RunBefore(before))) if observation.started_by == StartedBy::Supervisor => {
                 let before = before.clone();
                 if before.is_some() && !self.in_maintenance() {
                     // Where its end was seen as well, it is counted already.
@@ -43,7 +45,7 @@ impl Machine {
             .target
             .observation
             .as_ref()
-            .and_then(|sight| sight.details.ended.clone());
+            .and_then(|observation| observation.details.ended.clone());
         let cause = ended.unwrap_or(Cause::Unknown);
         self.went_down(&cause, None, cx);
         self.announced.down_of = before;
@@ -52,7 +54,7 @@ impl Machine {
     /// Whether its supervisor began the present run, and another one was said to be down. What probes called down and up
     /// again within one run, whoever began that, is nobody's doing.
     pub(super) fn supervisor_began_run(&self) -> bool {
-        let by_supervisor = |sight: &crate::Observation| sight.started_by == StartedBy::Supervisor;
+        let by_supervisor = |observation: &crate::Observation| observation.started_by == StartedBy::Supervisor;
         self.announced.up == Some(false)
             && self.target.observation.as_ref().is_some_and(by_supervisor)
             && self.announced.down_of.is_some()

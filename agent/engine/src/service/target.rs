@@ -19,9 +19,9 @@ const SETTLE_SUPERVISED: Duration = Duration::from_secs(5);
 /// After a suspend everything needs a moment: networks, clocks, clients that reconnect.
 const AFTER_RESUME: Duration = Duration::from_secs(30);
 
-/// How long the first sight of a target is waited for before its probes alone decide. systemd and Docker show all of theirs
+/// How long the first observation of a target is waited for before its probes alone decide. systemd and Docker show all of theirs
 /// within seconds, or say that they cannot be reached.
-const FIRST_SIGHT: Duration = Duration::from_secs(30);
+const FIRST_OBSERVATION: Duration = Duration::from_secs(30);
 
 /// The target as its watcher shows it, and the run that it is in.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Target {
 
     /// Which run it is in, or was in last.
     pub(super) fn run(&self) -> Option<&RunId> {
-        self.observation.as_ref()?.instance.as_ref()
+        self.observation.as_ref()?.run.as_ref()
     }
 
     /// Whether something else will restart it.
@@ -144,14 +144,14 @@ impl Target {
 }
 
 impl Machine {
-    /// The target was observed, or lost from sight.
+    /// The target was observed, or cannot be any more.
     pub(crate) fn observe(&mut self, observation: Observation, cx: &mut Context<'_>) {
-        let blind = matches!(observation.state, TargetState::Unknown(_));
+        let unobservable = matches!(observation.state, TargetState::Unknown(_));
         let previous = self.target.observation.as_ref();
         let changed = previous.is_none_or(|previous| {
             previous.state != observation.state
-                || (!blind && previous.instance != observation.instance)
-                || (!blind && previous.details.triggers != observation.details.triggers)
+                || (!unobservable && previous.run != observation.run)
+                || (!unobservable && previous.details.triggers != observation.details.triggers)
         });
         // Somebody wants what was stopped before to run.
         let wanted = previous.is_some_and(|previous| {
@@ -175,8 +175,8 @@ impl Machine {
         if changed && !called_off {
             self.refusals.hold = None;
         }
-        // Losing sight says nothing of the instance; only a sighting of another one does.
-        let new_run = !blind && (previous.is_none() || self.target.run() != observation.instance.as_ref());
+        // That it cannot be observed says nothing of the run; only the observation of another one does.
+        let new_run = !unobservable && (previous.is_none() || self.target.run() != observation.run.as_ref());
         if new_run {
             // What was busy when it was first seen may have run for much longer than it has been that.
             let age = observation
@@ -190,25 +190,25 @@ impl Machine {
         let (ran, was_busy) = (self.runs(), self.busy().is_some());
         let lived = ran && self.target.run_since + self.service.policy.min_uptime <= cx.now;
         if new_run {
-            self.target.run_before = previous.map(|previous| RunBefore(previous.instance.clone()));
+            self.target.run_before = previous.map(|previous| RunBefore(previous.run.clone()));
         }
         let down = matches!(observation.state, TargetState::Down { .. });
         // Another run that went down is left to its supervisor anew.
         let before = self.target.down_since.filter(|_| !new_run);
         self.target.down_since = down.then(|| before.unwrap_or(cx.now));
-        // Out of sight, the settings stay what they were too.
-        let (instance, limits) = match self.target.observation.take() {
-            Some(known) if blind => (known.instance, known.limits),
-            None if blind => (None, observation.limits),
-            _ => (observation.instance.clone(), observation.limits),
+        // While it cannot be observed, the settings stay what they were too.
+        let (run, limits) = match self.target.observation.take() {
+            Some(known) if unobservable => (known.run, known.limits),
+            None if unobservable => (None, observation.limits),
+            _ => (observation.run.clone(), observation.limits),
         };
         self.target.observation = Some(Observation {
-            instance,
+            run,
             limits,
             ..observation
         });
         self.note_check();
-        if !blind {
+        if !unobservable {
             let runs = self.runs();
             self.ends.note_end(ran, runs, cx.now);
         }
@@ -242,10 +242,12 @@ impl Machine {
     /// tell, nobody but an operator is left when it was neither the agent, nor the supervisor, nor what the target is bound
     /// to, which is restarted together with it. That is good enough for words, and not for a clean slate.
     fn note_who_started(&mut self, cx: &mut Context<'_>) {
-        let Some(sight) = &self.target.observation else { return };
-        let (down, supervisor) = match sight.state {
+        let Some(observation) = &self.target.observation else {
+            return;
+        };
+        let (down, supervisor) = match observation.state {
             TargetState::Busy(Activity::AutoRestart) => (true, true),
-            TargetState::Down { .. } => (true, sight.supervisor == Supervisor::Active),
+            TargetState::Down { .. } => (true, observation.supervisor == Supervisor::Active),
             _ => (false, false),
         };
         if supervisor && !self.in_maintenance() {
@@ -255,7 +257,7 @@ impl Machine {
                 .record(self.target.run(), self.supervision.left_to_supervisor, cx.now);
         }
         let runs = self.runs();
-        let started_by = sight.started_by;
+        let started_by = observation.started_by;
         // What is on its way up or down is looked at when it has arrived.
         let before = self.target.run_before.take_if(|_| runs || down);
         let known = before.is_some();
@@ -304,12 +306,12 @@ impl Machine {
 
     /// `frozen` that outlasts its run says nothing against one that answers.
     fn answers_though_frozen(&self) -> bool {
-        let frozen = |sight: &Observation| sight.state == TargetState::Busy(Activity::Frozen);
+        let frozen = |observation: &Observation| observation.state == TargetState::Busy(Activity::Frozen);
         self.probes.health.passes() && self.target.observation.as_ref().is_some_and(frozen)
     }
 
     /// Whether there is a target that cannot be seen.
-    pub(super) fn is_blind(&self) -> bool {
+    pub(super) fn is_unobservable(&self) -> bool {
         self.service.has_target && matches!(self.target.state(), None | Some(TargetState::Unknown(_)))
     }
 
@@ -329,8 +331,8 @@ impl Machine {
         };
         if *intent == Intent::Unclear
             && let Some(incident) = &self.memory.incident
-            && incident.instance.is_some()
-            && incident.instance.as_ref() == self.target.run()
+            && incident.run.is_some()
+            && incident.run.as_ref() == self.target.run()
         {
             return Some((Intent::Crash, &incident.cause));
         }
@@ -356,7 +358,7 @@ impl Machine {
         self.probes.calm_until = Some(cx.now + AFTER_RESUME);
     }
 
-    /// Until when failed probes do not count, if they do not: the instance is young and was never up, it has not been seen
+    /// Until when failed probes do not count, if they do not: the run is young and was never up, it has not been seen
     /// yet, or the host was suspended.
     pub(super) fn grace(&self, now: Time) -> Option<Time> {
         let started = self.service.has_target && self.runs() && !self.probes.health.was_up();
@@ -364,11 +366,11 @@ impl Machine {
         let calm = self.probes.calm_until.filter(|_| !self.probes.health.was_up());
         // Until it has been seen nobody knows how young it is.
         let unseen = self.service.has_target && self.target.observation.is_none();
-        let first_sight = unseen.then(|| self.target.run_since + FIRST_SIGHT);
+        let first_observation = unseen.then(|| self.target.run_since + FIRST_OBSERVATION);
         start_grace
             .into_iter()
             .chain(calm)
-            .chain(first_sight)
+            .chain(first_observation)
             .max()
             .filter(|until| *until > now)
     }

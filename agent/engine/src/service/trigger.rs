@@ -24,9 +24,9 @@ impl Machine {
 
     /// The trigger that has failed. What is not seen now is as it was.
     pub(super) fn failed_trigger(&self) -> Option<Cause> {
-        let seen = |sight: &&Observation| !matches!(sight.state, TargetState::Unknown(_));
-        if let Some(sight) = self.target.observation.as_ref().filter(seen) {
-            let triggers = &sight.details.triggers;
+        let seen = |observation: &&Observation| !matches!(observation.state, TargetState::Unknown(_));
+        if let Some(observation) = self.target.observation.as_ref().filter(seen) {
+            let triggers = &observation.details.triggers;
             let failed = triggers.iter().find_map(|trigger| match &trigger.state {
                 TriggerState::Failed { unit, result } => Some(Cause::TriggerFailed {
                     name: trigger.name.clone(),
@@ -86,7 +86,7 @@ impl Machine {
         else {
             return;
         };
-        if self.is_blind() || self.failed_trigger().is_some() {
+        if self.is_unobservable() || self.failed_trigger().is_some() {
             return;
         }
         let starts_slowly = None;
@@ -96,7 +96,7 @@ impl Machine {
 
     /// A trigger was started and has not been seen to wait since.
     pub(super) fn judge_trigger_action(&mut self, ended_at: Time, cx: &mut Context<'_>) -> Option<State> {
-        if !self.is_blind() && !self.idles_in_vain() {
+        if !self.is_unobservable() && !self.idles_in_vain() {
             self.cut_short("the service does something else by now".to_owned(), cx);
             return None;
         }
@@ -105,7 +105,7 @@ impl Machine {
             self.timers.set(Timer::Verify, deadline);
             return Some(State::Verifying);
         }
-        if self.is_blind() {
+        if self.is_unobservable() {
             return Some(State::Verifying);
         }
         self.fail_attempt("it was started and is not there, or has failed again".to_owned(), cx);
@@ -114,8 +114,10 @@ impl Machine {
 
     /// Says what does not wait to start the service.
     pub(super) fn describe_triggers(&self, text: &mut String) {
-        let Some(sight) = &self.target.observation else { return };
-        for trigger in &sight.details.triggers {
+        let Some(observation) = &self.target.observation else {
+            return;
+        };
+        for trigger in &observation.details.triggers {
             let what = match &trigger.state {
                 TriggerState::Failed { result, .. } => format!("has failed ({result})"),
                 TriggerState::Stopped => "was stopped".to_owned(),

@@ -93,7 +93,7 @@ impl Sim {
             _ if action
                 .expected
                 .as_ref()
-                .is_some_and(|expected| *expected != target.instance()) =>
+                .is_some_and(|expected| *expected != target.run()) =>
             {
                 Some(ActionResult::Outdated("it has been started again since".into()))
             }

@@ -265,7 +265,7 @@ impl Sim {
             Fault::Masked => self.masked(&name),
             Fault::BusLost if self.bus => {
                 self.bus = false;
-                self.tell_blind();
+                self.tell_unobservable();
                 self.ends_later(300_000, Fault::BusBack);
             }
             Fault::StoreLost => {

@@ -14,7 +14,7 @@ use super::ledger::{ANSWERED_AGAIN, UNANSWERED_AGAIN, UNANSWERED_MAX};
 
 /// How long failed probes do not count after the host was suspended.
 const CALM: Duration = Duration::from_secs(30);
-/// Two sightings of one signal lie so close together.
+/// Two observations of one signal lie so close together.
 const SAME_SIGNAL: Duration = Duration::from_secs(1);
 /// What would hurt others is asked for again after this.
 const LOOK_AROUND_AGAIN: Duration = Duration::from_secs(600);
@@ -72,7 +72,7 @@ impl Known {
         self.fell_in_incident |= self.keep.incident.is_some();
         if changed.target {
             self.keep.passed_surely = false;
-            (self.sight, self.run, self.down_at) = (None, None, None);
+            (self.observation, self.run, self.down_at) = (None, None, None);
             self.run_began = now;
         }
         if let Some(intent) = self.down() {
@@ -111,7 +111,7 @@ impl Known {
     }
 
     pub fn observed(&mut self, now: Time, observation: &Observation) {
-        let blind = matches!(observation.state, TargetState::Unknown(_));
+        let unobservable = matches!(observation.state, TargetState::Unknown(_));
         if self.busy().is_some() {
             self.forgive_probes();
         }
@@ -123,14 +123,14 @@ impl Known {
             if activity == Activity::Frozen {
                 self.passes = 0;
             }
-        } else if !blind {
+        } else if !unobservable {
             self.busy_since = None;
         }
-        let new_run = !blind && (self.sight.is_none() || self.run != observation.instance);
-        if self.sight.as_ref().is_none_or(|sight| sight.state != observation.state) || new_run {
+        let new_run = !unobservable && (self.observation.is_none() || self.run != observation.run);
+        if self.seen() != Some(&observation.state) || new_run {
             self.refused_until = None;
         }
-        if !blind {
+        if !unobservable {
             self.limits = observation.limits;
         }
         let witnessed = self
@@ -146,8 +146,8 @@ impl Known {
             self.drain = None;
         }
         if new_run {
-            self.unattributed = self.sight.is_some();
-            self.run.clone_from(&observation.instance);
+            self.unattributed = self.observation.is_some();
+            self.run.clone_from(&observation.run);
             self.run_began = now.back(observation.age.unwrap_or_default());
             self.down_at = None;
             self.forget_probes();
@@ -190,7 +190,7 @@ impl Known {
             self.keep.repairs.push(now);
             self.taken_over(now);
         }
-        if !blind {
+        if !unobservable {
             let known = self.drain.take().filter(|_| !new_run);
             self.drain = match observation.asked_to_stop {
                 Some(asked) => {
@@ -205,7 +205,7 @@ impl Known {
                 None => known.filter(|_| self.down().is_some() || !matches!(observation.state, TargetState::Running)),
             };
         }
-        self.sight = Some(observation.clone());
+        self.observation = Some(observation.clone());
         self.note_run_down();
         let known = self.keep.rests.as_ref().map(|(_, run)| run);
         if self.down().is_some() && self.supervisor() == Supervisor::GaveUp && known != Some(&self.run) {

@@ -45,7 +45,7 @@ pub struct Known {
     pub shown: Option<Left>,
     /// A reload has changed it since.
     pub reloaded: bool,
-    pub sight: Option<Observation>,
+    pub observation: Option<Observation>,
     /// Its run was asked to end.
     pub drain: Option<Drain>,
     /// The run last seen.
@@ -118,7 +118,7 @@ impl Known {
             too_wide_until: None,
             shown: None,
             reloaded: false,
-            sight: None,
+            observation: None,
             drain: None,
             run: None,
             run_began: Time::ZERO,
@@ -154,7 +154,7 @@ impl Known {
     }
 
     pub fn seen(&self) -> Option<&TargetState> {
-        self.sight.as_ref().map(|sight| &sight.state)
+        self.observation.as_ref().map(|observation| &observation.state)
     }
 
     /// Whether its run was asked to end so short a time ago that this explains what becomes of it, as far as is certain.
@@ -170,7 +170,7 @@ impl Known {
         drain.is_some_and(|drain| now.since(drain.at) < DRAIN_MAX)
     }
 
-    pub fn blind(&self) -> bool {
+    pub fn unobservable(&self) -> bool {
         self.service.has_target && matches!(self.seen(), None | Some(TargetState::Unknown(_)))
     }
 
@@ -199,7 +199,12 @@ impl Known {
     /// What it fell with, or could not be started without.
     pub fn fell_with(&self) -> Option<&FellWith> {
         let of_this = self.down() == Some(Intent::DependencyStop);
-        self.sight.as_ref()?.details.fell_with.as_deref().filter(|_| of_this)
+        self.observation
+            .as_ref()?
+            .details
+            .fell_with
+            .as_deref()
+            .filter(|_| of_this)
     }
 
     /// Whether it may have fallen with something that failed: nothing that is configured has a say in it now.
@@ -231,7 +236,10 @@ impl Known {
 
     /// Whether it shows a reload that has long ended, and its probes show that it hangs.
     pub fn hangs_in_reload(&self, now: Time) -> bool {
-        let has_job = self.sight.as_ref().is_some_and(|sight| sight.details.has_job);
+        let has_job = self
+            .observation
+            .as_ref()
+            .is_some_and(|observation| observation.details.has_job);
         let past = self
             .busy_since
             .is_some_and(|(_, since)| now.since(since) >= Limits::USUAL);
@@ -249,9 +257,9 @@ impl Known {
     }
 
     pub fn supervisor(&self) -> Supervisor {
-        self.sight
+        self.observation
             .as_ref()
-            .map_or(Supervisor::Passive, |sight| sight.supervisor)
+            .map_or(Supervisor::Passive, |observation| observation.supervisor)
     }
 
     /// How long a dead target is left to its supervisor.

@@ -2,7 +2,7 @@
 //!
 //! The stories of `world` are scripts for the engine alone. Here the driver's contract is modelled too (what is
 //! decided is recorded before it is done, and lost when the agent is killed before that), watchers and adapters are
-//! tasks of their own that are late, blind or lie, and everything goes wrong at random, from a seed.
+//! tasks of their own that are late, see nothing or lie, and everything goes wrong at random, from a seed.
 //!
 //! Four seeds of five tell a few hours in which hardly a minute is quiet. Every fifth tells two weeks, in which squalls of
 //! faults lie days apart and all is watched more seldom: what only weeks bring about costs no more than the hours do.

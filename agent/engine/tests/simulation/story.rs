@@ -34,7 +34,7 @@ fn told(event: &Event) -> String {
             outcome,
         } => format!("    {service} probe {}: {:?}", round.0, outcome.verdict),
         Event::TargetObserved { service, observation } => {
-            let run = observation.instance.as_ref().map_or("-", |instance| instance.as_str());
+            let run = observation.run.as_ref().map_or("-", |run| run.as_str());
             format!(
                 "    {service} seen: {:?}, run {run}, {:?}",
                 observation.state, observation.supervisor

@@ -129,7 +129,7 @@ impl Target {
         }
     }
 
-    pub fn instance(&self) -> RunId {
+    pub fn run(&self) -> RunId {
         RunId::from(format!("{}-{}", self.id, self.run))
     }
 
@@ -195,7 +195,7 @@ impl Target {
                 TargetState::Busy(Activity::AutoRestart) => Supervisor::Active,
                 _ => self.supervisor,
             },
-            instance: Some(self.instance()),
+            run: Some(self.run()),
             started_by: self.started_by,
             restarts: None,
             asked_to_stop: self.asked_for(now).filter(|_| self.runs()).map(|ago| AskedToStop {

@@ -13,7 +13,7 @@ use super::target::{Fate, Target};
 const PROBE_LIMIT: Duration = Duration::from_secs(3);
 
 impl Sim {
-    /// Sight begins, of everything and of the host itself first.
+    /// Observation begins, of everything and of the host itself first.
     pub fn watcher_starts(&mut self) {
         if self.going_down {
             self.tell(Event::HostShutdownChanged { going_down: true });
@@ -21,7 +21,7 @@ impl Sim {
         if self.bus {
             self.look_at_all();
         } else {
-            self.tell_blind();
+            self.tell_unobservable();
         }
     }
 
@@ -54,7 +54,7 @@ impl Sim {
         self.tell(event);
     }
 
-    pub fn tell_blind(&mut self) {
+    pub fn tell_unobservable(&mut self) {
         let watched: Vec<_> = self.services.iter().filter(|service| service.has_target).collect();
         let events: Vec<_> = watched
             .iter()
@@ -62,7 +62,7 @@ impl Sim {
                 service: service.name.clone(),
                 observation: Observation::new(
                     TargetState::Unknown("the bus is gone".into()),
-                    Some(self.targets[&service.name].instance()),
+                    Some(self.targets[&service.name].run()),
                 ),
             })
             .collect();

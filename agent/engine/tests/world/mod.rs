@@ -24,7 +24,7 @@ const PROBE: Duration = Duration::from_millis(5);
 /// How long a simulated restart takes.
 const RESTART: Duration = Duration::from_millis(50);
 /// How long a watcher takes to see a change.
-const SIGHT: Duration = Duration::from_millis(3);
+const OBSERVATION_DELAY: Duration = Duration::from_millis(3);
 
 /// What a started toy does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -224,7 +224,7 @@ pub struct World {
     pub hanging: Vec<ServiceName>,
     /// No watcher looks at these.
     pub unseen: Vec<ServiceName>,
-    blind: bool,
+    unobservable: bool,
     future: BTreeMap<(Time, u64), Future>,
     order: u64,
 }
@@ -262,7 +262,7 @@ impl World {
             loses_actions: false,
             hanging: Vec::new(),
             unseen: Vec::new(),
-            blind: false,
+            unobservable: false,
             future: BTreeMap::new(),
             order: 0,
         };
@@ -435,9 +435,9 @@ impl World {
         self.carry_out();
     }
 
-    /// Sight of every target is lost or comes back.
-    pub fn set_blind(&mut self, blind: bool) {
-        self.blind = blind;
+    /// The connection to whatever shows the targets is lost or comes back.
+    pub fn set_unobservable(&mut self, unobservable: bool) {
+        self.unobservable = unobservable;
         for name in self.toys.keys().cloned().collect::<Vec<_>>() {
             self.look(&name);
         }
@@ -541,7 +541,7 @@ impl World {
     }
 
     fn look(&mut self, name: &ServiceName) {
-        self.later(SIGHT, Future::Look(name.clone()));
+        self.later(OBSERVATION_DELAY, Future::Look(name.clone()));
     }
 
     fn happen(&mut self, future: Future) {
@@ -560,7 +560,7 @@ impl World {
                     ago: self.now.since(at),
                     patience: Duration::from_secs(15),
                 });
-                if self.blind {
+                if self.unobservable {
                     observation.state = TargetState::Unknown("the bus is gone".into());
                 }
                 let event = Event::TargetObserved {
@@ -607,7 +607,7 @@ impl World {
     fn readies_later(&mut self, action: &Action) -> bool {
         let toy = &self.toys[&action.service];
         let Start::Ready(after) = toy.start else { return false };
-        if toy.observation().instance != action.expected {
+        if toy.observation().run != action.expected {
             return false;
         }
         self.begin_run(&action.service, StartedBy::Unknown);
@@ -673,7 +673,7 @@ impl World {
             toy.state,
             TargetState::Running | TargetState::Unhealthy(_) | TargetState::Busy(Activity::Reloading)
         );
-        if action.expected != toy.observation().instance || runs != (action.kind == ActionKind::Restart) {
+        if action.expected != toy.observation().run || runs != (action.kind == ActionKind::Restart) {
             return ActionResult::Outdated("it is another run by now".into());
         }
         if toy.start == Start::Refused {

@@ -30,14 +30,14 @@ pub type Invariant = fn(&Ledger, Time, &Entry) -> Judgement;
 /// All of them, by the numbers of the table in `invariants.rs` where they have one.
 pub const INVARIANTS: [(&str, Invariant); 50] = [
     ("1 shutdown", permission::nothing_is_done_while_the_host_goes_down),
-    ("2 blind", permission::nothing_is_done_blindly),
+    ("2 unobservable", permission::nothing_is_done_without_an_observation),
     ("3 maintenance", permission::nothing_is_done_in_maintenance),
     ("3 peace", people::nobody_is_alarmed_in_maintenance),
     ("4 operator stop", permission::no_operator_stop_is_undone),
     ("4 drain", permission::no_drain_is_cut_short),
     ("5 busy", permission::nobody_is_disturbed),
     ("5 supervisor first", permission::supervisors_go_first),
-    ("6 instance", record::actions_are_about_the_run_that_was_judged),
+    ("6 run", record::actions_are_about_the_run_that_was_judged),
     ("7 one in flight", limits::actions_never_overlap),
     ("7 no start holds another's", limits::no_start_holds_anothers),
     ("8 intent first", record::intents_are_on_disk_before_the_deed),

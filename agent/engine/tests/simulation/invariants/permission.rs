@@ -19,11 +19,11 @@ pub(super) fn nothing_is_done_while_the_host_goes_down(ledger: &Ledger, _: Time,
 
 /// 2: no action, not even one that was asked for, on a target that is not seen, or has not been seen since the agent
 /// started; and none on what has no target.
-pub(super) fn nothing_is_done_blindly(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
+pub(super) fn nothing_is_done_without_an_observation(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
     let Some((_, known)) = any_action(ledger, entry) else {
         return Ok(());
     };
-    ensure(known.service.has_target && !known.blind(), || {
+    ensure(known.service.has_target && !known.unobservable(), || {
         format!("seen: {:?}", known.seen())
     })
 }
@@ -101,7 +101,7 @@ pub(super) fn supervisors_go_first(ledger: &Ledger, now: Time, entry: &Entry) ->
 }
 
 /// 10: no own attempt while something it depends on is down, being started or stopped, or in an incident that is not
-/// over; or has not been seen since the agent started. What is out of sight blocks nobody: its absence is not known.
+/// over; or has not been seen since the agent started. What cannot be observed blocks nothing: its absence is not known.
 pub(super) fn dependencies_go_first(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
     let Some((_, known)) = own_attempt(ledger, entry) else {
         return Ok(());

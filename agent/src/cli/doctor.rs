@@ -1,13 +1,15 @@
 //! `sentinel doctor`.
 
-use std::fmt::Write as _;
+use std::error::Error;
+use std::fmt::{self, Write as _};
 
+use sentinel_text::chain;
 use rustix::process::geteuid;
 use sentinel_config::OriginKind;
 use sentinel_text::{Paint, Tone};
 use serde_json::json;
 
-use super::client::{Client, parse};
+use super::client::{Client, ClientError, parse};
 use super::{Cli, Exit, control_socket, fail, on_runtime, print};
 use crate::doctor::{self, AgentFacts, Facts, Finding, Level, RuleFacts};
 use crate::server::api::{ServiceStatus, StatusResponse};
@@ -59,18 +61,30 @@ fn look(cli: &Cli) -> Result<Facts, Exit> {
         let seen = on_runtime(doctor::look_as_root(&cli.config))?;
         rule = seen.rule;
         not_judged = match seen.account {
-            Ok(Some(account)) => account.assume().err(),
+            Ok(Some(account)) => account.assume().err().map(|error| chain(&error)),
             Ok(None) => None,
-            Err(why) => Some(why),
+            Err(error) => Some(chain(&error)),
         };
     }
     on_runtime(doctor::collect(&cli.config, rule, not_judged, ask_agent(cli)))
 }
 
-async fn ask_agent(cli: &Cli) -> Result<AgentFacts, String> {
-    let client = Client::new(&control_socket(cli)).map_err(|error| error.explain())?;
-    let answer = client.get(&["status"], &[]).await.map_err(|error| error.explain())?;
-    let status: StatusResponse = parse(&answer).map_err(|error| error.explain())?;
+/// The agent did not answer; reads as an explanation to operators.
+#[derive(Debug)]
+struct Unanswered(ClientError);
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.explain())
+    }
+}
+
+impl Error for Unanswered {}
+
+async fn ask_agent(cli: &Cli) -> Result<AgentFacts, Box<dyn Error + Send + Sync>> {
+    let client = Client::new(&control_socket(cli)).map_err(Unanswered)?;
+    let answer = client.get(&["status"], &[]).await.map_err(Unanswered)?;
+    let status: StatusResponse = parse(&answer).map_err(Unanswered)?;
     let is_configured = |origin| matches!(origin, OriginKind::File | OriginKind::UnitFile);
     let configured = status.services.iter().filter(|service| is_configured(service.origin));
     let is_container = |service: &&ServiceStatus| service.origin_place.starts_with(CONTAINER);

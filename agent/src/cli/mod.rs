@@ -34,6 +34,7 @@ pub use args::{
     ReplayArgs, RunArgs, SilenceCommand, SimulateArgs,
 };
 pub use check::check;
+use sentinel_text::chain;
 use check::{Look, check_with};
 pub use client::{Client, ClientError};
 pub use exit::Exit;
@@ -49,7 +50,6 @@ use jiff::tz::TimeZone;
 use rustix::process::geteuid;
 
 use crate::docker::{self, Search};
-use crate::error_chain::chain;
 use crate::server::api::ModeWord;
 use crate::systemd::BusAddress;
 use crate::{app, demo, root_guard, systemd};
@@ -132,7 +132,7 @@ fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovery, Ve
         if wanted.contains(&Source::HostUnits) {
             match systemd::discover_units_once().await {
                 Ok(found) => seen.push((Source::HostUnits, found)),
-                Err(why) => notes.push(format!("systemd services could not be seen: {why}")),
+                Err(error) => notes.push(format!("systemd services could not be seen: {}", chain(&error))),
             }
         }
         (seen, notes)

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use sentinel_text::chain;
 use rustix::process::geteuid;
 use serde_json::json;
 
 use super::{Cli, Exit, PolkitRulesArgs, fail, print};
-use crate::polkit::{self, ConfigurationError, RULE_FILE, Rule, TRIGGER_VERBS, USER, VERBS};
+use crate::polkit::{self, ConfigurationError, InstallError, NotInForce, RULE_FILE, Rule, TRIGGER_VERBS, USER, VERBS};
 
 /// Prints the rule, or puts it in place.
 pub(super) async fn run(cli: &Cli, args: &PolkitRulesArgs) -> Exit {
@@ -23,11 +24,11 @@ pub(super) async fn run(cli: &Cli, args: &PolkitRulesArgs) -> Exit {
         Ok(rule) if args.install => match install(Path::new(RULE_FILE), &rule) {
             Ok(change) => {
                 if let Err(why) = change.await_in_force().await {
-                    note(&why);
+                    note(&why.to_string());
                 }
                 print(&change.text(cli.json))
             }
-            Err(why) => fail(Exit::Failure, &why),
+            Err(error) => fail(Exit::Failure, &chain(&error)),
         },
         Ok(rule) if cli.json => print(&describe(&rule)),
         Ok(rule) => print(&rule.to_string()),
@@ -43,7 +44,7 @@ async fn rule(config: &Path, install: bool) -> Result<Rule, Exit> {
     }
     for path in sentinel_config::sources(config) {
         if let Err(error) = polkit::check_trust(&path) {
-            let why = full(&error);
+            let why = chain(&error);
             if install {
                 let kept = format!("{why}\nthe rule was not made from it; `{RULE_FILE}` stays as it is");
                 return Err(refuse(&kept));
@@ -56,7 +57,7 @@ async fn rule(config: &Path, install: bool) -> Result<Rule, Exit> {
             let count = sentinel_text::count(errors.count(), "error");
             refuse(&format!("{errors}\n\n{count}; no rule was made"))
         }
-        ConfigurationError::Sections(_) => refuse(&format!("{error}\nno rule was made")),
+        ConfigurationError::Sections(_) => refuse(&format!("{}\nno rule was made", chain(&error))),
     })?;
     if !loaded.unread.is_empty() {
         let keys = loaded.unread.join(", ");
@@ -64,7 +65,7 @@ async fn rule(config: &Path, install: bool) -> Result<Rule, Exit> {
     }
     polkit::wanted(&loaded.settings)
         .await
-        .map_err(|why| fail(Exit::Failure, &why))
+        .map_err(|error| fail(Exit::Failure, &chain(&error)))
 }
 
 /// What became of the file.
@@ -79,13 +80,13 @@ struct Change {
     before: Option<BTreeSet<String>>,
 }
 
-fn install(path: &Path, rule: &Rule) -> Result<Change, String> {
+fn install(path: &Path, rule: &Rule) -> Result<Change, InstallError> {
     let (text, units, triggers) = (rule.to_string(), rule.units(), rule.triggers());
-    let current = polkit::current(path).map_err(|error| full(&error))?;
+    let current = polkit::current(path)?;
     let before = current.as_deref().map_or_else(|| Some(BTreeSet::new()), Rule::names_in);
     let written = current.is_none_or(|current| current != text);
     if written {
-        polkit::replace(path, &text).map_err(|error| full(&error))?;
+        polkit::replace(path, &text)?;
     }
     Ok(Change {
         written,
@@ -102,7 +103,7 @@ impl Change {
     }
 
     /// Waits until polkit goes by the new rule, so that whoever runs this may rely on it.
-    async fn await_in_force(&self) -> Result<(), String> {
+    async fn await_in_force(&self) -> Result<(), NotInForce> {
         let (before, names) = (self.before.clone().unwrap_or_default(), self.names());
         let added = names.difference(&before).next().map(|unit| (unit.as_str(), true));
         let removed = before.difference(&names).next().map(|unit| (unit.as_str(), false));
@@ -164,14 +165,6 @@ fn describe(rule: &Rule) -> String {
         "rule": rule.to_string(),
     })
     .to_string()
-}
-
-/// An error with its reasons.
-fn full(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 /// Says on stderr what somebody should know.

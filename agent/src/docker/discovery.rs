@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use sentinel_text::chain;
 use jiff::Timestamp;
 use rustix::fs::{Access, access};
 use sentinel_config::DockerAddress;
@@ -25,7 +26,6 @@ use super::daemon::Daemon;
 use super::error::{CallError, SessionError};
 use super::inventory::{RunningContainer, describe, name_of};
 use super::self_container;
-use crate::error_chain::chain;
 
 /// The safety net: whatever no event told is found within this time.
 const LOOK_EVERY: Duration = Duration::from_secs(30);

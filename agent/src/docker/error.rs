@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::facts::clip;
-use crate::error_chain;
 
 /// Why a call did not lead to an answer, or to which.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +94,7 @@ pub struct Innermost<E>(pub E);
 
 impl<E: Error> fmt::Display for Innermost<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&clip(&error_chain::innermost(&self.0)))
+        f.write_str(&clip(&sentinel_text::innermost(&self.0)))
     }
 }
 
@@ -225,12 +224,12 @@ mod tests {
             ),
             (wrapped.into(), "the Docker daemon did not answer: broken pipe"),
         ] {
-            assert_eq!(error_chain::chain(&error), expected);
+            assert_eq!(chain(&error), expected);
             let asked = QuestionError::Refused {
                 path: "/events",
                 source: error,
             };
-            assert_eq!(error_chain::chain(&asked), format!("`GET /events`: {expected}"));
+            assert_eq!(chain(&asked), format!("`GET /events`: {expected}"));
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use sentinel_text::chain;
 use sentinel_engine::{ActionKind, ActionResult, Activity, RunId};
 
 use super::checks::Health;
@@ -13,7 +14,6 @@ use super::client::Client;
 use super::engine::Engine;
 use super::error::CallError;
 use super::facts::{Facts, Status};
-use crate::error_chain::chain;
 
 /// Why nothing is done while containerd is away. It comes back by itself, and no container says so: asked again soon.
 pub(super) const RUNTIME_AWAY: &str =

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sentinel_text::chain;
 use jiff::Timestamp;
 use sentinel_config::DockerAddress;
 use sentinel_engine::ActionResult;
@@ -22,7 +23,6 @@ use super::self_container;
 use super::tail;
 use super::tracker::Happened;
 use super::watcher::Wanted;
-use crate::error_chain::chain;
 
 /// Events queued between the connection and the session. The Engine itself keeps 1024 of them for a slow listener, for a
 /// tenth of a second each, and then drops some.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sentinel_text::chain;
 use sentinel_config::{ContainerTarget, DockerAddress};
 use sentinel_engine::{Event, ServiceName};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -15,7 +16,6 @@ use super::containers::Containers;
 use super::daemon::Daemon;
 use super::requests::{Docker, REQUESTS_MAX, Request};
 use super::session::Session;
-use crate::error_chain::chain;
 
 /// Gaps between attempts to connect. What happens to a container before a daemon that was lost is back is that daemon's
 /// doing, so its return must be noticed soon; when it is away for long, less often.

@@ -194,7 +194,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::error_chain::chain;
+    use sentinel_text::chain;
 
     const HEAD: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
 

@@ -5,6 +5,7 @@ use std::fs;
 use rustix::process::{Gid, Uid, geteuid, getgroups};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
+use super::error::AccountError;
 use crate::systemd::UnitAccount;
 
 /// The group whose members may use Docker's socket.
@@ -23,12 +24,11 @@ pub struct Account {
 
 impl Account {
     /// The account of a unit; `None` for root's.
-    ///
-    /// # Errors
-    ///
-    /// A sentence for people, when there is no such user or group.
-    pub fn of(unit: &UnitAccount) -> Result<Option<Self>, String> {
-        let read = |path: &str| fs::read_to_string(path).map_err(|error| format!("`{path}` cannot be read: {error}"));
+    pub fn of(unit: &UnitAccount) -> Result<Option<Self>, AccountError> {
+        let read = |path| {
+            let unreadable = |source| AccountError::Unreadable { path, source };
+            fs::read_to_string(path).map_err(unreadable)
+        };
         find(unit, &read("/etc/passwd")?, &read("/etc/group")?)
     }
 
@@ -38,22 +38,22 @@ impl Account {
     }
 
     /// Makes this process that user's, for good.
-    ///
-    /// # Errors
-    ///
-    /// A sentence for people; the process must then not go on as if it were that user's.
-    pub fn assume(&self) -> Result<(), String> {
+    pub fn assume(&self) -> Result<(), AccountError> {
         // The kernel keeps these for each thread; there must be no other that stays root's.
         let threads = fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
         if threads != 1 {
-            return Err(format!("cannot become `{}` with {threads} threads", self.name));
+            let name = self.name.clone();
+            return Err(AccountError::Threads { name, threads });
         }
         let groups: Vec<Gid> = self.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         set_thread_groups(&groups)
             .and_then(|()| set_thread_res_gid(gid, gid, gid))
             .and_then(|()| set_thread_res_uid(uid, uid, uid))
-            .map_err(|error| format!("cannot become `{}`: {error}", self.name))
+            .map_err(|source| AccountError::Refused {
+                name: self.name.clone(),
+                source,
+            })
     }
 }
 
@@ -72,15 +72,15 @@ pub(super) fn current() -> (String, bool) {
     (name, in_group)
 }
 
-fn find(unit: &UnitAccount, passwd: &str, group: &str) -> Result<Option<Account>, String> {
+fn find(unit: &UnitAccount, passwd: &str, group: &str) -> Result<Option<Account>, AccountError> {
     if matches!(unit.user.as_str(), "" | "root" | "0") {
         return Ok(None);
     }
     let row = rows(passwd)
         .find(|row| row.first() == Some(&unit.user.as_str()) || row.get(2) == Some(&unit.user.as_str()))
-        .ok_or_else(|| format!("there is no user `{}`, as which the agent is to run", unit.user))?;
-    let missing = |name: &str| format!("there is no group `{name}`, which the agent is to have");
-    let broken = || format!("`/etc/passwd` says nothing usable of `{}`", unit.user);
+        .ok_or_else(|| AccountError::NoUser(unit.user.clone()))?;
+    let missing = |name: &str| AccountError::NoGroup(name.to_owned());
+    let broken = || AccountError::Broken(unit.user.clone());
     let uid = number(&row, 2).ok_or_else(broken)?;
     let gid = match unit.group.as_str() {
         "" => number(&row, 3).ok_or_else(broken)?,
@@ -165,7 +165,8 @@ mod tests {
                 no("`/etc/passwd` says nothing usable of `broken`"),
             ),
         ] {
-            assert_eq!(find(&unit, PASSWD, GROUP), expected, "{unit:?}");
+            let found = find(&unit, PASSWD, GROUP).map_err(|error| error.to_string());
+            assert_eq!(found, expected, "{unit:?}");
         }
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use sentinel_config::discovery::Source;
 use sentinel_store::Inspection;
 
+use super::error::FactError;
 use crate::systemd::Survey;
 
-/// Everything that a judgement rests on. An error is a sentence for people.
+/// Everything that a judgement rests on.
 #[derive(Debug)]
 pub struct Facts {
     /// As whom everything was looked at: the agent's user.
@@ -22,25 +23,25 @@ pub struct Facts {
     /// The directory of secrets; `None` when there is none.
     pub secrets: Option<SecretsFacts>,
     /// systemd over its bus, and polkit's version.
-    pub survey: Result<Survey, String>,
+    pub survey: Result<Survey, FactError>,
     /// polkit's rule.
     pub rule: RuleFacts,
     /// The units that are configured and may not be restarted, with reasons.
-    pub denied: Result<BTreeMap<String, String>, String>,
+    pub denied: Result<BTreeMap<String, String>, FactError>,
     /// The sockets, paths and timers that trigger them and may not be started, each with its unit and a reason.
-    pub denied_triggers: Result<BTreeMap<String, (String, String)>, String>,
+    pub denied_triggers: Result<BTreeMap<String, (String, String)>, FactError>,
     /// Whether a unit that nobody configured may be restarted.
     pub beyond: Option<bool>,
     /// Whether entries of other units can be read.
-    pub journal: Result<bool, String>,
+    pub journal: Result<bool, FactError>,
     /// Containers.
     pub docker: DockerFacts,
     /// The clocks.
     pub clock: ClockFacts,
     /// The state directory.
-    pub store: Result<StoreFacts, String>,
+    pub store: Result<StoreFacts, FactError>,
     /// The agent that runs.
-    pub agent: Result<AgentFacts, String>,
+    pub agent: Result<AgentFacts, FactError>,
 }
 
 /// The configuration.
@@ -106,7 +107,7 @@ pub struct DockerFacts {
     /// That socket is not there.
     pub is_missing: bool,
     /// Whether it answers; `None` when it was not asked, as nothing is to be asked of it.
-    pub answer: Option<Result<crate::docker::Answers, String>>,
+    pub answer: Option<Result<crate::docker::Answers, FactError>>,
     /// The user is in the group of the socket.
     pub in_group: bool,
 }
@@ -132,7 +133,7 @@ pub struct StoreFacts {
     /// Bytes that are left for its user; `None` when that cannot be told.
     pub free: Option<u64>,
     /// The store in it; `None` when there is none yet.
-    pub store: Result<Option<Inspection>, String>,
+    pub store: Result<Option<Inspection>, StoreError>,
 }
 
 /// What a running agent says.

@@ -1,18 +1,20 @@
 //! What the agent's user sees of the host.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use sentinel_text::chain;
 use rustix::fs::{Access, access, statvfs};
 use rustix::process::geteuid;
 use sentinel_config::{DockerAddress, Loaded, Settings, Target};
 use tokio::process::Command;
 
 use super::clock::{self, Reading};
+use super::error::FactError;
 use super::facts::{AgentFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, StoreFacts};
 use super::{account, blocking, secrets, within};
 use crate::docker;
-use crate::error_chain::chain;
 use crate::polkit;
 use crate::systemd::{BusAddress, denied, denied_triggers, survey};
 
@@ -28,7 +30,7 @@ pub async fn collect(
     config: &Path,
     rule: RuleFacts,
     not_judged: Option<String>,
-    agent: impl Future<Output = Result<AgentFacts, String>>,
+    agent: impl Future<Output = Result<AgentFacts, Box<dyn Error + Send + Sync>>>,
 ) -> Facts {
     let before = Reading::now();
     let (config, settings) = read_config(config).await;
@@ -40,8 +42,8 @@ pub async fn collect(
         .as_ref()
         .map_or_else(|| PathBuf::from(STATE), |settings| settings.agent.state_dir.clone());
     let store = match &not_judged {
-        None => blocking(move || Ok(look_at_store(&directory))).await,
-        Some(why) => Err(why.clone()),
+        None => blocking(move || look_at_store(&directory)).await,
+        Some(why) => Err(FactError::NotJudged(why.clone())),
     };
     let opened = store
         .as_ref()
@@ -69,13 +71,13 @@ pub async fn collect(
 
 async fn read_config(config: &Path) -> (ConfigFacts, Option<Settings>) {
     let path = config.to_owned();
-    let loaded = blocking(move || Ok(sentinel_config::look(&path, sentinel_config::environment()))).await;
+    let loaded = blocking(move || sentinel_config::look(&path, sentinel_config::environment())).await;
     let problem = |words: String| ConfigFacts {
         problems: vec![(String::new(), words)],
         ..ConfigFacts::default()
     };
     match loaded {
-        Err(why) => (problem(why), None),
+        Err(error) => (problem(chain(&error)), None),
         Ok(Err(errors)) => {
             let problems = errors
                 .problems
@@ -97,8 +99,8 @@ async fn read_config(config: &Path) -> (ConfigFacts, Option<Settings>) {
             let (unread, warnings): (Vec<_>, Vec<_>) =
                 warnings.iter().partition(|warning| unread.contains(&warning.key));
             // With what unit files ask for, unless that takes too long to find.
-            let all = within(async { Ok(polkit::configuration(config, sentinel_config::environment()).await) }).await;
-            let settings = all.ok().and_then(Result::ok).map_or(settings, |loaded| loaded.settings);
+            let all = within(polkit::configuration(config, sentinel_config::environment())).await;
+            let settings = all.map_or(settings, |loaded| loaded.settings);
             let unit = |service: &sentinel_config::ServiceSettings| match &service.target {
                 Some(Target::Unit(unit)) => Some(unit.clone()),
                 _ => None,
@@ -135,14 +137,14 @@ async fn beyond() -> Option<bool> {
 }
 
 /// Whether `journalctl` shows anything of PID 1.
-async fn reads_journal() -> Result<bool, String> {
+async fn reads_journal() -> Result<bool, FactError> {
     let output = Command::new("journalctl")
         .args(["--no-pager", "--quiet", "--lines", "1", "--output", "cat", "_PID=1"])
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()
         .await
-        .map_err(|error| format!("`journalctl` cannot be run: {error}"))?;
+        .map_err(FactError::Journal)?;
     Ok(output.status.success() && !output.stdout.is_empty())
 }
 
@@ -158,13 +160,7 @@ async fn look_at_docker(settings: Option<&Settings>, in_group: bool) -> DockerFa
     let services = settings.services.iter().filter(is_container).count();
     let answer = match services {
         0 => None,
-        _ => Some(
-            within(async {
-                let answer = docker::answers(&settings.agent.docker).await;
-                answer.map_err(|error| chain(&error))
-            })
-            .await,
-        ),
+        _ => Some(within(docker::answers(&settings.agent.docker)).await),
     };
     DockerFacts {
         services,
@@ -182,6 +178,6 @@ fn look_at_store(directory: &Path) -> StoreFacts {
         exists: directory.is_dir(),
         writable: access(directory, Access::WRITE_OK | Access::EXEC_OK).is_ok(),
         free: space.map(|space| space.f_bavail.saturating_mul(space.f_frsize)),
-        store: sentinel_store::inspect(directory).map_err(|error| error.to_string()),
+        store: sentinel_store::inspect(directory),
     }
 }

@@ -8,6 +8,7 @@
 
 mod account;
 mod clock;
+mod error;
 mod facts;
 mod host;
 mod judge;
@@ -15,6 +16,7 @@ mod root;
 mod secrets;
 
 pub use account::Account;
+pub use error::{AccountError, FactError};
 pub use facts::{AgentFacts, Facts, RuleFacts};
 pub use host::collect;
 pub use judge::{Finding, Level, judge};
@@ -26,20 +28,16 @@ use std::time::Duration;
 const WITHIN: Duration = Duration::from_secs(20);
 
 /// The answer, unless it takes too long.
-async fn within<T>(answer: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    tokio::time::timeout(WITHIN, answer)
-        .await
-        .unwrap_or_else(|_elapsed| Err(format!("no answer within {}s", WITHIN.as_secs())))
+async fn within<T, E: Into<FactError>>(answer: impl Future<Output = Result<T, E>>) -> Result<T, FactError> {
+    match tokio::time::timeout(WITHIN, answer).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_elapsed) => Err(FactError::Late),
+    }
 }
 
 /// What `work` answers on a thread of its own, which may hang on a disk or a network for as long as it likes.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, FactError> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || sender.send(work()));
-    within(async {
-        receiver
-            .await
-            .unwrap_or_else(|_gone| Err("the answer broke off".to_owned()))
-    })
-    .await
+    within(async { receiver.await.map_err(|_gone| FactError::BrokeOff) }).await
 }

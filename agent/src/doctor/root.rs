@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use sentinel_text::chain;
+
 use super::account::Account;
+use super::error::{AccountError, FactError};
 use super::facts::RuleFacts;
 use super::within;
-use crate::polkit::{self, ConfigurationError, RULE_FILE, Rule, USER};
+use crate::polkit::{self, RULE_FILE, Rule, USER};
 use crate::systemd::{BusAddress, UnitAccount, unit_account};
 
 /// The agent's unit, as its package names it.
@@ -19,7 +22,7 @@ const JOURNAL_GROUP: &str = "systemd-journal";
 #[derive(Debug)]
 pub struct RootFacts {
     /// Whom to become; `None` when the agent runs as root. The error says why that is not known.
-    pub account: Result<Option<Account>, String>,
+    pub account: Result<Option<Account>, AccountError>,
     /// polkit's rule.
     pub rule: RuleFacts,
 }
@@ -28,13 +31,15 @@ pub struct RootFacts {
 pub async fn look(config: &Path) -> RootFacts {
     RootFacts {
         account: account().await,
-        rule: rule(config).await.unwrap_or_else(RuleFacts::Unknown),
+        rule: rule(config)
+            .await
+            .unwrap_or_else(|error| RuleFacts::Unknown(chain(&error))),
     }
 }
 
 /// By the agent's unit. Where there is none, the user of the package; where systemd cannot be asked, with the groups that the
 /// package's unit gives him.
-async fn account() -> Result<Option<Account>, String> {
+async fn account() -> Result<Option<Account>, AccountError> {
     let unit = within(unit_account(&BusAddress::System, UNIT)).await;
     let supplementary = match &unit {
         Ok(_) => Vec::new(),
@@ -54,20 +59,13 @@ pub async fn unit_user() -> Option<Account> {
     Account::of(&unit).ok().flatten()
 }
 
-async fn rule(config: &Path) -> Result<RuleFacts, String> {
+async fn rule(config: &Path) -> Result<RuleFacts, FactError> {
     for path in sentinel_config::sources(config) {
-        polkit::check_trust(&path).map_err(|error| error.to_string())?;
+        polkit::check_trust(&path)?;
     }
-    let loaded = polkit::configuration(config, []).await.map_err(|error| match error {
-        ConfigurationError::Wrong(errors) => {
-            let count = errors.count();
-            let plural = if count == 1 { "" } else { "s" };
-            format!("the files of the configuration alone, without variables, have {count} error{plural}")
-        }
-        ConfigurationError::Sections(_) => error.to_string(),
-    })?;
+    let loaded = polkit::configuration(config, []).await?;
     let wanted = within(polkit::wanted(&loaded.settings)).await?;
-    let current = polkit::current(Path::new(RULE_FILE)).map_err(|error| error.to_string())?;
+    let current = polkit::current(Path::new(RULE_FILE))?;
     Ok(compare(&wanted, current.as_deref()))
 }
 

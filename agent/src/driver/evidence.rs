@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sentinel_text::chain;
 use jiff::Timestamp;
 use sentinel_base::tcp_listeners::listening;
 use sentinel_engine::alerting::Outgoing;
@@ -16,9 +17,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Driver, PENDING_MAX, TargetHandle};
 use crate::docker;
-use crate::error_chain::chain;
 use crate::evidence::{log_text, look, notable, recent_changes, unaccepted};
 use crate::receivers::{Evidence, EvidenceKind, IncidentTimeline, Learned, TOO_MANY};
+use crate::systemd;
 
 /// How long to wait before a log is read. journald and Docker have what a dying process said by then, and a restart, which
 /// somebody waits for, has gone first.
@@ -68,8 +69,8 @@ enum MissingEvidence {
     #[error(transparent)]
     ContainerLog(#[from] docker::LogError),
     /// The log of a unit.
-    #[error("{0}")]
-    UnitLog(String),
+    #[error(transparent)]
+    UnitLog(#[from] systemd::LogError),
     /// The kernel's table of sockets.
     #[error("/proc/net/tcp")]
     Sockets(#[source] io::Error),
@@ -338,10 +339,7 @@ impl TargetHandle {
         count: u32,
     ) -> Option<Result<Vec<Vec<u8>>, MissingEvidence>> {
         match self {
-            Self::Unit(systemd, unit) => {
-                let lines = systemd.last_lines(unit, run, at, count).await;
-                Some(lines.map_err(MissingEvidence::UnitLog))
-            }
+            Self::Unit(systemd, unit) => Some(systemd.last_lines(unit, run, at, count).await.map_err(Into::into)),
             Self::Container(docker, _) => Some(docker.last_lines(run?, at, count).await.map_err(Into::into)),
             Self::Process(_) => None,
         }

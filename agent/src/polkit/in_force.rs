@@ -18,13 +18,20 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// What systemd asks polkit about.
 const ACTION: &str = "org.freedesktop.systemd1.manage-units";
 
+/// Why a rule that is in place has no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotInForce {
+    /// polkit goes by another.
+    #[error("polkit does not go by it after {}s; `journalctl -u polkit` may say why", PATIENCE.as_secs())]
+    Ignored,
+    /// polkit runs and says nothing.
+    #[error("polkit does not answer")]
+    Unanswered,
+}
+
 /// Waits until polkit answers about these units, each with whether it is granted, as the new rule does. Only root may ask it
 /// about somebody else. Where nobody can be asked (no bus, no polkit, no such user) there is nothing to wait for.
-///
-/// # Errors
-///
-/// A sentence for people: polkit runs and goes by another rule.
-pub async fn await_in_force(expected: &[(&str, bool)]) -> Result<(), String> {
+pub async fn await_in_force(expected: &[(&str, bool)]) -> Result<(), NotInForce> {
     let Some((uid, start_time)) = subject().filter(|_| !expected.is_empty()) else {
         return Ok(());
     };
@@ -43,12 +50,9 @@ pub async fn await_in_force(expected: &[(&str, bool)]) -> Result<(), String> {
         }
     };
     match timeout(PATIENCE * 2, asking).await {
-        Ok(Some(false)) => Err(format!(
-            "polkit does not go by it after {}s; `journalctl -u polkit` may say why",
-            PATIENCE.as_secs()
-        )),
+        Ok(Some(false)) => Err(NotInForce::Ignored),
         Ok(None | Some(true)) => Ok(()),
-        Err(_elapsed) => Err("polkit does not answer".to_owned()),
+        Err(_elapsed) => Err(NotInForce::Unanswered),
     }
 }
 

@@ -16,7 +16,7 @@ mod rule;
 mod trust;
 mod verify;
 
-pub use in_force::await_in_force;
+pub use in_force::{NotInForce, await_in_force};
 pub use install::{InstallError, RULE_FILE, current, replace};
 pub use rule::{Rule, TRIGGER_VERBS, USER, VERBS};
 pub use trust::{Untrusted, check as check_trust};
@@ -28,7 +28,7 @@ use std::path::Path;
 use sentinel_config::{ConfigErrors, Loaded, Secrets, Settings, Target};
 use sentinel_engine::Mode;
 
-use crate::systemd::{BusAddress, canonical_names, is_booted, triggers_of, unit_sections};
+use crate::systemd::{BusAddress, BusError, SectionError, canonical_names, is_booted, triggers_of, unit_sections};
 
 /// What the rule is made from: the files of the configuration, laid over the sections of unit files, which count only when
 /// root alone can write them too. Not containers' labels, whose services are no units, nor what is only observed. Secrets are
@@ -58,8 +58,29 @@ pub enum ConfigurationError {
     #[error(transparent)]
     Wrong(#[from] ConfigErrors),
     /// systemd does not say where unit files are.
-    #[error("failed to look for `[X-Sentinel]` in unit files: {0}")]
-    Sections(String),
+    #[error("failed to look for `[X-Sentinel]` in unit files")]
+    Sections(#[source] SectionError),
+}
+
+/// Why there is no rule for a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleError {
+    /// systemd does not say which units the names stand for.
+    #[error("failed to look up the names of the units")]
+    Names(#[source] BusError),
+    /// A name is an alias of a unit that is never restarted.
+    #[error("`{unit}` stands for `{name}`, which must not be restarted by the agent: {reason}")]
+    Protected {
+        /// As the configuration has it.
+        unit: String,
+        /// systemd's own name for it.
+        name: String,
+        /// What a restart would break.
+        reason: &'static str,
+    },
+    /// systemd does not say what triggers the units.
+    #[error("failed to look up what triggers the units")]
+    Triggers(#[source] BusError),
 }
 
 /// The units that the agent may have to restart, by the names that the configuration has for them.
@@ -76,28 +97,24 @@ pub fn units(settings: &Settings) -> BTreeSet<String> {
 
 /// The rule that the configuration asks for, with what triggers its units: they are started when they have failed. polkit is asked about a unit by the name that systemd has for it, so that
 /// aliases are looked up; where no systemd runs (an image that is being made) they are taken as they are.
-///
-/// # Errors
-///
-/// A sentence for people: systemd cannot be asked, or one of the names stands for a unit that must not be restarted.
-pub async fn wanted(settings: &Settings) -> Result<Rule, String> {
+pub async fn wanted(settings: &Settings) -> Result<Rule, RuleError> {
     let configured = units(settings);
     if configured.is_empty() || !is_booted() {
         return Ok(Rule::new(configured.into_iter().map(|unit| (unit.clone(), unit))));
     }
     let names = canonical_names(&BusAddress::System, &configured)
         .await
-        .map_err(|error| format!("failed to look up the names of the units: {error}"))?;
+        .map_err(RuleError::Names)?;
     for (unit, name) in &names {
-        if let Some(why) = sentinel_config::protected(name) {
-            let message = "must not be restarted by the agent";
-            return Err(format!("`{unit}` stands for `{name}`, which {message}: {why}"));
+        if let Some(reason) = sentinel_config::protected(name) {
+            let (unit, name) = (unit.clone(), name.clone());
+            return Err(RuleError::Protected { unit, name, reason });
         }
     }
     let units = names.values().cloned().collect();
     let mut triggers = triggers_of(&BusAddress::System, &units)
         .await
-        .map_err(|error| format!("failed to look up what triggers the units: {error}"))?;
+        .map_err(RuleError::Triggers)?;
     triggers.retain(|name, _| sentinel_config::protected(name).is_none());
     Ok(Rule::new(names).with_triggers(triggers))
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use sentinel_text::chain;
 use rustix::process::geteuid;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -89,7 +90,7 @@ pub async fn verify(units: BTreeSet<String>) {
                 }
             }
             // That there is no bus is told by who watches the units.
-            Err(error) => tracing::debug!(error, "failed to ask which units may be restarted"),
+            Err(error) => tracing::debug!(error = chain(&error), "failed to ask which units may be restarted"),
         }
         return;
     }

@@ -21,12 +21,13 @@ mod propose;
 
 use std::path::Path;
 
+use sentinel_text::chain;
+
 pub use self::document::{json, toml};
 use self::listeners::Listeners;
 use self::propose::Inventory;
 pub use self::propose::{Proposal, Proposals, Runs};
 use crate::docker::{Search, discover_once, running_containers};
-use crate::error_chain::chain;
 use crate::systemd::{BusAddress, running_units, unit_sections};
 
 /// Looks at everything that runs, and proposes what the configuration at `config` does not have yet. With `probe`,
@@ -67,7 +68,9 @@ pub async fn suggest(config: &Path, probe: bool) -> Proposals {
                 })
                 .collect();
         }
-        Err(why) => found.notes.push(format!("systemd services could not be seen: {why}")),
+        Err(error) => found
+            .notes
+            .push(format!("systemd services could not be seen: {}", chain(&error))),
     }
     match running_containers(&known.docker).await {
         Ok((containers, omitted)) => {

@@ -5,10 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use sentinel_text::chain;
 use sentinel_config::discovery::{DiscoveryFeed, PreexistingFailure, Source, SourceSnapshot};
 use sentinel_config::{DiscoveredKey, DiscoveredService, Origin, OriginKind, Place, Rejected, service_name};
 use zbus::Connection;
 
+use super::error::BusError;
 use super::inventory::{SERVICES_MAX, describe, manager};
 use super::is_booted;
 use super::peers::listed;
@@ -28,11 +30,11 @@ pub async fn discover_units(feed: DiscoveryFeed, continuing: BTreeSet<String>) {
     loop {
         match look(&mut connection, &mut units).await {
             Ok(seen) => feed.publish(Source::HostUnits, seen),
-            Err(reason) => {
+            Err(error) => {
                 connection = None;
                 if is_booted() {
                     // What was seen last stays.
-                    feed.cannot_see(Source::HostUnits, &reason);
+                    feed.cannot_see(Source::HostUnits, &chain(&error));
                 } else {
                     // There are none here: that is something seen.
                     feed.publish(Source::HostUnits, SourceSnapshot::default());
@@ -44,15 +46,11 @@ pub async fn discover_units(feed: DiscoveryFeed, continuing: BTreeSet<String>) {
 }
 
 /// Looks once, for whoever only wants to know.
-///
-/// # Errors
-///
-/// A sentence for people, when systemd cannot be reached or does not answer.
-pub async fn discover_units_once() -> Result<SourceSnapshot, String> {
+pub async fn discover_units_once() -> Result<SourceSnapshot, BusError> {
     look(&mut None, &mut Units::new(BTreeSet::new())).await
 }
 
-async fn look(connection: &mut Option<Connection>, units: &mut Units) -> Result<SourceSnapshot, String> {
+async fn look(connection: &mut Option<Connection>, units: &mut Units) -> Result<SourceSnapshot, BusError> {
     let connection = match connection {
         Some(connection) => connection.clone(),
         None => connection.insert(BusAddress::System.connect().await?).clone(),
@@ -60,7 +58,7 @@ async fn look(connection: &mut Option<Connection>, units: &mut Units) -> Result<
     let body = (&STATES[..], &["*.service"][..]);
     let answer = manager(&connection, "ListUnitsByPatterns", &body).await?;
     let mut rows: Vec<(String, bool)> = listed(&answer)
-        .ok_or("systemd answered with something unexpected")?
+        .ok_or(BusError::Unexpected(None))?
         .into_iter()
         .map(|row| (row.id, row.active_state == "failed"))
         .collect();

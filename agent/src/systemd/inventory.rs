@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use zbus::{Connection, Message, Variant};
 
+use super::error::BusError;
 use super::facts::{Facts, Properties, Source};
 use super::message::{ALL, MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD};
 use super::names::unit_path;
@@ -72,15 +73,11 @@ impl RunningUnit {
 }
 
 /// Every service that runs, by name, and how many were left out because there are too many.
-///
-/// # Errors
-///
-/// A sentence for people, when systemd cannot be reached or does not answer.
-pub async fn running_units(address: &BusAddress) -> Result<(Vec<RunningUnit>, usize), String> {
+pub async fn running_units(address: &BusAddress) -> Result<(Vec<RunningUnit>, usize), BusError> {
     let connection = address.connect().await?;
     let body = (&["running"][..], &["*.service"][..]);
     let answer = manager(&connection, "ListUnitsByPatterns", &body).await?;
-    let rows = listed(&answer).ok_or("systemd answered with something unexpected")?;
+    let rows = listed(&answer).ok_or(BusError::Unexpected(None))?;
     let mut names: Vec<String> = rows.into_iter().map(|row| row.id).collect();
     names.sort_unstable();
     let omitted = names.len().saturating_sub(SERVICES_MAX);
@@ -99,13 +96,13 @@ pub async fn running_units(address: &BusAddress) -> Result<(Vec<RunningUnit>, us
 }
 
 /// What systemd says of a service, but for its processes.
-pub(super) async fn describe(connection: &Connection, name: String) -> Result<RunningUnit, String> {
+pub(super) async fn describe(connection: &Connection, name: String) -> Result<RunningUnit, BusError> {
     let call = connection.call_method(Some(SYSTEMD), unit_path(&name), Some(PROPERTIES), "GetAll", &(ALL,));
     let answer = within(call).await?;
     let body = answer.body();
     let properties: Properties<'_> = body
         .deserialize::<(Properties<'_>,)>()
-        .map_err(|error| format!("systemd answered with something unexpected: {error}"))?
+        .map_err(|error| BusError::Unexpected(Some(error)))?
         .0;
     let mut facts = Facts::default();
     facts.merge(&properties);
@@ -136,16 +133,17 @@ fn pids(answer: &Message) -> Vec<u32> {
         .unwrap_or_default()
 }
 
-pub(super) async fn manager<B>(connection: &Connection, member: &'static str, body: &B) -> Result<Message, String>
+pub(super) async fn manager<B>(connection: &Connection, member: &'static str, body: &B) -> Result<Message, BusError>
 where
     B: serde::Serialize + zbus::wire::DynamicType,
 {
     within(connection.call_method(Some(SYSTEMD), MANAGER_PATH, Some(MANAGER), member, body)).await
 }
 
-async fn within(call: impl Future<Output = zbus::Result<Message>>) -> Result<Message, String> {
+/// The answer to a call, if it comes in time.
+pub(super) async fn within(call: impl Future<Output = zbus::Result<Message>>) -> Result<Message, BusError> {
     match tokio::time::timeout(ANSWER_WITHIN, call).await {
-        Ok(answer) => answer.map_err(|error| format!("systemd refused: {error}")),
-        Err(_elapsed) => Err(format!("systemd did not answer within {}s", ANSWER_WITHIN.as_secs())),
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_elapsed) => Err(BusError::Late(ANSWER_WITHIN)),
     }
 }

@@ -21,6 +21,7 @@
 //! * [`requests`], [`restart`], [`start_triggers`], [`blast`]: the handle, the verbs, and what else they would hurt
 //! * [`section`]: services that are defined in unit files, by `[X-Sentinel]`
 //! * [`inventory`]: what runs, asked for once, without watching; [`discovery`]: the same every now and then
+//! * [`error`]: what goes wrong, beside calls of the session
 //! * [`rules`]: whether polkit's rules changed
 //! * [`permission`]: what this user may do, asked without doing it; [`mod@survey`]: for `sentinel doctor`
 
@@ -31,6 +32,7 @@ mod calls;
 mod cause;
 mod classify;
 mod discovery;
+mod error;
 mod facts;
 mod fallen;
 mod inventory;
@@ -59,6 +61,7 @@ mod watcher;
 
 pub use blast::MayAffect;
 pub use discovery::{discover_units, discover_units_once};
+pub use error::{BusError, LogError, SectionError, SurveyError};
 pub use inventory::{RunningUnit, running_units};
 pub use permission::{canonical_names, denied, denied_triggers, triggers_of};
 pub use requests::Systemd;

@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use zbus::{Connection, Message, Variant, fdo};
 
-use super::inventory::manager;
+use super::error::BusError;
+use super::inventory::{manager, within};
 use super::message::{MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, UNIT};
 use super::names::unit_path;
 use super::peers::listed;
 use super::watcher::BusAddress;
 
 /// An answer that is none.
-const UNEXPECTED: &str = "systemd answered with something unexpected";
-
 /// PID 1 answers within milliseconds, polkit within tens of them when it has to be started first.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -32,11 +31,7 @@ const TRIGGERS: [&str; 3] = ["*.socket", "*.path", "*.timer"];
 const POLKIT: &str = "Unit polkit.service";
 
 /// Those of `units` that this process may not restart, each with systemd's reason. Nothing is restarted.
-///
-/// # Errors
-///
-/// A sentence for people, when systemd cannot be reached or does not answer.
-pub async fn denied(address: &BusAddress, units: &BTreeSet<String>) -> Result<BTreeMap<String, String>, String> {
+pub async fn denied(address: &BusAddress, units: &BTreeSet<String>) -> Result<BTreeMap<String, String>, BusError> {
     let connection = address.connect().await?;
     let mut denied = BTreeMap::new();
     for unit in units {
@@ -49,14 +44,10 @@ pub async fn denied(address: &BusAddress, units: &BTreeSet<String>) -> Result<BT
 
 /// The sockets, paths and timers of `units` that this process may not start, each with the unit that it triggers and
 /// systemd's reason. Nothing is started.
-///
-/// # Errors
-///
-/// A sentence for people, when systemd cannot be reached or does not answer.
 pub async fn denied_triggers(
     address: &BusAddress,
     units: &BTreeSet<String>,
-) -> Result<BTreeMap<String, (String, String)>, String> {
+) -> Result<BTreeMap<String, (String, String)>, BusError> {
     if units.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -72,7 +63,7 @@ pub async fn denied_triggers(
     Ok(denied)
 }
 
-async fn denial(connection: &Connection, unit: &str) -> Result<Option<String>, String> {
+async fn denial(connection: &Connection, unit: &str) -> Result<Option<String>, BusError> {
     refusal(connection, unit, "TryRestartUnit", IMPOSSIBLE_MODE).await
 }
 
@@ -82,50 +73,43 @@ async fn refusal(
     unit: &str,
     method: &'static str,
     mode: &str,
-) -> Result<Option<String>, String> {
+) -> Result<Option<String>, BusError> {
     let body = (unit, mode);
     let call = connection.call_method(Some(SYSTEMD), MANAGER_PATH, Some(MANAGER), method, &body);
     match tokio::time::timeout(ANSWER_WITHIN, call).await {
-        Err(_elapsed) => Err(format!("systemd did not answer within {}s", ANSWER_WITHIN.as_secs())),
+        Err(_elapsed) => Err(BusError::Late(ANSWER_WITHIN)),
         Ok(Err(zbus::Error::FDO(error))) => match *error {
             fdo::Error::AccessDenied(why)
             | fdo::Error::AuthFailed(why)
             | fdo::Error::InteractiveAuthorizationRequired(why) => Ok(Some(why)),
             fdo::Error::InvalidArgs(_) => Ok(None),
-            other => Err(format!("systemd cannot be asked: {other}")),
+            _ => Err(BusError::Refused(zbus::Error::FDO(error))),
         },
         // It got no answer to the question who asks, as polkit cannot be started. What is wrong with the unit itself, which
         // is looked at after that, has the unit's name.
         Ok(Err(zbus::Error::MethodError(_, Some(why), _))) if why.contains(POLKIT) => Ok(Some(why)),
         // systemd's own errors: it has got past the question who asks.
         Ok(Ok(_) | Err(zbus::Error::MethodError(..))) => Ok(None),
-        Ok(Err(error)) => Err(format!("systemd cannot be asked: {error}")),
+        Ok(Err(error)) => Err(error.into()),
     }
 }
 
 /// systemd's own name for each of `units`: that of the unit it is an alias of, or itself.
-///
-/// # Errors
-///
-/// A sentence for people, when systemd cannot be reached or does not answer.
 pub async fn canonical_names(
     address: &BusAddress,
     units: &BTreeSet<String>,
-) -> Result<BTreeMap<String, String>, String> {
+) -> Result<BTreeMap<String, String>, BusError> {
     let connection = address.connect().await?;
     let mut names = BTreeMap::new();
     for unit in units {
         let body = (UNIT, "Id");
         let call = connection.call_method(Some(SYSTEMD), unit_path(unit), Some(PROPERTIES), "Get", &body);
-        let answer = tokio::time::timeout(ANSWER_WITHIN, call)
-            .await
-            .map_err(|_elapsed| format!("systemd did not answer within {}s", ANSWER_WITHIN.as_secs()))?
-            .map_err(|error| format!("systemd cannot be asked: {error}"))?;
-        let unexpected = || "systemd answered with something unexpected".to_owned();
+        let answer = within(call).await?;
         let body = answer.body();
-        let (value,) = body.deserialize::<(Variant<'_>,)>().map_err(|_| unexpected())?;
+        let value = body.deserialize::<(Variant<'_>,)>();
+        let (value,) = value.map_err(|error| BusError::Unexpected(Some(error)))?;
         let Variant::Str(name) = value else {
-            return Err(unexpected());
+            return Err(BusError::Unexpected(None));
         };
         names.insert(unit.clone(), name.to_string());
     }
@@ -136,20 +120,16 @@ pub async fn canonical_names(
 ///
 /// systemd knows that of a unit only while what triggers it is loaded, and what is stopped and not enabled is not. So each is
 /// looked at, which loads it: the same files give the same answer.
-///
-/// # Errors
-///
-/// A sentence for people, when systemd cannot be reached or does not answer.
-pub async fn triggers_of(address: &BusAddress, units: &BTreeSet<String>) -> Result<BTreeMap<String, String>, String> {
+pub async fn triggers_of(address: &BusAddress, units: &BTreeSet<String>) -> Result<BTreeMap<String, String>, BusError> {
     let connection = address.connect().await?;
     let patterns = (&[][..] as &[&str], &TRIGGERS[..]);
     let files = manager(&connection, "ListUnitFilesByPatterns", &patterns).await?;
     let (files,) = files
         .body()
         .deserialize::<(Vec<(String, String)>,)>()
-        .map_err(|_| UNEXPECTED.to_owned())?;
+        .map_err(|error| BusError::Unexpected(Some(error)))?;
     let loaded = manager(&connection, "ListUnitsByPatterns", &patterns).await?;
-    let loaded = listed(&loaded).ok_or(UNEXPECTED)?;
+    let loaded = listed(&loaded).ok_or(BusError::Unexpected(None))?;
     let name_of = |(path, _): (String, String)| path.rsplit('/').next().unwrap_or_default().to_owned();
     let candidates: BTreeSet<String> = files
         .into_iter()
@@ -177,13 +157,13 @@ pub async fn triggers_of(address: &BusAddress, units: &BTreeSet<String>) -> Resu
 }
 
 /// A property that all units have; `None` when systemd has none to say.
-async fn property(connection: &Connection, unit: &str, name: &str) -> Result<Option<Message>, String> {
+async fn property(connection: &Connection, unit: &str, name: &str) -> Result<Option<Message>, BusError> {
     let body = (UNIT, name);
     let call = connection.call_method(Some(SYSTEMD), unit_path(unit), Some(PROPERTIES), "Get", &body);
     match tokio::time::timeout(ANSWER_WITHIN, call).await {
-        Err(_elapsed) => Err(format!("systemd did not answer within {}s", ANSWER_WITHIN.as_secs())),
+        Err(_elapsed) => Err(BusError::Late(ANSWER_WITHIN)),
         Ok(Err(zbus::Error::MethodError(..) | zbus::Error::FDO(_))) => Ok(None),
-        Ok(Err(error)) => Err(format!("systemd cannot be asked: {error}")),
+        Ok(Err(error)) => Err(error.into()),
         Ok(Ok(answer)) => Ok(Some(answer)),
     }
 }

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use zbus::{Connection, Message, MessageStream};
 
 use super::calls::{Calls, Purpose};
+use super::error::SessionError;
 use super::facts::JobId;
 use super::journal::Past;
 use super::message::{self, CallError, LOGIND, SYSTEMD};
@@ -88,9 +89,6 @@ pub(super) struct Session<'w> {
     useful: bool,
 }
 
-/// Why a session cannot go on.
-type Lost = String;
-
 impl<'w> Session<'w> {
     pub(super) fn new(
         connection: Connection,
@@ -131,7 +129,7 @@ impl<'w> Session<'w> {
     }
 
     /// Watches until the connection is of no more use. Answers why.
-    pub(super) async fn run(&mut self) -> Lost {
+    pub(super) async fn run(&mut self) -> SessionError {
         let mut stream = MessageStream::from(&self.connection);
         stream.set_max_queued(QUEUE);
         match self.watch(&mut stream).await {
@@ -140,15 +138,15 @@ impl<'w> Session<'w> {
         }
     }
 
-    async fn watch(&mut self, stream: &mut MessageStream) -> Result<std::convert::Infallible, Lost> {
+    async fn watch(&mut self, stream: &mut MessageStream) -> Result<std::convert::Infallible, SessionError> {
         self.begin().await?;
         loop {
             let timer = self.next_timer();
             tokio::select! {
                 message = stream.next() => match message {
                     Some(Ok(message)) => self.take(&message).await?,
-                    Some(Err(error)) => return Err(format!("the system bus closed the connection: {error}")),
-                    None => return Err("the system bus closed the connection".to_owned()),
+                    Some(Err(error)) => return Err(SessionError::Closed(Some(error))),
+                    None => return Err(SessionError::Closed(None)),
                 },
                 Some(request) = self.requests.recv() => self.request(request).await?,
                 () = self.units.flush_one() => {}
@@ -162,7 +160,7 @@ impl<'w> Session<'w> {
     }
 
     /// Everything is sent at once; the answers come in the same order.
-    async fn begin(&mut self) -> Result<(), Lost> {
+    async fn begin(&mut self) -> Result<(), SessionError> {
         for rule in message::general_rules() {
             self.make(message::add_match(&rule), Purpose::Done("AddMatch")).await?;
         }
@@ -180,7 +178,7 @@ impl<'w> Session<'w> {
     }
 
     /// Brings the set of units up to date with what is wanted.
-    async fn set_units(&mut self) -> Result<(), Lost> {
+    async fn set_units(&mut self) -> Result<(), SessionError> {
         let watched = self.watched.borrow_and_update().clone();
         let (new, gone) = self.units.set(&watched);
         if !self.every_unit {
@@ -203,7 +201,7 @@ impl<'w> Session<'w> {
         self.read_some().await
     }
 
-    async fn add_unit_rule(&mut self, path: &str) -> Result<(), Lost> {
+    async fn add_unit_rule(&mut self, path: &str) -> Result<(), SessionError> {
         if self.every_unit {
             return Ok(());
         }
@@ -217,14 +215,11 @@ impl<'w> Session<'w> {
         self.make(message::add_match(&rule), Purpose::Done("AddMatch")).await
     }
 
-    async fn make(&mut self, message: zbus::Result<Message>, purpose: Purpose) -> Result<(), Lost> {
-        self.calls
-            .make(message, purpose)
-            .await
-            .map_err(|error| format!("cannot send to the system bus: {error}"))
+    async fn make(&mut self, message: zbus::Result<Message>, purpose: Purpose) -> Result<(), SessionError> {
+        self.calls.make(message, purpose).await.map_err(SessionError::Send)
     }
 
-    async fn request(&mut self, request: Request) -> Result<(), Lost> {
+    async fn request(&mut self, request: Request) -> Result<(), SessionError> {
         match request {
             Request::Read { unit, interface, reply } => {
                 self.make(message::properties(&unit, interface), Purpose::AskedRead(reply))
@@ -279,14 +274,14 @@ impl<'w> Session<'w> {
         self.calls.deadline().filter(|_| !self.reloads.under_way())
     }
 
-    async fn timer(&mut self) -> Result<(), Lost> {
+    async fn timer(&mut self) -> Result<(), SessionError> {
         let now = Instant::now();
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if due(self.overdue_at()) {
-            return Err("systemd does not answer".to_owned());
+            return Err(SessionError::Unanswered);
         }
         if due(self.owner_gone) {
-            return Err("systemd left the system bus".to_owned());
+            return Err(SessionError::Left);
         }
         match self.reloads.due(now) {
             Some(Due::End) => self.resync().await?,

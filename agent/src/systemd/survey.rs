@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use sentinel_text::chain;
 use zbus::{Connection, Variant};
 
+use super::error::{BusError, SurveyError};
 use super::message::{MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, UNIT};
 use super::names::unit_path;
 use super::watcher::BusAddress;
@@ -25,16 +27,16 @@ const TIMEDATE: [&str; 3] = [
 ];
 
 /// What was seen. Errors are sentences for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Survey {
     /// systemd's version, or why it does not answer.
-    pub version: Result<String, String>,
+    pub version: Result<String, SurveyError>,
     /// Whether systemd will tell of changes.
-    pub subscribed: Result<(), String>,
+    pub subscribed: Result<(), SurveyError>,
     /// Units that could not be loaded: name and `LoadState` (`not-found`, `masked`, ...).
     pub unusable: Vec<(String, String)>,
     /// polkit's version, or why it does not answer.
-    pub polkit: Result<String, String>,
+    pub polkit: Result<String, SurveyError>,
     /// Whether the clock follows a time server; `None` when nobody can tell.
     pub synchronised: Option<bool>,
 }
@@ -51,11 +53,7 @@ pub struct UnitAccount {
 }
 
 /// Looks at systemd, at `units`, at polkit and at the clock.
-///
-/// # Errors
-///
-/// A sentence for people, when there is no bus.
-pub async fn survey(address: &BusAddress, units: &BTreeSet<String>) -> Result<Survey, String> {
+pub async fn survey(address: &BusAddress, units: &BTreeSet<String>) -> Result<Survey, BusError> {
     let bus = address.connect().await?;
     let version = property(&bus, SYSTEMD, MANAGER_PATH, MANAGER, "Version")
         .await
@@ -92,11 +90,7 @@ pub struct Units {
 }
 
 /// Looks for `units`, and at what else there is where some do not exist.
-///
-/// # Errors
-///
-/// A sentence for people, when there is no bus or no systemd behind it.
-pub async fn look_for_units(address: &BusAddress, units: &BTreeSet<String>) -> Result<Units, String> {
+pub async fn look_for_units(address: &BusAddress, units: &BTreeSet<String>) -> Result<Units, SurveyError> {
     let bus = address.connect().await?;
     property(&bus, SYSTEMD, MANAGER_PATH, MANAGER, "Version").await?;
     let unusable = unusable(&bus, units).await;
@@ -113,7 +107,7 @@ pub async fn look_for_units(address: &BusAddress, units: &BTreeSet<String>) -> R
         let answer = within(call).await?;
         let body = answer.body();
         let rows = body.deserialize::<(Vec<(&str, &str)>,)>();
-        let (rows,) = rows.map_err(|error| format!("systemd answered with something unexpected: {error}"))?;
+        let (rows,) = rows.map_err(|error| BusError::Unexpected(Some(error)))?;
         let names = rows.into_iter().filter_map(|(path, _)| path.rsplit('/').next());
         known.extend(names.filter(|name| !name.contains("@.")).map(str::to_owned));
     }
@@ -131,7 +125,7 @@ async fn umbrellas(bus: &Connection, units: &BTreeSet<String>) -> Vec<(String, V
     for unit in units {
         let path = unit_path(unit);
         let service_type = property(bus, SYSTEMD, &path, SERVICE, "Type").await.map(word);
-        if service_type.as_deref() != Ok("oneshot") {
+        if !service_type.is_ok_and(|kind| kind == "oneshot") {
             continue;
         }
         let Ok(Variant::Array(parts)) = property(bus, SYSTEMD, &path, UNIT, "ConsistsOf").await else {
@@ -157,7 +151,8 @@ async fn unusable(bus: &Connection, units: &BTreeSet<String>) -> Vec<(String, St
         let state = property(bus, SYSTEMD, &unit_path(unit), UNIT, "LoadState").await;
         match state.map(word) {
             Ok(state) if state == "loaded" => {}
-            Ok(state) | Err(state) => unusable.push((unit.clone(), state)),
+            Ok(state) => unusable.push((unit.clone(), state)),
+            Err(error) => unusable.push((unit.clone(), chain(&error))),
         }
     }
     unusable
@@ -171,11 +166,7 @@ fn word(value: Variant<'static>) -> String {
 }
 
 /// As whom the service unit runs; `None` when there is no such unit.
-///
-/// # Errors
-///
-/// A sentence for people, when systemd cannot be asked.
-pub async fn unit_account(address: &BusAddress, unit: &str) -> Result<Option<UnitAccount>, String> {
+pub async fn unit_account(address: &BusAddress, unit: &str) -> Result<Option<UnitAccount>, SurveyError> {
     let bus = address.connect().await?;
     let path = unit_path(unit);
     let loaded = property(&bus, SYSTEMD, &path, UNIT, "LoadState").await?;
@@ -204,20 +195,23 @@ async fn property(
     path: &str,
     interface: &str,
     property: &str,
-) -> Result<Variant<'static>, String> {
+) -> Result<Variant<'static>, SurveyError> {
     let body = (interface, property);
     let answer = within(bus.call_method(Some(name), path, Some(PROPERTIES), "Get", &body)).await?;
     let body = answer.body();
     let value = body.deserialize::<(Variant<'_>,)>();
     value
-        .map_err(|_| format!("`{name}` answered with something unexpected"))
-        .and_then(|(value,)| value.try_to_owned().map_err(|error| error.to_string()))
+        .and_then(|(value,)| value.try_to_owned())
         .map(Into::into)
+        .map_err(|source| SurveyError::Unexpected {
+            name: name.to_owned(),
+            source,
+        })
 }
 
-async fn within<T>(call: impl Future<Output = zbus::Result<T>>) -> Result<T, String> {
+async fn within<T>(call: impl Future<Output = zbus::Result<T>>) -> Result<T, SurveyError> {
     match tokio::time::timeout(ANSWER_WITHIN, call).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_elapsed) => Err(format!("no answer within {}s", ANSWER_WITHIN.as_secs())),
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_elapsed) => Err(SurveyError::Late(ANSWER_WITHIN)),
     }
 }

@@ -14,6 +14,7 @@ use sentinel_engine::RunId;
 use serde_json::{Map, Value};
 use tokio::process::Command;
 
+use super::error::LogError;
 use super::requests::{Systemd, Written};
 use super::runs::Run;
 
@@ -45,17 +46,13 @@ const INIT: &str = "1";
 impl Systemd {
     /// The last `count` lines that `run` of the watched `unit` wrote until it failed, oldest first; when no run is named, those of
     /// the newest. What it said later, as when it was stopped for a restart, comes after them where they are fewer.
-    ///
-    /// # Errors
-    ///
-    /// Why they cannot be read, for people.
     pub async fn last_lines(
         &self,
         unit: &str,
         run: Option<&RunId>,
         failed: Timestamp,
         count: u32,
-    ) -> Result<Vec<Vec<u8>>, String> {
+    ) -> Result<Vec<Vec<u8>>, LogError> {
         let mut written = self.runs(unit).await.unwrap_or_default();
         if written.id.is_empty() {
             unit.clone_into(&mut written.id);
@@ -77,7 +74,7 @@ impl Systemd {
         };
         match tokio::time::timeout(DEADLINE, read(&written, wanted)).await {
             Ok(answer) => answer,
-            Err(_elapsed) => Err(format!("journalctl took longer than {}s", DEADLINE.as_secs())),
+            Err(_elapsed) => Err(LogError::Late(DEADLINE)),
         }
     }
 
@@ -152,7 +149,7 @@ impl Wanted {
     }
 }
 
-async fn read(written: &Written, wanted: Wanted) -> Result<Vec<Vec<u8>>, String> {
+async fn read(written: &Written, wanted: Wanted) -> Result<Vec<Vec<u8>>, LogError> {
     let (until, is_over) = wanted.until();
     let journal = Journal {
         unit: &written.id,
@@ -201,7 +198,7 @@ struct Journal<'a> {
 
 impl Journal<'_> {
     /// At most `count` lines, newest first.
-    async fn read(&self, count: usize, choose: impl FnOnce(&mut Command)) -> Result<Vec<Line>, String> {
+    async fn read(&self, count: usize, choose: impl FnOnce(&mut Command)) -> Result<Vec<Line>, LogError> {
         let mut command = Command::new("journalctl");
         command
             .args(["--output=json", "--all", "--no-pager", "--quiet", "--reverse"])
@@ -217,20 +214,18 @@ impl Journal<'_> {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("journalctl cannot be run: {error}"))?;
+            .map_err(LogError::Run)?;
         // Both at once: a child that fills one pipe while the other is read would never end.
         let (output, error) = tokio::join!(
             up_to(child.stdout.take(), OUTPUT_MAX),
             up_to(child.stderr.take(), ERROR_MAX)
         );
-        let status = child.wait().await.map_err(|error| error.to_string())?;
+        let status = child.wait().await.map_err(LogError::Wait)?;
         let lines = parse(&output, self.unit);
         if lines.is_empty() && !status.success() {
             let words = String::from_utf8_lossy(&error);
-            return Err(format!(
-                "journalctl: {}",
-                words.lines().next().unwrap_or("it failed without a word")
-            ));
+            let words = words.lines().next().unwrap_or("it failed without a word");
+            return Err(LogError::Failed(words.to_owned()));
         }
         Ok(lines)
     }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use sentinel_text::chain;
 use sentinel_engine::{Event, ServiceName};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use zbus::Connection;
 
 use super::bus;
+use super::error::BusError;
 use super::requests::{REQUESTS_MAX, Request, Systemd};
 use super::session::Session;
 use super::units::Units;
@@ -31,15 +33,15 @@ pub enum BusAddress {
 
 impl BusAddress {
     /// Connects, or says why not.
-    pub(super) async fn connect(&self) -> Result<Connection, String> {
+    pub(super) async fn connect(&self) -> Result<Connection, BusError> {
         let address = match self {
             Self::System => None,
             Self::At(address) => Some(address.as_str()),
         };
         match tokio::time::timeout(CONNECT_WITHIN, bus::connect(address)).await {
             Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(format!("cannot connect to the system bus: {error}")),
-            Err(_elapsed) => Err("the system bus accepts connections but does not answer".to_owned()),
+            Ok(Err(error)) => Err(BusError::Connect(error)),
+            Err(_elapsed) => Err(BusError::Silent),
         }
     }
 }
@@ -85,13 +87,13 @@ impl Watcher {
             let reason = match self.address.connect().await {
                 Ok(connection) => {
                     let mut session = Session::new(connection, &mut units, &mut self.units, &mut self.requests);
-                    let reason = session.run().await;
+                    let reason = chain(&session.run().await);
                     if session.was_useful() {
                         backoff = BACKOFF_MIN;
                     }
                     reason
                 }
-                Err(reason) => reason,
+                Err(error) => chain(&error),
             };
             tracing::warn!(
                 event = "connection_lost",

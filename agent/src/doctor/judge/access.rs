@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use sentinel_text::chain;
 use sentinel_config::discovery::Source;
 
 use super::super::facts::{DockerFacts, Facts, RuleFacts};
 use super::{Finding, some};
 use crate::docker::Answers;
 use crate::polkit::RULE_FILE;
+use crate::systemd::SurveyError;
 
 /// Rules in JavaScript, which are asked about units and verbs, came with this version; before it `.pkla` files had no word for
 /// them. Versions of before 121 have a zero before.
@@ -23,16 +25,16 @@ pub(super) fn bus(facts: &Facts) -> Vec<Finding> {
     let needs = !facts.config.units.is_empty();
     let survey = match &facts.survey {
         Ok(survey) => survey,
-        Err(why) => {
+        Err(error) => {
             let mend = "`systemctl start dbus`; in a container, mount /run/dbus/system_bus_socket";
-            return vec![Finding::failure_if(needs, "bus", why, mend)];
+            return vec![Finding::failure_if(needs, "bus", chain(error), mend)];
         }
     };
     let mut findings = vec![Finding::ok("bus", "the system bus answers")];
     match (&survey.version, &survey.subscribed) {
         (Ok(version), Ok(())) => findings.push(Finding::ok("systemd", format!("version {version} tells of changes"))),
-        (Err(why), _) | (_, Err(why)) => {
-            let text = format!("systemd does not answer: {why}");
+        (Err(error), _) | (_, Err(error)) => {
+            let text = format!("systemd does not answer: {}", chain(error));
             let mend = "is systemd PID 1, and the bus the host's?";
             findings.push(Finding::failure_if(needs, "systemd", text, mend));
         }
@@ -67,7 +69,7 @@ fn number(version: &str) -> Option<u32> {
     }
 }
 
-fn polkit(facts: &Facts, version: &Result<String, String>) -> Finding {
+fn polkit(facts: &Facts, version: &Result<String, SurveyError>) -> Finding {
     const CHECK: &str = "polkit";
     let needs = !facts.config.healed.is_empty();
     match version {
@@ -77,8 +79,11 @@ fn polkit(facts: &Facts, version: &Result<String, String>) -> Finding {
             Finding::failure_if(needs, CHECK, text, mend)
         }
         Ok(version) => Finding::ok(CHECK, format!("version {version}")),
-        Err(why) => {
-            let text = format!("polkit does not answer, so that systemd refuses whatever is not root: {why}");
+        Err(error) => {
+            let text = format!(
+                "polkit does not answer, so that systemd refuses whatever is not root: {}",
+                chain(error)
+            );
             Finding::failure_if(
                 needs,
                 CHECK,
@@ -126,8 +131,8 @@ pub(super) fn restarts(facts: &Facts) -> Vec<Finding> {
                 findings.push(Finding::ok("restart", format!("{healed} units may be restarted")));
             }
         }
-        Err(why) => {
-            let text = format!("what may be restarted could not be asked: {why}");
+        Err(error) => {
+            let text = format!("what may be restarted could not be asked: {}", chain(error));
             findings.push(Finding::failure_if(healed > 0, "restart", text, "fix the bus first"));
         }
     }
@@ -187,7 +192,11 @@ pub(super) fn journal(facts: &Facts) -> Finding {
             format!("`{}` cannot read entries of other units: {lost}", facts.user),
             "`systemctl edit sentinel`, `SupplementaryGroups=systemd-journal` below `[Service]`, `systemctl restart sentinel`",
         ),
-        Err(why) => Finding::warning(CHECK, format!("{why}: {lost}"), "is systemd-journald running?"),
+        Err(error) => Finding::warning(
+            CHECK,
+            format!("{}: {lost}", chain(error)),
+            "is systemd-journald running?",
+        ),
     }
 }
 
@@ -223,11 +232,12 @@ pub(super) fn docker(facts: &Facts) -> Finding {
             ),
         ),
         None => Finding::ok(CHECK, "not asked: no container is watched"),
-        Some(Err(why)) => Finding::failure(
+        Some(Err(error)) => Finding::failure(
             CHECK,
             format!(
-                "{} containers are watched, and the Engine cannot be asked: {why}",
-                docker.services + found
+                "{} containers are watched, and the Engine cannot be asked: {}",
+                docker.services + found,
+                chain(error)
             ),
             reach(docker),
         ),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use sentinel_text::chain;
 use sentinel_config::{CONTROL_GROUP, SECRETS_DIRECTORY, SECRETS_GROUP};
 
 use super::super::facts::Facts;
@@ -170,10 +171,10 @@ pub(super) fn agent(facts: &Facts) -> Vec<Finding> {
     const OWN: &str = crate::version::VERSION;
     let agent = match &facts.agent {
         Ok(agent) => agent,
-        Err(why) => {
+        Err(error) => {
             let mend =
                 "`systemctl start sentinel`; `systemctl status sentinel` and `journalctl -u sentinel` say why it ended";
-            return vec![Finding::failure(CHECK, why, mend)];
+            return vec![Finding::failure(CHECK, chain(error), mend)];
         }
     };
     let mut findings = Vec::new();
@@ -215,10 +216,10 @@ pub(super) fn store(facts: &Facts) -> Vec<Finding> {
     const CHECK: &str = "store";
     let store = match &facts.store {
         Ok(store) => store,
-        Err(why) => {
+        Err(error) => {
             return vec![Finding::warning(
                 CHECK,
-                format!("not looked at: {why}"),
+                format!("not looked at: {}", chain(error)),
                 "see the other findings",
             )];
         }
@@ -246,9 +247,9 @@ pub(super) fn store(facts: &Facts) -> Vec<Finding> {
     match &store.store {
         // Whoever may not write there may not look either.
         Err(_) if !store.writable => {}
-        Err(why) => findings.push(Finding::failure(
+        Err(error) => findings.push(Finding::failure(
             CHECK,
-            why,
+            chain(error),
             "`systemctl restart sentinel`, which moves a damaged store away; one of a newer agent needs that agent",
         )),
         Ok(Some(store)) if store.schema < store.known => {

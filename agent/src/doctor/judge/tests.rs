@@ -4,12 +4,13 @@ use std::time::Duration;
 use sentinel_config::discovery::Source;
 use sentinel_store::Inspection;
 
+use super::super::error::FactError;
 use super::super::facts::{
     AgentFacts, ClockFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, SecretsFacts, StoreFacts,
 };
 use super::{Level, judge};
 use crate::docker::Answers;
-use crate::systemd::Survey;
+use crate::systemd::{Survey, SurveyError};
 
 fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
@@ -123,6 +124,14 @@ fn agent(facts: &mut Facts) -> &mut AgentFacts {
 
 fn wrong() -> String {
     "because".to_owned()
+}
+
+fn unanswered() -> SurveyError {
+    SurveyError::Call(zbus::Error::Failure(wrong()))
+}
+
+fn unknown() -> FactError {
+    unanswered().into()
 }
 
 #[test]
@@ -254,7 +263,7 @@ fn each_lack_is_named_with_its_mend() {
         ),
         (
             "no agent",
-            |f| f.agent = Err(wrong()),
+            |f| f.agent = Err(unknown()),
             &[("agent", Failure, "because", "systemctl start")],
         ),
         (
@@ -300,14 +309,14 @@ fn each_lack_is_named_with_its_mend() {
         ),
         (
             "damaged",
-            |f| store(f).store = Err(wrong()),
+            |f| store(f).store = Err(StoreError::Damaged(wrong())),
             &[("store", Failure, "because", "newer agent")],
         ),
         (
             "neither to be written nor looked at",
             |f| {
                 store(f).writable = false;
-                store(f).store = Err(wrong());
+                store(f).store = Err(StoreError::Damaged(wrong()));
             },
             &[("store", Failure, "may not write", "chown")],
         ),
@@ -326,8 +335,8 @@ fn each_lack_is_named_with_its_mend() {
         (
             "no bus",
             |f| {
-                f.survey = Err(wrong());
-                f.denied = Err(wrong());
+                f.survey = Err(unknown());
+                f.denied = Err(unknown());
                 f.beyond = None;
                 // Units ask for one more, which nobody can see now.
                 agent(f).configured = 2;
@@ -343,8 +352,8 @@ fn each_lack_is_named_with_its_mend() {
             |f| {
                 f.config.units.clear();
                 f.config.healed.clear();
-                f.survey = Err(wrong());
-                f.denied = Err(wrong());
+                f.survey = Err(unknown());
+                f.denied = Err(unknown());
             },
             &[
                 ("bus", Warning, "because", "dbus"),
@@ -354,12 +363,12 @@ fn each_lack_is_named_with_its_mend() {
         ),
         (
             "no systemd",
-            |f| survey(f).version = Err(wrong()),
+            |f| survey(f).version = Err(unanswered()),
             &[("systemd", Failure, "because", "PID 1")],
         ),
         (
             "no signals",
-            |f| survey(f).subscribed = Err(wrong()),
+            |f| survey(f).subscribed = Err(unanswered()),
             &[("systemd", Failure, "because", "PID 1")],
         ),
         (
@@ -370,7 +379,7 @@ fn each_lack_is_named_with_its_mend() {
         (
             "no polkit",
             |f| {
-                survey(f).polkit = Err(wrong());
+                survey(f).polkit = Err(unanswered());
                 f.denied = Ok(BTreeMap::from([("a.service".to_owned(), wrong())]));
             },
             &[
@@ -397,7 +406,7 @@ fn each_lack_is_named_with_its_mend() {
             "no polkit, and none needed",
             |f| {
                 f.config.healed.clear();
-                survey(f).polkit = Err(wrong());
+                survey(f).polkit = Err(unanswered());
                 f.rule = RuleFacts::Missing;
             },
             &[
@@ -505,7 +514,7 @@ fn each_lack_is_named_with_its_mend() {
         ),
         (
             "no journalctl",
-            |f| f.journal = Err(wrong()),
+            |f| f.journal = Err(unknown()),
             &[("journal", Warning, "because", "journald")],
         ),
         (
@@ -543,7 +552,7 @@ fn each_lack_is_named_with_its_mend() {
             "no Engine",
             |f| {
                 f.docker.services = 2;
-                f.docker.answer = Some(Err(wrong()));
+                f.docker.answer = Some(Err(unknown()));
             },
             &[("docker", Failure, "2 containers", "start the proxy")],
         ),
@@ -552,7 +561,7 @@ fn each_lack_is_named_with_its_mend() {
             |f| {
                 f.docker.is_socket = true;
                 f.docker.is_missing = true;
-                f.docker.answer = Some(Err(wrong()));
+                f.docker.answer = Some(Err(unknown()));
             },
             &[("docker", Failure, "because", "`systemctl start docker`")],
         ),
@@ -560,7 +569,7 @@ fn each_lack_is_named_with_its_mend() {
             "not in the group of Docker's socket",
             |f| {
                 f.docker.is_socket = true;
-                f.docker.answer = Some(Err(wrong()));
+                f.docker.answer = Some(Err(unknown()));
             },
             &[("docker", Failure, "because", "`SupplementaryGroups=docker` below")],
         ),
@@ -569,7 +578,7 @@ fn each_lack_is_named_with_its_mend() {
             |f| {
                 f.docker.is_socket = true;
                 f.docker.in_group = true;
-                f.docker.answer = Some(Err(wrong()));
+                f.docker.answer = Some(Err(unknown()));
             },
             &[("docker", Failure, "because", "`systemctl restart docker`")],
         ),

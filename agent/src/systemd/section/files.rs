@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use sentinel_text::chain;
 use sentinel_config::{DiscoveredService, Rejected};
 
 use super::SECTION;
@@ -23,6 +24,29 @@ pub(super) const UNITS_MAX: usize = 1000;
 
 /// Drop-ins of one unit, at most.
 const DROP_INS_MAX: usize = 100;
+
+/// Why a file does not count.
+#[derive(Debug, thiserror::Error)]
+enum FileError {
+    /// The user it belongs to may write whatever he likes.
+    #[error("the file belongs to user {0}, not to root")]
+    NotRoots(u32),
+    /// Its mode lets others write.
+    #[error("others than root may write the file (mode {0:04o})")]
+    Writable(u32),
+    /// The system does not give it.
+    #[error("the file cannot be read")]
+    Unreadable(#[from] io::Error),
+    /// A directory, a device, a pipe.
+    #[error("it is not a regular file")]
+    NotRegular,
+    /// More than [`FILE_MAX`].
+    #[error("the file is larger than {} KiB", FILE_MAX >> 10)]
+    TooLarge,
+    /// It was there a moment ago.
+    #[error("it is gone")]
+    Gone,
+}
 
 /// What files looked like when they were last read, and whether they had a section: reading hundreds of them anew at
 /// each reload of systemd would cost more than everything else.
@@ -124,14 +148,14 @@ pub(super) fn service(unit: &str, paths: &[String]) -> Result<Option<DiscoveredS
             Ok(None) => continue,
             Ok(Some(file)) => file,
             Err(why) => {
-                rejected.push(keys::unreadable(unit, path, &why));
+                rejected.push(keys::unreadable(unit, path, &chain(&why)));
                 continue;
             }
         };
         let text = match contents(file.0) {
             Ok(text) => text,
             Err(why) => {
-                rejected.push(keys::unreadable(unit, path, &why));
+                rejected.push(keys::unreadable(unit, path, &chain(&why)));
                 continue;
             }
         };
@@ -140,7 +164,7 @@ pub(super) fn service(unit: &str, paths: &[String]) -> Result<Option<DiscoveredS
             continue;
         }
         if let Err(why) = trusted(&file.1) {
-            rejected.push(keys::unreadable(unit, path, &why));
+            rejected.push(keys::unreadable(unit, path, &chain(&why)));
             continue;
         }
         parts.push(Part {
@@ -155,48 +179,44 @@ pub(super) fn service(unit: &str, paths: &[String]) -> Result<Option<DiscoveredS
 }
 
 /// Only what root alone can write is believed: the agent restarts things on its word.
-fn trusted(metadata: &Metadata) -> Result<(), String> {
+fn trusted(metadata: &Metadata) -> Result<(), FileError> {
     const OTHERS_WRITE: u32 = 0o022;
     if metadata.uid() != 0 {
-        return Err(format!("the file belongs to user {}, not to root", metadata.uid()));
+        return Err(FileError::NotRoots(metadata.uid()));
     }
     if metadata.mode() & OTHERS_WRITE != 0 {
-        let mode = metadata.mode() & 0o7777;
-        return Err(format!("others than root may write the file (mode {mode:04o})"));
+        return Err(FileError::Writable(metadata.mode() & 0o7777));
     }
     Ok(())
 }
 
 /// Opens a regular file without ever waiting for one that is not.
-fn open(path: &Path) -> Result<Option<(File, Metadata)>, String> {
+fn open(path: &Path) -> Result<Option<(File, Metadata)>, FileError> {
     let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
     let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
     let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("the file cannot be read: {error}")),
+        Err(error) => return Err(error.into()),
     };
-    let metadata = file
-        .metadata()
-        .map_err(|error| format!("the file cannot be read: {error}"))?;
+    let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err("it is not a regular file".to_owned());
+        return Err(FileError::NotRegular);
     }
     Ok(Some((file, metadata)))
 }
 
-fn contents(file: File) -> Result<Vec<u8>, String> {
+fn contents(file: File) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
-    let read = file.take(FILE_MAX + 1).read_to_end(&mut bytes);
-    read.map_err(|error| format!("the file cannot be read: {error}"))?;
+    file.take(FILE_MAX + 1).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|size| size > FILE_MAX) {
-        return Err(format!("the file is larger than {} KiB", FILE_MAX >> 10));
+        return Err(FileError::TooLarge);
     }
     Ok(bytes)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let file = open(path)?.ok_or("it is gone")?;
+fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    let file = open(path)?.ok_or(FileError::Gone)?;
     contents(file.0)
 }
 

@@ -10,7 +10,7 @@ use sentinel_config::{DiscoveredKey, DiscoveredService, Origin, OriginKind, Plac
 
 use super::SECTION;
 use super::specifiers::expanded;
-use super::syntax::{Assignment, Section, unquoted, words};
+use super::syntax::{Assignment, Section, SyntaxError, unquoted, words};
 
 /// What a section cannot set, and why.
 const REFUSED: [(&str, &str); 5] = [
@@ -123,7 +123,7 @@ impl Reading<'_> {
             Ok(items) => {
                 self.values.insert(key.to_owned(), Value { items, place });
             }
-            Err(message) => self.reject(place, key, message),
+            Err(error) => self.reject(place, key, error.to_string()),
         }
     }
 
@@ -159,7 +159,7 @@ impl Reading<'_> {
 }
 
 /// The value of one assignment: items of a list, words of a command, or one text.
-fn items(key: &str, value: &str) -> Result<Vec<String>, String> {
+fn items(key: &str, value: &str) -> Result<Vec<String>, SyntaxError> {
     if LISTS.contains(&key) {
         let words = words(value)?;
         let items = words.iter().flat_map(|word| word.split(',')).map(str::trim);
@@ -176,11 +176,11 @@ fn items(key: &str, value: &str) -> Result<Vec<String>, String> {
 }
 
 /// A truth value as systemd writes it.
-fn flag(text: &str) -> Result<bool, String> {
+fn flag(text: &str) -> Result<bool, SyntaxError> {
     match text.to_ascii_lowercase().as_str() {
         "yes" | "y" | "true" | "t" | "on" | "1" => Ok(true),
         "no" | "n" | "false" | "f" | "off" | "0" => Ok(false),
-        _ => Err("expected yes or no".to_owned()),
+        _ => Err(SyntaxError::NoFlag),
     }
 }
 

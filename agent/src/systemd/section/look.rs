@@ -2,22 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::pin::pin;
-use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use sentinel_config::discovery::SourceSnapshot;
 use sentinel_config::{OriginKind, Place, Rejected};
-use zbus::{Connection, Message, Variant};
+use zbus::{Connection, Variant};
 
+use super::super::error::{BusError, SectionError};
 use super::super::facts::{Properties, Source};
+use super::super::inventory::within;
 use super::super::message::{MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, UNIT};
 use super::super::names::unit_path;
 use super::super::peers::listed;
 use super::super::watcher::BusAddress;
 use super::files::{self, Cache, UNITS_MAX};
-
-/// PID 1 answers within milliseconds; one that reloads a big host within this time or not at all.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Units asked for at once: on a busy host each answer waits for its turn three times. The bus allows 128 pending replies.
 const ASKED_AT_ONCE: usize = 16;
@@ -40,22 +38,18 @@ impl Known {
 }
 
 /// Every unit with a section, asked for once.
-///
-/// # Errors
-///
-/// A sentence for people, when systemd cannot be reached or does not answer.
-pub async fn unit_sections(address: &BusAddress) -> Result<SourceSnapshot, String> {
+pub async fn unit_sections(address: &BusAddress) -> Result<SourceSnapshot, SectionError> {
     let connection = address.connect().await?;
     look(&connection, &mut Known::default()).await
 }
 
 /// Looks at all units.
-pub(super) async fn look(connection: &Connection, known: &mut Known) -> Result<SourceSnapshot, String> {
+pub(super) async fn look(connection: &Connection, known: &mut Known) -> Result<SourceSnapshot, SectionError> {
     let dirs = unit_path_of(connection).await?;
     let mut cache = std::mem::take(&mut known.cache);
     // Hundreds of small files, on a disk that may be slow today.
     let scan = tokio::task::spawn_blocking(move || (cache.candidates(&dirs), cache));
-    let (candidates, cache) = scan.await.map_err(|error| error.to_string())?;
+    let (candidates, cache) = scan.await?;
     known.cache = cache;
     known.templates = candidates.iter().filter(|unit| is_template(unit)).cloned().collect();
     known.find_instances(connection).await?;
@@ -73,7 +67,7 @@ pub(super) async fn look(connection: &Connection, known: &mut Known) -> Result<S
             continue;
         }
         let read = tokio::task::spawn_blocking(move || files::service(&id, &paths));
-        match read.await.map_err(|error| error.to_string())? {
+        match read.await? {
             Ok(found) => seen.services.extend(found),
             Err(rejected) => seen.rejected.extend(rejected),
         }
@@ -88,7 +82,7 @@ pub(super) async fn look(connection: &Connection, known: &mut Known) -> Result<S
 }
 
 impl Known {
-    async fn find_instances(&mut self, connection: &Connection) -> Result<(), String> {
+    async fn find_instances(&mut self, connection: &Connection) -> Result<(), BusError> {
         let templates = &self.templates;
         self.instances
             .retain(|unit| template_of(unit).is_some_and(|template| templates.contains(&template)));
@@ -100,7 +94,7 @@ impl Known {
         let none: &[&str] = &[];
         let body = (none, patterns.as_slice());
         let call = connection.call_method(Some(SYSTEMD), MANAGER_PATH, Some(MANAGER), "ListUnitsByPatterns", &body);
-        let rows = listed(&within(call).await?).ok_or(UNEXPECTED)?;
+        let rows = listed(&within(call).await?).ok_or(BusError::Unexpected(None))?;
         let room = UNITS_MAX.saturating_sub(self.instances.len());
         self.instances.extend(rows.into_iter().map(|row| row.id).take(room));
         Ok(())
@@ -108,26 +102,29 @@ impl Known {
 }
 
 /// The directories of units, the one that wins first.
-async fn unit_path_of(connection: &Connection) -> Result<Vec<String>, String> {
+async fn unit_path_of(connection: &Connection) -> Result<Vec<String>, BusError> {
     let body = (MANAGER, "UnitPath");
     let call = connection.call_method(Some(SYSTEMD), MANAGER_PATH, Some(PROPERTIES), "Get", &body);
     let answer = within(call).await?;
     let body = answer.body();
-    let (value,) = body.deserialize::<(Variant<'_>,)>().map_err(|_| UNEXPECTED)?;
+    let (value,) = body.deserialize::<(Variant<'_>,)>().map_err(unexpected)?;
     let mut dirs = Vec::new();
     Source(&Properties::from([(DIRS, value)])).names(&[DIRS], &mut dirs);
     Ok(dirs)
 }
 
 const DIRS: &str = "UnitPath";
-const UNEXPECTED: &str = "systemd answered with something unexpected";
+
+fn unexpected(error: zbus::Error) -> BusError {
+    BusError::Unexpected(Some(error))
+}
 
 /// The unit's own name and its files, in the order in which systemd reads them; `None` for one that is masked or not there.
-async fn describe(connection: &Connection, unit: &str) -> Result<Option<(String, Vec<String>)>, String> {
+async fn describe(connection: &Connection, unit: &str) -> Result<Option<(String, Vec<String>)>, BusError> {
     let call = connection.call_method(Some(SYSTEMD), unit_path(unit), Some(PROPERTIES), "GetAll", &(UNIT,));
     let answer = within(call).await?;
     let body = answer.body();
-    let (properties,) = body.deserialize::<(Properties<'_>,)>().map_err(|_| UNEXPECTED)?;
+    let (properties,) = body.deserialize::<(Properties<'_>,)>().map_err(unexpected)?;
     let text = |name: &str| match properties.get(name) {
         Some(Variant::Str(text)) => text.as_str().to_owned(),
         _ => String::new(),
@@ -143,13 +140,6 @@ async fn describe(connection: &Connection, unit: &str) -> Result<Option<(String,
         }));
     }
     Ok(Some((text("Id"), paths)))
-}
-
-async fn within(call: impl Future<Output = zbus::Result<Message>>) -> Result<Message, String> {
-    match tokio::time::timeout(ANSWER_WITHIN, call).await {
-        Ok(answer) => answer.map_err(|error| format!("systemd refused: {error}")),
-        Err(_elapsed) => Err(format!("systemd did not answer within {}s", ANSWER_WITHIN.as_secs())),
-    }
 }
 
 fn is_template(unit: &str) -> bool {

@@ -27,6 +27,32 @@ pub(super) struct Mistake {
     pub(super) message: String,
 }
 
+/// Why a line, or a value, cannot be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum SyntaxError {
+    /// More than [`LINE_MAX`], continuations included.
+    #[error("longer than {LINE_MAX} bytes")]
+    TooLong,
+    /// systemd ends the line there.
+    #[error("holds a NUL byte")]
+    Nul,
+    /// Some other encoding, or none.
+    #[error("is not UTF-8 text")]
+    NotUtf8,
+    /// It begins with this quote, and the line ends.
+    #[error("the quote {0} is not closed")]
+    OpenQuote(char),
+    /// A backslash before a character for which it means nothing.
+    #[error("unknown escape \\{}", .0.escape_debug())]
+    UnknownEscape(char),
+    /// A backslash at the end.
+    #[error("ends in a single \\")]
+    LoneBackslash,
+    /// No truth value.
+    #[error("expected yes or no")]
+    NoFlag,
+}
+
 /// What a file says in `[name]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Section {
@@ -44,7 +70,8 @@ pub(super) fn section(name: &str, text: &[u8]) -> Section {
     for (line, text) in logical_lines(text) {
         let text = match text {
             Ok(text) => text,
-            Err(message) if within => {
+            Err(error) if within => {
+                let message = error.to_string();
                 section.mistakes.push(Mistake { line, message });
                 continue;
             }
@@ -90,7 +117,7 @@ impl Section {
 }
 
 /// Lines without comments and empty ones, continued ones joined by a space, with the number of their first.
-fn logical_lines(text: &[u8]) -> Vec<(usize, Result<String, String>)> {
+fn logical_lines(text: &[u8]) -> Vec<(usize, Result<String, SyntaxError>)> {
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     let mut all = Vec::new();
     let mut open: Option<(usize, Vec<u8>)> = None;
@@ -121,14 +148,14 @@ fn logical_lines(text: &[u8]) -> Vec<(usize, Result<String, String>)> {
     all
 }
 
-fn checked(line: Vec<u8>) -> Result<String, String> {
+fn checked(line: Vec<u8>) -> Result<String, SyntaxError> {
     if line.len() > LINE_MAX {
-        return Err(format!("longer than {LINE_MAX} bytes"));
+        return Err(SyntaxError::TooLong);
     }
     match String::from_utf8(line) {
-        Ok(text) if text.contains('\0') => Err("holds a NUL byte".to_owned()),
+        Ok(text) if text.contains('\0') => Err(SyntaxError::Nul),
         Ok(text) => Ok(text.trim().to_owned()),
-        Err(_) => Err("is not UTF-8 text".to_owned()),
+        Err(_) => Err(SyntaxError::NotUtf8),
     }
 }
 
@@ -137,7 +164,7 @@ fn checked(line: Vec<u8>) -> Result<String, String> {
 /// # Errors
 ///
 /// An open quote, or an escape that systemd does not know.
-pub(super) fn words(text: &str) -> Result<Vec<String>, String> {
+pub(super) fn words(text: &str) -> Result<Vec<String>, SyntaxError> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;
@@ -155,25 +182,25 @@ pub(super) fn words(text: &str) -> Result<Vec<String>, String> {
         }
     }
     if let Some(open) = quote {
-        return Err(format!("the quote {open} is not closed"));
+        return Err(SyntaxError::OpenQuote(open));
     }
     words.extend(word);
     Ok(words)
 }
 
-fn escaped(c: Option<char>) -> Result<char, String> {
+fn escaped(c: Option<char>) -> Result<char, SyntaxError> {
     match c {
         Some('n') => Ok('\n'),
         Some('t') => Ok('\t'),
         Some('s') => Ok(' '),
         Some(c @ ('\\' | '"' | '\'' | ' ')) => Ok(c),
-        Some(other) => Err(format!("unknown escape \\{}", other.escape_debug())),
-        None => Err("ends in a single \\".to_owned()),
+        Some(other) => Err(SyntaxError::UnknownEscape(other)),
+        None => Err(SyntaxError::LoneBackslash),
     }
 }
 
 /// The value as one text: what stands between quotes when all of it does, else as it is.
-pub(super) fn unquoted(text: &str) -> Result<String, String> {
+pub(super) fn unquoted(text: &str) -> Result<String, SyntaxError> {
     if text.starts_with(['"', '\''])
         && let [word] = words(text)?.as_slice()
     {

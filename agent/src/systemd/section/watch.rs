@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use sentinel_text::chain;
 use futures_util::{FutureExt as _, StreamExt as _};
 use sentinel_config::discovery::{DiscoveryFeed, Source, SourceSnapshot};
 use tokio::time::Instant;
 use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream};
 
+use super::super::error::SectionError;
 use super::super::is_booted;
 use super::super::message::{BUS, MANAGER, MANAGER_PATH, SYSTEMD, add_match, subscribe};
 use super::super::watcher::BusAddress;
@@ -65,9 +67,9 @@ impl SectionWatcher {
             let reason = match self.address.connect().await {
                 Ok(connection) => match self.follow(&connection).await {
                     Ok(never) => match never {},
-                    Err(reason) => reason,
+                    Err(error) => chain(&error),
                 },
-                Err(reason) => reason,
+                Err(error) => chain(&error),
             };
             if self.looks > looks {
                 backoff = BACKOFF_MIN;
@@ -106,11 +108,11 @@ impl SectionWatcher {
     }
 
     /// Looks again and again, until the connection is lost. Answers why.
-    async fn follow(&mut self, connection: &Connection) -> Result<std::convert::Infallible, String> {
+    async fn follow(&mut self, connection: &Connection) -> Result<std::convert::Infallible, SectionError> {
         let mut stream = MessageStream::from(connection);
         let send = async |message: zbus::Result<Message>| {
-            let sent = connection.send(&message.map_err(|error| error.to_string())?).await;
-            sent.map_err(|error| format!("cannot send to the system bus: {error}"))
+            let message = message.map_err(SectionError::Send)?;
+            connection.send(&message).await.map_err(SectionError::Send)
         };
         for member in SIGNALS {
             send(add_match(&format!(
@@ -145,7 +147,7 @@ impl SectionWatcher {
         &mut self,
         connection: &Connection,
         stream: &mut MessageStream,
-    ) -> Result<(SourceSnapshot, Pending), String> {
+    ) -> Result<(SourceSnapshot, Pending), SectionError> {
         let mut pending = Pending::default();
         let mut loaded = BTreeSet::new();
         let seen = {
@@ -167,7 +169,7 @@ impl SectionWatcher {
     }
 
     /// Done when units may be others than before, and systemd is at rest: a burst of signals is one change.
-    async fn until_changed(&self, stream: &mut MessageStream, mut pending: Pending) -> Result<(), String> {
+    async fn until_changed(&self, stream: &mut MessageStream, mut pending: Pending) -> Result<(), SectionError> {
         let mut wake = Instant::now() + LOOK_EVERY;
         let mut bounded = false;
         loop {
@@ -227,9 +229,9 @@ enum News {
     Loaded(String),
 }
 
-fn taken(next: Option<zbus::Result<Message>>) -> Result<Message, String> {
-    let lost = || "the system bus closed the connection".to_owned();
-    next.ok_or_else(lost)?.map_err(|error| format!("{}: {error}", lost()))
+fn taken(next: Option<zbus::Result<Message>>) -> Result<Message, SectionError> {
+    let message = next.ok_or(SectionError::Closed(None))?;
+    message.map_err(|error| SectionError::Closed(Some(error)))
 }
 
 /// What a message tells. Whoever sends a false one makes the agent look, and nothing else.

@@ -7,16 +7,17 @@ use zbus::message::Type;
 
 use super::super::attribution::SHUTDOWN_TARGET;
 use super::super::calls::Purpose;
+use super::super::error::SessionError;
 use super::super::facts::{ActiveState, JobId, Properties};
 use super::super::message::{self, BUS, CallError, LOGIND, MANAGER, POLKIT, SYSTEMD, UNIT};
 use super::super::names::{type_interface, unit_path};
 use super::super::peers::listed;
 use super::super::requests::View;
 use super::judging::monotonic_micros;
-use super::{ENDED_KEPT, Lost, OWNER_GONE_MAX, Session};
+use super::{ENDED_KEPT, OWNER_GONE_MAX, Session};
 
 impl Session<'_> {
-    pub(super) async fn take(&mut self, message: &Message) -> Result<(), Lost> {
+    pub(super) async fn take(&mut self, message: &Message) -> Result<(), SessionError> {
         match message.message_type() {
             Type::Signal => self.signal(message).await,
             Type::MethodReturn | Type::Error => match self.calls.answered(message) {
@@ -28,7 +29,7 @@ impl Session<'_> {
     }
 
     /// Takes a signal, if its sender is who it should be: rules do not filter what is sent to this connection directly.
-    pub(super) async fn signal(&mut self, message: &Message) -> Result<(), Lost> {
+    pub(super) async fn signal(&mut self, message: &Message) -> Result<(), SessionError> {
         let header = message.header();
         let (Some(sender), Some(path), Some(interface), Some(member)) =
             (header.sender(), header.path(), header.interface(), header.member())
@@ -83,7 +84,7 @@ impl Session<'_> {
         path: &str,
         interface: &str,
         changed: &Properties<'_>,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), SessionError> {
         if interface == UNIT {
             for name in self.units.neighbour_changed(path, changed) {
                 self.judge(&name).await?;
@@ -109,7 +110,7 @@ impl Session<'_> {
         self.read_some().await
     }
 
-    pub(super) async fn job_removed(&mut self, id: JobId, unit: &str, result: &str) -> Result<(), Lost> {
+    pub(super) async fn job_removed(&mut self, id: JobId, unit: &str, result: &str) -> Result<(), SessionError> {
         let own = self.units.is_own(id);
         self.units.job_ended(id, result, monotonic_micros());
         for name in self.units.with_id(unit) {
@@ -136,7 +137,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    pub(super) async fn reloading(&mut self, active: bool) -> Result<(), Lost> {
+    pub(super) async fn reloading(&mut self, active: bool) -> Result<(), SessionError> {
         let now = Instant::now();
         if !active {
             self.reloads.end(now);
@@ -152,7 +153,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    pub(super) async fn owner_changed(&mut self, name: &str, new: &str) -> Result<(), Lost> {
+    pub(super) async fn owner_changed(&mut self, name: &str, new: &str) -> Result<(), SessionError> {
         let owner = (!new.is_empty()).then(|| new.to_owned());
         match name {
             SYSTEMD if owner.is_some() => {
@@ -181,7 +182,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) async fn answer(&mut self, purpose: Purpose, message: &Message) -> Result<(), Lost> {
+    pub(super) async fn answer(&mut self, purpose: Purpose, message: &Message) -> Result<(), SessionError> {
         let error = (message.message_type() == Type::Error).then(|| CallError::from_message(message));
         match purpose {
             Purpose::Done(call) => {
@@ -191,9 +192,7 @@ impl Session<'_> {
                 Ok(())
             }
             Purpose::Subscribe => match error {
-                Some(error) if error.word() != "AlreadySubscribed" => {
-                    Err(format!("systemd does not let the agent watch: {error}"))
-                }
+                Some(error) if error.word() != "AlreadySubscribed" => Err(SessionError::NotSubscribed(error)),
                 _ => Ok(()),
             },
             Purpose::Owner(name) => self.owner_is(name, message, error.is_some()),
@@ -232,7 +231,7 @@ impl Session<'_> {
     }
 
     /// Who is to be believed when it comes to `name`.
-    fn owner_is(&mut self, name: &str, message: &Message, failed: bool) -> Result<(), Lost> {
+    fn owner_is(&mut self, name: &str, message: &Message, failed: bool) -> Result<(), SessionError> {
         let body = message.body();
         let owner = body.deserialize::<(&str,)>().ok().filter(|_| !failed);
         let owner = owner.map(|(owner,)| owner.to_owned());
@@ -243,13 +242,18 @@ impl Session<'_> {
         }
         self.systemd = owner;
         if self.systemd.is_none() {
-            return Err("systemd is not on the system bus".to_owned());
+            return Err(SessionError::Absent);
         }
         Ok(())
     }
 
     /// Hands an answer to whoever asked; it may be that nobody waits for it any more.
-    async fn pass_on(&mut self, purpose: Purpose, message: &Message, error: Option<CallError>) -> Result<(), Lost> {
+    async fn pass_on(
+        &mut self,
+        purpose: Purpose,
+        message: &Message,
+        error: Option<CallError>,
+    ) -> Result<(), SessionError> {
         match purpose {
             Purpose::AskedRead(reply) => {
                 let view = match (error, message.body().deserialize::<(Properties<'_>,)>()) {
@@ -283,7 +287,7 @@ impl Session<'_> {
         unit: &str,
         reply: oneshot::Sender<Result<String, CallError>>,
         message: &Message,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), SessionError> {
         let body = message.body();
         let id = body
             .deserialize::<(zbus::wire::ObjectPath<'_>,)>()

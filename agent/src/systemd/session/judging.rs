@@ -2,16 +2,17 @@
 
 use zbus::Message;
 
+use super::super::error::SessionError;
 use super::super::facts::Properties;
 use super::super::journal::{Past, past_of};
 use super::super::peers::Gathering;
 use super::super::requests::Begins;
 use super::super::units::Todo;
-use super::{JOURNALS_MAX, Lost, Session};
+use super::{JOURNALS_MAX, Session};
 
 impl Session<'_> {
     /// Judges a unit, and those that it triggers if that makes a difference to them.
-    pub(super) async fn judge(&mut self, name: &str) -> Result<(), Lost> {
+    pub(super) async fn judge(&mut self, name: &str) -> Result<(), SessionError> {
         self.judge_one(name).await?;
         while let Some(touched) = self.units.take_touched() {
             self.judge_one(&touched).await?;
@@ -19,7 +20,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    async fn judge_one(&mut self, name: &str) -> Result<(), Lost> {
+    async fn judge_one(&mut self, name: &str) -> Result<(), SessionError> {
         self.tell_begun(name);
         let job_asked = self.calls.job_asked(name);
         match self.units.evaluate(name, monotonic_micros(), job_asked) {
@@ -49,7 +50,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) async fn ask_peers(&mut self, name: &str) -> Result<(), Lost> {
+    pub(super) async fn ask_peers(&mut self, name: &str) -> Result<(), SessionError> {
         let Some(unit) = self.units.by_name.get_mut(name) else {
             return Ok(());
         };
@@ -59,13 +60,13 @@ impl Session<'_> {
         }
         let gathering = Gathering::begin(name, &unit.tracker, &mut self.calls)
             .await
-            .map_err(|error| format!("cannot send to the system bus: {error}"))?;
+            .map_err(SessionError::Send)?;
         unit.gathering = Some(gathering);
         Ok(())
     }
 
     /// The units around a unit are known: asks them.
-    pub(super) async fn spread(&mut self, name: &str, generation: u64, message: &Message) -> Result<(), Lost> {
+    pub(super) async fn spread(&mut self, name: &str, generation: u64, message: &Message) -> Result<(), SessionError> {
         let Some(unit) = self.units.by_name.get_mut(name) else {
             return Ok(());
         };
@@ -82,7 +83,7 @@ impl Session<'_> {
         gathering
             .spread(name, &unit.tracker.facts, &mut self.calls)
             .await
-            .map_err(|error| format!("cannot send to the system bus: {error}"))
+            .map_err(SessionError::Send)
     }
 
     pub(super) async fn gathered(
@@ -90,7 +91,7 @@ impl Session<'_> {
         name: &str,
         generation: u64,
         take: impl FnOnce(&mut Gathering),
-    ) -> Result<(), Lost> {
+    ) -> Result<(), SessionError> {
         let Some(unit) = self.units.by_name.get_mut(name) else {
             return Ok(());
         };
@@ -143,7 +144,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) async fn journal_told(&mut self, name: &str, generation: u64, past: Past) -> Result<(), Lost> {
+    pub(super) async fn journal_told(&mut self, name: &str, generation: u64, past: Past) -> Result<(), SessionError> {
         self.look_up_some();
         if let Some(unit) = self.units.by_name.get_mut(name) {
             unit.journal_asked = None;

@@ -4,16 +4,17 @@ use tokio::time::Instant;
 use zbus::Message;
 
 use super::super::calls::Purpose;
+use super::super::error::SessionError;
 use super::super::facts::{ActiveState, Properties};
 use super::super::message::{self, ALL, CallError};
 use super::super::names::unit_path;
 use super::super::peers::listed;
-use super::{Lost, READS_MAX, Session};
+use super::{READS_MAX, Session};
 
 impl Session<'_> {
     /// Reads everything again. Signals are not judged by before that, unless a storm of reloads has lasted for long: what
     /// is known then may be out of date, and the next reload may come before all is read.
-    pub(super) async fn resync(&mut self) -> Result<(), Lost> {
+    pub(super) async fn resync(&mut self) -> Result<(), SessionError> {
         let names: Vec<String> = self.units.by_name.keys().cloned().collect();
         let stale = !self.reloads.is_storm(Instant::now());
         for name in names {
@@ -26,7 +27,7 @@ impl Session<'_> {
     }
 
     /// Reads what is not known for certain, if no read of it is on its way.
-    pub(super) async fn read_stale(&mut self) -> Result<(), Lost> {
+    pub(super) async fn read_stale(&mut self) -> Result<(), SessionError> {
         let stale = self
             .units
             .by_name
@@ -50,7 +51,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) async fn read_some(&mut self) -> Result<(), Lost> {
+    pub(super) async fn read_some(&mut self) -> Result<(), SessionError> {
         while self.reads < READS_MAX
             && let Some(unit) = self.to_read.pop_front()
         {
@@ -69,7 +70,7 @@ impl Session<'_> {
         name: &str,
         message: &Message,
         error: Option<CallError>,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), SessionError> {
         self.reads = self.reads.saturating_sub(1);
         let Some(unit) = self.units.by_name.get_mut(name) else {
             return self.read_some().await;
@@ -110,7 +111,7 @@ impl Session<'_> {
     }
 
     /// Signals of an alias come under the canonical name.
-    pub(super) async fn learn_path(&mut self, name: &str) -> Result<(), Lost> {
+    pub(super) async fn learn_path(&mut self, name: &str) -> Result<(), SessionError> {
         let Some(unit) = self.units.by_name.get_mut(name) else {
             return Ok(());
         };
@@ -127,7 +128,7 @@ impl Session<'_> {
     }
 
     /// The safety net: reads the units that are not as they are thought to be.
-    pub(super) async fn compare(&mut self, message: &Message) -> Result<(), Lost> {
+    pub(super) async fn compare(&mut self, message: &Message) -> Result<(), SessionError> {
         for row in listed(message).unwrap_or_default() {
             for name in self
                 .units

@@ -89,9 +89,9 @@ fn words_are_split_and_unquoted_as_systemd_does() {
     ] {
         assert_eq!(words(text).unwrap(), expected, "{text}");
     }
-    assert_eq!(words("a \"b"), Err("the quote \" is not closed".to_owned()));
-    assert_eq!(words(r"a\q"), Err(r"unknown escape \q".to_owned()));
-    assert_eq!(words("a\\"), Err("ends in a single \\".to_owned()));
+    assert_eq!(words("a \"b"), Err(SyntaxError::OpenQuote('"')));
+    assert_eq!(words(r"a\q"), Err(SyntaxError::UnknownEscape('q')));
+    assert_eq!(words("a\\"), Err(SyntaxError::LoneBackslash));
     assert_eq!(unquoted("\"http://a/ b\"").unwrap(), "http://a/ b");
     assert_eq!(unquoted("a \"b\"").unwrap(), "a \"b\"");
     assert_eq!(unquoted("\"a\" \"b\"").unwrap(), "\"a\" \"b\"");

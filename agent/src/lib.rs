@@ -11,7 +11,6 @@ pub mod demo;
 pub mod docker;
 pub mod doctor;
 pub mod driver;
-mod error_chain;
 mod evidence;
 pub mod maintenance;
 pub mod polkit;

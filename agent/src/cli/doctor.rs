@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::fmt::{self, Write as _};
 
-use sentinel_text::chain;
 use rustix::process::geteuid;
 use sentinel_config::OriginKind;
+use sentinel_text::chain;
 use sentinel_text::{Paint, Tone};
 use serde_json::json;
 

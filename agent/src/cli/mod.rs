@@ -34,10 +34,10 @@ pub use args::{
     ReplayArgs, RunArgs, SilenceCommand, SimulateArgs,
 };
 pub use check::check;
-use sentinel_text::chain;
 use check::{Look, check_with};
 pub use client::{Client, ClientError};
 pub use exit::Exit;
+use sentinel_text::chain;
 pub use socket_path::control_socket;
 
 use std::collections::BTreeSet;

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use sentinel_text::chain;
 use rustix::process::geteuid;
+use sentinel_text::chain;
 use serde_json::json;
 
 use super::{Cli, Exit, PolkitRulesArgs, fail, print};

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use sentinel_text::chain;
 use jiff::Timestamp;
 use rustix::fs::{Access, access};
 use sentinel_config::DockerAddress;
 use sentinel_config::discovery::{DiscoveryFeed, Source, SourceSnapshot};
+use sentinel_text::chain;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
 

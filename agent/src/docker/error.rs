@@ -190,6 +190,8 @@ pub enum LogError {
 
 #[cfg(test)]
 mod tests {
+    use sentinel_text::chain;
+
     use super::*;
 
     #[test]

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use sentinel_text::chain;
 use sentinel_engine::{ActionKind, ActionResult, Activity, RunId};
+use sentinel_text::chain;
 
 use super::checks::Health;
 use super::client::Client;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sentinel_text::chain;
 use jiff::Timestamp;
 use sentinel_config::DockerAddress;
 use sentinel_engine::ActionResult;
+use sentinel_text::chain;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;

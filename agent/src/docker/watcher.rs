@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel_text::chain;
 use sentinel_config::{ContainerTarget, DockerAddress};
 use sentinel_engine::{Event, ServiceName};
+use sentinel_text::chain;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;

@@ -5,8 +5,8 @@ use std::io;
 
 use super::WITHIN;
 use crate::polkit::{ConfigurationError, InstallError, Untrusted};
-use sentinel_store::StoreError;
 use sentinel_config::ConfigErrors;
+use sentinel_store::StoreError;
 
 use crate::{docker, polkit, systemd};
 

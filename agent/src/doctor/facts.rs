@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sentinel_config::discovery::Source;
-use sentinel_store::Inspection;
+use sentinel_store::{Inspection, StoreError};
 
 use super::error::FactError;
 use crate::systemd::Survey;

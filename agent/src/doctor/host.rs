@@ -4,10 +4,10 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use sentinel_text::chain;
 use rustix::fs::{Access, access, statvfs};
 use rustix::process::geteuid;
 use sentinel_config::{DockerAddress, Loaded, Settings, Target};
+use sentinel_text::chain;
 use tokio::process::Command;
 
 use super::clock::{self, Reading};

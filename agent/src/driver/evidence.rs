@@ -7,12 +7,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel_text::chain;
 use jiff::Timestamp;
 use sentinel_base::tcp_listeners::listening;
 use sentinel_engine::alerting::Outgoing;
 use sentinel_engine::{IncidentId, Notification, Report, ReportKind, RunId, Time};
 use sentinel_store::EvidenceRow;
+use sentinel_text::chain;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Driver, PENDING_MAX, TargetHandle};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use sentinel_text::chain;
 use rustix::process::geteuid;
+use sentinel_text::chain;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::systemd::{BusAddress, denied, denied_triggers};

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 
 use sentinel_config::ConfigErrors;
 
-
 use crate::server::ReloadRefused;
 
 /// Problems named in the log; `sentinel check` shows all of them.

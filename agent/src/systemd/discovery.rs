@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use sentinel_text::chain;
 use sentinel_config::discovery::{DiscoveryFeed, PreexistingFailure, Source, SourceSnapshot};
 use sentinel_config::{DiscoveredKey, DiscoveredService, Origin, OriginKind, Place, Rejected, service_name};
+use sentinel_text::chain;
 use zbus::Connection;
 
 use super::error::BusError;

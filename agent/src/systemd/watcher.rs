@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sentinel_text::chain;
 use sentinel_engine::{Event, ServiceName};
+use sentinel_text::chain;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use zbus::Connection;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sentinel_text::chain;
 use sentinel_config::discovery::Source;
+use sentinel_text::chain;
 
 use super::super::facts::{DockerFacts, Facts, RuleFacts};
 use super::{Finding, some};

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use sentinel_text::chain;
 use sentinel_config::{CONTROL_GROUP, SECRETS_DIRECTORY, SECRETS_GROUP};
+use sentinel_text::chain;
 
 use super::super::facts::Facts;
 use super::{Finding, some};

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sentinel_config::discovery::Source;
-use sentinel_store::Inspection;
+use sentinel_store::{Inspection, StoreError};
 
 use super::super::error::FactError;
 use super::super::facts::{

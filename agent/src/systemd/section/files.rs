@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use sentinel_text::chain;
 use sentinel_config::{DiscoveredService, Rejected};
+use sentinel_text::chain;
 
 use super::SECTION;
 use super::keys::{self, Part};

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sentinel_text::chain;
 use futures_util::{FutureExt as _, StreamExt as _};
 use sentinel_config::discovery::{DiscoveryFeed, Source, SourceSnapshot};
+use sentinel_text::chain;
 use tokio::time::Instant;
 use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream};

@@ -26,7 +26,8 @@ use sentinel_config::discovery::Discovery;
 use sentinel_config::template::Link;
 use sentinel_config::{ContainerTarget, Origin, Reach, Rejected};
 use sentinel_engine::{
-    Action, ActionResult, Command, Engine, Event, ProbeOutcome, ProbeRound, Report, ServiceName, Time, Verdict, Window,
+    Action, ActionResult, Command, Engine, Event, ProbeOutcome, ProbeRound, Report, STANDSTILL, ServiceName, Time,
+    Verdict, Window,
 };
 use sentinel_store::{Store, StoreErrorKind};
 use tokio::sync::{mpsc, watch};
@@ -57,11 +58,9 @@ const TURN: usize = 256;
 /// How long to leave a store alone that could not be written.
 const STORE_GAP: Duration = Duration::from_secs(5);
 
-/// Longest sleep. The runtime's timers stand still while the host is suspended; the engine's time does not.
+/// Longest sleep, which is no standstill. The runtime's timers stand still while the host is suspended; the engine's time
+/// does not.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
-
-/// A turn that took longer than this: the host was suspended, or the agent was stopped. It never sleeps as long.
-pub(crate) const STANDSTILL: Duration = Duration::from_secs(15);
 
 /// Reports, and messages, that may wait in memory for a store that cannot be written. What exceeds it is in the log.
 const PENDING_MAX: usize = 10_000;

@@ -9,6 +9,10 @@ use crate::observation::Observation;
 use crate::probe::ProbeOutcome;
 use crate::time::Time;
 
+/// A turn of the driver that took longer than this: the host was suspended, or the agent was stopped, and the engine is
+/// told [`Event::HostResumed`].
+pub const STANDSTILL: Duration = Duration::from_secs(15);
+
 /// Something that happened. Past tense: it cannot be refused, only judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(

@@ -40,7 +40,7 @@ pub use budget::Budget;
 pub use cause::Cause;
 pub use command::{Action, ActionKind, Command};
 pub use engine::{Changed, Engine, Reload};
-pub use event::{ActionResult, Event, OperatorRequest, RequestError, Window};
+pub use event::{ActionResult, Event, OperatorRequest, RequestError, STANDSTILL, Window};
 pub use flapping::Flapping;
 pub use host::{HOST, HostMemory, HostPolicy};
 pub use ids::{ActionId, IncidentId, ProbeRound, Question, RunId, ServiceName};

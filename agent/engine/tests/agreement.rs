@@ -5,14 +5,15 @@
 //! added. Both run by the same numbers: `settle` fixed at 5 s, no jitter, a probe every 10 s. A difference that is not in
 //! [`DIFFERENCES`] with its reason fails, and so does one in it that is none.
 
-mod world;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sentinel_engine::{HostMemory, OperatorRequest, Settle, Time};
+use sentinel_simulation::{Actor, Start, World};
 use serde::Deserialize;
-use world::{Start, Toy, World};
+use stored::crash_agent;
 
 /// When, what, and to which service.
 type Act = (u64, String, String);
@@ -50,19 +51,23 @@ const DIFFERENCES: &[Difference] = &[
 
 fn play(scenario: &Scenario) -> Vec<Act> {
     let start = match scenario.starts.as_str() {
-        "dies" => Start::Dies(Duration::from_secs(1)),
+        "dies" => Start::DiesAfter(Duration::from_secs(1)),
         "slowly" => Start::Ready(Duration::from_secs(75)),
         _ => Start::Well,
     };
-    let toys = scenario.services.iter().map(|(name, after)| {
+    let actors = scenario.services.iter().map(|(name, after)| {
         let after: Vec<_> = after.iter().map(String::as_str).collect();
-        Toy::new(name)
+        Actor::new(name)
             .after(&after)
             .starting(start)
             .with(|policy| policy.settle = Settle::Fixed(Duration::from_secs(5)))
     });
-    let mut world = World::new(toys);
-    world.engine.resume_host(HostMemory::default(), Time::ZERO);
+    let mut world = World::new(actors);
+    world
+        .engine
+        .as_mut()
+        .expect("the agent runs")
+        .resume_host(HostMemory::default(), Time::ZERO);
     let mut second = 0;
     for (at, what, name) in &scenario.events {
         world.run(at - second);
@@ -74,12 +79,12 @@ fn play(scenario: &Scenario) -> Vec<Act> {
             "start" => world.start(name),
             "pause" => world.ask(name, OperatorRequest::Pause { duration: None }),
             "resume" => world.ask(name, OperatorRequest::Resume),
-            "kill the agent" => world.crash_agent(),
+            "kill the agent" => crash_agent(&mut world),
             unknown => panic!("no scenario knows `{unknown}`"),
         }
     }
     world.run(scenario.seconds - second);
-    let acts = world.actions.iter().map(|(at, action)| {
+    let acts = world.actions().iter().map(|(at, action)| {
         let seconds = at.since_epoch().as_secs();
         (seconds, action.service.to_string(), action.kind.as_str().to_owned())
     });

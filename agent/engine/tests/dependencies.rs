@@ -1,16 +1,14 @@
 //! Who waits for whom, how far down, and for how long at most.
 
-mod world;
-
 use std::time::Duration;
 
 use sentinel_engine::alerting::Match;
 use sentinel_engine::{Hold, HostPolicy, State};
-use world::{Start, Toy, World};
+use sentinel_simulation::{Actor, Start, World};
 
 /// A database, a shop on it, and an interface on the shop.
-fn chain(db: Toy, shop: Toy) -> World {
-    let api = Toy::new("api").after(&["shop"]);
+fn chain(db: Actor, shop: Actor) -> World {
+    let api = Actor::new("api").after(&["shop"]);
     let policy = HostPolicy {
         storm_services: 10,
         ..HostPolicy::default()
@@ -29,7 +27,7 @@ fn waits_for(name: &str) -> Hold {
 
 fn restarted(world: &World) -> Vec<&str> {
     world
-        .actions
+        .actions()
         .iter()
         .map(|(_, action)| action.service.as_str())
         .collect()
@@ -39,7 +37,7 @@ fn restarted(world: &World) -> Vec<&str> {
 fn what_lies_between_need_not_be_down_for_the_root_to_hold() {
     // Nobody can tell whether the shop needs its database just now: it has no probes.
     let slow = Start::Slowly(Duration::from_secs(20));
-    let mut world = chain(Toy::new("db").starting(slow), Toy::new("shop").without_probes());
+    let mut world = chain(Actor::new("db").starting(slow), Actor::new("shop").without_probes());
     world.kill("db");
     world.run(1);
     world.kill("api");
@@ -54,7 +52,7 @@ fn what_lies_between_need_not_be_down_for_the_root_to_hold() {
 
 #[test]
 fn what_answers_without_its_root_does_not_pass_the_hold_on() {
-    let mut world = chain(Toy::new("db").starting(Start::Refused), Toy::new("shop"));
+    let mut world = chain(Actor::new("db").starting(Start::Refused), Actor::new("shop"));
     world.kill("db");
     // The shop's probe passes although the database is down.
     world.run(30);
@@ -67,8 +65,8 @@ fn what_answers_without_its_root_does_not_pass_the_hold_on() {
 #[test]
 fn root_that_is_not_needed_directly_holds_for_ten_minutes_at_most() {
     let mut world = chain(
-        Toy::new("db").starting(Start::Refused),
-        Toy::new("shop").without_probes(),
+        Actor::new("db").starting(Start::Refused),
+        Actor::new("shop").without_probes(),
     );
     world.kill("db");
     world.run(1);
@@ -82,7 +80,7 @@ fn root_that_is_not_needed_directly_holds_for_ten_minutes_at_most() {
 
 #[test]
 fn suppressed_service_holds_those_after_it() {
-    let mut world = chain(Toy::new("db").starting(Start::Refused), Toy::new("shop"));
+    let mut world = chain(Actor::new("db").starting(Start::Refused), Actor::new("shop"));
     world.kill("db");
     world.kill("shop");
     world.kill("api");
@@ -92,8 +90,8 @@ fn suppressed_service_holds_those_after_it() {
     assert!(restarted(&world).iter().all(|name| *name == "db"));
     let told = |name: &str| {
         world
-            .messages
-            .iter()
+            .messages()
+            .into_iter()
             .filter(|message| message.service.as_str() == name)
             .count()
     };
@@ -106,7 +104,7 @@ fn suppressed_service_holds_those_after_it() {
 
 #[test]
 fn suspect_root_holds_its_dependents_until_it_is_decided() {
-    let mut world = chain(Toy::new("db"), Toy::new("shop"));
+    let mut world = chain(Actor::new("db"), Actor::new("shop"));
     world.hang("db");
     // Its next probe begins within ten seconds and takes three.
     let suspect = (0..14).any(|_| {
@@ -125,14 +123,14 @@ fn suspect_root_holds_its_dependents_until_it_is_decided() {
 
 #[test]
 fn false_alarm_of_the_root_releases_its_dependents() {
-    let mut world = chain(Toy::new("db"), Toy::new("shop"));
+    let mut world = chain(Actor::new("db"), Actor::new("shop"));
     world.hang("db");
     while world.state("db") != State::Suspect {
         world.run(1);
     }
     world.kill("shop");
     world.run_for(Duration::from_millis(100));
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
     world.unhang("db");
     world.run(30);
     assert_eq!(restarted(&world), ["shop"]);
@@ -141,16 +139,16 @@ fn false_alarm_of_the_root_releases_its_dependents() {
 
 #[test]
 fn suspicion_that_is_never_decided_holds_for_a_bounded_time() {
-    let mut world = chain(Toy::new("db"), Toy::new("shop"));
+    let mut world = chain(Actor::new("db"), Actor::new("shop"));
     world.hang("db");
     while world.state("db") != State::Suspect {
         world.run(1);
     }
-    world.hanging.push("db".into());
+    world.faults.hanging.push("db".into());
     world.kill("shop");
     world.run(50);
     assert_eq!(world.state("db"), State::Suspect);
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
     world.run(60);
     assert_eq!(restarted(&world), ["shop"]);
 }
@@ -159,8 +157,8 @@ fn suspicion_that_is_never_decided_holds_for_a_bounded_time() {
 #[test]
 fn what_a_silence_kept_back_is_sent_though_the_dependency_is_still_down() {
     let mut world = chain(
-        Toy::new("db").starting(Start::Refused),
-        Toy::new("shop").without_probes(),
+        Actor::new("db").starting(Start::Refused),
+        Actor::new("shop").without_probes(),
     );
     world.kill("db");
     world.kill("shop");
@@ -172,20 +170,22 @@ fn what_a_silence_kept_back_is_sent_though_the_dependency_is_still_down() {
     let span = Duration::from_secs(20 * 60);
     world
         .engine
+        .as_mut()
+        .unwrap()
         .add_silence(world.now, matches, span, "alice".to_owned(), String::new())
         .expect("there is room for it");
     world.run(20 * 60 - 1);
     let about_shop = |world: &World| {
         world
-            .messages
-            .iter()
+            .messages()
+            .into_iter()
             .filter(|message| message.service.as_str() == "shop")
             .count()
     };
     assert_eq!(about_shop(&world), 0);
     world.run(30);
     assert_eq!(world.snapshot("shop").hold, Some(waits_for("db")));
-    assert_eq!(about_shop(&world), 1, "{:?}", world.messages);
+    assert_eq!(about_shop(&world), 1, "{:?}", world.messages());
     // From then on the dependency speaks for it again.
     world.run(3 * 3600);
     assert_eq!(about_shop(&world), 1);
@@ -195,8 +195,8 @@ fn what_a_silence_kept_back_is_sent_though_the_dependency_is_still_down() {
 #[test]
 fn what_a_silence_kept_back_waits_while_the_dependency_speaks_for_it() {
     let mut world = chain(
-        Toy::new("db").starting(Start::Refused),
-        Toy::new("shop").starting(Start::Refused).without_probes(),
+        Actor::new("db").starting(Start::Refused),
+        Actor::new("shop").starting(Start::Refused).without_probes(),
     );
     let matches = Match {
         services: vec!["shop".to_owned()],
@@ -205,6 +205,8 @@ fn what_a_silence_kept_back_waits_while_the_dependency_speaks_for_it() {
     let span = Duration::from_secs(180);
     world
         .engine
+        .as_mut()
+        .unwrap()
         .add_silence(world.now, matches, span, "alice".to_owned(), String::new())
         .expect("there is room for it");
     world.kill("shop");
@@ -212,13 +214,13 @@ fn what_a_silence_kept_back_waits_while_the_dependency_speaks_for_it() {
     world.kill("db");
     let about_shop = |world: &World| {
         world
-            .messages
-            .iter()
+            .messages()
+            .into_iter()
             .filter(|message| message.service.as_str() == "shop")
             .count()
     };
     world.run(500);
-    assert_eq!(about_shop(&world), 0, "{:?}", world.messages);
+    assert_eq!(about_shop(&world), 0, "{:?}", world.messages());
     world.run(60);
-    assert_eq!(about_shop(&world), 1, "{:?}", world.messages);
+    assert_eq!(about_shop(&world), 1, "{:?}", world.messages());
 }

@@ -1,7 +1,5 @@
 //! A receiver that hangs for an hour, on a virtual clock: what it does to the others, and what it is told afterwards.
 
-mod world;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,7 +7,7 @@ use sentinel_engine::alerting::dispatch::{
     Breaker, DispatchPolicy, Earlier, Health, MessageKind, Plan, Row, Standing, plan,
 };
 use sentinel_engine::{HostPolicy, IncidentId, Notification, Severity, Time};
-use world::{Toy, World};
+use sentinel_simulation::{Actor, World};
 
 /// An attempt to deliver takes no longer.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -161,13 +159,13 @@ impl Post {
 
 /// Services of which one crashes every minute, and one is down from the middle on.
 fn world() -> World {
-    let toys = (0..20).map(|n| Toy::new(&format!("s{n}")).with(|policy| policy.notify_after = Duration::ZERO));
+    let actors = (0..20).map(|n| Actor::new(&format!("s{n}")).with(|policy| policy.notify_after = Duration::ZERO));
     let policy = HostPolicy {
         tokens: 1000,
         storm_services: 1000,
         ..HostPolicy::default()
     };
-    World::with_policy(toys, policy)
+    World::with_policy(actors, policy)
 }
 
 /// Lets a host run for two hours, whose receiver hangs for the second one if it `hangs`; then for ten minutes more.
@@ -180,10 +178,10 @@ fn two_hours(hangs: bool) -> (World, Post) {
             world.kill(&format!("s{}", second / 60 % 20));
         }
         world.run(1);
-        for message in &world.messages[seen..] {
+        for message in &world.messages()[seen..] {
             post.tell(message);
         }
-        seen = world.messages.len();
+        seen = world.messages().len();
         let hour = (3600..7200).contains(&second);
         post.work(world.now, if hangs && hour { Mood::Hangs } else { Mood::Well });
     }
@@ -194,12 +192,12 @@ fn two_hours(hangs: bool) -> (World, Post) {
 fn a_receiver_that_hangs_for_an_hour_changes_nothing_else_and_gets_a_digest_afterwards() {
     let (well, other) = two_hours(false);
     let (world, post) = two_hours(true);
-    assert_eq!(world.rounds, well.rounds, "probes are on schedule");
-    assert_eq!(world.actions, well.actions, "and so are restarts");
-    assert!(world.actions.len() > 100, "there was something to do");
+    assert_eq!(world.requests.rounds, well.requests.rounds, "probes are on schedule");
+    assert_eq!(world.actions(), well.actions(), "and so are restarts");
+    assert!(world.actions().len() > 100, "there was something to do");
 
     let hour = |at: &Time| (3600..7200).contains(&at.since_epoch().as_secs());
-    let recorded = world.messages.iter().filter(|message| hour(&message.at)).count();
+    let recorded = world.messages().into_iter().filter(|message| hour(&message.at)).count();
     let tries = post.attempts.iter().filter(|at| hour(at)).count();
     assert!((40..70).contains(&tries), "about one try a minute, not {tries}");
     let after: Vec<_> = post

@@ -1,12 +1,13 @@
 //! What falls with something that nobody configured, and what cannot be started without it.
 
-mod world;
+mod stored;
 
 use sentinel_engine::{Cause, Changed, Details, FellWith, Hold, Intent, OperatorRequest, Reload, State, TargetState};
-use world::{Start, Toy, World};
+use sentinel_simulation::{Actor, Start, World};
+use stored::crash_agent;
 
-fn world(toys: impl IntoIterator<Item = Toy>) -> World {
-    let mut world = World::new(toys);
+fn world(actors: impl IntoIterator<Item = Actor>) -> World {
+    let mut world = World::new(actors);
     world.run(120);
     world
 }
@@ -19,7 +20,7 @@ fn tell_of_db(world: &mut World, failed: bool, is_back: bool) {
         fell_with,
         ..Details::default()
     };
-    world.toys.get_mut("app").expect("it is configured").details = details;
+    world.change("app", |actor| actor.target.details = details);
 }
 
 /// Systemd stops it, as the database is down.
@@ -39,7 +40,7 @@ fn refuse_start(world: &mut World, failed: bool) {
 /// The database changes, and with it what is said of the app, which is as it was.
 fn db_is(world: &mut World, failed: bool, is_back: bool) {
     tell_of_db(world, failed, is_back);
-    let state = world.toys["app"].state().clone();
+    let state = world.actors["app"].target.state.clone();
     world.set_state("app", state);
 }
 
@@ -52,18 +53,22 @@ fn waits_for_db() -> Hold {
 #[test]
 fn what_fell_is_held_and_told_and_started_when_the_other_is_back() {
     for go_down in [take_along, refuse_start] {
-        let mut world = world([Toy::new("app")]);
+        let mut world = world([Actor::new("app")]);
         go_down(&mut world, true);
         world.run(3600);
         assert_eq!(world.state("app"), State::Suppressed, "{:#?}", world.transcript());
         assert_eq!(world.snapshot("app").hold, Some(waits_for_db()));
-        assert!(world.actions.is_empty());
+        assert!(world.actions().is_empty());
         assert_eq!(world.snapshot("app").attempts_left, 5, "none is spent");
         assert_eq!(world.message_kinds(), ["fired"], "it does not stay silent");
-        assert!(world.messages[0].doing.contains("db.service"), "{:?}", world.messages);
+        assert!(
+            world.messages()[0].doing.contains("db.service"),
+            "{:?}",
+            world.messages()
+        );
         db_is(&mut world, true, true);
         world.run(60);
-        assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+        assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
         assert_eq!(world.state("app"), State::Healthy);
         assert_eq!(world.message_kinds(), ["fired", "resolved"]);
     }
@@ -72,24 +77,24 @@ fn what_fell_is_held_and_told_and_started_when_the_other_is_back() {
 #[test]
 fn what_was_stopped_with_the_other_is_left_alone() {
     for go_down in [take_along, refuse_start] {
-        let mut world = world([Toy::new("app")]);
+        let mut world = world([Actor::new("app")]);
         go_down(&mut world, false);
         world.run(600);
         assert_eq!(world.state("app"), State::Stopped);
         db_is(&mut world, false, true);
         world.run(3600);
         assert_eq!(world.state("app"), State::Stopped);
-        assert!(world.actions.is_empty() && world.messages.is_empty());
+        assert!(world.actions().is_empty() && world.messages().is_empty());
     }
 }
 
 #[test]
 fn another_agent_goes_on_where_nobody_can_tell_any_more_why_the_other_is_down() {
-    let mut world = world([Toy::new("app")]);
+    let mut world = world([Actor::new("app")]);
     take_along(&mut world, true);
     world.run(60);
     tell_of_db(&mut world, false, false);
-    world.crash_agent();
+    crash_agent(&mut world);
     world.run(600);
     assert_eq!(
         world.snapshot("app").hold,
@@ -97,17 +102,17 @@ fn another_agent_goes_on_where_nobody_can_tell_any_more_why_the_other_is_down() 
         "{:#?}",
         world.transcript()
     );
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
     db_is(&mut world, false, true);
     world.run(60);
-    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.actions().len(), 1);
     assert_eq!(world.state("app"), State::Healthy);
 }
 
 #[test]
 fn what_an_operator_stops_while_it_waits_stays_so() {
     for go_down in [take_along, refuse_start] {
-        let mut world = world([Toy::new("app")]);
+        let mut world = world([Actor::new("app")]);
         go_down(&mut world, true);
         world.run(600);
         world.stop("app");
@@ -116,18 +121,18 @@ fn what_an_operator_stops_while_it_waits_stays_so() {
         db_is(&mut world, true, true);
         world.run(60);
         // It may look again as it did, to another agent most of all.
-        world.crash_agent();
+        crash_agent(&mut world);
         go_down(&mut world, true);
         db_is(&mut world, true, true);
         world.run(600);
         assert_eq!(world.state("app"), State::Stopped, "{:#?}", world.transcript());
-        assert!(world.actions.is_empty());
+        assert!(world.actions().is_empty());
     }
 }
 
 #[test]
 fn start_that_is_refused_is_wanted_though_it_was_stopped_before() {
-    let mut world = world([Toy::new("app")]);
+    let mut world = world([Actor::new("app")]);
     world.stop("app");
     world.run(600);
     refuse_start(&mut world, true);
@@ -146,7 +151,7 @@ fn start_that_is_refused_is_wanted_though_it_was_stopped_before() {
 
 #[test]
 fn start_that_nobody_saw_to_be_asked_for_undoes_no_stop() {
-    let mut world = world([Toy::new("app")]);
+    let mut world = world([Actor::new("app").without_probes()]);
     world.stop("app");
     world.run(60);
     world.set_unobservable(true);
@@ -158,28 +163,28 @@ fn start_that_nobody_saw_to_be_asked_for_undoes_no_stop() {
     db_is(&mut world, true, true);
     world.run(600);
     assert_eq!(world.state("app"), State::Stopped, "{:#?}", world.transcript());
-    assert!(world.actions.is_empty() && world.messages.is_empty());
+    assert!(world.actions().is_empty() && world.messages().is_empty());
 }
 
 #[test]
 fn what_falls_while_something_it_comes_after_is_stopped_was_stopped() {
-    let mut world = world([Toy::new("db"), Toy::new("app").after(&["db"])]);
+    let mut world = world([Actor::new("db"), Actor::new("app").after(&["db"])]);
     world.stop("db");
     world.run(60);
     take_along(&mut world, true);
     world.run(600);
     assert_eq!(world.state("app"), State::Stopped, "{:#?}", world.transcript());
-    assert!(world.messages.is_empty());
+    assert!(world.messages().is_empty());
 }
 
 #[test]
 fn what_was_stopped_with_what_it_came_after_stays_so_when_that_leaves_the_configuration() {
-    let mut world = world([Toy::new("db"), Toy::new("app").after(&["db"])]);
+    let mut world = world([Actor::new("db"), Actor::new("app").after(&["db"])]);
     world.stop("db");
     world.run(60);
     take_along(&mut world, true);
     world.run(600);
-    let mut app = world.toys["app"].service.clone();
+    let mut app = world.actors["app"].service.clone();
     app.after.clear();
     let unchanged = Changed {
         target: false,
@@ -192,20 +197,20 @@ fn what_was_stopped_with_what_it_came_after_stays_so_when_that_leaves_the_config
     });
     world.run(3600);
     assert_eq!(world.state("app"), State::Stopped, "{:#?}", world.transcript());
-    assert!(world.actions.is_empty() && world.messages.is_empty());
+    assert!(world.actions().is_empty() && world.messages().is_empty());
 }
 
 #[test]
 fn attempt_that_is_refused_for_want_of_the_other_is_not_repeated_before_that_is_back() {
-    let mut world = world([Toy::new("app").starting(Start::Refused)]);
+    let mut world = world([Actor::new("app").starting(Start::Refused)]);
     world.kill("app");
     world.run(2);
-    let before = world.actions.len();
+    let before = world.actions().len();
     assert!(before > 0);
     refuse_start(&mut world, true);
-    world.toys.get_mut("app").expect("it is configured").start = Start::Well;
+    world.change("app", |actor| actor.start = Start::Well);
     world.run(3600);
-    assert_eq!(world.actions.len(), before, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), before, "{:#?}", world.transcript());
     assert_eq!(world.snapshot("app").hold, Some(waits_for_db()));
     db_is(&mut world, true, true);
     world.run(60);
@@ -214,20 +219,20 @@ fn attempt_that_is_refused_for_want_of_the_other_is_not_repeated_before_that_is_
 
 #[test]
 fn one_that_falls_again_and_again_is_given_up() {
-    let mut world = world([Toy::new("app")]);
+    let mut world = world([Actor::new("app")]);
     for _ in 0..10 {
         take_along(&mut world, true);
         world.run(60);
         db_is(&mut world, true, true);
         world.run(60);
     }
-    assert_eq!(world.actions.len(), 5, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 5, "{:#?}", world.transcript());
     assert_eq!(world.state("app"), State::GaveUp);
 }
 
 #[test]
 fn operator_may_start_it_without_the_other() {
-    let mut world = world([Toy::new("app")]);
+    let mut world = world([Actor::new("app")]);
     take_along(&mut world, true);
     world.run(60);
     world.ask("app", OperatorRequest::Restart);
@@ -237,8 +242,8 @@ fn operator_may_start_it_without_the_other() {
 
 #[test]
 fn alert_of_a_configured_one_speaks_for_what_fell_with_it() {
-    let app = Toy::new("app").after(&["db"]);
-    let mut world = world([Toy::new("db").starting(Start::Refused), app]);
+    let app = Actor::new("app").after(&["db"]);
+    let mut world = world([Actor::new("db").starting(Start::Refused), app]);
     // The news of the other one comes later.
     take_along(&mut world, true);
     world.run(1);
@@ -247,10 +252,15 @@ fn alert_of_a_configured_one_speaks_for_what_fell_with_it() {
     assert_eq!(world.snapshot("app").hold, Some(Hold::Dependency { name: "db".into() }));
     let about_app = |message: &&sentinel_engine::Notification| message.service.as_str() == "app";
     assert_eq!(
-        world.messages.iter().filter(about_app).count(),
+        world.messages().into_iter().filter(about_app).count(),
         0,
         "{:?}",
-        world.messages
+        world.messages()
     );
-    assert!(world.actions.iter().all(|(_, action)| action.service.as_str() == "db"));
+    assert!(
+        world
+            .actions()
+            .iter()
+            .all(|(_, action)| action.service.as_str() == "db")
+    );
 }

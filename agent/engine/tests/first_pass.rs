@@ -1,6 +1,6 @@
 //! What a failed probe proves: one that has never passed restarts nothing, and neither does what a restart cannot help.
 
-mod world;
+mod stored;
 
 use std::time::Duration;
 
@@ -8,21 +8,22 @@ use sentinel_engine::{
     ActionKind, Activity, BeforeFirstPass, Cause, Changed, Details, FailureKind, Hold, Limits, Mode, OperatorRequest,
     Reload, ReportKind, Resolution, RestartOn, RestartWord, Severity, State,
 };
-use world::{Start, Toy, World};
+use sentinel_simulation::{Actor, Start, World};
+use stored::crash_agent;
 
 const REDIRECT: FailureKind = FailureKind::Status(301);
 
 /// A world with one service whose probe asks the wrong thing from the beginning.
-fn wrong(toy: Toy) -> World {
-    let mut world = World::new([toy.saying(REDIRECT)]);
+fn wrong(actor: Actor) -> World {
+    let mut world = World::new([actor.saying(REDIRECT)]);
     world.run(120);
-    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert!(world.actions().is_empty(), "{:#?}", world.transcript());
     world
 }
 
 /// A world with one healthy service.
-fn shop(toy: Toy) -> World {
-    let mut world = World::new([toy]);
+fn shop(actor: Actor) -> World {
+    let mut world = World::new([actor]);
     world.run(120);
     assert_eq!(world.state("shop"), State::Healthy);
     world
@@ -40,13 +41,13 @@ fn left_out(word: &str) -> Option<Hold> {
 
 #[test]
 fn a_probe_that_has_never_passed_restarts_nothing_and_alerts_until_its_first_pass() {
-    let mut world = World::new([Toy::new("shop").saying(REDIRECT)]);
+    let mut world = World::new([Actor::new("shop").saying(REDIRECT)]);
     world.run(24 * 3600);
-    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert!(world.actions().is_empty(), "{:#?}", world.transcript());
     assert_eq!(world.state("shop"), State::Held);
     assert_eq!(hold(&world), Some(Hold::ProbeNeverPassed));
     assert_eq!(world.message_kinds(), ["fired"]);
-    let message = &world.messages[0];
+    let message = world.messages()[0];
     assert_eq!(message.severity, Severity::Warning);
     assert_eq!(
         message.cause.to_string(),
@@ -65,7 +66,7 @@ fn a_probe_that_has_never_passed_restarts_nothing_and_alerts_until_its_first_pas
     world.run(11);
     assert_eq!(world.message_kinds(), ["fired", "resolved"]);
     assert_eq!(world.state("shop"), State::Healthy);
-    let closed = world.reports.iter().find_map(|report| match report.kind {
+    let closed = world.reports().into_iter().find_map(|report| match report.kind {
         ReportKind::IncidentClosed { resolution, .. } => Some(resolution),
         _ => None,
     });
@@ -74,26 +75,26 @@ fn a_probe_that_has_never_passed_restarts_nothing_and_alerts_until_its_first_pas
 
 #[test]
 fn what_passed_once_is_remembered_over_restarts_of_the_agent() {
-    let mut world = shop(Toy::new("shop"));
-    world.crash_agent();
+    let mut world = shop(Actor::new("shop"));
+    crash_agent(&mut world);
     world.hang("shop");
     world.run(120);
-    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
 
-    let mut world = wrong(Toy::new("shop"));
-    world.crash_agent();
+    let mut world = wrong(Actor::new("shop"));
+    crash_agent(&mut world);
     world.run(3600);
-    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert!(world.actions().is_empty(), "{:#?}", world.transcript());
 }
 
 #[test]
 fn another_question_has_to_pass_for_itself_and_so_has_another_target() {
     for target in [false, true] {
-        let mut world = shop(Toy::new("shop"));
+        let mut world = shop(Actor::new("shop"));
         if !target {
-            world.toys.get_mut("shop").expect("it is there").asks = "another";
+            world.change("shop", |actor| actor.asks = Some("another"));
         }
-        let service = world.toys["shop"].service.clone();
+        let service = world.actors["shop"].service.clone();
         let changed = Changed { target, probes: true };
         world.hang("shop");
         world.reload(Reload {
@@ -101,17 +102,17 @@ fn another_question_has_to_pass_for_itself_and_so_has_another_target() {
             ..Reload::default()
         });
         world.run(3600);
-        assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+        assert!(world.actions().is_empty(), "{:#?}", world.transcript());
         assert_eq!(hold(&world), Some(Hold::ProbeNeverPassed));
     }
 }
 
 #[test]
 fn a_question_that_comes_back_after_another_need_not_pass_again() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     for asks in ["another", "first"] {
-        world.toys.get_mut("shop").expect("it is there").asks = asks;
-        let service = world.toys["shop"].service.clone();
+        world.change("shop", |actor| actor.asks = Some(asks));
+        let service = world.actors["shop"].service.clone();
         let changed = Changed {
             target: false,
             probes: true,
@@ -123,24 +124,24 @@ fn a_question_that_comes_back_after_another_need_not_pass_again() {
     }
     world.hang("shop");
     world.run(120);
-    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
 }
 
 #[test]
 fn each_probe_is_apart() {
-    let mut toy = Toy::new("shop");
-    toy.second = Some(Err(FailureKind::Status(401)));
-    let mut world = World::new([toy]);
+    let mut actor = Actor::new("shop");
+    actor.second = Some(Err(FailureKind::Status(401)));
+    let mut world = World::new([actor]);
     world.run(120);
     assert_eq!(hold(&world), Some(Hold::ProbeNeverPassed));
     // The one that never passed does not keep the other from being acted on.
     world.hang("shop");
     world.run(60);
-    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
-    assert_eq!(world.actions[0].1.kind, ActionKind::Restart);
+    assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.actions()[0].1.kind, ActionKind::Restart);
     // Its restart helped as far as can be told, and what is left is the question.
     world.run(60);
-    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
     assert_eq!(hold(&world), Some(Hold::ProbeNeverPassed));
     // Failures of the other with passes in between are no reason, however many there are.
     for _ in 0..10 {
@@ -149,7 +150,7 @@ fn each_probe_is_apart() {
         world.says("shop", None);
         world.run(40);
     }
-    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
     // The first pass of the second makes the service healthy.
     world.second_says("shop", None);
     world.run(11);
@@ -157,19 +158,19 @@ fn each_probe_is_apart() {
     // And from now on it can tell that it is down.
     world.second_says("shop", Some(FailureKind::Refused));
     world.run(30);
-    assert_eq!(world.actions.len(), 2, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 2, "{:#?}", world.transcript());
 }
 
 #[test]
 fn before_first_pass_restart_is_the_way_out() {
     let restarts = |kind| {
-        let toy = Toy::new("shop").with(|policy| {
+        let actor = Actor::new("shop").with(|policy| {
             policy.before_first_pass = BeforeFirstPass::Restart;
             policy.burst = 1;
         });
-        let mut world = World::new([toy.saying(kind)]);
+        let mut world = World::new([actor.saying(kind)]);
         world.run(300);
-        !world.actions.is_empty()
+        !world.actions().is_empty()
     };
     for (kind, expected) in [
         (FailureKind::Refused, true),
@@ -186,7 +187,7 @@ fn before_first_pass_restart_is_the_way_out() {
 
 #[test]
 fn deaths_are_acted_on_as_ever_and_a_run_that_lives_ends_the_attempt_unproven() {
-    let mut world = wrong(Toy::new("shop"));
+    let mut world = wrong(Actor::new("shop"));
     world.kill("shop");
     world.run(120);
     assert_eq!(world.attempts(), [120], "{:#?}", world.transcript());
@@ -212,7 +213,7 @@ fn deaths_are_acted_on_as_ever_and_a_run_that_lives_ends_the_attempt_unproven() 
 
 #[test]
 fn an_operators_restart_always_works_and_ends_unproven_as_well() {
-    let mut world = wrong(Toy::new("shop"));
+    let mut world = wrong(Actor::new("shop"));
     world.ask("shop", OperatorRequest::Restart);
     world.run(120);
     assert_eq!(world.attempts(), [120]);
@@ -222,7 +223,7 @@ fn an_operators_restart_always_works_and_ends_unproven_as_well() {
 
 #[test]
 fn a_new_run_that_dies_is_no_proof_of_anything() {
-    let mut world = wrong(Toy::new("shop").starting(Start::Dies(Duration::from_secs(10))));
+    let mut world = wrong(Actor::new("shop").starting(Start::DiesAfter(Duration::from_secs(10))));
     world.kill("shop");
     world.run(30);
     assert!(!world.transcript().iter().any(|line| line.contains("unproven")));
@@ -231,7 +232,7 @@ fn a_new_run_that_dies_is_no_proof_of_anything() {
 
 #[test]
 fn observe_counts_nothing_of_it_as_right() {
-    let mut world = wrong(Toy::new("shop").with(|policy| policy.mode = Mode::Observe));
+    let mut world = wrong(Actor::new("shop").with(|policy| policy.mode = Mode::Observe));
     world.run(3600);
     assert_eq!(hold(&world), Some(Hold::ProbeNeverPassed));
     assert_eq!(world.snapshot("shop").observed, (0, 0));
@@ -240,25 +241,25 @@ fn observe_counts_nothing_of_it_as_right() {
 #[test]
 fn what_the_store_of_an_older_version_knows_as_healthy_has_passed() {
     let older = |world: &mut World| {
-        let memory = world.saved.get_mut("shop").expect("it was saved");
+        let memory = world.store.memories.get_mut("shop").expect("it was saved");
         let mut json = serde_json::to_value(&*memory).expect("memory is plain data");
         json.as_object_mut().expect("an object").remove("passed");
         *memory = serde_json::from_value(json).expect("an older memory is read");
         assert_eq!(memory.passed, None);
     };
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     older(&mut world);
     world.hang("shop");
-    world.crash_agent();
+    crash_agent(&mut world);
     world.run(120);
-    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
 
-    let mut world = wrong(Toy::new("shop"));
+    let mut world = wrong(Actor::new("shop"));
     older(&mut world);
-    world.crash_agent();
+    crash_agent(&mut world);
     world.run(3600);
     assert!(
-        world.actions.is_empty(),
+        world.actions().is_empty(),
         "it was never healthy: {:#?}",
         world.transcript()
     );
@@ -266,35 +267,35 @@ fn what_the_store_of_an_older_version_knows_as_healthy_has_passed() {
 
 #[test]
 fn a_containers_own_check_has_to_have_passed_too() {
-    let mut world = World::new([Toy::new("shop").without_probes()]);
+    let mut world = World::new([Actor::new("shop").without_probes()]);
     world.set_check("shop", false);
     world.run(3600);
-    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert!(world.actions().is_empty(), "{:#?}", world.transcript());
     assert_eq!(hold(&world), Some(Hold::ProbeNeverPassed));
     assert_eq!(
-        world.messages[0].cause.to_string(),
+        world.messages()[0].cause.to_string(),
         "this probe has never passed since it was configured: exit code 1; is the probe configured correctly?"
     );
     world.kill_unhealthy("shop");
     world.run(60);
-    assert_eq!(world.actions.len(), 1, "a death is one: {:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 1, "a death is one: {:#?}", world.transcript());
     world.set_check("shop", true);
     world.run(60);
     world.set_check("shop", false);
     world.run(60);
-    assert_eq!(world.actions.len(), 2, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 2, "{:#?}", world.transcript());
 }
 
 #[test]
 fn a_containers_check_restarts_only_where_restart_on_says_so() {
-    let mut world = World::new([Toy::new("shop")
+    let mut world = World::new([Actor::new("shop")
         .without_probes()
         .with(|policy| policy.restart_on = RestartOn::new([RestartWord::Kind(FailureKind::Timeout)]))]);
     world.set_check("shop", true);
     world.run(60);
     world.set_check("shop", false);
     world.run(3600);
-    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert!(world.actions().is_empty(), "{:#?}", world.transcript());
     assert_eq!(hold(&world), left_out("health-check"));
 }
 
@@ -311,13 +312,13 @@ fn what_a_restart_cannot_help_alerts_and_names_its_word() {
         (FailureKind::Protocol, "protocol"),
         (FailureKind::Agent, "agent"),
     ] {
-        let mut world = shop(Toy::new("shop"));
+        let mut world = shop(Actor::new("shop"));
         world.says("shop", Some(kind));
         world.run(3600);
-        assert!(world.actions.is_empty(), "{word}: {:#?}", world.transcript());
+        assert!(world.actions().is_empty(), "{word}: {:#?}", world.transcript());
         assert_eq!(hold(&world), left_out(word));
         assert_eq!(world.message_kinds(), ["fired"], "{word}");
-        let message = &world.messages[0];
+        let message = world.messages()[0];
         assert_eq!(message.doing, format!("not restarted: {word} is not in restart_on"));
         let failing = message.failing.as_ref().expect("what it says is told");
         assert_eq!(failing.before.as_deref(), Some("200"));
@@ -330,39 +331,39 @@ fn what_a_restart_cannot_help_alerts_and_names_its_word() {
 
 #[test]
 fn an_empty_restart_on_only_alerts() {
-    let mut world = shop(Toy::new("shop").with(|policy| policy.restart_on = RestartOn::new([])));
+    let mut world = shop(Actor::new("shop").with(|policy| policy.restart_on = RestartOn::new([])));
     world.hang("shop");
     world.run(3600);
-    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert!(world.actions().is_empty(), "{:#?}", world.transcript());
     assert_eq!(hold(&world), left_out("timeout"));
     // What is dead is started all the same: that is no probe's word.
     world.kill("shop");
     world.run(60);
-    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.actions().len(), 1);
 }
 
 #[test]
 fn a_hang_behind_a_proxy_is_found_in_whatever_order_its_failures_come() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     for kind in [FailureKind::Timeout, FailureKind::Status(404)]
         .into_iter()
         .cycle()
         .take(5)
     {
-        assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+        assert!(world.actions().is_empty(), "{:#?}", world.transcript());
         world.says("shop", Some(kind));
-        let rounds = world.rounds["shop"].len();
-        while world.rounds["shop"].len() == rounds {
+        let rounds = world.requests.rounds["shop"].len();
+        while world.requests.rounds["shop"].len() == rounds {
             world.run_for(Duration::from_millis(100));
         }
     }
     world.run(1);
-    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
 }
 
 #[test]
 fn a_pass_in_between_forgives_what_was_counted() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.says("shop", Some(FailureKind::Status(404)));
     world.run(60);
     for _ in 0..5 {
@@ -374,16 +375,16 @@ fn a_pass_in_between_forgives_what_was_counted() {
         world.says("shop", Some(FailureKind::Status(404)));
         world.run(20);
     }
-    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert!(world.actions().is_empty(), "{:#?}", world.transcript());
 }
 
 #[test]
 fn three_wrong_questions_are_no_storm_and_hold_nothing_up() {
     let mut world = World::new([
-        Toy::new("api").saying(REDIRECT),
-        Toy::new("db").saying(REDIRECT),
-        Toy::new("mail").saying(REDIRECT),
-        Toy::new("web").after(&["db"]),
+        Actor::new("api").saying(REDIRECT),
+        Actor::new("db").saying(REDIRECT),
+        Actor::new("mail").saying(REDIRECT),
+        Actor::new("web").after(&["db"]),
     ]);
     world.run(120);
     assert_eq!(
@@ -399,17 +400,17 @@ fn three_wrong_questions_are_no_storm_and_hold_nothing_up() {
 
 #[test]
 fn a_hang_is_found_in_the_time_that_check_says() {
-    let policy = Toy::new("shop").service.policy;
+    let policy = Actor::new("shop").service.policy;
     let timeout = Duration::from_secs(3);
     assert_eq!(policy.detection(), Duration::from_secs(14));
     assert_eq!(policy.hang_detection(timeout), Duration::from_secs(19));
     for offset in [1, 4, 7, 9] {
-        let mut world = shop(Toy::new("shop"));
+        let mut world = shop(Actor::new("shop"));
         world.run(offset);
         world.hang("shop");
         world.run_for(policy.hang_detection(timeout) + Duration::from_millis(10));
         assert_eq!(
-            world.actions.len(),
+            world.actions().len(),
             1,
             "hung {offset} s later: {:#?}",
             world.transcript()
@@ -420,39 +421,39 @@ fn a_hang_is_found_in_the_time_that_check_says() {
 #[test]
 fn semantics_6_row_22_dns_failures_restart_nothing_also_when_only_one_fails_by_dns() {
     // All of them.
-    let mut world = World::new([Toy::new("api"), Toy::new("db"), Toy::new("shop")]);
+    let mut world = World::new([Actor::new("api"), Actor::new("db"), Actor::new("shop")]);
     world.run(120);
     for name in ["api", "db", "shop"] {
         world.says(name, Some(FailureKind::Dns));
     }
     world.run(3600);
-    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert!(world.actions().is_empty(), "{:#?}", world.transcript());
     // One of several services, and one of two probes of one.
     for second in [None, Some(Ok(()))] {
-        let mut toy = Toy::new("shop");
-        toy.second = second;
-        let mut world = World::new([toy, Toy::new("api")]);
+        let mut actor = Actor::new("shop");
+        actor.second = second;
+        let mut world = World::new([actor, Actor::new("api")]);
         world.run(120);
         world.says("shop", Some(FailureKind::Dns));
         world.run(3600);
-        assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+        assert!(world.actions().is_empty(), "{:#?}", world.transcript());
         assert_eq!(hold(&world), left_out("dns"));
     }
 }
 
 #[test]
 fn semantics_6_row_26_certificates_restart_nothing() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.says("shop", Some(FailureKind::Tls));
     world.run(24 * 3600);
-    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert!(world.actions().is_empty(), "{:#?}", world.transcript());
     assert_eq!(hold(&world), left_out("tls"));
     assert_eq!(world.message_kinds(), ["fired"]);
 }
 
 #[test]
 fn a_restart_is_no_explanation_of_a_name_that_resolves_again() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.says("shop", Some(FailureKind::Dns));
     world.run(60);
     world.ask("shop", OperatorRequest::Restart);
@@ -464,7 +465,7 @@ fn a_restart_is_no_explanation_of_a_name_that_resolves_again() {
         !transcript.iter().any(|line| line.contains("helped")),
         "{transcript:#?}"
     );
-    let closed = world.reports.iter().find_map(|report| match report.kind {
+    let closed = world.reports().into_iter().find_map(|report| match report.kind {
         ReportKind::IncidentClosed { resolution, .. } => Some(resolution),
         _ => None,
     });
@@ -475,10 +476,10 @@ fn a_restart_is_no_explanation_of_a_name_that_resolves_again() {
 /// hangs in a reload.
 #[test]
 fn since_when_it_fails_and_what_was_before_is_told_however_it_came_to_fail() {
-    let mut restarted = shop(Toy::new("shop"));
+    let mut restarted = shop(Actor::new("shop"));
     restarted.says("shop", Some(FailureKind::Status(404)));
     restarted.start("shop");
-    let mut reloading = shop(Toy::new("shop"));
+    let mut reloading = shop(Actor::new("shop"));
     reloading.says("shop", Some(FailureKind::Status(404)));
     let limits = Limits {
         start: Some(Duration::from_secs(20)),
@@ -488,10 +489,10 @@ fn since_when_it_fails_and_what_was_before_is_told_however_it_came_to_fail() {
     for (what, mut world) in [("in its grace", restarted), ("in a reload", reloading)] {
         let began = world.now;
         world.run(3600);
-        assert!(world.actions.is_empty(), "{what}: {:#?}", world.transcript());
+        assert!(world.actions().is_empty(), "{what}: {:#?}", world.transcript());
         assert_eq!(hold(&world), left_out("status-4xx"), "{what}");
-        let failing = world.messages[0].failing.clone();
-        let failing = failing.unwrap_or_else(|| panic!("{what}: what it says is told: {:#?}", world.messages));
+        let failing = world.messages()[0].failing.clone();
+        let failing = failing.unwrap_or_else(|| panic!("{what}: what it says is told: {:#?}", world.messages()));
         assert_eq!(failing.before.as_deref(), Some("200"), "{what}");
         let since = failing.since.since(began);
         assert!(
@@ -503,8 +504,8 @@ fn since_when_it_fails_and_what_was_before_is_told_however_it_came_to_fail() {
 
 #[test]
 fn what_another_question_was_answered_is_not_what_was_before() {
-    let mut world = shop(Toy::new("shop"));
-    let mut service = world.toys["shop"].service.clone();
+    let mut world = shop(Actor::new("shop"));
+    let mut service = world.actors["shop"].service.clone();
     service.policy.before_first_pass = BeforeFirstPass::Restart;
     world.says("shop", Some(FailureKind::Status(404)));
     let changed = Changed {
@@ -516,6 +517,6 @@ fn what_another_question_was_answered_is_not_what_was_before() {
         ..Reload::default()
     });
     world.run(3600);
-    let failing = world.messages[0].failing.as_ref().expect("what it says is told");
+    let failing = world.messages()[0].failing.as_ref().expect("what it says is told");
     assert_eq!((failing.now.as_str(), failing.before.as_deref()), ("404", None));
 }

@@ -1,16 +1,14 @@
 //! The slot of an action: held until its new run begins, and by nothing that takes long after that.
 
-mod world;
-
 use std::time::Duration;
 
 use sentinel_engine::{ActionResult, Event, Hold, Limits, OperatorRequest, ReportKind, RequestError, State};
-use world::{Start, Toy, World};
+use sentinel_simulation::{Actor, Start, World};
 
 /// `db` takes 75 s to say that it is ready; `shop` has nothing to do with it.
 fn beside_a_slow_start() -> World {
-    let slow = Toy::new("db").starting(Start::Ready(Duration::from_secs(75)));
-    let mut world = World::new([slow, Toy::new("shop")]);
+    let slow = Actor::new("db").starting(Start::Ready(Duration::from_secs(75)));
+    let mut world = World::new([slow, Actor::new("shop")]);
     world.run(120);
     world.kill("db");
     world.run(2);
@@ -28,24 +26,28 @@ fn a_slow_start_holds_no_other_restart() {
     assert_eq!(world.state("db"), State::Restarting, "its outcome is waited for");
     world.run(75);
     assert_eq!(world.state("db"), State::Healthy);
-    assert_eq!(world.actions.len(), 2, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 2, "{:#?}", world.transcript());
 }
 
 #[test]
 fn a_slow_start_is_still_one_action_of_its_service() {
     let world = beside_a_slow_start();
-    let asked = world.engine.check_request("db", &OperatorRequest::Restart);
+    let asked = world
+        .engine
+        .as_ref()
+        .unwrap()
+        .check_request("db", &OperatorRequest::Restart);
     assert_eq!(asked, Err(RequestError::InFlight));
 }
 
 #[test]
 fn only_the_action_under_way_begins() {
-    let mut world = World::new([Toy::new("db"), Toy::new("shop")]);
+    let mut world = World::new([Actor::new("db"), Actor::new("shop")]);
     world.run(120);
-    world.loses_actions = true;
+    world.faults.loses_actions = true;
     world.kill("db");
     world.run(1);
-    let (_, action) = world.actions[0].clone();
+    let (_, action) = world.actions()[0].clone();
     // One of an earlier life says so late.
     world.tell(Event::ActionBegun {
         action: sentinel_engine::ActionId(action.id.0 + 40),
@@ -58,23 +60,23 @@ fn only_the_action_under_way_begins() {
         action: action.id,
         service: "db".into(),
     });
-    assert_eq!(world.actions.len(), 2, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 2, "{:#?}", world.transcript());
 }
 
 /// When the other is acted on, in seconds after an action whose new run does not begin.
 fn freed_after(stop: Option<u64>) -> (u64, World) {
-    let mut db = Toy::new("db");
-    db.limits.stop = stop.map(Duration::from_secs);
-    let mut world = World::new([db, Toy::new("shop")]);
+    let mut db = Actor::new("db");
+    db.target.limits.stop = stop.map(Duration::from_secs);
+    let mut world = World::new([db, Actor::new("shop")]);
     world.run(120);
-    world.loses_actions = true;
+    world.faults.loses_actions = true;
     world.hang("db");
     world.run(60);
-    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
-    let began = world.actions[0].0;
+    assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
+    let began = world.actions()[0].0;
     world.kill("shop");
     world.run(240);
-    let freed = world.actions[1].0.since(began);
+    let freed = world.actions()[1].0.since(began);
     (freed.as_secs(), world)
 }
 
@@ -85,7 +87,11 @@ fn a_stop_that_does_not_end_frees_the_slot_and_that_is_told() {
         let (freed, world) = freed_after(stop);
         assert_eq!(freed, expected, "{:#?}", world.transcript());
         let slow = |what: &ReportKind| matches!(what, ReportKind::ActionSlow { .. });
-        let told: Vec<_> = world.reports.iter().filter(|report| slow(&report.kind)).collect();
+        let told: Vec<_> = world
+            .reports()
+            .into_iter()
+            .filter(|report| slow(&report.kind))
+            .collect();
         assert_eq!(told[0].service, "db".into());
         assert_eq!(told[0].kind.name(), "restart_slow");
         let once = told.iter().filter(|report| report.service == "db".into()).count();
@@ -95,8 +101,8 @@ fn a_stop_that_does_not_end_frees_the_slot_and_that_is_told() {
 
 #[test]
 fn the_outcome_of_a_start_that_may_take_long_is_waited_for() {
-    let mut db = Toy::new("db").starting(Start::Ready(Duration::from_secs(800)));
-    db.limits = Limits {
+    let mut db = Actor::new("db").starting(Start::Ready(Duration::from_secs(800)));
+    db.target.limits = Limits {
         start: Some(Duration::from_secs(900)),
         stop: Some(Duration::from_secs(10)),
     };
@@ -109,7 +115,7 @@ fn the_outcome_of_a_start_that_may_take_long_is_waited_for() {
     assert_eq!(world.state("db"), State::Healthy, "{:#?}", world.transcript());
     let verified = |what: &ReportKind| matches!(what, ReportKind::ActionVerified { .. });
     assert!(
-        world.reports.iter().any(|report| verified(&report.kind)),
+        world.reports().into_iter().any(|report| verified(&report.kind)),
         "{:#?}",
         world.transcript()
     );
@@ -117,12 +123,12 @@ fn the_outcome_of_a_start_that_may_take_long_is_waited_for() {
 
 #[test]
 fn what_begins_and_then_fails_is_an_ordinary_failure() {
-    let mut world = World::new([Toy::new("db")]);
+    let mut world = World::new([Actor::new("db")]);
     world.run(120);
-    world.loses_actions = true;
+    world.faults.loses_actions = true;
     world.kill("db");
     world.run(1);
-    let (_, action) = world.actions[0].clone();
+    let (_, action) = world.actions()[0].clone();
     let (id, service) = (action.id, action.service);
     world.tell(Event::ActionBegun {
         action: id,

@@ -1,17 +1,18 @@
 //! What systemd stopped together with its database, and left down when that was started again.
 
-mod world;
+mod stored;
 
 use std::time::Duration;
 
 use sentinel_engine::{Cause, Event, Intent, OnDependencyReturn, Resolution, State, TargetState};
-use world::{Start, Toy, World};
+use sentinel_simulation::{Actor, Start, World};
+use stored::crash_agent;
 
 fn world(on_return: OnDependencyReturn) -> World {
-    let app = Toy::new("app")
+    let app = Actor::new("app")
         .after(&["db"])
         .with(|policy| policy.on_dependency_return = on_return);
-    let mut world = World::new([Toy::new("db"), app]);
+    let mut world = World::new([Actor::new("db"), app]);
     world.run(120);
     world
 }
@@ -38,9 +39,9 @@ fn semantics_1_8_row_15_what_was_stopped_with_its_database_is_told_once_when_tha
     stop_both(&mut world);
     world.start("db");
     world.run(24 * 3600);
-    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert!(world.actions().is_empty(), "{:#?}", world.transcript());
     assert_eq!(world.message_kinds(), ["fired"]);
-    let told = &world.messages[0];
+    let told = world.messages()[0];
     assert!(
         matches!(&told.cause, Cause::StoppedWith { name, .. } if name.as_str() == "db"),
         "{told:?}"
@@ -51,7 +52,7 @@ fn semantics_1_8_row_15_what_was_stopped_with_its_database_is_told_once_when_tha
     world.start("app");
     world.run(60);
     assert_eq!(world.state("app"), State::Healthy);
-    let ended = world.reports.iter().find_map(|report| match report.kind {
+    let ended = world.reports().into_iter().find_map(|report| match report.kind {
         sentinel_engine::ReportKind::IncidentClosed { resolution, .. } => Some(resolution),
         _ => None,
     });
@@ -63,10 +64,10 @@ fn what_was_stopped_with_its_database_is_started_where_that_is_wanted() {
     let mut world = world(OnDependencyReturn::Start);
     stop_both(&mut world);
     world.run(600);
-    assert!(world.actions.is_empty(), "not before the other is back");
+    assert!(world.actions().is_empty(), "not before the other is back");
     world.start("db");
     world.run(60);
-    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
     assert_eq!(world.state("app"), State::Healthy);
     assert_eq!(world.snapshot("app").attempts_left, 4, "it is an attempt");
     assert_eq!(world.message_kinds(), ["healed"]);
@@ -76,10 +77,10 @@ fn what_was_stopped_with_its_database_is_started_where_that_is_wanted() {
 fn start_of_what_was_left_behind_that_fails_is_within_the_budget() {
     let mut world = world(OnDependencyReturn::Start);
     stop_both(&mut world);
-    world.toys.get_mut("app").unwrap().start = Start::Dies(Duration::from_secs(1));
+    world.change("app", |actor| actor.start = Start::DiesAfter(Duration::from_secs(1)));
     world.start("db");
     world.run(1800);
-    assert_eq!(world.actions.len(), 5, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 5, "{:#?}", world.transcript());
     assert_eq!(world.state("app"), State::GaveUp);
 }
 
@@ -91,7 +92,7 @@ fn what_was_stopped_with_its_database_stays_so_where_that_is_wanted() {
     world.run(3600);
     assert_eq!(world.state("app"), State::Stopped);
     assert_eq!(world.message_kinds(), [""; 0]);
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
 }
 
 #[test]
@@ -103,11 +104,11 @@ fn an_upgrade_under_way_delays_it() {
         world.start("db");
         world.run(600);
         assert_eq!(world.message_kinds(), [""; 0], "{:#?}", world.transcript());
-        assert!(world.actions.is_empty());
+        assert!(world.actions().is_empty());
         world.tell(Event::PackagesChange { under_way: false });
         world.run(120);
-        assert_eq!(world.actions.len(), attempts);
-        assert_eq!(world.messages.len(), 1);
+        assert_eq!(world.actions().len(), attempts);
+        assert_eq!(world.messages().len(), 1);
     }
 }
 
@@ -135,7 +136,7 @@ fn what_an_operator_starts_a_moment_after_its_database_is_no_incident() {
     world.start("app");
     world.run(600);
     assert_eq!(world.message_kinds(), [""; 0]);
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
 }
 
 #[test]
@@ -147,11 +148,11 @@ fn what_was_not_stopped_together_or_was_not_well_is_not_missed() {
     apart.stop("db");
     apart.run(60);
     // It hung for minutes before somebody stopped both.
-    let app = Toy::new("app").after(&["db"]).with(|policy| {
+    let app = Actor::new("app").after(&["db"]).with(|policy| {
         policy.on_dependency_return = OnDependencyReturn::Start;
         policy.mode = sentinel_engine::Mode::Observe;
     });
-    let mut unwell = World::new([Toy::new("db"), app]);
+    let mut unwell = World::new([Actor::new("db"), app]);
     unwell.run(120);
     unwell.hang("app");
     unwell.run(180);
@@ -167,7 +168,7 @@ fn what_was_not_stopped_together_or_was_not_well_is_not_missed() {
     for (what, mut world) in [("apart", apart), ("unwell", unwell), ("by itself", by_itself)] {
         world.start("db");
         world.run(600);
-        assert!(world.actions.is_empty(), "{what}: {:#?}", world.transcript());
+        assert!(world.actions().is_empty(), "{what}: {:#?}", world.transcript());
         assert_eq!(world.state("app"), State::Stopped, "{what}");
     }
 }
@@ -176,7 +177,7 @@ fn what_was_not_stopped_together_or_was_not_well_is_not_missed() {
 fn what_was_stopped_together_is_remembered_across_a_crash_of_the_agent() {
     let mut world = world(OnDependencyReturn::Alert);
     stop_both(&mut world);
-    world.crash_agent();
+    crash_agent(&mut world);
     world.run(60);
     world.start("db");
     world.run(120);

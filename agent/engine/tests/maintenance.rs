@@ -1,14 +1,15 @@
 //! Pauses, deploys and maintenance windows, told as small stories in a simulated world.
 
-mod world;
+mod stored;
 
 use std::time::Duration;
 
 use sentinel_engine::{Event, OperatorRequest, State, Time, Window};
-use world::{Start, Toy, World};
+use sentinel_simulation::{Actor, Start, World};
+use stored::crash_agent;
 
 fn shop() -> World {
-    let mut world = World::new([Toy::new("shop")]);
+    let mut world = World::new([Actor::new("shop")]);
     world.run(120);
     assert_eq!(world.state("shop"), State::Healthy);
     world
@@ -52,12 +53,12 @@ fn nothing_happens_in_a_window_and_everything_after_it() {
     assert_eq!(reasons(&world), [("backup".to_owned(), Some(3720))]);
     world.kill("shop");
     world.run(3600 * 2);
-    assert!(world.actions.is_empty() && world.messages.is_empty());
+    assert!(world.actions().is_empty() && world.messages().is_empty());
     assert!(!world.transcript().iter().any(|line| line.contains("incident_opened")));
     window(&mut world, None);
     assert_eq!(reasons(&world), []);
     world.run(60);
-    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.actions().len(), 1);
     assert_eq!(world.state("shop"), State::Healthy);
 }
 
@@ -113,11 +114,11 @@ fn pause_deploy_and_window_do_not_end_one_another() {
             }
         }
         assert_eq!(world.state("shop"), State::Maintenance, "{last} is left");
-        assert!(world.actions.is_empty(), "{last} is left");
+        assert!(world.actions().is_empty(), "{last} is left");
         pairs[last].1(&mut world);
         world.run(60);
         assert_eq!(world.state("shop"), State::Healthy);
-        assert_eq!(world.actions.len(), 1);
+        assert_eq!(world.actions().len(), 1);
     }
 }
 
@@ -127,9 +128,9 @@ fn deploy_whose_end_is_never_told_ends_by_itself_also_over_a_crash_of_the_agent(
     world.ask("shop", begin(7, 900));
     world.kill("shop");
     world.run(300);
-    world.crash_agent();
+    crash_agent(&mut world);
     world.run(590);
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
     world.run(20);
     assert_eq!(world.attempts(), [1020]);
 }
@@ -146,17 +147,17 @@ fn end_of_a_deploy_that_is_over_changes_nothing() {
 
 #[test]
 fn window_in_mid_incident_stops_the_restarts() {
-    let mut world = World::new([Toy::new("shop").starting(Start::Dies(Duration::from_secs(1)))]);
+    let mut world = World::new([Actor::new("shop").starting(Start::DiesAfter(Duration::from_secs(1)))]);
     world.run(120);
     world.kill("shop");
     world.run(15);
-    let before = world.actions.len();
+    let before = world.actions().len();
     window(&mut world, Some("backup"));
     world.run(3600);
-    assert_eq!(world.actions.len(), before);
-    let messages = world.messages.len();
+    assert_eq!(world.actions().len(), before);
+    let messages = world.messages().len();
     window(&mut world, None);
     world.run(3600);
-    assert!(world.actions.len() > before);
-    assert!(world.messages.len() > messages);
+    assert!(world.actions().len() > before);
+    assert!(world.messages().len() > messages);
 }

@@ -1,15 +1,16 @@
 //! `mode = "observe"`: what would have been done, and whether that would have been right.
 
-mod world;
+mod stored;
 
 use std::time::Duration;
 
 use sentinel_engine::{Hold, Mode, OperatorRequest, State};
-use world::{Toy, World};
+use sentinel_simulation::{Actor, World};
+use stored::crash_agent;
 
 /// A world with one healthy service that is only observed.
 fn shop() -> World {
-    let mut world = World::new([Toy::new("shop").with(|policy| policy.mode = Mode::Observe)]);
+    let mut world = World::new([Actor::new("shop").with(|policy| policy.mode = Mode::Observe)]);
     world.run(120);
     assert_eq!(world.state("shop"), State::Healthy);
     world
@@ -17,7 +18,7 @@ fn shop() -> World {
 
 /// Would have restarted, and rightly so.
 fn ledger(world: &World) -> (u64, u64) {
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
     world.snapshot("shop").observed
 }
 
@@ -102,14 +103,14 @@ fn ledger_outlives_the_agent_which_does_not_judge_what_it_did_not_see() {
     let mut world = shop();
     world.kill("shop");
     world.run(100);
-    world.crash_agent();
+    crash_agent(&mut world);
     world.run(10);
     assert_eq!(ledger(&world), (0, 0), "what it did not see it cannot judge");
     world.start("shop");
     world.run(60);
     world.kill("shop");
     world.run(30);
-    world.crash_agent();
+    crash_agent(&mut world);
     world.run(10);
     world.start("shop");
     world.run(60);
@@ -118,8 +119,8 @@ fn ledger_outlives_the_agent_which_does_not_judge_what_it_did_not_see() {
 
 #[test]
 fn what_would_not_be_restarted_is_not_counted() {
-    let db = Toy::new("db").with(|policy| policy.mode = Mode::Observe);
-    let shop = Toy::new("shop")
+    let db = Actor::new("db").with(|policy| policy.mode = Mode::Observe);
+    let shop = Actor::new("shop")
         .after(&["db"])
         .with(|policy| policy.mode = Mode::Observe);
     let mut world = World::new([db, shop]);

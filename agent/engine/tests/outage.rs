@@ -1,6 +1,6 @@
 //! How long it was down for those who use it, who brought it back, and that nobody is woken while that is being proved.
 
-mod world;
+mod stored;
 
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use sentinel_engine::{
     Activity, Changed, Details, FailureKind, Intent, Limits, Mode, NotificationKind, OperatorRequest, Outage, Policy,
     Reload, ReportKind, Resolution, StartedBy, Starter, State, TargetState,
 };
-use world::{Start, Toy, World};
+use sentinel_simulation::{Actor, Start, World};
+use stored::crash_agent;
 
 /// A world with one healthy service.
-fn shop(toy: Toy) -> World {
-    let mut world = World::new([toy]);
+fn shop(actor: Actor) -> World {
+    let mut world = World::new([actor]);
     world.run(120);
     assert_eq!(world.state("shop"), State::Healthy);
     world
@@ -20,12 +21,12 @@ fn shop(toy: Toy) -> World {
 
 /// How its last incident ended, in report and message alike.
 fn ending(world: &World) -> (Resolution, Outage) {
-    let closed = world.reports.iter().rev().find_map(|report| match report.kind {
+    let closed = world.reports().into_iter().rev().find_map(|report| match report.kind {
         ReportKind::IncidentClosed { resolution, outage, .. } => Some((resolution, outage)),
         _ => None,
     });
     let closed = closed.unwrap_or_else(|| panic!("it is over: {:#?}", world.transcript()));
-    if let Some(message) = world.messages.last() {
+    if let Some(message) = world.messages().last() {
         let (NotificationKind::Healed { resolution, outage, .. }
         | NotificationKind::Resolved { resolution, outage, .. }) = message.kind
         else {
@@ -46,7 +47,7 @@ fn lasted(world: &World) -> (Option<u128>, Option<u128>) {
 #[test]
 fn what_answers_at_once_was_down_that_long_although_its_proof_takes_longer() {
     // Killed, restarted at once, and answering when it runs.
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.kill("shop");
     world.run(60);
     assert_eq!(lasted(&world), (Some(1), Some(201)), "{:#?}", world.transcript());
@@ -60,13 +61,13 @@ fn what_answers_at_once_was_down_that_long_although_its_proof_takes_longer() {
     );
 
     // Without probes it is down until it runs.
-    let mut world = shop(Toy::new("shop").without_probes());
+    let mut world = shop(Actor::new("shop").without_probes());
     world.kill("shop");
     world.run(60);
     assert_eq!(lasted(&world), (Some(1), Some(201)));
 
     // With them, until it answers.
-    let mut world = shop(Toy::new("shop").starting(Start::Slowly(Duration::from_secs(6))));
+    let mut world = shop(Actor::new("shop").starting(Start::Slowly(Duration::from_secs(6))));
     world.kill("shop");
     world.run(60);
     let (down, proved) = lasted(&world);
@@ -78,7 +79,7 @@ fn what_answers_at_once_was_down_that_long_although_its_proof_takes_longer() {
     assert!(proved > Some(200), "{proved:?}");
 
     // What its supervisor calls started only later does its work from then on.
-    let ready = Toy::new("shop")
+    let ready = Actor::new("shop")
         .without_probes()
         .starting(Start::Ready(Duration::from_secs(8)));
     let mut world = shop(ready);
@@ -91,21 +92,21 @@ fn what_answers_at_once_was_down_that_long_although_its_proof_takes_longer() {
 
 #[test]
 fn an_outage_begins_with_its_first_failure_and_not_when_that_is_certain() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     let before = world.now;
     world.says("shop", Some(FailureKind::Status(500)));
-    while world.actions.is_empty() {
+    while world.actions().is_empty() {
         world.run(1);
     }
     world.says("shop", None);
     let incident = world.snapshot("shop").incident.expect("it is open");
     let opened = world
-        .reports
-        .iter()
+        .reports()
+        .into_iter()
         .find(|report| report.incident == Some(incident))
         .expect("it was told")
         .at;
-    let first = *world.rounds["shop"]
+    let first = *world.requests.rounds["shop"]
         .iter()
         .find(|at| **at > before)
         .expect("it is probed");
@@ -122,7 +123,7 @@ fn an_outage_begins_with_its_first_failure_and_not_when_that_is_certain() {
 
 #[test]
 fn a_flap_before_the_proof_extends_the_outage() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.kill("shop");
     world.run(5);
     assert_eq!(world.state("shop"), State::Verifying, "it answers");
@@ -131,20 +132,20 @@ fn a_flap_before_the_proof_extends_the_outage() {
     world.says("shop", None);
     world.run(120);
     let (down, proved) = lasted(&world);
-    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
     assert!(down >= Some(80) && down < Some(120), "{down:?}");
     assert!(proved >= Some(200), "{proved:?}");
 }
 
 #[test]
 fn what_another_run_answered_is_no_answer_of_the_one_that_was_proved() {
-    let mut world = shop(Toy::new("shop").without_probes());
-    world.toys.get_mut("shop").expect("it exists").start = Start::Dies(Duration::from_secs(5));
+    let mut world = shop(Actor::new("shop").without_probes());
+    world.change("shop", |actor| actor.start = Start::DiesAfter(Duration::from_secs(5)));
     world.kill("shop");
     world.run(4);
-    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.change("shop", |actor| actor.start = Start::Well);
     world.run(120);
-    assert_eq!(world.actions.len(), 2, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 2, "{:#?}", world.transcript());
     let (down, proved) = lasted(&world);
     assert!(down > Some(55) && down < Some(150), "{down:?}");
     assert!(proved >= down.map(|down| down + 200), "{proved:?}");
@@ -152,7 +153,7 @@ fn what_another_run_answered_is_no_answer_of_the_one_that_was_proved() {
 
 #[test]
 fn what_answers_although_something_was_amiss_was_not_down() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     let limits = Limits {
         start: Some(Duration::from_secs(20)),
         ..Limits::default()
@@ -171,7 +172,7 @@ fn what_answers_although_something_was_amiss_was_not_down() {
 
 #[test]
 fn a_stop_ends_an_outage_without_proof() {
-    let mut world = shop(Toy::new("shop").starting(Start::Refused));
+    let mut world = shop(Actor::new("shop").starting(Start::Refused));
     world.kill("shop");
     world.run(90);
     world.stop("shop");
@@ -182,7 +183,7 @@ fn a_stop_ends_an_outage_without_proof() {
 
 #[test]
 fn what_is_stopped_while_it_is_being_proved_was_down_until_it_answered() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.kill("shop");
     world.run(10);
     world.stop("shop");
@@ -194,7 +195,7 @@ fn what_is_stopped_while_it_is_being_proved_was_down_until_it_answered() {
 #[test]
 fn what_its_own_check_called_unhealthy_was_down_until_that_passed() {
     let mut world = shop(
-        Toy::new("shop")
+        Actor::new("shop")
             .without_probes()
             .with(|policy| policy.mode = Mode::Observe),
     );
@@ -209,7 +210,7 @@ fn what_its_own_check_called_unhealthy_was_down_until_that_passed() {
 
 #[test]
 fn failures_in_maintenance_are_no_outage() {
-    let mut world = shop(Toy::new("shop").with(|policy| policy.mode = Mode::Observe));
+    let mut world = shop(Actor::new("shop").with(|policy| policy.mode = Mode::Observe));
     world.ask("shop", OperatorRequest::Pause { duration: None });
     world.says("shop", Some(FailureKind::Status(500)));
     world.run(3600);
@@ -227,9 +228,9 @@ fn failures_in_maintenance_are_no_outage() {
 
 #[test]
 fn an_end_says_who_began_the_run_that_is_well() {
-    let observe = || Toy::new("shop").with(|policy| policy.mode = Mode::Observe);
-    let hung = |toy: Toy| {
-        let mut world = shop(toy);
+    let observe = || Actor::new("shop").with(|policy| policy.mode = Mode::Observe);
+    let hung = |actor: Actor| {
+        let mut world = shop(actor);
         world.hang("shop");
         world.run(120);
         world
@@ -248,10 +249,10 @@ fn an_end_says_who_began_the_run_that_is_well() {
     by_supervisor.start_by("shop", StartedBy::Supervisor);
     let mut by_operator = hung(observe());
     by_operator.ask("shop", OperatorRequest::Restart);
-    let mut by_agent = shop(Toy::new("shop"));
+    let mut by_agent = shop(Actor::new("shop"));
     by_agent.kill("shop");
     let mut unseen = hung(observe());
-    unseen.crash_agent();
+    crash_agent(&mut unseen);
     unseen.unhang("shop");
     for (mut world, resolution, starter) in [
         (by_itself, Resolution::Recovered, Starter::Nobody),
@@ -281,31 +282,31 @@ fn an_end_says_who_began_the_run_that_is_well() {
 #[test]
 fn nobody_is_woken_while_it_answers_and_is_being_proved() {
     // It would be told 5 s after it went down; by then it answers.
-    let toy = || Toy::new("shop").with(|policy| policy.notify_after = Duration::from_secs(5));
-    let mut world = shop(toy());
+    let actor = || Actor::new("shop").with(|policy| policy.notify_after = Duration::from_secs(5));
+    let mut world = shop(actor());
     world.kill("shop");
     world.run(300);
     assert_eq!(world.message_kinds(), ["healed"], "{:#?}", world.transcript());
 
     // The proof fails: told at once.
-    let mut world = shop(toy());
-    world.toys.get_mut("shop").expect("it exists").start = Start::Dies(Duration::from_secs(12));
+    let mut world = shop(actor());
+    world.change("shop", |actor| actor.start = Start::DiesAfter(Duration::from_secs(12)));
     world.kill("shop");
     world.run(12);
-    assert!(world.messages.is_empty());
+    assert!(world.messages().is_empty());
     world.run(1);
     assert_eq!(world.message_kinds(), ["fired"], "{:#?}", world.transcript());
 
     // Between two crashes of a loop nothing is being proved.
     let mut world = shop(
-        Toy::new("shop")
+        Actor::new("shop")
             .without_probes()
-            .starting(Start::Dies(Duration::from_secs(45)))
+            .starting(Start::DiesAfter(Duration::from_secs(45)))
             .supervised(1, 1000),
     );
     world.kill("shop");
     world.run(600);
-    let told = &world.messages[0];
+    let told = world.messages()[0];
     assert_eq!(
         (told.kind.as_str(), told.cause.kind()),
         ("fired", "crash_loop"),
@@ -315,7 +316,7 @@ fn nobody_is_woken_while_it_answers_and_is_being_proved() {
     assert!(told.at.since(told.opened_at) <= Duration::from_secs(31), "{told:?}");
 
     // It runs, and does not answer: there is nothing to wait for.
-    let mut world = shop(toy().starting(Start::Deaf));
+    let mut world = shop(actor().starting(Start::Deaf));
     world.kill("shop");
     world.run(6);
     assert_eq!(world.message_kinds(), ["fired"]);
@@ -332,12 +333,12 @@ fn a_proof_is_waited_for_no_longer_than_verify_in_all() {
     };
     let told_after = |world: &World| {
         assert_eq!(world.message_kinds(), ["fired"], "{:#?}", world.transcript());
-        world.messages[0].at.since(world.messages[0].opened_at).as_secs()
+        world.messages()[0].at.since(world.messages()[0].opened_at).as_secs()
     };
-    let down = |toy: Toy| {
-        let mut world = World::new([toy]);
+    let down = |actor: Actor| {
+        let mut world = World::new([actor]);
         world.run(120);
-        let mut service = world.toys["shop"].service.clone();
+        let mut service = world.actors["shop"].service.clone();
         proved_slowly(&mut service.policy);
         let changed = Changed {
             target: false,
@@ -350,14 +351,14 @@ fn a_proof_is_waited_for_no_longer_than_verify_in_all() {
         world.kill("shop");
         world
     };
-    let mut steady = down(Toy::new("shop"));
+    let mut steady = down(Actor::new("shop"));
     steady.run(29);
-    assert!(steady.messages.is_empty(), "{:#?}", steady.transcript());
+    assert!(steady.messages().is_empty(), "{:#?}", steady.transcript());
     steady.run(60);
     assert!((29..=31).contains(&told_after(&steady)));
 
     // It answers, and so does the next run, and the next, none of which is seen to fail.
-    let mut hasty = down(Toy::new("shop").without_probes());
+    let mut hasty = down(Actor::new("shop").without_probes());
     for _ in 0..20 {
         hasty.run(4);
         hasty.start_by("shop", StartedBy::Trigger);
@@ -366,7 +367,7 @@ fn a_proof_is_waited_for_no_longer_than_verify_in_all() {
     assert!((29..=36).contains(&told), "{told}: {:#?}", hasty.transcript());
 
     // Nobody could be told before.
-    let mut paused = down(Toy::new("shop"));
+    let mut paused = down(Actor::new("shop"));
     paused.run(1);
     paused.ask("shop", OperatorRequest::Pause { duration: None });
     paused.says("shop", Some(FailureKind::Status(500)));
@@ -375,7 +376,7 @@ fn a_proof_is_waited_for_no_longer_than_verify_in_all() {
     paused.run(10);
     paused.ask("shop", OperatorRequest::Resume);
     paused.run(5);
-    assert!(paused.messages.is_empty(), "{:#?}", paused.transcript());
+    assert!(paused.messages().is_empty(), "{:#?}", paused.transcript());
     paused.run(60);
     let told = told_after(&paused);
     assert!((80..=105).contains(&told), "{told}: {:#?}", paused.transcript());
@@ -383,22 +384,22 @@ fn a_proof_is_waited_for_no_longer_than_verify_in_all() {
 
 #[test]
 fn a_run_that_answers_keeps_its_time_when_the_agent_is_killed_before_the_proof() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.kill("shop");
     world.run(10);
     assert_eq!(world.state("shop"), State::Verifying);
-    world.crash_agent();
+    crash_agent(&mut world);
     world.run(120);
     let (down, proved) = lasted(&world);
     assert_eq!(down, Some(1), "{:#?}", world.transcript());
     assert!(proved > Some(200), "{proved:?}");
 
     // Another run that came up meanwhile answers from when it was seen to.
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.kill("shop");
     world.run(10);
     world.start("shop");
-    world.crash_agent();
+    crash_agent(&mut world);
     world.run(120);
     let (down, _) = lasted(&world);
     assert!(down >= Some(100), "{down:?}: {:#?}", world.transcript());
@@ -406,10 +407,10 @@ fn a_run_that_answers_keeps_its_time_when_the_agent_is_killed_before_the_proof()
 
 #[test]
 fn an_incident_of_an_earlier_version_is_told_from_when_it_opened() {
-    let mut world = shop(Toy::new("shop").starting(Start::Refused));
+    let mut world = shop(Actor::new("shop").starting(Start::Refused));
     world.kill("shop");
     world.run(90);
-    let kept = world.saved.get_mut("shop").expect("it was saved");
+    let kept = world.store.memories.get_mut("shop").expect("it was saved");
     let incident = kept.incident.as_mut().expect("it is open");
     let mut older = serde_json::to_value(&*incident).expect("plain data");
     for field in ["failed_at", "answered", "started_by"] {
@@ -420,8 +421,8 @@ fn an_incident_of_an_earlier_version_is_told_from_when_it_opened() {
             .expect("it is kept");
     }
     *incident = serde_json::from_value(older).expect("an older one is read");
-    world.crash_agent();
-    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    crash_agent(&mut world);
+    world.change("shop", |actor| actor.start = Start::Well);
     world.start("shop");
     world.run(120);
     let (_, outage) = ending(&world);
@@ -434,7 +435,7 @@ fn an_incident_of_an_earlier_version_is_told_from_when_it_opened() {
 
 #[test]
 fn stopped_on_purpose_is_no_failure_of_the_next_run() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.says("shop", Some(FailureKind::Status(404)));
     world.run(12);
     world.set_state(
@@ -447,7 +448,7 @@ fn stopped_on_purpose_is_no_failure_of_the_next_run() {
     world.run(3600);
     world.start("shop");
     world.run(200);
-    let message = &world.messages[0];
+    let message = world.messages()[0];
     let failing = message.failing.as_ref().expect("what it says is told");
     assert!(
         message.at.since(failing.since) < Duration::from_secs(200),

@@ -1,6 +1,6 @@
 //! What the recovery policy does, told as small stories in a simulated world.
 
-mod world;
+mod stored;
 
 use std::time::Duration;
 
@@ -9,20 +9,21 @@ use sentinel_engine::{
     NotificationKind, OnCleanExit, OperatorRequest, ReportKind, RequestError, Resolution, Severity, StartedBy, State,
     TargetState, Time,
 };
-use world::{Start, Toy, World};
+use sentinel_simulation::{Actor, Start, World};
+use stored::crash_agent;
 
 /// A world with one healthy service.
-fn shop(toy: Toy) -> World {
-    let mut world = World::new([toy]);
+fn shop(actor: Actor) -> World {
+    let mut world = World::new([actor]);
     world.run(120);
     assert_eq!(world.state("shop"), State::Healthy);
-    assert!(world.actions.is_empty() && world.messages.is_empty());
+    assert!(world.actions().is_empty() && world.messages().is_empty());
     world
 }
 
 #[test]
 fn killed_service_is_restarted_at_once_and_proved() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.kill("shop");
     world.run(60);
     assert_eq!(
@@ -38,20 +39,20 @@ fn killed_service_is_restarted_at_once_and_proved() {
         ]
     );
     assert_eq!(world.message_kinds(), ["healed"]);
-    assert_eq!(world.messages[0].severity, Severity::Info);
+    assert_eq!(world.messages()[0].severity, Severity::Info);
     assert_eq!(world.snapshot("shop").recoveries, 1);
 }
 
 #[test]
 fn hung_service_is_restarted_after_fall_probes() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.hang("shop");
     world.run(60);
-    assert_eq!(world.actions.len(), 1);
-    assert_eq!(world.actions[0].1.kind, ActionKind::Restart);
+    assert_eq!(world.actions().len(), 1);
+    assert_eq!(world.actions()[0].1.kind, ActionKind::Restart);
     let failed = world
-        .reports
-        .iter()
+        .reports()
+        .into_iter()
         .filter(|report| report.kind.name() == "unreachable")
         .count();
     assert_eq!(failed, 1, "{:#?}", world.transcript());
@@ -60,14 +61,14 @@ fn hung_service_is_restarted_after_fall_probes() {
 
 #[test]
 fn outage_longer_than_notify_after_is_fired_and_resolved() {
-    let mut world = shop(Toy::new("shop").with(|policy| policy.notify_after = Duration::ZERO));
+    let mut world = shop(Actor::new("shop").with(|policy| policy.notify_after = Duration::ZERO));
     world.kill("shop");
     world.run(60);
     assert_eq!(world.message_kinds(), ["fired", "resolved"]);
-    assert_eq!(world.messages[0].doing, "restarting, attempt 1");
-    assert_eq!(world.messages[0].severity, Severity::Warning);
+    assert_eq!(world.messages()[0].doing, "restarting, attempt 1");
+    assert_eq!(world.messages()[0].severity, Severity::Warning);
     assert!(matches!(
-        world.messages[1].kind,
+        world.messages()[1].kind,
         NotificationKind::Resolved {
             resolution: Resolution::Healed,
             ..
@@ -75,8 +76,8 @@ fn outage_longer_than_notify_after_is_fired_and_resolved() {
     ));
     assert_eq!(
         world
-            .messages
-            .iter()
+            .messages()
+            .into_iter()
             .map(|message| message.sequence)
             .collect::<Vec<_>>(),
         [1, 2]
@@ -85,30 +86,30 @@ fn outage_longer_than_notify_after_is_fired_and_resolved() {
 
 #[test]
 fn service_that_never_comes_back_is_given_up_inside_its_budget() {
-    let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+    let mut world = shop(Actor::new("shop").starting(Start::DiesAfter(Duration::from_secs(1))));
     world.kill("shop");
     world.run(24 * 3600);
     // At once, then 10, 20, 40, 80 seconds after each attempt.
     assert_eq!(world.attempts(), [120, 130, 150, 190, 270]);
     assert_eq!(world.message_kinds(), ["fired", "gave_up"]);
-    assert_eq!(world.messages[1].severity, Severity::Critical);
+    assert_eq!(world.messages()[1].severity, Severity::Critical);
     assert_eq!(world.state("shop"), State::GaveUp);
     assert_eq!(world.snapshot("shop").attempts_left, 0);
 }
 
 #[test]
 fn deaf_service_spends_its_budget_on_failed_verifications() {
-    let mut world = shop(Toy::new("shop").starting(Start::Deaf));
+    let mut world = shop(Actor::new("shop").starting(Start::Deaf));
     world.hang("shop");
     world.run(24 * 3600);
-    assert_eq!(world.actions.len(), 5, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 5, "{:#?}", world.transcript());
     assert_eq!(world.state("shop"), State::GaveUp);
     assert_eq!(world.message_kinds(), ["fired", "gave_up"]);
 }
 
 #[test]
 fn target_that_cannot_start_is_tried_with_backoff() {
-    let mut world = shop(Toy::new("shop").starting(Start::Refused));
+    let mut world = shop(Actor::new("shop").starting(Start::Refused));
     world.kill("shop");
     world.run(3600);
     assert_eq!(world.attempts(), [120, 130, 150, 190, 270]);
@@ -117,10 +118,10 @@ fn target_that_cannot_start_is_tried_with_backoff() {
 
 #[test]
 fn operator_stop_is_never_undone() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.stop("shop");
     world.run(24 * 3600);
-    assert!(world.actions.is_empty() && world.messages.is_empty());
+    assert!(world.actions().is_empty() && world.messages().is_empty());
     assert_eq!(world.state("shop"), State::Stopped);
     world.start("shop");
     world.run(60);
@@ -128,7 +129,7 @@ fn operator_stop_is_never_undone() {
     world.kill("shop");
     world.run(60);
     assert_eq!(
-        world.actions.len(),
+        world.actions().len(),
         1,
         "a crash of a later run is not taken for the old stop"
     );
@@ -141,13 +142,13 @@ fn operator_stop_ends_backoff_and_verification() {
         Duration::from_secs(5),
         Duration::from_secs(15),
     ] {
-        let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+        let mut world = shop(Actor::new("shop").starting(Start::DiesAfter(Duration::from_secs(1))));
         world.kill("shop");
         world.run_for(stopped_after);
-        let before = world.actions.len();
+        let before = world.actions().len();
         world.stop("shop");
         world.run(24 * 3600);
-        assert_eq!(world.actions.len(), before, "stopped after {stopped_after:?}");
+        assert_eq!(world.actions().len(), before, "stopped after {stopped_after:?}");
         assert_eq!(world.state("shop"), State::Stopped);
         assert!(world.snapshot("shop").incident.is_none());
     }
@@ -155,19 +156,19 @@ fn operator_stop_ends_backoff_and_verification() {
 
 #[test]
 fn cancelled_restart_means_that_an_operator_won() {
-    let mut world = shop(Toy::new("shop"));
-    world.next_result = Some(ActionResult::Cancelled("stopped meanwhile".into()));
+    let mut world = shop(Actor::new("shop"));
+    world.faults.next_result = Some(ActionResult::Cancelled("stopped meanwhile".into()));
     world.kill("shop");
     world.run_for(Duration::from_millis(54));
     world.stop("shop");
     world.run(3600);
-    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.actions().len(), 1);
     assert_eq!(world.state("shop"), State::Stopped);
 }
 
 #[test]
 fn supervisor_goes_first_and_the_agent_holds() {
-    let mut world = shop(Toy::new("shop").supervised(2, 3));
+    let mut world = shop(Actor::new("shop").supervised(2, 3));
     world.kill("shop");
     world.run(1);
     assert_eq!(
@@ -179,19 +180,19 @@ fn supervisor_goes_first_and_the_agent_holds() {
     );
     world.run(60);
     assert_eq!(world.state("shop"), State::Healthy);
-    assert!(world.actions.is_empty() && world.messages.is_empty());
+    assert!(world.actions().is_empty() && world.messages().is_empty());
 }
 
 #[test]
 fn after_the_supervisor_gave_up_the_agent_waits_a_minute_and_halves_its_budget() {
     let mut world = shop(
-        Toy::new("shop")
+        Actor::new("shop")
             .supervised(1, 2)
-            .starting(Start::Dies(Duration::from_secs(1))),
+            .starting(Start::DiesAfter(Duration::from_secs(1))),
     );
     world.kill("shop");
     world.run(24 * 3600);
-    assert_eq!(world.actions.len(), 3, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 3, "{:#?}", world.transcript());
     // Killed at 120; the supervisor restarts twice, each run lives one second.
     assert_eq!(world.attempts()[0], 184);
     assert_eq!(world.state("shop"), State::GaveUp);
@@ -199,48 +200,48 @@ fn after_the_supervisor_gave_up_the_agent_waits_a_minute_and_halves_its_budget()
 
 #[test]
 fn slow_starter_is_not_killed_while_it_starts() {
-    let mut world = World::new([Toy::new("shop").starting(Start::Slowly(Duration::from_secs(25)))]);
+    let mut world = World::new([Actor::new("shop").starting(Start::Slowly(Duration::from_secs(25)))]);
     world.run(60);
     world.kill("shop");
     world.run(120);
-    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
     assert_eq!(world.state("shop"), State::Healthy);
 }
 
 #[test]
 fn unreachable_at_start_is_said_once_and_then_healthy_counts_a_recovery() {
-    let mut world = World::new([Toy::new("shop")]);
+    let mut world = World::new([Actor::new("shop")]);
     world.hang("shop");
     world.run(8);
     world.unhang("shop");
     world.run(60);
     let words: Vec<_> = world
-        .reports
-        .iter()
+        .reports()
+        .into_iter()
         .map(|report| report.kind.name())
         .filter(|word| *word != "state")
         .collect();
     assert_eq!(words, ["unreachable", "healthy"]);
     assert_eq!(world.snapshot("shop").recoveries, 1);
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
 }
 
 #[test]
 fn relapse_within_ten_minutes_keeps_the_backoff_and_later_forgets_it() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     for (wait, expected) in [(0, 0), (60, 10), (60, 20), (700, 0)] {
         world.run(wait);
         let before = world.now;
         world.kill("shop");
         world.run(60);
-        let (at, action) = world.actions.last().expect("it acted");
+        let (at, action) = world.actions().last().expect("it acted");
         assert_eq!(at.since(before).as_secs(), expected, "{action:?}");
     }
 }
 
 #[test]
 fn ten_good_minutes_refill_the_budget() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.kill("shop");
     world.run(60);
     assert_eq!(world.snapshot("shop").attempts_left, 4);
@@ -250,11 +251,11 @@ fn ten_good_minutes_refill_the_budget() {
 
 #[test]
 fn given_up_service_that_a_human_mended_is_resolved() {
-    let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+    let mut world = shop(Actor::new("shop").starting(Start::DiesAfter(Duration::from_secs(1))));
     world.kill("shop");
     world.run(1000);
     assert_eq!(world.state("shop"), State::GaveUp);
-    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.change("shop", |actor| actor.start = Start::Well);
     world.start("shop");
     world.run(60);
     assert_eq!(world.message_kinds(), ["fired", "gave_up", "resolved"]);
@@ -263,10 +264,10 @@ fn given_up_service_that_a_human_mended_is_resolved() {
 
 #[test]
 fn operators_restart_forgets_a_give_up() {
-    let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+    let mut world = shop(Actor::new("shop").starting(Start::DiesAfter(Duration::from_secs(1))));
     world.kill("shop");
     world.run(1000);
-    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.change("shop", |actor| actor.start = Start::Well);
     world.ask("shop", OperatorRequest::Restart);
     world.run(60);
     assert_eq!(world.state("shop"), State::Healthy);
@@ -275,19 +276,19 @@ fn operators_restart_forgets_a_give_up() {
 
 #[test]
 fn operators_restart_starts_what_an_operator_stopped() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.stop("shop");
     world.run(60);
     world.ask("shop", OperatorRequest::Restart);
     world.run(60);
     assert_eq!(world.state("shop"), State::Healthy);
-    assert_eq!(world.actions.len(), 1);
-    assert!(world.messages.is_empty());
+    assert_eq!(world.actions().len(), 1);
+    assert!(world.messages().is_empty());
 }
 
 #[test]
 fn paused_service_is_left_alone_until_the_pause_ends() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.ask(
         "shop",
         OperatorRequest::Pause {
@@ -297,18 +298,18 @@ fn paused_service_is_left_alone_until_the_pause_ends() {
     world.kill("shop");
     world.run(299);
     assert_eq!(world.state("shop"), State::Maintenance);
-    assert!(world.actions.is_empty() && world.messages.is_empty());
+    assert!(world.actions().is_empty() && world.messages().is_empty());
     world.run(60);
-    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.actions().len(), 1);
     assert_eq!(world.state("shop"), State::Healthy);
 }
 
 #[test]
 fn observed_service_is_reported_and_never_restarted() {
-    let mut world = shop(Toy::new("shop").with(|policy| policy.mode = Mode::Observe));
+    let mut world = shop(Actor::new("shop").with(|policy| policy.mode = Mode::Observe));
     world.kill("shop");
     world.run(3600);
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
     assert_eq!(world.snapshot("shop").hold, Some(Hold::Observe));
     assert_eq!(world.message_kinds(), ["fired"]);
 }
@@ -320,10 +321,10 @@ fn clean_exit_follows_its_setting() {
         (OnCleanExit::Alert, 0, vec!["fired"], State::Held),
         (OnCleanExit::Ignore, 0, vec![], State::Stopped),
     ] {
-        let mut world = shop(Toy::new("shop").with(|policy| policy.on_clean_exit = setting));
+        let mut world = shop(Actor::new("shop").with(|policy| policy.on_clean_exit = setting));
         world.die("shop", Cause::Exited { code: 0 });
         world.run(100);
-        assert_eq!(world.actions.len(), actions, "{setting:?}");
+        assert_eq!(world.actions().len(), actions, "{setting:?}");
         assert_eq!(world.message_kinds(), messages, "{setting:?}");
         assert_eq!(world.state("shop"), state, "{setting:?}");
     }
@@ -331,16 +332,16 @@ fn clean_exit_follows_its_setting() {
 
 #[test]
 fn dependents_wait_for_what_they_depend_on() {
-    let mut world = World::new([Toy::new("db"), Toy::new("web").after(&["db"])]);
+    let mut world = World::new([Actor::new("db"), Actor::new("web").after(&["db"])]);
     world.run(120);
     world.kill("db");
     world.kill("web");
     world.run(10);
-    assert_eq!(world.actions.len(), 1);
-    assert_eq!(world.actions[0].1.service.as_str(), "db");
+    assert_eq!(world.actions().len(), 1);
+    assert_eq!(world.actions()[0].1.service.as_str(), "db");
     assert_eq!(world.state("web"), State::Suppressed);
     world.run(60);
-    assert_eq!(world.actions.len(), 2);
+    assert_eq!(world.actions().len(), 2);
     assert_eq!(world.state("web"), State::Healthy);
 }
 
@@ -352,16 +353,16 @@ fn one_restart_at_a_time_and_the_others_follow() {
         tokens: 10,
         ..HostPolicy::default()
     };
-    let mut world = World::with_policy(names.map(Toy::new), policy);
+    let mut world = World::with_policy(names.map(Actor::new), policy);
     world.run(120);
     for name in names {
         world.kill(name);
     }
     world.run_for(Duration::from_millis(10));
-    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.actions().len(), 1);
     world.run(60);
     let order: Vec<_> = world
-        .actions
+        .actions()
         .iter()
         .map(|(_, action)| action.service.as_str().to_owned())
         .collect();
@@ -371,14 +372,14 @@ fn one_restart_at_a_time_and_the_others_follow() {
 
 #[test]
 fn lost_connection_is_unknown_and_never_acted_on() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.set_unobservable(true);
     world.run(60);
     assert_eq!(world.state("shop"), State::Unknown);
     world.hang("shop");
     world.run(600);
     assert_eq!(world.snapshot("shop").hold, Some(Hold::Unobservable));
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
     assert_eq!(
         world.message_kinds(),
         ["fired"],
@@ -393,12 +394,12 @@ fn lost_connection_is_unknown_and_never_acted_on() {
 
 #[test]
 fn host_shutdown_freezes_everything() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.tell(Event::HostShutdownChanged { going_down: true });
     world.kill("shop");
     world.run(600);
     assert_eq!(world.state("shop"), State::Shutdown);
-    assert!(world.actions.is_empty() && world.messages.is_empty());
+    assert!(world.actions().is_empty() && world.messages().is_empty());
     world.tell(Event::HostShutdownChanged { going_down: false });
     world.run(60);
     assert_eq!(world.state("shop"), State::Healthy);
@@ -406,12 +407,12 @@ fn host_shutdown_freezes_everything() {
 
 #[test]
 fn nothing_is_done_that_cannot_be_recorded() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.tell(Event::StoreChanged { writable: false });
     world.kill("shop");
     world.run(60);
     assert_eq!(world.snapshot("shop").hold, Some(Hold::Store));
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
     world.tell(Event::StoreChanged { writable: true });
     world.run(60);
     assert_eq!(world.state("shop"), State::Healthy);
@@ -424,23 +425,23 @@ fn what_was_not_done_is_not_spent() {
         ActionResult::Conflict("another job".into()),
         ActionResult::NotRecorded("disk full".into()),
     ] {
-        let mut world = shop(Toy::new("shop"));
-        world.next_result = Some(result.clone());
+        let mut world = shop(Actor::new("shop"));
+        world.faults.next_result = Some(result.clone());
         world.kill("shop");
         world.run(60);
-        assert_eq!(world.actions.len(), 2, "{result:?}");
-        assert_eq!(world.actions[1].1.attempt, 1);
+        assert_eq!(world.actions().len(), 2, "{result:?}");
+        assert_eq!(world.actions()[1].1.attempt, 1);
         assert_eq!(world.snapshot("shop").attempts_left, 4);
     }
 }
 
 #[test]
 fn refusal_is_told_and_not_repeated_at_once() {
-    let mut world = shop(Toy::new("shop"));
-    world.next_result = Some(ActionResult::Refused("access denied".into()));
+    let mut world = shop(Actor::new("shop"));
+    world.faults.next_result = Some(ActionResult::Refused("access denied".into()));
     world.kill("shop");
     world.run(9 * 60);
-    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.actions().len(), 1);
     assert_eq!(
         world.snapshot("shop").hold,
         Some(Hold::Refused {
@@ -456,34 +457,34 @@ fn restart_that_would_hurt_others_is_held_and_asked_about_again_later() {
         restarts: vec!["worker.service".into()],
         ..BlastRadius::default()
     };
-    let mut world = shop(Toy::new("shop"));
-    world.next_result = Some(ActionResult::TooWide(radius.clone()));
+    let mut world = shop(Actor::new("shop"));
+    world.faults.next_result = Some(ActionResult::TooWide(radius.clone()));
     world.kill("shop");
     world.run(9 * 60);
-    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.actions().len(), 1);
     let snapshot = world.snapshot("shop");
     assert_eq!(snapshot.hold, Some(Hold::BlastRadius(radius)));
     assert_eq!(snapshot.attempts_left, 5, "what was not done is not spent");
     assert_eq!(world.message_kinds(), ["fired"]);
     // Whatever stood in the way is gone.
     world.run(120);
-    assert_eq!(world.actions.len(), 2);
+    assert_eq!(world.actions().len(), 2);
     assert_eq!(world.state("shop"), State::Healthy);
     assert_eq!(world.message_kinds(), ["fired", "resolved"]);
 }
 
 #[test]
 fn refusal_leaves_what_probes_have_found() {
-    let mut world = shop(Toy::new("shop"));
-    world.next_result = Some(ActionResult::TooWide(BlastRadius::default()));
+    let mut world = shop(Actor::new("shop"));
+    world.faults.next_result = Some(ActionResult::TooWide(BlastRadius::default()));
     world.hang("shop");
     world.run(60);
-    assert_eq!(world.actions.len(), 1);
-    let told = &world.messages[0];
+    assert_eq!(world.actions().len(), 1);
+    let told = world.messages()[0];
     assert!(told.doing.contains("may_affect"), "{told:?}");
     let states: Vec<State> = world
-        .reports
-        .iter()
+        .reports()
+        .into_iter()
         .filter_map(|report| match report.kind {
             ReportKind::StateChanged { to, .. } => Some(to),
             _ => None,
@@ -494,13 +495,13 @@ fn refusal_leaves_what_probes_have_found() {
 
 #[test]
 fn unknown_outcome_is_judged_by_what_is_seen_and_never_repeated_unseen() {
-    let mut world = shop(Toy::new("shop"));
-    world.next_result = Some(ActionResult::Unknown("no reply".into()));
+    let mut world = shop(Actor::new("shop"));
+    world.faults.next_result = Some(ActionResult::Unknown("no reply".into()));
     world.kill("shop");
     world.run_for(Duration::from_millis(60));
     world.start("shop");
     world.run(60);
-    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.actions().len(), 1);
     assert_eq!(world.state("shop"), State::Healthy);
 }
 
@@ -512,14 +513,14 @@ fn killed_agent_repeats_no_action_and_goes_on_with_the_incident() {
         Duration::from_millis(54),
         Duration::from_secs(10),
     ] {
-        let mut world = shop(Toy::new("shop"));
+        let mut world = shop(Actor::new("shop"));
         world.kill("shop");
         world.run_for(after);
-        assert_eq!(world.actions.len(), 1);
-        world.crash_agent();
+        assert_eq!(world.actions().len(), 1);
+        crash_agent(&mut world);
         world.run(120);
         assert_eq!(
-            world.actions.len(),
+            world.actions().len(),
             1,
             "killed after {after:?}: {:#?}",
             world.transcript()
@@ -532,13 +533,13 @@ fn killed_agent_repeats_no_action_and_goes_on_with_the_incident() {
 
 #[test]
 fn killed_agent_does_not_refill_the_budget() {
-    let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+    let mut world = shop(Actor::new("shop").starting(Start::DiesAfter(Duration::from_secs(1))));
     world.kill("shop");
     for _ in 0..100 {
         world.run(20);
-        world.crash_agent();
+        crash_agent(&mut world);
     }
-    assert_eq!(world.actions.len(), 5, "{:?}", world.attempts());
+    assert_eq!(world.actions().len(), 5, "{:?}", world.attempts());
     let given_up = world.message_kinds().iter().filter(|kind| **kind == "gave_up").count();
     assert_eq!(given_up, 1);
 }
@@ -547,12 +548,12 @@ fn killed_agent_does_not_refill_the_budget() {
 fn hung_probes_delay_no_other_service() {
     let names: Vec<String> = (0..1000).map(|number| format!("s{number:03}")).collect();
     let schedule = |hanging: usize| {
-        let mut world = World::new(names.iter().map(|name| Toy::new(name).probed_only()));
-        world.hanging = names[..hanging].iter().map(|name| name.as_str().into()).collect();
+        let mut world = World::new(names.iter().map(|name| Actor::new(name).probed_only()));
+        world.faults.hanging = names[..hanging].iter().map(|name| name.as_str().into()).collect();
         world.run(600);
         let first = names[hanging.max(20)..]
             .iter()
-            .map(|name| world.rounds[name.as_str()].clone());
+            .map(|name| world.requests.rounds[name.as_str()].clone());
         first.collect::<Vec<_>>()
     };
     assert!(
@@ -563,9 +564,9 @@ fn hung_probes_delay_no_other_service() {
 
 #[test]
 fn probes_keep_their_period() {
-    let mut world = World::new([Toy::new("shop").probed_only()]);
+    let mut world = World::new([Actor::new("shop").probed_only()]);
     world.run(3600);
-    let rounds = &world.rounds["shop"];
+    let rounds = &world.requests.rounds["shop"];
     let gaps: Vec<_> = rounds.windows(2).map(|pair| pair[1].since(pair[0])).skip(6).collect();
     assert!(gaps.len() > 300);
     assert!(gaps.iter().all(|gap| *gap == Duration::from_secs(10)), "{gaps:?}");
@@ -573,10 +574,10 @@ fn probes_keep_their_period() {
 
 #[test]
 fn unusable_target_is_told_and_left() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.set_state("shop", TargetState::Unusable("unit not found".into()));
     world.run(3600);
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
     assert_eq!(world.message_kinds(), ["fired"]);
     assert_eq!(
         world.snapshot("shop").hold,
@@ -585,14 +586,18 @@ fn unusable_target_is_told_and_left() {
         })
     );
     assert_eq!(
-        world.engine.check_request("shop", &OperatorRequest::Restart),
+        world
+            .engine
+            .as_ref()
+            .unwrap()
+            .check_request("shop", &OperatorRequest::Restart),
         Err(RequestError::Unusable)
     );
 }
 
 #[test]
 fn reload_of_a_healthy_service_opens_nothing() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.set_state("shop", TargetState::Busy(Activity::Reloading));
     world.run(5);
     world.set_state("shop", TargetState::Running);
@@ -600,8 +605,8 @@ fn reload_of_a_healthy_service_opens_nothing() {
     assert_eq!(world.state("shop"), State::Healthy);
     assert_eq!(
         world
-            .reports
-            .iter()
+            .reports()
+            .into_iter()
             .filter(|report| report.kind.name() == "healthy")
             .count(),
         1
@@ -610,26 +615,34 @@ fn reload_of_a_healthy_service_opens_nothing() {
 
 #[test]
 fn dependency_speaks_for_its_dependents_but_not_for_ever() {
-    let mut world = World::new([Toy::new("db").starting(Start::Deaf), Toy::new("web").after(&["db"])]);
+    let mut world = World::new([Actor::new("db").starting(Start::Deaf), Actor::new("web").after(&["db"])]);
     world.run(120);
     world.hang("db");
     world.hang("web");
     world.run(300);
     assert!(
-        world.messages.iter().all(|message| message.service.as_str() == "db"),
+        world
+            .messages()
+            .into_iter()
+            .all(|message| message.service.as_str() == "db"),
         "{:?}",
-        world.messages
+        world.messages()
     );
     world.run(600);
     assert_eq!(
         world
-            .messages
-            .iter()
+            .messages()
+            .into_iter()
             .filter(|message| message.service.as_str() == "web")
             .count(),
         1
     );
-    assert!(world.actions.iter().all(|(_, action)| action.service.as_str() == "db"));
+    assert!(
+        world
+            .actions()
+            .iter()
+            .all(|(_, action)| action.service.as_str() == "db")
+    );
 }
 
 /// Down because what it is bound to went down.
@@ -642,13 +655,13 @@ fn taken_along() -> TargetState {
 
 fn actions_on(world: &World, name: &str) -> usize {
     let on = |action: &&(sentinel_engine::Time, sentinel_engine::Action)| action.1.service.as_str() == name;
-    world.actions.iter().filter(on).count()
+    world.actions().iter().filter(on).count()
 }
 
 #[test]
 fn stop_together_with_a_dependency_is_not_undone_when_that_one_crashes_later() {
     for agent_killed in [false, true] {
-        let mut world = World::new([Toy::new("db"), Toy::new("web").after(&["db"])]);
+        let mut world = World::new([Actor::new("db"), Actor::new("web").after(&["db"])]);
         world.run(120);
         world.stop("db");
         world.set_state("web", taken_along());
@@ -657,7 +670,7 @@ fn stop_together_with_a_dependency_is_not_undone_when_that_one_crashes_later() {
         world.start("db");
         world.run(60);
         if agent_killed {
-            world.crash_agent();
+            crash_agent(&mut world);
         }
         world.kill("db");
         world.run(120);
@@ -673,7 +686,7 @@ fn stop_together_with_a_dependency_is_not_undone_when_that_one_crashes_later() {
 
 #[test]
 fn stop_together_with_a_dependency_ends_an_outage_of_its_own() {
-    let mut world = World::new([Toy::new("db"), Toy::new("web").after(&["db"]).starting(Start::Deaf)]);
+    let mut world = World::new([Actor::new("db"), Actor::new("web").after(&["db"]).starting(Start::Deaf)]);
     world.run(120);
     world.kill("web");
     world.run(300);
@@ -691,7 +704,7 @@ fn stop_together_with_a_dependency_ends_an_outage_of_its_own() {
 fn what_fell_with_a_dependency_that_its_supervisor_restarts_is_started_once() {
     // At once, or after the dependency has come back: it may take long to stop.
     for stops_for in [0, 1, 8] {
-        let mut world = World::new([Toy::new("db").supervised(1, 10), Toy::new("web").after(&["db"])]);
+        let mut world = World::new([Actor::new("db").supervised(1, 10), Actor::new("web").after(&["db"])]);
         world.run(120);
         world.kill("db");
         world.set_state("web", TargetState::Busy(Activity::Stopping));
@@ -720,7 +733,7 @@ fn service_stopped_with_what_it_is_bound_to_is_left_and_restarted_only_after_a_f
         cause: Cause::Exited { code: 0 },
     };
     for (crash, actions, state) in [(false, 0, State::Stopped), (true, 2, State::Healthy)] {
-        let mut world = World::new([Toy::new("db"), Toy::new("web").after(&["db"])]);
+        let mut world = World::new([Actor::new("db"), Actor::new("web").after(&["db"])]);
         world.run(120);
         // What is bound goes down first, as far as watchers see.
         world.set_state("web", bound.clone());
@@ -730,7 +743,7 @@ fn service_stopped_with_what_it_is_bound_to_is_left_and_restarted_only_after_a_f
             world.stop("db");
         }
         world.run(120);
-        assert_eq!(world.actions.len(), actions, "{:#?}", world.transcript());
+        assert_eq!(world.actions().len(), actions, "{:#?}", world.transcript());
         assert_eq!(world.state("web"), state);
         assert_eq!(world.message_kinds().len(), actions, "only what failed is told");
     }
@@ -739,17 +752,17 @@ fn service_stopped_with_what_it_is_bound_to_is_left_and_restarted_only_after_a_f
 #[test]
 fn storm_stops_every_restart_and_is_told_with_its_size() {
     let names = ["a", "b", "c", "d", "e"];
-    let mut world = World::new(names.map(Toy::new));
+    let mut world = World::new(names.map(Actor::new));
     world.run(120);
     for name in names {
         world.kill(name);
     }
     world.run(119);
-    assert!(world.actions.len() <= 1, "{:?}", world.attempts());
+    assert!(world.actions().len() <= 1, "{:?}", world.attempts());
     assert_eq!(world.snapshot("e").hold, Some(Hold::Storm));
     let told: Vec<_> = world
-        .messages
-        .iter()
+        .messages()
+        .into_iter()
         .map(|message| {
             (
                 message.service.as_str(),
@@ -781,7 +794,7 @@ fn storm_stops_every_restart_and_is_told_with_its_size() {
         world.transcript()
     );
     assert_eq!(world.message_kinds(), ["fired", "update", "resolved"]);
-    let end = world.messages.last().unwrap().cause.to_string();
+    let end = world.messages().last().unwrap().cause.to_string();
     assert!(
         end.starts_with("5 services went down at once (a, b, c, d, e): "),
         "{end}"
@@ -792,7 +805,7 @@ fn storm_stops_every_restart_and_is_told_with_its_size() {
 #[test]
 fn a_storm_that_grows_is_told_again_and_its_end_has_the_true_number() {
     let names: Vec<String> = (0..60).map(|n| format!("s{n:02}")).collect();
-    let mut world = World::new(names.iter().map(|name| Toy::new(name)));
+    let mut world = World::new(names.iter().map(|name| Actor::new(name)));
     world.run(120);
     for name in &names {
         world.kill(name);
@@ -801,8 +814,8 @@ fn a_storm_that_grows_is_told_again_and_its_end_has_the_true_number() {
     world.run(45);
     let sizes = |world: &World| -> Vec<usize> {
         let sizes = world
-            .messages
-            .iter()
+            .messages()
+            .into_iter()
             .filter(|message| message.service.as_str() == "(host)");
         sizes
             .map(|message| match &message.cause {
@@ -822,16 +835,16 @@ fn a_storm_that_grows_is_told_again_and_its_end_has_the_true_number() {
 #[test]
 fn storm_survives_the_agent() {
     let names = ["a", "b", "c", "d", "e"];
-    let mut world = World::new(names.map(Toy::new));
+    let mut world = World::new(names.map(Actor::new));
     world.run(120);
     for name in names {
         world.kill(name);
     }
     world.run(1);
-    let before = world.actions.len();
-    world.crash_agent();
+    let before = world.actions().len();
+    crash_agent(&mut world);
     world.run(115);
-    assert_eq!(world.actions.len(), before);
+    assert_eq!(world.actions().len(), before);
     world.run(600);
     assert!(names.iter().all(|name| world.state(name) == State::Healthy));
     assert_eq!(world.message_kinds(), ["fired", "update", "resolved"]);
@@ -844,13 +857,13 @@ fn host_allows_three_restarts_at_once_and_then_one_a_minute() {
         storm_services: 100,
         ..HostPolicy::default()
     };
-    let mut world = World::with_policy(names.map(Toy::new), policy);
+    let mut world = World::with_policy(names.map(Actor::new), policy);
     world.run(120);
     for name in names {
         world.kill(name);
     }
     world.run(1);
-    world.crash_agent();
+    crash_agent(&mut world);
     world.run(300);
     assert_eq!(
         world.attempts(),
@@ -861,19 +874,23 @@ fn host_allows_three_restarts_at_once_and_then_one_a_minute() {
 
 #[test]
 fn nothing_is_restarted_while_the_host_boots() {
-    let mut world = World::new([Toy::new("shop")]);
-    world.engine.resume_host(HostMemory::default(), Time::ZERO);
+    let mut world = World::new([Actor::new("shop")]);
+    world
+        .engine
+        .as_mut()
+        .unwrap()
+        .resume_host(HostMemory::default(), Time::ZERO);
     world.kill("shop");
     world.run(59);
     assert_eq!(world.snapshot("shop").hold, Some(Hold::BootGrace));
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
     world.run(2);
     assert_eq!(world.attempts(), [60]);
 }
 
 #[test]
 fn probes_that_failed_over_a_suspend_say_nothing() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.hang("shop");
     while world.state("shop") != State::Suspect {
         world.run_for(Duration::from_millis(100));
@@ -882,19 +899,19 @@ fn probes_that_failed_over_a_suspend_say_nothing() {
     world.run(25);
     world.unhang("shop");
     world.run(60);
-    assert!(world.actions.is_empty(), "{:#?}", world.transcript());
+    assert!(world.actions().is_empty(), "{:#?}", world.transcript());
     assert_eq!(world.state("shop"), State::Healthy);
 }
 
 #[test]
 fn given_up_service_is_tried_once_an_hour_and_people_are_not_told_again() {
-    let toy = Toy::new("shop").starting(Start::Dies(Duration::from_secs(1)));
-    let mut world = shop(toy.with(|policy| policy.half_open = Duration::from_secs(3600)));
+    let actor = Actor::new("shop").starting(Start::DiesAfter(Duration::from_secs(1)));
+    let mut world = shop(actor.with(|policy| policy.half_open = Duration::from_secs(3600)));
     world.kill("shop");
     world.run(3 * 3600 + 600);
-    assert_eq!(world.actions.len(), 5 + 3, "{:?}", world.attempts());
+    assert_eq!(world.actions().len(), 5 + 3, "{:?}", world.attempts());
     assert_eq!(world.message_kinds(), ["fired", "gave_up"]);
-    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.change("shop", |actor| actor.start = Start::Well);
     world.run(3600);
     assert_eq!(world.message_kinds(), ["fired", "gave_up", "resolved"]);
     assert_eq!(world.state("shop"), State::Healthy);
@@ -902,9 +919,9 @@ fn given_up_service_is_tried_once_an_hour_and_people_are_not_told_again() {
 
 #[test]
 fn dependent_that_comes_back_with_what_it_depends_on_is_not_told_of() {
-    let mut world = World::new([Toy::new("db"), Toy::new("shop").after(&["db"])]);
+    let mut world = World::new([Actor::new("db"), Actor::new("shop").after(&["db"])]);
     world.run(120);
-    world.next_result = Some(ActionResult::Failed("not yet".into()));
+    world.faults.next_result = Some(ActionResult::Failed("not yet".into()));
     world.kill("db");
     world.run(1);
     world.hang("shop");
@@ -914,41 +931,48 @@ fn dependent_that_comes_back_with_what_it_depends_on_is_not_told_of() {
     world.unhang("shop");
     world.run(60);
     assert_eq!(world.state("shop"), State::Healthy);
-    let told: Vec<_> = world.messages.iter().map(|message| message.service.as_str()).collect();
+    let told: Vec<_> = world
+        .messages()
+        .into_iter()
+        .map(|message| message.service.as_str())
+        .collect();
     assert_eq!(world.message_kinds(), ["healed"], "{told:?}");
     assert_eq!(told, ["db"]);
 }
 
 #[test]
 fn nobody_is_told_of_an_outage_before_the_restarted_agent_has_looked() {
-    let mut world = shop(Toy::new("shop").starting(Start::Refused));
+    let mut world = shop(Actor::new("shop").starting(Start::Refused));
     world.kill("shop");
     world.run(25);
     // The next agent would tell at once, but meanwhile an operator has stopped it for good.
-    let toy = world.toys.get_mut("shop").expect("it is there");
-    toy.service.policy.notify_after = Duration::from_secs(20);
+    let actor = world.actors.get_mut("shop").expect("it is there");
+    actor.service.policy.notify_after = Duration::from_secs(20);
     world.stop("shop");
-    world.crash_agent();
+    crash_agent(&mut world);
     world.run(3600);
     assert_eq!(world.state("shop"), State::Stopped);
-    assert!(world.messages.is_empty(), "{:?}", world.message_kinds());
+    assert!(world.messages().is_empty(), "{:?}", world.message_kinds());
 }
 
 /// An operator may acknowledge an incident before any receiver was notified of it. What is kept of that goes with the incident.
 #[test]
 fn what_was_acknowledged_before_it_was_sent_is_forgotten_when_it_is_over() {
-    let mut world = World::new([Toy::new("shop")]);
+    let mut world = World::new([Actor::new("shop")]);
     world.run(120);
     world.kill("shop");
     world.run(1);
     let incident = world.snapshot("shop").incident.expect("it is open");
-    let acknowledged = world
-        .engine
-        .acknowledge(world.now, incident, "alice".to_owned(), String::new());
+    let acknowledged =
+        world
+            .engine
+            .as_mut()
+            .unwrap()
+            .acknowledge(world.now, incident, "alice".to_owned(), String::new());
     assert_eq!(acknowledged, Ok("shop".into()));
     world.run(10);
-    assert_eq!(world.conversations.len(), 1);
+    assert_eq!(world.store.logs.len(), 1);
     world.run(600);
     assert_eq!(world.message_kinds(), ["healed"]);
-    assert!(world.conversations.is_empty(), "{:?}", world.conversations);
+    assert!(world.store.logs.is_empty(), "{:?}", world.store.logs);
 }

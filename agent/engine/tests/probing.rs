@@ -1,11 +1,9 @@
 //! When services are probed: spread over the interval, whatever made many be asked at once.
 
-mod world;
-
 use std::time::Duration;
 
 use sentinel_engine::{Changed, Event, OperatorRequest, Policy, ProbeOutcome, Reload, State, Time, Verdict};
-use world::{Toy, World};
+use sentinel_simulation::{Actor, World};
 
 const SERVICES: usize = 1000;
 
@@ -13,10 +11,10 @@ fn name(number: usize) -> String {
     format!("s{number:04}")
 }
 
-fn toys(probed_only: bool) -> impl Iterator<Item = Toy> {
+fn actors(probed_only: bool) -> impl Iterator<Item = Actor> {
     (0..SERVICES).map(move |number| {
-        let toy = Toy::new(&name(number));
-        if probed_only { toy.probed_only() } else { toy }
+        let actor = Actor::new(&name(number));
+        if probed_only { actor.probed_only() } else { actor }
     })
 }
 
@@ -24,7 +22,7 @@ fn toys(probed_only: bool) -> impl Iterator<Item = Toy> {
 fn tenths(world: &World, from: u64, seconds: u64) -> [usize; 10] {
     let (from, width) = (Duration::from_secs(from), Duration::from_secs(seconds) / 10);
     let mut counts = [0; 10];
-    for at in world.rounds.values().flatten() {
+    for at in world.requests.rounds.values().flatten() {
         let tenth = at
             .since_epoch()
             .checked_sub(from)
@@ -48,11 +46,11 @@ fn assert_spread(world: &World, from: u64) {
 #[test]
 fn after_the_first_round_probes_are_spread_over_the_interval() {
     for probed_only in [true, false] {
-        let mut world = World::new(toys(probed_only));
+        let mut world = World::new(actors(probed_only));
         world.run(60);
         let second = Time::from_epoch(Duration::from_secs(1));
-        let first_round_is_soon = world.rounds.values().all(|rounds| rounds[0] <= second);
-        assert!(first_round_is_soon && world.rounds.len() == SERVICES);
+        let first_round_is_soon = world.requests.rounds.values().all(|rounds| rounds[0] <= second);
+        assert!(first_round_is_soon && world.requests.rounds.len() == SERVICES);
         // The second confirms it, and the third is on the way to the place of each.
         let third = tenths(&world, 4, 10);
         assert!(third.iter().all(|count| *count <= 350), "{third:?}");
@@ -63,7 +61,7 @@ fn after_the_first_round_probes_are_spread_over_the_interval() {
 
 #[test]
 fn no_crowd_is_left_behind_by_a_common_failure() {
-    let mut world = World::new(toys(true));
+    let mut world = World::new(actors(true));
     world.run(65);
     for number in 0..SERVICES {
         world.hang(&name(number));
@@ -79,7 +77,7 @@ fn no_crowd_is_left_behind_by_a_common_failure() {
 
 #[test]
 fn no_crowd_is_left_behind_by_a_suspend() {
-    let mut world = World::new(toys(true));
+    let mut world = World::new(actors(true));
     world.run(60);
     // Everything is overdue at once.
     world.now = world.now + Duration::from_secs(3600);
@@ -91,10 +89,10 @@ fn no_crowd_is_left_behind_by_a_suspend() {
 #[test]
 fn a_shorter_interval_is_kept_at_once_and_without_a_crowd() {
     let long = |policy: &mut Policy| policy.interval = Duration::from_secs(600);
-    let mut world = World::new(toys(true).map(|toy| toy.with(long)));
+    let mut world = World::new(actors(true).map(|actor| actor.with(long)));
     world.run(3600);
     let changed = (0..SERVICES).map(|number| {
-        let mut service = world.toys[name(number).as_str()].service.clone();
+        let mut service = world.actors[name(number).as_str()].service.clone();
         service.policy.interval = Duration::from_secs(10);
         (service, Changed::default())
     });
@@ -111,14 +109,14 @@ fn a_shorter_interval_is_kept_at_once_and_without_a_crowd() {
 
 #[test]
 fn a_service_is_never_asked_later_than_its_interval() {
-    let mut world = World::new(toys(false));
+    let mut world = World::new(actors(false));
     world.run(100);
     world.ask(&name(1), OperatorRequest::Restart);
     world.hang(&name(2));
     world.kill(&name(3));
     world.run(400);
     let limit = Duration::from_secs(10);
-    for (service, rounds) in &world.rounds {
+    for (service, rounds) in &world.requests.rounds {
         let last = rounds.last().copied().unwrap_or(Time::ZERO);
         assert!(world.now.since(last) <= limit, "{service}");
         let longest = rounds.windows(2).map(|pair| pair[1].since(pair[0])).max();
@@ -128,7 +126,7 @@ fn a_service_is_never_asked_later_than_its_interval() {
         );
     }
     // Nor much sooner, where nothing happens: only the first rounds follow each other quickly, to confirm what is seen.
-    for rounds in world.rounds.values().skip(10) {
+    for rounds in world.requests.rounds.values().skip(10) {
         let first = rounds
             .iter()
             .filter(|at| at.since_epoch() < Duration::from_secs(2))
@@ -140,19 +138,19 @@ fn a_service_is_never_asked_later_than_its_interval() {
 
 #[test]
 fn a_service_that_is_not_probed_on_time_is_said_to_be_late() {
-    let mut world = World::new([Toy::new("shop"), Toy::new("page").probed_only()]);
+    let mut world = World::new([Actor::new("shop"), Actor::new("page").probed_only()]);
     world.run(60);
     let late = |world: &World, name: &str| world.snapshot(name).unprobed;
     assert_eq!((late(&world, "shop"), late(&world, "page")), (None, None));
     // The agent never gets to ask.
-    world.hanging = vec!["page".into()];
+    world.faults.hanging = vec!["page".into()];
     world.run(14);
     assert_eq!(late(&world, "page"), None, "an interval, and one for the probe itself");
     world.run(21);
     assert!(late(&world, "page") > Some(Duration::from_secs(25)));
     assert_eq!(late(&world, "shop"), None);
     // What is down is not probed, and not late.
-    world.loses_actions = true;
+    world.faults.loses_actions = true;
     world.kill("shop");
     world.run(100);
     assert_eq!(late(&world, "shop"), None);
@@ -160,13 +158,13 @@ fn a_service_that_is_not_probed_on_time_is_said_to_be_late() {
 
 #[test]
 fn what_the_agent_could_not_ask_is_not_asked() {
-    let mut world = World::new([Toy::new("page").probed_only()]);
+    let mut world = World::new([Actor::new("page").probed_only()]);
     world.run(60);
-    world.hanging = vec!["page".into()];
+    world.faults.hanging = vec!["page".into()];
     // Each round ends at once, and says nothing of the service.
     for _ in 0..100 {
         world.run(1);
-        let round = *world.asked["page"].last().expect("it was asked");
+        let round = *world.requests.asked["page"].last().expect("it was asked");
         let outcome = ProbeOutcome {
             verdict: Verdict::Skipped("no lookup thread was free".into()),
             status_code: None,

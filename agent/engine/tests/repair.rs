@@ -1,21 +1,22 @@
 //! What somebody else's start means: an operator's repair is a clean slate, and never the agent's merit.
 
-mod world;
+mod stored;
 
 use std::time::Duration;
 
 use sentinel_engine::{
     Activity, Cause, HostPolicy, Intent, NotificationKind, ReportKind, Resolution, StartedBy, State, TargetState,
 };
-use world::{Start, Toy, World};
+use sentinel_simulation::{Actor, Start, World};
+use stored::crash_agent;
 
 fn dies() -> Start {
-    Start::Dies(Duration::from_secs(1))
+    Start::DiesAfter(Duration::from_secs(1))
 }
 
 /// A service that was given up.
-fn given_up(toy: Toy) -> World {
-    let mut world = World::new([toy.starting(dies())]);
+fn given_up(actor: Actor) -> World {
+    let mut world = World::new([actor.starting(dies())]);
     world.run(120);
     world.kill("shop");
     world.run(600);
@@ -24,7 +25,7 @@ fn given_up(toy: Toy) -> World {
 }
 
 fn endings(world: &World) -> Vec<Resolution> {
-    let ended = world.reports.iter().filter_map(|report| match report.kind {
+    let ended = world.reports().into_iter().filter_map(|report| match report.kind {
         ReportKind::IncidentClosed { resolution, .. } => Some(resolution),
         _ => None,
     });
@@ -33,9 +34,9 @@ fn endings(world: &World) -> Vec<Resolution> {
 
 #[test]
 fn operators_start_after_a_give_up_is_a_clean_slate() {
-    let mut world = given_up(Toy::new("shop"));
-    assert_eq!(world.actions.len(), 5);
-    world.toys.get_mut("shop").unwrap().start = Start::Well;
+    let mut world = given_up(Actor::new("shop"));
+    assert_eq!(world.actions().len(), 5);
+    world.change("shop", |actor| actor.start = Start::Well);
     world.start("shop");
     world.run(60);
     assert_eq!(world.state("shop"), State::Healthy);
@@ -43,7 +44,7 @@ fn operators_start_after_a_give_up_is_a_clean_slate() {
     world.kill("shop");
     world.run(60);
     assert_eq!(
-        world.actions.len(),
+        world.actions().len(),
         6,
         "the next crash is healed: {:#?}",
         world.transcript()
@@ -53,9 +54,9 @@ fn operators_start_after_a_give_up_is_a_clean_slate() {
 
 #[test]
 fn operators_start_of_what_starts_slowly_is_one() {
-    let mut world = given_up(Toy::new("shop").without_probes());
-    let toy = world.toys.get_mut("shop").unwrap();
-    toy.start = Start::Well;
+    let mut world = given_up(Actor::new("shop").without_probes());
+    let actor = world.actors.get_mut("shop").unwrap();
+    actor.start = Start::Well;
     world.start("shop");
     // READY=1 comes later: the run is first seen starting.
     world.set_state("shop", TargetState::Busy(Activity::Starting));
@@ -73,7 +74,7 @@ fn operators_start_of_what_starts_slowly_is_one() {
 
 #[test]
 fn operators_start_that_fails_is_one_too() {
-    let mut world = given_up(Toy::new("shop"));
+    let mut world = given_up(Actor::new("shop"));
     world.start("shop");
     world.set_state(
         "shop",
@@ -83,23 +84,23 @@ fn operators_start_that_fails_is_one_too() {
         },
     );
     world.run(60);
-    assert!(world.actions.len() > 5, "{:#?}", world.transcript());
+    assert!(world.actions().len() > 5, "{:#?}", world.transcript());
 }
 
 #[test]
 fn third_start_within_the_window_is_told_and_refills_nothing() {
-    let mut world = given_up(Toy::new("shop"));
-    let mut attempts = vec![world.actions.len()];
+    let mut world = given_up(Actor::new("shop"));
+    let mut attempts = vec![world.actions().len()];
     for _ in 0..3 {
         world.start("shop");
         world.run(300);
         assert_eq!(world.state("shop"), State::GaveUp, "{:#?}", world.transcript());
-        attempts.push(world.actions.len());
+        attempts.push(world.actions().len());
     }
     assert_eq!(attempts, [5, 10, 15, 15]);
     let told = world
-        .messages
-        .iter()
+        .messages()
+        .into_iter()
         .filter(|message| matches!(message.kind, NotificationKind::Update { .. }));
     let told: Vec<_> = told.map(|message| message.doing.as_str()).collect();
     assert_eq!(
@@ -110,22 +111,22 @@ fn third_start_within_the_window_is_told_and_refills_nothing() {
     world.run(1800);
     world.start("shop");
     world.run(300);
-    assert_eq!(world.actions.len(), 20);
+    assert_eq!(world.actions().len(), 20);
 }
 
 #[test]
 fn repairs_are_counted_across_a_crash_of_the_agent() {
-    let mut world = given_up(Toy::new("shop"));
+    let mut world = given_up(Actor::new("shop"));
     for _ in 0..2 {
         world.start("shop");
         world.run(300);
-        world.crash_agent();
+        crash_agent(&mut world);
         world.run(10);
     }
-    assert_eq!(world.actions.len(), 15);
+    assert_eq!(world.actions().len(), 15);
     world.start("shop");
     world.run(300);
-    assert_eq!(world.actions.len(), 15, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 15, "{:#?}", world.transcript());
 }
 
 #[test]
@@ -136,16 +137,16 @@ fn what_starts_it_for_another_reason_refills_nothing() {
         StartedBy::Trigger,
         StartedBy::Unknown,
     ] {
-        let mut world = given_up(Toy::new("shop"));
+        let mut world = given_up(Actor::new("shop"));
         world.start_by("shop", by);
         world.run(300);
-        assert_eq!(world.actions.len(), 5, "{by:?}: {:#?}", world.transcript());
+        assert_eq!(world.actions().len(), 5, "{by:?}: {:#?}", world.transcript());
         let expected = if by == StartedBy::Unknown {
             Resolution::Started
         } else {
             Resolution::Recovered
         };
-        world.toys.get_mut("shop").unwrap().start = Start::Well;
+        world.change("shop", |actor| actor.start = Start::Well);
         world.start_by("shop", by);
         world.run(300);
         assert_eq!(endings(&world).last(), Some(&expected), "{by:?}");
@@ -154,18 +155,18 @@ fn what_starts_it_for_another_reason_refills_nothing() {
 
 #[test]
 fn operators_start_during_an_attempt_ends_it_as_spent() {
-    let mut world = World::new([Toy::new("shop").starting(Start::Deaf)]);
+    let mut world = World::new([Actor::new("shop").starting(Start::Deaf)]);
     world.run(120);
     world.kill("shop");
     world.run(10);
     assert_eq!(world.state("shop"), State::Verifying);
-    world.toys.get_mut("shop").unwrap().start = Start::Well;
+    world.change("shop", |actor| actor.start = Start::Well);
     world.start("shop");
     world.run(60);
     assert_eq!(endings(&world), [Resolution::Started], "it is not the agent's merit");
     assert_eq!(world.snapshot("shop").attempts_left, 4, "it was made all the same");
     let cut = |report: &sentinel_engine::Report| matches!(report.kind, ReportKind::ActionCutShort { .. });
-    assert_eq!(world.reports.iter().filter(|report| cut(report)).count(), 1);
+    assert_eq!(world.reports().into_iter().filter(|report| cut(report)).count(), 1);
 }
 
 #[test]
@@ -175,29 +176,29 @@ fn operators_start_refills_no_token_of_the_host() {
         refill: Duration::from_secs(100_000),
         ..HostPolicy::default()
     };
-    let toy = Toy::new("shop").starting(dies());
-    let mut world = World::with_policy([toy], policy);
+    let actor = Actor::new("shop").starting(dies());
+    let mut world = World::with_policy([actor], policy);
     world.run(120);
     world.kill("shop");
     world.run(600);
     world.start("shop");
     world.run(900);
-    assert_eq!(world.actions.len(), 6, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 6, "{:#?}", world.transcript());
     assert_eq!(world.state("shop"), State::Throttled);
 }
 
 #[test]
 fn start_that_lives_for_a_moment_in_a_start_limit_loop_is_no_recovery() {
-    let mut world = World::new([Toy::new("shop").without_probes().supervised(1, 0)]);
+    let mut world = World::new([Actor::new("shop").without_probes().supervised(1, 0)]);
     world.run(120);
     world.kill("shop");
     world.run(5);
     assert_eq!(world.snapshot("shop").incident.map(|id| id.0), Some(1));
-    world.toys.get_mut("shop").unwrap().start = dies();
+    world.change("shop", |actor| actor.start = dies());
     world.start("shop");
     world.run(10);
     assert_eq!(endings(&world), [], "{:#?}", world.transcript());
-    world.toys.get_mut("shop").unwrap().start = Start::Well;
+    world.change("shop", |actor| actor.start = Start::Well);
     world.start("shop");
     world.run(19);
     assert_eq!(endings(&world), []);

@@ -1,20 +1,18 @@
 //! A process that lives and accepts no connection yet may only be slow to start.
 
-mod world;
-
 use std::time::Duration;
 
 use sentinel_engine::{HostPolicy, Limits, ReportKind, State, Time};
-use world::{Start, Toy, World};
+use sentinel_simulation::{Actor, Start, World};
 
-fn slow(after: u64) -> Toy {
-    Toy::new("shop").starting(Start::Opens(Duration::from_secs(after)))
+fn slow(after: u64) -> Actor {
+    Actor::new("shop").starting(Start::Slowly(Duration::from_secs(after)))
 }
 
 /// A world in which it has died at 120 s, and so many seconds have passed.
-fn died(toy: Toy, seconds: u64) -> World {
+fn died(actor: Actor, seconds: u64) -> World {
     let mut world = World::with_policy(
-        [toy],
+        [actor],
         HostPolicy {
             tokens: 100,
             ..HostPolicy::default()
@@ -27,7 +25,7 @@ fn died(toy: Toy, seconds: u64) -> World {
 }
 
 fn reasons(world: &World) -> Vec<(Time, String)> {
-    let failed = world.reports.iter().filter_map(|report| match &report.kind {
+    let failed = world.reports().into_iter().filter_map(|report| match &report.kind {
         ReportKind::ActionUnverified { reason, .. } => Some((report.at, reason.clone())),
         _ => None,
     });
@@ -36,7 +34,7 @@ fn reasons(world: &World) -> Vec<(Time, String)> {
 
 /// How long each attempt had that ended because the process accepted no connection, in whole seconds.
 fn waited(world: &World) -> Vec<u64> {
-    let began = world.actions.iter().map(|(at, _)| *at);
+    let began = world.actions().iter().map(|(at, _)| *at);
     let waited = began.zip(reasons(world)).map(|(began, (ended, reason))| {
         assert!(reason.contains("raise start_grace"), "{reason}");
         ended.since(began).as_secs()
@@ -70,12 +68,12 @@ fn each_attempt_that_ends_in_refusals_doubles_the_time_of_the_next() {
 #[test]
 fn no_attempt_has_more_than_ten_minutes_or_its_own_limit() {
     for (limit, longest) in [(None, 600), (Some(60), 600), (Some(900), 900)] {
-        let mut toy = slow(100_000).with(|policy| policy.burst = 7);
-        toy.limits = Limits {
+        let mut actor = slow(100_000).with(|policy| policy.burst = 7);
+        actor.target.limits = Limits {
             start: limit.map(Duration::from_secs),
             stop: None,
         };
-        let world = died(toy, 3 * 3600);
+        let world = died(actor, 3 * 3600);
         let waited = waited(&world);
         assert_eq!(waited.iter().max(), Some(&longest), "{waited:?}");
     }
@@ -83,7 +81,7 @@ fn no_attempt_has_more_than_ten_minutes_or_its_own_limit() {
 
 #[test]
 fn a_run_that_hangs_fails_as_soon_as_that_is_certain() {
-    let world = died(Toy::new("shop").starting(Start::Deaf), 60);
+    let world = died(Actor::new("shop").starting(Start::Deaf), 60);
     let failed = reasons(&world);
     assert!(failed[0].0.since_epoch() < Duration::from_secs(175), "{failed:?}");
 }
@@ -91,9 +89,9 @@ fn a_run_that_hangs_fails_as_soon_as_that_is_certain() {
 #[test]
 fn nothing_is_opened_before_the_first_observation() {
     let mut world = World::new([]);
-    world.unseen.push("shop".into());
-    let toy = Toy::new("shop").with(|policy| policy.start_grace = Duration::from_secs(1));
-    world.add(toy);
+    world.faults.unseen.push("shop".into());
+    let actor = Actor::new("shop").with(|policy| policy.start_grace = Duration::from_secs(1));
+    world.add(actor);
     world.hang("shop");
     world.run(25);
     assert!(world.snapshot("shop").incident.is_none(), "{:#?}", world.transcript());

@@ -1,15 +1,16 @@
 //! What the agent does about services that something else restarts as well.
 
-mod world;
+mod stored;
 
 use std::time::Duration;
 
 use sentinel_engine::{Cause, Hold, Mode, OperatorRequest, ReportKind, Severity, StartedBy, State};
-use world::{Start, Toy, World};
+use sentinel_simulation::{Actor, Start, World};
+use stored::crash_agent;
 
 /// A world with one healthy service.
-fn shop(toy: Toy) -> World {
-    let mut world = World::new([toy]);
+fn shop(actor: Actor) -> World {
+    let mut world = World::new([actor]);
     world.run(120);
     assert_eq!(world.state("shop"), State::Healthy);
     world
@@ -17,15 +18,15 @@ fn shop(toy: Toy) -> World {
 
 #[test]
 fn every_time_its_supervisor_gives_up_a_target_rests_for_a_minute() {
-    let dies = Start::Dies(Duration::from_secs(1));
-    let mut world = shop(Toy::new("shop").supervised(1, 2).starting(dies));
+    let dies = Start::DiesAfter(Duration::from_secs(1));
+    let mut world = shop(Actor::new("shop").supervised(1, 2).starting(dies));
     world.kill("shop");
     world.run(10);
     assert_eq!(world.snapshot("shop").hold, Some(Hold::AfterSupervisor));
     assert_eq!(world.state("shop"), State::Backoff);
     world.run(24 * 3600);
-    // It gave up at 124; each later run lives a second, and then it gives up again.
-    assert_eq!(world.attempts(), [184, 245, 306]);
+    // It gave up at 124; each restart gives it two more, whose runs live a second each, and then it gives up again.
+    assert_eq!(world.attempts(), [184, 249, 314]);
     let last = world.transcript().into_iter().rfind(|line| line.contains("gave_up:"));
     let said = "shop gave_up: gave up after 3 attempts within 30m (half the budget, because its supervisor had given \
                 up before); manual action needed";
@@ -34,12 +35,12 @@ fn every_time_its_supervisor_gives_up_a_target_rests_for_a_minute() {
 
 #[test]
 fn rest_is_given_when_the_supervisor_gives_up_in_the_middle_of_an_incident() {
-    let dies = Start::Dies(Duration::from_secs(1));
-    let mut world = shop(Toy::new("shop").supervised(1, 1).starting(dies));
+    let dies = Start::DiesAfter(Duration::from_secs(1));
+    let mut world = shop(Actor::new("shop").supervised(1, 1).starting(dies));
     // The incident is opened by probes, and the first attempt made at once.
     world.hang("shop");
     world.run(40);
-    assert_eq!(world.actions.len(), 1, "{:#?}", world.transcript());
+    assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
     world.run(600);
     let attempts = world.attempts();
     // The new run dies after a second, its supervisor starts it once more, that dies, and it gives up.
@@ -50,7 +51,7 @@ fn rest_is_given_when_the_supervisor_gives_up_in_the_middle_of_an_incident() {
 
 #[test]
 fn budget_stays_halved_while_the_target_runs_and_until_it_was_well_for_long() {
-    let mut world = shop(Toy::new("shop").supervised(1, 0));
+    let mut world = shop(Actor::new("shop").supervised(1, 0));
     assert_eq!(world.snapshot("shop").attempts_left, 5);
     world.kill("shop");
     world.run(10);
@@ -62,7 +63,7 @@ fn budget_stays_halved_while_the_target_runs_and_until_it_was_well_for_long() {
         2,
         "three, less the one that was made"
     );
-    world.crash_agent();
+    crash_agent(&mut world);
     world.run(60);
     assert_eq!(world.snapshot("shop").attempts_left, 2, "remembered");
     world.run(600);
@@ -71,7 +72,7 @@ fn budget_stays_halved_while_the_target_runs_and_until_it_was_well_for_long() {
 
 #[test]
 fn operator_who_takes_over_restores_the_whole_budget() {
-    let mut world = shop(Toy::new("shop").supervised(1, 0));
+    let mut world = shop(Actor::new("shop").supervised(1, 0));
     world.kill("shop");
     world.run(10);
     world.ask("shop", OperatorRequest::Restart);
@@ -81,17 +82,21 @@ fn operator_who_takes_over_restores_the_whole_budget() {
 }
 
 /// Restarted by its supervisor ten seconds after each crash, without end; each run lives for twenty.
-fn looping() -> Toy {
-    let dies = Start::Dies(Duration::from_secs(20));
-    Toy::new("shop").supervised(10, u32::MAX).starting(dies)
+fn looping() -> Actor {
+    let dies = Start::DiesAfter(Duration::from_secs(20));
+    Actor::new("shop").supervised(10, u32::MAX).starting(dies)
 }
 
 /// What the service was called since `from`.
 fn states(world: &World, from: usize) -> Vec<State> {
-    let states = world.reports[from..].iter().filter_map(|report| match report.kind {
-        ReportKind::StateChanged { to, .. } => Some(to),
-        _ => None,
-    });
+    let states = world
+        .reports()
+        .into_iter()
+        .skip(from)
+        .filter_map(|report| match report.kind {
+            ReportKind::StateChanged { to, .. } => Some(to),
+            _ => None,
+        });
     states.collect()
 }
 
@@ -100,9 +105,9 @@ fn crash_loop_under_a_supervisor_is_told_once_and_left_to_it() {
     let mut world = shop(looping());
     world.kill("shop");
     world.run(3600);
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
     assert_eq!(world.message_kinds(), ["fired"]);
-    let told = &world.messages[0];
+    let told = world.messages()[0];
     assert_eq!(told.severity, Severity::Warning);
     assert_eq!(told.cause.kind(), "crash_loop");
     assert_eq!(told.cause.to_string(), "its supervisor restarted it 5 times within 10m");
@@ -116,13 +121,13 @@ fn pauses_between_crashes_are_not_called_healthy() {
     world.kill("shop");
     world.run(200);
     assert!(world.snapshot("shop").incident.is_some());
-    let from = world.reports.len();
+    let from = world.reports().len();
     world.run(3600);
     let states = states(&world, from);
     assert!(states.is_empty(), "{states:?}");
     let incidents = world
-        .reports
-        .iter()
+        .reports()
+        .into_iter()
         .filter(|report| report.kind.name() == "incident_opened");
     assert_eq!(incidents.count(), 1);
 }
@@ -132,18 +137,18 @@ fn crash_loop_is_over_after_ten_quiet_minutes() {
     let mut world = shop(looping());
     world.kill("shop");
     world.run(600);
-    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.change("shop", |actor| actor.start = Start::Well);
     world.run(600);
     assert_eq!(world.message_kinds(), ["fired"]);
     world.run(60);
     assert_eq!(world.message_kinds(), ["fired", "resolved"]);
     assert_eq!(world.state("shop"), State::Healthy);
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
 }
 
 #[test]
 fn four_restarts_by_a_supervisor_are_nobodys_business() {
-    let mut world = shop(Toy::new("shop").supervised(10, u32::MAX));
+    let mut world = shop(Actor::new("shop").supervised(10, u32::MAX));
     for _ in 0..20 {
         for _ in 0..2 {
             world.kill("shop");
@@ -151,15 +156,15 @@ fn four_restarts_by_a_supervisor_are_nobodys_business() {
         }
         world.run(300);
     }
-    assert!(world.messages.is_empty() && world.actions.is_empty());
-    let incidents = world.reports.iter().filter(|report| report.incident.is_some());
+    assert!(world.messages().is_empty() && world.actions().is_empty());
+    let incidents = world.reports().into_iter().filter(|report| report.incident.is_some());
     assert_eq!(incidents.count(), 0);
 }
 
 #[test]
 fn when_the_supervisor_gives_up_a_crash_loop_the_agent_takes_over_after_a_rest() {
-    let dies = Start::Dies(Duration::from_secs(20));
-    let mut world = shop(Toy::new("shop").supervised(10, 6).starting(dies));
+    let dies = Start::DiesAfter(Duration::from_secs(20));
+    let mut world = shop(Actor::new("shop").supervised(10, 6).starting(dies));
     world.kill("shop");
     world.run(10 + 6 * 30);
     assert_eq!(
@@ -169,9 +174,9 @@ fn when_the_supervisor_gives_up_a_crash_loop_the_agent_takes_over_after_a_rest()
         world.transcript()
     );
     assert_eq!(world.message_kinds(), ["fired"]);
-    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.change("shop", |actor| actor.start = Start::Well);
     world.run(120);
-    assert_eq!(world.actions.len(), 1);
+    assert_eq!(world.actions().len(), 1);
     assert_eq!(world.state("shop"), State::Healthy);
     assert_eq!(world.message_kinds(), ["fired", "resolved"]);
 }
@@ -182,13 +187,13 @@ fn restart_of_the_agent_does_not_end_a_crash_loop() {
     world.kill("shop");
     for _ in 0..10 {
         world.run(301);
-        world.crash_agent();
+        crash_agent(&mut world);
     }
     world.run(301);
     assert_eq!(world.message_kinds(), ["fired"]);
     let incidents = world
-        .reports
-        .iter()
+        .reports()
+        .into_iter()
         .filter(|report| report.kind.name() == "incident_opened");
     assert_eq!(incidents.count(), 1);
 }
@@ -201,7 +206,7 @@ fn stopping_what_crash_loops_ends_it() {
     world.stop("shop");
     world.run(10);
     assert_eq!(world.state("shop"), State::Stopped);
-    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.change("shop", |actor| actor.start = Start::Well);
     world.start("shop");
     world.run(60);
     assert_eq!(world.state("shop"), State::Healthy, "what was stopped is another story");
@@ -218,12 +223,12 @@ fn downs_and_ups(world: &World) -> Vec<String> {
 
 /// How the last run ended, as its watcher knows it.
 fn ended(world: &mut World, code: i32) {
-    world.toys.get_mut("shop").expect("it exists").details.ended = Some(Cause::Exited { code });
+    world.actors.get_mut("shop").expect("it exists").target.details.ended = Some(Cause::Exited { code });
 }
 
 #[test]
 fn what_its_supervisor_restarts_within_milliseconds_is_logged_as_down_and_up() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     let before = downs_and_ups(&world).len();
     ended(&mut world, 3);
     // Nobody saw it down: the next look finds another run.
@@ -237,13 +242,13 @@ fn what_its_supervisor_restarts_within_milliseconds_is_logged_as_down_and_up() {
         ]
     );
     assert_eq!(world.snapshot("shop").recoveries, 1);
-    assert!(world.actions.is_empty() && world.messages.is_empty());
+    assert!(world.actions().is_empty() && world.messages().is_empty());
     assert_eq!(world.snapshot("shop").incident, None, "nobody else's business");
 }
 
 #[test]
 fn what_its_supervisor_is_about_to_restart_is_logged_as_down_at_once() {
-    let mut world = shop(Toy::new("shop").supervised(10, 1));
+    let mut world = shop(Actor::new("shop").supervised(10, 1));
     let before = downs_and_ups(&world).len();
     ended(&mut world, 137);
     world.kill("shop");
@@ -260,7 +265,7 @@ fn what_its_supervisor_is_about_to_restart_is_logged_as_down_at_once() {
 
 #[test]
 fn what_comes_back_after_a_lost_connection_as_a_run_of_its_supervisors_was_down() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     let before = downs_and_ups(&world).len();
     world.set_unobservable(true);
     world.run(1);
@@ -280,7 +285,7 @@ fn another_run_that_somebody_else_began_is_no_crash() {
         StartedBy::Trigger,
         StartedBy::Unknown,
     ] {
-        let mut world = shop(Toy::new("shop"));
+        let mut world = shop(Actor::new("shop"));
         let before = downs_and_ups(&world).len();
         world.start_by("shop", by);
         world.run(30);
@@ -291,7 +296,7 @@ fn another_run_that_somebody_else_began_is_no_crash() {
 
 #[test]
 fn what_was_never_called_up_is_not_called_down_for_a_restart_by_its_supervisor() {
-    let mut world = World::new([Toy::new("shop").starting(Start::Deaf)]);
+    let mut world = World::new([Actor::new("shop").starting(Start::Deaf)]);
     world.hang("shop");
     // It has been seen, and nothing more is known.
     world.run_for(Duration::from_millis(4));
@@ -302,7 +307,7 @@ fn what_was_never_called_up_is_not_called_down_for_a_restart_by_its_supervisor()
 
 #[test]
 fn what_answers_again_within_a_run_is_not_its_supervisors_doing() {
-    let mut world = shop(Toy::new("shop").with(|policy| policy.mode = Mode::Observe));
+    let mut world = shop(Actor::new("shop").with(|policy| policy.mode = Mode::Observe));
     world.start_by("shop", StartedBy::Supervisor);
     world.run(120);
     world.hang("shop");
@@ -320,19 +325,19 @@ fn what_answers_again_within_a_run_is_not_its_supervisors_doing() {
 
 #[test]
 fn crash_loop_whose_pauses_nobody_sees_is_told_and_fills_no_log() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     for _ in 0..5 {
         world.start_by("shop", StartedBy::Supervisor);
         world.run(20);
     }
     world.run(60);
     assert_eq!(world.message_kinds(), ["fired"], "{:#?}", world.transcript());
-    assert_eq!(world.messages[0].cause.kind(), "crash_loop");
+    assert_eq!(world.messages()[0].cause.kind(), "crash_loop");
     let said = downs_and_ups(&world).len();
     for _ in 0..20 {
         world.start_by("shop", StartedBy::Supervisor);
         world.run(20);
     }
     assert_eq!(downs_and_ups(&world).len(), said);
-    assert!(world.actions.is_empty());
+    assert!(world.actions().is_empty());
 }

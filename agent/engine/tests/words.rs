@@ -1,24 +1,22 @@
 //! What people read about how an attempt or an incident ended.
 
-mod world;
-
 use std::time::Duration;
 
 use sentinel_engine::{
     Activity, BlastRadius, Hold, NotificationKind, OperatorRequest, ReportKind, Resolution, StartedBy, State,
     TargetState,
 };
-use world::{Start, Toy, World};
+use sentinel_simulation::{Actor, Start, World};
 
-fn shop(toy: Toy) -> World {
-    let mut world = World::new([toy]);
+fn shop(actor: Actor) -> World {
+    let mut world = World::new([actor]);
     world.run(120);
     assert_eq!(world.state("shop"), State::Healthy);
     world
 }
 
 fn ending(world: &World) -> Resolution {
-    match world.messages.last().expect("somebody was told").kind {
+    match world.messages().last().expect("somebody was told").kind {
         NotificationKind::Resolved { resolution, .. } | NotificationKind::Healed { resolution, .. } => resolution,
         other => panic!("{other:?}"),
     }
@@ -30,7 +28,7 @@ fn says(world: &World, words: &str) -> bool {
 
 #[test]
 fn attempt_that_an_operators_stop_ends_was_cut_short() {
-    let mut world = shop(Toy::new("shop"));
+    let mut world = shop(Actor::new("shop"));
     world.kill("shop");
     world.run(5);
     world.stop("shop");
@@ -48,11 +46,11 @@ fn attempt_that_an_operators_stop_ends_was_cut_short() {
 
 #[test]
 fn what_an_operator_starts_did_not_recover_by_itself() {
-    let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+    let mut world = shop(Actor::new("shop").starting(Start::DiesAfter(Duration::from_secs(1))));
     world.kill("shop");
     world.run(1000);
     assert_eq!(world.state("shop"), State::GaveUp);
-    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.change("shop", |actor| actor.start = Start::Well);
     world.start("shop");
     world.run(60);
     assert_eq!(ending(&world), Resolution::Started);
@@ -66,7 +64,7 @@ fn what_an_operator_starts_did_not_recover_by_itself() {
 
 #[test]
 fn what_answers_again_in_the_same_run_recovered_by_itself() {
-    let mut world = shop(Toy::new("shop").with(|policy| policy.mode = sentinel_engine::Mode::Observe));
+    let mut world = shop(Actor::new("shop").with(|policy| policy.mode = sentinel_engine::Mode::Observe));
     world.hang("shop");
     world.run(120);
     world.unhang("shop");
@@ -76,7 +74,7 @@ fn what_answers_again_in_the_same_run_recovered_by_itself() {
 
 #[test]
 fn what_its_supervisor_restarts_recovered_by_itself() {
-    let mut world = shop(Toy::new("shop").with(|policy| policy.mode = sentinel_engine::Mode::Observe));
+    let mut world = shop(Actor::new("shop").with(|policy| policy.mode = sentinel_engine::Mode::Observe));
     world.hang("shop");
     world.run(120);
     // It dies at last, and its supervisor starts it.
@@ -89,10 +87,10 @@ fn what_its_supervisor_restarts_recovered_by_itself() {
 
 #[test]
 fn what_the_agent_restarts_for_an_operator_was_healed() {
-    let mut world = shop(Toy::new("shop").starting(Start::Dies(Duration::from_secs(1))));
+    let mut world = shop(Actor::new("shop").starting(Start::DiesAfter(Duration::from_secs(1))));
     world.kill("shop");
     world.run(1000);
-    world.toys.get_mut("shop").expect("it exists").start = Start::Well;
+    world.change("shop", |actor| actor.start = Start::Well);
     world.ask("shop", OperatorRequest::Restart);
     world.run(60);
     assert_eq!(ending(&world), Resolution::Healed);
@@ -100,18 +98,18 @@ fn what_the_agent_restarts_for_an_operator_was_healed() {
 
 #[test]
 fn what_is_restarted_with_what_it_depends_on_was_started_by_nobody() {
-    let mut world = World::new([Toy::new("db"), Toy::new("shop").after(&["db"])]);
+    let mut world = World::new([Actor::new("db"), Actor::new("shop").after(&["db"])]);
     world.run(120);
     world.hang("db");
     world.hang("shop");
-    while world.actions.is_empty() {
+    while world.actions().is_empty() {
         world.run(1);
     }
     world.run(20);
     // systemd restarts what has PartOf= along with it.
     world.start_by("shop", StartedBy::Dependency);
     world.run(120);
-    let ended = world.reports.iter().filter_map(|report| match report.kind {
+    let ended = world.reports().into_iter().filter_map(|report| match report.kind {
         sentinel_engine::ReportKind::IncidentClosed { resolution, .. } => Some((report.service.as_str(), resolution)),
         _ => None,
     });

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_engine::{Cause, HOST};
+use sentinel_engine::{Cause, HOST, Time};
+use sentinel_simulation::{self as simulation, Outcome, Past, PastEnd, Policies};
 use sentinel_text::Table;
 use sentinel_text::Tone;
 use sentinel_text::span_secs;
@@ -15,7 +16,7 @@ use super::client::{Client, ClientError, parse};
 use super::simulate::{policies, wrong_usage};
 use super::{Exit, control_socket, fail, print};
 use crate::server::api::{IncidentDetail, IncidentSummary, IncidentsResponse};
-use crate::simulate::{self, Outcome, Past, PastEnd, Policies, Scenario};
+use crate::simulate;
 
 /// Most incidents in one replay: more are no story that anybody compares.
 const MAX_INCIDENTS: usize = 100;
@@ -27,8 +28,9 @@ pub(super) async fn run(cli: &Cli, args: &ReplayArgs) -> Exit {
         Err(error) => return fail(error.exit(), &error.explain()),
     };
     // What is in force; without a configuration that can be read, the documented defaults.
-    let now = policies(&cli.config).unwrap_or_default();
-    let text = simulate::scenario_of(&details.iter().map(past).collect::<Vec<_>>(), &now);
+    let now = policies(&cli.config).unwrap_or_else(|_| simulate::defaults());
+    let pasts: Vec<Past> = details.iter().map(past).collect();
+    let text = simulation::scenario_of(&pasts, &now, wall);
     if text.is_empty() {
         return fail(
             Exit::Failure,
@@ -87,12 +89,25 @@ fn past(detail: &IncidentDetail) -> Past {
         id: summary.id,
         service: summary.service.as_str().into(),
         cause: serde_json::from_value(detail.cause_facts.clone()).unwrap_or(Cause::Unknown),
-        opened: summary.opened_at,
-        closed: summary.closed_at.map(|at| (at, end)),
+        opened: time(summary.opened_at),
+        closed: summary.closed_at.map(|at| (time(at), end)),
         attempts: attempts
-            .map(|action| (action.started_at, action.helped == Some(true)))
+            .map(|action| (time(action.started_at), action.helped == Some(true)))
             .collect(),
     }
+}
+
+/// A moment of the wall clock as the simulation counts, which knows none before the epoch.
+fn time(at: Timestamp) -> Time {
+    Time::from_epoch(Duration::try_from(at.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default())
+}
+
+/// `2026-03-01 11:58:20Z`.
+fn wall(at: Time) -> String {
+    let at = Timestamp::UNIX_EPOCH
+        .checked_add(at.since_epoch())
+        .unwrap_or(Timestamp::MAX);
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 fn answer(
@@ -103,26 +118,26 @@ fn answer(
     now: Policies,
 ) -> Result<String, String> {
     let scenario =
-        Scenario::read("replay", text).map_err(|errors| format!("the incident cannot be replayed\n{errors}"))?;
+        simulate::read("replay", text).map_err(|errors| format!("the incident cannot be replayed\n{errors}"))?;
     let (name, policies) = match &args.policy {
         None => ("replayed".to_owned(), now),
         Some(path) => (path.display().to_string(), policies(path)?),
     };
-    let outcome = simulate::run(&scenario, &policies).map_err(|error| error.to_string())?;
+    let outcome = simulation::run(&scenario, &policies).map_err(|error| error.to_string())?;
     let (before, after) = (Figures::before(details), Figures::after(&outcome));
     if cli.json {
         let value = json!({
             "incidents": details.iter().map(|detail| detail.summary.id).collect::<Vec<_>>(),
             "then": before.json(),
             "replayed": after.json(),
-            "simulation": outcome.json(&name, &scenario),
+            "simulation": simulate::json(&outcome, &name, &scenario),
         });
         return Ok(format!("{value:#}"));
     }
     let paint = super::stdout::paint();
     let mut out = String::new();
     if args.story {
-        out.push_str(&outcome.render(&scenario, paint));
+        out.push_str(&simulate::render(&outcome, &scenario, paint));
         out.push('\n');
     } else {
         out.push_str(&paint.text(Tone::Strong, &scenario.about));

@@ -4,12 +4,13 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use sentinel_config::nearest;
+use sentinel_simulation::{self as simulation, Policies};
 use sentinel_text::Table;
 use sentinel_text::{Paint, Tone};
 
 use super::args::SimulateArgs;
 use super::{Exit, fail, print};
-use crate::simulate::{self, Policies, SHIPPED, Scenario, Shipped};
+use crate::simulate::{self, SHIPPED, Shipped};
 
 /// A simulation that is over.
 pub(crate) struct Answer {
@@ -52,16 +53,16 @@ pub(crate) fn answer(args: &SimulateArgs, json: bool, paint: Paint) -> Result<An
     if args.print {
         return Ok(plain(text));
     }
-    let scenario = Scenario::read(&shown, &text).map_err(|errors| format!("wrong scenario\n{errors}"))?;
+    let scenario = simulate::read(&shown, &text).map_err(|errors| format!("wrong scenario\n{errors}"))?;
     let policies = match &args.policy {
         Some(path) => policies(path)?,
-        None => Policies::default(),
+        None => simulate::defaults(),
     };
-    let outcome = simulate::run(&scenario, &policies).map_err(|error| error.to_string())?;
+    let outcome = simulation::run(&scenario, &policies).map_err(|error| error.to_string())?;
     let text = if json {
-        format!("{:#}", outcome.json(name, &scenario))
+        format!("{:#}", simulate::json(&outcome, name, &scenario))
     } else {
-        outcome.render(&scenario, paint)
+        simulate::render(&outcome, &scenario, paint)
     };
     Ok(Answer {
         text,
@@ -97,13 +98,13 @@ fn source(name: &str) -> Result<(String, String), String> {
 pub(super) fn policies(path: &Path) -> Result<Policies, String> {
     sentinel_config::read_text(path).map_err(|error| format!("{}: {}", path.display(), error.words()))?;
     let loaded = sentinel_config::look(path, []).map_err(|errors| format!("wrong policy\n{errors}"))?;
-    Ok(Policies::from(&loaded.settings))
+    Ok(simulate::policies(&loaded.settings))
 }
 
 /// Every scenario that comes with the agent.
 fn list(json: bool, paint: Paint) -> Result<String, String> {
     let about = |shipped: &Shipped| {
-        Scenario::read(shipped.name, shipped.text)
+        simulate::read(shipped.name, shipped.text)
             .map(|scenario| scenario.about)
             .map_err(|errors| errors.to_string())
     };

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use sentinel_config::{ConfigErrors, Findings, join, nearest};
 use sentinel_engine::{OperatorRequest, ServiceName};
+use sentinel_simulation::{Expect, Scenario, ScriptedEvent, ServiceEvent, ServiceModel, Start, Supervision, circle};
 
 use super::inputs::{EventInput, ExpectInput, ScenarioInput, ServiceInput, StartsInput};
 use super::keys::{DEEDS, ROOT};
-use super::order;
-use super::scenario::{Expect, Scenario, ServiceModel, Start, Supervision};
-use super::scripted_event::{ScriptedEvent, ServiceEvent};
 
 /// What happens, with repetitions written out, is at most this much.
 const MAX_DEEDS: usize = 100_000;
@@ -19,19 +17,18 @@ const MAX_DEEDS: usize = 100_000;
 const SUPERVISOR: Supervision = Supervision {
     restarts: 4,
     delay: Duration::from_millis(100),
+    interval: Duration::from_secs(10),
 };
 
-impl Scenario {
-    /// Reads a scenario; `name` is what messages call it.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong with it, each with its line.
-    pub fn read(name: &str, text: &str) -> Result<Self, ConfigErrors> {
-        sentinel_config::document(name, text, &ROOT, |input: ScenarioInput, findings| {
-            check(input, &mut Reader { findings })
-        })
-    }
+/// Reads a scenario; `name` is what messages call it.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, each with its line.
+pub fn read(name: &str, text: &str) -> Result<Scenario, ConfigErrors> {
+    sentinel_config::document(name, text, &ROOT, |input: ScenarioInput, findings| {
+        check(input, &mut Reader { findings })
+    })
 }
 
 fn check(input: ScenarioInput, reader: &mut Reader<'_>) -> Option<Scenario> {
@@ -52,7 +49,7 @@ fn check(input: ScenarioInput, reader: &mut Reader<'_>) -> Option<Scenario> {
         }
     }
     let edges = models.iter().map(|(name, model)| (name, model.after.as_slice()));
-    if let Some(name) = order::circle(edges) {
+    if let Some(name) = circle(edges) {
         let path = join(&join("services", name.as_str()), "after");
         reader.findings.wrong(&path, "goes in a circle");
     }
@@ -88,6 +85,7 @@ impl Reader<'_> {
             supervision: input.supervisor.as_ref().map(|input| Supervision {
                 restarts: input.restarts.unwrap_or(SUPERVISOR.restarts),
                 delay: input.delay.map_or(SUPERVISOR.delay, |span| span.0),
+                ..SUPERVISOR
             }),
             has_probes,
             has_target,

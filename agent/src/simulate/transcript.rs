@@ -3,116 +3,108 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use sentinel_text::Table;
-use sentinel_text::exact_span;
-use sentinel_text::span_secs;
-use sentinel_text::{Paint, Tone};
+use sentinel_engine::alerting::Outgoing;
+use sentinel_engine::{NotificationKind, ReportKind, Resolution, Severity};
+use sentinel_simulation::{BEGINNING, Check, Happened, Line, Outcome, Row, Scenario, Summary, Who};
+use sentinel_text::{Paint, Table, Tone, exact_span, span_secs};
 use serde_json::{Value, json};
 
-use super::story::{Line, Who};
-use super::summary::{Check, Row, Summary};
-use super::world::BEGINNING;
-use super::{Outcome, Scenario};
+use super::policies::STAND_IN;
+use crate::receivers;
 
-impl Outcome {
-    /// The story, a line per happening, and the summary.
-    pub(crate) fn render(&self, scenario: &Scenario, paint: Paint) -> String {
-        let mut out = String::new();
-        if !scenario.about.is_empty() {
-            out.push_str(&paint.text(Tone::Strong, &scenario.about));
-            out.push_str("\n\n");
-        }
-        let mut story = Table::indented("");
-        for line in &self.story.lines {
-            story.row(row(line));
-        }
-        out.push_str(&story.render(paint));
-        if self.story.omitted > 0 {
-            let _ = writeln!(out, "and {} lines more", self.story.omitted);
-        }
-        if !self.story.lines.is_empty() {
-            out.push('\n');
-        }
-        out.push_str(&self.summary.render(paint));
-        out.push_str(&self.total(scenario));
-        for check in &self.summary.checks {
-            out.push_str(&check.render(paint));
-        }
-        out
+/// The timeline, a line per event, and the summary.
+pub(crate) fn render(outcome: &Outcome, scenario: &Scenario, paint: Paint) -> String {
+    let mut out = String::new();
+    if !scenario.about.is_empty() {
+        out.push_str(&paint.text(Tone::Strong, &scenario.about));
+        out.push_str("\n\n");
     }
-
-    /// The same as one JSON document.
-    pub(crate) fn json(&self, name: &str, scenario: &Scenario) -> Value {
-        let summary = &self.summary;
-        json!({
-            "scenario": name,
-            "about": scenario.about,
-            "simulated_seconds": seconds(scenario.duration),
-            "ok": summary.is_as_expected(),
-            "timeline": self.story.lines.iter().map(line_json).collect::<Vec<_>>(),
-            "omitted": self.story.omitted,
-            "services": summary.rows.iter().map(row_json).collect::<Vec<_>>(),
-            "restarts": summary.restarts(),
-            "messages": summary.messages(),
-            "downtime_seconds": seconds(summary.downtime()),
-            "expected": summary.checks.iter().map(check_json).collect::<Vec<_>>(),
-        })
+    let mut table = Table::indented("");
+    for line in &outcome.timeline.lines {
+        table.row(row(line));
     }
-
-    /// `2h simulated: 5 restarts, 2 messages, 3m 20s down`.
-    fn total(&self, scenario: &Scenario) -> String {
-        let plural = |count: usize, thing: &str| match count {
-            1 => format!("1 {thing}"),
-            _ => format!("{count} {thing}s"),
-        };
-        format!(
-            "\n{} simulated: {}, {}, {} down\n",
-            exact_span(scenario.duration),
-            plural(self.summary.restarts(), "restart"),
-            plural(self.summary.messages(), "message"),
-            span_secs(self.summary.downtime().as_secs_f64()),
-        )
+    out.push_str(&table.render(paint));
+    if outcome.timeline.omitted > 0 {
+        let _ = writeln!(out, "and {} lines more", outcome.timeline.omitted);
     }
+    if !outcome.timeline.lines.is_empty() {
+        out.push('\n');
+    }
+    out.push_str(&summary_table(&outcome.summary, paint));
+    out.push_str(&total(&outcome.summary, scenario));
+    for check in &outcome.summary.checks {
+        out.push_str(&check_line(check, paint));
+    }
+    out
 }
 
-impl Summary {
-    fn render(&self, paint: Paint) -> String {
-        let headings = ["SERVICE", "DOWN", "INCIDENTS", "RESTARTS", "MESSAGES", "AT THE END"];
-        let mut table = Table::with_headings(headings);
-        for row in &self.rows {
-            let state = match row.state {
-                Some("healthy") => (Tone::Good, "healthy"),
-                Some("stopped" | "maintenance") => (Tone::Plain, row.state.unwrap_or_default()),
-                Some(state) => (Tone::Bad, state),
-                None => (Tone::Faint, "-"),
-            };
-            let messages = match row.messages.len() {
-                0 => "0".to_owned(),
-                count => format!("{count}: {}", tally(&row.messages)),
-            };
-            table.row([
-                (Tone::Plain, row.name.to_string()),
-                (Tone::Plain, span_secs(row.downtime.as_secs_f64())),
-                (Tone::Plain, row.incidents.to_string()),
-                (Tone::Plain, row.restarts.to_string()),
-                (Tone::Plain, messages),
-                (state.0, state.1.to_owned()),
-            ]);
-        }
-        table.render(paint)
-    }
+/// The same as one JSON document.
+pub(crate) fn json(outcome: &Outcome, name: &str, scenario: &Scenario) -> Value {
+    let summary = &outcome.summary;
+    json!({
+        "scenario": name,
+        "about": scenario.about,
+        "simulated_seconds": seconds(scenario.duration),
+        "ok": summary.is_as_expected(),
+        "timeline": outcome.timeline.lines.iter().map(line_json).collect::<Vec<_>>(),
+        "omitted": outcome.timeline.omitted,
+        "services": summary.rows.iter().map(row_json).collect::<Vec<_>>(),
+        "restarts": summary.restarts(),
+        "messages": summary.messages(),
+        "downtime_seconds": seconds(summary.downtime()),
+        "expected": summary.checks.iter().map(check_json).collect::<Vec<_>>(),
+    })
 }
 
-impl Check {
-    fn render(&self, paint: Paint) -> String {
-        let Self { expected, found, holds } = self;
-        let (tone, text) = if *holds {
-            (Tone::Good, format!("✓ {expected}: {found}"))
-        } else {
-            (Tone::Bad, format!("✗ {expected}: {found}, not as expected"))
+/// `2h simulated: 5 restarts, 2 messages, 3m 20s down`.
+fn total(summary: &Summary, scenario: &Scenario) -> String {
+    let plural = |count: usize, thing: &str| match count {
+        1 => format!("1 {thing}"),
+        _ => format!("{count} {thing}s"),
+    };
+    format!(
+        "\n{} simulated: {}, {}, {} down\n",
+        exact_span(scenario.duration),
+        plural(summary.restarts(), "restart"),
+        plural(summary.messages(), "message"),
+        span_secs(summary.downtime().as_secs_f64()),
+    )
+}
+
+fn summary_table(summary: &Summary, paint: Paint) -> String {
+    let headings = ["SERVICE", "DOWN", "INCIDENTS", "RESTARTS", "MESSAGES", "AT THE END"];
+    let mut table = Table::with_headings(headings);
+    for row in &summary.rows {
+        let state = match row.state {
+            Some("healthy") => (Tone::Good, "healthy"),
+            Some("stopped" | "maintenance") => (Tone::Plain, row.state.unwrap_or_default()),
+            Some(state) => (Tone::Bad, state),
+            None => (Tone::Faint, "-"),
         };
-        paint.text(tone, &text) + "\n"
+        let messages = match row.messages.len() {
+            0 => "0".to_owned(),
+            count => format!("{count}: {}", tally(&row.messages)),
+        };
+        table.row([
+            (Tone::Plain, row.name.to_string()),
+            (Tone::Plain, span_secs(row.downtime.as_secs_f64())),
+            (Tone::Plain, row.incidents.to_string()),
+            (Tone::Plain, row.restarts.to_string()),
+            (Tone::Plain, messages),
+            (state.0, state.1.to_owned()),
+        ]);
     }
+    table.render(paint)
+}
+
+fn check_line(check: &Check, paint: Paint) -> String {
+    let Check { expected, found, holds } = check;
+    let (tone, text) = if *holds {
+        (Tone::Good, format!("✓ {expected}: {found}"))
+    } else {
+        (Tone::Bad, format!("✗ {expected}: {found}, not as expected"))
+    };
+    paint.text(tone, &text) + "\n"
 }
 
 /// `fired, gave_up`; what comes often is counted: `12 healed`.
@@ -142,13 +134,75 @@ const fn sign(who: Who) -> &'static str {
 }
 
 fn row(line: &Line) -> [(Tone, String); 5] {
+    let tone = tone(&line.what);
     [
         (Tone::Faint, clock(line.at.since(BEGINNING))),
-        (line.tone, sign(line.who).to_owned()),
+        (tone, sign(line.who()).to_owned()),
         (Tone::Plain, line.about.to_string()),
-        (line.tone, line.word.to_owned()),
-        (line.tone, line.text.clone()),
+        (tone, line.word().to_owned()),
+        (tone, text(&line.what)),
     ]
+}
+
+/// The sentence.
+fn text(what: &Happened) -> String {
+    match what {
+        Happened::Script { text, .. } | Happened::World { text, .. } => text.clone(),
+        Happened::Report(report) => report.kind.to_string(),
+        Happened::Message(outgoing) => message(outgoing),
+    }
+}
+
+/// What a message says, and who gets it.
+fn message(outgoing: &Outgoing) -> String {
+    let message = &outgoing.notification;
+    let cause = message.cause.to_string();
+    let mut text = format!(
+        "{}: {}",
+        message.severity.as_str(),
+        receivers::sentence(message, message.service.as_str(), &cause)
+    );
+    if matches!(
+        message.kind,
+        NotificationKind::Fired | NotificationKind::GaveUp | NotificationKind::Flapping { .. }
+    ) {
+        text.push_str("; ");
+        text.push_str(&message.doing);
+    }
+    let named = outgoing.receivers.iter().filter(|(name, _)| *name != STAND_IN);
+    let named: Vec<String> = named.map(|(name, reason)| format!("{name} ({reason})")).collect();
+    if !named.is_empty() {
+        let _ = write!(text, " -> {}", named.join(", "));
+    }
+    text
+}
+
+/// What it means to the reader.
+fn tone(what: &Happened) -> Tone {
+    match what {
+        Happened::Script { .. } => Tone::Strong,
+        Happened::World { .. } => Tone::Plain,
+        Happened::Report(report) => report_tone(&report.kind),
+        Happened::Message(outgoing) => match outgoing.notification.severity {
+            Severity::Info => Tone::Good,
+            Severity::Warning => Tone::Warn,
+            Severity::Critical => Tone::Bad,
+        },
+    }
+}
+
+fn report_tone(kind: &ReportKind) -> Tone {
+    match kind {
+        ReportKind::StateChanged { .. } | ReportKind::ActionHeld { .. } => Tone::Faint,
+        ReportKind::WentDown { .. } | ReportKind::GaveUp { .. } | ReportKind::ActionUnverified { .. } => Tone::Bad,
+        ReportKind::BecameHealthy { .. } | ReportKind::ActionVerified { .. } => Tone::Good,
+        ReportKind::IncidentClosed { resolution, .. } => match resolution {
+            Resolution::Healed | Resolution::Recovered | Resolution::Started => Tone::Good,
+            Resolution::Stopped | Resolution::Unmanaged => Tone::Plain,
+        },
+        ReportKind::ActionStarted { .. } | ReportKind::FlappingBegan { .. } => Tone::Warn,
+        _ => Tone::Plain,
+    }
 }
 
 /// `+12s`, `+2m03s`, `+1h02m03s`, `+3d04h05m06s`.
@@ -171,11 +225,11 @@ fn seconds(span: Duration) -> f64 {
 fn line_json(line: &Line) -> Value {
     json!({
         "at": seconds(line.at.since(BEGINNING)),
-        "by": line.who,
+        "by": line.who().as_str(),
         "service": line.about.as_str(),
-        "incident": line.incident,
-        "event": line.word,
-        "text": line.text,
+        "incident": line.incident(),
+        "event": line.word(),
+        "text": text(&line.what),
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sentinel_engine::ServiceName;
 
 /// A service that needs itself, by way of others or not. Names that are not among the services are passed over.
-pub(super) fn circle<'a>(services: impl Iterator<Item = (&'a ServiceName, &'a [ServiceName])>) -> Option<ServiceName> {
+pub fn circle<'a>(services: impl Iterator<Item = (&'a ServiceName, &'a [ServiceName])>) -> Option<ServiceName> {
     let mut waiting: BTreeMap<&ServiceName, &[ServiceName]> = services.collect();
     loop {
         // Whatever waits for nobody can be settled; what is left in the end is in a circle, or waits for one.

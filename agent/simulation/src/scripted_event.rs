@@ -6,7 +6,7 @@ use std::time::Duration;
 use sentinel_engine::{OperatorRequest, ServiceName};
 use sentinel_text::exact_span;
 
-use super::scenario::Start;
+use crate::scenario::Start;
 
 /// Something that the script lets happen.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,8 +5,9 @@ use std::time::Duration;
 use sentinel_engine::{HOST, ServiceName, Time};
 use sentinel_text::exact_span;
 
-use super::story::{Line, Who};
-use super::world::World;
+use crate::scenario::Expect;
+use crate::timeline::{Line, Who};
+use crate::world::World;
 
 /// The word of the report that opens an incident.
 const OPENED: &str = "incident_opened";
@@ -53,14 +54,14 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn of(world: &World<'_>) -> Self {
-        let lines = &world.story.lines;
+    pub(crate) fn of(world: &World, expect: &Expect) -> Self {
+        let lines = &world.timeline.lines;
         let mut rows = Vec::new();
         let host = Row::of(HOST.into(), lines);
         if host.incidents > 0 {
             rows.push(host);
         }
-        let snapshot = world.snapshot();
+        let snapshot = world.snapshots();
         for (name, actor) in &world.actors {
             let state = snapshot.iter().find(|service| service.name == *name);
             rows.push(Row {
@@ -75,7 +76,7 @@ impl Summary {
             rows,
             checks: Vec::new(),
         };
-        summary.checks = summary.check(world);
+        summary.checks = summary.check(expect);
         summary
     }
 
@@ -99,8 +100,7 @@ impl Summary {
         self.checks.iter().all(|check| check.holds)
     }
 
-    fn check(&self, world: &World<'_>) -> Vec<Check> {
-        let expect = &world.scenario.expect;
+    fn check(&self, expect: &Expect) -> Vec<Check> {
         let mut checks = Vec::new();
         let counts = [
             ("max_restarts", expect.max_restarts, self.restarts()),
@@ -140,10 +140,10 @@ impl Row {
     fn of(name: ServiceName, lines: &[Line]) -> Self {
         let own = || lines.iter().filter(|line| line.about == name);
         Self {
-            incidents: own().filter(|line| line.word == OPENED).count(),
+            incidents: own().filter(|line| line.word() == OPENED).count(),
             messages: own()
-                .filter(|line| line.who == Who::Message)
-                .map(|line| line.word)
+                .filter(|line| line.who() == Who::Message)
+                .map(Line::word)
                 .collect(),
             downtime: Duration::ZERO,
             open: Duration::ZERO,
@@ -160,9 +160,9 @@ fn open(name: &ServiceName, lines: &[Line], end: Time) -> Duration {
     let mut sum = Duration::ZERO;
     for line in lines
         .iter()
-        .filter(|line| line.about == *name && line.who == Who::Agent)
+        .filter(|line| line.about == *name && line.who() == Who::Agent)
     {
-        match line.word {
+        match line.word() {
             OPENED => since = Some(line.at),
             CLOSED => sum += since.take().map_or(Duration::ZERO, |since| line.at.since(since)),
             _ => {}

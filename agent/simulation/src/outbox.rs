@@ -11,7 +11,7 @@ use sentinel_engine::{IncidentId, ServiceName, Time};
 const PLANS_MAX: usize = 100_000;
 
 /// The outboxes of all receivers.
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     queues: BTreeMap<String, Queue>,
     policy: DispatchPolicy,
     next: i64,
@@ -30,7 +30,7 @@ struct Queue {
 }
 
 impl Outbox {
-    pub(super) fn new(group_wait: Duration) -> Self {
+    pub(crate) fn new(group_wait: Duration) -> Self {
         Self {
             queues: BTreeMap::new(),
             policy: DispatchPolicy {
@@ -42,7 +42,7 @@ impl Outbox {
     }
 
     /// Takes in a message for each of its receivers.
-    pub(super) fn put(&mut self, outgoing: &Outgoing) {
+    pub(crate) fn put(&mut self, outgoing: &Outgoing) {
         let message = &outgoing.notification;
         for name in outgoing.receivers.keys() {
             let queue = self.queues.entry(name.clone()).or_default();
@@ -78,7 +78,7 @@ impl Outbox {
     }
 
     /// When something is next to be sent.
-    pub(super) fn next_wake(&self, now: Time) -> Option<Time> {
+    pub(crate) fn next_wake(&self, now: Time) -> Option<Time> {
         let waits = self
             .queues
             .values()
@@ -91,7 +91,7 @@ impl Outbox {
     }
 
     /// Sends what is due. Answers what arrives otherwise than message by message, as sentences.
-    pub(super) fn deliver(&mut self, now: Time) -> Vec<String> {
+    pub(crate) fn deliver(&mut self, now: Time) -> Vec<String> {
         let mut said = Vec::new();
         for (receiver, queue) in &mut self.queues {
             for _ in 0..PLANS_MAX {

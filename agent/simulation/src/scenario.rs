@@ -7,7 +7,7 @@ use std::time::Duration;
 use sentinel_engine::ServiceName;
 use sentinel_text::exact_span;
 
-use super::scripted_event::ScriptedEvent;
+use crate::scripted_event::ScriptedEvent;
 
 /// How a start of a service goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Start {
     Deaf,
     /// It does not start.
     Refused,
+    /// Its supervisor calls it started only after this long (`Type=notify`); then it runs and answers.
+    Ready(Duration),
 }
 
 impl fmt::Display for Start {
@@ -32,6 +34,7 @@ impl fmt::Display for Start {
             Self::DiesAfter(span) => write!(f, "it dies after {}", exact_span(*span)),
             Self::Deaf => f.write_str("it never answers"),
             Self::Refused => f.write_str("it cannot be executed"),
+            Self::Ready(span) => write!(f, "it is ready after {}", exact_span(*span)),
         }
     }
 }
@@ -43,6 +46,8 @@ pub struct Supervision {
     pub restarts: u32,
     /// From the end of a run to the next start.
     pub delay: Duration,
+    /// A run that lasted this long begins the row again (systemd's `StartLimitIntervalSec=`).
+    pub interval: Duration,
 }
 
 /// One service of the simulated host.

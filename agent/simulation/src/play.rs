@@ -1,16 +1,22 @@
-//! What the script does to the simulated host.
+//! A scenario, played: what the script does to the simulated host, and what receivers get of it.
 
 use std::time::Duration;
 
 use sentinel_engine::alerting::Match;
-use sentinel_engine::{Cause, Event, HOST, IncidentId, ServiceName, StartedBy};
+use sentinel_engine::{Cause, Event, HOST, IncidentId, STANDSTILL, ServiceName, StartedBy, Time};
 
-use super::actor::Behaviour;
-use super::scenario::Start;
-use super::scripted_event::{ScriptedEvent, ServiceEvent};
-use super::story::Who;
-use super::world::{AGENT, ScheduledEvent, World};
-use crate::driver::STANDSTILL;
+use crate::actor::{Actor, Behaviour};
+use crate::outbox::Outbox;
+use crate::policies::{CircleError, Policies};
+use crate::scenario::{Scenario, Start};
+use crate::schedule::Schedule;
+use crate::scripted_event::{ScriptedEvent, ServiceEvent};
+use crate::summary::Summary;
+use crate::timeline::{AGENT, Happened, Timeline};
+use crate::world::{ScheduledEvent, World};
+
+/// The beginning. Long enough after the epoch that every service has run, and the host has been up, for ages.
+pub const BEGINNING: Time = Time::from_epoch(Duration::from_secs(400 * 24 * 60 * 60));
 
 /// From the host's boot until the agent runs.
 const AGENT_AFTER_BOOT: Duration = Duration::from_secs(2);
@@ -18,9 +24,115 @@ const AGENT_AFTER_BOOT: Duration = Duration::from_secs(2);
 /// Who silences and acknowledges.
 const OPERATOR: &str = "operator";
 
-impl World<'_> {
+/// What a simulation came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What happened.
+    pub timeline: Timeline,
+    /// What it comes to.
+    pub summary: Summary,
+}
+
+impl Outcome {
+    /// How long incidents of services were open, all together, up to the end.
+    pub fn open_for(&self) -> Duration {
+        self.summary.rows.iter().map(|row| row.open).sum()
+    }
+}
+
+/// Plays a scenario.
+///
+/// # Errors
+///
+/// When the scenario and the policy do not fit together.
+pub fn run(scenario: &Scenario, policies: &Policies) -> Result<Outcome, CircleError> {
+    let actors = policies.actors(scenario)?;
+    // A moment before the beginning: by then everything is known to be healthy.
+    let now = BEGINNING.back(lead(&actors));
+    let mut player = Player {
+        script: Schedule::default(),
+        world: World::begin(now, BEGINNING, policies.host.clone(), policies.rules.clone(), actors),
+        outbox: Outbox::new(policies.rules.group_wait),
+        seen: 0,
+    };
+    for (at, event) in &scenario.script {
+        player.script.add(BEGINNING + *at, event.clone());
+    }
+    player.run(BEGINNING + scenario.duration);
+    let world = player.world;
+    let summary = Summary::of(&world, &scenario.expect);
+    Ok(Outcome {
+        timeline: world.timeline,
+        summary,
+    })
+}
+
+/// How long everything runs before the beginning, so that every service is known to be healthy.
+fn lead(actors: &[Actor]) -> Duration {
+    let policies = actors.iter().map(|actor| &actor.service.policy);
+    let longest = policies.map(|policy| policy.interval * (policy.rise + 2)).max();
+    longest.unwrap_or_default().max(Duration::from_secs(60))
+}
+
+/// A scenario under way.
+struct Player {
+    /// What is still to come.
+    script: Schedule<ScriptedEvent>,
+    world: World,
+    outbox: Outbox,
+    /// Lines of the timeline that the outbox has seen.
+    seen: usize,
+}
+
+impl Player {
+    /// Lets everything happen up to the end.
+    fn run(&mut self, end: Time) {
+        loop {
+            let script = self.script.next();
+            let world = self.world.next_wake();
+            let outbox = self
+                .world
+                .engine
+                .as_ref()
+                .and_then(|_| self.outbox.next_wake(self.world.now));
+            let next = script.into_iter().chain(world).chain(outbox).min();
+            let Some(at) = next.filter(|at| *at <= end) else { break };
+            let now = self.world.now.max(at);
+            if let Some(event) = self.script.pop_due(now) {
+                self.world.now = now;
+                self.world.count_downtime();
+                self.world.play(&event);
+                self.world.carry_out();
+            } else {
+                self.world.step(at);
+            }
+            self.deliver();
+        }
+        self.world.now = end;
+        self.world.count_downtime();
+    }
+
+    /// Has what is due sent, while the agent runs.
+    fn deliver(&mut self) {
+        let lines = &self.world.timeline.lines;
+        for line in lines.get(self.seen..).unwrap_or_default() {
+            if let Happened::Message(outgoing) = &line.what {
+                self.outbox.put(outgoing);
+            }
+        }
+        self.seen = lines.len();
+        if self.world.engine.is_some() {
+            for text in self.outbox.deliver(self.world.now) {
+                self.world.say(AGENT, "combined", text);
+            }
+        }
+    }
+}
+
+/// What the script does.
+impl World {
     /// Carries out an entry of the script.
-    pub(super) fn play(&mut self, event: &ScriptedEvent) {
+    fn play(&mut self, event: &ScriptedEvent) {
         let about = match event {
             ScriptedEvent::Service(name, _) | ScriptedEvent::Silence(Some(name), _) => name.clone(),
             ScriptedEvent::Silence(None, _) | ScriptedEvent::LoseConnection(_) | ScriptedEvent::KillAgent(_) => {
@@ -33,7 +145,8 @@ impl World<'_> {
             Some(why) => format!("{event}: in vain, {why}"),
             None => event.to_string(),
         };
-        self.story.tell(self.now, Who::Script, about, event.word(), text);
+        let word = event.word();
+        self.timeline.add(self.now, about, Happened::Script { word, text });
         if obstacle.is_some() {
             return;
         }
@@ -43,13 +156,10 @@ impl World<'_> {
             ScriptedEvent::LoseConnection(span) => {
                 self.is_unobservable = true;
                 self.look_at_all();
-                self.later(*span, ScheduledEvent::SeeAgain);
+                self.later(*span, ScheduledEvent::Reconnected);
             }
             ScriptedEvent::KillAgent(span) => {
-                self.engine = None;
-                // Answers on their way to it are lost; what it asked for is carried out all the same.
-                self.scheduled
-                    .retain(|_, scheduled| !matches!(scheduled, ScheduledEvent::Tell(_) | ScheduledEvent::Look(_)));
+                self.kill_agent();
                 self.later(*span, ScheduledEvent::AgentStarts);
             }
             ScriptedEvent::Reboot(span) => self.reboot(*span),
@@ -64,7 +174,7 @@ impl World<'_> {
         }
         match event {
             ScriptedEvent::Service(name, event) => {
-                let runs = self.actors.get(name)?.runs();
+                let runs = self.actors.get(name)?.target.runs();
                 match event {
                     ServiceEvent::Kill | ServiceEvent::Exit(_) | ServiceEvent::Hang | ServiceEvent::Fail(_)
                         if !runs =>
@@ -108,8 +218,8 @@ impl World<'_> {
             ServiceEvent::Hang => actor.behave(Behaviour::Silent),
             ServiceEvent::Fail(status) => actor.behave(Behaviour::Wrongly(*status)),
             ServiceEvent::Answer => actor.behave(Behaviour::Well),
-            ServiceEvent::Mend => actor.model.start = Start::Well,
-            ServiceEvent::Starts(start) => actor.model.start = *start,
+            ServiceEvent::Mend => actor.start = Start::Well,
+            ServiceEvent::Starts(start) => actor.start = *start,
             ServiceEvent::Stop => {
                 actor.stop();
                 self.look(name);
@@ -124,7 +234,7 @@ impl World<'_> {
                     let _ = engine.acknowledge(self.now, incident, OPERATOR.to_owned(), String::new());
                 }
             }
-            ServiceEvent::Ask(request) => self.tell(Event::OperatorRequested {
+            ServiceEvent::Ask(request) => self.hear(Event::OperatorRequested {
                 service: name.clone(),
                 request: request.clone(),
             }),
@@ -144,13 +254,13 @@ impl World<'_> {
 
     /// The open incident of a service, as the agent knows it.
     fn incident(&self, name: &ServiceName) -> Option<IncidentId> {
-        let snapshot = self.snapshot();
+        let snapshot = self.snapshots();
         snapshot.iter().find(|service| service.name == *name)?.incident
     }
 
     /// The agent hears that the host goes down; then everything ends, and nothing of it is left but what was saved.
     fn reboot(&mut self, span: Duration) {
-        self.tell(Event::HostShutdownChanged { going_down: true });
+        self.hear(Event::HostShutdownChanged { going_down: true });
         self.carry_out();
         self.engine = None;
         self.is_off = true;
@@ -158,13 +268,12 @@ impl World<'_> {
         for actor in self.actors.values_mut() {
             actor.shut_down();
         }
-        self.scheduled
-            .retain(|_, scheduled| matches!(scheduled, ScheduledEvent::Script(_)));
+        self.scheduled = Schedule::default();
         self.later(span, ScheduledEvent::HostBoots);
     }
 
     /// Everything starts at once, and the agent a moment later.
-    pub(super) fn boot(&mut self) {
+    pub(crate) fn boot(&mut self) {
         self.is_off = false;
         self.booted_at = self.now;
         self.say(HOST, "booted", "the host has booted; everything is started");
@@ -186,7 +295,7 @@ impl World<'_> {
             self.carry_out();
         }
         if span > STANDSTILL {
-            self.tell(Event::HostResumed);
+            self.hear(Event::HostResumed);
         }
     }
 }

@@ -17,7 +17,7 @@
 //!
 //! * [`watcher`]: connecting, again and again
 //! * [`session`]: the life of one connection; [`message`], [`calls`] and [`peers`] are what it speaks
-//! * [`units`]: what outlives it
+//! * [`units`]: what outlives it; [`outbox`] is how it is told
 //! * [`requests`], [`restart`], [`start_triggers`], [`blast`]: the handle, the verbs, and what else they would hurt
 //! * [`section`]: services that are defined in unit files, by `[X-Sentinel]`
 //! * [`inventory`]: what runs, asked for once, without watching; [`discovery`]: the same every now and then
@@ -40,6 +40,7 @@ mod journal;
 mod message;
 mod names;
 mod neighbours;
+mod outbox;
 mod peers;
 mod permission;
 mod relations;

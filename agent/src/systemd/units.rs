@@ -1,16 +1,18 @@
-//! The watched units, what is known of them, and what has been told. Outlives connections.
+//! The watched units and what is known of them; [`telling`] judges them and tells what is news. Outlives connections.
+
+mod telling;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sentinel_engine::{Event, Observation, ServiceName, Supervisor, TargetState, Trigger, TriggerState};
+use sentinel_engine::{Event, Observation, ServiceName, Trigger};
 use tokio::sync::mpsc;
 
-use super::classify::{Verdict, World, classify};
 use super::facts::{ActiveState, Facts, JobId, Properties};
-use super::names::{unit_path, unit_type};
+use super::names::unit_path;
 use super::neighbours::Neighbours;
+use super::outbox::Outbox;
 use super::peers::Gathering;
-use super::started::{Jobs, started_by};
+use super::started::Jobs;
 use super::tracker::Tracker;
 use super::triggers::{self, TRIGGERS_MAX};
 use super::watcher::Watched;
@@ -72,9 +74,7 @@ pub(super) struct Units {
     /// Units to be judged again, as what triggers them has changed.
     touched: BTreeSet<String>,
     pub(super) host_stopping: bool,
-    /// What could not be handed over yet, at most one observation of each service.
-    outbox: VecDeque<Event>,
-    events: mpsc::Sender<Event>,
+    outbox: Outbox,
 }
 
 impl Units {
@@ -86,8 +86,7 @@ impl Units {
             jobs: Jobs::new(),
             touched: BTreeSet::new(),
             host_stopping: false,
-            outbox: VecDeque::new(),
-            events,
+            outbox: Outbox::new(events),
         }
     }
 
@@ -272,201 +271,11 @@ impl Units {
         }
         self.own_jobs.push_back(id);
     }
-
-    /// Judges one unit and tells if that is news. Answers what is missing to judge it.
-    pub(super) fn evaluate(&mut self, name: &str, now: u64, job_asked: bool) -> Todo {
-        let Some(unit) = self.by_name.get_mut(name) else {
-            return Todo::Nothing;
-        };
-        if unit.stale {
-            return Todo::Nothing;
-        }
-        let job = unit.tracker.facts.job;
-        let world = World {
-            now,
-            host_stopping: self.host_stopping,
-            own_job: job != 0 && (job_asked || self.own_jobs.contains(&job)),
-            jobs: &self.jobs,
-        };
-        match classify(&mut unit.tracker, world) {
-            Verdict::AskPeers => Todo::AskPeers,
-            Verdict::AskJournal => Todo::AskJournal,
-            Verdict::Seen(mut observation) => {
-                if !job_asked {
-                    observation.started_by = started_by(&unit.tracker, &self.jobs);
-                }
-                if let Some(other) = &mut observation.details.fell_with {
-                    other.is_back = self.neighbours.runs(&other.name);
-                }
-                let transient = matches!(observation.state, TargetState::Down { .. })
-                    && observation.supervisor == Supervisor::Active
-                    && !unit.tracker.at_rest;
-                let facts = unit.tracker.facts.clone();
-                if !unit.services.is_empty() {
-                    observation.details.triggers = self.triggers_of(&facts);
-                }
-                self.tell(name, &observation);
-                if transient { Todo::Read } else { Todo::Nothing }
-            }
-        }
-    }
-
-    /// Tells that no unit can be seen any more, once.
-    pub(super) fn lose_sight(&mut self, reason: &str) {
-        for unit in self.by_name.values_mut() {
-            unit.stale = true;
-            unit.reading = false;
-            unit.read_again = false;
-            unit.gathering = None;
-            unit.journal_asked = None;
-        }
-        self.lose_sight_of_stale(reason);
-    }
-
-    /// Tells that those units cannot be seen which have to be read and were not, once.
-    pub(super) fn lose_sight_of_stale(&mut self, reason: &str) {
-        let stale = self.by_name.iter().filter(|(_, unit)| unit.stale);
-        let names: Vec<String> = stale.map(|(name, _)| name.clone()).collect();
-        for name in names {
-            let Some(unit) = self.by_name.get_mut(&name) else {
-                continue;
-            };
-            if matches!(&unit.told, Some(told) if matches!(told.state, TargetState::Unknown(_))) {
-                continue;
-            }
-            let unknown = Observation::new(TargetState::Unknown(reason.to_owned()), unit.tracker.instance.clone());
-            self.tell(&name, &unknown);
-        }
-    }
-
-    /// What the agent may do can be another by now.
-    pub(super) fn permissions_changed(&mut self) {
-        self.hand_over(Event::PermissionsChanged);
-    }
-
-    pub(super) fn host_stopping(&mut self, going_down: bool) {
-        if self.host_stopping != going_down {
-            self.host_stopping = going_down;
-            self.hand_over(Event::HostShutdownChanged { going_down });
-        }
-    }
-
-    fn tell(&mut self, name: &str, observation: &Observation) {
-        let Some(unit) = self.by_name.get_mut(name) else {
-            return;
-        };
-        // An age is new every time, and tells nothing that the run does not.
-        let news = unit.told.as_ref().is_none_or(|told| {
-            (&told.state, &told.run, told.supervisor, told.started_by, &told.details)
-                != (
-                    &observation.state,
-                    &observation.run,
-                    observation.supervisor,
-                    observation.started_by,
-                    &observation.details,
-                )
-        });
-        if !news {
-            return;
-        }
-        tracing::debug!(unit = name, state = ?observation.state, "A unit was observed");
-        let before = unit.told.replace(observation.clone());
-        if !unit.services.is_empty() {
-            say_triggers(name, before.as_ref(), observation);
-        }
-        let id = unit.tracker.facts.id.clone();
-        if unit_type(&id) == "service" {
-            // No service triggers another.
-            return self.hand_over_observation(name, observation);
-        }
-        let triggers = |other: &&Unit| other.tracker.facts.triggered_by.contains(&id);
-        let touched: Vec<String> = self
-            .by_name
-            .iter()
-            .filter(|(_, other)| triggers(other))
-            .map(|(name, _)| name.clone())
-            .collect();
-        self.touched.extend(touched);
-        self.hand_over_observation(name, observation);
-    }
-
-    fn hand_over_observation(&mut self, name: &str, observation: &Observation) {
-        let Some(unit) = self.by_name.get(name) else {
-            return;
-        };
-        for service in unit.services.clone() {
-            self.hand_over(Event::TargetObserved {
-                service,
-                observation: observation.clone(),
-            });
-        }
-    }
-
-    /// Hands an event over, at once if that is possible. An observation replaces one of the same service that still waits.
-    fn hand_over(&mut self, event: Event) {
-        let event = if self.outbox.is_empty() {
-            match self.events.try_send(event) {
-                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => return,
-                Err(mpsc::error::TrySendError::Full(event)) => event,
-            }
-        } else {
-            event
-        };
-        self.outbox.retain(|waiting| !replaces(&event, waiting));
-        self.outbox.push_back(event);
-    }
-
-    /// Waits until one event that waits has been handed over. Never ends when none waits or nobody takes them.
-    pub(super) async fn flush_one(&mut self) {
-        if self.outbox.is_empty() {
-            return std::future::pending().await;
-        }
-        match self.events.reserve().await {
-            Ok(permit) => {
-                if let Some(event) = self.outbox.pop_front() {
-                    permit.send(event);
-                }
-            }
-            Err(_closed) => self.outbox.clear(),
-        }
-    }
-}
-
-/// Says once of each trigger that it does not wait any more.
-fn say_triggers(unit: &str, before: Option<&Observation>, now: &Observation) {
-    let before = before.map_or(&[][..], |before| &before.details.triggers);
-    for Trigger { name, state } in now.details.triggers.iter().filter(|trigger| !before.contains(trigger)) {
-        match state {
-            TriggerState::Failed { result, .. } => tracing::warn!(
-                event = "trigger_failed",
-                unit,
-                trigger = name,
-                result,
-                "the socket, path or timer that starts this unit has failed"
-            ),
-            TriggerState::Stopped => tracing::info!(
-                event = "trigger_stopped",
-                unit,
-                trigger = name,
-                "the socket, path or timer that starts this unit was stopped, and is not started again"
-            ),
-            TriggerState::Unseen => {}
-        }
-    }
-}
-
-fn replaces(event: &Event, waiting: &Event) -> bool {
-    match (event, waiting) {
-        (Event::TargetObserved { service: new, .. }, Event::TargetObserved { service: old, .. }) => new == old,
-        (Event::HostShutdownChanged { .. }, Event::HostShutdownChanged { .. })
-        | (Event::PermissionsChanged, Event::PermissionsChanged) => true,
-        _ => false,
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use sentinel_engine::{Cause, Intent};
+    use sentinel_engine::{Cause, Intent, Supervisor};
 
     use super::super::fallen::Fallen;
     use super::super::tracker::Conclusion;
@@ -564,37 +373,5 @@ mod tests {
         assert_eq!(units.neighbour_is("db.service", ActiveState::Active), ["app.service"]);
         assert_eq!(is_back(&mut units, &mut events), Some(true));
         assert_eq!(is_back(&mut units, &mut events), None, "that is no news");
-    }
-
-    #[tokio::test]
-    async fn a_slow_reader_gets_the_newest_of_each_service() {
-        let (sender, mut events) = mpsc::channel(1);
-        let mut units = Units::new(sender);
-        units.set(&watched(&[("a", "a.service"), ("b", "b.service")]));
-        let observe = |units: &mut Units, unit: &str, state: TargetState| {
-            let observation = Observation::new(state, None);
-            units.tell(unit, &observation);
-        };
-        observe(&mut units, "a.service", TargetState::Running);
-        for number in 0..100 {
-            observe(&mut units, "a.service", TargetState::Unknown(number.to_string()));
-            observe(&mut units, "b.service", TargetState::Unknown(number.to_string()));
-            units.host_stopping(number % 2 == 0);
-        }
-        assert!(units.outbox.len() <= 3, "{}", units.outbox.len());
-        let mut told = services(&mut events);
-        while !units.outbox.is_empty() {
-            units.flush_one().await;
-            told.extend(services(&mut events));
-        }
-        assert_eq!(
-            told,
-            [
-                "a Running",
-                "a Unknown(\"99\")",
-                "b Unknown(\"99\")",
-                "HostShutdownChanged { going_down: false }"
-            ]
-        );
     }
 }

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_engine::{IncidentId, Report, ReportKind, ServiceName, Time};
+use sentinel_notify::{EvidenceKind, Timelines};
 use sentinel_store::{
     AttemptRow, EvidenceRow, IncidentFilter, IncidentRow, MessageRow, ReceiverQueue, Store, StoreError,
 };
 
-use crate::receivers::{EvidenceKind, Timelines};
 use crate::server::api::{
     ActionEntry, EvidenceEntry, IncidentDetail, IncidentSummary, MessageEntry, QueueResponse, QueuedMessage,
     ReceiverStatus, TimelineEntry,

@@ -12,20 +12,20 @@ use sentinel_base::watchdog::Watchdog;
 use sentinel_config::discovery::{Discovery, Source};
 use sentinel_config::{Checked, ConfigErrors, HeartbeatSettings, Loaded, LogFormat, Secrets, Settings};
 use sentinel_engine::{Engine, Memory, Service, ServiceName};
+use sentinel_notify::announcer::Announcer;
+use sentinel_notify::heartbeat::{self, AgentHealth, Heartbeat};
+use sentinel_notify::{FallbackNotifier, Message, Timelines};
 use sentinel_store::{AlertMemory, Opened, Store, Topic};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::announcer::Announcer;
 use crate::api_history;
 use crate::components::{Components, Resources};
 use crate::driver::{self, Driver, EvidenceCollector, Holds, PendingWrites, ServiceHandle, Upgrades};
 use crate::maintenance::Schedule;
 use crate::probe::{Limits, Prober};
-use crate::receivers::heartbeat::{self, AgentHealth, Heartbeat};
 
-use crate::receivers::{FallbackNotifier, Message, Timelines};
 use crate::reload::{self, DiscoveryNews, InForce, PendingServices, Reloader};
 use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
 use crate::status_line::StatusLine;

@@ -29,6 +29,8 @@ use sentinel_engine::{
     Action, ActionResult, Command, Engine, Event, ProbeOutcome, ProbeRound, Report, STANDSTILL, ServiceName, Time,
     Verdict, Window,
 };
+use sentinel_notify::heartbeat::AgentHealth;
+use sentinel_notify::{FallbackNotifier, Timelines};
 use sentinel_store::{Store, StoreErrorKind};
 use tokio::sync::{mpsc, watch};
 
@@ -37,8 +39,6 @@ use crate::docker::Docker;
 use crate::maintenance::{Open, Schedule};
 use crate::probe::{Prober, ServiceProbes};
 use crate::process::Process;
-use crate::receivers::heartbeat::AgentHealth;
-use crate::receivers::{FallbackNotifier, Timelines};
 use crate::server::{ControlRequest, ReloadReply, StatusView};
 use crate::systemd::Systemd;
 use crate::telemetry::{self, Runner};

@@ -2,7 +2,6 @@
 //!
 //! `agent/docs/architecture.md` shows the way through.
 
-mod announcer;
 pub mod api_history;
 pub mod app;
 pub mod cli;
@@ -16,7 +15,6 @@ pub mod maintenance;
 pub mod polkit;
 pub mod probe;
 pub mod process;
-pub mod receivers;
 pub mod reload;
 pub mod root_guard;
 pub mod server;

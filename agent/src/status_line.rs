@@ -11,9 +11,9 @@ use std::time::Duration;
 use sentinel_base::clock::Clock;
 use sentinel_base::watchdog;
 use sentinel_engine::alerting::dispatch::Breaker;
+use sentinel_notify::heartbeat::AgentHealth;
 use sentinel_store::Store;
 
-use crate::receivers::heartbeat::AgentHealth;
 use crate::server::ControlHandle;
 
 /// Least time between two looks: a storm of changes costs one look a second, however many services there are.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use sentinel_config::template::Link;
 use sentinel_config::{ReceiverSettings, Settings, nearest};
 use sentinel_engine::{IncidentId, Time};
+use sentinel_notify::{Message, Receiver};
 use sentinel_store::Delivery;
 use sentinel_text::Table;
 use sentinel_text::Tone;
@@ -14,7 +15,6 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::{Cli, Exit, fail, print, refuse};
-use crate::receivers::{Message, Receiver};
 
 /// How a test of one receiver went.
 struct Tested {

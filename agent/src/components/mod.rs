@@ -13,6 +13,7 @@ use sentinel_config::discovery::{Discovery, Source};
 use sentinel_config::{ProbeSettings, ReceiverSettings, ServiceSettings, Settings};
 use sentinel_engine::alerting::dispatch::DispatchPolicy;
 use sentinel_engine::{Event, ServiceName};
+use sentinel_notify::{Receiver, ReceiverError, ReceiverRegistry};
 use sentinel_store::{OutboxSettings, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -22,7 +23,6 @@ use self::watchers::Watchers;
 use self::workers::Workers;
 use crate::driver::ServiceHandle;
 use crate::probe::{ProbeError, Prober, ServiceProbes};
-use crate::receivers::{Receiver, ReceiverError, ReceiverRegistry};
 
 /// The components as they run now. Dropping it ends them.
 pub struct Components {

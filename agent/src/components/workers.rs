@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sentinel_base::clock::Clock;
+use sentinel_notify::{Receiver, ReceiverRegistry, RetryPolicy};
 use sentinel_store::{OutboxSettings, Store};
 use tokio::task::{AbortHandle, JoinSet};
-
-use crate::receivers::{self, Receiver, ReceiverRegistry, RetryPolicy};
 
 /// What is asked of them.
 pub(super) struct Wanted {
@@ -90,7 +89,7 @@ impl Workers {
             let (store, clock) = (self.store.clone(), self.clock.clone());
             let receiver = Arc::new(receiver);
             self.registry.insert(Arc::clone(&receiver));
-            let worker = receivers::run(receiver, store, clock, RetryPolicy::default());
+            let worker = sentinel_notify::run(receiver, store, clock, RetryPolicy::default());
             self.running.insert(name, tasks.spawn(worker));
         }
     }

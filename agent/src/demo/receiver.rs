@@ -14,13 +14,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
+use sentinel_notify::{Message, PAYLOAD_MAX};
 use sha2::Sha256;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::error::DemoError;
-use crate::receivers::{Message, PAYLOAD_MAX};
 
 /// Posts that may wait to be shown. The whole story has six.
 const QUEUE: usize = 64;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use sentinel_engine::alerting::Outgoing;
 use sentinel_engine::{HostMemory, IncidentId, Memory, Notification, Report, ServiceName, Time};
+use sentinel_notify::{IncidentTimeline, Message};
 use sentinel_store::{AlertChanges, Batch, EvidenceRow, OutgoingMessage, Revision};
 
 use super::Driver;
-use crate::receivers::{IncidentTimeline, Message};
 
 /// What was decided and is not on disk.
 #[derive(Default)]

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use sentinel_config::discovery::{Discovery, PreexistingFailure};
 use sentinel_config::{Rejected, Settings};
+use sentinel_notify::Message;
+use sentinel_notify::announcer::Announcer;
 use sentinel_store::Topic;
-
-use crate::announcer::Announcer;
-use crate::receivers::Message;
 
 /// Reports each thing once.
 pub struct DiscoveryNews {

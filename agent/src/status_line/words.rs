@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use sentinel_engine::{Hold, ServiceSnapshot, State};
+use sentinel_notify::heartbeat::HealthProblems;
 use sentinel_text::{count, printable};
-
-use crate::receivers::heartbeat::HealthProblems;
 
 /// Most characters of the line: what a wide terminal shows.
 const LINE_MAX: usize = 240;

@@ -82,7 +82,9 @@ impl Line {
 
 /// Whether the agent itself logged it, not a library.
 pub(super) fn is_ours(target: &str) -> bool {
-    target == "sentinel" || target.starts_with("sentinel::") || target.starts_with("sentinel_engine")
+    target
+        .strip_prefix("sentinel")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || rest.starts_with('_'))
 }
 
 /// The word for a level.

@@ -39,8 +39,8 @@ use journal::Journal;
 use layer::RecordLayer;
 use sink::{LineStyle, Output, Sink};
 
-/// What is logged when nobody says otherwise.
-const DEFAULT_FILTER: [(&str, Level); 2] = [("sentinel", Level::INFO), ("sentinel_engine", Level::INFO)];
+/// What is logged unless a variable says otherwise. By the beginning of the target: every crate of the agent.
+const DEFAULT_FILTER: [(&str, Level); 1] = [("sentinel", Level::INFO)];
 
 /// Where the filter is looked for, in this order.
 const FILTER_VARIABLES: [&str; 2] = ["SENTINEL_LOG", "RUST_LOG"];

@@ -591,3 +591,16 @@ fn the_unit_is_for_the_journal_and_in_no_line() {
     let line = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
     assert!(!line.contains("shop.service"), "{line}");
 }
+
+#[test]
+fn lines_of_every_crate_of_the_agent_are_the_agents_own() {
+    let default = Targets::new().with_targets(DEFAULT_FILTER);
+    for target in ["sentinel", "sentinel::app", "sentinel_docker", "sentinel_notify::email"] {
+        assert!(logfmt::is_ours(target), "{target}");
+        assert!(default.would_enable(target, &Level::INFO), "{target}");
+    }
+    for target in ["sentinels", "zbus::sentinel", ""] {
+        assert!(!logfmt::is_ours(target), "{target}");
+    }
+    assert!(!default.would_enable("zbus::connection", &Level::INFO));
+}

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sentinel::receivers::{Delivered, DeliveryError, Receiver, Retry};
 use sentinel_config::{EmailSettings, MailLogin, MailSecurity, MailServer, ReceiverKind, ReceiverSettings};
 use sentinel_engine::{IncidentId, Time};
+use sentinel_notify::{Delivered, DeliveryError, Receiver, Retry};
 use sentinel_store::{Delivery, First};
 use serde_json::{Value, json};
 use server::{Say, Script, Server};

@@ -3,8 +3,8 @@
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use sentinel::receivers::{DeliveryError, DeliveryErrorKind, Retry};
 use sentinel_config::CommandSettings;
+use sentinel_notify::{DeliveryError, DeliveryErrorKind, Retry};
 
 use super::*;
 

@@ -1,9 +1,9 @@
 //! The dead man's switch, seen from the other side.
 
 use axum::http::StatusCode;
-use sentinel::receivers::heartbeat::{self, AgentHealth, Heartbeat};
 use sentinel_base::clock::Clock;
 use sentinel_config::HeartbeatSettings;
+use sentinel_notify::heartbeat::{self, AgentHealth, Heartbeat};
 use sentinel_store::Store;
 use tokio::sync::watch;
 

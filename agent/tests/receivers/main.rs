@@ -23,9 +23,9 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sentinel::receivers::{Evidence, Member, Message, Receiver, TimelineLine};
 use sentinel_config::{ReceiverKind, ReceiverSettings, Secret, WebhookSettings};
 use sentinel_engine::{IncidentId, Severity, Time};
+use sentinel_notify::{Evidence, Member, Message, Receiver, TimelineLine};
 use sentinel_store::{Delivery, First};
 use tokio::sync::mpsc;
 

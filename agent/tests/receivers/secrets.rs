@@ -13,11 +13,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use sentinel::receivers::{DeliveryError, heartbeat};
 use sentinel_config::{
     AlertmanagerSettings, CommandSettings, EmailSettings, HeartbeatSettings, HttpLogin, MailLogin, MailSecurity,
     MailServer, SlackSettings, SlackStyle,
 };
+use sentinel_notify::{DeliveryError, heartbeat};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 

@@ -2,8 +2,8 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
-use sentinel::receivers::{Delivered, DeliveryError, DeliveryErrorKind, Retry};
 use sentinel_config::{SlackSettings, SlackStyle};
+use sentinel_notify::{Delivered, DeliveryError, DeliveryErrorKind, Retry};
 
 use super::slack_server::{self, CHANNEL, Post, Shared, TOKEN, api_error};
 use super::*;

@@ -1,8 +1,8 @@
 //! What an Alertmanager refuses of one alert says nothing of the others. Real ones are in `tests/telling`; this one refuses
 //! what it is told to refuse, as those do: the whole request, with 422.
 
-use sentinel::receivers::Message;
 use sentinel_config::AlertmanagerSettings;
+use sentinel_notify::Message;
 use serde_json::Value;
 
 use super::*;

@@ -9,7 +9,7 @@ async fn child_that_delivers() {
     let dir = std::env::var_os("SENTINEL_TEST_DIR").expect("started by its parent");
     let url = std::env::var("SENTINEL_TEST_URL").expect("started by its parent");
     let (store, clock) = open(Path::new(&dir)).await;
-    receivers::run(Arc::new(receiver("team", &url)), store, clock, HASTY).await;
+    sentinel_notify::run(Arc::new(receiver("team", &url)), store, clock, HASTY).await;
 }
 
 #[tokio::test]

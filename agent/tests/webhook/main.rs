@@ -25,11 +25,11 @@ use base64::Engine as _;
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sentinel::receivers::{self, DeliveryErrorKind, Receiver, Retry, RetryPolicy};
 use sentinel_base::clock::Clock;
 use sentinel_config::{ReceiverKind, ReceiverSettings, Secret, WebhookSettings};
 use sentinel_engine::alerting::dispatch::DispatchPolicy;
 use sentinel_engine::{IncidentId, Report, Severity, Time};
+use sentinel_notify::{DeliveryErrorKind, Receiver, Retry, RetryPolicy};
 use sentinel_store::{AlertChanges, Batch, Delivery, IncidentDetail, Next, OutboxSettings, OutgoingMessage, Store};
 use tokio::net::TcpListener;
 
@@ -224,7 +224,7 @@ async fn tell_all(store: &Store, clock: &Clock, messages: Vec<OutgoingMessage>) 
 }
 
 fn start(receiver: Receiver, store: &Store, clock: &Clock) {
-    tokio::spawn(receivers::run(Arc::new(receiver), store.clone(), clock.clone(), HASTY));
+    tokio::spawn(sentinel_notify::run(Arc::new(receiver), store.clone(), clock.clone(), HASTY));
 }
 
 /// Waits until `done` holds.

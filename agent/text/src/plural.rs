@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// `1 attempt`, `2 attempts`: for words whose plural is made by an `s`.
-pub fn count<N: Display + PartialEq + From<u8>>(number: N, thing: &str) -> String {
+pub fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, thing: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {thing}{plural}")
 }

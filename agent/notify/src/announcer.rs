@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sentinel_base::clock::Clock;
 use sentinel_store::{Announcement, Store, Topic};
 
-use crate::receivers::Message;
+use crate::Message;
 
 /// Sends news, and remembers what was sent.
 #[derive(Clone)]

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use crate::receivers::http::Body;
+use crate::http::Body;
 
 /// What an answer means.
 #[derive(Debug, PartialEq, Eq)]

@@ -109,7 +109,7 @@ impl Message {
     }
 
     /// Says where to read more, as `link` has it. A link that cannot be made of this message keeps nothing else back.
-    pub(crate) fn add_link(&mut self, link: &Link) {
+    pub fn add_link(&mut self, link: &Link) {
         match link.render(context(self, &Text::of(self, &TimeZone::UTC))) {
             Ok(url) => self.data.url = Some(url.into()),
             Err(problem) => tracing::warn!(
@@ -147,7 +147,7 @@ impl Message {
 }
 
 /// What is said of a service, or of the whole host, in one sentence.
-pub(crate) fn sentence(notification: &Notification, service: &str, cause: &str) -> String {
+pub fn sentence(notification: &Notification, service: &str, cause: &str) -> String {
     match (&notification.cause, notification.kind) {
         (Cause::HostWide { .. }, NotificationKind::Resolved { duration, .. }) => {
             format!("the host-wide outage is over after {}: {cause}", span(duration))

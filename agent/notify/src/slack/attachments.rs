@@ -8,8 +8,8 @@ use sentinel_engine::{Resolution, Severity};
 use serde_json::{Value, json};
 
 use super::blocks::{cut, sign};
-use crate::receivers::message::Message;
-use crate::receivers::text::{BRIEF, Text};
+use crate::message::Message;
+use crate::text::{BRIEF, Text};
 
 /// The text takes no more, in UTF-16.
 const TEXT_MAX: usize = 1500;
@@ -121,7 +121,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::receivers::message::{Evidence, Member, TimelineLine};
+    use crate::message::{Evidence, Member, TimelineLine};
 
     fn message() -> Message {
         let at = Timestamp::UNIX_EPOCH;

@@ -14,6 +14,7 @@
 //! (may it pass? may it have arrived?) and went through its `Redactor`. `Debug` shows nothing secret.
 
 mod alertmanager;
+pub mod announcer;
 mod combined;
 mod command;
 mod dispatch;
@@ -51,7 +52,7 @@ pub use email::Email;
 pub use error::{DeliveryError, DeliveryErrorKind};
 pub use fallback::{FallbackNotifier, ReceiverRegistry};
 use http::Clients;
-pub(crate) use incident_message::sentence;
+pub use incident_message::sentence;
 pub use message::{
     EVIDENCE_MAX, Evidence, MEMBERS_MAX, Member, Message, MessageCause, MessageData, PAYLOAD_MAX, TIMELINE_MAX,
     TimelineLine,

@@ -8,8 +8,8 @@ use sentinel_engine::{Resolution, Severity};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::receivers::message::Message;
-use crate::receivers::text::Text;
+use crate::message::Message;
+use crate::text::Text;
 
 /// A payload takes no more, in bytes of JSON.
 const PAYLOAD_MAX: usize = 8000;
@@ -255,7 +255,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::receivers::message::{Evidence, Member, TimelineLine};
+    use crate::message::{Evidence, Member, TimelineLine};
 
     /// Text as the worst of services would log it.
     fn nasty() -> impl Strategy<Value = String> {

@@ -195,7 +195,7 @@ mod tests {
         for mut sample in sentinel_config::template::samples() {
             assert_eq!(keys(&sample), keys(&real));
             let (kind, at) = (sample["type"].take(), sample["timestamp"].take());
-            let data: Result<crate::receivers::MessageData, _> = serde_json::from_value(sample);
+            let data: Result<crate::MessageData, _> = serde_json::from_value(sample);
             assert!(data.is_ok() && kind.is_string() && at.is_string(), "{kind}: {data:?}");
         }
     }

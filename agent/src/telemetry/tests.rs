@@ -10,15 +10,17 @@ use sentinel_engine::{
     Action, ActionId, ActionKind, ActionResult, Cause, FailureKind, Hold, IncidentId, Outage, ProbeFailure, ProbePhase,
     Report, ReportKind, Resolution, Starter, State, Time,
 };
+use tracing::Level;
 use tracing::subscriber::with_default;
 use tracing::{error, info, warn};
 use tracing_subscriber::Registry;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::layer::RecordLayer;
 use super::record::VALUE_MAX;
 use super::sink::{LineStyle, Output, Sink};
-use super::{Runner, message_id, report};
+use super::{DEFAULT_FILTER, Runner, logfmt as lines, message_id, report};
 
 /// Longer than any machine needs to write a few lines.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -596,11 +598,11 @@ fn the_unit_is_for_the_journal_and_in_no_line() {
 fn lines_of_every_crate_of_the_agent_are_the_agents_own() {
     let default = Targets::new().with_targets(DEFAULT_FILTER);
     for target in ["sentinel", "sentinel::app", "sentinel_docker", "sentinel_notify::email"] {
-        assert!(logfmt::is_ours(target), "{target}");
+        assert!(lines::is_ours(target), "{target}");
         assert!(default.would_enable(target, &Level::INFO), "{target}");
     }
     for target in ["sentinels", "zbus::sentinel", ""] {
-        assert!(!logfmt::is_ours(target), "{target}");
+        assert!(!lines::is_ours(target), "{target}");
     }
     assert!(!default.would_enable("zbus::connection", &Level::INFO));
 }

@@ -224,7 +224,12 @@ async fn tell_all(store: &Store, clock: &Clock, messages: Vec<OutgoingMessage>) 
 }
 
 fn start(receiver: Receiver, store: &Store, clock: &Clock) {
-    tokio::spawn(sentinel_notify::run(Arc::new(receiver), store.clone(), clock.clone(), HASTY));
+    tokio::spawn(sentinel_notify::run(
+        Arc::new(receiver),
+        store.clone(),
+        clock.clone(),
+        HASTY,
+    ));
 }
 
 /// Waits until `done` holds.

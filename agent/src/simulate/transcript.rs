@@ -10,7 +10,6 @@ use sentinel_text::{Paint, Table, Tone, exact_span, span_secs};
 use serde_json::{Value, json};
 
 use super::policies::STAND_IN;
-use crate::receivers;
 
 /// The timeline, a line per event, and the summary.
 pub(crate) fn render(outcome: &Outcome, scenario: &Scenario, paint: Paint) -> String {
@@ -160,7 +159,7 @@ fn message(outgoing: &Outgoing) -> String {
     let mut text = format!(
         "{}: {}",
         message.severity.as_str(),
-        receivers::sentence(message, message.service.as_str(), &cause)
+        sentinel_notify::sentence(message, message.service.as_str(), &cause)
     );
     if matches!(
         message.kind,

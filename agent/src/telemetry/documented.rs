@@ -82,7 +82,13 @@ fn kinds() -> BTreeMap<String, Kind> {
 
 /// The files of the agent, without those of tests.
 fn sources() -> Vec<PathBuf> {
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    // Every crate beneath the agent's folder logs.
+    let agent = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = fs::read_dir(agent)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("src"));
+    let mut folders: Vec<PathBuf> = crates.filter(|folder| folder.is_dir()).collect();
+    folders.push(agent.join("src"));
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {

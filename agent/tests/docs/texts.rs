@@ -151,11 +151,9 @@ fn transcripts_and_errors_use_the_words_of_the_field() {
 
 #[test]
 fn sentences_in_the_code_use_the_words_of_the_field() {
-    let sources = files("agent/engine/src", &[".rs"])
-        .into_iter()
-        .chain(files("agent/src", &[".rs"]));
-    let sources = sources
-        .filter(|path| !path.ends_with("tests.rs") && !path.components().any(|part| part.as_os_str() == "tests"));
+    let is = |path: &Path, folder: &str| path.components().any(|part| part.as_os_str() == folder);
+    let sources = files("agent", &[".rs"]).into_iter();
+    let sources = sources.filter(|path| is(path, "src") && !is(path, "tests") && !path.ends_with("tests.rs"));
     only_words_of_the_field(sources.map(|path| (path.display().to_string(), sentences(&read(&path)))));
 }
 

@@ -77,7 +77,7 @@ pub fn read(container: &RunningContainer, target: (&str, &str)) -> Result<Option
             "http" | "http.url" | "tcp" => match address(key, value, container) {
                 Ok(Some(address)) => drop(keys.insert(key.to_owned(), address)),
                 Ok(None) => waits_for_port = true,
-                Err(reason) => problems.push(LabelProblem::new(format!("{PREFIX}{key}"), reason)),
+                Err(reason) => problems.push(LabelProblem::new(format!("{PREFIX}{key}"), reason.to_string())),
             },
             _ => drop(keys.insert(key.to_owned(), value.to_owned())),
         }
@@ -116,30 +116,42 @@ fn bounds(ours: &BTreeMap<&str, &str>) -> Vec<LabelProblem> {
     long.collect()
 }
 
+/// Why the value of a label is no address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum AddressError {
+    /// What stands after the colon.
+    #[error("a colon must be followed by a port from 1 to 65535")]
+    NoPort,
+    /// The host does not pass this port on.
+    #[error(
+        "port {0} of the container is not published; publish it, as with `-p 127.0.0.1::{0}`, or say in full where the \
+         agent reaches it"
+    )]
+    NotPublished(u16),
+    /// A TCP port has none.
+    #[error("takes a port, and no path")]
+    Path,
+}
+
 /// `:8000` is a port of the container: where the host publishes it. The container's own address is not taken, as it is
 /// another after each start. Whatever does not begin with a colon stands as it is.
 ///
 /// `None` where that is decided when the container starts.
-fn address(key: &str, value: &str, container: &RunningContainer) -> Result<Option<String>, String> {
+fn address(key: &str, value: &str, container: &RunningContainer) -> Result<Option<String>, AddressError> {
     let Some(rest) = value.strip_prefix(':') else {
         return Ok(Some(value.to_owned()));
     };
     let (port, path) = rest.find(['/', '?']).map_or((rest, ""), |at| rest.split_at(at));
     let inside = port.parse::<u16>().ok().filter(|port| *port > 0);
-    let inside = inside.ok_or("a colon must be followed by a port from 1 to 65535")?;
+    let inside = inside.ok_or(AddressError::NoPort)?;
     let outside = reachable(container, inside);
     if outside.is_none() && container.rests && container.chosen_at_start.contains(&inside) {
         return Ok(None);
     }
-    let outside = outside.ok_or_else(|| {
-        format!(
-            "port {inside} of the container is not published; publish it, as with `-p 127.0.0.1::{inside}`, or say in full \
-             where the agent reaches it"
-        )
-    })?;
+    let outside = outside.ok_or(AddressError::NotPublished(inside))?;
     match key {
         "tcp" if path.is_empty() => Ok(Some(outside.to_string())),
-        "tcp" => Err("takes a port, and no path".to_owned()),
+        "tcp" => Err(AddressError::Path),
         _ => Ok(Some(format!(
             "http://{outside}{}",
             if path.is_empty() { "/" } else { path }

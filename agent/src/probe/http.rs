@@ -146,7 +146,7 @@ impl HttpCheck {
             if hops == self.follow {
                 return Err(refused(format!("more than {} redirects", self.follow)));
             }
-            let next = next.map_err(|why| refused(why.to_owned()))?;
+            let next = next.map_err(|why| refused(why.to_string()))?;
             hops += 1;
             redirect_to = Some(redirected(copy(request), reply.status(), next));
         }
@@ -184,18 +184,32 @@ impl HttpCheck {
     }
 }
 
+/// Why a redirect is not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum RedirectError {
+    /// To a mail address, a file, ...
+    #[error("redirected to something that is not HTTP")]
+    NotHttp,
+    /// What was asked for in secret would be asked for in public.
+    #[error("redirected from https to http")]
+    Insecure,
+    /// The header holds no address.
+    #[error("redirected to an invalid address")]
+    Invalid,
+}
+
 /// Where the response leads, when it is a redirect.
-fn redirect(response: &Reply, from: &Url) -> Option<Result<Url, &'static str>> {
+fn redirect(response: &Reply, from: &Url) -> Option<Result<Url, RedirectError>> {
     if !matches!(response.status(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
     let location = response.headers().get(LOCATION)?;
     let next = location.to_str().ok().and_then(|location| from.join(location).ok());
     Some(match next {
-        Some(next) if !matches!(next.scheme(), "http" | "https") => Err("redirected to something that is not HTTP"),
-        Some(next) if from.scheme() == "https" && next.scheme() == "http" => Err("redirected from https to http"),
+        Some(next) if !matches!(next.scheme(), "http" | "https") => Err(RedirectError::NotHttp),
+        Some(next) if from.scheme() == "https" && next.scheme() == "http" => Err(RedirectError::Insecure),
         Some(next) => Ok(next),
-        None => Err("redirected to an invalid address"),
+        None => Err(RedirectError::Invalid),
     })
 }
 

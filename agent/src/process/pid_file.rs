@@ -79,26 +79,39 @@ fn contents(file: &File) -> io::Result<PidFile> {
                 metadata.ctime_nsec(),
             ),
         }),
-        Err(reason) => PidFile::Unusable(reason.to_owned()),
+        Err(reason) => PidFile::Unusable(reason.to_string()),
     })
 }
 
+/// Why what a pid file holds names no process to be kept up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum PidError {
+    /// No number, or none that a process can have.
+    #[error("the pid file holds no pid")]
+    None,
+    /// It is never restarted.
+    #[error("the pid file names process 1, which runs the host")]
+    Init,
+    /// The agent does not restart itself.
+    #[error("the pid file names this agent itself")]
+    Own,
+}
+
 /// The pid in the first line.
-fn parse(bytes: &[u8]) -> Result<Pid, &'static str> {
-    const NO_PID: &str = "the pid file holds no pid";
+fn parse(bytes: &[u8]) -> Result<Pid, PidError> {
     let line = bytes
         .split(|byte| *byte == b'\n')
         .next()
         .unwrap_or_default()
         .trim_ascii();
     let digits = !line.is_empty() && line.iter().all(u8::is_ascii_digit);
-    let text = str::from_utf8(line).ok().filter(|_| digits).ok_or(NO_PID)?;
-    let number: i32 = text.parse().map_err(|_| NO_PID)?;
-    let pid = Pid::from_raw(number).filter(|_| number > 0).ok_or(NO_PID)?;
+    let text = str::from_utf8(line).ok().filter(|_| digits).ok_or(PidError::None)?;
+    let number: i32 = text.parse().map_err(|_| PidError::None)?;
+    let pid = Pid::from_raw(number).filter(|_| number > 0).ok_or(PidError::None)?;
     if pid.is_init() {
-        Err("the pid file names process 1, which runs the host")
+        Err(PidError::Init)
     } else if pid == rustix::process::getpid() {
-        Err("the pid file names this agent itself")
+        Err(PidError::Own)
     } else {
         Ok(pid)
     }
@@ -139,9 +152,9 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(parsed(text), expected, "{text:?}");
         }
-        assert_eq!(parse(b"\xff\xfe"), Err("the pid file holds no pid"));
+        assert_eq!(parse(b"\xff\xfe"), Err(PidError::None));
         let own = std::process::id().to_string();
-        assert_eq!(parse(own.as_bytes()), Err("the pid file names this agent itself"));
+        assert_eq!(parse(own.as_bytes()), Err(PidError::Own));
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! What the store remembers, in the words of the API.
 
 use jiff::Timestamp;
+use sentinel_api::{
+    ActionEntry, EvidenceEntry, IncidentDetail, IncidentSummary, MessageEntry, QueueResponse, QueuedMessage,
+    ReceiverStatus, TimelineEntry,
+};
 use sentinel_base::clock::Clock;
 use sentinel_engine::{IncidentId, Report, ReportKind, ServiceName, Time};
 use sentinel_notify::{EvidenceKind, Timelines};
@@ -8,10 +12,6 @@ use sentinel_store::{
     AttemptRow, EvidenceRow, IncidentFilter, IncidentRow, MessageRow, ReceiverQueue, Store, StoreError,
 };
 
-use crate::server::api::{
-    ActionEntry, EvidenceEntry, IncidentDetail, IncidentSummary, MessageEntry, QueueResponse, QueuedMessage,
-    ReceiverStatus, TimelineEntry,
-};
 use crate::server::{HistoryError, IncidentQuery};
 
 /// Whether a report becomes part of the history. Changes of state are for the log: the timeline tells their reasons.

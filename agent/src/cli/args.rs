@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use sentinel_api::PAUSE_MAX;
 use sentinel_engine::Severity;
 
 use super::names::NameKind;
-use crate::server::api::PAUSE_MAX;
 use crate::version::LONG;
 
 /// Where the configuration is, unless said otherwise.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
+use sentinel_api::RejectedStatus;
 use sentinel_config::discovery::{Discovery, Source};
 use sentinel_config::{
     ContainerTarget, Loaded, MaintenanceSettings, OriginKind, Place, ProbeSettings, Problem, ReceiverKind,
@@ -19,7 +20,6 @@ use serde_json::{Value, json};
 
 use super::check_host::HostNotes;
 use crate::maintenance;
-use crate::server::api::RejectedStatus;
 
 /// How many of the next times that a maintenance window is open are shown.
 const OCCURRENCES: usize = 3;

@@ -11,10 +11,9 @@ use std::{fs, result};
 use reqwest::{Method, StatusCode, Url};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
+use sentinel_api::ErrorResponse;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-use crate::server::api::ErrorResponse;
 
 use super::exit::Exit;
 

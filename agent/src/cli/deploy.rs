@@ -10,11 +10,10 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
+use sentinel_api::DeployBody;
 use sentinel_text::span_secs;
 use tokio::process::Command;
 use tokio::signal::unix::{self, SignalKind};
-
-use crate::server::api::DeployBody;
 
 use super::args::DeployArgs;
 use super::client::{Client, ClientError, Result};

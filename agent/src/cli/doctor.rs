@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Write as _};
 
 use rustix::process::geteuid;
+use sentinel_api::{ServiceStatus, StatusResponse};
 use sentinel_config::OriginKind;
 use sentinel_text::chain;
 use sentinel_text::{Paint, Tone};
@@ -12,7 +13,6 @@ use serde_json::json;
 use super::client::{Client, ClientError, parse};
 use super::{Cli, Exit, control_socket, fail, on_runtime, print};
 use crate::doctor::{self, AgentFacts, Facts, Finding, Level, RuleFacts};
-use crate::server::api::{ServiceStatus, StatusResponse};
 
 /// The word in `sentinel status` for a service of which nothing can be seen.
 const BLIND: &str = "unknown";

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use sentinel_api::HealthResponse;
 use tokio::time::timeout;
-
-use crate::server::api::HealthResponse;
 
 use super::View;
 use super::client::{Client, parse};

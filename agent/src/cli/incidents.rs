@@ -3,12 +3,11 @@
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
+use sentinel_api::{ActionEntry, IncidentDetail, IncidentSummary, IncidentsResponse, MessageEntry};
 use sentinel_text::Table;
 use sentinel_text::time::{between, local, local_millis};
 use sentinel_text::{Paint, Tone};
 use sentinel_text::{count, span_secs};
-
-use crate::server::api::{ActionEntry, IncidentDetail, IncidentSummary, IncidentsResponse, MessageEntry};
 
 use super::View;
 use super::client::{Client, Result, parse};

@@ -37,6 +37,7 @@ pub use check::check;
 use check::{Look, check_with};
 pub use client::{Client, ClientError};
 pub use exit::Exit;
+use sentinel_api::ModeWord;
 use sentinel_text::chain;
 pub use socket_path::control_socket;
 
@@ -50,7 +51,6 @@ use jiff::tz::TimeZone;
 use rustix::process::geteuid;
 
 use crate::docker::{self, Search};
-use crate::server::api::ModeWord;
 use crate::systemd::BusAddress;
 use crate::{app, demo, root_guard, systemd};
 use sentinel_base::watchdog;

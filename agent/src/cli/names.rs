@@ -1,8 +1,7 @@
 //! `sentinel names`, which the completions of the shells ask: what can stand where a name is expected.
 
 use clap::ValueEnum;
-
-use crate::server::api::{IncidentsResponse, QueueResponse, SilencesResponse, StatusResponse};
+use sentinel_api::{IncidentsResponse, QueueResponse, SilencesResponse, StatusResponse};
 
 use super::client::{Client, Result, parse};
 

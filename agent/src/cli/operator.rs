@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use sentinel_api::PauseBody;
 use sentinel_text::span_secs;
 use serde::Serialize;
-
-use crate::server::api::PauseBody;
 
 use super::View;
 use super::client::{Client, Result};

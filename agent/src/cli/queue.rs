@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
+use sentinel_api::{QueueResponse, QueuedMessage, ReceiverStatus};
 use sentinel_text::Table;
 use sentinel_text::span_secs;
 use sentinel_text::{Paint, Tone};
-
-use crate::server::api::{QueueResponse, QueuedMessage, ReceiverStatus};
 
 use super::View;
 use super::client::{Client, Result, parse};

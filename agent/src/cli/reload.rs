@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::server::api::ReloadResponse;
+use sentinel_api::ReloadResponse;
 
 use super::View;
 use super::client::{Client, Result, parse};

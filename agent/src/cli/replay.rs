@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sentinel_api::{IncidentDetail, IncidentSummary, IncidentsResponse};
 use sentinel_engine::{Cause, HOST, Time};
 use sentinel_simulation::{self as simulation, Outcome, Past, PastEnd, Policies};
 use sentinel_text::Table;
@@ -15,7 +16,6 @@ use super::args::{Cli, ReplayArgs};
 use super::client::{Client, ClientError, parse};
 use super::simulate::{policies, wrong_usage};
 use super::{Exit, control_socket, fail, print};
-use crate::server::api::{IncidentDetail, IncidentSummary, IncidentsResponse};
 use crate::simulate;
 
 /// Most incidents in one replay: more are no story that anybody compares.

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use sentinel_api::{AckBody, AckResponse, SilenceBody, SilenceEntry, SilencesResponse, StatusResponse};
 use sentinel_engine::{HOST, matches};
 use sentinel_text::Table;
 use sentinel_text::Tone;
 use sentinel_text::span_secs;
 use sentinel_text::time::{between, local};
-
-use crate::server::api::{AckBody, AckResponse, SilenceBody, SilenceEntry, SilencesResponse, StatusResponse};
 
 use super::View;
 use super::args::{SilenceAdd, SilenceCommand};

@@ -3,15 +3,14 @@
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
+use sentinel_api::{
+    MaintenanceStatus, ModeWord, ProbeStatus, RejectedStatus, ServiceStatus, StatusResponse, UnseenStatus, Waiting,
+};
 use sentinel_config::Origin;
 use sentinel_text::Table;
 use sentinel_text::span_secs;
 use sentinel_text::time::{between, local};
 use sentinel_text::{Paint, Tone};
-
-use crate::server::api::{
-    MaintenanceStatus, ModeWord, ProbeStatus, RejectedStatus, ServiceStatus, StatusResponse, UnseenStatus, Waiting,
-};
 
 use super::View;
 use super::client::{Client, Result, parse};

@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sentinel_api::{
+    AcknowledgedStatus, ActionEntry, EvidenceEntry, FlappingStatus, HoldStatus, IncidentDetail, IncidentSummary,
+    MessageEntry, ModeWord, ObservedStatus, ProbeStatus, ReloadResponse, ServiceStatus, StatusResponse, TimelineEntry,
+    UnseenStatus, Waiting,
+};
 use sentinel_config::OriginKind;
 use sentinel_config::discovery::Source;
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError};
@@ -12,12 +17,7 @@ use sentinel_text::Paint;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::server::api::{
-    AcknowledgedStatus, ActionEntry, EvidenceEntry, FlappingStatus, HoldStatus, IncidentDetail, IncidentSummary,
-    MessageEntry, ModeWord, ObservedStatus, ProbeStatus, ReloadResponse, ServiceStatus, StatusResponse, TimelineEntry,
-    UnseenStatus, Waiting,
-};
-use crate::server::{self, Access, ControlRequest, ControlSocket, ServerInfo, api};
+use crate::server::{self, Access, ControlRequest, ControlSocket, ServerInfo};
 
 use super::{ClientError, Exit, View, health, incidents, operator, reload, status};
 
@@ -493,7 +493,7 @@ async fn serve(socket: &Path) -> mpsc::UnboundedReceiver<OperatorRequest> {
                 }
                 ControlRequest::Queue { reply, .. } => {
                     let (receivers, messages) = (vec![], vec![]);
-                    drop(reply.send(Ok(api::QueueResponse { receivers, messages })));
+                    drop(reply.send(Ok(sentinel_api::QueueResponse { receivers, messages })));
                 }
                 ControlRequest::Incident { id, reply } => drop(reply.send(Ok((id == IncidentId(3)).then(detail)))),
             }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use sentinel_api::IncidentDetail;
 use tokio::time::{sleep, timeout_at};
 
 use super::SERVICE;
@@ -14,7 +15,6 @@ use super::report::{Outcome, Sent};
 use super::screen::Screen;
 use super::stage::{DemoEvent, Stage};
 use super::timeline::{self, Entry};
-use crate::server::api::IncidentDetail;
 
 /// Until the agent is up, and until the service is healthy for the first time. Both take a second or two; a busy machine
 /// gets much longer.

@@ -1,11 +1,11 @@
 //! What alerting decided, on its way to the store and the log, and what operators ask of it.
 
+use sentinel_api::{AckResponse, SilenceEntry};
 use sentinel_engine::Report;
 use sentinel_engine::alerting::{Outgoing, Rules, Silence};
 
 use super::{Driver, Effects, PENDING_MAX};
 use crate::api_history;
-use crate::server::api::{AckResponse, SilenceEntry};
 use crate::server::{AlertRefusal, AlertRequest};
 
 impl Driver {

@@ -1,10 +1,10 @@
 //! What another configuration changes.
 
+use sentinel_api::ReloadResponse;
 use sentinel_config::{AgentSettings, ServiceSettings, Settings};
 use sentinel_engine::{Changed, Memory, Reload};
 
 use crate::components::service;
-use crate::server::api::ReloadResponse;
 
 /// What cannot become another while the agent runs, one sentence each.
 pub(super) fn fixed(old: &AgentSettings, new: &AgentSettings) -> Vec<String> {

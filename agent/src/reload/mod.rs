@@ -8,6 +8,7 @@ mod refusal;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use sentinel_api::ReloadResponse;
 use sentinel_base::watchdog::Watchdog;
 use sentinel_config::discovery::{Discovery, Source};
 use sentinel_config::{Checked, ConfigErrors, HeartbeatSettings, Loaded, Secrets, Settings, Sources};
@@ -23,7 +24,7 @@ use self::refusal::{refuse, refuse_error, refuse_errors};
 use crate::components::{Components, ReplaceError, service};
 use crate::driver::Change;
 use crate::polkit;
-use crate::server::{ReloadRefused, ReloadReply, api::ReloadResponse};
+use crate::server::{ReloadRefused, ReloadReply};
 
 /// Reloads that may wait for their turn.
 const QUEUE: usize = 4;

@@ -8,9 +8,9 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use sentinel_api::ErrorResponse;
 use tokio::time::timeout;
 
-use super::api::ErrorResponse;
 use super::control::{AskError, HistoryError};
 
 /// A request that takes longer is answered 504; the driver answers in microseconds unless it stands still.

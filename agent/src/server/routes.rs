@@ -9,15 +9,15 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router, middleware};
 use jiff::Timestamp;
+use sentinel_api::{
+    DeployBody, HealthResponse, IncidentDetail, IncidentsResponse, OperatorResponse, PAUSE_MAX, PauseBody,
+    QueueResponse, ReloadResponse, StatusResponse, Version,
+};
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tracing::info;
 
-use super::api::{
-    DeployBody, HealthResponse, IncidentDetail, IncidentsResponse, OperatorResponse, PAUSE_MAX, PauseBody,
-    QueueResponse, ReloadResponse, StatusResponse, Version,
-};
 use super::control::{ControlHandle, ControlRequest, IncidentQuery};
 use super::errors::{Refusal, as_json, deadline};
 use super::socket::Peer;

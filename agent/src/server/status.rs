@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use sentinel_engine::{Mode, ProbeOutcome, ServiceSnapshot, Time, Verdict};
-
-use super::api::{
+use sentinel_api::{
     AcknowledgedStatus, FlappingStatus, HoldStatus, MaintenanceStatus, ObservedStatus, ProbeStatus, ServiceStatus,
     Waiting,
 };
+use sentinel_engine::{Mode, ProbeOutcome, ServiceSnapshot, Time, Verdict};
+
 use super::control::StatusView;
 
 /// One service of `view`.

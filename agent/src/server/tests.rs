@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sentinel_api::{AckResponse, IncidentDetail, IncidentSummary, SilenceEntry};
 use sentinel_config::discovery::{Source, Unseen};
 use sentinel_engine::alerting::{AckError, Acknowledgement, Match, SilenceError};
 use sentinel_engine::{
@@ -22,7 +23,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::api::{self, AckResponse, IncidentDetail, IncidentSummary, SilenceEntry};
 use super::bounded::{Bounded, Limits};
 use super::{
     Access, AlertRefusal, AlertRequest, ControlHandle, ControlRequest, ControlSocket, HistoryError, ReloadRefused,
@@ -135,7 +135,7 @@ async fn drive(mut requests: mpsc::Receiver<ControlRequest>, asked: mpsc::Unboun
             ControlRequest::Reload { reply } => drop(reply.send(Err(ReloadRefused("line 1\nline 2".to_owned())))),
             ControlRequest::Queue { reply, .. } => {
                 let (receivers, messages) = (vec![], vec![]);
-                drop(reply.send(Ok(api::QueueResponse { receivers, messages })));
+                drop(reply.send(Ok(sentinel_api::QueueResponse { receivers, messages })));
             }
             ControlRequest::Incident { id, reply } => drop(reply.send(Ok((id == IncidentId(3)).then(detail)))),
         }

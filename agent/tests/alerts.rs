@@ -97,7 +97,7 @@ fn routes_choose_as_the_page_says() {
             names(told),
             "{row:?}"
         );
-        let found = reasons(choice.receivers.values().chain(&choice.nobody));
+        let found = reasons(choice.receivers.values().chain(&choice.no_receivers));
         assert_eq!(found, names(why), "{row:?}");
     }
 }

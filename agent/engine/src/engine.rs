@@ -64,7 +64,7 @@ impl Engine {
             queue: VecDeque::new(),
             wakes: Wakes::default(),
             decided: VecDeque::new(),
-            alerting: Alerting::new(Time::ZERO, Rules::nobody(), Vec::new(), Vec::new(), 1),
+            alerting: Alerting::new(Time::ZERO, Rules::without_receivers(), Vec::new(), Vec::new(), 1),
             has_resumed_alerting: false,
             commands: VecDeque::new(),
         }

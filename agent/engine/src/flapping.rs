@@ -85,7 +85,7 @@ impl Flapping {
     }
 
     /// The same, if it was told in the conversation of `incident`.
-    pub(crate) fn told_in(&mut self, incident: IncidentId) -> Option<&mut Bout> {
+    pub(crate) fn bout_of(&mut self, incident: IncidentId) -> Option<&mut Bout> {
         self.bout.as_mut().filter(|bout| bout.incident == incident)
     }
 }

@@ -253,20 +253,3 @@ pub struct Pause {
     /// When it ends by itself; `None` until an operator resumes it.
     pub until: Option<Time>,
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_an_earlier_version_are_read() {
-        let incident = r#"{
-            "id": 7, "opened_at": 1, "own_since": 1, "cause": {"kind": "exited", "code": 1}, "attempts": 1,
-            "instance": "run-1", "fired": true, "messages": 1
-        }"#;
-        let incident: Incident = serde_json::from_str(incident).expect("it is read");
-        assert_eq!(incident.run, Some(RunId::from("run-1")));
-        let given_up: GivenUp = serde_json::from_str(r#"{"at": 1, "instance": "run-1"}"#).expect("it is read");
-        assert_eq!(given_up.run, Some(RunId::from("run-1")));
-    }
-}

@@ -281,6 +281,6 @@ pub enum StartedBy {
     Dependency,
     /// A socket, a timer or a path that triggers it started it.
     Trigger,
-    /// Somebody else started it by a job or a request of its own: an operator, or a program on behalf of one.
-    Somebody,
+    /// Something else started it by a job or a request of its own: an operator, or a program on behalf of one.
+    Other,
 }

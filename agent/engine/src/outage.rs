@@ -36,8 +36,9 @@ pub enum Starter {
     /// That is not known.
     #[default]
     Unknown,
-    /// Nobody: it is the run in which the incident opened.
-    Nobody,
+    /// Nothing began one: it is the run in which the incident opened.
+    #[serde(alias = "nobody")]
+    SameRun,
     /// The agent.
     Agent,
     /// The agent, which an operator had asked to.
@@ -57,7 +58,7 @@ impl Starter {
     pub const fn as_str(self) -> Option<&'static str> {
         Some(match self {
             Self::Unknown => return None,
-            Self::Nobody => "nobody",
+            Self::SameRun => "same_run",
             Self::Agent => "agent",
             Self::Operator => "operator",
             Self::Supervisor => "supervisor",

@@ -383,7 +383,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn what_people_are_told_holds_together(steps in steps()) {
+    fn what_people_are_reported_holds_together(steps in steps()) {
         let mut play = Play::new();
         for step in &steps {
             play.step(step);
@@ -396,7 +396,7 @@ proptest! {
 }
 
 #[test]
-fn what_there_was_nobody_to_tell_of_is_told_when_there_is_and_it_can_be_said() {
+fn what_had_no_receiver_is_sent_when_there_is_one_and_it_can_be() {
     let told = |play: &Play| play.seen.get(&1).map(|seen| seen.told.clone()).unwrap_or_default();
     let mut play = Play::new();
     for step in [
@@ -547,7 +547,7 @@ fn whoever_an_escalation_calls_does_not_put_off_when_the_others_are_reminded() {
 }
 
 #[test]
-fn what_is_over_is_not_told_after_a_silence_though_it_flaps() {
+fn what_is_over_is_not_reported_after_a_silence_though_it_flaps() {
     let mut play = Play::new();
     let matches = Match {
         services: vec!["b".to_owned()],

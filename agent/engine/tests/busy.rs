@@ -42,7 +42,7 @@ fn longer_than(activity: Activity, seconds: u64) -> Option<Hold> {
 }
 
 #[test]
-fn whatever_is_busy_without_an_end_is_told_once_after_its_bound_and_left_alone() {
+fn whatever_is_busy_without_an_end_is_reported_once_after_its_bound_and_left_alone() {
     let oneshot = Details {
         starts_within: Some(Duration::from_secs(3600)),
         ..job()
@@ -111,7 +111,7 @@ fn whatever_is_busy_without_an_end_is_told_once_after_its_bound_and_left_alone()
 }
 
 #[test]
-fn what_ends_within_its_bound_is_not_told() {
+fn what_ends_within_its_bound_is_not_reported() {
     for (activity, seconds) in [
         (Activity::Starting, 59),
         (Activity::AutoRestart, 29),
@@ -129,7 +129,7 @@ fn what_ends_within_its_bound_is_not_told() {
 }
 
 #[test]
-fn dead_program_in_a_long_pause_is_told_with_the_cause_of_its_end() {
+fn dead_program_in_a_long_pause_is_reported_with_the_cause_of_its_end() {
     let mut world = shop(Actor::new("shop"));
     let details = Details {
         ended: Some(Cause::Exited { code: 3 }),
@@ -161,7 +161,7 @@ fn pauses_with_short_runs_between_them_are_one_outage() {
 }
 
 #[test]
-fn pauses_shorter_than_notify_after_are_told_in_the_end() {
+fn pauses_shorter_than_notify_after_are_reported_in_the_end() {
     let dies = Start::DiesAfter(Duration::from_secs(1));
     let actor = Actor::new("shop")
         .without_probes()
@@ -176,7 +176,7 @@ fn pauses_shorter_than_notify_after_are_told_in_the_end() {
 }
 
 #[test]
-fn stop_that_hangs_is_told_and_ends_as_a_stop() {
+fn stop_that_hangs_is_reported_and_ends_as_a_stop() {
     let mut world = shop(Actor::new("shop"));
     world.set_busy("shop", Activity::Stopping, limits(90, 90), job());
     world.run(126);

@@ -146,7 +146,7 @@ impl Post {
         self.delivered.push((now, kind, parts.len().max(1)));
         for row in &self.rows {
             if row.id == id || parts.contains(&row.id) {
-                self.told.insert(row.incident, Earlier::Told);
+                self.told.insert(row.incident, Earlier::Delivered);
             }
         }
         self.rows.retain(|row| row.id != id && !parts.contains(&row.id));

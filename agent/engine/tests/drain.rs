@@ -26,7 +26,7 @@ fn ended_late() -> TargetState {
 }
 
 #[test]
-fn drain_is_told_and_not_cut_short() {
+fn drain_is_reported_and_not_cut_short() {
     let mut world = shop(Actor::new("shop"));
     world.ask_to_stop("shop");
     world.hang("shop");
@@ -66,7 +66,7 @@ fn drain_is_not_cut_short_by_what_follows_a_restart_that_did_nothing() {
 }
 
 #[test]
-fn end_that_comes_late_is_told_once_as_information() {
+fn end_that_comes_late_is_reported_once_as_information() {
     let mut world = shop(Actor::new("shop"));
     world.ask_to_stop("shop");
     world.run(25);
@@ -92,7 +92,7 @@ fn end_that_comes_in_time_is_a_stop_like_any_other() {
 }
 
 #[test]
-fn what_serves_on_although_it_was_asked_to_stop_is_told_at_warning_at_most() {
+fn what_serves_on_although_it_was_asked_to_stop_is_reported_at_warning_at_most() {
     let mut world = shop(Actor::new("shop").with(|policy| policy.severity = Severity::Critical));
     world.ask_to_stop("shop");
     world.run(60);

@@ -51,7 +51,7 @@ fn waits_for_db() -> Hold {
 }
 
 #[test]
-fn what_fell_is_held_and_told_and_started_when_the_other_is_back() {
+fn what_fell_is_held_and_reported_and_started_when_the_other_is_back() {
     for go_down in [take_along, refuse_start] {
         let mut world = world([Actor::new("app")]);
         go_down(&mut world, true);
@@ -89,7 +89,7 @@ fn what_was_stopped_with_the_other_is_left_alone() {
 }
 
 #[test]
-fn another_agent_goes_on_where_nobody_can_tell_any_more_why_the_other_is_down() {
+fn another_agent_goes_on_where_it_is_unknown_why_the_other_is_down() {
     let mut world = world([Actor::new("app")]);
     take_along(&mut world, true);
     world.run(60);
@@ -150,7 +150,7 @@ fn start_that_is_refused_is_wanted_though_it_was_stopped_before() {
 }
 
 #[test]
-fn start_that_nobody_saw_to_be_asked_for_undoes_no_stop() {
+fn start_that_was_not_seen_to_be_asked_for_undoes_no_stop() {
     let mut world = world([Actor::new("app").without_probes()]);
     world.stop("app");
     world.run(60);

@@ -475,7 +475,7 @@ fn a_restart_is_no_explanation_of_a_name_that_resolves_again() {
 /// What probes say is told wherever it is why nothing is done: also of a run that failed from the first, and of one that
 /// hangs in a reload.
 #[test]
-fn since_when_it_fails_and_what_was_before_is_told_however_it_came_to_fail() {
+fn since_when_it_fails_and_what_was_before_is_reported_however_it_came_to_fail() {
     let mut restarted = shop(Actor::new("shop"));
     restarted.says("shop", Some(FailureKind::Status(404)));
     restarted.start("shop");

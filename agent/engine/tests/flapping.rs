@@ -36,7 +36,7 @@ fn killed(world: &mut World, times: usize) {
 }
 
 #[test]
-fn sixth_incident_in_a_quarter_of_an_hour_is_told_as_flapping_and_then_there_is_silence() {
+fn sixth_incident_in_a_quarter_of_an_hour_is_reported_as_flapping_and_then_there_is_silence() {
     let mut world = shop(tireless("shop"));
     killed(&mut world, 20);
     let mut expected = vec!["healed"; 5];
@@ -56,7 +56,7 @@ fn sixth_incident_in_a_quarter_of_an_hour_is_told_as_flapping_and_then_there_is_
 }
 
 #[test]
-fn end_of_flapping_is_told_once_when_it_was_stable_for_ten_minutes() {
+fn end_of_flapping_is_reported_once_when_it_was_stable_for_ten_minutes() {
     let mut world = shop(tireless("shop"));
     killed(&mut world, 8);
     // The last of them was healed 99 seconds ago.
@@ -92,7 +92,7 @@ fn restart_of_the_agent_does_not_forget_that_a_service_flaps() {
 }
 
 #[test]
-fn giving_up_is_told_while_it_flaps_and_so_is_its_end() {
+fn giving_up_is_reported_while_it_flaps_and_so_is_its_end() {
     let mut world = shop(tireless("shop").with(|policy| policy.burst = 7));
     killed(&mut world, 7);
     world.kill("shop");
@@ -173,7 +173,7 @@ fn nothing_is_repeated_of_what_flaps_and_is_well() {
         receivers: ["chat".to_owned()].into(),
         default: vec!["chat".to_owned()],
         repeat_interval: Some(Duration::from_secs(60)),
-        ..Rules::nobody()
+        ..Rules::without_receivers()
     };
     world.engine.as_mut().unwrap().set_rules(world.now, rules);
     killed(&mut world, 6);

@@ -81,7 +81,7 @@ fn freed_after(stop: Option<u64>) -> (u64, World) {
 }
 
 #[test]
-fn a_stop_that_does_not_end_frees_the_slot_and_that_is_told() {
+fn a_stop_that_does_not_end_frees_the_slot_and_that_is_reported() {
     // The limit of the stop, and when the others go on.
     for (stop, expected) in [(Some(60), 70), (Some(120), 130), (None, 100)] {
         let (freed, world) = freed_after(stop);

@@ -102,7 +102,7 @@ fn a_probe_that_a_restart_cuts_off_is_no_outage() {
 }
 
 #[test]
-fn what_comes_back_by_itself_after_its_dependency_is_not_told_of() {
+fn what_comes_back_by_itself_after_its_dependency_is_not_reported() {
     let db = Actor::new("db").starting(Start::Refused);
     let mut world = World::new([db, Actor::new("page").probed_only().after(&["db"])]);
     world.run(120);

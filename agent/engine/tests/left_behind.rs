@@ -34,7 +34,7 @@ fn stop_both(world: &mut World) {
 }
 
 #[test]
-fn semantics_1_8_row_15_what_was_stopped_with_its_database_is_told_once_when_that_is_back() {
+fn semantics_1_8_row_15_what_was_stopped_with_its_database_is_reported_once_when_that_is_back() {
     let mut world = world(OnDependencyReturn::Alert);
     stop_both(&mut world);
     world.start("db");

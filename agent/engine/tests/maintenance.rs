@@ -123,7 +123,7 @@ fn pause_deploy_and_window_do_not_end_one_another() {
 }
 
 #[test]
-fn deploy_whose_end_is_never_told_ends_by_itself_also_over_a_crash_of_the_agent() {
+fn deploy_whose_end_is_never_reported_ends_by_itself_also_over_a_crash_of_the_agent() {
     let mut world = shop();
     world.ask("shop", begin(7, 900));
     world.kill("shop");

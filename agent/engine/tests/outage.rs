@@ -237,8 +237,8 @@ fn an_end_says_who_began_the_run_that_is_well() {
     };
     let mut by_itself = hung(observe());
     by_itself.unhang("shop");
-    let mut by_somebody = hung(observe());
-    by_somebody.start("shop");
+    let mut by_other = hung(observe());
+    by_other.start("shop");
     let mut by_dependency = hung(observe());
     by_dependency.start_by("shop", StartedBy::Dependency);
     let mut by_trigger = hung(observe());
@@ -255,8 +255,8 @@ fn an_end_says_who_began_the_run_that_is_well() {
     crash_agent(&mut unseen);
     unseen.unhang("shop");
     for (mut world, resolution, starter) in [
-        (by_itself, Resolution::Recovered, Starter::Nobody),
-        (by_somebody, Resolution::Started, Starter::Other),
+        (by_itself, Resolution::Recovered, Starter::SameRun),
+        (by_other, Resolution::Started, Starter::Other),
         (by_dependency, Resolution::Recovered, Starter::Dependency),
         (by_trigger, Resolution::Recovered, Starter::Trigger),
         (by_supervisor, Resolution::Recovered, Starter::Supervisor),
@@ -280,7 +280,7 @@ fn an_end_says_who_began_the_run_that_is_well() {
 }
 
 #[test]
-fn nobody_is_woken_while_it_answers_and_is_being_proved() {
+fn nothing_fires_while_it_answers_and_is_being_proved() {
     // It would be told 5 s after it went down; by then it answers.
     let actor = || Actor::new("shop").with(|policy| policy.notify_after = Duration::from_secs(5));
     let mut world = shop(actor());
@@ -331,7 +331,7 @@ fn a_proof_is_waited_for_no_longer_than_verify_in_all() {
         (policy.min_uptime, policy.start_grace) = (Duration::from_secs(280), Duration::from_secs(300));
         policy.rise = 1000;
     };
-    let told_after = |world: &World| {
+    let fired_after = |world: &World| {
         assert_eq!(world.message_kinds(), ["fired"], "{:#?}", world.transcript());
         world.messages()[0].at.since(world.messages()[0].opened_at).as_secs()
     };
@@ -355,7 +355,7 @@ fn a_proof_is_waited_for_no_longer_than_verify_in_all() {
     steady.run(29);
     assert!(steady.messages().is_empty(), "{:#?}", steady.transcript());
     steady.run(60);
-    assert!((29..=31).contains(&told_after(&steady)));
+    assert!((29..=31).contains(&fired_after(&steady)));
 
     // It answers, and so does the next run, and the next, none of which is seen to fail.
     let mut hasty = down(Actor::new("shop").without_probes());
@@ -363,7 +363,7 @@ fn a_proof_is_waited_for_no_longer_than_verify_in_all() {
         hasty.run(4);
         hasty.start_by("shop", StartedBy::Trigger);
     }
-    let told = told_after(&hasty);
+    let told = fired_after(&hasty);
     assert!((29..=36).contains(&told), "{told}: {:#?}", hasty.transcript());
 
     // Nobody could be told before.
@@ -378,7 +378,7 @@ fn a_proof_is_waited_for_no_longer_than_verify_in_all() {
     paused.run(5);
     assert!(paused.messages().is_empty(), "{:#?}", paused.transcript());
     paused.run(60);
-    let told = told_after(&paused);
+    let told = fired_after(&paused);
     assert!((80..=105).contains(&told), "{told}: {:#?}", paused.transcript());
 }
 
@@ -406,7 +406,7 @@ fn a_run_that_answers_keeps_its_time_when_the_agent_is_killed_before_the_proof()
 }
 
 #[test]
-fn an_incident_of_an_earlier_version_is_told_from_when_it_opened() {
+fn an_incident_of_an_earlier_version_is_reported_from_when_it_opened() {
     let mut world = shop(Actor::new("shop").starting(Start::Refused));
     world.kill("shop");
     world.run(90);

@@ -436,7 +436,7 @@ fn what_was_not_done_is_not_spent() {
 }
 
 #[test]
-fn refusal_is_told_and_not_repeated_at_once() {
+fn refusal_is_reported_and_not_repeated_at_once() {
     let mut world = shop(Actor::new("shop"));
     world.faults.next_result = Some(ActionResult::Refused("access denied".into()));
     world.kill("shop");
@@ -573,7 +573,7 @@ fn probes_keep_their_period() {
 }
 
 #[test]
-fn unusable_target_is_told_and_left() {
+fn unusable_target_is_reported_and_left() {
     let mut world = shop(Actor::new("shop"));
     world.set_state("shop", TargetState::Unusable("unit not found".into()));
     world.run(3600);
@@ -750,7 +750,7 @@ fn service_stopped_with_what_it_is_bound_to_is_left_and_restarted_only_after_a_f
 }
 
 #[test]
-fn storm_stops_every_restart_and_is_told_with_its_size() {
+fn storm_stops_every_restart_and_is_reported_with_its_size() {
     let names = ["a", "b", "c", "d", "e"];
     let mut world = World::new(names.map(Actor::new));
     world.run(120);
@@ -803,7 +803,7 @@ fn storm_stops_every_restart_and_is_told_with_its_size() {
 
 /// The first message goes when there are just enough of them; how many there are by now is told as it grows.
 #[test]
-fn a_storm_that_grows_is_told_again_and_its_end_has_the_true_number() {
+fn a_storm_that_grows_is_reported_again_and_its_end_has_the_true_number() {
     let names: Vec<String> = (0..60).map(|n| format!("s{n:02}")).collect();
     let mut world = World::new(names.iter().map(|name| Actor::new(name)));
     world.run(120);
@@ -904,7 +904,7 @@ fn probes_that_failed_over_a_suspend_say_nothing() {
 }
 
 #[test]
-fn given_up_service_is_tried_once_an_hour_and_people_are_not_told_again() {
+fn given_up_service_is_tried_once_an_hour_and_not_reported_again() {
     let actor = Actor::new("shop").starting(Start::DiesAfter(Duration::from_secs(1)));
     let mut world = shop(actor.with(|policy| policy.half_open = Duration::from_secs(3600)));
     world.kill("shop");
@@ -918,7 +918,7 @@ fn given_up_service_is_tried_once_an_hour_and_people_are_not_told_again() {
 }
 
 #[test]
-fn dependent_that_comes_back_with_what_it_depends_on_is_not_told_of() {
+fn dependent_that_comes_back_with_what_it_depends_on_is_not_reported() {
     let mut world = World::new([Actor::new("db"), Actor::new("shop").after(&["db"])]);
     world.run(120);
     world.faults.next_result = Some(ActionResult::Failed("not yet".into()));
@@ -941,7 +941,7 @@ fn dependent_that_comes_back_with_what_it_depends_on_is_not_told_of() {
 }
 
 #[test]
-fn nobody_is_told_of_an_outage_before_the_restarted_agent_has_looked() {
+fn no_outage_is_reported_before_the_restarted_agent_has_looked() {
     let mut world = shop(Actor::new("shop").starting(Start::Refused));
     world.kill("shop");
     world.run(25);

@@ -19,7 +19,7 @@ fn resolution(world: &World) -> Option<Resolution> {
 }
 
 #[test]
-fn restart_prevent_exit_status_is_told_at_once_as_a_warning_and_nothing_is_done() {
+fn restart_prevent_exit_status_is_reported_at_once_as_a_warning_and_nothing_is_done() {
     for (intent, cause) in [
         (Intent::Crash, Cause::Exited { code: 42 }),
         (Intent::CleanExit, Cause::Exited { code: 0 }),

@@ -249,7 +249,7 @@ fn frozen_and_failing_minutes_are_not_good_minutes() {
 }
 
 #[test]
-fn every_run_that_dies_is_left_to_its_supervisor_anew() {
+fn every_run_that_dies_is_left_to_its_supervisor_again() {
     let mut world = settled([Actor::new("shop")]);
     world.faults.unseen.push("shop".into());
     // Its supervisor restarts it after each, and it dies again before anybody looks.
@@ -345,7 +345,7 @@ fn new_agent_does_not_wait_for_an_answer_that_the_old_one_was_to_get() {
 }
 
 #[test]
-fn incident_of_a_service_that_is_no_longer_configured_is_closed_and_its_end_told() {
+fn incident_of_a_service_that_is_no_longer_configured_is_closed_and_resolved() {
     let mut world = settled([Actor::new("shop").starting(Start::Refused)]);
     world.kill("shop");
     world.run(60);
@@ -388,7 +388,7 @@ fn dependents_are_woken_at_once_by_a_dependency_of_which_nothing_more_is_heard()
 }
 
 #[test]
-fn nobody_is_alarmed_in_maintenance_by_what_is_taken_along() {
+fn nothing_fires_in_maintenance_for_what_is_taken_along() {
     let shop = Actor::new("shop").after(&["db"]).starting(Start::Deaf);
     let mut world = settled([
         Actor::new("db"),

@@ -167,7 +167,7 @@ fn good_minutes_under_the_old_rule_end_no_give_up_by_the_new_one() {
 }
 
 #[test]
-fn removal_closes_the_incident_and_tells_who_was_told() {
+fn removal_closes_the_incident_and_resolves_what_was_sent() {
     let mut world = world([Actor::new("shop")
         .starting(Start::Deaf)
         .with(|policy| policy.notify_after = Duration::ZERO)]);
@@ -185,7 +185,7 @@ fn removal_closes_the_incident_and_tells_who_was_told() {
 }
 
 #[test]
-fn removal_before_anybody_was_told_tells_nobody() {
+fn removal_before_anything_was_sent_sends_nothing() {
     let mut world = world([Actor::new("shop").with(|policy| policy.mode = Mode::Observe)]);
     world.kill("shop");
     world.run(5);

@@ -88,7 +88,7 @@ fn operators_start_that_fails_is_one_too() {
 }
 
 #[test]
-fn third_start_within_the_window_is_told_and_refills_nothing() {
+fn third_start_within_the_window_is_reported_and_refills_nothing() {
     let mut world = given_up(Actor::new("shop"));
     let mut attempts = vec![world.actions().len()];
     for _ in 0..3 {

@@ -101,7 +101,7 @@ fn states(world: &World, from: usize) -> Vec<State> {
 }
 
 #[test]
-fn crash_loop_under_a_supervisor_is_told_once_and_left_to_it() {
+fn crash_loop_under_a_supervisor_is_reported_once_and_left_to_it() {
     let mut world = shop(looping());
     world.kill("shop");
     world.run(3600);
@@ -147,7 +147,7 @@ fn crash_loop_is_over_after_ten_quiet_minutes() {
 }
 
 #[test]
-fn four_restarts_by_a_supervisor_are_nobodys_business() {
+fn four_restarts_by_a_supervisor_are_no_incident() {
     let mut world = shop(Actor::new("shop").supervised(10, u32::MAX));
     for _ in 0..20 {
         for _ in 0..2 {
@@ -278,9 +278,9 @@ fn what_comes_back_after_a_lost_connection_as_a_run_of_its_supervisors_was_down(
 }
 
 #[test]
-fn another_run_that_somebody_else_began_is_no_crash() {
+fn another_run_begun_by_something_else_is_no_crash() {
     for by in [
-        StartedBy::Somebody,
+        StartedBy::Other,
         StartedBy::Dependency,
         StartedBy::Trigger,
         StartedBy::Unknown,
@@ -324,7 +324,7 @@ fn what_answers_again_within_a_run_is_not_its_supervisors_doing() {
 }
 
 #[test]
-fn crash_loop_whose_pauses_nobody_sees_is_told_and_fills_no_log() {
+fn crash_loop_with_unseen_pauses_is_reported_and_fills_no_log() {
     let mut world = shop(Actor::new("shop"));
     for _ in 0..5 {
         world.start_by("shop", StartedBy::Supervisor);

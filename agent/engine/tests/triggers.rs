@@ -62,7 +62,7 @@ fn resolution(world: &World) -> Option<Resolution> {
 }
 
 #[test]
-fn trigger_that_failed_while_its_service_runs_is_told_once_and_nothing_is_done() {
+fn trigger_that_failed_while_its_service_runs_is_reported_once_and_nothing_is_done() {
     for (actor, name, remedy) in [
         (
             Actor::new("shop"),
@@ -293,7 +293,7 @@ fn what_is_not_seen_of_a_trigger_ends_no_incident() {
 }
 
 #[test]
-fn what_a_stopped_trigger_forbade_is_asked_for_again_when_somebody_starts_it() {
+fn what_a_stopped_trigger_forbade_is_asked_for_again_when_it_is_started() {
     let mut world = shop(Actor::new("shop"));
     world.set_triggers("shop", stopped());
     world.faults.next_result = Some(ActionResult::Refused("`shop.socket` was stopped on purpose".into()));
@@ -321,7 +321,7 @@ fn maintenance_ends_nothing_that_a_trigger_did() {
 }
 
 #[test]
-fn outage_that_ended_is_told_to_be_over_before_a_trigger_is() {
+fn outage_that_ended_is_resolved_before_a_trigger_fires() {
     let mut world = shop(Actor::new("shop"));
     world.says("shop", Some(FailureKind::Status(404)));
     world.run(60);

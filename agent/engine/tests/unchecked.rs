@@ -19,7 +19,7 @@ fn not_run(runtime_away: bool) -> TargetState {
 }
 
 #[test]
-fn check_that_cannot_be_run_is_told_and_restarts_nothing() {
+fn check_that_cannot_be_run_is_reported_and_restarts_nothing() {
     for actor in [Actor::new("shop"), Actor::new("shop").without_probes()] {
         let mut world = shop(actor.with(|policy| policy.severity = Severity::Critical));
         world.set_state("shop", not_run(false));

@@ -97,7 +97,7 @@ fn what_the_agent_restarts_for_an_operator_was_healed() {
 }
 
 #[test]
-fn what_is_restarted_with_what_it_depends_on_was_started_by_nobody() {
+fn what_is_restarted_with_what_it_depends_on_was_started_by_its_dependency() {
     let mut world = World::new([Actor::new("db"), Actor::new("shop").after(&["db"])]);
     world.run(120);
     world.hang("db");

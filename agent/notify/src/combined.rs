@@ -31,7 +31,7 @@ pub(super) fn compose(combination: &Combination, wall: Timestamp, zone: &TimeZon
     match combination.combine {
         Combine::Group => Message::group(&combination.host, &parts, wall),
         Combine::Digest => Message::digest(&combination.host, &parts, &combination.undelivered, wall, zone),
-        Combine::Collapse => Message::over_untold(&parts, wall),
+        Combine::Collapse => Message::over_undelivered(&parts, wall),
     }
 }
 
@@ -98,7 +98,7 @@ impl Message {
 
     /// `incident.healed`, or `incident.resolved` where it did not get well: the beginning and the end of an incident of which
     /// nobody heard, in one. The last of `parts` is its end.
-    pub fn over_untold(parts: &[Self], wall: Timestamp) -> Self {
+    pub fn over_undelivered(parts: &[Self], wall: Timestamp) -> Self {
         let Some((ending, earlier)) = parts.split_last() else {
             return Self::about_alerts("digest", "", wall, Severity::Info, "");
         };
@@ -162,7 +162,7 @@ impl Message {
     }
 
     /// `alerts.notice`: what asks to be watched and is not, as something is wrong with it.
-    pub fn about_refused(host: &str, refused: &[&Rejected], wall: Timestamp) -> Self {
+    pub fn about_rejected(host: &str, refused: &[&Rejected], wall: Timestamp) -> Self {
         let first = refused.first().map(ToString::to_string).unwrap_or_default();
         let summary = match refused.len() {
             0 | 1 => format!("{host}: not watched: {first}"),
@@ -366,7 +366,7 @@ mod tests {
             "incident.resolved".clone_into(&mut end.kind);
             "resolved".clone_into(&mut end.data.kind);
             end.data.resolution = Some(resolution);
-            let message = Message::over_untold(&[fired(1, "shop", Severity::Warning), end], at(2));
+            let message = Message::over_undelivered(&[fired(1, "shop", Severity::Warning), end], at(2));
             assert_eq!(message.kind, kind);
             assert_eq!(kind.strip_prefix("incident."), Some(message.data.kind.as_str()));
         }
@@ -515,7 +515,7 @@ mod tests {
         let mut ending = fired(7, "shop", Severity::Info);
         ending.data.sequence = 3;
         "resolved".clone_into(&mut ending.data.kind);
-        let over = Message::over_untold(&[fired(7, "shop", Severity::Warning), ending.clone()], at(5));
+        let over = Message::over_undelivered(&[fired(7, "shop", Severity::Warning), ending.clone()], at(5));
         assert_eq!(
             (over.kind.as_str(), over.data.kind.as_str(), over.data.sequence),
             ("incident.healed", "healed", 3)
@@ -526,7 +526,7 @@ mod tests {
         );
         let mut called = fired(7, "shop", Severity::Critical);
         "gave_up".clone_into(&mut called.data.kind);
-        let over = Message::over_untold(&[called, ending], at(5));
+        let over = Message::over_undelivered(&[called, ending], at(5));
         assert_eq!(over.data.severity, Severity::Warning, "a human had been called in vain");
     }
 

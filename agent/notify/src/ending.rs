@@ -33,9 +33,9 @@ pub(super) fn ended(resolution: Resolution, duration: Duration, outage: &Outage,
                 Starter::Dependency => "recovered, restarted together with what it depends on",
                 Starter::Trigger => "recovered, started by its trigger",
                 Starter::Other => "recovered, started by something else",
-                Starter::Nobody | Starter::Agent | Starter::Operator | Starter::Unknown => "recovered by itself",
+                Starter::SameRun | Starter::Agent | Starter::Operator | Starter::Unknown => "recovered by itself",
             };
-            let nothing = attempts == 0 && outage.started_by == Starter::Nobody;
+            let nothing = attempts == 0 && outage.started_by == Starter::SameRun;
             let rest = match (attempts, outage.started_by) {
                 (0, Starter::Operator) => "; the operator's restart is not known to have helped".to_owned(),
                 _ if nothing => "; nothing was restarted".to_owned(),
@@ -104,7 +104,7 @@ mod tests {
 
     const STARTERS: [Starter; 8] = [
         Starter::Unknown,
-        Starter::Nobody,
+        Starter::SameRun,
         Starter::Agent,
         Starter::Operator,
         Starter::Supervisor,
@@ -148,8 +148,8 @@ mod tests {
             (Resolution::Healed, Starter::Operator, 5, format!("was restarted by an operator and is healthy again{times}; the agent's 5 restarts had not helped")),
             (Resolution::Started, Starter::Other, 0, format!("was started by an operator and is healthy again{times}")),
             (Resolution::Started, Starter::Other, 5, format!("was started by an operator and is healthy again{times}; the agent's 5 restarts had not helped")),
-            (Resolution::Recovered, Starter::Nobody, 0, format!("recovered by itself{times}; nothing was restarted")),
-            (Resolution::Recovered, Starter::Nobody, 1, format!("recovered by itself{times}; the agent's restart is not known to have helped")),
+            (Resolution::Recovered, Starter::SameRun, 0, format!("recovered by itself{times}; nothing was restarted")),
+            (Resolution::Recovered, Starter::SameRun, 1, format!("recovered by itself{times}; the agent's restart is not known to have helped")),
             (Resolution::Recovered, Starter::Agent, 1, format!("recovered by itself{times}; the agent's restart is not known to have helped")),
             (Resolution::Recovered, Starter::Agent, 2, format!("recovered by itself{times}; none of the agent's 2 restarts is known to have helped")),
             (Resolution::Recovered, Starter::Operator, 0, format!("recovered by itself{times}; the operator's restart is not known to have helped")),
@@ -159,7 +159,7 @@ mod tests {
             (Resolution::Recovered, Starter::Trigger, 0, format!("recovered, started by its trigger{times}")),
             (Resolution::Recovered, Starter::Other, 0, format!("recovered, started by something else{times}")),
             (Resolution::Recovered, Starter::Unknown, 0, format!("recovered by itself{times}")),
-            (Resolution::Stopped, Starter::Nobody, 2, "was stopped on purpose after 20s of trouble".to_owned()),
+            (Resolution::Stopped, Starter::SameRun, 2, "was stopped on purpose after 20s of trouble".to_owned()),
             (Resolution::Unmanaged, Starter::Agent, 2, "is no longer watched, after 20s of trouble".to_owned()),
         ];
         for (resolution, started_by, attempts, expected) in table {
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn what_was_never_seen_to_fail_was_not_down() {
         let never = Outage {
-            started_by: Starter::Nobody,
+            started_by: Starter::SameRun,
             ..Outage::default()
         };
         let said = ended(Resolution::Recovered, Duration::from_secs(40), &never, 0);

@@ -419,7 +419,7 @@ mod tests {
         let outage = Outage {
             down: Some(Duration::from_millis(200)),
             proved: Some(Duration::from_millis(3200)),
-            started_by: Starter::Nobody,
+            started_by: Starter::SameRun,
         };
         let healed = |(resolution, duration)| NotificationKind::Healed {
             resolution,

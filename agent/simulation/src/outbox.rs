@@ -136,7 +136,7 @@ impl Queue {
             .iter()
             .map(|row| Row {
                 earlier: if self.sent.contains(&row.incident) {
-                    Earlier::Told
+                    Earlier::Delivered
                 } else {
                     Earlier::Nothing
                 },

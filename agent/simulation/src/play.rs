@@ -226,7 +226,7 @@ impl World {
             }
             ServiceEvent::Start => {
                 actor.begin_row();
-                self.begin_run(name, StartedBy::Somebody);
+                self.begin_run(name, StartedBy::Other);
             }
             ServiceEvent::Acknowledge => {
                 if let (Some(incident), Some(engine)) = (self.incident(name), &mut self.engine) {

@@ -21,7 +21,7 @@ fn everything_to_one_receiver() -> Rules {
     Rules {
         receivers: ["receiver".to_owned()].into(),
         default: vec!["receiver".to_owned()],
-        ..Rules::nobody()
+        ..Rules::without_receivers()
     }
 }
 
@@ -122,7 +122,7 @@ impl World {
 
     /// An operator starts it with the supervisor's own command.
     pub fn start(&mut self, name: &str) {
-        self.start_by(name, StartedBy::Somebody);
+        self.start_by(name, StartedBy::Other);
     }
 
     /// It is started, or restarted, by another than the agent, as far as a watcher can tell.

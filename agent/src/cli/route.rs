@@ -135,7 +135,7 @@ fn explain(rules: &Rules, asked: &Asked, paint: Paint) -> String {
     ]);
     out.push_str(&table.render(paint));
     out.push('\n');
-    let lines = if let Some(reason) = &choice.nobody {
+    let lines = if let Some(reason) = &choice.no_receivers {
         vec![format!("no receiver is notified: {reason}")]
     } else {
         let told = choice.receivers.iter();
@@ -179,7 +179,7 @@ fn follow_up(rules: &Rules, asked: &Asked) -> Vec<String> {
 
 fn names(receivers: &[String]) -> String {
     if receivers.is_empty() {
-        "nobody".to_owned()
+        "no receiver".to_owned()
     } else {
         receivers.join(", ")
     }
@@ -216,7 +216,7 @@ fn describe(rules: &Rules, asked: &Asked) -> serde_json::Value {
         "labels": asked.labels,
         "routes": routes,
         "receivers": receivers,
-        "nobody": choice.nobody.as_ref().map(reason),
+        "no_receivers": choice.no_receivers.as_ref().map(reason),
         "notify_after_seconds": asked.notify_after.as_secs_f64(),
         "group_wait_seconds": rules.group_wait.as_secs_f64(),
         "escalations": escalations,

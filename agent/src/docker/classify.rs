@@ -157,7 +157,7 @@ fn started_by(tracker: &Tracker, world: World) -> StartedBy {
     match start {
         None => StartedBy::Unknown,
         Some((at, _)) if returned(at) && tracker.facts.policy != RestartPolicy::No => StartedBy::Supervisor,
-        Some(_) => StartedBy::Somebody,
+        Some(_) => StartedBy::Other,
     }
 }
 

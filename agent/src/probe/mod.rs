@@ -40,7 +40,7 @@ use tcp::TcpCheck;
 pub struct Prober {
     clients: Clients,
     resolver: Resolver,
-    turns: Semaphore,
+    permits: Semaphore,
 }
 
 /// The probes of one service, ready to be run any number of times. Cheap: connections and trust are shared.
@@ -77,7 +77,7 @@ impl Prober {
         Ok(Self {
             clients: Clients::new(resolver.clone()),
             resolver,
-            turns: Semaphore::new(limits.in_flight),
+            permits: Semaphore::new(limits.in_flight),
         })
     }
 
@@ -115,7 +115,7 @@ impl Prober {
     }
 
     async fn run(&self, probe: &Probe) -> ProbeOutcome {
-        let Ok(_turn) = self.turns.acquire().await else {
+        let Ok(_permit) = self.permits.acquire().await else {
             return skipped("the agent is stopping");
         };
         // Boxed once it has its turn: thousands wait for theirs after a start, and none of them needs room for what it will ask.

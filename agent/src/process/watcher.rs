@@ -130,7 +130,7 @@ impl Memory {
             return Ok(run.live.clone());
         }
         let started_by = if self.run.is_some() || self.failed_start.is_some() {
-            StartedBy::Somebody
+            StartedBy::Other
         } else {
             StartedBy::Unknown
         };

@@ -97,7 +97,7 @@ impl DiscoveryNews {
         let host = &settings.agent.name;
         let message = |new: &BTreeSet<String>| {
             let new = kept_back().filter(|one| new.contains(&one.to_string()));
-            Message::about_refused(host, &new.collect::<Vec<_>>(), Timestamp::now())
+            Message::about_rejected(host, &new.collect::<Vec<_>>(), Timestamp::now())
         };
         let receivers = settings.alerts.rules.default.clone();
         self.announcer

@@ -17,7 +17,7 @@ pub fn defaults() -> Policies {
             default: vec![STAND_IN.to_owned()],
             group_wait: GROUP_WAIT,
             repeat_interval: Some(REPEAT_INTERVAL),
-            ..Rules::nobody()
+            ..Rules::without_receivers()
         },
         defaults: Policy::default(),
         services: [].into(),

@@ -117,7 +117,7 @@ pub(super) fn started_by(tracker: &Tracker, jobs: &Jobs) -> StartedBy {
         Some(true) => StartedBy::Dependency,
         // Of a start that may be the trigger's nobody knows. A restart is never a trigger's.
         Some(false) if !tracker.facts.triggered_by.is_empty() && tracker.stopped_for != job.id => StartedBy::Trigger,
-        Some(false) => StartedBy::Somebody,
+        Some(false) => StartedBy::Other,
     }
 }
 
@@ -159,12 +159,12 @@ mod tests {
     fn a_start_is_somebodys() {
         let alone = [(7, "app.service", 100)];
         for (what, made, expected) in [
-            ("nothing else", &alone[..], StartedBy::Somebody),
+            ("nothing else", &alone[..], StartedBy::Other),
             ("nobody saw the job", &[(7, "db.service", 100)], StartedBy::Unknown),
             (
                 "another unit's job before it",
                 &[(6, "mail.service", 100), (7, "app.service", 100)],
-                StartedBy::Somebody,
+                StartedBy::Other,
             ),
             (
                 "what it is bound to, just before",
@@ -179,12 +179,12 @@ mod tests {
             (
                 "what it is bound to, long before",
                 &[(6, "db.service", 90), (7, "app.service", 100)],
-                StartedBy::Somebody,
+                StartedBy::Other,
             ),
             (
                 "it pulled that in itself",
                 &[(7, "app.service", 100), (8, "db.service", 100)],
-                StartedBy::Somebody,
+                StartedBy::Other,
             ),
         ] {
             assert_eq!(started_by(&app(7, false), &jobs(made)), expected, "{what}");
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_job_that_was_over_before_is_another_story() {
-        for (ended, expected) in [(99_500_000, StartedBy::Somebody), (99_950_000, StartedBy::Dependency)] {
+        for (ended, expected) in [(99_500_000, StartedBy::Other), (99_950_000, StartedBy::Dependency)] {
             let mut jobs = jobs(&[(6, "db.service", 99), (7, "app.service", 100)]);
             jobs.ended(6, "done", ended);
             assert_eq!(started_by(&app(7, false), &jobs), expected, "{ended}");
@@ -207,8 +207,8 @@ mod tests {
             (Some(0), 1, StartedBy::Supervisor),
             (Some(3), 1, StartedBy::Supervisor),
             // A start by hand sets it back; before 257 a restart leaves it as it is.
-            (Some(3), 0, StartedBy::Somebody),
-            (Some(3), 3, StartedBy::Somebody),
+            (Some(3), 0, StartedBy::Other),
+            (Some(3), 3, StartedBy::Other),
             (None, 0, StartedBy::Unknown),
         ] {
             let mut tracker = app(7, false);
@@ -225,7 +225,7 @@ mod tests {
         let jobs = jobs(&[(7, "app.service", 100)]);
         assert_eq!(started_by(&tracker, &jobs), StartedBy::Trigger);
         tracker.stopped_for = 7;
-        assert_eq!(started_by(&tracker, &jobs), StartedBy::Somebody);
+        assert_eq!(started_by(&tracker, &jobs), StartedBy::Other);
     }
 
     #[test]

@@ -57,10 +57,10 @@ fn who_starts_a_unit_is_told() {
         }
         let kill = |unit: &str| format!("kill -9 $(systemctl show -P MainPID {unit})");
         for (unit, done, by) in [
-            ("st-app", "systemctl restart st-app".to_owned(), StartedBy::Somebody),
+            ("st-app", "systemctl restart st-app".to_owned(), StartedBy::Other),
             ("st-app", "systemctl restart st-db".to_owned(), StartedBy::Dependency),
             ("st-part", "systemctl restart st-db".to_owned(), StartedBy::Dependency),
-            ("st-db", "systemctl restart st-db".to_owned(), StartedBy::Somebody),
+            ("st-db", "systemctl restart st-db".to_owned(), StartedBy::Other),
             (
                 "st-db",
                 "systemctl stop st-db; sleep 0.5; systemctl start st-app".to_owned(),
@@ -69,12 +69,12 @@ fn who_starts_a_unit_is_told() {
             (
                 "st-app",
                 "systemctl stop st-db; sleep 0.5; systemctl start st-app".to_owned(),
-                StartedBy::Somebody,
+                StartedBy::Other,
             ),
             ("st-r", kill("st-r"), StartedBy::Supervisor),
             ("st-r", kill("st-r"), StartedBy::Supervisor),
-            ("st-r", "systemctl restart st-r".to_owned(), StartedBy::Somebody),
-            ("st-sock", "systemctl restart st-sock".to_owned(), StartedBy::Somebody),
+            ("st-r", "systemctl restart st-r".to_owned(), StartedBy::Other),
+            ("st-sock", "systemctl restart st-sock".to_owned(), StartedBy::Other),
             (
                 "st-sock",
                 format!(

@@ -134,7 +134,7 @@ async fn history_is_listed_by_service_age_and_whether_it_is_over() {
     let outage = Outage {
         down: Some(Duration::from_millis(200)),
         proved: Some(duration),
-        started_by: Starter::Nobody,
+        started_by: Starter::SameRun,
     };
     let what = ReportKind::IncidentClosed {
         resolution,

@@ -35,12 +35,12 @@ pub struct NotificationLog {
     /// What its probes say, where that is why nothing is done.
     #[serde(default)]
     pub failing: Option<Failing>,
-    /// Who was told. An end goes to each of them.
-    #[serde(default)]
-    pub told: BTreeSet<String>,
-    /// When somebody was first told that it is down.
-    #[serde(default)]
-    pub told_at: Option<Time>,
+    /// The receivers that were notified. An end goes to each of them.
+    #[serde(default, alias = "told")]
+    pub notified: BTreeSet<String>,
+    /// When the first of them was notified that it is down.
+    #[serde(default, alias = "notified_at")]
+    pub notified_at: Option<Time>,
     /// When they were last told that it is.
     #[serde(default)]
     pub last_at: Option<Time>,
@@ -106,8 +106,8 @@ impl NotificationLog {
             attempts: notification.attempts,
             doing: notification.doing.clone(),
             failing: notification.failing.clone(),
-            told: BTreeSet::new(),
-            told_at: None,
+            notified: BTreeSet::new(),
+            notified_at: None,
             last_at: None,
             messages: 0,
             opening: None,
@@ -169,10 +169,10 @@ impl NotificationLog {
         }
         let choice = rules.choose(self.subject(owed, labels));
         let mut receivers = choice.receivers;
-        for name in &self.told {
+        for name in &self.notified {
             receivers.entry(name.clone()).or_insert(Reason::NotifiedBefore);
         }
-        match choice.nobody {
+        match choice.no_receivers {
             Some(reason) if receivers.is_empty() => Due::Drop(owed, reason),
             _ => Due::Tell(owed, receivers),
         }
@@ -192,10 +192,10 @@ impl NotificationLog {
         silence: Option<u64>,
         inhibition: Option<&Reason>,
     ) -> Due {
-        let (Some(told_at), Some(last_at)) = (self.told_at, self.last_at) else {
+        let (Some(notified_at), Some(last_at)) = (self.notified_at, self.last_at) else {
             return Due::Wait(None);
         };
-        if self.over || self.told.is_empty() || self.ack.is_some() {
+        if self.over || self.notified.is_empty() || self.ack.is_some() {
             return Due::Wait(None);
         }
         let duration = now.since(self.opened_at);
@@ -207,9 +207,12 @@ impl NotificationLog {
         let escalation = rules
             .escalations_of(self.subject(escalated, labels))
             .filter_map(|(number, escalation)| {
-                let new = escalation.receivers.iter().filter(|name| !self.told.contains(*name));
+                let new = escalation
+                    .receivers
+                    .iter()
+                    .filter(|name| !self.notified.contains(*name));
                 let new: BTreeMap<_, _> = new.map(|name| (name.clone(), Reason::Escalation(number))).collect();
-                (!new.is_empty()).then(|| (told_at + escalation.after, new))
+                (!new.is_empty()).then(|| (notified_at + escalation.after, new))
             })
             .min_by_key(|(at, _)| *at);
         let repeat = rules
@@ -220,8 +223,8 @@ impl NotificationLog {
             (None, None) => return Due::Wait(None),
             (Some((at, new)), repeat) if repeat.is_none_or(|repeat| at <= repeat) => (at, escalated, new),
             (_, Some(at)) => {
-                let told = self.told.iter().map(|name| (name.clone(), Reason::Repeat));
-                (at, repeated, told.collect())
+                let notified = self.notified.iter().map(|name| (name.clone(), Reason::Repeat));
+                (at, repeated, notified.collect())
             }
             (Some((at, new)), None) => (at, escalated, new),
         };
@@ -237,7 +240,7 @@ impl NotificationLog {
     /// told now; `None` when the beginning is still to be told, or was told to nobody.
     pub(super) fn go_on(&mut self, now: Time, mut notification: Notification) -> Option<(Notification, Notification)> {
         self.learn(&notification);
-        if self.owed.is_some() || self.told.is_empty() {
+        if self.owed.is_some() || self.notified.is_empty() {
             return None;
         }
         self.messages += 1;
@@ -246,7 +249,7 @@ impl NotificationLog {
         let opening = Notification {
             kind: self.opening.unwrap_or(NotificationKind::Fired),
             sequence: self.opening_sequence,
-            at: self.told_at.unwrap_or(now),
+            at: self.notified_at.unwrap_or(now),
             ..notification.clone()
         };
         Some((notification, opening))
@@ -261,7 +264,7 @@ impl NotificationLog {
         receivers: impl IntoIterator<Item = String>,
     ) -> Notification {
         self.messages += 1;
-        self.told.extend(receivers);
+        self.notified.extend(receivers);
         let doing = if self.silenced.take().is_some() {
             format!("silenced until now; {}", self.doing)
         } else {
@@ -275,7 +278,7 @@ impl NotificationLog {
             _ => self.severity,
         };
         if matches!(kind, NotificationKind::Fired | NotificationKind::GaveUp) {
-            self.told_at.get_or_insert(now);
+            self.notified_at.get_or_insert(now);
             (self.opening, self.opening_sequence) = (Some(kind), self.messages);
         }
         // Whoever an escalation tells does not put off when the others are reminded.
@@ -287,7 +290,7 @@ impl NotificationLog {
                     ..
                 }
         );
-        if is_for_all && self.told_at.is_some() {
+        if is_for_all && self.notified_at.is_some() {
             self.last_at = Some(now);
         }
         Notification {

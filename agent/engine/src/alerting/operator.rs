@@ -118,15 +118,15 @@ impl Alerting {
         };
         let labels = (cx.labels)(&log.service);
         let subject = log.subject(NotificationKind::Fired, &labels);
-        if log.told.is_empty() || self.silences.muting(subject).is_some() {
+        if log.notified.is_empty() || self.silences.muting(subject).is_some() {
             return;
         }
         let kind = NotificationKind::Update {
             news: News::Acknowledged,
             duration: now.since(log.opened_at),
         };
-        let told = log.told.iter();
-        let receivers: BTreeMap<_, _> = told.map(|name| (name.clone(), Reason::Acknowledgement)).collect();
+        let notified = log.notified.iter();
+        let receivers: BTreeMap<_, _> = notified.map(|name| (name.clone(), Reason::Acknowledgement)).collect();
         let notification = log.tell(now, kind, &labels, None);
         self.send(now, notification, receivers);
     }

@@ -118,16 +118,16 @@ impl Alerting {
     fn drop_strangers(&mut self, now: Time) -> BTreeMap<String, usize> {
         let mut gone = BTreeMap::new();
         for (id, log) in &mut self.logs {
-            let before = log.told.len();
-            for name in log.told.difference(&self.rules.receivers) {
+            let before = log.notified.len();
+            for name in log.notified.difference(&self.rules.receivers) {
                 *gone.entry(name.clone()).or_default() += 1;
             }
-            log.told.retain(|name| self.rules.receivers.contains(name));
-            let owes = log.told.is_empty() && !log.over && log.owed.is_none();
+            log.notified.retain(|name| self.rules.receivers.contains(name));
+            let owes = log.notified.is_empty() && !log.over && log.owed.is_none();
             if owes {
                 log.owed = log.opening;
             }
-            if log.told.len() == before && !(owes && log.owed.is_some()) {
+            if log.notified.len() == before && !(owes && log.owed.is_some()) {
                 continue;
             }
             self.commands
@@ -186,8 +186,8 @@ impl Alerting {
             log.learn(&notification);
             self.withhold(&notification, Reason::Silenced(silence));
         } else if let Some((notification, opening)) = log.go_on(now, notification) {
-            let told = log.told.iter();
-            let receivers = told.map(|name| (name.clone(), Reason::NotifiedBefore)).collect();
+            let notified = log.notified.iter();
+            let receivers = notified.map(|name| (name.clone(), Reason::NotifiedBefore)).collect();
             self.wakes.set(&id, Some(now));
             self.put(now, notification, receivers, Some(opening));
         }
@@ -218,11 +218,11 @@ impl Alerting {
         notification.sequence = log.messages;
         // What is owed is overtaken by this.
         log.owed = None;
-        let told = log.told.iter();
-        let receivers: BTreeMap<_, _> = told.map(|name| (name.clone(), Reason::NotifiedBefore)).collect();
+        let notified = log.notified.iter();
+        let receivers: BTreeMap<_, _> = notified.map(|name| (name.clone(), Reason::NotifiedBefore)).collect();
         self.keep(id);
         if receivers.is_empty() {
-            self.withhold(&notification, Reason::NobodyWasTold);
+            self.withhold(&notification, Reason::NoneNotified);
         } else {
             self.send(now, notification, receivers);
         }
@@ -238,7 +238,7 @@ impl Alerting {
         };
         let silence = self.silences.muting(subject).map(|silence| silence.id);
         let choice = self.rules.choose(subject);
-        if let Some(reason) = silence.map(Reason::Silenced).or(choice.nobody) {
+        if let Some(reason) = silence.map(Reason::Silenced).or(choice.no_receivers) {
             self.withhold(&notification, reason);
         } else {
             self.send(now, notification, choice.receivers);
@@ -337,10 +337,10 @@ impl Alerting {
             let silence = self.silences.muting(subject).map(|silence| silence.id);
             match log.due(now, &self.rules, &labels, silence, inhibition.as_ref()) {
                 Due::Tell(kind, receivers) => {
-                    let told_before = log.told.clone();
+                    let notified_before = log.notified.clone();
                     let notification = log.tell(now, kind, &labels, receivers.keys().cloned());
                     log.owed = None;
-                    self.send_first_later(now, &notification, receivers, &told_before);
+                    self.send_first_later(now, &notification, receivers, &notified_before);
                 }
                 Due::Drop(kind, reason) => {
                     log.owed = None;
@@ -397,10 +397,11 @@ impl Alerting {
         now: Time,
         notification: &Notification,
         receivers: BTreeMap<String, Reason>,
-        told_before: &std::collections::BTreeSet<String>,
+        notified_before: &std::collections::BTreeSet<String>,
     ) {
-        let (known, new): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            receivers.into_iter().partition(|(name, _)| told_before.contains(name));
+        let (known, new): (BTreeMap<_, _>, BTreeMap<_, _>) = receivers
+            .into_iter()
+            .partition(|(name, _)| notified_before.contains(name));
         if !known.is_empty() {
             self.send(now, notification.clone(), known);
         }

@@ -21,11 +21,11 @@ pub enum Reason {
     Acknowledgement,
 
     /// Not told: a route fits, and names no receiver.
-    RouteToNobody(usize),
+    RouteWithoutReceivers(usize),
     /// Not told: no route fits, and `[alerts] receivers` is empty.
     NoReceivers,
     /// Not told: nobody was told the beginning.
-    NobodyWasTold,
+    NoneNotified,
     /// Not told: a silence.
     Silenced(u64),
     /// Not told: it is in maintenance.
@@ -51,9 +51,9 @@ impl Reason {
             Self::Repeat => "repeat",
             Self::Escalation(_) => "escalation",
             Self::Acknowledgement => "acknowledged",
-            Self::RouteToNobody(_) => "route_without_receivers",
+            Self::RouteWithoutReceivers(_) => "route_without_receivers",
             Self::NoReceivers => "no_receivers",
-            Self::NobodyWasTold => "none_notified",
+            Self::NoneNotified => "none_notified",
             Self::Silenced(_) => "silenced",
             Self::Maintenance => "maintenance",
             Self::HostGoesDown => "host_goes_down",
@@ -74,9 +74,9 @@ impl fmt::Display for Reason {
             Self::Repeat => "still down",
             Self::Escalation(number) => return write!(f, "escalation {number}: not acknowledged"),
             Self::Acknowledgement => "acknowledged",
-            Self::RouteToNobody(number) => return write!(f, "route {number} matches and names no receiver"),
+            Self::RouteWithoutReceivers(number) => return write!(f, "route {number} matches and names no receiver"),
             Self::NoReceivers => "no receivers are configured",
-            Self::NobodyWasTold => "no receiver was notified that it was down",
+            Self::NoneNotified => "no receiver was notified that it was down",
             Self::Silenced(id) => return write!(f, "silence {id}"),
             Self::Maintenance => "in maintenance",
             Self::HostGoesDown => "the host goes down",

@@ -65,14 +65,14 @@ pub struct Choice {
     /// The receivers.
     pub receivers: BTreeMap<String, Reason>,
     /// Why there are none, when there are none.
-    pub nobody: Option<Reason>,
+    pub no_receivers: Option<Reason>,
     /// What each route said, in their order.
     pub verdicts: Vec<Verdict>,
 }
 
 impl Rules {
     /// Nobody to tell, and nothing repeated.
-    pub fn nobody() -> Self {
+    pub fn without_receivers() -> Self {
         Self {
             receivers: BTreeSet::new(),
             routes: Vec::new(),
@@ -86,7 +86,7 @@ impl Rules {
     /// Who is told of `subject`.
     pub fn choose(&self, subject: Subject<'_>) -> Choice {
         let mut receivers = BTreeMap::new();
-        let mut nobody = None;
+        let mut no_receivers = None;
         let mut decided = false;
         let mut fitted = false;
         let verdicts = self.routes.iter().zip(1..).map(|(route, number)| {
@@ -98,7 +98,7 @@ impl Rules {
             }
             fitted = true;
             decided = !route.go_on;
-            nobody = Some(Reason::RouteToNobody(number));
+            no_receivers = Some(Reason::RouteWithoutReceivers(number));
             for name in &route.receivers {
                 receivers.entry(name.clone()).or_insert(Reason::Route(number));
             }
@@ -110,12 +110,12 @@ impl Rules {
         });
         let verdicts = verdicts.collect();
         if !fitted {
-            nobody = Some(Reason::NoReceivers);
+            no_receivers = Some(Reason::NoReceivers);
             receivers.extend(self.default.iter().map(|name| (name.clone(), Reason::Default)));
         }
         receivers.retain(|name, _| self.receivers.contains(name));
         Choice {
-            nobody: nobody.filter(|_| receivers.is_empty()),
+            no_receivers: no_receivers.filter(|_| receivers.is_empty()),
             receivers,
             verdicts,
         }

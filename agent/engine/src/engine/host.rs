@@ -52,8 +52,8 @@ impl Engine {
             id,
             opened_at: now,
             until,
-            told: services.len(),
-            told_at: now,
+            notified: services.len(),
+            notified_at: now,
             grew_at: now,
             services,
             cause: Cause::Unknown,
@@ -80,7 +80,7 @@ impl Engine {
         };
         let likely = self.likely_cause(&storm.services);
         storm.cause = storm.cause_now(likely);
-        (storm.told, storm.told_at) = (storm.services.len(), now);
+        (storm.notified, storm.notified_at) = (storm.services.len(), now);
         storm.messages += 1;
         let cause = storm.cause.clone();
         self.report_host(&storm, ReportKind::CauseChanged { cause }, now);

@@ -61,11 +61,11 @@ pub(crate) struct Storm {
     /// Messages sent of it.
     pub(crate) messages: u32,
     /// How many services people were told of.
-    #[serde(default)]
-    pub(crate) told: usize,
+    #[serde(default, alias = "told")]
+    pub(crate) notified: usize,
     /// When that was.
-    #[serde(default)]
-    pub(crate) told_at: Time,
+    #[serde(default, alias = "notified_at")]
+    pub(crate) notified_at: Time,
     /// When the last service joined.
     #[serde(default)]
     pub(crate) grew_at: Time,
@@ -84,12 +84,12 @@ impl Storm {
     /// When people are to be told how far it has grown; `None` while they know.
     pub(crate) fn growth_due(&self) -> Option<Time> {
         let down = self.services.len();
-        if down <= self.told {
+        if down <= self.notified {
             None
-        } else if down >= self.told.saturating_mul(2) {
-            Some(self.told_at + GROWTH_GAP)
+        } else if down >= self.notified.saturating_mul(2) {
+            Some(self.notified_at + GROWTH_GAP)
         } else {
-            Some((self.told_at + GROWTH_GAP).max(self.grew_at + GROWTH_REST))
+            Some((self.notified_at + GROWTH_GAP).max(self.grew_at + GROWTH_REST))
         }
     }
 
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_storm_that_grows_is_told_when_it_has_doubled_or_come_to_rest() {
+    fn a_storm_that_grows_is_reported_when_it_has_doubled_or_come_to_rest() {
         let at = |seconds| Time::from_epoch(Duration::from_secs(seconds));
         let names = |count: usize| (0..count).map(|n| ServiceName::from(format!("s{n:04}").as_str()));
         let mut storm = Storm {
@@ -229,8 +229,8 @@ mod tests {
             services: BTreeSet::new(),
             cause: Cause::Unknown,
             messages: 1,
-            told: 3,
-            told_at: at(0),
+            notified: 3,
+            notified_at: at(0),
             grew_at: at(0),
         };
         storm.join(names(3), at(0));

@@ -106,7 +106,7 @@ impl Machine {
     /// Notes how far the conversation has come in which people were told, should its incident close.
     pub(super) fn leave_flapping_conversation(&mut self) {
         if let Some(incident) = &self.memory.incident
-            && let Some(bout) = self.memory.flapping.told_in(incident.id)
+            && let Some(bout) = self.memory.flapping.bout_of(incident.id)
         {
             bout.messages = incident.messages;
             bout.attempts = incident.attempts;

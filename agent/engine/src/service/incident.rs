@@ -65,7 +65,7 @@ impl Machine {
             failed_at: self.outage.fails_since,
             answered: None,
             proof_awaited: None,
-            started_by: Starter::Nobody,
+            started_by: Starter::SameRun,
             fired: false,
             messages: 0,
         });

@@ -330,8 +330,8 @@ impl Machine {
 
     /// When the crash loop under its supervisor is over, if there is one and the supervisor has not given up.
     fn crash_loops(&self, now: Time) -> Option<Time> {
-        let turns = self.runs() || matches!(self.busy(), Some(Activity::AutoRestart | Activity::Starting));
-        self.supervision.crash_loop.until(now).filter(|_| turns)
+        let loops = self.runs() || matches!(self.busy(), Some(Activity::AutoRestart | Activity::Starting));
+        self.supervision.crash_loop.until(now).filter(|_| loops)
     }
 }
 

@@ -84,8 +84,8 @@ impl Machine {
             return None;
         }
         // Once told, it is so until it runs or somebody stops it.
-        let told = self.memory.incident.as_ref();
-        if told.is_some_and(|incident| matches!(incident.cause, Cause::StoppedWith { .. })) {
+        let open = self.memory.incident.as_ref();
+        if open.is_some_and(|incident| matches!(incident.cause, Cause::StoppedWith { .. })) {
             return Some(known);
         }
         let is_back = self.missed_at(cx).is_some_and(|at| at <= cx.now);

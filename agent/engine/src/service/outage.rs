@@ -141,7 +141,7 @@ impl Machine {
             StartedBy::Unknown if own => Starter::Agent,
             StartedBy::Unknown if bound => Starter::Dependency,
             StartedBy::Unknown if self.supervision.left_to_supervisor => Starter::Supervisor,
-            StartedBy::Somebody | StartedBy::Unknown => Starter::Other,
+            StartedBy::Other | StartedBy::Unknown => Starter::Other,
         }
     }
 }

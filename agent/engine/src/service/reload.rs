@@ -24,7 +24,7 @@ impl Machine {
         self.refusals.hold = None;
         if self.service.policy.reset_after != old.policy.reset_after {
             // Good minutes under the old rule must not end a give-up by the new one.
-            self.count_health_anew(cx);
+            self.restart_health_count(cx);
         }
         if changed.target {
             self.supervision.crash_loop.clear();
@@ -42,7 +42,7 @@ impl Machine {
             // What another question was answered is not what was before.
             self.probes.forget_answers();
             self.restart_health();
-            self.count_health_anew(cx);
+            self.restart_health_count(cx);
             if self.service.has_probes {
                 self.timers.set(Timer::Probe, cx.now);
             }
@@ -67,7 +67,7 @@ impl Machine {
     }
 
     /// Good minutes begin now, or when probes say anew that it is well.
-    pub(super) fn count_health_anew(&mut self, cx: &Context<'_>) {
+    pub(super) fn restart_health_count(&mut self, cx: &Context<'_>) {
         if self.memory.healthy_since.is_some() {
             self.memory.healthy_since = Some(cx.now).filter(|_| self.is_healthy(cx.now));
             self.unsaved = true;

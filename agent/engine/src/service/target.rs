@@ -266,7 +266,7 @@ impl Machine {
             || before.is_some_and(|RunBefore(before)| before.is_some() && before == self.target.acted_on);
         let bound = matches!(self.standing.hold, Some(Hold::Dependency { .. }));
         let starter = self.starter(started_by, own, bound);
-        let somebody = known && starter == Starter::Other && (runs || started_by == StartedBy::Somebody);
+        let by_other = known && starter == Starter::Other && (runs || started_by == StartedBy::Other);
         if known && runs {
             self.note_starter(starter);
         }
@@ -276,10 +276,10 @@ impl Machine {
             self.supervision.left_to_supervisor = false;
         }
         if let Some(incident) = self.memory.incident.as_mut().filter(|_| down || known) {
-            incident.started = somebody && runs;
+            incident.started = by_other && runs;
             self.unsaved = true;
         }
-        if somebody && started_by == StartedBy::Somebody {
+        if by_other && started_by == StartedBy::Other {
             self.note_repair(cx);
         }
     }
@@ -354,7 +354,7 @@ impl Machine {
     pub(crate) fn resumed(&mut self, cx: &mut Context<'_>) {
         self.restart_health();
         // Nobody watched meanwhile.
-        self.count_health_anew(cx);
+        self.restart_health_count(cx);
         self.probes.calm_until = Some(cx.now + AFTER_RESUME);
     }
 

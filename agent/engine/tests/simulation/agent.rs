@@ -172,7 +172,7 @@ impl Sim {
     pub fn tell_engine(&mut self, event: Event) {
         let now = self.now;
         let Some(agent) = &mut self.agent else { return };
-        self.tape.push(now, Entry::Told(Box::new(event.clone())));
+        self.tape.push(now, Entry::Event(Box::new(event.clone())));
         agent.engine.handle_event(now, event);
         self.poll();
     }

@@ -28,7 +28,7 @@ fn plain() -> Rules {
     Rules {
         receivers: ["chat".to_owned()].into(),
         default: vec!["chat".to_owned()],
-        ..Rules::nobody()
+        ..Rules::without_receivers()
     }
 }
 

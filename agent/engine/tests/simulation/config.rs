@@ -42,7 +42,7 @@ impl Sim {
             .ok()
             .filter(|index| *index < self.services.len())
         else {
-            return self.somebody_returns();
+            return self.a_service_returns();
         };
         let name = self.services[index].name.clone();
         match kind {
@@ -63,7 +63,7 @@ impl Sim {
             }
             // A pattern that finds nothing.
             6 => self.absent.append(&mut self.services),
-            7 | 8 => self.somebody_returns(),
+            7 | 8 => self.a_service_returns(),
             9 => self.rename(index),
             10 => self.policy = setup::host_policy(&mut self.rng),
             _ => {
@@ -75,7 +75,7 @@ impl Sim {
         }
     }
 
-    fn somebody_returns(&mut self) {
+    fn a_service_returns(&mut self) {
         if !self.absent.is_empty() {
             let back = self.absent.remove(0);
             self.services.push(back);

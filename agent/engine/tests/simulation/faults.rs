@@ -234,7 +234,7 @@ impl Sim {
             Fault::Resumed => self.ask(&name, OperatorRequest::Resume),
             Fault::OperatorStops => self.stop(&name, false),
             Fault::OperatorStarts if self.targets[&name].is_down() => {
-                self.begin(&name, StartedBy::Somebody);
+                self.begin(&name, StartedBy::Other);
             }
             Fault::OperatorRestarts => self.stop(&name, true),
             Fault::AskedToStop if self.targets[&name].runs() => self.asked_to_stop(&name),

@@ -55,7 +55,7 @@ pub struct Audience {
 impl Audience {
     pub fn new() -> Self {
         Self {
-            rules: Rules::nobody(),
+            rules: Rules::without_receivers(),
             keep: Kept::default(),
             kept: Kept::default(),
             changed: false,

@@ -186,7 +186,7 @@ impl Known {
                 | TargetState::Busy(Activity::AutoRestart)
         );
         let begun = arrived && std::mem::take(&mut self.unattributed);
-        if begun && observation.started_by == StartedBy::Somebody {
+        if begun && observation.started_by == StartedBy::Other {
             self.keep.repairs.push(now);
             self.taken_over(now);
         }
@@ -256,7 +256,12 @@ impl Known {
 
     /// What had to happen within a time has it anew.
     fn nothing_is_due(&mut self) {
-        (self.due_since, self.untold_since, self.fine_since, self.silent_since) = (None, None, None, None);
+        (
+            self.due_since,
+            self.unnotified_since,
+            self.fine_since,
+            self.silent_since,
+        ) = (None, None, None, None);
     }
 
     pub fn forget_probes(&mut self) {

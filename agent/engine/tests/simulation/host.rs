@@ -100,7 +100,7 @@ pub struct Sim {
     /// When this life ends.
     pub end: Time,
     /// The watcher tells one thing after the other.
-    pub told_until: Time,
+    pub delivered_until: Time,
     /// Jobs whose adapters have stopped waiting.
     pub abandoned: BTreeSet<u64>,
     future: BTreeMap<(Time, u64), Future>,
@@ -148,7 +148,7 @@ impl Sim {
             acts: 0,
             wakes: 0,
             storm_ends,
-            told_until: epoch,
+            delivered_until: epoch,
             abandoned: BTreeSet::new(),
             future: BTreeMap::new(),
             order: 0,

@@ -95,7 +95,7 @@ pub struct Known {
     /// Since when it could and should be acted on.
     pub due_since: Option<Time>,
     /// Since when people could and should be told.
-    pub untold_since: Option<Time>,
+    pub unnotified_since: Option<Time>,
     /// Since when it has neither run nor been said to be down, and was not stopped.
     pub silent_since: Option<Time>,
     /// Since when it has been fine with an incident still open.
@@ -145,7 +145,7 @@ impl Known {
             state: State::Unknown,
             closed: None,
             due_since: None,
-            untold_since: None,
+            unnotified_since: None,
             silent_since: None,
             fine_since: None,
             keep: Copied::default(),
@@ -286,7 +286,7 @@ impl Known {
     }
 
     /// The incident that a message is about: the end is told after it.
-    pub fn told_of(&self, kind: NotificationKind) -> Option<&Open> {
+    pub fn incident_of(&self, kind: NotificationKind) -> Option<&Open> {
         match kind {
             NotificationKind::Fired
             | NotificationKind::GaveUp

@@ -107,7 +107,7 @@ impl Ledger {
 
     /// Takes in what passed.
     pub fn apply(&mut self, now: Time, entry: &Entry) {
-        if !matches!(entry, Entry::Told(event) if **event == Event::HostResumed) {
+        if !matches!(entry, Entry::Event(event) if **event == Event::HostResumed) {
             // Of time that nobody watched, nothing is known.
             self.pass_time(now);
         }
@@ -116,7 +116,7 @@ impl Ledger {
             Entry::AgentStarted(start) => self.agent_started(now, start),
             Entry::Reloaded(policy, services, changed) => self.reloaded(now, policy, services, changed),
             Entry::AgentDied => self.agent_died(now),
-            Entry::Told(event) => self.told(now, event),
+            Entry::Event(event) => self.happened(now, event),
             Entry::RulesChanged(_) | Entry::Silenced { .. } | Entry::Expired(_) | Entry::Acknowledged(_) => {}
             Entry::Decided(command) => self.decided(now, command),
             Entry::Recorded => {
@@ -204,7 +204,7 @@ impl Ledger {
         }
     }
 
-    fn told(&mut self, now: Time, event: &Event) {
+    fn happened(&mut self, now: Time, event: &Event) {
         match event {
             Event::HostShutdownChanged { going_down } => self.going_down = *going_down,
             Event::HostResumed => {
@@ -354,7 +354,7 @@ impl Ledger {
             let silent = watched && away && open.is_none() && known.flight.is_none() && !known.in_maintenance(now);
             let since = |before: Option<Time>, holds: bool| holds.then(|| before.unwrap_or(now));
             known.due_since = since(known.due_since, due);
-            known.untold_since = since(known.untold_since, untold);
+            known.unnotified_since = since(known.unnotified_since, untold);
             known.fine_since = since(known.fine_since, fine);
             known.silent_since = since(known.silent_since, silent);
         }

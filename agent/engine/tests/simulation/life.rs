@@ -34,7 +34,7 @@ impl Sim {
             Change::SupervisorStarts => self.begin(name, StartedBy::Supervisor),
             // Of a job of the agent it is known whose it is, or nothing.
             Change::StartsAgain if self.targets[name].job.is_some() => self.begin(name, StartedBy::Unknown),
-            Change::StartsAgain => self.begin(name, StartedBy::Somebody),
+            Change::StartsAgain => self.begin(name, StartedBy::Other),
             Change::Stopped => self.stopped(name),
             Change::Drained => self.drained(name),
             Change::Back(state) => self.set(name, state),

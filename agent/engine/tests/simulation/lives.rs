@@ -43,7 +43,7 @@ impl AddAssign for Totals {
 impl Totals {
     fn count(&mut self, entry: &Entry) {
         match entry {
-            Entry::Told(_) => self.events += 1,
+            Entry::Event(_) => self.events += 1,
             Entry::Acted(_) => self.restarts += 1,
             Entry::AgentDied => self.kills += 1,
             Entry::Reloaded(..) => self.reloads += 1,

@@ -18,7 +18,7 @@ pub fn line(at: Time, entry: &Entry) -> Option<String> {
         Entry::Expired(id) => format!("* silence {id} is ended"),
         Entry::Acknowledged(id) => format!("* incident {id} is acknowledged"),
         Entry::AgentDied => "--- the agent is killed".to_owned(),
-        Entry::Told(event) => told(event),
+        Entry::Event(event) => event_in_words(event),
         Entry::Decided(command) => decided(command)?,
         Entry::Acted(action) => format!("==> {} {} ({})", action.kind.as_str(), action.service, action.id),
         Entry::Woken | Entry::Recorded | Entry::Settled { .. } | Entry::Shown(_) => return None,
@@ -26,7 +26,7 @@ pub fn line(at: Time, entry: &Entry) -> Option<String> {
     Some(format!("{:>12.3} {text}", at.since_epoch().as_secs_f64()))
 }
 
-fn told(event: &Event) -> String {
+fn event_in_words(event: &Event) -> String {
     match event {
         Event::ProbeCompleted {
             service,

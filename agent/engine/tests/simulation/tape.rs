@@ -44,7 +44,7 @@ pub enum Entry {
     /// An operator acknowledged an incident.
     Acknowledged(IncidentId),
     /// The engine was told.
-    Told(Box<Event>),
+    Event(Box<Event>),
     /// The engine was asked to look at the clock.
     Woken,
     /// The engine decided.

@@ -74,8 +74,8 @@ impl Sim {
     /// The watcher tells, late perhaps, but one thing after the other.
     pub fn tell(&mut self, event: Event) {
         let delay = self.rng.millis(0, self.weather.delay);
-        self.told_until = self.told_until.max(self.now + delay);
-        let after = self.told_until.since(self.now);
+        self.delivered_until = self.delivered_until.max(self.now + delay);
+        let after = self.delivered_until.since(self.now);
         self.later(after, Future::Tell(self.life, event));
     }
 

@@ -54,7 +54,7 @@ fn read(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
             _ => Standing::Pending,
         },
         earlier: match (row.get(12)?, row.get(13)?) {
-            (true, _) => Earlier::Told,
+            (true, _) => Earlier::Delivered,
             (false, true) => Earlier::Lost,
             (false, false) => Earlier::Nothing,
         },

@@ -183,9 +183,9 @@ fn tell(
     match notice {
         // Whoever is added while it lasts is told then.
         Notice::Stuck if told == 0 => {}
-        Notice::Stuck => health.told_stuck(),
-        Notice::Refused => health.told_refused(now),
-        Notice::Works => health.told_works(),
+        Notice::Stuck => health.notified_stuck(),
+        Notice::Refused => health.notified_refused(now),
+        Notice::Works => health.notified_works(),
     }
     page::save_health(&transaction, about, &health)?;
     transaction.commit().map_err(&doing)?;

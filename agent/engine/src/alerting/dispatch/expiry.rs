@@ -33,7 +33,7 @@ pub(super) fn is_over(row: &Row, follows: bool, now: Time) -> bool {
 fn limit(row: &Row) -> Duration {
     match row.kind {
         MessageKind::Update => UPDATE,
-        MessageKind::Resolved if row.earlier == Earlier::Told => ENDING,
+        MessageKind::Resolved if row.earlier == Earlier::Delivered => ENDING,
         MessageKind::Digest => ENDING,
         _ => ALERT,
     }

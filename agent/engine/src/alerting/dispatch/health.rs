@@ -26,9 +26,11 @@ pub struct Health {
     /// Whether what an outage left behind is still being sent.
     pub recovering: bool,
     /// Whether the other receivers know of this outage.
-    pub stuck_told: bool,
+    #[serde(alias = "stuck_notified")]
+    pub stuck_notified: bool,
     /// When the other receivers were last told of a refusal for good.
-    pub refused_told_at: Option<Time>,
+    #[serde(alias = "refused_notified_at")]
+    pub refused_notified_at: Option<Time>,
     /// When the last digest was made.
     pub digested_at: Option<Time>,
 }
@@ -56,7 +58,7 @@ impl Breaker {
 }
 
 /// What an answer changed that somebody should know. Those for the other receivers are repeated until
-/// [`Health::told_stuck`], [`Health::told_works`] or [`Health::told_refused`] says that they know.
+/// [`Health::notified_stuck`], [`Health::notified_works`] or [`Health::notified_refused`] says that they know.
 #[allow(clippy::struct_excessive_bools, reason = "each is a piece of news of its own")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct News {
@@ -113,7 +115,7 @@ impl Health {
         self.rest_until = if self.recovering { now + policy.pace } else { Time::ZERO };
         News {
             closed,
-            works: self.stuck_told,
+            works: self.stuck_notified,
             ..News::default()
         }
     }
@@ -134,10 +136,10 @@ impl Health {
     /// A message was refused for good.
     pub fn refused(&mut self, policy: &DispatchPolicy, now: Time) -> News {
         let opened = self.fail(policy, now);
-        let told = self.refused_told_at;
+        let last = self.refused_notified_at;
         News {
             opened,
-            refused: told.is_none_or(|at| now.since(at) >= policy.refused_every),
+            refused: last.is_none_or(|at| now.since(at) >= policy.refused_every),
             ..News::default()
         }
     }
@@ -154,18 +156,18 @@ impl Health {
     }
 
     /// The others know that it is stuck.
-    pub const fn told_stuck(&mut self) {
-        self.stuck_told = true;
+    pub const fn notified_stuck(&mut self) {
+        self.stuck_notified = true;
     }
 
     /// The others know that it works again.
-    pub const fn told_works(&mut self) {
-        self.stuck_told = false;
+    pub const fn notified_works(&mut self) {
+        self.stuck_notified = false;
     }
 
     /// The others know that it refuses messages.
-    pub const fn told_refused(&mut self, now: Time) {
-        self.refused_told_at = Some(now);
+    pub const fn notified_refused(&mut self, now: Time) {
+        self.refused_notified_at = Some(now);
     }
 
     /// Answers whether the breaker opened.
@@ -191,6 +193,6 @@ impl Health {
         let since = self.failing_since.unwrap_or(now);
         let fails = self.is_open(policy) || self.asked_until > now;
         let failing = self.asked_until.max(now).since(since);
-        !self.stuck_told && fails && failing >= policy.stuck_after
+        !self.stuck_notified && fails && failing >= policy.stuck_after
     }
 }

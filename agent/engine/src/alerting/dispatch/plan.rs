@@ -117,7 +117,7 @@ impl Plan {
                 Stale::Overtaken => "overtaken",
                 Stale::Short => "short",
             },
-            Self::Collapse { .. } => "over_untold",
+            Self::Collapse { .. } => "over_undelivered",
             Self::CutOff { .. } => "interrupted",
             Self::Send { why, .. } => match why {
                 Why::Due => "due",
@@ -239,12 +239,12 @@ impl<'a> Queue<'a> {
                 use MessageKind::{Fired, GaveUp, Update};
                 matches!(row.kind, Fired | GaveUp | Update)
             };
-            let untold = matches!(first.kind, MessageKind::Fired | MessageKind::GaveUp)
+            let undelivered = matches!(first.kind, MessageKind::Fired | MessageKind::GaveUp)
                 && earlier.iter().all(plain)
                 && first.earlier == Earlier::Nothing
                 && ending.kind == MessageKind::Resolved
-                && conversation.iter().all(|row| row.is_untold());
-            if !untold {
+                && conversation.iter().all(|row| row.is_undelivered());
+            if !undelivered {
                 return None;
             }
             let mut rows: Vec<i64> = earlier.iter().map(|row| row.id).collect();
@@ -298,14 +298,14 @@ impl<'a> Queue<'a> {
         if self.health.failures > 0 {
             return None;
         }
-        let over = |head: &&Row| head.kind == MessageKind::Healed && head.is_untold();
+        let over = |head: &&Row| head.kind == MessageKind::Healed && head.is_undelivered();
         let mut rows: Vec<&Row> = Vec::new();
         if self.health.recovering {
             rows = self.heads().map(|(head, _)| head).filter(over).collect();
             rows.sort_by_key(|row| row.place);
         }
-        let told = self.health.digested_at;
-        let long_ago = told.is_none_or(|at| self.now.since(at) >= self.policy.digest_every);
+        let last = self.health.digested_at;
+        let long_ago = last.is_none_or(|at| self.now.since(at) >= self.policy.digest_every);
         if rows.len() < 2 && !(undelivered && long_ago) {
             return None;
         }
@@ -343,7 +343,7 @@ impl<'a> Queue<'a> {
     fn takes_company(&self, head: &Row, rest: &[&Row]) -> bool {
         head.kind == MessageKind::Fired
             && head.earlier == Earlier::Nothing
-            && head.is_untold()
+            && head.is_undelivered()
             && (head.patient || self.health.recovering)
             && rest.iter().all(|row| row.kind == MessageKind::Update)
     }
@@ -351,7 +351,7 @@ impl<'a> Queue<'a> {
     /// Whether an end may go together with those of other incidents. One that began by itself ends by itself, at once.
     fn ends_with_others(&self, head: &Row, rest: &[&Row]) -> bool {
         head.kind == MessageKind::Resolved
-            && head.is_untold()
+            && head.is_undelivered()
             && (head.together || self.health.recovering)
             && rest.is_empty()
     }
@@ -397,11 +397,11 @@ impl<'a> Queue<'a> {
             (self.due_at(head), why)
         });
         // While it fails, the digest waits for a message to arrive first.
-        let told = self
+        let last = self
             .health
             .digested_at
             .filter(|_| undelivered && self.health.failures == 0);
-        let digest = told.map(|at| (at + self.policy.digest_every, Waiting::Digest));
+        let digest = last.map(|at| (at + self.policy.digest_every, Waiting::Digest));
         let soonest = own.into_iter().chain(digest).min_by_key(|(until, _)| *until);
         soonest.map_or(Plan::Idle, |(until, why)| Plan::Wait { until, why })
     }

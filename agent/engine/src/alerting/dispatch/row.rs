@@ -62,7 +62,7 @@ pub enum Earlier {
     /// There are none.
     Nothing,
     /// The receiver took one, or may have.
-    Told,
+    Delivered,
     /// There were some, and the receiver certainly heard none of them.
     Lost,
 }
@@ -108,7 +108,7 @@ pub struct Row {
 
 impl Row {
     /// Whether no attempt can have reached the receiver, so that it may still be put in other words.
-    pub(super) fn is_untold(&self) -> bool {
+    pub(super) fn is_undelivered(&self) -> bool {
         self.standing == Standing::Pending && !self.ambiguous
     }
 }

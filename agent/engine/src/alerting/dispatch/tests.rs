@@ -71,7 +71,7 @@ impl Row {
 
     /// It is the end of what began in a message about several, and was told.
     fn together(self) -> Self {
-        self.earlier(Earlier::Told).with(|row| row.together = true)
+        self.earlier(Earlier::Delivered).with(|row| row.together = true)
     }
 
     /// It failed, certainly, and is tried again at `until`.
@@ -241,7 +241,7 @@ fn what_began_together_ends_together() {
                 resolved(1, 7).together(),
                 resolved(2, 8).together().with(|row| row.created = at(9)),
                 resolved(3, 9)
-                    .earlier(Earlier::Told)
+                    .earlier(Earlier::Delivered)
                     .with(|row| row.not_before = at(99)),
             ],
             well(),
@@ -261,8 +261,8 @@ fn what_began_together_ends_together() {
         (
             "what began by itself ends by itself, at once",
             vec![
-                resolved(1, 7).earlier(Earlier::Told),
-                resolved(2, 8).earlier(Earlier::Told),
+                resolved(1, 7).earlier(Earlier::Delivered),
+                resolved(2, 8).earlier(Earlier::Delivered),
             ],
             well(),
             0,
@@ -359,7 +359,7 @@ fn an_escalation_begins_the_conversation_of_whom_it_calls() {
 }
 
 #[test]
-fn what_is_over_before_anybody_heard_of_it_is_one_message() {
+fn what_is_over_before_it_was_delivered_is_one_message() {
     let collapse = |rows: Vec<i64>, ending| Plan::Collapse { rows, ending };
     check(vec![
         (
@@ -410,7 +410,7 @@ fn what_is_over_before_anybody_heard_of_it_is_one_message() {
         ),
         (
             "told before: its end is sent",
-            vec![resolved(2, 7).earlier(Earlier::Told)],
+            vec![resolved(2, 7).earlier(Earlier::Delivered)],
             well(),
             0,
             send(2, Why::Due),
@@ -467,14 +467,14 @@ fn old_news_is_given_up() {
         ),
         (
             "the end of what was told is news for a week",
-            vec![resolved(1, 7).earlier(Earlier::Told)],
+            vec![resolved(1, 7).earlier(Earlier::Delivered)],
             well(),
             7 * day,
             send(1, Why::Due),
         ),
         (
             "and no longer",
-            vec![resolved(1, 7).earlier(Earlier::Told)],
+            vec![resolved(1, 7).earlier(Earlier::Delivered)],
             well(),
             7 * day + 1,
             expire(vec![1]),
@@ -691,13 +691,13 @@ fn the_breaker_opens_closes_and_tells() {
     );
     assert!(health.failed(&policy, ten_minutes, None).stuck);
     assert!(health.failed(&policy, ten_minutes, None).stuck, "until the others know");
-    health.told_stuck();
+    health.notified_stuck();
     assert!(!health.failed(&policy, at(6000), None).stuck, "once");
 
     let news = health.succeeded(&policy, at(7000));
     assert!(news.closed && news.works);
     assert_eq!(health.gate(&policy, at(7000)), Some((at(7001), Waiting::Pace)));
-    health.told_works();
+    health.notified_works();
     assert_eq!(health.succeeded(&policy, at(7001)), News::default());
     health.drained();
     health.succeeded(&policy, at(7002));
@@ -705,7 +705,7 @@ fn the_breaker_opens_closes_and_tells() {
 }
 
 #[test]
-fn who_asks_to_be_left_alone_for_long_is_told_of_at_once() {
+fn who_asks_to_be_left_alone_for_long_is_reported_at_once() {
     let policy = DispatchPolicy::default();
     let minutes = |minutes: u64| Some(Duration::from_secs(minutes * 60));
     let mut health = Health::default();
@@ -714,7 +714,7 @@ fn who_asks_to_be_left_alone_for_long_is_told_of_at_once() {
         health.failed(&policy, at(300), minutes(5)).stuck,
         "but not ten minutes, whatever the number of tries"
     );
-    health.told_stuck();
+    health.notified_stuck();
     assert!(!health.failed(&policy, at(600), minutes(60)).stuck, "once");
     assert!(health.succeeded(&policy, at(4200)).works);
     assert!(Health::default().failed(&policy, at(0), minutes(60)).stuck);
@@ -722,11 +722,11 @@ fn who_asks_to_be_left_alone_for_long_is_told_of_at_once() {
 }
 
 #[test]
-fn refusals_for_good_are_told_at_once_and_at_most_hourly() {
+fn refusals_for_good_are_reported_at_once_and_at_most_hourly() {
     let policy = DispatchPolicy::default();
     let mut health = Health::default();
     assert!(health.refused(&policy, at(0)).refused);
-    health.told_refused(at(0));
+    health.notified_refused(at(0));
     assert!(!health.refused(&policy, at(3599)).refused);
     assert!(health.refused(&policy, at(3600)).refused);
     for _ in 0..2 {

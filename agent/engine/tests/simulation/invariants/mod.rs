@@ -3,7 +3,7 @@
 
 mod audience;
 mod limits;
-mod people;
+mod notifications;
 mod permission;
 mod progress;
 mod record;
@@ -32,10 +32,10 @@ pub const INVARIANTS: [(&str, Invariant); 50] = [
     ("1 shutdown", permission::nothing_is_done_while_the_host_goes_down),
     ("2 unobservable", permission::nothing_is_done_without_an_observation),
     ("3 maintenance", permission::nothing_is_done_in_maintenance),
-    ("3 peace", people::nobody_is_alarmed_in_maintenance),
+    ("3 peace", notifications::nothing_fires_in_maintenance),
     ("4 operator stop", permission::no_operator_stop_is_undone),
     ("4 drain", permission::no_drain_is_cut_short),
-    ("5 busy", permission::nobody_is_disturbed),
+    ("5 busy", permission::nothing_busy_is_disturbed),
     ("5 supervisor first", permission::supervisors_go_first),
     ("6 run", record::actions_are_about_the_run_that_was_judged),
     ("7 one in flight", limits::actions_never_overlap),
@@ -61,16 +61,19 @@ pub const INVARIANTS: [(&str, Invariant); 50] = [
     ("14 grace", permission::only_what_is_down_is_restarted),
     ("15 boot grace", permission::nothing_is_done_while_the_host_boots),
     ("16 ids", record::action_ids_are_never_used_twice),
-    ("17 fired once", people::people_are_told_once),
-    ("18 resolved", people::the_end_is_told_to_whom_the_beginning_was),
-    ("19 gave up", people::giving_up_is_part_of_an_incident),
-    ("20 one incident", people::incidents_open_and_close_in_turn),
-    ("20 outage", people::an_outage_ends_after_its_last_failure),
+    ("17 fired once", notifications::each_is_notified_once),
+    ("18 resolved", notifications::the_end_follows_its_beginning),
+    ("19 gave up", notifications::giving_up_is_part_of_an_incident),
+    ("20 one incident", notifications::incidents_open_and_close_in_turn),
+    ("20 outage", notifications::an_outage_ends_after_its_last_failure),
     ("21 healthy", progress::healthy_services_have_no_incident),
     ("21 proof", progress::only_a_new_run_that_lasts_is_proof),
     ("22 liveness", progress::what_can_be_healed_is_acted_on),
-    ("23 silence", people::no_outage_is_kept_from_people),
-    ("23 bounded silence", people::nothing_down_stays_silent_beyond_its_bound),
+    ("23 silence", notifications::no_outage_is_kept_back),
+    (
+        "23 bounded silence",
+        notifications::nothing_down_stays_silent_beyond_its_bound,
+    ),
     ("25 clock", record::only_the_drivers_clock_counts),
     ("26 crash", record::agent_crashes_grant_no_budget),
     ("27 reload", record::reloads_grant_no_budget),
@@ -89,7 +92,7 @@ pub const INVARIANTS: [(&str, Invariant); 50] = [
     ("33 silences", audience::silences_are_kept),
     ("34 reminders", audience::reminders_are_due),
     ("35 bounded messages", audience::messages_are_bounded),
-    ("flapping", people::flapping_is_told_once_and_its_end_once),
+    ("flapping", notifications::flapping_is_notified_once_and_its_end_once),
     ("bounds", progress::the_engine_does_not_spin),
 ];
 

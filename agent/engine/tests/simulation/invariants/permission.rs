@@ -79,7 +79,7 @@ pub(super) fn no_operator_stop_is_undone(ledger: &Ledger, _: Time, entry: &Entry
 
 /// 5: no own attempt while somebody else is busy with the target: starting, stopping, reloading, a job, frozen, or
 /// about to be restarted by its supervisor. The one exception is what shows a reload that has long ended, and hangs.
-pub(super) fn nobody_is_disturbed(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
+pub(super) fn nothing_busy_is_disturbed(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some((_, known)) = own_attempt(ledger, entry) else {
         return Ok(());
     };

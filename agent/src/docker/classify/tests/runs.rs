@@ -24,7 +24,7 @@ fn the_agents_own_start_is_its_own_however_late_it_is_told() {
     for (done, answered_first, by) in [
         (true, false, StartedBy::Unknown),
         (true, true, StartedBy::Unknown),
-        (false, true, StartedBy::Somebody),
+        (false, true, StartedBy::Other),
     ] {
         let mut tracker = container(Status::Running);
         tracker.acting = true;
@@ -38,7 +38,7 @@ fn the_agents_own_start_is_its_own_however_late_it_is_told() {
         assert_eq!(begun_by(&mut tracker), by, "{done} {answered_first}");
         // One action explains one start.
         hear(&mut tracker, &[(1, "start")]);
-        assert_eq!(begun_by(&mut tracker), StartedBy::Somebody, "{done} {answered_first}");
+        assert_eq!(begun_by(&mut tracker), StartedBy::Other, "{done} {answered_first}");
     }
 }
 
@@ -108,9 +108,7 @@ fn who_began_a_run_is_waited_for_a_moment() {
     assert_eq!(classify(&mut tracker, world(100)), Verdict::Wait(at(101)));
     let mut told = tracker.clone();
     hear(&mut told, &[(100, "start")]);
-    assert!(
-        matches!(classify(&mut told, world(100)), Verdict::Seen(seen, _) if seen.started_by == StartedBy::Somebody)
-    );
+    assert!(matches!(classify(&mut told, world(100)), Verdict::Seen(seen, _) if seen.started_by == StartedBy::Other));
     assert!(
         matches!(classify(&mut tracker, world(101)), Verdict::Seen(seen, _) if seen.started_by == StartedBy::Unknown)
     );

@@ -19,7 +19,7 @@ const FLAPPING: usize = 6;
 const FLAPPING_WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// 3 and 1: nobody is told of an outage in maintenance, or while the host goes down.
-pub(super) fn nobody_is_alarmed_in_maintenance(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
+pub(super) fn nothing_fires_in_maintenance(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some(message) = message(ledger, entry) else {
         return Ok(());
     };
@@ -29,7 +29,7 @@ pub(super) fn nobody_is_alarmed_in_maintenance(ledger: &Ledger, now: Time, entry
 }
 
 /// 17: an incident is fired at most once and given up at most once, and its messages are counted without a gap.
-pub(super) fn people_are_told_once(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
+pub(super) fn each_is_notified_once(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
     let Some(message) = message(ledger, entry) else {
         return Ok(());
     };
@@ -37,7 +37,7 @@ pub(super) fn people_are_told_once(ledger: &Ledger, _: Time, entry: &Entry) -> J
     if known.is_late_end(message) {
         return Ok(());
     }
-    let Some(open) = known.told_of(message.kind) else {
+    let Some(open) = known.incident_of(message.kind) else {
         return Err(format!("{:?} outside any incident, or once more", message.kind));
     };
     ensure(message.incident == open.id, || {
@@ -60,11 +60,11 @@ pub(super) fn people_are_told_once(ledger: &Ledger, _: Time, entry: &Entry) -> J
 }
 
 /// 18: `resolved` goes to those who were told of the outage, `healed` tells of an outage of which nobody was told.
-pub(super) fn the_end_is_told_to_whom_the_beginning_was(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
+pub(super) fn the_end_follows_its_beginning(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
     let Some(message) = message(ledger, entry) else {
         return Ok(());
     };
-    let open = ledger.services[&message.service].told_of(message.kind);
+    let open = ledger.services[&message.service].incident_of(message.kind);
     let fired = open.is_some_and(|open| open.fired);
     match message.kind {
         NotificationKind::Resolved { .. } => ensure(fired, || "resolved, and nobody had been told".into()),
@@ -141,12 +141,12 @@ pub(super) fn an_outage_ends_after_its_last_failure(ledger: &Ledger, now: Time, 
 
 /// 23: people hear of an incident that lasts, even when it is put down to a dependency. Not in maintenance, and not
 /// while the host goes down.
-pub(super) fn no_outage_is_kept_from_people(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
+pub(super) fn no_outage_is_kept_back(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Entry::Settled { .. } = entry else { return Ok(()) };
     for known in ledger.configured() {
         let policy = &known.service.policy;
         let bound = SUPPRESSION_MAX + policy.notify_after * 2 + policy.verify + SLACK;
-        let since = known.untold_since;
+        let since = known.unnotified_since;
         ensure(since.is_none_or(|since| now.since(since) <= bound), || {
             format!("{} is down, and nobody knows since {since:?}", known.service.name)
         })?;
@@ -155,7 +155,7 @@ pub(super) fn no_outage_is_kept_from_people(ledger: &Ledger, now: Time, entry: &
 }
 
 /// Nothing down stays silent beyond its bound: what does not run, whatever is busy with it, has an incident in the end.
-/// From then on it is [`no_outage_is_kept_from_people`] that asks.
+/// From then on it is [`no_outage_is_kept_back`] that asks.
 pub(super) fn nothing_down_stays_silent_beyond_its_bound(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Entry::Settled { .. } = entry else { return Ok(()) };
     for known in ledger.configured() {
@@ -175,7 +175,7 @@ pub(super) fn nothing_down_stays_silent_beyond_its_bound(ledger: &Ledger, now: T
 
 /// Flapping: one message in, which needs that many incidents in that time; then neither `fired` nor `healed` until the
 /// one message out, in the same conversation.
-pub(super) fn flapping_is_told_once_and_its_end_once(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
+pub(super) fn flapping_is_notified_once_and_its_end_once(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some(message) = message(ledger, entry) else {
         return Ok(());
     };

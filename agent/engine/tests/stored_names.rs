@@ -33,8 +33,7 @@ fn notified_receivers_were_told() {
     let log: NotificationLog = serde_json::from_str(log).expect("it is read");
     assert_eq!(log.notified, BTreeSet::from(["team".to_owned()]));
     assert_eq!(log.notified_at, Some(at(2)));
-    let health: Health =
-        serde_json::from_str(r#"{"stuck_notified": true, "refused_notified_at": 2}"#).expect("it is read");
+    let health: Health = serde_json::from_str(r#"{"stuck_told": true, "refused_told_at": 2}"#).expect("it is read");
     assert!(health.stuck_notified);
     assert_eq!(health.refused_notified_at, Some(at(2)));
 }

@@ -39,7 +39,7 @@ pub struct NotificationLog {
     #[serde(default, alias = "told")]
     pub notified: BTreeSet<String>,
     /// When the first of them was notified that it is down.
-    #[serde(default, alias = "notified_at")]
+    #[serde(default, alias = "told_at")]
     pub notified_at: Option<Time>,
     /// When they were last told that it is.
     #[serde(default)]

@@ -64,7 +64,7 @@ pub(crate) struct Storm {
     #[serde(default, alias = "told")]
     pub(crate) notified: usize,
     /// When that was.
-    #[serde(default, alias = "notified_at")]
+    #[serde(default, alias = "told_at")]
     pub(crate) notified_at: Time,
     /// When the last service joined.
     #[serde(default)]

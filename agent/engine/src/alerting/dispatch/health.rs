@@ -26,10 +26,10 @@ pub struct Health {
     /// Whether what an outage left behind is still being sent.
     pub recovering: bool,
     /// Whether the other receivers know of this outage.
-    #[serde(alias = "stuck_notified")]
+    #[serde(alias = "stuck_told")]
     pub stuck_notified: bool,
     /// When the other receivers were last told of a refusal for good.
-    #[serde(alias = "refused_notified_at")]
+    #[serde(alias = "refused_told_at")]
     pub refused_notified_at: Option<Time>,
     /// When the last digest was made.
     pub digested_at: Option<Time>,

@@ -60,6 +60,7 @@
 //! Whether the tests would notice a guard that is missing is asked by `make mutants`.
 
 mod simulation;
+mod stored;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -83,7 +83,7 @@ impl Sim {
         if self.going_down {
             return Some(ActionResult::Conflict("the host goes down".into()));
         }
-        match (&target.state, action.kind) {
+        match (&target.unit.state, action.kind) {
             (TargetState::Busy(_), _) => Some(ActionResult::Conflict("a job is pending".into())),
             (TargetState::Unusable(_), _) => Some(ActionResult::Refused("unit is masked".into())),
             (TargetState::Running, ActionKind::Start | ActionKind::StartTrigger) => {
@@ -93,7 +93,7 @@ impl Sim {
             _ if action
                 .expected
                 .as_ref()
-                .is_some_and(|expected| *expected != target.run()) =>
+                .is_some_and(|expected| *expected != target.unit.run_id()) =>
             {
                 Some(ActionResult::Outdated("it has been started again since".into()))
             }

@@ -1,16 +1,16 @@
 //! The driver's contract: turns, batches, records before deeds, and what a `kill -9` leaves of them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use sentinel_engine::alerting::{NotificationLog, Silence};
 use sentinel_engine::{
-    Action, ActionId, ActionResult, Command, Engine, Event, HostMemory, IncidentId, Labels, Memory, OperatorRequest,
-    Policy, ReportKind, Service, ServiceName, Time,
+    Action, ActionResult, Command, Engine, Event, Memory, OperatorRequest, Service, ServiceName, Time,
 };
+use sentinel_simulation::Store;
 
 use super::host::{Future, Sim};
 use super::tape::{Entry, Start};
+use crate::stored::through_json;
 
 /// How long the driver leaves a store alone that could not be written.
 const STORE_GAP: Duration = Duration::from_secs(5);
@@ -24,10 +24,8 @@ pub struct Agent {
     /// Commands polled and not sorted yet.
     polled: VecDeque<Command>,
     /// Commands sorted and not on disk: their numbers may be used again if the agent dies now.
-    unnumbered: Vec<Command>,
-    unrecorded: BTreeMap<ServiceName, Memory>,
-    unrecorded_host: Option<HostMemory>,
-    unrecorded_alerts: Vec<Command>,
+    unrecorded: Vec<Command>,
+    /// Whether any of them are worth a record.
     anything_unrecorded: bool,
     failing: bool,
     retry_at: Option<Time>,
@@ -35,17 +33,11 @@ pub struct Agent {
 
 /// Everything that outlives it.
 #[derive(Default)]
-pub struct Store {
+pub struct Disk {
     pub broken: bool,
     /// It was damaged since the agent last read it.
     pub lost: bool,
-    pub memories: BTreeMap<ServiceName, Memory>,
-    pub host: HostMemory,
-    pub conversations: BTreeMap<IncidentId, NotificationLog>,
-    pub silences: BTreeMap<u64, Silence>,
-    next_silence: u64,
-    last_incident: u64,
-    last_action: u64,
+    pub store: Store,
 }
 
 impl Agent {
@@ -59,15 +51,11 @@ impl Sim {
         if self.agent.is_some() {
             return;
         }
-        let store_lost = self.store.lost;
+        let store_lost = self.disk.lost;
         if store_lost {
-            self.store = Store::default();
+            self.disk = Disk::default();
         }
-        let mut engine = Engine::new(
-            self.policy.clone(),
-            IncidentId(self.store.last_incident + 1),
-            ActionId(self.store.last_action + 1),
-        );
+        through_json(&mut self.disk.store);
         self.life += 1;
         let start = Start {
             booted_at: self.booted_at,
@@ -77,27 +65,21 @@ impl Sim {
             store_lost,
         };
         self.tape.push(self.now, Entry::AgentStarted(Box::new(start)));
-        engine.resume_host(through_json(&self.store.host), self.booted_at);
-        let conversations = self.store.conversations.values().map(through_json).collect();
-        let silences = self.store.silences.values().map(through_json).collect();
-        let next_silence = self.store.next_silence;
-        engine.resume_alerting(self.now, self.rules.clone(), conversations, silences, next_silence);
-        let mut memories = self.store.memories.clone();
+        let store = &self.disk.store;
+        let mut engine = store.engine(self.now, self.booted_at, self.policy.clone(), self.rules.clone());
+        let mut memories = store.memories.clone();
         self.unknown = if store_lost { spent() } else { Memory::default() };
         for service in self.services.clone() {
             let memory = memories.remove(&service.name).unwrap_or_else(|| self.unknown.clone());
-            engine.add_service(self.now, service, through_json(&memory));
+            engine.add_service(self.now, service, memory);
         }
         for (name, memory) in memories {
-            engine.forget_service(self.now, unmanaged(name), memory);
+            engine.forget_service(self.now, Service::unmanaged(name), memory);
         }
         self.agent = Some(Agent {
             engine,
             polled: VecDeque::new(),
-            unnumbered: Vec::new(),
-            unrecorded: BTreeMap::new(),
-            unrecorded_host: None,
-            unrecorded_alerts: Vec::new(),
+            unrecorded: Vec::new(),
             anything_unrecorded: false,
             failing: false,
             retry_at: None,
@@ -202,19 +184,11 @@ impl Sim {
                 match command {
                     Command::RunProbes { service, round } => probes.push((service.clone(), *round)),
                     Command::RestartTarget(action) => actions.push(action.clone()),
-                    Command::Save { service, memory } => {
-                        agent.unrecorded.insert(service.clone(), memory.as_ref().clone());
-                    }
-                    Command::SaveHost(memory) => agent.unrecorded_host = Some(memory.as_ref().clone()),
-                    Command::Report(_) | Command::Notify(_) => {}
-                    Command::SaveNotificationLog(_)
-                    | Command::ForgetNotificationLog(_)
-                    | Command::SaveSilence(_)
-                    | Command::EndSilence { .. } => agent.unrecorded_alerts.push(command.clone()),
+                    _ => {}
                 }
                 agent.anything_unrecorded |= !matches!(command, Command::RunProbes { .. } | Command::RestartTarget(_));
             }
-            agent.unnumbered.extend(polled);
+            agent.unrecorded.extend(polled);
             let record = agent.anything_unrecorded && agent.retry_at.is_none();
             if nothing && !record {
                 let durable = !agent.anything_unrecorded;
@@ -257,27 +231,19 @@ impl Sim {
 
     fn record(&mut self) {
         let Some(agent) = &mut self.agent else { return };
-        if self.store.broken {
+        if self.disk.broken {
             agent.retry_at = Some(self.now + STORE_GAP);
             if !std::mem::replace(&mut agent.failing, true) {
                 self.tell_engine(Event::StoreChanged { writable: false });
             }
             return;
         }
-        self.store.memories.append(&mut agent.unrecorded);
-        if let Some(host) = agent.unrecorded_host.take() {
-            self.store.host = host;
-        }
-        let alerts = std::mem::take(&mut agent.unrecorded_alerts);
         agent.anything_unrecorded = false;
         let was_failing = std::mem::replace(&mut agent.failing, false);
-        for command in alerts {
-            self.store.keep(command);
+        for command in std::mem::take(&mut agent.unrecorded) {
+            self.disk.store.record(&command);
         }
         self.tape.push(self.now, Entry::Recorded);
-        for command in std::mem::take(&mut agent.unnumbered) {
-            self.store.number(&command);
-        }
         if was_failing {
             self.tell_engine(Event::StoreChanged { writable: true });
         }
@@ -300,57 +266,10 @@ impl Sim {
     }
 }
 
-/// What the store gives back of what it was given.
-fn through_json<T: serde::Serialize + serde::de::DeserializeOwned>(memory: &T) -> T {
-    let json = serde_json::to_string(memory).expect("memory is plain data");
-    serde_json::from_str(&json).expect("memory survives the store")
-}
-
 /// The memory to assume where what was stored is lost.
 fn spent() -> Memory {
     Memory {
         gave_up: true,
         ..Memory::default()
-    }
-}
-
-/// A stand-in for a service that is remembered and no longer configured.
-fn unmanaged(name: ServiceName) -> Service {
-    Service {
-        name,
-        has_target: false,
-        has_probes: false,
-        after: Vec::new(),
-        labels: Labels::default(),
-        policy: Policy::default(),
-    }
-}
-
-impl Store {
-    /// Keeps what alerting must not forget.
-    fn keep(&mut self, command: Command) {
-        match command {
-            Command::SaveNotificationLog(conversation) => {
-                self.conversations.insert(conversation.incident, *conversation);
-            }
-            Command::ForgetNotificationLog(incident) => drop(self.conversations.remove(&incident)),
-            Command::SaveSilence(silence) => {
-                self.next_silence = self.next_silence.max(silence.id + 1);
-                self.silences.insert(silence.id, *silence);
-            }
-            Command::EndSilence { silence, .. } => drop(self.silences.remove(&silence.id)),
-            _ => {}
-        }
-    }
-
-    /// Keeps the highest numbers that are on disk: the next agent goes on from them.
-    fn number(&mut self, command: &Command) {
-        let Command::Report(report) = command else { return };
-        if let Some(incident) = report.incident {
-            self.last_incident = self.last_incident.max(incident.0);
-        }
-        if let ReportKind::ActionStarted { action, .. } = &report.kind {
-            self.last_action = self.last_action.max(action.id.0);
-        }
     }
 }

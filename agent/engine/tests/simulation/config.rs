@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionResult, Cause, Changed, Event, Intent, OperatorRequest, Reload, Service, ServiceName, TargetState, Time,
-    Window,
+    ActionResult, Cause, Changed, Event, OperatorRequest, Reload, Service, ServiceName, Time, Window,
 };
+
+use sentinel_simulation::ended;
 
 use super::host::{Future, Sim};
 use super::setup::{self, NAMES};
@@ -109,16 +110,14 @@ impl Sim {
         let wrong_question = self.rng.permille(target::WRONG_QUESTIONS);
         let now = self.now;
         let old = self.target(name);
-        let mut new = Target::new(format!("{}'", old.id), now);
+        let mut new = Target::new(format!("{}'", old.unit.id), now);
         new.wrong_question = wrong_question;
         new.epoch = old.epoch + 1;
         new.witnessed = false;
         new.supervised = old.supervised;
-        new.tells_age = old.tells_age;
+        new.unit.tells_age = old.unit.tells_age;
         if down {
-            let intent = Intent::Crash;
-            let cause = Cause::Exited { code: 1 };
-            new.state = TargetState::Down { intent, cause };
+            new.unit.state = ended(Cause::Exited { code: 1 });
         }
         new.answers_from = new.answers_from.filter(|_| !down && !hangs);
         let job = std::mem::replace(old, new).job;

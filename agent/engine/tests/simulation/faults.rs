@@ -183,7 +183,7 @@ impl Sim {
     pub fn calm(&mut self) {
         self.bus_back();
         self.polkit_back();
-        self.store.broken = false;
+        self.disk.broken = false;
         self.everybody_returns();
         for name in self.windows.clone() {
             self.set_window(&name, false);
@@ -208,8 +208,8 @@ impl Sim {
             core_dumped: false,
         };
         match fault {
-            Fault::Crash if self.targets[&name].runs() => self.die(&name, signal),
-            Fault::CleanExit if self.targets[&name].runs() => self.die(&name, Cause::Exited { code: 0 }),
+            Fault::Crash if self.targets[&name].unit.runs() => self.die(&name, signal),
+            Fault::CleanExit if self.targets[&name].unit.runs() => self.die(&name, Cause::Exited { code: 0 }),
             Fault::Hang => self.target(&name).answers_from = None,
             Fault::Recovers => {
                 let now = self.now;
@@ -233,14 +233,14 @@ impl Sim {
             }
             Fault::Resumed => self.ask(&name, OperatorRequest::Resume),
             Fault::OperatorStops => self.stop(&name, false),
-            Fault::OperatorStarts if self.targets[&name].is_down() => {
+            Fault::OperatorStarts if self.targets[&name].unit.is_down() => {
                 self.begin(&name, StartedBy::Other);
             }
             Fault::OperatorRestarts => self.stop(&name, true),
-            Fault::AskedToStop if self.targets[&name].runs() => self.asked_to_stop(&name),
-            Fault::Reload if self.targets[&name].runs() => self.busy(&name, Activity::Reloading, 3_000),
+            Fault::AskedToStop if self.targets[&name].unit.runs() => self.asked_to_stop(&name),
+            Fault::Reload if self.targets[&name].unit.runs() => self.busy(&name, Activity::Reloading, 3_000),
             Fault::ForeignJob => self.busy(&name, Activity::Job, 20_000),
-            Fault::Frozen if self.targets[&name].runs() => self.busy(&name, Activity::Frozen, 120_000),
+            Fault::Frozen if self.targets[&name].unit.runs() => self.busy(&name, Activity::Frozen, 120_000),
             Fault::Stuck => self.stuck(&name),
             Fault::DaemonReload => {
                 for name in self.names() {
@@ -248,11 +248,11 @@ impl Sim {
                 }
             }
             Fault::BoundStop => self.taken_along(&name, Intent::DependencyStop),
-            Fault::FallsWith if self.targets[&name].runs() && self.targets[&name].asked.is_none() => {
+            Fault::FallsWith if self.targets[&name].unit.runs() && self.targets[&name].unit.asked.is_none() => {
                 self.another_goes_down(&name, 800);
                 self.taken_along(&name, Intent::DependencyStop);
             }
-            Fault::StartRefused if self.targets[&name].is_down() && self.targets[&name].job.is_none() => {
+            Fault::StartRefused if self.targets[&name].unit.is_down() && self.targets[&name].job.is_none() => {
                 self.another_goes_down(&name, 1000);
                 self.start_is_refused(&name);
             }
@@ -269,7 +269,7 @@ impl Sim {
                 self.ends_later(300_000, Fault::BusBack);
             }
             Fault::StoreLost => {
-                self.store.broken = true;
+                self.disk.broken = true;
                 self.ends_later(300_000, Fault::StoreBack);
             }
             Fault::Killed => self.kill_agent(),
@@ -292,7 +292,7 @@ impl Sim {
                 self.later(stall, Future::Unstall);
             }
             Fault::StoreDamaged => {
-                self.store.lost = self.agent.is_some();
+                self.disk.lost = self.agent.is_some();
                 self.kill_agent();
             }
             Fault::WindowOpens => {
@@ -315,7 +315,7 @@ impl Sim {
             Fault::PolkitBack => self.polkit_back(),
             Fault::Reconfigured => self.reconfigure(),
             Fault::BusBack => self.bus_back(),
-            Fault::StoreBack => self.store.broken = false,
+            Fault::StoreBack => self.disk.broken = false,
             _ => {}
         }
     }
@@ -347,7 +347,7 @@ impl Sim {
 
     fn most_die(&mut self) {
         for name in self.names() {
-            if self.rng.permille(800) && self.targets[&name].runs() {
+            if self.rng.permille(800) && self.targets[&name].unit.runs() {
                 self.die(&name, Cause::OomKilled);
             }
         }
@@ -355,8 +355,8 @@ impl Sim {
 
     /// Somebody is busy with a target that is at rest, and then it is as it was.
     fn busy(&mut self, name: &ServiceName, activity: Activity, longest: u64) {
-        let state = self.targets[name].state.clone();
-        let active = self.targets[name].supervisor == Supervisor::Active;
+        let state = self.targets[name].unit.state.clone();
+        let active = self.targets[name].unit.supervisor == Supervisor::Active;
         if !matches!(state, TargetState::Running | TargetState::Down { .. }) || active {
             return;
         }
@@ -373,14 +373,14 @@ impl Sim {
             return;
         }
         let takes = self.rng.millis(1, HOURS);
-        match self.targets[name].state {
+        match self.targets[name].unit.state {
             TargetState::Running => {
                 let activities = [Activity::Stopping, Activity::Reloading, Activity::Job, Activity::Frozen];
                 let activity = self.rng.pick(&activities);
                 self.busy(name, activity, HOURS);
             }
-            TargetState::Down { .. } if self.targets[name].supervisor != Supervisor::Active => {
-                self.target(name).run += 1;
+            TargetState::Down { .. } if self.targets[name].unit.supervisor != Supervisor::Active => {
+                self.target(name).unit.run += 1;
                 self.set(name, TargetState::Busy(Activity::Starting));
                 self.change_later(name, takes, Change::Up);
             }
@@ -393,7 +393,7 @@ impl Sim {
     }
 
     fn taken_along(&mut self, name: &ServiceName, intent: Intent) {
-        if self.targets[name].runs() {
+        if self.targets[name].unit.runs() {
             let code = self.rng.pick(&[0, 1]);
             let cause = Cause::Exited { code };
             self.set(name, TargetState::Down { intent, cause });
@@ -424,8 +424,8 @@ impl Sim {
     }
 
     fn masked(&mut self, name: &ServiceName) {
-        if self.targets[name].is_down() && self.targets[name].supervisor != Supervisor::Active {
-            let state = self.targets[name].state.clone();
+        if self.targets[name].unit.is_down() && self.targets[name].unit.supervisor != Supervisor::Active {
+            let state = self.targets[name].unit.state.clone();
             let takes = self.rng.millis(1_000, 600_000);
             self.set(name, TargetState::Unusable("unit is masked".into()));
             self.change_later(name, takes, Change::Back(state));
@@ -442,7 +442,7 @@ impl Sim {
         self.later(after, Future::HostUp);
         if self.rng.permille(500) {
             for name in self.names() {
-                if self.targets[&name].runs() {
+                if self.targets[&name].unit.runs() {
                     self.taken_along(&name, Intent::Shutdown);
                 }
             }
@@ -453,7 +453,7 @@ impl Sim {
         self.going_down = false;
         let went_down = self.targets.values().any(|target| {
             matches!(
-                target.state,
+                target.unit.state,
                 TargetState::Down {
                     intent: Intent::Shutdown,
                     ..

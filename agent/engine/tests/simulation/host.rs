@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use sentinel_engine::alerting::Rules;
 use sentinel_engine::{Action, ActionResult, Event, HostPolicy, Memory, OperatorRequest, Service, ServiceName, Time};
+use sentinel_simulation::Schedule;
 
-use super::agent::{Agent, Store};
+use super::agent::{Agent, Disk};
 use super::audience;
 use super::faults::Fault;
 use super::rng::Rng;
@@ -77,7 +78,7 @@ pub struct Sim {
     pub agent: Option<Agent>,
     /// Which life of the agent this is.
     pub life: u64,
-    pub store: Store,
+    pub disk: Disk,
     pub mailbox: Vec<Event>,
     pub stalled_until: Option<Time>,
     /// The host was suspended, or the agent did not run for long.
@@ -103,8 +104,7 @@ pub struct Sim {
     pub delivered_until: Time,
     /// Jobs whose adapters have stopped waiting.
     pub abandoned: BTreeSet<u64>,
-    future: BTreeMap<(Time, u64), Future>,
-    order: u64,
+    future: Schedule<Future>,
 }
 
 impl Sim {
@@ -138,7 +138,7 @@ impl Sim {
             targets: BTreeMap::new(),
             agent: None,
             life: 0,
-            store: Store::default(),
+            disk: Disk::default(),
             mailbox: Vec::new(),
             stalled_until: None,
             bus: true,
@@ -150,8 +150,7 @@ impl Sim {
             storm_ends,
             delivered_until: epoch,
             abandoned: BTreeSet::new(),
-            future: BTreeMap::new(),
-            order: 0,
+            future: Schedule::default(),
             services,
             rng,
         };
@@ -162,8 +161,8 @@ impl Sim {
                 .rng
                 .permille(350)
                 .then(|| u32::try_from(sim.rng.below(6)).unwrap_or(0));
-            target.tells_age = sim.rng.permille(700);
-            target.limits.stop = sim.rng.pick(&[None, Some(Duration::from_secs(10))]);
+            target.unit.tells_age = sim.rng.permille(700);
+            target.unit.limits.stop = sim.rng.pick(&[None, Some(Duration::from_secs(10))]);
             sim.targets.insert(service.name.clone(), target);
         }
         sim.later(Duration::ZERO, Future::AgentStarts);
@@ -186,17 +185,12 @@ impl Sim {
     }
 
     pub fn later(&mut self, after: Duration, future: Future) {
-        self.order += 1;
-        self.future.insert((self.now + after, self.order), future);
+        self.future.add(self.now + after, future);
     }
 
     /// The host is suspended for so long: nothing happens, and all clocks but one stand still.
     pub fn suspend(&mut self, span: Duration) {
-        let future = std::mem::take(&mut self.future);
-        self.future = future
-            .into_iter()
-            .map(|((at, order), what)| ((at + span, order), what))
-            .collect();
+        self.future.postpone(span);
         self.now = self.now + span;
         self.slept += span;
         self.storm_ends = self.storm_ends + span;
@@ -207,7 +201,7 @@ impl Sim {
 
     /// What is to happen to a target goes on under its new name.
     pub fn rename_future(&mut self, from: &ServiceName, to: &ServiceName) {
-        for what in self.future.values_mut() {
+        for what in self.future.events_mut() {
             match what {
                 Future::Change(name, ..) | Future::Look(_, name) | Future::Suffer(_, Some(name)) if name == from => {
                     name.clone_from(to);
@@ -222,15 +216,12 @@ impl Sim {
         let end = self.end;
         let wake = self.agent.as_ref().and_then(Agent::next_wake);
         let wake = wake.map(|at| at.max(self.stalled_until.unwrap_or(at)));
-        let next = self.future.keys().next().map(|(at, _)| *at);
-        let Some(at) = wake.into_iter().chain(next).min().filter(|at| *at <= end) else {
+        let Some(at) = wake.into_iter().chain(self.future.next()).min().filter(|at| *at <= end) else {
             return false;
         };
         self.now = self.now.max(at);
-        if next.is_some_and(|next| next <= self.now) {
-            if let Some((_, future)) = self.future.pop_first() {
-                self.happen(future);
-            }
+        if let Some(future) = self.future.pop_due(self.now) {
+            self.happen(future);
         } else {
             self.wakes += 1;
             self.turn();

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use sentinel_engine::{ActionResult, Activity, Cause, Intent, ServiceName, StartedBy, Supervisor, TargetState};
+use sentinel_simulation::{PATIENCE, ended};
 
 use super::host::{Future, Sim};
-use super::target::{Change, Fate, PATIENCE, Target};
+use super::target::{Change, Fate, Target};
 
 impl Sim {
     pub fn target(&mut self, name: &ServiceName) -> &mut Target {
@@ -16,7 +17,7 @@ impl Sim {
     pub fn set(&mut self, name: &ServiceName, state: TargetState) {
         let witnessed = self.bus && self.agent.is_some();
         let target = self.target(name);
-        target.state = state;
+        target.unit.state = state;
         target.epoch += 1;
         target.witnessed = witnessed;
         self.look(name);
@@ -61,12 +62,8 @@ impl Sim {
         };
         let takes = self.rng.millis(1, longest);
         let target = self.target(name);
-        target.run += 1;
-        target.started_by = if witnessed { by } else { StartedBy::Unknown };
-        target.asked = None;
-        target.began = now;
+        target.unit.begin(if witnessed { by } else { StartedBy::Unknown }, now);
         target.answers_from = None;
-        target.supervisor = Supervisor::Passive;
         target.fate = fate.unwrap_or(target.fate);
         self.set(name, TargetState::Busy(Activity::Starting));
         self.change_later(name, takes, Change::Up);
@@ -76,7 +73,7 @@ impl Sim {
     /// It stays down, as something that it needs cannot be started.
     pub fn start_is_refused(&mut self, name: &ServiceName) {
         let target = self.target(name);
-        target.supervisor = Supervisor::Passive;
+        target.unit.supervisor = Supervisor::Passive;
         target.answers_from = None;
         if let Some(other) = &mut target.fell_with {
             other.failed = true;
@@ -91,7 +88,7 @@ impl Sim {
         let now = self.now;
         let target = self.target(name);
         let fate = target.fate;
-        target.began = now;
+        target.unit.began = now;
         target.answers_from = match fate {
             Fate::Well | Fate::Dies(_) => Some(now),
             Fate::Slow(after) => Some(now + after),
@@ -119,18 +116,17 @@ impl Sim {
         let flash = self.rng.permille(500);
         let now = self.now;
         let target = self.target(name);
-        if now.since(target.began) > Duration::from_secs(60) {
+        if now.since(target.unit.began) > Duration::from_secs(60) {
             target.restarted = 0;
         }
         let restarts = target.supervised.filter(|_| !clean);
         let again = restarts.is_some_and(|limit| target.restarted < limit);
-        target.supervisor = match (restarts, again) {
+        target.unit.supervisor = match (restarts, again) {
             (None, _) => Supervisor::Passive,
             (Some(_), true) => Supervisor::Active,
             (Some(_), false) => Supervisor::GaveUp,
         };
-        let intent = if clean { Intent::CleanExit } else { Intent::Crash };
-        let down = TargetState::Down { intent, cause };
+        let down = ended(cause);
         if again {
             target.restarted += 1;
             // Whether watchers get to see the moment between.
@@ -151,7 +147,7 @@ impl Sim {
     pub fn stop(&mut self, name: &ServiceName, again: bool) {
         self.job_ends(name, ActionResult::Cancelled("the job was cancelled".into()));
         let takes = self.rng.millis(0, 5_000);
-        if self.targets[name].is_down() && !again {
+        if self.targets[name].unit.is_down() && !again {
             self.stopped(name);
             return;
         }
@@ -166,7 +162,7 @@ impl Sim {
         let (takes, fails) = (self.rng.millis(1_000, 700_000), self.rng.millis(1_000, 60_000));
         let heeds = self.rng.below(4);
         let target = self.target(name);
-        target.asked = Some(now);
+        target.unit.asked = Some(now);
         match heeds {
             // It serves on until it ends.
             0 => {}
@@ -198,7 +194,7 @@ impl Sim {
     pub fn stopped(&mut self, name: &ServiceName) {
         let code = self.rng.pick(&[0, 1, 143]);
         let target = self.target(name);
-        target.supervisor = Supervisor::Passive;
+        target.unit.supervisor = Supervisor::Passive;
         target.answers_from = None;
         let cause = Cause::Exited { code };
         let intent = Intent::OperatorStop;

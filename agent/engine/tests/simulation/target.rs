@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    ActionId, Activity, AskedToStop, BlastRadius, Cause, DRAIN_MAX, Details, FellWith, Intent, Limits, Observation,
-    RunId, ServiceName, StartedBy, Supervisor, TargetState, Time,
+    ActionId, Activity, BlastRadius, Cause, DRAIN_MAX, Details, FellWith, Intent, Observation, ServiceName, Supervisor,
+    TargetState, Time,
 };
+use sentinel_simulation::Target as Unit;
 
 /// Services whose probe asks the wrong thing from the beginning, per thousand.
 pub const WRONG_QUESTIONS: u64 = 120;
@@ -68,87 +69,51 @@ pub enum Change {
 /// One target, as it really is.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// What its runs are named after, whatever the service is called.
-    pub id: String,
-    pub state: TargetState,
-    pub run: u32,
-    pub began: Time,
+    pub unit: Unit,
     /// Since when it answers; `None` when it does not.
     pub answers_from: Option<Time>,
     pub fate: Fate,
     /// How often its own supervisor restarts it before it gives up.
     pub supervised: Option<u32>,
     pub restarted: u32,
-    pub supervisor: Supervisor,
-    /// On whose account this run began.
-    pub started_by: StartedBy,
     /// Counts states; a [`Change`] meant for an earlier one is void.
     pub epoch: u64,
     pub job: Option<Job>,
     /// Whether the watcher saw how it came to this.
     pub witnessed: bool,
-    /// Whether its supervisor tells how long it has been running.
-    pub tells_age: bool,
     /// What else a restart of it would restart or stop.
     pub wide: Option<BlastRadius>,
-    /// When this run was asked to end.
-    pub asked: Option<Time>,
     /// Its probe asks the wrong thing: it never passes, whatever the target does.
     pub wrong_question: bool,
-    /// How long its supervisor lets it take.
-    pub limits: Limits,
     /// Something that nobody configured, and that it fell with or could not be started without.
     pub fell_with: Option<FellWith>,
 }
 
-/// How long it may take to end when it is asked to.
-pub const PATIENCE: Duration = Duration::from_secs(15);
-
 impl Target {
     pub fn new(id: String, began: Time) -> Self {
         Self {
-            id,
-            state: TargetState::Running,
-            run: 1,
-            began,
+            unit: Unit::new(id, began),
             answers_from: Some(began),
             fate: Fate::Well,
             supervised: None,
             restarted: 0,
-            supervisor: Supervisor::Passive,
-            started_by: StartedBy::Unknown,
             epoch: 0,
             job: None,
             witnessed: true,
-            tells_age: true,
             wide: None,
-            asked: None,
             wrong_question: false,
-            limits: Limits::default(),
             fell_with: None,
         }
     }
 
-    pub fn run(&self) -> RunId {
-        RunId::from(format!("{}-{}", self.id, self.run))
-    }
-
-    pub fn runs(&self) -> bool {
-        self.state == TargetState::Running
-    }
-
     /// How long ago it was asked to end, while that counts.
     pub fn asked_for(&self, now: Time) -> Option<Duration> {
-        let ago = now.since(self.asked?);
+        let ago = now.since(self.unit.asked?);
         (ago < DRAIN_MAX).then_some(ago)
     }
 
-    pub fn is_down(&self) -> bool {
-        matches!(self.state, TargetState::Down { .. })
-    }
-
     pub fn answers(&self, now: Time) -> bool {
-        self.runs() && self.answers_from.is_some_and(|from| from <= now)
+        self.unit.runs() && self.answers_from.is_some_and(|from| from <= now)
     }
 
     /// Whether a start of it would be refused.
@@ -159,7 +124,7 @@ impl Target {
     /// Whether it could not be started for want of another.
     pub fn was_refused(&self) -> bool {
         matches!(
-            self.state,
+            self.unit.state,
             TargetState::Down {
                 intent: Intent::DependencyStop,
                 cause: Cause::Dependency
@@ -178,7 +143,7 @@ impl Target {
 
     /// What a watcher says of it. One that did not see it go down cannot always tell why it did.
     pub fn observation(&self, now: Time) -> Observation {
-        let state = match &self.state {
+        let state = match &self.unit.state {
             TargetState::Down { intent, cause } if !self.witnessed => TargetState::Down {
                 intent: match &self.fell_with {
                     // The times of both are there to see.
@@ -189,21 +154,13 @@ impl Target {
             },
             state => state.clone(),
         };
+        let seen = self.unit.observation(now);
         Observation {
-            age: (self.runs() && self.tells_age).then(|| now.since(self.began)),
             supervisor: match state {
                 TargetState::Busy(Activity::AutoRestart) => Supervisor::Active,
-                _ => self.supervisor,
+                _ => seen.supervisor,
             },
-            run: Some(self.run()),
-            started_by: self.started_by,
-            restarts: None,
-            asked_to_stop: self.asked_for(now).filter(|_| self.runs()).map(|ago| AskedToStop {
-                ago,
-                patience: PATIENCE,
-            }),
-            limits: self.limits,
-            check: None,
+            asked_to_stop: seen.asked_to_stop.filter(|asked| asked.ago < DRAIN_MAX),
             details: Details {
                 // Of what a target is busy with, some is a job, and some has outlived its job.
                 has_job: self.epoch.is_multiple_of(2),
@@ -211,6 +168,7 @@ impl Target {
                 ..Details::default()
             },
             state,
+            ..seen
         }
     }
 }

@@ -7,7 +7,7 @@ use sentinel_engine::{
 };
 
 use super::host::{Future, Sim};
-use super::target::{Fate, Target};
+use super::target::Fate;
 
 /// How long a probe waits for an answer.
 const PROBE_LIMIT: Duration = Duration::from_secs(3);
@@ -62,7 +62,7 @@ impl Sim {
                 service: service.name.clone(),
                 observation: Observation::new(
                     TargetState::Unknown("the bus is gone".into()),
-                    Some(self.targets[&service.name].run()),
+                    Some(self.targets[&service.name].unit.run_id()),
                 ),
             })
             .collect();
@@ -88,7 +88,7 @@ impl Sim {
 
     pub fn probe(&mut self, service: ServiceName, round: ProbeRound) {
         // What is being renamed at this moment is not answered for.
-        let Some(runs) = self.targets.get(&service).map(Target::runs) else {
+        let Some(runs) = self.targets.get(&service).map(|target| target.unit.runs()) else {
             return;
         };
         let (verdict, status_code, latency) = if self.rng.permille(3) && self.stormy() {

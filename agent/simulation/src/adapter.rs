@@ -55,16 +55,9 @@ impl World {
         let Some(actor) = self.actors.get(&action.service) else {
             return Some(ActionResult::Refused("there is nothing to restart".into()));
         };
-        let target = &actor.target;
-        let runs = matches!(
-            target.state,
-            TargetState::Running | TargetState::Unhealthy(_) | TargetState::Busy(Activity::Reloading)
-        );
-        if action.expected != Some(target.run_id()) || runs != (action.kind == ActionKind::Restart) {
-            return Some(ActionResult::Outdated("it is another run by now".into()));
-        }
-        let cancelled = target.is_stopped() && action.attempt > 0 && action.kind == ActionKind::Start;
-        cancelled.then(|| ActionResult::Cancelled("it was stopped meanwhile".into()))
+        let cancelled = actor.target.is_stopped() && action.attempt > 0 && action.kind == ActionKind::Start;
+        let cancelled = cancelled.then(|| ActionResult::Cancelled("it was stopped meanwhile".into()));
+        actor.target.objection(action).or(cancelled)
     }
 
     fn count_restart(&mut self, action: &Action) {

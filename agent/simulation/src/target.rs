@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sentinel_engine::{
-    AskedToStop, Cause, Details, Intent, Limits, Observation, RunId, StartedBy, Supervisor, TargetState, Time,
+    Action, ActionKind, ActionResult, AskedToStop, Cause, Details, Intent, Limits, Observation, RunId, StartedBy,
+    Supervisor, TargetState, Time,
 };
 
 /// How long a run may take to end after it was asked to, by the settings of its supervisor.
@@ -84,6 +85,21 @@ impl Target {
         self.started_by = by;
         self.supervisor = Supervisor::Passive;
         self.asked = None;
+    }
+
+    /// What its supervisor, or an adapter after a look at it, has against an action: it is not what was judged any more.
+    pub fn objection(&self, action: &Action) -> Option<ActionResult> {
+        let outdated = |why: &str| Some(ActionResult::Outdated(why.into()));
+        match (&self.state, action.kind) {
+            (TargetState::Busy(_), _) => Some(ActionResult::Conflict("a job is pending".into())),
+            (TargetState::Unusable(_), _) => Some(ActionResult::Refused("unit is masked".into())),
+            (TargetState::Down { .. }, ActionKind::Restart) => outdated("it does not run"),
+            (TargetState::Down { .. }, ActionKind::Start | ActionKind::StartTrigger) | (_, ActionKind::Restart) => {
+                let another = action.expected.as_ref().is_some_and(|run| *run != self.run_id());
+                another.then(|| ActionResult::Outdated("it has been started again since".into()))
+            }
+            (_, ActionKind::Start | ActionKind::StartTrigger) => outdated("it runs already"),
+        }
     }
 
     /// What a watcher sees of it.

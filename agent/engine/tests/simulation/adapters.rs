@@ -83,22 +83,8 @@ impl Sim {
         if self.going_down {
             return Some(ActionResult::Conflict("the host goes down".into()));
         }
-        match (&target.unit.state, action.kind) {
-            (TargetState::Busy(_), _) => Some(ActionResult::Conflict("a job is pending".into())),
-            (TargetState::Unusable(_), _) => Some(ActionResult::Refused("unit is masked".into())),
-            (TargetState::Running, ActionKind::Start | ActionKind::StartTrigger) => {
-                Some(ActionResult::Outdated("it runs already".into()))
-            }
-            (TargetState::Down { .. }, ActionKind::Restart) => Some(ActionResult::Outdated("it does not run".into())),
-            _ if action
-                .expected
-                .as_ref()
-                .is_some_and(|expected| *expected != target.unit.run_id()) =>
-            {
-                Some(ActionResult::Outdated("it has been started again since".into()))
-            }
-            _ => target.wide.clone().map(ActionResult::TooWide),
-        }
+        let wide = || target.wide.clone().map(ActionResult::TooWide);
+        target.unit.objection(action).or_else(wide)
     }
 
     /// The agent's job has come as far as the start of the new run, if there is one; now and then nobody says so.

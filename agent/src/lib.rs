@@ -10,7 +10,6 @@ pub mod demo;
 pub mod docker;
 pub mod doctor;
 pub mod driver;
-mod evidence;
 pub mod maintenance;
 pub mod polkit;
 pub mod probe;

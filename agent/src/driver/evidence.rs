@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use sentinel_base::tcp_listeners::listening;
 use sentinel_engine::alerting::Outgoing;
 use sentinel_engine::{IncidentId, Notification, Report, ReportKind, RunId, Time};
+use sentinel_evidence::{log_text, look, notable, recent_changes, unaccepted};
 use sentinel_notify::{Evidence, EvidenceKind, IncidentTimeline, Learned, TOO_MANY};
 use sentinel_store::EvidenceRow;
 use sentinel_text::chain;
@@ -18,7 +19,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Driver, PENDING_MAX, TargetHandle};
 use crate::docker;
-use crate::evidence::{log_text, look, notable, recent_changes, unaccepted};
 use crate::systemd;
 
 /// How long to wait before a log is read. journald and Docker have what a dying process said by then, and a restart, which

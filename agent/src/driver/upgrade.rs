@@ -6,7 +6,6 @@ use sentinel_engine::{Event, Intent, TargetState};
 use tokio::time::Instant;
 
 use super::Driver;
-use crate::evidence;
 
 /// How often to look again while they do.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -52,7 +51,7 @@ impl Driver {
     /// Looks, and tells what has changed.
     pub(super) fn look_again_for_upgrade(&mut self) {
         self.upgrades.looked = Some(Instant::now());
-        let under_way = evidence::upgrade_is_under_way();
+        let under_way = sentinel_evidence::upgrade_is_under_way();
         if std::mem::replace(&mut self.upgrades.under_way, under_way) != under_way {
             self.engine
                 .handle_event(self.clock.now(), Event::PackagesChange { under_way });

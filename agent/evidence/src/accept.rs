@@ -9,7 +9,7 @@ use sentinel_base::tcp_listeners::Listening;
 const WAITING: u32 = 2;
 
 /// The `ports` of this host at which connections wait, a line each; empty when they are all accepted.
-pub(crate) fn unaccepted(ports: &BTreeSet<u16>, sockets: &[Listening]) -> Vec<String> {
+pub fn unaccepted(ports: &BTreeSet<u16>, sockets: &[Listening]) -> Vec<String> {
     let waits = |port: &u16| {
         let reached = sockets.iter().filter(|socket| {
             let ip = socket.address.ip();

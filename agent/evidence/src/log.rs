@@ -13,7 +13,7 @@ const TEXT_MAX: usize = 8 * 1024;
 /// and cut to what there is room for. Empty when they say nothing.
 ///
 /// A line is anything that a program wrote: any bytes, of any length.
-pub(crate) fn log_text(lines: &[Vec<u8>]) -> String {
+pub fn log_text(lines: &[Vec<u8>]) -> String {
     let mut kept: Vec<String> = Vec::new();
     let mut room = TEXT_MAX;
     for line in lines.iter().rev() {

@@ -46,7 +46,7 @@ struct Disk {
 }
 
 /// Looks at the host. Takes a few dozen microseconds and blocks.
-pub(crate) fn look() -> Condition {
+pub fn look() -> Condition {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Condition {
@@ -105,7 +105,7 @@ fn disks() -> Vec<Disk> {
 }
 
 /// What of it may have to do with a failure, a line each; empty when the host looks well.
-pub(crate) fn notable(host: &Condition) -> Vec<String> {
+pub fn notable(host: &Condition) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some((available, total)) = host.memory
         && share(available, total) < MEMORY_SHORT

@@ -12,8 +12,8 @@ mod log;
 mod packages;
 mod upgrade;
 
-pub(crate) use accept::unaccepted;
-pub(crate) use host::{look, notable};
-pub(crate) use log::log_text;
-pub(crate) use packages::recent as recent_changes;
-pub(crate) use upgrade::is_under_way as upgrade_is_under_way;
+pub use accept::unaccepted;
+pub use host::{look, notable};
+pub use log::log_text;
+pub use packages::recent as recent_changes;
+pub use upgrade::is_under_way as upgrade_is_under_way;

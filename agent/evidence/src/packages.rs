@@ -28,7 +28,7 @@ const NAMED: usize = 6;
 /// # Errors
 ///
 /// When the log cannot be read.
-pub(crate) fn recent(failed: Timestamp) -> io::Result<Vec<String>> {
+pub fn recent(failed: Timestamp) -> io::Result<Vec<String>> {
     let zone = TimeZone::system();
     match tail(Path::new(LOG), failed, &zone) {
         Ok(log) => Ok(told(&log, failed, &zone)),

@@ -15,7 +15,7 @@ const LOCKS: [&str; 2] = ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"];
 const LIST_MAX: u64 = 1024 * 1024;
 
 /// Whether they are. Where nobody can tell they are not.
-pub(crate) fn is_under_way() -> bool {
+pub fn is_under_way() -> bool {
     let inodes: BTreeSet<u64> = LOCKS
         .iter()
         .filter_map(|path| fs::metadata(path).ok())

@@ -11,6 +11,9 @@ use sentinel_base::clock::Clock;
 use sentinel_base::watchdog::Watchdog;
 use sentinel_config::discovery::{Discovery, Source};
 use sentinel_config::{Checked, ConfigErrors, HeartbeatSettings, Loaded, LogFormat, Secrets, Settings};
+use sentinel_driver::control::{ControlHandle, ReloadReply};
+use sentinel_driver::maintenance::Schedule;
+use sentinel_driver::{EvidenceCollector, Holds, PendingWrites, Upgrades};
 use sentinel_engine::{Engine, Memory, Service, ServiceName};
 use sentinel_notify::announcer::Announcer;
 use sentinel_notify::heartbeat::{self, AgentHealth, Heartbeat};
@@ -20,14 +23,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::api_history;
-use crate::components::{Components, Resources};
-use crate::driver::{self, Driver, EvidenceCollector, Holds, PendingWrites, ServiceHandle, Upgrades};
-use crate::maintenance::Schedule;
+use crate::components::{Components, Driver, Resources, ServiceHandle};
 use crate::probe::{Limits, Prober};
-
 use crate::reload::{self, DiscoveryNews, InForce, PendingServices, Reloader};
-use crate::server::{self, Access, ControlHandle, ControlSocket, ReloadReply, ServerInfo};
+use crate::server::{self, Access, ControlSocket, ServerInfo};
 use crate::status_line::StatusLine;
 use crate::telemetry;
 
@@ -94,18 +93,17 @@ async fn start(
     let (Loaded { settings, .. }, sources) = checked.into_parts();
     let opened = Store::open(&settings.agent.state_dir).await?;
     let clock = Clock::start(opened.anchor.as_ref());
-    let (handle, control) = server::channel();
+    let (handle, control) = sentinel_driver::control::channel();
     serve(&settings, handle.clone(), tasks).await?;
 
     let (engine, pending) = engine(&settings, &opened, &clock, !wanted.is_empty());
-    let (sender, events) = driver::events();
+    let (sender, events) = sentinel_driver::events();
     let resources = Resources {
         prober: Arc::new(Prober::new(&Limits::of_process())?),
         store: opened.store.clone(),
         clock: clock.clone(),
         events: sender.clone(),
     };
-    let prober = Arc::clone(&resources.prober);
     let timelines = timelines(&opened, &clock).await;
     let continuing = pending.iter().map(ToString::to_string).collect();
     let components = Components::start(resources, &settings, &wanted, continuing).await?;
@@ -123,7 +121,6 @@ async fn start(
     maintenance.replace(settings.maintenance.clone(), services.keys().cloned().collect());
     let driver = Driver {
         engine,
-        prober,
         refused: Vec::new(),
         found: components.discovered(),
         host: settings.agent.name.clone(),
@@ -195,7 +192,7 @@ fn watch_over(
 async fn timelines(opened: &Opened, clock: &Clock) -> Timelines {
     let remembered = opened.remembered.services.values();
     let open = remembered.filter_map(|memory| memory.incident.as_ref().map(|incident| incident.id));
-    api_history::timelines(&opened.store, clock, open).await
+    sentinel_driver::history::timelines(&opened.store, clock, open).await
 }
 
 /// What is on disk with the first commit, or the next agent would take these for services that never spent anything.

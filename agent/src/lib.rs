@@ -2,15 +2,12 @@
 //!
 //! `agent/docs/architecture.md` shows the way through.
 
-pub mod api_history;
 pub mod app;
 pub mod cli;
 pub mod components;
 pub mod demo;
 pub mod docker;
 pub mod doctor;
-pub mod driver;
-pub mod maintenance;
 pub mod polkit;
 pub mod probe;
 pub mod process;

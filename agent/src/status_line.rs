@@ -10,11 +10,10 @@ use std::time::Duration;
 
 use sentinel_base::clock::Clock;
 use sentinel_base::watchdog;
+use sentinel_driver::control::ControlHandle;
 use sentinel_engine::alerting::dispatch::Breaker;
 use sentinel_notify::heartbeat::AgentHealth;
 use sentinel_store::Store;
-
-use crate::server::ControlHandle;
 
 /// Least time between two looks: a storm of changes costs one look a second, however many services there are.
 const GAP: Duration = Duration::from_secs(1);

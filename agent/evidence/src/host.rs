@@ -24,7 +24,7 @@ const LOAD_PER_CPU: f64 = 4.0;
 
 /// What the kernel says of the host. Whatever it does not say is left out.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Condition {
+pub struct Condition {
     /// Bytes of memory available without swapping, and in all.
     memory: Option<(u64, u64)>,
     /// The load of the last minute, and the number of CPUs.

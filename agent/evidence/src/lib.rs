@@ -13,7 +13,7 @@ mod packages;
 mod upgrade;
 
 pub use accept::unaccepted;
-pub use host::{look, notable};
+pub use host::{Condition, look, notable};
 pub use log::log_text;
 pub use packages::recent as recent_changes;
 pub use upgrade::is_under_way as upgrade_is_under_way;

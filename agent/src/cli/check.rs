@@ -19,7 +19,6 @@ use sentinel_text::{Paint, Table, count, exact_span};
 use serde_json::{Value, json};
 
 use super::check_host::HostNotes;
-use crate::maintenance;
 
 /// How many of the next times that a maintenance window is open are shown.
 const OCCURRENCES: usize = 3;
@@ -206,7 +205,7 @@ fn print_maintenance(settings: &Settings, now: Timestamp, out: &mut dyn Write) -
     let mut rows = vec![["MAINTENANCE", "SERVICES", "NEXT"].map(str::to_owned).to_vec()];
     for window in &settings.maintenance {
         let mut first = [window.name.clone(), covered(window, settings).len().to_string()];
-        for occurrence in maintenance::upcoming(window, now, OCCURRENCES) {
+        for occurrence in sentinel_driver::maintenance::upcoming(window, now, OCCURRENCES) {
             let show = |at: Timestamp, format: &str| at.to_zoned(window.zone.clone()).strftime(format).to_string();
             let start = show(occurrence.start, "%a %Y-%m-%d %H:%M %:z");
             let end = show(occurrence.end, "%a %Y-%m-%d %H:%M %:z");
@@ -363,7 +362,7 @@ fn describe(loaded: &Loaded, notes: &[Problem], now: Timestamp) -> Value {
             json!({ "name": receiver.name, "kind": kind, "host": host, "alerts": alerts })
         }).collect::<Vec<_>>(),
         "maintenance": settings.maintenance.iter().map(|window| {
-            let next = maintenance::upcoming(window, now, OCCURRENCES);
+            let next = sentinel_driver::maintenance::upcoming(window, now, OCCURRENCES);
             json!({
                 "name": window.name,
                 "reason": window.reason(),

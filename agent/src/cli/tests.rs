@@ -12,12 +12,13 @@ use sentinel_api::{
 };
 use sentinel_config::OriginKind;
 use sentinel_config::discovery::Source;
+use sentinel_driver::control::ControlRequest;
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError};
 use sentinel_text::Paint;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::server::{self, Access, ControlRequest, ControlSocket, ServerInfo};
+use crate::server::{self, Access, ControlSocket, ServerInfo};
 
 use super::{ClientError, Exit, View, health, incidents, operator, reload, status};
 
@@ -453,7 +454,7 @@ fn an_open_incident_has_no_empty_sections() {
 
 /// A server whose driver knows the service `a b/ü?` and incident 3, and passes on what operators ask.
 async fn serve(socket: &Path) -> mpsc::UnboundedReceiver<OperatorRequest> {
-    let (handle, mut requests) = server::channel();
+    let (handle, mut requests) = sentinel_driver::control::channel();
     let (asked, operators) = mpsc::unbounded_channel();
     let info = ServerInfo {
         since: Timestamp::UNIX_EPOCH,

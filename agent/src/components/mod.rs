@@ -2,6 +2,7 @@
 //! host, and workers of receivers.
 
 mod discovery;
+mod target;
 mod watchers;
 mod workers;
 
@@ -21,8 +22,18 @@ use tokio::task::JoinSet;
 use self::discovery::HostDiscovery;
 use self::watchers::Watchers;
 use self::workers::Workers;
-use crate::driver::ServiceHandle;
-use crate::probe::{ProbeError, Prober, ServiceProbes};
+use crate::probe::{ProbeError, Prober};
+
+pub use self::target::{HostProbes, TargetHandle};
+
+/// A service of a host, as the driver needs it.
+pub type ServiceHandle = sentinel_driver::ServiceHandle<TargetHandle, HostProbes>;
+
+/// The driver of a host.
+pub type Driver = sentinel_driver::Driver<TargetHandle, HostProbes>;
+
+/// A new configuration, as the driver of a host takes it.
+pub type Change = sentinel_driver::Change<TargetHandle, HostProbes>;
 
 /// The components as they run now. Dropping it ends them.
 pub struct Components {
@@ -217,9 +228,10 @@ impl Components {
         })
     }
 
-    fn probes(&self, settings: &ServiceSettings) -> Result<Arc<ServiceProbes>, PrepareError> {
+    fn probes(&self, settings: &ServiceSettings) -> Result<Arc<HostProbes>, PrepareError> {
         let probes = self.prober.prepare(settings.target.as_ref(), &settings.probes);
-        probes.map(Arc::new).map_err(|source| PrepareError::Probes {
+        let of = |probes| Arc::new(HostProbes::new(Arc::clone(&self.prober), probes));
+        probes.map(of).map_err(|source| PrepareError::Probes {
             service: settings.service.name.clone(),
             source,
         })

@@ -8,8 +8,8 @@ use sentinel_engine::{Event, ServiceName};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::{ServiceHandle, TargetHandle};
 use crate::docker::{self, Docker};
-use crate::driver::{ServiceHandle, TargetHandle};
 use crate::polkit;
 use crate::process::Process;
 use crate::systemd::{self, BusAddress, Systemd};

@@ -12,6 +12,7 @@ use sentinel_api::ReloadResponse;
 use sentinel_base::watchdog::Watchdog;
 use sentinel_config::discovery::{Discovery, Source};
 use sentinel_config::{Checked, ConfigErrors, HeartbeatSettings, Loaded, Secrets, Settings, Sources};
+use sentinel_driver::control::{ReloadRefused, ReloadReply};
 use sentinel_engine::{Memory, ServiceName};
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -21,10 +22,8 @@ use self::difference::{difference, fixed};
 pub use self::news::DiscoveryNews;
 pub use self::pending::PendingServices;
 use self::refusal::{refuse, refuse_error, refuse_errors};
-use crate::components::{Components, ReplaceError, service};
-use crate::driver::Change;
+use crate::components::{Change, Components, ReplaceError, service};
 use crate::polkit;
-use crate::server::{ReloadRefused, ReloadReply};
 
 /// Reloads that may wait for their turn.
 const QUEUE: usize = 4;

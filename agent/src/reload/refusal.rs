@@ -4,8 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use sentinel_config::ConfigErrors;
-
-use crate::server::ReloadRefused;
+use sentinel_driver::control::ReloadRefused;
 
 /// Problems named in the log; `sentinel check` shows all of them.
 const PROBLEMS_LOGGED: usize = 5;

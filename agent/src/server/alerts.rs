@@ -8,11 +8,11 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
 use sentinel_api::{AckBody, AckResponse, SilenceBody, SilenceEntry, SilencesResponse};
+use sentinel_driver::control::{AlertRefusal, AlertRequest, ControlRequest};
 use sentinel_engine::IncidentId;
 use sentinel_engine::alerting::{AckError, COMMENT_MAX, Match, SILENCE_MAX, SilenceError};
 use tracing::info;
 
-use super::control::{AlertRefusal, AlertRequest, ControlRequest};
 use super::errors::Refusal;
 use super::routes::{Answer, Asker, Shared, bad_request, body_of};
 use super::socket::Peer;

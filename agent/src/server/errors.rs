@@ -9,9 +9,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sentinel_api::ErrorResponse;
+use sentinel_driver::control::{AskError, HistoryError};
 use tokio::time::timeout;
-
-use super::control::{AskError, HistoryError};
 
 /// A request that takes longer is answered 504; the driver answers in microseconds unless it stands still.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(10);

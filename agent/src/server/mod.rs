@@ -16,11 +16,10 @@
 //! | `POST /v1/reload` | [`ReloadResponse`](sentinel_api::ReloadResponse), or 409 with everything that is wrong |
 //!
 //! Errors are [`ErrorResponse`](sentinel_api::ErrorResponse) with the status that fits. Whoever may open the socket may do all of this: the
-//! socket's mode and group are the permission. [`control`] is the way to the driver, which alone knows and decides.
+//! socket's mode and group are the permission. [`sentinel_driver::control`] is the way to the driver, which alone knows and decides.
 
 mod alerts;
 mod bounded;
-mod control;
 mod errors;
 mod routes;
 mod socket;
@@ -28,9 +27,5 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use control::{
-    AlertRefusal, AlertRequest, ControlHandle, ControlRequest, HistoryError, IncidentQuery, ReloadRefused, ReloadReply,
-    StatusView, channel,
-};
 pub use routes::{Access, ServerInfo, router};
 pub use socket::{ControlSocket, ServerError};

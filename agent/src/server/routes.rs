@@ -13,12 +13,12 @@ use sentinel_api::{
     DeployBody, HealthResponse, IncidentDetail, IncidentsResponse, OperatorResponse, PAUSE_MAX, PauseBody,
     QueueResponse, ReloadResponse, StatusResponse, Version,
 };
+use sentinel_driver::control::{ControlHandle, ControlRequest, IncidentQuery};
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tracing::info;
 
-use super::control::{ControlHandle, ControlRequest, IncidentQuery};
 use super::errors::{Refusal, as_json, deadline};
 use super::socket::Peer;
 use super::{alerts, status};

@@ -7,9 +7,8 @@ use sentinel_api::{
     AcknowledgedStatus, FlappingStatus, HoldStatus, MaintenanceStatus, ObservedStatus, ProbeStatus, ServiceStatus,
     Waiting,
 };
+use sentinel_driver::control::StatusView;
 use sentinel_engine::{Mode, ProbeOutcome, ServiceSnapshot, Time, Verdict};
-
-use super::control::StatusView;
 
 /// One service of `view`.
 pub(super) fn service(view: &StatusView, service: &ServiceSnapshot) -> ServiceStatus {

@@ -10,6 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sentinel_api::{AckResponse, IncidentDetail, IncidentSummary, SilenceEntry};
 use sentinel_config::discovery::{Source, Unseen};
+use sentinel_driver::control::{
+    AlertRefusal, AlertRequest, ControlHandle, ControlRequest, HistoryError, ReloadRefused, StatusView, channel,
+};
 use sentinel_engine::alerting::{AckError, Acknowledgement, Match, SilenceError};
 use sentinel_engine::{
     FailureKind, Hold, IncidentId, Mode, OperatorRequest, ProbeFailure, ProbeOutcome, ProbePhase, RequestError,
@@ -24,10 +27,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::bounded::{Bounded, Limits};
-use super::{
-    Access, AlertRefusal, AlertRequest, ControlHandle, ControlRequest, ControlSocket, HistoryError, ReloadRefused,
-    ServerError, ServerInfo, StatusView, channel, router,
-};
+use super::{Access, ControlSocket, ServerError, ServerInfo, router};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -15,7 +15,6 @@ mod layer;
 mod logfmt;
 mod message_id;
 mod record;
-mod report;
 mod sink;
 #[cfg(test)]
 mod tests;
@@ -33,7 +32,6 @@ use tracing_subscriber::layer::SubscriberExt;
 
 pub use journal::owns_stdout as is_journal;
 pub use message_id::message_id;
-pub use report::{Runner, report};
 
 use journal::Journal;
 use layer::RecordLayer;

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sentinel_driver::report::{Runner, report};
 use sentinel_engine::alerting::Reason;
 use sentinel_engine::{
     Action, ActionId, ActionKind, ActionResult, Cause, FailureKind, Hold, IncidentId, Outage, ProbeFailure, ProbePhase,
@@ -20,7 +21,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use super::layer::RecordLayer;
 use super::record::VALUE_MAX;
 use super::sink::{LineStyle, Output, Sink};
-use super::{DEFAULT_FILTER, Runner, logfmt as lines, message_id, report};
+use super::{DEFAULT_FILTER, logfmt as lines, message_id};
 
 /// Longer than any machine needs to write a few lines.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -411,7 +412,7 @@ fn emoji_rewrites_three_kinds_and_no_other() {
 fn every_kind_of_report_has_its_line_and_its_message_id() {
     for (report, expected) in every_kind() {
         assert_eq!(
-            logfmt(|| super::report(&report, None)),
+            logfmt(|| sentinel_driver::report::report(&report, None)),
             format!("service=demo-service {expected}\n")
         );
         assert!(message_id(report.kind.name(), None).is_some(), "{}", report.kind.name());

@@ -12,7 +12,7 @@ use sentinel_store::{
     AttemptRow, EvidenceRow, IncidentFilter, IncidentRow, MessageRow, ReceiverQueue, Store, StoreError,
 };
 
-use crate::server::{HistoryError, IncidentQuery};
+use super::control::{HistoryError, IncidentQuery};
 
 /// Whether a report becomes part of the history. Changes of state are for the log: the timeline tells their reasons.
 pub fn is_recorded(report: &Report) -> bool {

@@ -7,7 +7,7 @@ use sentinel_engine::{HostMemory, IncidentId, Memory, Notification, Report, Serv
 use sentinel_notify::{IncidentTimeline, Message};
 use sentinel_store::{AlertChanges, Batch, EvidenceRow, OutgoingMessage, Revision};
 
-use super::Driver;
+use super::{Driver, Probes, Target};
 
 /// What was decided and is not on disk.
 #[derive(Default)]
@@ -32,7 +32,7 @@ pub struct PendingWrites {
 
 impl PendingWrites {
     /// Services whose memory is assumed, as the store of it is lost.
-    pub(crate) fn assumed(services: impl Iterator<Item = ServiceName>, memory: &Memory) -> Self {
+    pub fn assumed(services: impl Iterator<Item = ServiceName>, memory: &Memory) -> Self {
         Self {
             saves: services.map(|service| (service, memory.clone())).collect(),
             ..Self::default()
@@ -57,7 +57,7 @@ impl PendingWrites {
     }
 }
 
-impl Driver {
+impl<T: Target, P: Probes> Driver<T, P> {
     /// Everything that is not on disk, as the store takes it.
     pub(super) fn batch(&self) -> Batch {
         let wall = |at| self.clock.wall(at);

@@ -6,10 +6,15 @@
 mod acting;
 mod alerts;
 mod batch;
+pub mod control;
 mod evidence;
+pub mod history;
 mod holds;
+pub mod maintenance;
 mod reload;
+pub mod report;
 mod scrub;
+mod target;
 mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +29,7 @@ use sentinel_base::clock::Clock;
 use sentinel_base::watchdog::Watchdog;
 use sentinel_config::discovery::Discovery;
 use sentinel_config::template::Link;
-use sentinel_config::{ContainerTarget, Origin, Reach, Rejected};
+use sentinel_config::Rejected;
 use sentinel_engine::{
     Action, ActionResult, Command, Engine, Event, ProbeOutcome, ProbeRound, Report, STANDSTILL, ServiceName, Time,
     Verdict, Window,
@@ -34,19 +39,15 @@ use sentinel_notify::{FallbackNotifier, Timelines};
 use sentinel_store::{Store, StoreErrorKind};
 use tokio::sync::{mpsc, watch};
 
-use crate::api_history;
-use crate::docker::Docker;
-use crate::maintenance::{Open, Schedule};
-use crate::probe::{Prober, ServiceProbes};
-use crate::process::Process;
-use crate::server::{ControlRequest, ReloadReply, StatusView};
-use crate::systemd::Systemd;
-use crate::telemetry::{self, Runner};
+use control::{ControlRequest, ReloadReply, StatusView};
+use maintenance::{Open, Schedule};
+use report::{Runner, report};
 
 pub use batch::PendingWrites;
 pub use evidence::EvidenceCollector;
 pub use holds::Holds;
 pub use reload::Change;
+pub use target::{LogError, LogLines, Probes, ServiceHandle, Target};
 pub use upgrade::Upgrades;
 
 /// Events that may wait for the driver. Watchers wait when it is full; nothing is dropped.
@@ -65,44 +66,16 @@ const SLEEP_MAX: Duration = Duration::from_secs(5);
 /// Reports, and messages, that may wait in memory for a store that cannot be written. What exceeds it is in the log.
 const PENDING_MAX: usize = 10_000;
 
-/// What can be restarted, and by whom.
-#[derive(Clone)]
-pub enum TargetHandle {
-    /// A unit, through systemd.
-    Unit(Systemd, String),
-    /// A process, by its pid file.
-    Process(Arc<Process>),
-    /// A container, through Docker.
-    Container(Docker, ContainerTarget),
-}
-
-/// What the driver needs to know of a service.
-#[derive(Clone)]
-pub struct ServiceHandle {
-    /// Its probes.
-    pub probes: Arc<ServiceProbes>,
-    /// Its target, if it has one.
-    pub target: Option<TargetHandle>,
-    /// Which other units a restart of it may restart or stop.
-    pub reach: Reach,
-    /// How many of the last lines of its log are evidence, at most.
-    pub log_lines: u32,
-    /// Where it comes from.
-    pub origin: Origin,
-}
-
 /// Everything the driver works with.
-pub struct Driver {
+pub struct Driver<T, P> {
     /// Decides.
     pub engine: Engine,
     /// Tells the time.
     pub clock: Clock,
     /// Remembers.
     pub store: Store,
-    /// Probes.
-    pub prober: Arc<Prober>,
     /// The services by name.
-    pub services: BTreeMap<ServiceName, ServiceHandle>,
+    pub services: BTreeMap<ServiceName, ServiceHandle<T, P>>,
     /// What was found on the host and is not watched, with the reasons.
     pub refused: Vec<Rejected>,
     /// Who looks on the host, and sees or not.
@@ -122,7 +95,7 @@ pub struct Driver {
     /// Who reads the configuration anew, for operators who ask for it.
     pub reloads: mpsc::Sender<ReloadReply>,
     /// New configurations.
-    pub changes: mpsc::Receiver<Change>,
+    pub changes: mpsc::Receiver<Change<T, P>>,
     /// How it is, for the heartbeat.
     pub agent_health: AgentHealth,
     /// What happened so far in each incident, for messages.
@@ -154,7 +127,7 @@ struct Effects {
     reports: Vec<Report>,
 }
 
-impl Driver {
+impl<T: Target, P: Probes> Driver<T, P> {
     /// Runs until `stop` is done. What was decided by then is on disk.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
@@ -284,9 +257,9 @@ impl Driver {
                 self.agent_health.news();
             }
             // Lines and evidence come after the acts: whoever waits for a restart waits for nothing else.
-            for report in &effects.reports {
-                telemetry::report(report, self.runner_of(&report.service));
-                self.gather(report);
+            for news in &effects.reports {
+                report(news, self.runner_of(&news.service));
+                self.gather(news);
             }
             for (service, round) in effects.probes {
                 self.probe(service, round);
@@ -370,11 +343,7 @@ impl Driver {
 
     /// What runs a service.
     fn runner_of(&self, service: &ServiceName) -> Option<Runner<'_>> {
-        match self.services.get(service)?.target.as_ref()? {
-            TargetHandle::Unit(_, unit) => Some(Runner::Systemd(unit)),
-            TargetHandle::Container(..) => Some(Runner::Docker),
-            TargetHandle::Process(_) => None,
-        }
+        self.services.get(service)?.target.as_ref()?.runner()
     }
 
     /// Has a target restarted, beside everything else.
@@ -406,8 +375,8 @@ impl Driver {
             };
             if name == service {
                 allowed.extend(handle.reach.may_affect.iter().cloned());
-            } else if let Some(TargetHandle::Unit(_, unit)) = &handle.target {
-                allowed.push(unit.clone());
+            } else if let Some(unit) = handle.target.as_ref().and_then(Target::unit) {
+                allowed.push(unit.to_owned());
             }
             next.extend(handle.reach.dependents.iter().filter(|name| seen.insert(*name)));
         }
@@ -428,13 +397,9 @@ impl Driver {
         let Some(handle) = self.services.get(&service) else {
             return;
         };
-        let (asker, probes, sender) = (
-            Arc::clone(&self.prober),
-            Arc::clone(&handle.probes),
-            self.sender.clone(),
-        );
+        let (probes, sender) = (Arc::clone(&handle.probes), self.sender.clone());
         tokio::spawn(async move {
-            let outcome = AssertUnwindSafe(asker.round(&probes)).catch_unwind().await;
+            let outcome = AssertUnwindSafe(probes.round()).catch_unwind().await;
             let outcome = outcome.unwrap_or_else(|_| ProbeOutcome {
                 verdict: Verdict::Skipped("the agent failed while probing".into()),
                 status_code: None,
@@ -494,15 +459,15 @@ impl Driver {
             ControlRequest::Reload { reply } => drop(self.reloads.try_send(reply)),
             ControlRequest::Incidents { query, reply } => {
                 let store = self.store.clone();
-                tokio::spawn(async move { reply.send(api_history::incidents(&store, query).await) });
+                tokio::spawn(async move { reply.send(history::incidents(&store, query).await) });
             }
             ControlRequest::Queue { limit, reply } => {
                 let store = self.store.clone();
-                tokio::spawn(async move { reply.send(api_history::queue(&store, now, limit).await) });
+                tokio::spawn(async move { reply.send(history::queue(&store, now, limit).await) });
             }
             ControlRequest::Incident { id, reply } => {
                 let store = self.store.clone();
-                tokio::spawn(async move { reply.send(api_history::incident(&store, id).await) });
+                tokio::spawn(async move { reply.send(history::incident(&store, id).await) });
             }
         }
     }

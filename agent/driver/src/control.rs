@@ -174,7 +174,7 @@ pub fn channel() -> (ControlHandle, mpsc::Receiver<ControlRequest>) {
 
 /// The driver did not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum AskError {
+pub enum AskError {
     /// The queue is full.
     #[error("the agent is too busy to answer; try again")]
     Busy,
@@ -190,7 +190,7 @@ impl ControlHandle {
     }
 
     /// Asks the driver, with the request made from the way back.
-    pub(super) async fn ask<T>(
+    pub async fn ask<T>(
         &self,
         request: impl FnOnce(oneshot::Sender<T>) -> ControlRequest,
     ) -> Result<T, AskError> {

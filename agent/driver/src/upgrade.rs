@@ -5,7 +5,7 @@ use std::time::Duration;
 use sentinel_engine::{Event, Intent, TargetState};
 use tokio::time::Instant;
 
-use super::Driver;
+use super::{Driver, Probes, Target};
 
 /// How often to look again while they do.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -28,7 +28,7 @@ impl Upgrades {
     }
 }
 
-impl Driver {
+impl<T: Target, P: Probes> Driver<T, P> {
     /// Looks when it matters: something was stopped along with something else, or may have been started after that.
     pub(super) fn look_for_upgrade(&mut self, event: &Event) {
         let Event::TargetObserved { observation, .. } = event else {

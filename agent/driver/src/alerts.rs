@@ -4,11 +4,10 @@ use sentinel_api::{AckResponse, SilenceEntry};
 use sentinel_engine::Report;
 use sentinel_engine::alerting::{Outgoing, Rules, Silence};
 
-use super::{Driver, Effects, PENDING_MAX};
-use crate::api_history;
-use crate::server::{AlertRefusal, AlertRequest};
+use super::control::{AlertRefusal, AlertRequest};
+use super::{Driver, Effects, PENDING_MAX, Probes, Target, history};
 
-impl Driver {
+impl<T: Target, P: Probes> Driver<T, P> {
     /// Has a message put on its way, with what happened so far.
     pub(super) fn send(&mut self, outgoing: Outgoing) {
         let message = &outgoing.notification;
@@ -36,7 +35,7 @@ impl Driver {
 
     /// Has a report recorded, if it is part of the history, and logged.
     pub(super) fn note(&mut self, report: Report, effects: &mut Effects) {
-        if api_history::is_recorded(&report) {
+        if history::is_recorded(&report) {
             self.timelines.note(&report);
             if self.pending.reports.len() < PENDING_MAX {
                 self.pending.reports.push(report.clone());
@@ -113,10 +112,10 @@ impl Driver {
     }
 
     /// A refusal at once; what was done when it survives the agent, or cannot be recorded.
-    fn answer_when_recorded<T: Send + 'static>(
+    fn answer_when_recorded<A: Send + 'static>(
         &mut self,
-        answer: Result<T, AlertRefusal>,
-        reply: tokio::sync::oneshot::Sender<Result<T, AlertRefusal>>,
+        answer: Result<A, AlertRefusal>,
+        reply: tokio::sync::oneshot::Sender<Result<A, AlertRefusal>>,
     ) {
         if answer.is_err() {
             let _ = reply.send(answer);

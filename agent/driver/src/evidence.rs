@@ -10,16 +10,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sentinel_base::tcp_listeners::listening;
 use sentinel_engine::alerting::Outgoing;
-use sentinel_engine::{IncidentId, Notification, Report, ReportKind, RunId, Time};
+use sentinel_engine::{IncidentId, Notification, Report, ReportKind, Time};
 use sentinel_evidence::{log_text, look, notable, recent_changes, unaccepted};
 use sentinel_notify::{Evidence, EvidenceKind, IncidentTimeline, Learned, TOO_MANY};
 use sentinel_store::EvidenceRow;
 use sentinel_text::chain;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::{Driver, PENDING_MAX, TargetHandle};
-use crate::docker;
-use crate::systemd;
+use super::{Driver, LogError, PENDING_MAX, Probes, Target};
 
 /// How long to wait before a log is read. journald and Docker have what a dying process said by then, and a restart, which
 /// somebody waits for, has gone first.
@@ -65,12 +63,9 @@ enum MissingEvidence {
     /// Nobody answered in time.
     #[error("took longer than {}s", LIMIT.as_secs())]
     Late,
-    /// The log of a container.
+    /// The log of the target.
     #[error(transparent)]
-    ContainerLog(#[from] docker::LogError),
-    /// The log of a unit.
-    #[error(transparent)]
-    UnitLog(#[from] systemd::LogError),
+    Log(LogError),
     /// The kernel's table of sockets.
     #[error("/proc/net/tcp")]
     Sockets(#[source] io::Error),
@@ -150,7 +145,7 @@ impl EvidenceCollector {
     }
 }
 
-impl Driver {
+impl<T: Target, P: Probes> Driver<T, P> {
     /// Has evidence of a failure collected, if `report` tells of one.
     pub(super) fn gather(&mut self, report: &Report) {
         let tells_of_failure = matches!(
@@ -187,15 +182,16 @@ impl Driver {
         let (readers, sender) = (Arc::clone(&self.collector.readers), self.collector.sender.clone());
         tokio::spawn(async move {
             // The run that the attempt made may be over before the engine saw it; systemd's watcher has.
-            if is_of_attempt && let TargetHandle::Unit(systemd, unit) = &target {
-                run = systemd.newest_run(unit).await.or(run);
+            if is_of_attempt {
+                run = target.newest_run().await.or(run);
             }
             tokio::time::sleep(AFTER).await;
             let reader = readers.acquire().await;
             let reading = target.last_lines(run.as_ref(), at, count);
-            let lines = tokio::time::timeout(LIMIT, reading)
-                .await
-                .unwrap_or(Some(Err(MissingEvidence::Late)));
+            let lines = match tokio::time::timeout(LIMIT, reading).await {
+                Ok(lines) => lines.map(|lines| lines.map_err(MissingEvidence::Log)),
+                Err(_) => Some(Err(MissingEvidence::Late)),
+            };
             drop(reader);
             if let Some(lines) = lines {
                 let collected = CollectedEvidence {
@@ -327,22 +323,6 @@ impl Driver {
                 missing,
             },
         ));
-    }
-}
-
-impl TargetHandle {
-    /// The last lines that `run` wrote before `at`; `None` when nobody keeps what this kind of target writes.
-    async fn last_lines(
-        &self,
-        run: Option<&RunId>,
-        at: Timestamp,
-        count: u32,
-    ) -> Option<Result<Vec<Vec<u8>>, MissingEvidence>> {
-        match self {
-            Self::Unit(systemd, unit) => Some(systemd.last_lines(unit, run, at, count).await.map_err(Into::into)),
-            Self::Container(docker, _) => Some(docker.last_lines(run?, at, count).await.map_err(Into::into)),
-            Self::Process(_) => None,
-        }
     }
 }
 

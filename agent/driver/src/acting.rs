@@ -1,20 +1,15 @@
 //! Has a target restarted, and tells the engine twice: when the new run begins, and how it ended.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use sentinel_engine::{Action, ActionResult, Event};
 use tokio::sync::{mpsc, oneshot};
 
-use super::TargetHandle;
-use crate::systemd::MayAffect;
-
-/// How long Docker may take for a restart. A unit may take as long as its own settings say.
-const JOB_LIMIT: Duration = Duration::from_secs(200);
+use super::Target;
 
 /// Carries out `action`. Without a driver nobody is left to tell.
-pub(super) async fn act(target: &TargetHandle, action: Action, may_affect: &[String], events: &mpsc::Sender<Event>) {
+pub(super) async fn act(target: &impl Target, action: Action, may_affect: &[String], events: &mpsc::Sender<Event>) {
     let (begun, has_begun) = oneshot::channel();
     let result = {
         let restart = AssertUnwindSafe(target.restart(&action, may_affect, begun)).catch_unwind();
@@ -39,27 +34,4 @@ pub(super) async fn act(target: &TargetHandle, action: Action, may_affect: &[Str
         result,
     };
     let _ = events.send(event).await;
-}
-
-impl TargetHandle {
-    async fn restart(&self, action: &Action, may_affect: &[String], begun: oneshot::Sender<()>) -> ActionResult {
-        match self {
-            Self::Unit(systemd, unit) => {
-                // An operator who asks for a restart gets what `systemctl restart` does.
-                let may_affect = match action.attempt {
-                    0 => MayAffect::Anything,
-                    _ => MayAffect::Only(may_affect),
-                };
-                systemd
-                    .restart(unit, action.kind, action.expected.as_ref(), may_affect, None, begun)
-                    .await
-            }
-            Self::Process(process) => process.restart(action.kind, action.expected.as_ref(), begun).await,
-            Self::Container(docker, container) => {
-                docker
-                    .restart(container, action.kind, action.expected.as_ref(), JOB_LIMIT, begun)
-                    .await
-            }
-        }
-    }
 }

@@ -9,16 +9,16 @@ use sentinel_engine::alerting::Rules;
 use sentinel_engine::{HostPolicy, Reload, ServiceName};
 use tokio::sync::oneshot;
 
-use super::{Driver, ServiceHandle};
+use super::{Driver, Probes, ServiceHandle, Target};
 
 /// Everything of a new configuration that the driver works with. Nothing of it can fail any more.
-pub struct Change {
+pub struct Change<T, P> {
     /// What changes for the engine.
     pub engine: Reload,
     /// The limits over the whole host.
     pub recovery: HostPolicy,
     /// Every service there is now.
-    pub services: BTreeMap<ServiceName, ServiceHandle>,
+    pub services: BTreeMap<ServiceName, ServiceHandle<T, P>>,
     /// What was found on the host and is not watched, with the reasons.
     pub refused: Vec<Rejected>,
     /// The host's name in messages.
@@ -33,9 +33,9 @@ pub struct Change {
     pub applied: oneshot::Sender<()>,
 }
 
-impl Driver {
+impl<T: Target, P: Probes> Driver<T, P> {
     /// Goes on with another configuration.
-    pub(super) async fn apply(&mut self, change: Change) {
+    pub(super) async fn apply(&mut self, change: Change<T, P>) {
         // What was seen and decided so far is about the old one.
         while let Ok(event) = self.events.try_recv() {
             self.engine.handle_event(self.clock.now(), event);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sentinel_engine::{Severity};
+use sentinel_engine::Severity;
 use serde::{Deserialize, Serialize};
 
 /// The body of `POST /v1/silences`. At least one of services, severities and labels must be there; each that is must fit.

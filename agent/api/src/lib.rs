@@ -9,7 +9,12 @@ mod queue;
 mod status;
 
 pub use alerts::{AckBody, AckResponse, SilenceBody, SilenceEntry, SilencesResponse};
-pub use incidents::{ActionEntry, EvidenceEntry, IncidentDetail, IncidentSummary, IncidentsResponse, MessageEntry, TimelineEntry};
+pub use incidents::{
+    ActionEntry, EvidenceEntry, IncidentDetail, IncidentSummary, IncidentsResponse, MessageEntry, TimelineEntry,
+};
 pub use operator::{DeployBody, ErrorResponse, OperatorResponse, PAUSE_MAX, PauseBody, ReloadResponse};
 pub use queue::{QueueResponse, QueuedMessage, ReceiverStatus};
-pub use status::{AcknowledgedStatus, FlappingStatus, HealthResponse, HoldStatus, MaintenanceStatus, ModeWord, ObservedStatus, ProbeStatus, RejectedStatus, ServiceStatus, StatusResponse, UnseenStatus, Version, Waiting};
+pub use status::{
+    AcknowledgedStatus, FlappingStatus, HealthResponse, HoldStatus, MaintenanceStatus, ModeWord, ObservedStatus,
+    ProbeStatus, RejectedStatus, ServiceStatus, StatusResponse, UnseenStatus, Version, Waiting,
+};

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sentinel_config::discovery::{Source, Unseen};
 use sentinel_config::{OriginKind, Rejected};
-use sentinel_engine::{Mode};
+use sentinel_engine::Mode;
 use serde::{Deserialize, Serialize};
 
 /// `GET /v1/version`.

@@ -42,6 +42,7 @@ pub use scenario::{Expect, Scenario, ServiceModel, Start, Supervision};
 pub use schedule::Schedule;
 pub use scripted_event::{ScriptedEvent, ServiceEvent};
 pub use store::Store;
+pub use story::everything_to;
 pub use summary::{Check, Row, Summary};
 pub use target::{PATIENCE, Target, ended};
 pub use timeline::{Happened, Line, Timeline, Who};

@@ -205,39 +205,24 @@ impl World {
     }
 
     fn play_service(&mut self, name: &ServiceName, event: &ServiceEvent) {
-        let Some(actor) = self.actors.get_mut(name) else { return };
+        let key = name.as_str();
         match event {
-            ServiceEvent::Kill => self.end_run(
-                name,
-                Cause::Killed {
-                    signal: 9,
-                    core_dumped: false,
-                },
-            ),
-            ServiceEvent::Exit(code) => self.end_run(name, Cause::Exited { code: *code }),
-            ServiceEvent::Hang => actor.behave(Behaviour::Silent),
-            ServiceEvent::Fail(status) => actor.behave(Behaviour::Wrongly(*status)),
-            ServiceEvent::Answer => actor.behave(Behaviour::Well),
-            ServiceEvent::Mend => actor.start = Start::Well,
-            ServiceEvent::Starts(start) => actor.start = *start,
-            ServiceEvent::Stop => {
-                actor.stop();
-                self.look(name);
-            }
-            ServiceEvent::Start => {
-                actor.begin_row();
-                self.begin_run(name, StartedBy::Other);
-            }
+            ServiceEvent::Kill => self.kill(key),
+            ServiceEvent::Exit(code) => self.die(key, Cause::Exited { code: *code }),
+            ServiceEvent::Hang => self.hang(key),
+            ServiceEvent::Fail(status) => self.change(key, |actor| actor.behave(Behaviour::Wrongly(*status))),
+            ServiceEvent::Answer => self.unhang(key),
+            ServiceEvent::Mend => self.change(key, |actor| actor.start = Start::Well),
+            ServiceEvent::Starts(start) => self.change(key, |actor| actor.start = *start),
+            ServiceEvent::Stop => self.stop(key),
+            ServiceEvent::Start => self.start(key),
+            ServiceEvent::Ask(request) => self.ask(key, request.clone()),
             ServiceEvent::Acknowledge => {
                 if let (Some(incident), Some(engine)) = (self.incident(name), &mut self.engine) {
                     // Whether it is open was asked before; the rest is short enough.
                     let _ = engine.acknowledge(self.now, incident, OPERATOR.to_owned(), String::new());
                 }
             }
-            ServiceEvent::Ask(request) => self.hear(Event::OperatorRequested {
-                service: name.clone(),
-                request: request.clone(),
-            }),
         }
     }
 

@@ -16,11 +16,11 @@ use crate::world::{ScheduledEvent, World};
 /// What the checks ask that supervisors make.
 const CHECK: &str = "curl -f localhost";
 
-/// Who is notified is not what stories are about.
-fn everything_to_one_receiver() -> Rules {
+/// Rules by which everything goes to one receiver, without repetition.
+pub fn everything_to(receiver: &str) -> Rules {
     Rules {
-        receivers: ["receiver".to_owned()].into(),
-        default: vec!["receiver".to_owned()],
+        receivers: [receiver.to_owned()].into(),
+        default: vec![receiver.to_owned()],
         ..Rules::without_receivers()
     }
 }
@@ -35,7 +35,8 @@ impl World {
 
     /// The same with other limits over the host.
     pub fn with_policy(actors: impl IntoIterator<Item = Actor>, policy: HostPolicy) -> Self {
-        let rules = everything_to_one_receiver();
+        // Who is notified is not what stories are about.
+        let rules = everything_to("receiver");
         let mut world = Self::begin(Time::ZERO, Time::ZERO, policy, rules, []);
         world.answer_after = Duration::ZERO;
         world.keeps_requests = true;

@@ -3,7 +3,7 @@
 use sentinel_config::{GROUP_WAIT, REPEAT_INTERVAL, Settings};
 use sentinel_engine::alerting::Rules;
 use sentinel_engine::{HostPolicy, Policy};
-use sentinel_simulation::Policies;
+use sentinel_simulation::{Policies, everything_to};
 
 /// The one receiver that there is without a configuration.
 pub(super) const STAND_IN: &str = "(receiver)";
@@ -13,11 +13,9 @@ pub fn defaults() -> Policies {
     Policies {
         host: HostPolicy::default(),
         rules: Rules {
-            receivers: [STAND_IN.to_owned()].into(),
-            default: vec![STAND_IN.to_owned()],
             group_wait: GROUP_WAIT,
             repeat_interval: Some(REPEAT_INTERVAL),
-            ..Rules::without_receivers()
+            ..everything_to(STAND_IN)
         },
         defaults: Policy::default(),
         services: [].into(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sentinel_engine::alerting::{Escalation, Match, Route, Rules};
 use sentinel_engine::{ServiceName, Severity};
+use sentinel_simulation::everything_to;
 
 use super::host::{Future, Sim};
 use super::rng::Rng;
@@ -19,17 +20,13 @@ const RECEIVERS: [&str; 4] = ["boss", "chat", "data", "pager"];
 /// The rules a life begins with, and the randomness of those that follow.
 pub fn begin(seed: u64) -> (Rules, Rng) {
     let mut rng = Rng::new(seed ^ STREAM);
-    let rules = if rng.permille(500) { plain() } else { several(&mut rng) };
+    let rules = if rng.permille(500) {
+        // Nothing is repeated: what the engine says is what arrives.
+        everything_to("chat")
+    } else {
+        several(&mut rng)
+    };
     (rules, rng)
-}
-
-/// Everything to one receiver, nothing repeated: what the engine says is what arrives.
-fn plain() -> Rules {
-    Rules {
-        receivers: ["chat".to_owned()].into(),
-        default: vec!["chat".to_owned()],
-        ..Rules::without_receivers()
-    }
 }
 
 /// Some of the receivers, and rules that use everything there is.

@@ -6,9 +6,10 @@ use sentinel_engine::{
     Activity, BlastRadius, Cause, Event, FellWith, Intent, OperatorRequest, ServiceName, StartedBy, Supervisor,
     TargetState,
 };
+use sentinel_simulation::Start;
 
 use super::host::{Future, Sim};
-use super::target::{Change, Fate};
+use super::target::Change;
 
 /// Faults after which there is none for long, per thousand, where there are such times.
 const LULLS: u64 = 60;
@@ -217,12 +218,12 @@ impl Sim {
             }
             Fault::Breaks => {
                 let dies = self.rng.millis(10, 40_000);
-                let fates = [Fate::Deaf, Fate::Dies(dies), Fate::FailsToStart];
-                self.target(&name).fate = self.rng.pick(&fates);
+                let starts = [Start::Deaf, Start::DiesAfter(dies), Start::Refused];
+                self.target(&name).start = self.rng.pick(&starts);
             }
             Fault::Mended => {
                 let target = self.target(&name);
-                (target.fate, target.wrong_question) = (Fate::Well, false);
+                (target.start, target.wrong_question) = (Start::Well, false);
             }
             Fault::Correlated => self.most_die(),
             Fault::Asked => self.ask(&name, OperatorRequest::Restart),

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use sentinel_engine::{ActionResult, Activity, Cause, Intent, ServiceName, StartedBy, Supervisor, TargetState};
-use sentinel_simulation::{PATIENCE, ended};
+use sentinel_simulation::{PATIENCE, Start, ended};
 
 use super::host::{Future, Sim};
-use super::target::{Change, Fate, Target};
+use super::target::{Change, Target};
 
 impl Sim {
     pub fn target(&mut self, name: &ServiceName) -> &mut Target {
@@ -52,8 +52,8 @@ impl Sim {
         let witnessed = self.bus && self.agent.is_some();
         let sick = self.rng.permille(self.weather.sickness) && self.stormy();
         let (dies, slow) = (self.rng.millis(10, 40_000), self.rng.millis(100, 120_000));
-        let fates = [Fate::Slow(slow), Fate::Deaf, Fate::Dies(dies), Fate::FailsToStart];
-        let fate = sick.then(|| self.rng.pick(&fates));
+        let starts = [Start::Slowly(slow), Start::Deaf, Start::DiesAfter(dies), Start::Refused];
+        let start = sick.then(|| self.rng.pick(&starts));
         // Most are up at once, some take a while, and a few are slow to say that they are ready.
         let longest = match self.rng.below(1000) {
             0..30 => 150_000,
@@ -64,7 +64,7 @@ impl Sim {
         let target = self.target(name);
         target.unit.begin(if witnessed { by } else { StartedBy::Unknown }, now);
         target.answers_from = None;
-        target.fate = fate.unwrap_or(target.fate);
+        target.start = start.unwrap_or(target.start);
         self.set(name, TargetState::Busy(Activity::Starting));
         self.change_later(name, takes, Change::Up);
         self.job_begins(name);
@@ -87,19 +87,19 @@ impl Sim {
     pub fn up(&mut self, name: &ServiceName) {
         let now = self.now;
         let target = self.target(name);
-        let fate = target.fate;
+        let start = target.start;
         target.unit.began = now;
-        target.answers_from = match fate {
-            Fate::Well | Fate::Dies(_) => Some(now),
-            Fate::Slow(after) => Some(now + after),
-            Fate::Deaf | Fate::FailsToStart => None,
+        target.answers_from = match start {
+            Start::Well | Start::DiesAfter(_) => Some(now),
+            Start::Slowly(after) | Start::Ready(after) => Some(now + after),
+            Start::Deaf | Start::Refused => None,
         };
-        if fate == Fate::FailsToStart {
+        if start == Start::Refused {
             self.die(name, Cause::Exited { code: 203 });
             return;
         }
         self.set(name, TargetState::Running);
-        if let Fate::Dies(after) = fate {
+        if let Start::DiesAfter(after) = start {
             self.change_later(name, after, Change::Dies(Cause::Exited { code: 3 }));
         }
         self.job_ends(name, ActionResult::Done);

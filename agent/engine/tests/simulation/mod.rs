@@ -1,8 +1,8 @@
 //! A random life of a host and its agent, for the invariants.
 //!
-//! The stories of `world` are scripts for the engine alone. Here the driver's contract is modelled too (what is
-//! decided is recorded before it is done, and lost when the agent is killed before that), watchers and adapters are
-//! tasks of their own that are late, see nothing or lie, and everything goes wrong at random, from a seed.
+//! Stories are scripts for the engine alone (`sentinel_simulation::World`). Here, with the same targets and the same store,
+//! the driver's contract is modelled too (what is decided is recorded before it is done, and lost when the agent is killed
+//! before that), watchers and adapters are tasks of their own that are late, see nothing or lie, and everything goes wrong at random, from a seed.
 //!
 //! Four seeds of five tell a few hours in which hardly a minute is quiet. Every fifth tells two weeks, in which squalls of
 //! faults lie days apart and all is watched more seldom: what only weeks bring about costs no more than the hours do.
@@ -12,7 +12,7 @@
 //! | `rng.rs` | chance that replays |
 //! | `setup.rs` | which services there are, and how much goes wrong |
 //! | `host.rs` | the host: its parts, its time, and who is next |
-//! | `target.rs` | a target: states, runs, and what there is to see of it |
+//! | `target.rs` | a target that goes wrong, and what there is to see of it |
 //! | `life.rs` | what targets do by themselves, and what is done to them |
 //! | `watcher.rs` | what the agent gets to see |
 //! | `adapters.rs` | what becomes of its restarts |

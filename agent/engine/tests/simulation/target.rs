@@ -6,25 +6,10 @@ use sentinel_engine::{
     ActionId, Activity, BlastRadius, Cause, DRAIN_MAX, Details, FellWith, Intent, Observation, ServiceName, Supervisor,
     TargetState, Time,
 };
-use sentinel_simulation::Target as Unit;
+use sentinel_simulation::{Start, Target as Unit};
 
 /// Services whose probe asks the wrong thing from the beginning, per thousand.
 pub const WRONG_QUESTIONS: u64 = 120;
-
-/// What becomes of a target that is started.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Fate {
-    /// Runs and answers.
-    Well,
-    /// Runs, and answers only after this long.
-    Slow(Duration),
-    /// Runs and never answers.
-    Deaf,
-    /// Dies this long after it ran.
-    Dies(Duration),
-    /// Does not come up.
-    FailsToStart,
-}
 
 /// The job of the agent that a target is at.
 #[derive(Clone, Debug)]
@@ -72,7 +57,8 @@ pub struct Target {
     pub unit: Unit,
     /// Since when it answers; `None` when it does not.
     pub answers_from: Option<Time>,
-    pub fate: Fate,
+    /// How it starts.
+    pub start: Start,
     /// How often its own supervisor restarts it before it gives up.
     pub supervised: Option<u32>,
     pub restarted: u32,
@@ -94,7 +80,7 @@ impl Target {
         Self {
             unit: Unit::new(id, began),
             answers_from: Some(began),
-            fate: Fate::Well,
+            start: Start::Well,
             supervised: None,
             restarted: 0,
             epoch: 0,

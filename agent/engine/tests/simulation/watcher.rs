@@ -5,9 +5,9 @@ use std::time::Duration;
 use sentinel_engine::{
     Event, FailureKind, Observation, ProbeFailure, ProbeOutcome, ProbeRound, ServiceName, TargetState, Verdict,
 };
+use sentinel_simulation::Start;
 
 use super::host::{Future, Sim};
-use super::target::Fate;
 
 /// How long a probe waits for an answer.
 const PROBE_LIMIT: Duration = Duration::from_secs(3);
@@ -106,7 +106,7 @@ impl Sim {
             (Verdict::Passed, Some(200), self.rng.millis(1, 50))
         } else {
             // What is slow to start accepts no connection yet.
-            let slow = matches!(self.targets[&service].fate, Fate::Slow(_));
+            let slow = matches!(self.targets[&service].start, Start::Slowly(_));
             // What stands in front of it may answer in its place.
             let (kind, latency) = if runs && self.rng.permille(200) {
                 (FailureKind::Status(404), Duration::from_millis(5))

@@ -241,7 +241,7 @@ impl<'a> Story<'a> {
             kind,
             severity: match kind {
                 NotificationKind::Fired => own,
-                NotificationKind::GaveUp => Severity::Critical,
+                NotificationKind::GaveUp { .. } => Severity::Critical,
                 NotificationKind::Flapping { .. } => Severity::Warning,
                 _ => Severity::Info,
             },
@@ -294,7 +294,14 @@ impl<'a> Story<'a> {
         } else if let Some(service) = service(" is down") {
             self.message(now, &service, NotificationKind::Fired);
         } else if let Some(service) = service(" gives up") {
-            self.message(now, &service, NotificationKind::GaveUp);
+            self.message(
+                now,
+                &service,
+                NotificationKind::GaveUp {
+                    restarts: 5,
+                    window: Duration::from_secs(1800),
+                },
+            );
         } else if let Some(service) = service(" is up") {
             self.close(now, &service, false);
         } else if let Some(service) = service(" is healed") {

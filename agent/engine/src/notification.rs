@@ -59,7 +59,14 @@ pub enum NotificationKind {
     /// It is down and was not healed within `notify_after`.
     Fired,
     /// The budget is spent; manual action needed.
-    GaveUp,
+    GaveUp {
+        /// How many restarts were made within `window`; 0 where an earlier version noted it.
+        #[serde(default)]
+        restarts: u32,
+        /// The window of the budget; zero where an earlier version noted it.
+        #[serde(default)]
+        window: Duration,
+    },
     /// It was healed, or came back, before anybody was told that it was down. The only message of its incident.
     Healed {
         /// How it ended.
@@ -134,7 +141,7 @@ impl NotificationKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Fired => "fired",
-            Self::GaveUp => "gave_up",
+            Self::GaveUp { .. } => "gave_up",
             Self::Healed { .. } => "healed",
             Self::Update { .. } => "update",
             Self::Escalated { .. } => "escalated",

@@ -175,7 +175,13 @@ impl Play {
             // The engine fires once.
             Step::Down(service) if self.open.contains_key(service) => {}
             Step::Down(service) => self.down(*service, NotificationKind::Fired),
-            Step::GiveUp(service) => self.down(*service, NotificationKind::GaveUp),
+            Step::GiveUp(service) => self.down(
+                *service,
+                NotificationKind::GaveUp {
+                    restarts: 5,
+                    window: Duration::from_secs(1800),
+                },
+            ),
             Step::Up(service) => {
                 if let Some((incident, messages)) = self.open.remove(service) {
                     self.close(*service, incident);
@@ -282,7 +288,7 @@ impl Play {
             kind,
             severity: match kind {
                 NotificationKind::Fired => Severity::Warning,
-                NotificationKind::GaveUp => Severity::Critical,
+                NotificationKind::GaveUp { .. } => Severity::Critical,
                 _ => Severity::Info,
             },
             at: self.now,

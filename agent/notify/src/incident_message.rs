@@ -44,7 +44,9 @@ impl Message {
             NotificationKind::FlappingEnded { duration, .. }
             | NotificationKind::Update { duration, .. }
             | NotificationKind::Escalated { duration } => (None, Some(duration)),
-            NotificationKind::Fired | NotificationKind::GaveUp | NotificationKind::Flapping { .. } => (None, None),
+            NotificationKind::Fired | NotificationKind::GaveUp { .. } | NotificationKind::Flapping { .. } => {
+                (None, None)
+            }
         };
         let outage = match notification.kind {
             NotificationKind::Healed { outage, .. } | NotificationKind::Resolved { outage, .. } => outage,
@@ -260,6 +262,9 @@ fn said(notification: &Notification, service: &str, cause: &str, wall: impl Fn(T
                 "{service} was stopped together with {name} at {at} and is still down; `sentinel restart {service}` starts it"
             )
         }
+        (_, NotificationKind::GaveUp { .. }) => {
+            format!("{}. Manual action needed", sentence(notification, service, cause))
+        }
         _ => sentence(notification, service, cause),
     }
 }
@@ -268,13 +273,19 @@ fn said(notification: &Notification, service: &str, cause: &str, wall: impl Fn(T
 fn predicate(kind: NotificationKind, attempts: u32, cause: &str) -> String {
     match kind {
         NotificationKind::Fired => format!("is down: {cause}"),
-        NotificationKind::GaveUp => {
-            let after = match attempts {
+        NotificationKind::GaveUp { restarts, window } => {
+            let known = restarts > 0;
+            let after = match if known { restarts } else { attempts } {
                 0 => String::new(),
                 1 => " after 1 restart".to_owned(),
                 count => format!(" after {count} restarts"),
             };
-            format!("is down, gave up{after}: {cause}")
+            let within = if known {
+                format!(" in {}", span(window))
+            } else {
+                String::new()
+            };
+            format!("is down, gave up{after}{within}: {cause}")
         }
         NotificationKind::Update {
             news: News::StillDown | News::Grown,
@@ -431,10 +442,17 @@ mod tests {
             duration,
             outage,
         };
+        let gave_up = |restarts, window| NotificationKind::GaveUp {
+            restarts,
+            window: Duration::from_secs(window),
+        };
         #[rustfmt::skip]
         let table = [
             (NotificationKind::Fired, "web1: shop is down: killed by signal KILL"),
-            (NotificationKind::GaveUp, "web1: shop is down, gave up after 1 restart: killed by signal KILL"),
+            (gave_up(5, 1800), "web1: shop is down, gave up after 5 restarts in 30m: killed by signal KILL. Manual action needed"),
+            (gave_up(1, 60), "web1: shop is down, gave up after 1 restart in 1m: killed by signal KILL. Manual action needed"),
+            // As an earlier version noted it.
+            (gave_up(0, 0), "web1: shop is down, gave up after 1 restart: killed by signal KILL. Manual action needed"),
             (NotificationKind::Update { news: News::StillDown, duration: Duration::from_secs(14_400) }, "web1: shop is still down after 4h: killed by signal KILL"),
             (NotificationKind::Update { news: News::Acknowledged, duration: Duration::from_secs(61) }, "web1: shop is acknowledged, down for 1m1s: killed by signal KILL"),
             (NotificationKind::Escalated { duration: Duration::from_secs(900) }, "web1: shop has been down for 15m and is not acknowledged: killed by signal KILL"),
@@ -600,7 +618,10 @@ mod tests {
     fn payloads_stay_small_whatever_a_service_says() {
         for filler in ["\"", "\\", "\u{1}", "é", "🔎", "\n", "a"] {
             let long = filler.repeat(100_000);
-            let mut notification = notification(NotificationKind::GaveUp);
+            let mut notification = notification(NotificationKind::GaveUp {
+                restarts: u32::MAX,
+                window: Duration::MAX,
+            });
             notification.service = long.as_str().into();
             notification.doing.clone_from(&long);
             notification.cause = Cause::Probe(ProbeFailure::new(FailureKind::Body, long.clone()));

@@ -163,7 +163,7 @@ fn message(outgoing: &Outgoing) -> String {
     );
     if matches!(
         message.kind,
-        NotificationKind::Fired | NotificationKind::GaveUp | NotificationKind::Flapping { .. }
+        NotificationKind::Fired | NotificationKind::GaveUp { .. } | NotificationKind::Flapping { .. }
     ) {
         text.push_str("; ");
         text.push_str(&message.doing);

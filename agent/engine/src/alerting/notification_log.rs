@@ -277,7 +277,7 @@ impl NotificationLog {
             } => Severity::Info,
             _ => self.severity,
         };
-        if matches!(kind, NotificationKind::Fired | NotificationKind::GaveUp) {
+        if matches!(kind, NotificationKind::Fired | NotificationKind::GaveUp { .. }) {
             self.notified_at.get_or_insert(now);
             (self.opening, self.opening_sequence) = (Some(kind), self.messages);
         }

@@ -66,7 +66,7 @@ enum Role {
 
 fn role(kind: NotificationKind) -> Role {
     match kind {
-        NotificationKind::Fired | NotificationKind::GaveUp => Role::Opens,
+        NotificationKind::Fired | NotificationKind::GaveUp { .. } => Role::Opens,
         NotificationKind::Resolved { .. } => Role::Closes,
         NotificationKind::Flapping { .. } => Role::Flapping(true),
         NotificationKind::FlappingEnded { .. } => Role::Flapping(false),
@@ -346,7 +346,7 @@ impl Alerting {
                     log.owed = None;
                     // Another configuration may name somebody; that this one does not is said once.
                     let is_new = log.opening != Some(kind);
-                    if matches!(kind, NotificationKind::Fired | NotificationKind::GaveUp) {
+                    if matches!(kind, NotificationKind::Fired | NotificationKind::GaveUp { .. }) {
                         log.opening = Some(kind);
                     }
                     if is_new {

@@ -198,14 +198,9 @@ impl Machine {
         cx.dependency_failed() || cx.host.storm_speaks_for(&self.service.name)
     }
 
-    /// Calls a human.
-    pub(super) fn call_human(&mut self, cx: &mut Context<'_>) {
-        self.notify(NotificationKind::GaveUp, "nothing more; manual action needed", cx);
-    }
-
     pub(super) fn notify(&mut self, kind: NotificationKind, doing: &str, cx: &mut Context<'_>) {
         let severity = match kind {
-            NotificationKind::GaveUp => Severity::Critical,
+            NotificationKind::GaveUp { .. } => Severity::Critical,
             // Somebody asked for it, and is most likely still there; or nothing is known to be down.
             NotificationKind::Fired
                 if matches!(
@@ -223,7 +218,7 @@ impl Machine {
             return;
         };
         incident.messages += 1;
-        incident.fired |= matches!(kind, NotificationKind::Fired | NotificationKind::GaveUp);
+        incident.fired |= matches!(kind, NotificationKind::Fired | NotificationKind::GaveUp { .. });
         self.unsaved = true;
         cx.notify(Notification {
             incident: incident.id,

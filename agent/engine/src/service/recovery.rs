@@ -8,6 +8,7 @@ use crate::backoff;
 use crate::cause::Cause;
 use crate::command::{Action, ActionKind, Command};
 use crate::memory::{Attempt, GivenUp};
+use crate::notification::NotificationKind;
 use crate::observation::{Intent, Supervisor};
 use crate::policy::{Mode, OnCleanExit, OnDependencyReturn};
 use crate::report::ReportKind;
@@ -283,6 +284,10 @@ impl Machine {
             },
             cx,
         );
-        self.call_human(cx);
+        let kind = NotificationKind::GaveUp {
+            restarts: attempts,
+            window,
+        };
+        self.notify(kind, "manual action needed", cx);
     }
 }

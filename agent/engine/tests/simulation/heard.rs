@@ -202,7 +202,7 @@ impl Audience {
         };
         let opens = matches!(
             message.kind,
-            NotificationKind::Fired | NotificationKind::GaveUp | NotificationKind::Flapping { .. }
+            NotificationKind::Fired | NotificationKind::GaveUp { .. } | NotificationKind::Flapping { .. }
         );
         if opens {
             let word = message.kind.as_str();
@@ -233,7 +233,7 @@ impl Audience {
             let heard = known.receivers.entry(name).or_default();
             match message.kind {
                 NotificationKind::Fired => heard.fired += 1,
-                NotificationKind::GaveUp => heard.gave_up += 1,
+                NotificationKind::GaveUp { .. } => heard.gave_up += 1,
                 NotificationKind::Escalated { .. } => heard.escalated += 1,
                 _ => {}
             }

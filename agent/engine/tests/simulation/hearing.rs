@@ -470,7 +470,7 @@ impl Known {
         incident.messages = message.sequence;
         match message.kind {
             NotificationKind::Fired => incident.fired = true,
-            NotificationKind::GaveUp => {
+            NotificationKind::GaveUp { .. } => {
                 incident.fired = true;
                 incident.gave_up = true;
             }

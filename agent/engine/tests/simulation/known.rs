@@ -289,7 +289,7 @@ impl Known {
     pub fn incident_of(&self, kind: NotificationKind) -> Option<&Open> {
         match kind {
             NotificationKind::Fired
-            | NotificationKind::GaveUp
+            | NotificationKind::GaveUp { .. }
             | NotificationKind::Flapping { .. }
             | NotificationKind::FlappingEnded { .. }
             | NotificationKind::Update { news: News::Grown, .. } => self.keep.incident.as_ref(),

@@ -39,7 +39,7 @@ pub(super) fn messages_reach_whom_the_rules_choose(ledger: &Ledger, _: Time, ent
     let chosen = audience.chosen(&message.service, message.severity);
     let otherwise = |should: &BTreeSet<String>| format!("{:?} to {names:?}, not {should:?}", message.kind);
     match message.kind {
-        NotificationKind::Fired | NotificationKind::GaveUp | NotificationKind::Flapping { .. } => {
+        NotificationKind::Fired | NotificationKind::GaveUp { .. } | NotificationKind::Flapping { .. } => {
             let allowed: BTreeSet<String> = chosen.union(&heard.unwrap_or_default()).cloned().collect();
             ensure(names.is_subset(&allowed), || otherwise(&allowed))
         }
@@ -121,7 +121,7 @@ pub(super) fn messages_are_bounded(ledger: &Ledger, now: Time, entry: &Entry) ->
         let heard = known.receivers.get(name).cloned().unwrap_or_default();
         let again = match message.kind {
             NotificationKind::Fired => heard.fired > 0,
-            NotificationKind::GaveUp => heard.gave_up >= known.gave_up,
+            NotificationKind::GaveUp { .. } => heard.gave_up >= known.gave_up,
             NotificationKind::Escalated { .. } => heard.escalated > 0,
             _ => false,
         };

@@ -23,7 +23,7 @@ pub(super) fn nothing_fires_in_maintenance(ledger: &Ledger, now: Time, entry: &E
     let Some(message) = message(ledger, entry) else {
         return Ok(());
     };
-    let alarm = matches!(message.kind, NotificationKind::Fired | NotificationKind::GaveUp);
+    let alarm = matches!(message.kind, NotificationKind::Fired | NotificationKind::GaveUp { .. });
     let expected = ledger.going_down || ledger.services[&message.service].in_maintenance(now);
     ensure(!alarm || !expected, || format!("{:?}", message.kind))
 }
@@ -48,7 +48,7 @@ pub(super) fn each_is_notified_once(ledger: &Ledger, _: Time, entry: &Entry) -> 
     })?;
     let again = match message.kind {
         NotificationKind::Fired => open.fired,
-        NotificationKind::GaveUp => open.gave_up,
+        NotificationKind::GaveUp { .. } => open.gave_up,
         NotificationKind::Healed { .. }
         | NotificationKind::Resolved { .. }
         | NotificationKind::Flapping { .. }
@@ -70,7 +70,7 @@ pub(super) fn the_end_follows_its_beginning(ledger: &Ledger, _: Time, entry: &En
         NotificationKind::Resolved { .. } => ensure(fired, || "resolved, and nobody had been told".into()),
         NotificationKind::Healed { .. } => ensure(!fired, || "healed, and people had been told".into()),
         NotificationKind::Fired
-        | NotificationKind::GaveUp
+        | NotificationKind::GaveUp { .. }
         | NotificationKind::Flapping { .. }
         | NotificationKind::FlappingEnded { .. }
         | NotificationKind::Update {
@@ -95,7 +95,7 @@ pub(super) fn giving_up_is_part_of_an_incident(ledger: &Ledger, now: Time, entry
     let window = known.service.policy.window;
     let tried = known.keep.ever.iter().any(|(at, _)| now.since(*at) < window);
     ensure(
-        message.kind != NotificationKind::GaveUp || (known.keep.incident.is_some() && tried),
+        !matches!(message.kind, NotificationKind::GaveUp { .. }) || (known.keep.incident.is_some() && tried),
         || format!("tried: {tried}, incident {:?}", known.keep.incident),
     )
 }
@@ -195,7 +195,7 @@ pub(super) fn flapping_is_notified_once_and_its_end_once(ledger: &Ledger, now: T
         NotificationKind::Fired | NotificationKind::Healed { .. } => {
             ensure(flapping.is_none(), || format!("it flaps since incident {flapping:?}"))
         }
-        NotificationKind::GaveUp
+        NotificationKind::GaveUp { .. }
         | NotificationKind::Resolved { .. }
         | NotificationKind::Update { .. }
         | NotificationKind::Escalated { .. } => Ok(()),

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
+use super::settings_error::SettingsError;
 use super::{Delivered, RenderedMessage};
 
 /// How much of the end of its words is kept, in bytes.
@@ -43,9 +44,9 @@ pub struct Command {
 
 impl Command {
     /// From its settings.
-    pub(super) fn new(settings: &CommandSettings) -> Result<Self, String> {
+    pub(super) fn new(settings: &CommandSettings) -> Result<Self, SettingsError> {
         if settings.argv.is_empty() {
-            return Err("its argv is empty".to_owned());
+            return Err(SettingsError::NoProgram);
         }
         Ok(Self {
             argv: settings.argv.clone(),

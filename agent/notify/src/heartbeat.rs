@@ -10,12 +10,13 @@ use sentinel_base::clock::Clock;
 use sentinel_config::HeartbeatSettings;
 use sentinel_engine::{Event, ServiceName, TargetState};
 use sentinel_store::Store;
-use sentinel_text::exact_span;
+use sentinel_text::{chain, exact_span};
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::error::DeliveryError;
 use super::http::{Clients, Endpoint};
+use super::settings_error::SettingsError;
 
 /// A message that nobody took for this long: whoever should be told is not.
 const STUCK: Duration = Duration::from_secs(10 * 60);
@@ -189,7 +190,7 @@ impl Heartbeat {
             Ok(oldest) => self.agent_health.trouble(oldest.map(|at| self.clock.now().since(at))),
             Err(_) => Some("the store cannot be read".to_owned()),
         };
-        let failed = ask(settings, trouble.is_none()).await.err();
+        let failed = ask(settings, trouble.is_none()).await.err().map(|error| chain(&error));
         let now = failed.as_ref().or(trouble.as_ref()).cloned();
         if now == *said {
             return;
@@ -216,27 +217,37 @@ pub async fn last(settings: Option<&HeartbeatSettings>) {
     {
         tracing::warn!(
             event = "heartbeat_failed",
-            error,
+            error = chain(&error),
             "the last heartbeat was not delivered"
         );
     }
 }
 
-/// Asks the address for when all `is_well`, or the other; the error is fit to be shown, as it tells neither. Made anew each
+/// Why a heartbeat was not delivered. Fit to be shown, as it tells neither address.
+#[derive(Debug, thiserror::Error)]
+enum BeatError {
+    /// Its address cannot be asked.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The other side did not take it.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+}
+
+/// Asks the address for when all `is_well`, or the other. Made anew each
 /// time: it is rare, and a client that is kept would cost memory.
-async fn ask(settings: &HeartbeatSettings, is_well: bool) -> Result<(), String> {
-    let shown = |error: DeliveryError| error.to_string();
+async fn ask(settings: &HeartbeatSettings, is_well: bool) -> Result<(), BeatError> {
     let (url, other) = if is_well {
         (&settings.url, &settings.fail_url)
     } else {
         (&settings.fail_url, &settings.url)
     };
     let endpoint = Endpoint::new(url, [other], &mut Clients::default())?;
-    let response = endpoint.ask().await.map_err(shown)?;
+    let response = endpoint.ask().await?;
     if response.status().is_success() {
         return Ok(());
     }
-    Err(shown(endpoint.refused(response, Timestamp::now()).await))
+    Err(endpoint.refused(response, Timestamp::now()).await.into())
 }
 
 #[cfg(test)]

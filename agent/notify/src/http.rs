@@ -14,6 +14,7 @@ use url::Url;
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
 use super::retry;
+use super::settings_error::SettingsError;
 
 /// One request takes no longer, everything included.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -91,16 +92,12 @@ impl Endpoint {
         url: &Secret,
         secrets: impl IntoIterator<Item = &'a Secret>,
         clients: &mut Clients,
-    ) -> Result<Self, String> {
-        let url =
-            Url::parse(url.expose_secret().trim()).map_err(|error| format!("its url cannot be understood: {error}"))?;
+    ) -> Result<Self, SettingsError> {
+        let url = Url::parse(url.expose_secret().trim()).map_err(SettingsError::Url)?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err("its url must begin with http:// or https:// and name a host".to_owned());
+            return Err(SettingsError::NotHttp);
         }
-        let client = clients.for_url(&url).map_err(|error| match error.source() {
-            Some(cause) => format!("TLS cannot be set up on this host: {cause}"),
-            None => "TLS cannot be set up on this host".to_owned(),
-        })?;
+        let client = clients.for_url(&url).map_err(|error| SettingsError::tls(&error))?;
         Ok(Self {
             client,
             origin: url.origin().ascii_serialization(),

@@ -29,6 +29,7 @@ mod message;
 mod redact;
 mod rendered_message;
 mod retry;
+mod settings_error;
 mod signature;
 mod slack;
 mod text;
@@ -60,6 +61,7 @@ pub use message::{
 use rendered_message::RenderedMessage;
 pub use retry::{Retry, RetryPolicy};
 pub use sentinel_text::time::moment;
+pub use settings_error::SettingsError;
 pub use slack::Slack;
 pub use text::Text;
 pub use timeline::{EvidenceKind, IncidentTimeline, Learned, TOO_MANY, Timelines};
@@ -110,12 +112,12 @@ pub struct Delivered {
 #[derive(Debug, Error)]
 pub enum ReceiverError {
     /// A setting makes no sense, or cannot work on this host.
-    #[error("receiver `{receiver}`: {problem}")]
+    #[error("receiver `{receiver}`")]
     Settings {
         /// The receiver.
         receiver: String,
         /// What is wrong, without the value.
-        problem: String,
+        source: SettingsError,
     },
 }
 
@@ -140,9 +142,7 @@ impl Receiver {
             }
         };
         let template = settings.template.as_ref();
-        let template = template.map(|text| {
-            Template::new(text, &settings.zone).map_err(|problem| format!("its template cannot be used: {problem}"))
-        });
+        let template = template.map(|text| Template::new(text, &settings.zone).map_err(SettingsError::Template));
         let template = template.transpose();
         kind.and_then(|kind| {
             Ok(Self {
@@ -152,9 +152,9 @@ impl Receiver {
                 template: template?,
             })
         })
-        .map_err(|problem| ReceiverError::Settings {
+        .map_err(|source| ReceiverError::Settings {
             receiver: settings.name.clone(),
-            problem,
+            source,
         })
     }
 
@@ -177,7 +177,7 @@ impl Receiver {
                 receiver = self.name,
                 id = delivery.event,
                 incident = delivery.incident.0,
-                problem,
+                problem = %problem,
                 "a message goes in the built-in words, as the receiver's template failed"
             );
         }

@@ -41,7 +41,7 @@ pub(super) struct RenderedMessage<'a> {
     /// The time of this attempt by the wall clock.
     pub(super) wall: Timestamp,
     /// What the operator's template made of it, or why it could not.
-    rendered: Option<Result<String, String>>,
+    rendered: Option<Result<String, TemplateError>>,
 }
 
 impl<'a> RenderedMessage<'a> {
@@ -71,8 +71,8 @@ impl<'a> RenderedMessage<'a> {
     }
 
     /// What is wrong with the operator's template, when it could not be used.
-    pub(super) fn problem(&self) -> Option<&str> {
-        self.rendered.as_ref()?.as_ref().err().map(String::as_str)
+    pub(super) fn problem(&self) -> Option<&TemplateError> {
+        self.rendered.as_ref()?.as_ref().err()
     }
 
     /// What a receiver of JSON gets: the bytes of the outbox, or what the template made.
@@ -83,7 +83,7 @@ impl<'a> RenderedMessage<'a> {
             Some(Err(problem)) => {
                 let mut value = serde_json::to_value(&self.message).unwrap_or_default();
                 if let Some(object) = value.as_object_mut() {
-                    object.insert("template_error".to_owned(), problem.as_str().into());
+                    object.insert("template_error".to_owned(), problem.to_string().into());
                 }
                 Cow::Owned(value.to_string().into_bytes())
             }
@@ -91,12 +91,23 @@ impl<'a> RenderedMessage<'a> {
     }
 }
 
-fn render(template: &Template, message: &Message, text: &Text) -> Result<String, String> {
+/// Why a template did not make a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TemplateError {
+    /// It could not be carried out; holds what is wrong with it, and where, clipped.
+    #[error("{0}")]
+    Failed(String),
+    /// It made white space.
+    #[error("the template made nothing")]
+    Nothing,
+}
+
+fn render(template: &Template, message: &Message, text: &Text) -> Result<String, TemplateError> {
     let rendered = template
         .render(context(message, text))
-        .map_err(|problem| clip(&problem, PROBLEM_MAX))?;
+        .map_err(|problem| TemplateError::Failed(clip(&problem, PROBLEM_MAX)))?;
     if rendered.trim().is_empty() {
-        return Err("the template made nothing".to_owned());
+        return Err(TemplateError::Nothing);
     }
     Ok(rendered)
 }

@@ -8,21 +8,23 @@ use secrecy::zeroize::Zeroizing;
 use sentinel_config::{SIGNING_BASE64, Secret};
 use sha2::Sha256;
 
+use super::settings_error::SettingsError;
+
 /// The key of a receiver.
 pub(super) struct Key(Zeroizing<Vec<u8>>);
 
 impl Key {
     /// From a secret: `whsec_` and base64, or raw text. The error says what is wrong, not what it is.
-    pub(super) fn new(secret: &Secret) -> Result<Self, String> {
+    pub(super) fn new(secret: &Secret) -> Result<Self, SettingsError> {
         let secret = secret.expose_secret().trim();
         let key = match secret.strip_prefix("whsec_") {
             Some(encoded) => SIGNING_BASE64
                 .decode(encoded)
-                .map_err(|_| "what follows `whsec_` in the secret is not base64".to_owned())?,
+                .map_err(|_| SettingsError::SecretNotBase64)?,
             None => secret.as_bytes().to_vec(),
         };
         if key.is_empty() {
-            return Err("the secret is empty".to_owned());
+            return Err(SettingsError::EmptySecret);
         }
         Ok(Self(Zeroizing::new(key)))
     }
@@ -41,7 +43,7 @@ impl Key {
 mod tests {
     use super::*;
 
-    fn key(secret: &str) -> Result<Key, String> {
+    fn key(secret: &str) -> Result<Key, SettingsError> {
         Key::new(&Secret::from(secret))
     }
 
@@ -73,7 +75,7 @@ mod tests {
     #[test]
     fn a_bad_secret_is_not_repeated() {
         for secret in ["whsec_?secret?", "whsec_", "", "  \n"] {
-            let error = key(secret).err().unwrap();
+            let error = key(secret).err().unwrap().to_string();
             assert!(!error.contains("?secret?"), "{error}");
         }
     }

@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use self::answer::{Meaning, Posted};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::http::{self, Clients, Endpoint};
+use super::settings_error::SettingsError;
 use super::{Delivered, RenderedMessage};
 
 /// All requests for one message together: one of them may take half of it.
@@ -74,7 +75,7 @@ enum Other {
 
 impl Slack {
     /// From its settings. The error says what is wrong, without any value.
-    pub(super) fn new(settings: &SlackSettings, clients: &mut Clients) -> Result<Self, String> {
+    pub(super) fn new(settings: &SlackSettings, clients: &mut Clients) -> Result<Self, SettingsError> {
         let mut headers = HeaderMap::new();
         headers.insert(
             CONTENT_TYPE,
@@ -98,13 +99,11 @@ impl Slack {
                 api_url,
             } => {
                 let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
-                    .map_err(|_| "its token holds characters that no token may".to_owned())?;
+                    .map_err(|_| SettingsError::Token)?;
                 bearer.set_sensitive(true);
                 headers.insert(AUTHORIZATION, bearer);
                 let mut method = |name: &str| {
-                    let url = api_url
-                        .join(name)
-                        .map_err(|error| format!("its api_url cannot be used: {error}"))?;
+                    let url = api_url.join(name).map_err(SettingsError::ApiUrl)?;
                     Endpoint::new(&Secret::from(String::from(url)), [token], clients)
                 };
                 Kind::Bot {

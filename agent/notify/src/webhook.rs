@@ -8,6 +8,7 @@ use sentinel_config::WebhookSettings;
 
 use super::error::DeliveryError;
 use super::http::{Clients, Endpoint};
+use super::settings_error::SettingsError;
 use super::signature::Key;
 use super::{Delivered, RenderedMessage};
 
@@ -21,15 +22,15 @@ pub struct Webhook {
 
 impl Webhook {
     /// From its settings. The error says what is wrong, without any value.
-    pub(super) fn new(settings: &WebhookSettings, clients: &mut Clients) -> Result<Self, String> {
+    pub(super) fn new(settings: &WebhookSettings, clients: &mut Clients) -> Result<Self, SettingsError> {
         let secrets = settings.headers.values().chain(&settings.secrets);
         let endpoint = Endpoint::new(&settings.url, secrets, clients)?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in &settings.headers {
-            let parsed = HeaderName::try_from(name).map_err(|_| format!("`{name}` is not the name of a header"))?;
-            let mut value = HeaderValue::try_from(value.expose_secret())
-                .map_err(|_| format!("the value of header `{name}` has characters that no header can hold"))?;
+            let parsed = HeaderName::try_from(name).map_err(|_| SettingsError::HeaderName(name.clone()))?;
+            let mut value =
+                HeaderValue::try_from(value.expose_secret()).map_err(|_| SettingsError::HeaderValue(name.clone()))?;
             value.set_sensitive(true);
             headers.insert(parsed, value);
         }

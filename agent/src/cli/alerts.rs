@@ -7,10 +7,9 @@ use jiff::Timestamp;
 use sentinel_config::template::Link;
 use sentinel_config::{ReceiverSettings, Settings, nearest};
 use sentinel_engine::{IncidentId, Time};
-use sentinel_notify::{Message, Receiver};
+use sentinel_notify::{DeliveryError, Message, Receiver, ReceiverError};
 use sentinel_store::Delivery;
-use sentinel_text::Table;
-use sentinel_text::Tone;
+use sentinel_text::{Table, Tone, chain};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -22,7 +21,34 @@ struct Tested {
     kind: &'static str,
     took: Duration,
     /// Whom of those behind it the message did not reach, and why; or why it failed.
-    result: Result<Option<String>, String>,
+    result: Result<Option<String>, TestError>,
+}
+
+/// Why a message did not reach its receiver.
+#[derive(Debug, thiserror::Error)]
+enum TestError {
+    /// The receiver cannot work as it is configured.
+    #[error(transparent)]
+    Receiver(#[from] ReceiverError),
+    /// The other side did not take it.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+}
+
+/// Why nothing is tested.
+#[derive(Debug, thiserror::Error)]
+enum ChoiceError {
+    /// There is nothing to choose from.
+    #[error("there are no receivers in the configuration")]
+    NoReceivers,
+    /// No receiver has this name; one may have been meant.
+    #[error("there is no receiver `{name}`{}", .meant.as_ref().map_or_else(String::new, |meant| format!("; did you mean `{meant}`?")))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The nearest there is.
+        meant: Option<String>,
+    },
 }
 
 /// Carries out the command.
@@ -33,17 +59,17 @@ pub(super) async fn run(cli: &Cli, receiver: Option<&str>) -> Exit {
     };
     match chosen(&loaded.settings, receiver) {
         Ok(chosen) => test(&loaded.settings, chosen, cli.json).await,
-        Err(problem) => fail(Exit::Failure, &problem),
+        Err(error) => fail(Exit::Failure, &error.to_string()),
     }
 }
 
 /// The receivers that are asked for.
-fn chosen<'a>(settings: &'a Settings, name: Option<&str>) -> Result<Vec<&'a ReceiverSettings>, String> {
+fn chosen<'a>(settings: &'a Settings, name: Option<&str>) -> Result<Vec<&'a ReceiverSettings>, ChoiceError> {
     let all = &settings.receivers;
     let Some(name) = name else {
         let all: Vec<_> = all.iter().collect();
         return if all.is_empty() {
-            Err("there are no receivers in the configuration".to_owned())
+            Err(ChoiceError::NoReceivers)
         } else {
             Ok(all)
         };
@@ -52,8 +78,10 @@ fn chosen<'a>(settings: &'a Settings, name: Option<&str>) -> Result<Vec<&'a Rece
         return Ok(vec![found]);
     }
     let meant = nearest(name, all.iter().map(|receiver| receiver.name.as_str()));
-    let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
-    Err(format!("there is no receiver `{name}`{meant}"))
+    Err(ChoiceError::Unknown {
+        name: name.to_owned(),
+        meant: meant.map(str::to_owned),
+    })
 }
 
 /// Tests the receivers, all at the same time, and says how each went.
@@ -73,11 +101,10 @@ async fn try_out(host: &str, link: Option<&Link>, settings: &ReceiverSettings) -
         Ok(Some(receiver)) => {
             let now = Timestamp::now();
             let sent = receiver.deliver(&delivery(host, &settings.name, link, now), now).await;
-            sent.map(|delivered| delivered.missed)
-                .map_err(|error| error.to_string())
+            sent.map(|delivered| delivered.missed).map_err(Into::into)
         }
         Ok(None) => Ok(None),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error.into()),
     };
     Tested {
         receiver: settings.name.clone(),
@@ -122,7 +149,7 @@ fn in_words(tested: &[Tested]) -> String {
         let (tone, result) = match &one.result {
             Ok(None) => (Tone::Good, "ok".to_owned()),
             Ok(Some(missed)) => (Tone::Warn, format!("ok, but not for all: {missed}")),
-            Err(problem) => (Tone::Bad, format!("failed: {problem}")),
+            Err(error) => (Tone::Bad, format!("failed: {}", chain(error))),
         };
         table.row([
             (Tone::Strong, one.receiver.clone()),
@@ -140,7 +167,7 @@ fn in_json(tested: &[Tested]) -> String {
         .map(|one| {
             json!({
                 "receiver": one.receiver, "kind": one.kind, "ok": one.result.is_ok(),
-                "error": one.result.as_ref().err(), "missed": one.result.as_ref().ok(),
+                "error": one.result.as_ref().err().map(|error| chain(error)), "missed": one.result.as_ref().ok(),
                 "seconds": one.took.as_secs_f64(),
             })
         })

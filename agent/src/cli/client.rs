@@ -12,6 +12,7 @@ use reqwest::{Method, StatusCode, Url};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use sentinel_api::ErrorResponse;
+use sentinel_text::innermost;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -196,14 +197,6 @@ fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
         next = error.source();
     }
     None
-}
-
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 /// The group other than root's that may use `socket`, or, where that cannot be seen, that may enter its directory.

@@ -232,11 +232,11 @@ async fn deploy(cli: &Cli, args: &DeployArgs) -> Exit {
 async fn ask_health(cli: &Cli, args: &HealthArgs) -> Exit {
     let asked = match Client::new(&control_socket(cli)) {
         Ok(client) => health::run(&client, &view(cli), args.timeout).await,
-        Err(error) => Err(error.explain()),
+        Err(error) => Err(error.into()),
     };
     match asked {
         Ok(text) => print(&text),
-        Err(why) => fail(Exit::Failure, &why),
+        Err(error) => fail(Exit::Failure, &error.to_string()),
     }
 }
 

@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sentinel_api::{IncidentDetail, IncidentSummary, IncidentsResponse};
+use sentinel_config::ConfigErrors;
 use sentinel_engine::{Cause, HOST, Time};
 use sentinel_simulation::{self as simulation, Outcome, Past, PastEnd, Policies};
-use sentinel_text::Table;
-use sentinel_text::Tone;
-use sentinel_text::span_secs;
 use sentinel_text::time::between;
+use sentinel_text::{Table, Tone, chain, span_secs};
 use serde_json::{Value, json};
 
 use super::args::{Cli, ReplayArgs};
 use super::client::{Client, ClientError, parse};
-use super::simulate::{policies, wrong_usage};
+use super::simulate::{SimulateError, policies, wrong_usage};
 use super::{Exit, control_socket, fail, print};
 use crate::simulate;
 
@@ -42,7 +41,7 @@ pub(super) async fn run(cli: &Cli, args: &ReplayArgs) -> Exit {
     }
     match answer(cli, args, &details, &text, now) {
         Ok(text) => print(&text),
-        Err(why) => wrong_usage(&why),
+        Err(error) => wrong_usage(&chain(&error)),
     }
 }
 
@@ -110,20 +109,30 @@ fn wall(at: Time) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
+/// Why an incident is not replayed. Of several problems each has a line of its own.
+#[derive(Debug, thiserror::Error)]
+enum ReplayError {
+    /// What is known of it makes no scenario.
+    #[error("the incident cannot be replayed\n{0}")]
+    Incident(ConfigErrors),
+    /// The policy is wrong, or the services need one another in a circle.
+    #[error(transparent)]
+    Simulate(#[from] SimulateError),
+}
+
 fn answer(
     cli: &Cli,
     args: &ReplayArgs,
     details: &[IncidentDetail],
     text: &str,
     now: Policies,
-) -> Result<String, String> {
-    let scenario =
-        simulate::read("replay", text).map_err(|errors| format!("the incident cannot be replayed\n{errors}"))?;
+) -> Result<String, ReplayError> {
+    let scenario = simulate::read("replay", text).map_err(ReplayError::Incident)?;
     let (name, policies) = match &args.policy {
         None => ("replayed".to_owned(), now),
         Some(path) => (path.display().to_string(), policies(path)?),
     };
-    let outcome = simulation::run(&scenario, &policies).map_err(|error| error.to_string())?;
+    let outcome = simulation::run(&scenario, &policies).map_err(SimulateError::Circle)?;
     let (before, after) = (Figures::before(details), Figures::after(&outcome));
     if cli.json {
         let value = json!({

@@ -34,7 +34,7 @@ pub(super) fn run(path: &Path, args: &RouteArgs, as_json: bool) -> Exit {
     };
     let asked = match asked(&settings, args) {
         Ok(asked) => asked,
-        Err(why) => return fail(Exit::Failure, &why),
+        Err(error) => return fail(Exit::Failure, &error.to_string()),
     };
     let rules = &settings.alerts.rules;
     let choice = rules.choose(asked.subject());
@@ -60,8 +60,18 @@ impl Asked {
     }
 }
 
+/// No service has the name that was asked for; one may have been meant.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no service `{name}`{}", .meant.as_ref().map_or_else(String::new, |meant| format!("; did you mean `{meant}`?")))]
+struct UnknownService {
+    /// What was asked for.
+    name: String,
+    /// The nearest there is.
+    meant: Option<String>,
+}
+
 /// What is not said follows from the service.
-fn asked(settings: &Settings, args: &RouteArgs) -> Result<Asked, String> {
+fn asked(settings: &Settings, args: &RouteArgs) -> Result<Asked, UnknownService> {
     let found = settings
         .services
         .iter()
@@ -71,9 +81,10 @@ fn asked(settings: &Settings, args: &RouteArgs) -> Result<Asked, String> {
         None if args.service == HOST => (Severity::Critical, BTreeMap::new()),
         None => {
             let names = settings.services.iter().map(|settings| settings.service.name.as_str());
-            let meant =
-                nearest(&args.service, names).map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
-            return Err(format!("there is no service `{}`{meant}", args.service));
+            return Err(UnknownService {
+                name: args.service.clone(),
+                meant: nearest(&args.service, names).map(str::to_owned),
+            });
         }
     };
     labels.extend(args.label.iter().cloned());

@@ -591,7 +591,7 @@ async fn an_agent_that_stands_still_is_not_healthy() {
     let limit = Duration::from_millis(50);
     let asked = async |socket: &Path| {
         let client = super::Client::new(socket).unwrap();
-        health::run(&client, &view(false), limit).await.unwrap_err()
+        health::run(&client, &view(false), limit).await.unwrap_err().to_string()
     };
     // Its loop does not take requests any more.
     let ending = directory.path().join("ending.sock");

@@ -24,8 +24,7 @@ mod timeline;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use sentinel_text::Tone;
-use sentinel_text::span_secs;
+use sentinel_text::{Tone, chain, span_secs};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{DemoArgs, Exit};
@@ -192,7 +191,7 @@ fn complain(line: &str) {
 
 /// Says on stderr what went wrong, and what the agent said last.
 fn explain(error: &DemoError, stage: Option<&Stage>) {
-    complain(&format!("sentinel: {}", error.chain()));
+    complain(&format!("sentinel: {}", chain(&error)));
     let mut tail = stage.into_iter().flat_map(|stage| stage.agent.tail()).peekable();
     if tail.peek().is_some() {
         complain("The agent's last lines:");

@@ -1,10 +1,10 @@
 //! Why a configuration is not taken on.
 
 use std::error::Error;
-use std::fmt::Write as _;
 
 use sentinel_config::ConfigErrors;
 use sentinel_driver::control::ReloadRefused;
+use sentinel_text::chain;
 
 /// Problems named in the log; `sentinel check` shows all of them.
 const PROBLEMS_LOGGED: usize = 5;
@@ -42,11 +42,5 @@ pub(super) fn refuse_errors(errors: &ConfigErrors) -> ReloadRefused {
 
 /// The same, of one error and what it comes from.
 pub(super) fn refuse_error(error: &dyn Error) -> ReloadRefused {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let _ = write!(words, ": {error}");
-        source = error.source();
-    }
-    refuse(&[words], 1)
+    refuse(&[chain(error)], 1)
 }

@@ -164,7 +164,7 @@ fn settings_that_cannot_work_are_refused_without_their_values() {
             zone: TimeZone::UTC,
             template: None,
         };
-        Receiver::all(&[settings]).unwrap_err().to_string()
+        sentinel_text::chain(&Receiver::all(&[settings]).unwrap_err())
     };
     #[rustfmt::skip]
     let table: [(&str, Change); 6] = [

@@ -36,6 +36,7 @@ use self::level::Level;
 use self::replica::{CONNECT_TIMEOUT, Replica, TIMEOUT};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::redact::{Redactor, Secrets};
+use super::settings_error::SettingsError;
 use super::{Delivered, RenderedMessage};
 
 /// That an alert ended is told for this long, as Prometheus does: a replica may be away just then.
@@ -81,7 +82,7 @@ struct Progress {
 
 impl Alertmanager {
     /// From its settings. The error says what is wrong, without any value.
-    pub(super) fn new(name: &str, settings: &AlertmanagerSettings, zone: &TimeZone) -> Result<Self, String> {
+    pub(super) fn new(name: &str, settings: &AlertmanagerSettings, zone: &TimeZone) -> Result<Self, SettingsError> {
         let client = client(settings)?;
         let secrets = Secrets::default().tokens(settings.headers.values());
         let secrets = match &settings.login {
@@ -226,17 +227,16 @@ impl Alertmanager {
 }
 
 /// The client that all replicas share.
-fn client(settings: &AlertmanagerSettings) -> Result<Client, String> {
+fn client(settings: &AlertmanagerSettings) -> Result<Client, SettingsError> {
     let mut headers = HeaderMap::new();
     let mut insert = |name: HeaderName, value: &str| {
-        let mut value = HeaderValue::try_from(value)
-            .map_err(|_| format!("the value of header `{name}` has characters that no header can hold"))?;
+        let mut value = HeaderValue::try_from(value).map_err(|_| SettingsError::HeaderValue(name.to_string()))?;
         value.set_sensitive(true);
         headers.insert(name, value);
-        Ok::<_, String>(())
+        Ok::<_, SettingsError>(())
     };
     for (name, value) in &settings.headers {
-        let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is not the name of a header"))?;
+        let name = HeaderName::try_from(name).map_err(|_| SettingsError::HeaderName(name.clone()))?;
         insert(name, value.expose_secret())?;
     }
     match &settings.login {
@@ -257,15 +257,15 @@ fn client(settings: &AlertmanagerSettings) -> Result<Client, String> {
         // Without TLS no certificates are read: a host may have none, and they cost a megabyte.
         builder = builder.tls_certs_only([]);
     } else if let Some(file) = &settings.ca_file {
-        let pem = std::fs::read(file).map_err(|error| format!("`{}` cannot be read: {error}", file.display()))?;
-        let trusted = Certificate::from_pem_bundle(&pem)
-            .map_err(|_| format!("`{}` holds no usable certificates", file.display()))?;
+        let unreadable = |source| SettingsError::CaFile {
+            path: file.clone(),
+            source,
+        };
+        let pem = std::fs::read(file).map_err(unreadable)?;
+        let trusted = Certificate::from_pem_bundle(&pem).map_err(|_| SettingsError::NoCertificates(file.clone()))?;
         builder = builder.tls_certs_only(trusted);
     }
-    builder.build().map_err(|error| {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        format!("TLS cannot be set up on this host: {}", cause.unwrap_or_default())
-    })
+    builder.build().map_err(|error| SettingsError::tls(&error))
 }
 
 impl fmt::Debug for Alertmanager {

@@ -21,8 +21,19 @@ const SUBJECT_MAX: usize = 200;
 /// Room for the value of a header of ours, in bytes.
 const VALUE_MAX: usize = 200;
 
-/// The mail for `letter`. The error says what cannot be a mail.
-pub(super) fn compose(rendered: &RenderedMessage<'_>, settings: &EmailSettings) -> Result<Vec<u8>, String> {
+/// Why a message cannot be a mail.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MailError {
+    /// Its headers do not make one.
+    #[error(transparent)]
+    Headers(#[from] lettre::error::Error),
+    /// Its text fits into no part.
+    #[error("it cannot be encoded")]
+    Encoding,
+}
+
+/// The mail for a rendered message.
+pub(super) fn compose(rendered: &RenderedMessage<'_>, settings: &EmailSettings) -> Result<Vec<u8>, MailError> {
     let delivery = rendered.delivery;
     let data = &rendered.message.data;
     let subject = subject(rendered);
@@ -67,7 +78,7 @@ pub(super) fn compose(rendered: &RenderedMessage<'_>, settings: &EmailSettings) 
         .boundary(format!("=_{}", delivery.event))
         .singlepart(part(ContentType::TEXT_PLAIN, lines(&rendered.text.whole()))?)
         .singlepart(part(ContentType::TEXT_HTML, html::page(rendered, &subject))?);
-    let mail = builder.multipart(parts).map_err(|error| error.to_string())?;
+    let mail = builder.multipart(parts)?;
     Ok(mail.formatted())
 }
 
@@ -154,8 +165,8 @@ fn raw(builder: lettre::message::MessageBuilder, name: &'static str, value: &str
 }
 
 /// A part that any server may pass on: ASCII in short lines.
-fn part(kind: ContentType, text: String) -> Result<SinglePart, String> {
-    let body = Body::new_with_encoding(text, ContentTransferEncoding::QuotedPrintable)
-        .map_err(|_| "it cannot be encoded".to_owned())?;
+fn part(kind: ContentType, text: String) -> Result<SinglePart, MailError> {
+    let body =
+        Body::new_with_encoding(text, ContentTransferEncoding::QuotedPrintable).map_err(|_| MailError::Encoding)?;
     Ok(SinglePart::builder().header(kind).body(body))
 }

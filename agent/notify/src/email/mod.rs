@@ -19,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 use lettre::Address;
 use secrecy::ExposeSecret as _;
 use sentinel_config::EmailSettings;
-use sentinel_text::clip;
+use sentinel_text::{chain, clip};
 
 use self::session::{Failure, FailureKind, Outcome, Refusal, Stage};
 use super::error::{DeliveryError, DeliveryErrorKind};
@@ -74,7 +74,10 @@ impl Email {
         let reference = mail::message_id(event, &self.settings);
         let mail = mail::compose(rendered, &self.settings).map_err(|problem| {
             // Nothing that a message may say makes this happen.
-            DeliveryError::new(DeliveryErrorKind::Refused, format!("cannot be made a mail: {problem}"))
+            DeliveryError::new(
+                DeliveryErrorKind::Refused,
+                format!("cannot be made a mail: {}", chain(&problem)),
+            )
         })?;
         let served = self.served(event);
         let everybody = self.settings.to.iter().map(|to| &to.email);

@@ -8,6 +8,7 @@ mod links;
 mod listed;
 mod pages;
 mod paths;
+mod sources;
 mod texts;
 #[path = "../support/words.rs"]
 mod words;

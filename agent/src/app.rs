@@ -18,13 +18,13 @@ use sentinel_engine::{Engine, Memory, Service, ServiceName};
 use sentinel_notify::announcer::Announcer;
 use sentinel_notify::heartbeat::{self, AgentHealth, Heartbeat};
 use sentinel_notify::{FallbackNotifier, Message, Timelines};
+use sentinel_probe::{Limits, Prober};
 use sentinel_store::{AlertMemory, Opened, Store, Topic};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::components::{Components, Driver, Resources, ServiceHandle};
-use crate::probe::{Limits, Prober};
 use crate::reload::{self, DiscoveryNews, InForce, PendingServices, Reloader};
 use crate::server::{self, Access, ControlSocket, ServerInfo};
 use crate::status_line::StatusLine;

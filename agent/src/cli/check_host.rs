@@ -6,9 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sentinel_base::tcp_listeners::{Listening, listening};
 use sentinel_config::{OriginKind, Place, ProbeSettings, Problem, ServiceSettings, Settings, Target, nearest};
+use sentinel_systemd::{BusAddress, Units};
 use url::Host;
-
-use crate::systemd::{self, BusAddress, Units};
 
 /// Instances of an umbrella that are named.
 const INSTANCES_SHOWN: usize = 8;
@@ -35,7 +34,7 @@ pub(super) struct HostNotes {
 /// configuration is for.
 pub(super) async fn look(settings: &Settings) -> HostFacts {
     let named: BTreeSet<String> = settings.services.iter().filter_map(unit).map(str::to_owned).collect();
-    let Ok(units) = systemd::look_for_units(&BusAddress::System, &named).await else {
+    let Ok(units) = sentinel_systemd::look_for_units(&BusAddress::System, &named).await else {
         return HostFacts::default();
     };
     HostFacts {

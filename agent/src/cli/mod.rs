@@ -38,6 +38,8 @@ use check::{Look, check_with};
 pub use client::{Client, ClientError};
 pub use exit::Exit;
 use sentinel_api::ModeWord;
+use sentinel_docker::Search;
+use sentinel_systemd::BusAddress;
 use sentinel_text::chain;
 pub use socket_path::control_socket;
 
@@ -50,9 +52,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::process::geteuid;
 
-use crate::docker::{self, Search};
-use crate::systemd::BusAddress;
-use crate::{app, demo, root_guard, systemd};
+use crate::{app, demo, root_guard};
 use sentinel_base::watchdog;
 use sentinel_config::discovery::{Discovery, Source};
 use sentinel_config::{ServiceSettings, Settings, Target};
@@ -113,24 +113,27 @@ fn look_around(settings: &Settings, wanted: &BTreeSet<Source>) -> (Discovery, Ve
     let looked = on_runtime(async {
         let (mut seen, mut notes) = (Vec::new(), Vec::new());
         if search.labels || search.host {
-            match docker::discover_once(&search).await {
+            match sentinel_docker::discover_once(&search).await {
                 Ok(found) => seen.extend(found),
                 Err(error) => notes.push(format!("containers could not be seen: {}", chain(&error))),
             }
         }
         let is_container = |service: &ServiceSettings| matches!(service.target, Some(Target::Container(_)));
         if settings.services.iter().any(is_container)
-            && matches!(docker::answers(&search.address).await, Ok(docker::Answers::Podman))
+            && matches!(
+                sentinel_docker::answers(&search.address).await,
+                Ok(sentinel_docker::Answers::Podman)
+            )
         {
-            notes.push(docker::PODMAN.to_owned());
+            notes.push(sentinel_docker::PODMAN.to_owned());
         }
         if wanted.contains(&Source::UnitFiles) {
             // Without systemd there are no unit files, and nothing to say about that.
-            let found = systemd::unit_sections(&BusAddress::System).await;
+            let found = sentinel_systemd::unit_sections(&BusAddress::System).await;
             seen.extend(found.ok().map(|found| (Source::UnitFiles, found)));
         }
         if wanted.contains(&Source::HostUnits) {
-            match systemd::discover_units_once().await {
+            match sentinel_systemd::discover_units_once().await {
                 Ok(found) => seen.push((Source::HostUnits, found)),
                 Err(error) => notes.push(format!("systemd services could not be seen: {}", chain(&error))),
             }

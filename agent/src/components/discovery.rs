@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use sentinel_config::DockerAddress;
 use sentinel_config::discovery::{Discovery, DiscoveryFeed, Source};
+use sentinel_docker::Search;
+use sentinel_systemd::{BusAddress, SectionWatcher};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
-
-use crate::docker::{self, Search};
-use crate::systemd::{self, BusAddress, SectionWatcher};
 
 /// The tasks that look now, and the feed that carries their snapshots.
 pub(super) struct HostDiscovery {
@@ -55,7 +54,7 @@ impl HostDiscovery {
             tasks.spawn(SectionWatcher::new(BusAddress::System, feed.clone()).run())
         });
         run_while(wanted.contains(&Source::HostUnits), units, || {
-            tasks.spawn(systemd::discover_units(feed.clone(), continuing.clone()))
+            tasks.spawn(sentinel_systemd::discover_units(feed.clone(), continuing.clone()))
         });
     }
 
@@ -73,7 +72,7 @@ impl HostDiscovery {
             is_new
         });
         if any && self.containers.is_none() {
-            let search = docker::discover(self.feed.clone(), self.search.subscribe(), self.continuing.clone());
+            let search = sentinel_docker::discover(self.feed.clone(), self.search.subscribe(), self.continuing.clone());
             self.containers = Some(tasks.spawn(search));
         }
     }

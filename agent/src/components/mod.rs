@@ -15,6 +15,7 @@ use sentinel_config::{ProbeSettings, ReceiverSettings, ServiceSettings, Settings
 use sentinel_engine::alerting::dispatch::DispatchPolicy;
 use sentinel_engine::{Event, ServiceName};
 use sentinel_notify::{Receiver, ReceiverError, ReceiverRegistry};
+use sentinel_probe::{ProbeError, Prober};
 use sentinel_store::{OutboxSettings, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -22,7 +23,6 @@ use tokio::task::JoinSet;
 use self::discovery::HostDiscovery;
 use self::watchers::Watchers;
 use self::workers::Workers;
-use crate::probe::{ProbeError, Prober};
 
 pub use self::target::{HostProbes, TargetHandle};
 

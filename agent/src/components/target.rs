@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sentinel_config::ContainerTarget;
+use sentinel_docker::Docker;
 use sentinel_driver::report::Runner;
 use sentinel_driver::{LogError, LogLines, Probes, Target};
 use sentinel_engine::{Action, ActionResult, ProbeOutcome, RunId};
+use sentinel_probe::{Prober, ServiceProbes};
+use sentinel_process::Process;
+use sentinel_systemd::{MayAffect, Systemd};
 use tokio::sync::oneshot;
-
-use crate::docker::Docker;
-use crate::probe::{Prober, ServiceProbes};
-use crate::process::Process;
-use crate::systemd::{MayAffect, Systemd};
 
 /// How long Docker may take for a restart. A unit may take as long as its own settings say.
 const JOB_LIMIT: Duration = Duration::from_secs(200);

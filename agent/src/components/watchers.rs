@@ -4,22 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sentinel_config::{DockerAddress, ServiceSettings, Settings, Target};
+use sentinel_docker::Docker;
 use sentinel_engine::{Event, ServiceName};
+use sentinel_process::Process;
+use sentinel_systemd::{BusAddress, Systemd};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::{ServiceHandle, TargetHandle};
-use crate::docker::{self, Docker};
 use crate::polkit;
-use crate::process::Process;
-use crate::systemd::{self, BusAddress, Systemd};
 
 /// What is to be watched.
 pub(super) struct Wanted {
-    units: Vec<systemd::Watched>,
+    units: Vec<sentinel_systemd::Watched>,
     /// Those of them that may have to be restarted.
     healed: BTreeSet<String>,
-    containers: Vec<docker::Watched>,
+    containers: Vec<sentinel_docker::Watched>,
     docker: DockerAddress,
 }
 
@@ -39,10 +39,10 @@ pub(super) struct Watchers {
     events: mpsc::Sender<Event>,
     systemd: Systemd,
     /// Not yet running: a host without units is not asked for its bus in vain.
-    of_units: Option<systemd::Watcher>,
+    of_units: Option<sentinel_systemd::Watcher>,
     docker: Docker,
     /// The same: not yet running.
-    of_containers: Option<docker::Watcher>,
+    of_containers: Option<sentinel_docker::Watcher>,
     of_processes: BTreeMap<ServiceName, AbortHandle>,
     /// The look at what may be restarted, while it lasts.
     verification: Option<AbortHandle>,
@@ -51,8 +51,8 @@ pub(super) struct Watchers {
 impl Watchers {
     /// Nothing is watched yet. What is seen goes to `events`.
     pub(super) fn new(events: mpsc::Sender<Event>) -> Self {
-        let (of_units, systemd) = systemd::Watcher::new(BusAddress::System, Vec::new(), events.clone());
-        let (of_containers, docker) = docker::Watcher::new(events.clone());
+        let (of_units, systemd) = sentinel_systemd::Watcher::new(BusAddress::System, Vec::new(), events.clone());
+        let (of_containers, docker) = sentinel_docker::Watcher::new(events.clone());
         Self {
             events,
             systemd,
@@ -130,9 +130,9 @@ impl Watchers {
     }
 }
 
-fn unit(settings: &ServiceSettings) -> Option<systemd::Watched> {
+fn unit(settings: &ServiceSettings) -> Option<sentinel_systemd::Watched> {
     match &settings.target {
-        Some(Target::Unit(unit)) => Some(systemd::Watched {
+        Some(Target::Unit(unit)) => Some(sentinel_systemd::Watched {
             service: settings.service.name.clone(),
             unit: unit.clone(),
         }),
@@ -140,9 +140,9 @@ fn unit(settings: &ServiceSettings) -> Option<systemd::Watched> {
     }
 }
 
-fn container(settings: &ServiceSettings) -> Option<docker::Watched> {
+fn container(settings: &ServiceSettings) -> Option<sentinel_docker::Watched> {
     match &settings.target {
-        Some(Target::Container(container)) => Some(docker::Watched {
+        Some(Target::Container(container)) => Some(sentinel_docker::Watched {
             service: settings.service.name.clone(),
             target: container.clone(),
             probed: settings.service.has_probes,

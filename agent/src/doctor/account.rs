@@ -4,9 +4,9 @@ use std::fs;
 
 use rustix::process::{Gid, Uid, geteuid, getgroups};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use sentinel_systemd::UnitAccount;
 
 use super::error::AccountError;
-use crate::systemd::UnitAccount;
 
 /// The group whose members may use Docker's socket.
 const DOCKER_GROUP: &str = "docker";

@@ -8,7 +8,7 @@ use crate::polkit::{ConfigurationError, InstallError, Untrusted};
 use sentinel_config::ConfigErrors;
 use sentinel_store::StoreError;
 
-use crate::{docker, polkit, systemd};
+use crate::polkit;
 
 /// A fact that could not be collected.
 #[derive(Debug, thiserror::Error)]
@@ -27,13 +27,13 @@ pub enum FactError {
     Journal(#[source] io::Error),
     /// systemd cannot be asked.
     #[error(transparent)]
-    Bus(#[from] systemd::BusError),
+    Bus(#[from] sentinel_systemd::BusError),
     /// systemd, or one of its helpers, did not answer.
     #[error(transparent)]
-    Survey(#[from] systemd::SurveyError),
+    Survey(#[from] sentinel_systemd::SurveyError),
     /// The Engine did not answer.
     #[error(transparent)]
-    Docker(#[from] docker::QuestionError),
+    Docker(#[from] sentinel_docker::QuestionError),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use sentinel_config::discovery::Source;
 use sentinel_store::{Inspection, StoreError};
+use sentinel_systemd::Survey;
 
 use super::error::FactError;
-use crate::systemd::Survey;
 
 /// Everything that a judgement rests on.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ pub struct DockerFacts {
     /// That socket is not there.
     pub is_missing: bool,
     /// Whether it answers; `None` when it was not asked, as nothing is to be asked of it.
-    pub answer: Option<Result<crate::docker::Answers, FactError>>,
+    pub answer: Option<Result<sentinel_docker::Answers, FactError>>,
     /// The user is in the group of the socket.
     pub in_group: bool,
 }

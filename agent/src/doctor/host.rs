@@ -7,6 +7,7 @@ use std::process::Stdio;
 use rustix::fs::{Access, access, statvfs};
 use rustix::process::geteuid;
 use sentinel_config::{DockerAddress, Loaded, Settings, Target};
+use sentinel_systemd::{BusAddress, denied, denied_triggers, survey};
 use sentinel_text::chain;
 use tokio::process::Command;
 
@@ -14,9 +15,7 @@ use super::clock::{self, Reading};
 use super::error::FactError;
 use super::facts::{AgentFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, StoreFacts};
 use super::{account, blocking, secrets, within};
-use crate::docker;
 use crate::polkit;
-use crate::systemd::{BusAddress, denied, denied_triggers, survey};
 
 /// A unit that no configuration names, as it is no legal name of one there: nobody needs to restart it.
 const NOBODYS: &str = "sentinel-doctor-asks.service";
@@ -160,7 +159,7 @@ async fn look_at_docker(settings: Option<&Settings>, in_group: bool) -> DockerFa
     let services = settings.services.iter().filter(is_container).count();
     let answer = match services {
         0 => None,
-        _ => Some(within(docker::answers(&settings.agent.docker)).await),
+        _ => Some(within(sentinel_docker::answers(&settings.agent.docker)).await),
     };
     DockerFacts {
         services,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use sentinel_systemd::{BusAddress, UnitAccount, unit_account};
 use sentinel_text::chain;
 
 use super::account::Account;
@@ -10,7 +11,6 @@ use super::error::{AccountError, FactError};
 use super::facts::RuleFacts;
 use super::within;
 use crate::polkit::{self, RULE_FILE, Rule, USER};
-use crate::systemd::{BusAddress, UnitAccount, unit_account};
 
 /// The agent's unit, as its package names it.
 const UNIT: &str = "sentinel.service";

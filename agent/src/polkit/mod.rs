@@ -27,8 +27,7 @@ use std::path::Path;
 
 use sentinel_config::{ConfigErrors, Loaded, Secrets, Settings, Target};
 use sentinel_engine::Mode;
-
-use crate::systemd::{BusAddress, BusError, SectionError, canonical_names, is_booted, triggers_of, unit_sections};
+use sentinel_systemd::{BusAddress, BusError, SectionError, canonical_names, is_booted, triggers_of, unit_sections};
 
 /// What the rule is made from: the files of the configuration, laid over the sections of unit files, which count only when
 /// root alone can write them too. Not containers' labels, whose services are no units, nor what is only observed. Secrets are

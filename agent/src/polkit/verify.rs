@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rustix::process::geteuid;
+use sentinel_systemd::{BusAddress, denied, denied_triggers};
 use sentinel_text::chain;
 use tokio::time::{Instant, sleep, timeout};
-
-use crate::systemd::{BusAddress, denied, denied_triggers};
 
 /// polkit reads a rule again when it hears that the file has changed, up to two seconds later. The rule is written right before
 /// the agent starts or reloads, so a denial means something only after this time.
@@ -34,7 +33,7 @@ pub async fn not_renewed(units: BTreeSet<String>) -> Option<String> {
             return Some(denied);
         }
         sleep(ASK_AGAIN).await;
-        crate::systemd::denied(&BusAddress::System, &units).await.ok()
+        sentinel_systemd::denied(&BusAddress::System, &units).await.ok()
     };
     // Without an answer nothing is known, and `verify` goes on asking.
     let denied = timeout(REPLY_WITHIN, asked).await.ok()??;

@@ -11,7 +11,7 @@
 //! * [`ask`]: what answers there, only when that is wanted
 //! * [`configured`]: what the configuration has already
 //!
-//! What runs comes from [`crate::systemd`] and [`crate::docker`].
+//! What runs comes from [`sentinel_systemd`] and [`sentinel_docker`].
 
 mod ask;
 mod configured;
@@ -21,14 +21,14 @@ mod propose;
 
 use std::path::Path;
 
+use sentinel_docker::{Search, discover_once, running_containers};
+use sentinel_systemd::{BusAddress, running_units, unit_sections};
 use sentinel_text::chain;
 
 pub use self::document::{json, toml};
 use self::listeners::Listeners;
 use self::propose::Inventory;
 pub use self::propose::{Proposal, Proposals, Runs};
-use crate::docker::{Search, discover_once, running_containers};
-use crate::systemd::{BusAddress, running_units, unit_sections};
 
 /// Looks at everything that runs, and proposes what the configuration at `config` does not have yet. With `probe`,
 /// ports of this host's own addresses are connected to and asked over HTTP; otherwise nothing is sent to any service.

@@ -5,12 +5,13 @@ mod draft;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use sentinel_docker::RunningContainer;
+use sentinel_systemd::RunningUnit;
+
 use self::draft::Draft;
 use super::ask::Answer;
 use super::configured::Configured;
 use super::listeners::Ports;
-use crate::docker::RunningContainer;
-use crate::systemd::RunningUnit;
 
 /// What was found on this host.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,8 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::docker::{Container, docker, images, output, root, run, said};
+use sentinel_docker::{Container, docker, images, output, root, run, said};
+
 use crate::host::{Host, wait_until};
 
 const BOUND: Duration = Duration::from_secs(60);

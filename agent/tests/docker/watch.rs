@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sentinel::docker::{Docker, Watched, Watcher};
 use sentinel_config::{ContainerTarget, DockerAddress};
+use sentinel_docker::{Docker, Watched, Watcher};
 use sentinel_engine::{
     ActionKind, ActionResult, Activity, Cause, Event, Intent, Observation, RunId, ServiceName, TargetState,
 };

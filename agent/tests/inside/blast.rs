@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use sentinel::systemd::MayAffect;
 use sentinel_engine::{ActionKind, ActionResult, BlastRadius};
+use sentinel_systemd::MayAffect;
 
 use super::{BOUND, Watch, run, sh};
 

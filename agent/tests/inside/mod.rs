@@ -10,8 +10,8 @@ mod verbs;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sentinel::systemd::{BusAddress, Systemd, Watched, Watcher};
 use sentinel_engine::{Event, Intent, Observation, RunId, ServiceName, TargetState};
+use sentinel_systemd::{BusAddress, Systemd, Watched, Watcher};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use sentinel::systemd::{BusAddress, MayAffect, triggers_of};
 use sentinel_engine::{ActionKind, ActionResult, Intent, Observation, RunId, TargetState, TriggerState};
+use sentinel_systemd::{BusAddress, MayAffect, triggers_of};
 
 use super::{BOUND, Watch, property, run, sh};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sentinel::systemd::MayAffect;
 use sentinel_engine::{ActionKind, ActionResult, Intent, RunId};
+use sentinel_systemd::MayAffect;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sentinel::probe::ProbeError;
 use sentinel_config::{HttpProbe, ProbeSettings};
 use sentinel_engine::{FailureKind, ProbePhase, Verdict};
+use sentinel_probe::ProbeError;
 use serde_json::json;
 
 use crate::server::{Server, full_listener, refused_port};

@@ -16,9 +16,9 @@ mod tls;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sentinel::probe::{Limits, Prober};
 use sentinel_config::{HttpProbe, ProbeSettings};
 use sentinel_engine::{ProbeOutcome, ProbePhase, Verdict};
+use sentinel_probe::{Limits, Prober};
 
 /// Long enough for whatever should succeed, on the busiest machine.
 const AMPLE: Duration = Duration::from_secs(30);

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel::probe::{Limits, Prober};
 use sentinel_config::{HttpProbe, ProbeSettings};
 use sentinel_engine::{ProbeOutcome, Verdict};
+use sentinel_probe::{Limits, Prober};
 use tokio::task::JoinSet;
 
 use crate::server::Server;

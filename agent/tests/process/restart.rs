@@ -89,7 +89,7 @@ async fn program_that_cannot_be_run_is_refused() {
         stop: None,
         timeout: SHORT,
     };
-    let process = sentinel::process::Process::new("shop".into(), target, sender);
+    let process = sentinel_process::Process::new("shop".into(), target, sender);
     let result = process
         .restart(ActionKind::Start, None, tokio::sync::oneshot::channel().0)
         .await;

@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel::process::Process;
 use sentinel_config::ProcessTarget;
 use sentinel_engine::{ActionKind, ActionResult, Cause, Event, Intent, Observation, RunId, TargetState};
+use sentinel_process::Process;
 use tokio::sync::mpsc;
 
 /// Long enough for whatever should happen, on the busiest machine.

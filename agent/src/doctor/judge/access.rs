@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use sentinel_config::discovery::Source;
+use sentinel_docker::Answers;
+use sentinel_systemd::SurveyError;
 use sentinel_text::chain;
 
 use super::super::facts::{DockerFacts, Facts, RuleFacts};
 use super::{Finding, some};
-use crate::docker::Answers;
 use crate::polkit::RULE_FILE;
-use crate::systemd::SurveyError;
 
 /// Rules in JavaScript, which are asked about units and verbs, came with this version; before it `.pkla` files had no word for
 /// them. Versions of before 121 have a zero before.

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sentinel_config::discovery::Source;
+use sentinel_docker::Answers;
 use sentinel_store::{Inspection, StoreError};
+use sentinel_systemd::{Survey, SurveyError};
 
 use super::super::error::FactError;
 use super::super::facts::{
     AgentFacts, ClockFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, SecretsFacts, StoreFacts,
 };
 use super::{Level, judge};
-use crate::docker::Answers;
-use crate::systemd::{Survey, SurveyError};
 
 fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()

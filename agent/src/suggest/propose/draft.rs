@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use sentinel_config::service_name;
+use sentinel_docker::{RunningContainer, at_host, read_labels};
+use sentinel_systemd::RunningUnit;
 
 use super::super::configured::Configured;
 use super::super::listeners::Ports;
 use super::{Proposal, Proposals, Runs};
-use crate::docker::{RunningContainer, at_host, read_labels};
-use crate::systemd::RunningUnit;
 
 /// Proposals while they are made.
 #[derive(Default)]

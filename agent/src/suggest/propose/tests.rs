@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use sentinel_docker::PublishedPort;
+
 use super::super::document::toml;
 use super::*;
-use crate::docker::PublishedPort;
 
 fn unit(name: &str, ports: &[&str]) -> (RunningUnit, Ports) {
     let unit = RunningUnit {

@@ -11,8 +11,8 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use sentinel_config::HttpProbe;
 
-use crate::probe::error::ProbeError;
-use crate::probe::resolver::Resolver;
+use crate::error::ProbeError;
+use crate::resolver::Resolver;
 
 /// What services see in their logs.
 pub(super) const USER_AGENT: &str = concat!("sentinel/", env!("CARGO_PKG_VERSION"));
@@ -73,14 +73,14 @@ pub(super) struct Client {
 /// Makes clients, and gives the same trust to everyone who needs the same: the certificates of the host, which come with
 /// [`Trust::Host`], cost a megabyte.
 #[derive(Debug)]
-pub(in crate::probe) struct Clients {
+pub(crate) struct Clients {
     resolver: Resolver,
     made: Mutex<Vec<(Trust, Arc<ClientConfig>)>>,
 }
 
 impl Clients {
     /// Installs `ring` as the TLS provider of the process, unless one is installed.
-    pub(in crate::probe) fn new(resolver: Resolver) -> Self {
+    pub(crate) fn new(resolver: Resolver) -> Self {
         // Fails when there is one already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {

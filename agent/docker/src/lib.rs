@@ -62,7 +62,7 @@ mod wire;
 pub use discovery::{Search, discover, discover_once};
 pub use error::{AtRest, CallError, Innermost, LogError, NoAnswer, QuestionError, Unreachable};
 pub use inventory::{Answers, PublishedPort, RunningContainer, answers, running_containers};
-pub(crate) use labels::at_host;
+pub use labels::at_host;
 pub use labels::{Labelled, read as read_labels};
 pub use requests::Docker;
 pub use restart::PODMAN;

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::ask_error::AskError;
 use super::connection::Reply;
-use crate::probe::failed;
+use crate::failed;
 
 /// Reading stops here, in bytes: enough for any health answer, and an endless one cannot fill the memory.
 const BODY_CAP: usize = 64 * 1024;

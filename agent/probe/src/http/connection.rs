@@ -29,7 +29,7 @@ use url::{Host, Origin};
 
 use super::ask_error::AskError;
 use super::clients::{Client, USER_AGENT as OWN_NAME};
-use crate::probe::stage::{Stage, reached};
+use crate::stage::{Stage, reached};
 
 /// Addresses of the other family are tried as well when those of the first have not answered by then (RFC 8305).
 const OTHER_FAMILY: Duration = Duration::from_millis(300);

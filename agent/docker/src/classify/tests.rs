@@ -3,8 +3,8 @@ mod running;
 mod runs;
 
 use super::*;
-use crate::docker::facts::Facts;
-use crate::docker::tracker::Happened;
+use crate::facts::Facts;
+use crate::tracker::Happened;
 
 /// Seconds after an arbitrary moment.
 fn at(second: i64) -> Timestamp {

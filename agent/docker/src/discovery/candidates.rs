@@ -7,8 +7,8 @@ use sentinel_config::{
     DiscoveredKey, DiscoveredService, LabelProblem, Origin, OriginKind, Place, Rejected, service_name,
 };
 
-use crate::docker::inventory::RunningContainer;
-use crate::docker::labels::{self, PREFIX};
+use crate::inventory::RunningContainer;
+use crate::labels::{self, PREFIX};
 
 /// How a container is, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use std::error::Error;
 
 /// Why there is no answer, or not all of it.
 #[derive(Debug)]
-pub(in crate::probe) struct AskError {
+pub(crate) struct AskError {
     /// No connection had come about yet.
-    pub(in crate::probe) connecting: bool,
+    pub(crate) connecting: bool,
     /// What went wrong.
-    pub(in crate::probe) source: Box<dyn Error + Send + Sync>,
+    pub(crate) source: Box<dyn Error + Send + Sync>,
 }
 
 impl From<hyper::Error> for AskError {

@@ -42,7 +42,7 @@ pub(super) struct Listed {
     #[serde(deserialize_with = "or_default")]
     pub(super) labels: HashMap<String, String>,
     #[serde(deserialize_with = "each")]
-    pub(super) ports: Vec<Port>,
+    pub ports: Vec<Port>,
     #[serde(deserialize_with = "or_default")]
     pub(super) state: String,
     /// For people: `Exited (0) 3 minutes ago`.

@@ -170,7 +170,7 @@ fn reachable(container: &RunningContainer, inside: u16) -> Option<SocketAddr> {
 }
 
 /// Where a port of this host is reached from this host.
-pub(crate) fn at_host(ip: IpAddr, port: u16) -> SocketAddr {
+pub fn at_host(ip: IpAddr, port: u16) -> SocketAddr {
     if ip.is_unspecified() {
         SocketAddr::from(([127, 0, 0, 1], port))
     } else {

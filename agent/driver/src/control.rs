@@ -190,10 +190,7 @@ impl ControlHandle {
     }
 
     /// Asks the driver, with the request made from the way back.
-    pub async fn ask<T>(
-        &self,
-        request: impl FnOnce(oneshot::Sender<T>) -> ControlRequest,
-    ) -> Result<T, AskError> {
+    pub async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> ControlRequest) -> Result<T, AskError> {
         let (reply, answer) = oneshot::channel();
         self.0.try_send(request(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AskError::Busy,

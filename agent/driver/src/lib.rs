@@ -27,9 +27,9 @@ use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_base::watchdog::Watchdog;
+use sentinel_config::Rejected;
 use sentinel_config::discovery::Discovery;
 use sentinel_config::template::Link;
-use sentinel_config::Rejected;
 use sentinel_engine::{
     Action, ActionResult, Command, Engine, Event, ProbeOutcome, ProbeRound, Report, STANDSTILL, ServiceName, Time,
     Verdict, Window,

@@ -49,7 +49,7 @@ pub struct ServiceProbes(Vec<(Question, Probe)>);
 
 impl ServiceProbes {
     /// The TCP ports of this very host that are asked.
-    pub(crate) fn ports(&self) -> BTreeSet<u16> {
+    pub fn ports(&self) -> BTreeSet<u16> {
         let asked = self.0.iter().filter_map(|(_, probe)| match probe {
             Probe::Http(http) => http.asks(),
             Probe::Tcp(tcp) => Some(tcp.asks()),

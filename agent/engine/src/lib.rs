@@ -3,6 +3,50 @@
 //! Nothing here does IO or reads a clock. The driver feeds [`Engine::handle_event`] and [`Engine::handle_timeout`]
 //! with the current [`Time`], then polls [`Engine::poll_command`] until it is empty and sleeps until
 //! [`Engine::poll_timeout`]. The same inputs in the same order always give the same commands.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use sentinel_engine::{
+//!     ActionId, Cause, Command, Engine, Event, HostPolicy, IncidentId, Intent, Memory, Observation, Service, TargetState,
+//!     Time,
+//! };
+//!
+//! let mut now = Time::from_epoch(Duration::from_secs(1000));
+//! let mut engine = Engine::new(HostPolicy::default(), IncidentId(1), ActionId(1));
+//! let shop = Service {
+//!     has_target: true,
+//!     ..Service::unmanaged("shop".into())
+//! };
+//! engine.add_service(now, shop, Memory::default());
+//!
+//! // Its watcher saw it run, and then saw that run end.
+//! let crash = TargetState::Down {
+//!     intent: Intent::Crash,
+//!     cause: Cause::Exited { code: 1 },
+//! };
+//! for state in [TargetState::Running, crash] {
+//!     now = now + Duration::from_secs(60);
+//!     let observation = Observation::new(state, Some("run-1".into()));
+//!     let service = "shop".into();
+//!     engine.handle_event(now, Event::TargetObserved { service, observation });
+//! }
+//!
+//! // Nothing restarts it by itself: after the first gap of the backoff the engine asks for that.
+//! let restart = loop {
+//!     match engine.poll_command() {
+//!         Some(Command::RestartTarget(action)) => break action,
+//!         // To be recorded, or sent; all of it before the restart is carried out.
+//!         Some(_) => {}
+//!         None => {
+//!             now = engine.poll_timeout().expect("it waits for something");
+//!             engine.handle_timeout(now);
+//!         }
+//!     }
+//! };
+//! assert_eq!(restart.service, "shop".into());
+//! assert_eq!(restart.attempt, 1);
+//! ```
 
 pub mod alerting;
 mod backoff;

@@ -123,7 +123,7 @@ impl Engine {
         comment: String,
     ) -> Result<Silence, SilenceError> {
         let added = self.alerting.add_silence(now, matches, duration, by, comment);
-        self.take_alerts();
+        self.alert_until(now);
         added
     }
 
@@ -154,7 +154,7 @@ impl Engine {
         let acknowledged = with_context(&self.machines, &self.host, |cx| {
             self.alerting.acknowledge(now, &opening, by, text, cx)
         });
-        self.take_alerts();
+        self.alert_until(now);
         acknowledged.map(|()| opening.service)
     }
 

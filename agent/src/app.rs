@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_base::watchdog::Watchdog;
 use sentinel_config::discovery::{Discovery, Source};
@@ -207,7 +206,7 @@ fn pending_writes(opened: &Opened, services: &BTreeMap<ServiceName, ServiceHandl
 async fn serve(settings: &Settings, handle: ControlHandle, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
     let socket = ControlSocket::bind(&settings.agent.control_socket).await?;
     let info = ServerInfo {
-        since: Timestamp::now(),
+        since: sentinel_base::clock::wall(),
     };
     let router = server::router(info, handle, Access::Control);
     tasks.spawn(async move {
@@ -239,7 +238,7 @@ async fn notify_damage(announcer: &Announcer, settings: &Settings, opened: &Open
         if !unreadable.is_empty() {
             let about = unreadable.iter().map(ToString::to_string).collect();
             let receivers = settings.alerts.receivers.clone();
-            let message = |new: &BTreeSet<String>| Message::about_unreadable(host, new, Timestamp::now());
+            let message = |new: &BTreeSet<String>| Message::about_unreadable(host, new, sentinel_base::clock::wall());
             announcer
                 .announce(Topic::Damaged, about, |_| true, receivers, message)
                 .await;
@@ -247,7 +246,7 @@ async fn notify_damage(announcer: &Announcer, settings: &Settings, opened: &Open
         return;
     };
     let (about, receivers) = (BTreeSet::from([place.clone()]), settings.alerts.receivers.clone());
-    let message = |_: &BTreeSet<String>| Message::about_damage(host, &place, Timestamp::now());
+    let message = |_: &BTreeSet<String>| Message::about_damage(host, &place, sentinel_base::clock::wall());
     announcer
         .announce(Topic::Damaged, about, |_| true, receivers, message)
         .await;

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Once;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -78,7 +78,7 @@ impl Demo {
             .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         // On a thread, as reading a pipe has no deadline.
-        let (sender, lines) = channel();
+        let (sender, lines) = sync_channel(1024);
         thread::spawn(move || {
             let lines = stdout.lines().map_while(Result::ok);
             for line in lines {

@@ -61,8 +61,7 @@ impl Chaos {
     pub(crate) fn inject(&self, fault: Fault) {
         log::event("fault", &[("fault", &fault)]);
         match fault {
-            // Exiting right here, with nothing cleaned up, is what makes it a crash.
-            Fault::Crash { code } => process::exit(code.into()),
+            Fault::Crash { code } => crash(code),
             Fault::Abort => process::abort(),
             Fault::Hang => self.active.send_modify(|active| active.hang = true),
             Fault::Status { code } => self.active.send_modify(|active| active.status = Some(code)),
@@ -109,6 +108,15 @@ impl Chaos {
             tokio::time::sleep(Duration::from_millis(slow_ms)).await;
         }
     }
+}
+
+/// Ends the process right here, with nothing cleaned up.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "that nothing is cleaned up is what makes it a crash"
+)]
+fn crash(code: u8) -> ! {
+    process::exit(code.into())
 }
 
 #[cfg(test)]

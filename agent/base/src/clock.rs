@@ -23,6 +23,13 @@ pub struct Anchor {
     pub wall: Timestamp,
 }
 
+/// What the wall clock shows. It may jump: for what users read and other hosts compare, never to measure how long something
+/// took.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
+pub fn wall() -> Timestamp {
+    Timestamp::now()
+}
+
 /// Gives the engine's [`Time`]: `CLOCK_BOOTTIME`, which also advances in suspend and never jumps, plus an offset that
 /// makes up for earlier boots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +43,7 @@ impl Clock {
     pub fn start(anchor: Option<&Anchor>) -> Self {
         // Without /proc there is no way to tell boots apart; then the wall clock decides at every start.
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        Self::carry_on(anchor, boot_id.trim(), boottime(), Timestamp::now())
+        Self::carry_on(anchor, boot_id.trim(), boottime(), wall())
     }
 
     /// The clock that goes on from `anchor` in the boot `boot_id`, `boottime` after it began, at `wall`.
@@ -75,7 +82,7 @@ impl Clock {
     /// The wall clock's reading at `at`, by what it says now: right for display even after it was set. In milliseconds: the
     /// two clocks are read one after the other, and the same moment should be told as the same each time.
     pub fn wall(&self, at: Time) -> Timestamp {
-        let wall = wall_of(at, self.now(), Timestamp::now());
+        let wall = wall_of(at, self.now(), wall());
         wall.round(Unit::Millisecond).unwrap_or(wall)
     }
 
@@ -85,7 +92,7 @@ impl Clock {
             boot_id: self.boot_id.clone(),
             offset: self.offset,
             last: self.now(),
-            wall: Timestamp::now(),
+            wall: wall(),
         }
     }
 }

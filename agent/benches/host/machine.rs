@@ -38,7 +38,7 @@ impl Machine {
             .with_context(|| format!("cannot look at {}", agent.display()))?
             .len();
         Ok(Self {
-            date: Timestamp::now(),
+            date: sentinel_base::clock::wall(),
             revision: revision(),
             kernel: read("/proc/sys/kernel/osrelease"),
             processor: field("/proc/cpuinfo", "model name"),

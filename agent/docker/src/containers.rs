@@ -60,7 +60,7 @@ impl Containers {
             by_id: HashMap::new(),
             listed: false,
             last_heard: None,
-            watched_since: Timestamp::now(),
+            watched_since: sentinel_base::clock::wall(),
             lost_at: None,
             away: None,
             podman: false,
@@ -130,7 +130,7 @@ impl Containers {
     /// Tells that no container can be seen any more, once.
     pub(super) fn lose_sight(&mut self, reason: &str) {
         self.listed = false;
-        self.lost_at.get_or_insert_with(Timestamp::now);
+        self.lost_at.get_or_insert_with(sentinel_base::clock::wall);
         for service in self.services.values_mut() {
             service.again = None;
             if !matches!(&service.told, Some(told) if matches!(told.state, TargetState::Unknown(_))) {
@@ -261,7 +261,7 @@ impl Containers {
 
     /// Judges again those whose time has come.
     pub(super) fn look_again(&mut self) {
-        let now = Timestamp::now();
+        let now = sentinel_base::clock::wall();
         let due: Vec<ContainerTarget> = self
             .services
             .iter()
@@ -352,7 +352,7 @@ impl Containers {
             return;
         }
         let world = World {
-            now: Timestamp::now(),
+            now: sentinel_base::clock::wall(),
             watched_since: self.watched_since,
             away: self.away,
             probed: service.probed,

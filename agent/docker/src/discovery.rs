@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rustix::fs::{Access, access};
 use sentinel_config::DockerAddress;
 use sentinel_config::discovery::{DiscoveryFeed, Source, SourceSnapshot};
@@ -147,7 +146,7 @@ async fn follow(
     let (sender, mut events) = mpsc::channel(QUEUE);
     let behind = Arc::new(AtomicBool::new(false));
     // Events from before the first look on: what happens during it is not missed.
-    let lost = client.follow(Timestamp::now(), &sender, &behind);
+    let lost = client.follow(sentinel_base::clock::wall(), &sender, &behind);
     tokio::pin!(lost);
     loop {
         let looked = tokio::select! {

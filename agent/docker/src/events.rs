@@ -129,7 +129,7 @@ impl Client {
 
     /// Whether events can be heard.
     pub(super) async fn tells_events(&self) -> Result<(), CallError> {
-        let now = seconds(Timestamp::now());
+        let now = seconds(sentinel_base::clock::wall());
         let path = format!("/events?since={now}&until={now}");
         let asked = async {
             let mut reply = self.open(&path).await?;

@@ -148,7 +148,7 @@ impl<'w> Session<'w> {
 
     /// Hears what happened while nobody listened, as far as the Engine has kept it. Answers from when on to listen.
     async fn catch_up(&mut self) -> Result<Timestamp, SessionError> {
-        let until = Timestamp::now();
+        let until = sentinel_base::clock::wall();
         let history = self.client.history(until).await?;
         if self.client.is_podman() {
             tracing::warn!("{}", restart::PODMAN);
@@ -267,7 +267,7 @@ impl<'w> Session<'w> {
             kind: request.kind,
             expected: request.expected.as_ref(),
             unhealthy: look.unhealthy,
-            stopping: container.tracker.acting || stopping.is_some_and(|until| until > Timestamp::now()),
+            stopping: container.tracker.acting || stopping.is_some_and(|until| until > sentinel_base::clock::wall()),
             own: self.own.as_ref() == Some(&look.id),
         };
         if let Err(result) = restart::check(decision, &facts) {
@@ -314,7 +314,7 @@ impl<'w> Session<'w> {
     }
 
     fn next_timer(&self) -> Instant {
-        let now = Timestamp::now();
+        let now = sentinel_base::clock::wall();
         let look = self.containers.next_look().map(|at| {
             let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
             Instant::now() + wait

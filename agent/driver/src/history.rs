@@ -36,7 +36,7 @@ pub async fn timelines(store: &Store, clock: &Clock, open: impl IntoIterator<Ite
     const COUNTED: u32 = 1000;
     /// More would only delay the start.
     const TOLD: usize = 100;
-    let (now, wall) = (clock.now(), Timestamp::now());
+    let (now, wall) = (clock.now(), sentinel_base::clock::wall());
     let time = |at: Timestamp| now.back(wall.duration_since(at).unsigned_abs());
     let mut stories = Timelines::default();
     let filter = IncidentFilter {
@@ -143,7 +143,7 @@ fn unreadable(error: &StoreError) -> HistoryError {
 }
 
 fn summary(row: IncidentRow) -> IncidentSummary {
-    let until = row.closed.unwrap_or_else(Timestamp::now);
+    let until = row.closed.unwrap_or_else(sentinel_base::clock::wall);
     IncidentSummary {
         id: row.id.0,
         service: row.service,

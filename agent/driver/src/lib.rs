@@ -24,7 +24,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_base::watchdog::Watchdog;
 use sentinel_config::Rejected;
@@ -201,7 +200,7 @@ impl<T: Target, P: Probes> Driver<T, P> {
 
     /// Tells the engine of maintenance windows that opened or ended.
     fn keep_calendar(&mut self) {
-        let wall = Timestamp::now();
+        let wall = sentinel_base::clock::wall();
         for (service, open) in self.maintenance.poll(wall) {
             let now = self.clock.now();
             let window = open.map(|Open { reason, end }| Window {
@@ -215,7 +214,10 @@ impl<T: Target, P: Probes> Driver<T, P> {
 
     /// How long nothing changes by the calendar.
     fn until_calendar(&self) -> Duration {
-        let next = self.maintenance.next().map(|at| at.duration_since(Timestamp::now()));
+        let next = self
+            .maintenance
+            .next()
+            .map(|at| at.duration_since(sentinel_base::clock::wall()));
         next.map_or(SLEEP_MAX, |left| Duration::try_from(left).unwrap_or_default())
     }
 

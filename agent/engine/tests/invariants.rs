@@ -82,6 +82,10 @@ fn only_seed() -> Option<u64> {
     number_from_environment("SENTINEL_SIM_SEED")
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the engine is pure, and how much of its life is looked at is asked from outside"
+)]
 fn number_from_environment(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
     Some(value.parse().expect("a number"))
@@ -107,6 +111,10 @@ fn invariants_hold_whatever_goes_wrong() {
         return;
     }
     let count = number_from_environment("SENTINEL_SIM_SEEDS").unwrap_or(SEEDS);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long the lives took is told, and decides nothing"
+    )]
     let began = Instant::now();
     let next = AtomicU64::new(0);
     let totals = Mutex::new(Totals::default());

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_store::{Changed, Combination, Delivery, Next, Notice, Outcome, Store, StoreError, StoreErrorKind};
 use tokio::sync::watch;
@@ -89,7 +88,7 @@ impl Worker {
         let name = self.receiver.name();
         match self
             .store
-            .next_message(name, self.clock.now(), Timestamp::now())
+            .next_message(name, self.clock.now(), sentinel_base::clock::wall())
             .await?
         {
             Next::Send(delivery) => self.send(&delivery).await.map(|()| None),
@@ -105,7 +104,7 @@ impl Worker {
     }
 
     async fn combine(&self, combination: Combination) -> Result<(), StoreError> {
-        let wall = Timestamp::now();
+        let wall = sentinel_base::clock::wall();
         let message = combined::compose(&combination, wall, self.receiver.zone());
         let (kind, messages) = (message.kind.as_str(), combination.parts.len());
         tracing::debug!(receiver = self.receiver.name(), kind, messages, "messages are combined");
@@ -116,7 +115,7 @@ impl Worker {
 
     async fn send(&self, delivery: &Delivery) -> Result<(), StoreError> {
         // Boxed: what it takes to speak to a receiver is large, and mostly there is nothing to say.
-        let result = guarded(Box::pin(self.receiver.deliver(delivery, Timestamp::now()))).await;
+        let result = guarded(Box::pin(self.receiver.deliver(delivery, sentinel_base::clock::wall()))).await;
         self.conclude(delivery, result).await
     }
 
@@ -169,7 +168,7 @@ impl Worker {
     /// would be worse than sending the next one later. Fails only when the store is closed.
     async fn record(&self, delivery: &Delivery, outcome: &Outcome) -> Result<Changed, StoreError> {
         loop {
-            let (now, wall) = (self.clock.now(), Timestamp::now());
+            let (now, wall) = (self.clock.now(), sentinel_base::clock::wall());
             match self.store.attempted(delivery.row, outcome.clone(), now, wall).await {
                 Err(error) if error.kind() != StoreErrorKind::Closed => {
                     tracing::warn!(
@@ -220,7 +219,7 @@ impl Worker {
             (news.works, Notice::Works),
         ];
         for notice in notices.into_iter().filter_map(|(is, notice)| is.then_some(notice)) {
-            let wall = Timestamp::now();
+            let wall = sentinel_base::clock::wall();
             let trouble = Trouble {
                 since: changed.failing_since.map(|since| self.clock.wall(since)),
                 asked: changed.asked,

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_engine::{IncidentId, Severity};
 use sentinel_store::{Delivery, FromMemory, OutgoingMessage, Store};
@@ -88,7 +87,7 @@ impl FallbackNotifier {
     /// those are sent whose incident needs a human now, each incident's in their request.
     pub fn store_failed(&mut self, host: &str, names: &[String], error: &str, messages: Vec<OutgoingMessage>) {
         if !self.failing.send_replace(true) {
-            let message = Message::about_store(host, Some(error), Timestamp::now());
+            let message = Message::about_store(host, Some(error), sentinel_base::clock::wall());
             self.say(names, &message);
         }
         let urgent: BTreeSet<IncidentId> = messages
@@ -109,7 +108,7 @@ impl FallbackNotifier {
     /// The store can be written again: whoever heard that it cannot is told.
     pub fn store_writable(&mut self, host: &str) {
         if self.failing.send_replace(false) {
-            let message = Message::about_store(host, None, Timestamp::now());
+            let message = Message::about_store(host, None, sentinel_base::clock::wall());
             let names: Vec<String> = self.workers.keys().cloned().collect();
             self.say(&names, &message);
             self.workers.clear();
@@ -255,7 +254,7 @@ impl FallbackWorker {
         let mut said = Said::Failed;
         let mut delivery = delivery.clone();
         while delivery.attempt <= most {
-            let result = self.receiver.deliver(&delivery, Timestamp::now()).await;
+            let result = self.receiver.deliver(&delivery, sentinel_base::clock::wall()).await;
             self.log(&delivery, &result);
             match result {
                 Ok(delivered) => return Said::Delivered(delivered.reference),

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_config::HeartbeatSettings;
 use sentinel_engine::{Event, ServiceName, TargetState};
@@ -247,7 +246,7 @@ async fn ask(settings: &HeartbeatSettings, is_well: bool) -> Result<(), BeatErro
     if response.status().is_success() {
         return Ok(());
     }
-    Err(endpoint.refused(response, Timestamp::now()).await.into())
+    Err(endpoint.refused(response, sentinel_base::clock::wall()).await.into())
 }
 
 #[cfg(test)]

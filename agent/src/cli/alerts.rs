@@ -99,7 +99,7 @@ async fn try_out(host: &str, link: Option<&Link>, settings: &ReceiverSettings) -
     let begin = Instant::now();
     let result = match Receiver::all(std::slice::from_ref(settings)).map(|mut made| made.pop()) {
         Ok(Some(receiver)) => {
-            let now = Timestamp::now();
+            let now = sentinel_base::clock::wall();
             let sent = receiver.deliver(&delivery(host, &settings.name, link, now), now).await;
             sent.map(|delivered| delivered.missed).map_err(Into::into)
         }

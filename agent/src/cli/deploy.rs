@@ -7,7 +7,7 @@
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use sentinel_api::DeployBody;
@@ -71,7 +71,8 @@ struct Deploy<'a> {
 
 impl<'a> Deploy<'a> {
     fn new(client: &'a Client, args: &'a DeployArgs) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = Duration::try_from(sentinel_base::clock::wall().duration_since(jiff::Timestamp::UNIX_EPOCH))
+            .unwrap_or_default();
         // Two deploys of a service have the same number only if the same pid began both in the same microsecond. What is
         // left of the time fits the 53 bits that every JSON reader keeps.
         let micros = u64::from(now.subsec_micros()) | (now.as_secs() & 0x3ff) << 20;

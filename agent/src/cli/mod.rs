@@ -48,7 +48,6 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::path::Path;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::process::geteuid;
 
@@ -171,7 +170,7 @@ fn become_the_agent() -> Option<String> {
 /// What is wrong with the configuration goes to stderr, what would be watched to stdout; JSON always to stdout.
 fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
     let mut text = Vec::new();
-    let (env, now) = (sentinel_config::environment(), Timestamp::now());
+    let (env, now) = (sentinel_config::environment(), sentinel_base::clock::wall());
     let mut user = None;
     let checked = if args.quiet {
         // Only the files are asked about.

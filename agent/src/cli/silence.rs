@@ -104,7 +104,7 @@ pub(super) fn list(silences: &[SilenceEntry], view: &View) -> String {
     if silences.is_empty() {
         return "nothing is silenced\n".to_owned();
     }
-    let now = jiff::Timestamp::now();
+    let now = sentinel_base::clock::wall();
     let mut table = Table::with_headings(["ID", "WHAT", "STILL", "UNTIL", "BY", "COMMENT"]);
     for entry in silences {
         table.row([

@@ -453,9 +453,9 @@ fn an_open_incident_has_no_empty_sections() {
 }
 
 /// A server whose driver knows the service `a b/ü?` and incident 3, and passes on what operators ask.
-async fn serve(socket: &Path) -> mpsc::UnboundedReceiver<OperatorRequest> {
+async fn serve(socket: &Path) -> mpsc::Receiver<OperatorRequest> {
     let (handle, mut requests) = sentinel_driver::control::channel();
-    let (asked, operators) = mpsc::unbounded_channel();
+    let (asked, operators) = mpsc::channel(1024);
     let info = ServerInfo {
         since: Timestamp::UNIX_EPOCH,
     };
@@ -472,7 +472,7 @@ async fn serve(socket: &Path) -> mpsc::UnboundedReceiver<OperatorRequest> {
                     reply,
                 } => {
                     let known = service.as_str() == "a b/ü?";
-                    asked.send(request).unwrap();
+                    asked.try_send(request).unwrap();
                     let _ = reply.send(if known {
                         Ok(())
                     } else {

@@ -84,19 +84,19 @@ impl Target for TargetHandle {
 
 /// The probes of one service, and what all probes share.
 pub struct HostProbes {
-    prober: Arc<Prober>,
+    shared: Arc<Prober>,
     probes: ServiceProbes,
 }
 
 impl HostProbes {
-    pub(super) const fn new(prober: Arc<Prober>, probes: ServiceProbes) -> Self {
-        Self { prober, probes }
+    pub(super) const fn new(shared: Arc<Prober>, probes: ServiceProbes) -> Self {
+        Self { shared, probes }
     }
 }
 
 impl Probes for HostProbes {
     async fn round(&self) -> ProbeOutcome {
-        self.prober.round(&self.probes).await
+        self.shared.round(&self.probes).await
     }
 
     fn ports(&self) -> BTreeSet<u16> {

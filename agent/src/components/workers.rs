@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_notify::{Receiver, ReceiverRegistry, RetryPolicy};
 use sentinel_store::{OutboxSettings, Store};
@@ -52,7 +51,10 @@ impl Workers {
             }
         }
         self.start(wanted.changed, &wanted.names, tasks);
-        let expired = self.store.keep_receivers(wanted.names, Timestamp::now()).await;
+        let expired = self
+            .store
+            .keep_receivers(wanted.names, sentinel_base::clock::wall())
+            .await;
         if let Err(error) = &expired {
             let error: &dyn std::error::Error = error;
             tracing::error!(

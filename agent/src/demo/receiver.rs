@@ -112,7 +112,7 @@ impl Receiver {
 }
 
 async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let alert = verify(&shared.key, &headers, &body, Timestamp::now());
+    let alert = verify(&shared.key, &headers, &body, sentinel_base::clock::wall());
     let status = match &alert {
         Ok(_) => StatusCode::NO_CONTENT,
         Err(_) => StatusCode::UNAUTHORIZED,

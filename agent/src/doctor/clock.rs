@@ -19,7 +19,7 @@ impl Reading {
     pub(super) fn now() -> Self {
         Self {
             steady: Clock::start(None).now().since_epoch(),
-            wall: Timestamp::now(),
+            wall: sentinel_base::clock::wall(),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use sentinel_config::discovery::{Discovery, PreexistingFailure};
 use sentinel_config::{Rejected, Settings};
 use sentinel_notify::Message;
@@ -64,7 +63,7 @@ impl DiscoveryNews {
         let message = |new: &BTreeSet<String>| {
             let new = failed.iter().filter(|one| new.contains(&one.to_string()));
             let new: Vec<&str> = new.map(|one| one.what.as_str()).collect();
-            Message::about_failed_before(host, &new, Timestamp::now())
+            Message::about_failed_before(host, &new, sentinel_base::clock::wall())
         };
         // A source that could not look yet may still have an older failure.
         let outdated: BTreeSet<&str> = failed.iter().map(|one| one.what.as_str()).collect();
@@ -97,7 +96,7 @@ impl DiscoveryNews {
         let host = &settings.agent.name;
         let message = |new: &BTreeSet<String>| {
             let new = kept_back().filter(|one| new.contains(&one.to_string()));
-            Message::about_rejected(host, &new.collect::<Vec<_>>(), Timestamp::now())
+            Message::about_rejected(host, &new.collect::<Vec<_>>(), sentinel_base::clock::wall())
         };
         let receivers = settings.alerts.rules.default.clone();
         self.announcer

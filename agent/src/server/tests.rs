@@ -37,7 +37,7 @@ struct Running {
     directory: TempDir,
     stop: oneshot::Sender<()>,
     server: JoinHandle<io::Result<()>>,
-    operators: mpsc::UnboundedReceiver<(String, OperatorRequest)>,
+    operators: mpsc::Receiver<(String, OperatorRequest)>,
 }
 
 fn info() -> ServerInfo {
@@ -53,16 +53,12 @@ fn socket(directory: &TempDir) -> PathBuf {
 impl Running {
     async fn start(access: Access) -> Self {
         let (handle, requests) = channel();
-        let (asked, operators) = mpsc::unbounded_channel();
+        let (asked, operators) = mpsc::channel(1024);
         tokio::spawn(drive(requests, asked));
         Self::with(handle, access, operators).await
     }
 
-    async fn with(
-        handle: ControlHandle,
-        access: Access,
-        operators: mpsc::UnboundedReceiver<(String, OperatorRequest)>,
-    ) -> Self {
+    async fn with(handle: ControlHandle, access: Access, operators: mpsc::Receiver<(String, OperatorRequest)>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let bound = ControlSocket::bind(&socket(&directory)).await.unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -107,7 +103,7 @@ async fn raw(socket: &Path, request: &str, body: &str) -> io::Result<String> {
 }
 
 /// Answers as a driver would that watches `shop` (down) and `web` (healthy), and knows incident 3.
-async fn drive(mut requests: mpsc::Receiver<ControlRequest>, asked: mpsc::UnboundedSender<(String, OperatorRequest)>) {
+async fn drive(mut requests: mpsc::Receiver<ControlRequest>, asked: mpsc::Sender<(String, OperatorRequest)>) {
     while let Some(request) = requests.recv().await {
         match request {
             ControlRequest::Status { reply } => drop(reply.send(view())),
@@ -118,7 +114,7 @@ async fn drive(mut requests: mpsc::Receiver<ControlRequest>, asked: mpsc::Unboun
             } => {
                 let known = ["shop", "web"].contains(&service.as_str());
                 if known {
-                    asked.send((service.to_string(), request)).unwrap();
+                    asked.try_send((service.to_string(), request)).unwrap();
                 }
                 let _ = reply.send(if known {
                     Ok(())
@@ -476,7 +472,7 @@ async fn readers_cannot_act() {
 async fn a_driver_that_is_gone_is_told() {
     let (handle, requests) = channel();
     drop(requests);
-    let running = Running::with(handle, Access::Control, mpsc::unbounded_channel().1).await;
+    let running = Running::with(handle, Access::Control, mpsc::channel(1024).1).await;
     assert_eq!(
         running.ask("GET /v1/status", "").await,
         (503, json!({"error": "the agent is stopping"}))
@@ -487,7 +483,7 @@ async fn a_driver_that_is_gone_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_driver_that_stands_still_costs_its_clients_a_deadline_and_others_nothing() {
     let (handle, _requests) = channel();
-    let running = Running::with(handle, Access::Control, mpsc::unbounded_channel().1).await;
+    let running = Running::with(handle, Access::Control, mpsc::channel(1024).1).await;
     let stuck = running.ask("GET /v1/status", "");
     let (stuck, other) = tokio::join!(stuck, running.ask("GET /v1/version", ""));
     assert_eq!(stuck, (504, json!({"error": "no answer within 10s"})));

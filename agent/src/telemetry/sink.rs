@@ -13,7 +13,6 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use tracing::{Level, Metadata};
 
 use super::journal::Journal;
@@ -86,7 +85,7 @@ impl Output {
         };
         let mut line = match style {
             LineStyle::Logfmt { emoji } => logfmt::line(record, *emoji),
-            LineStyle::Json => json::line(record, Timestamp::now()),
+            LineStyle::Json => json::line(record, sentinel_base::clock::wall()),
         };
         line.push('\n');
         to.write_all(line.as_bytes())?;

@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use jiff::Timestamp;
-
 use super::error::StoreError;
 use super::open::{FILE, file_error};
 
@@ -13,7 +11,7 @@ const QUARANTINED_MAX: usize = 3;
 
 /// Moves the file and what belongs to it away; answers with its new name.
 pub(super) fn quarantine(path: &Path) -> Result<PathBuf, StoreError> {
-    let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%S%.6fZ").to_string();
+    let stamp = sentinel_base::clock::wall().strftime("%Y%m%dT%H%M%S%.6fZ").to_string();
     let suffixed = |name: &Path, suffix: &str| {
         let mut name = name.as_os_str().to_owned();
         name.push(suffix);

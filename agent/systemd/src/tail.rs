@@ -97,7 +97,7 @@ impl Now {
     fn read() -> Self {
         let monotonic = Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default();
         Self {
-            wall: Timestamp::now(),
+            wall: sentinel_base::clock::wall(),
             monotonic: u64::try_from(monotonic.as_micros()).unwrap_or(u64::MAX),
         }
     }

@@ -10,7 +10,6 @@ mod server;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sentinel_config::{EmailSettings, MailLogin, MailSecurity, MailServer, ReceiverKind, ReceiverSettings};
 use sentinel_engine::{IncidentId, Time};
@@ -101,5 +100,5 @@ fn delivery(payload: &Value) -> Delivery {
 
 async fn deliver(receiver: &Receiver, delivery: &Delivery) -> Result<Delivered, DeliveryError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    receiver.deliver(delivery, Timestamp::now()).await
+    receiver.deliver(delivery, sentinel_base::clock::wall()).await
 }

@@ -66,7 +66,7 @@ async fn an_answer_without_an_end_is_cut_off() {
         for (name, kind) in kinds(address) {
             let receiver = receiver(kind);
             let delivery = delivery(&message("fired"), None);
-            let sending = receiver.deliver(&delivery, Timestamp::now());
+            let sending = receiver.deliver(&delivery, sentinel_base::clock::wall());
             let error = sending.await.expect_err(name).to_string();
             assert!(says.is_none_or(|says| error.contains(says)), "{name}: {error}");
             assert!(error.len() < 2048, "{name}: {} bytes are shown", error.len());

@@ -30,7 +30,9 @@ fn program(argv: Vec<String>, timeout: Duration) -> Receiver {
 async fn run(text: &str, message: &Message) -> (Result<(), DeliveryError>, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let receiver = program(script(dir.path(), text), Duration::from_secs(10));
-    let result = receiver.deliver(&delivery(message, None), Timestamp::now()).await;
+    let result = receiver
+        .deliver(&delivery(message, None), sentinel_base::clock::wall())
+        .await;
     (result.map(drop), dir)
 }
 
@@ -107,7 +109,7 @@ async fn what_takes_too_long_is_killed_with_its_children() {
     let text = "(exec 3> $1/alive; exec sleep 600) & wait";
     let receiver = program(script(dir.path(), text), Duration::from_secs(2));
     let error = receiver
-        .deliver(&delivery(&message("fired"), None), Timestamp::now())
+        .deliver(&delivery(&message("fired"), None), sentinel_base::clock::wall())
         .await
         .unwrap_err();
     assert_eq!(
@@ -127,7 +129,7 @@ async fn what_takes_too_long_is_killed_with_its_children() {
 async fn what_cannot_be_run_is_tried_again() {
     let receiver = program(vec!["/nonexistent/page".to_owned()], Duration::from_secs(1));
     let error = receiver
-        .deliver(&delivery(&message("fired"), None), Timestamp::now())
+        .deliver(&delivery(&message("fired"), None), sentinel_base::clock::wall())
         .await
         .unwrap_err();
     assert_eq!((error.retry(), error.is_ambiguous()), (Retry::Later, false));

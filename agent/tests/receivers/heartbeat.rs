@@ -18,7 +18,7 @@ fn settings(url: &str) -> HeartbeatSettings {
 }
 
 /// The next request for another path than `path`.
-async fn next_other(requests: &mut mpsc::UnboundedReceiver<Request>, path: &str) -> String {
+async fn next_other(requests: &mut mpsc::Receiver<Request>, path: &str) -> String {
     loop {
         let request = next(requests).await;
         assert_eq!(request.method, axum::http::Method::GET);

@@ -103,8 +103,8 @@ struct Request {
 /// An HTTP server that hands over what it is sent, and answers as it is told.
 async fn server(
     answer: impl Fn(&Request) -> Response + Clone + Send + Sync + 'static,
-) -> (String, mpsc::UnboundedReceiver<Request>) {
-    let (sender, requests) = mpsc::unbounded_channel();
+) -> (String, mpsc::Receiver<Request>) {
+    let (sender, requests) = mpsc::channel(1024);
     let handler = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| async move {
         let path = uri.path().to_owned();
         let request = Request {
@@ -115,7 +115,7 @@ async fn server(
         };
         let response = answer(&request);
         // The test may have seen enough.
-        let _ = sender.send(request);
+        let _ = sender.try_send(request);
         response
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -129,7 +129,7 @@ fn ok(_: &Request) -> Response {
 }
 
 /// The next request, within the bound.
-async fn next(requests: &mut mpsc::UnboundedReceiver<Request>) -> Request {
+async fn next(requests: &mut mpsc::Receiver<Request>) -> Request {
     tokio::time::timeout(BOUND, requests.recv())
         .await
         .expect("no request came")

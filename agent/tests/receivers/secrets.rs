@@ -410,7 +410,7 @@ async fn deliver(made: Made) -> (String, Option<DeliveryError>) {
     let receiver = receiver(settings);
     let _ = write!(shown, "{receiver:?}");
     let result = receiver
-        .deliver(&delivery(&message("fired"), None), Timestamp::now())
+        .deliver(&delivery(&message("fired"), None), sentinel_base::clock::wall())
         .await;
     let _ = write!(shown, "{result:?}");
     if let Err(error) = &result {

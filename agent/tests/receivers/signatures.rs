@@ -100,7 +100,7 @@ async fn the_reference_library_verifies_every_signature() {
         message.data.cause.text = word.repeat(number);
         let mut delivery = delivery(&message, None);
         delivery.event = format!("msg_{number}");
-        receiver.deliver(&delivery, Timestamp::now()).await.unwrap();
+        receiver.deliver(&delivery, sentinel_base::clock::wall()).await.unwrap();
         let request = next(&mut requests).await;
         let body = String::from_utf8(request.body.to_vec()).unwrap();
         for (secret, text, answer) in [
@@ -117,7 +117,7 @@ async fn the_reference_library_verifies_every_signature() {
     let bare = OLD.trim_start_matches("whsec_");
     let plain = super::receiver(webhook(&url, &[bare]));
     plain
-        .deliver(&delivery(&message("fired"), None), Timestamp::now())
+        .deliver(&delivery(&message("fired"), None), sentinel_base::clock::wall())
         .await
         .unwrap();
     let request = next(&mut requests).await;

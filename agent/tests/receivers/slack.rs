@@ -35,7 +35,9 @@ fn bot(url: &str, token: &str, channel: &str) -> Receiver {
 }
 
 async fn send(receiver: &Receiver, message: &Message, first: Option<First>) -> Result<Delivered, DeliveryError> {
-    receiver.deliver(&delivery(message, first), Timestamp::now()).await
+    receiver
+        .deliver(&delivery(message, first), sentinel_base::clock::wall())
+        .await
 }
 
 fn posts(slack: &Shared) -> Vec<Post> {
@@ -146,7 +148,7 @@ async fn whatever_a_service_says_slack_takes_it() {
             let mut delivery = delivery(&message, None);
             delivery.payload = serde_json::to_vec(&message).unwrap();
             for receiver in &receivers {
-                receiver.deliver(&delivery, Timestamp::now()).await.unwrap();
+                receiver.deliver(&delivery, sentinel_base::clock::wall()).await.unwrap();
                 sent += 1;
             }
         }

@@ -11,7 +11,7 @@ async fn each_kind_sends_the_operators_words() {
     let (url, mut requests) = server(ok).await;
     let template = "{{ service }}/{{ kind }} at {{ opened_at | local }}\nlook: {{ cause.kind or 'nothing' }}";
     let expected = "shop/fired at 2026-11-22 16:03:00 UTC";
-    let at = Timestamp::now();
+    let at = sentinel_base::clock::wall();
     let delivery = delivery(&message("fired"), None);
 
     let receiver = with_template(webhook(&url, &["secret"]), Some(template));
@@ -60,7 +60,7 @@ async fn a_template_that_fails_loses_no_alert() {
     let mut delivery = delivery(&message, None);
     for attempt in [1, 2] {
         delivery.attempt = attempt;
-        receiver.deliver(&delivery, Timestamp::now()).await.unwrap();
+        receiver.deliver(&delivery, sentinel_base::clock::wall()).await.unwrap();
     }
     let logged = logged();
     assert_eq!(logged.matches("`no_such_name` is undefined").count(), 1, "{logged}");

@@ -8,7 +8,7 @@ use crate::agent::Place;
 /// `[maintenance.work]` for `shop`, open for an hour already and for a few seconds more.
 fn nearly_over(seconds: i64) -> String {
     let clock = |at: Timestamp| at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string();
-    let now = Timestamp::now();
+    let now = sentinel_base::clock::wall();
     format!(
         "[maintenance.work]\nservices = [\"sh*\"]\nzone = \"UTC\"\nreason = \"new disks\"\nstart = \"{}\"\nend = \"{}\"\n",
         clock(now - 1.hour()),

@@ -7,7 +7,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jiff::Timestamp;
 use rusqlite::Connection;
 use sentinel_base::clock::Anchor;
 use sentinel_engine::Time;
@@ -37,7 +36,7 @@ fn put_in_place(place: &Place) {
             boot_id: "an earlier boot".to_owned(),
             offset: std::time::Duration::ZERO,
             last: Time::from_epoch(std::time::Duration::from_micros(LAST)),
-            wall: Timestamp::now(),
+            wall: sentinel_base::clock::wall(),
         };
         let batch = Batch {
             anchor,

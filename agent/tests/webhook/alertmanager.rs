@@ -55,7 +55,13 @@ fn alertmanager_with(peer: &Peer, resend: Duration) -> Receiver {
 
 fn fired(incident: u64, change: impl FnOnce(&mut Message)) -> Message {
     let summary = format!("web1: s{incident} is down: killed by signal KILL");
-    let mut message = Message::about_alerts("fired", "web1", Timestamp::now(), Severity::Warning, &summary);
+    let mut message = Message::about_alerts(
+        "fired",
+        "web1",
+        sentinel_base::clock::wall(),
+        Severity::Warning,
+        &summary,
+    );
     "incident.fired".clone_into(&mut message.kind);
     message.data.incident = incident;
     message.data.service = format!("s{incident}");
@@ -97,7 +103,7 @@ async fn one_alert_that_is_refused_keeps_no_other_from_being_heard() {
             severity: Severity::Warning,
             payload: message.payload(),
             created: clock.now(),
-            created_wall: Timestamp::now(),
+            created_wall: sentinel_base::clock::wall(),
             not_before: Time::ZERO,
             revises: None,
         };
@@ -137,7 +143,7 @@ async fn who_refuses_everything_is_not_asked_of_each_alert_for_ever() {
         ..delivery("")
     };
     let error = alertmanager(&peer)
-        .deliver(&delivery, Timestamp::now())
+        .deliver(&delivery, sentinel_base::clock::wall())
         .await
         .unwrap_err();
     assert_eq!(error.kind(), DeliveryErrorKind::Status(400));
@@ -157,7 +163,7 @@ async fn what_was_told_in_one_message_goes_on_firing() {
         severity: Severity::Warning,
         payload: fired(incident, |_| {}).payload(),
         created: clock.now(),
-        created_wall: Timestamp::now(),
+        created_wall: sentinel_base::clock::wall(),
         not_before: clock.now() + Duration::from_millis(300),
         revises: None,
     };

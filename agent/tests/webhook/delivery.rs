@@ -51,7 +51,7 @@ async fn a_message_arrives_signed_and_under_its_key() {
 async fn without_a_secret_nothing_is_signed() {
     let peer = Peer::start(ok).await;
     receiver("team", &peer.url())
-        .deliver(&delivery("{}"), Timestamp::now())
+        .deliver(&delivery("{}"), sentinel_base::clock::wall())
         .await
         .unwrap();
     assert_eq!(peer.received()[0].header("webhook-signature"), "");
@@ -76,7 +76,7 @@ async fn only_2xx_is_a_success() {
         let code = StatusCode::from_u16(status).unwrap();
         let peer = Peer::start(move |_| (code, "no such luck").into_response()).await;
         let error = receiver("team", &peer.url())
-            .deliver(&delivery("{}"), Timestamp::now())
+            .deliver(&delivery("{}"), sentinel_base::clock::wall())
             .await
             .unwrap_err();
         assert_eq!(error.kind(), DeliveryErrorKind::Status(status));
@@ -99,7 +99,7 @@ async fn only_2xx_is_a_success() {
         let code = StatusCode::from_u16(status).unwrap();
         let peer = Peer::start(move |_| code.into_response()).await;
         receiver("team", &peer.url())
-            .deliver(&delivery("{}"), Timestamp::now())
+            .deliver(&delivery("{}"), sentinel_base::clock::wall())
             .await
             .unwrap();
     }
@@ -114,7 +114,7 @@ async fn a_redirect_is_not_followed() {
         let code = StatusCode::from_u16(status).unwrap();
         let peer = Peer::start(move |_| (code, [("location", location.clone())]).into_response()).await;
         let error = receiver("team", &peer.url())
-            .deliver(&delivery("{}"), Timestamp::now())
+            .deliver(&delivery("{}"), sentinel_base::clock::wall())
             .await
             .unwrap_err();
         assert_eq!(error.kind(), DeliveryErrorKind::Status(status));
@@ -126,7 +126,7 @@ async fn a_redirect_is_not_followed() {
 async fn an_endless_refusal_is_read_only_in_part() {
     let peer = Peer::start(|_| (StatusCode::BAD_REQUEST, "x".repeat(10_000_000)).into_response()).await;
     let error = receiver("team", &peer.url())
-        .deliver(&delivery("{}"), Timestamp::now())
+        .deliver(&delivery("{}"), sentinel_base::clock::wall())
         .await
         .unwrap_err();
     assert!(error.to_string().len() < 1200, "{} bytes", error.to_string().len());
@@ -141,7 +141,7 @@ async fn a_receiver_that_never_answers_is_given_up_after_15_seconds() {
     });
     let begin = tokio::time::Instant::now();
     let error = receiver("team", &format!("http://{address}/T0K3N"))
-        .deliver(&delivery("{}"), Timestamp::now())
+        .deliver(&delivery("{}"), sentinel_base::clock::wall())
         .await
         .unwrap_err();
     assert_eq!(error.retry(), Retry::Later);

@@ -170,7 +170,11 @@ async fn a_receiver_that_asks_for_time_gets_it_for_all_its_messages() {
         detail(&store, 1).await.messages[0].last_error.is_some()
     })
     .await;
-    let Next::Wait(not_before) = store.next_message("team", clock.now(), Timestamp::now()).await.unwrap() else {
+    let Next::Wait(not_before) = store
+        .next_message("team", clock.now(), sentinel_base::clock::wall())
+        .await
+        .unwrap()
+    else {
         panic!("the next message must wait as well")
     };
     let asked = Duration::from_secs(1800);

@@ -188,7 +188,7 @@ async fn tell(store: &Store, clock: &Clock, messages: impl IntoIterator<Item = (
             severity: Severity::Warning,
             payload: format!("{incident}/{sequence}").into_bytes(),
             created: clock.now(),
-            created_wall: Timestamp::now(),
+            created_wall: sentinel_base::clock::wall(),
             not_before: Time::ZERO,
             revises: None,
         })
@@ -207,7 +207,7 @@ async fn tell_all(store: &Store, clock: &Clock, messages: Vec<OutgoingMessage>) 
                 incident: Some(message.incident),
                 kind: sentinel_engine::ReportKind::StoppedOnPurpose { reason: String::new() },
             };
-            (report, Timestamp::now())
+            (report, sentinel_base::clock::wall())
         })
         .collect();
     let batch = Batch {

@@ -116,7 +116,10 @@ async fn no_secret_is_ever_shown() {
         let name = format!("r{incident}");
         let receiver = receiver_with(&name, webhook);
         shown.push(format!("{receiver:?}"));
-        let error = receiver.deliver(&delivery("{}"), Timestamp::now()).await.unwrap_err();
+        let error = receiver
+            .deliver(&delivery("{}"), sentinel_base::clock::wall())
+            .await
+            .unwrap_err();
         kinds.push(error.kind().as_str());
         shown.push(format!("{error} {error:?}"));
         assert!(

@@ -1,6 +1,6 @@
 //! Who is told: a webhook that notes when it has what.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -27,7 +27,7 @@ pub struct Inbox(Receiver<Told>);
 impl Inbox {
     /// Begins to listen.
     pub fn open() -> Self {
-        let (sender, inbox) = channel();
+        let (sender, inbox) = sync_channel(1024);
         std::thread::spawn(move || {
             let failed = http::serve(PORT, move |request| take(&sender, request));
             eprintln!("the receiver ended: {failed:?}");
@@ -56,7 +56,7 @@ impl Inbox {
 }
 
 /// Sentinel tells by JSON, of which only the news of a failure counts; Monit has somebody ask for `/ABOUT`.
-fn take(sender: &Sender<Told>, request: &http::Request) -> (u16, String) {
+fn take(sender: &SyncSender<Told>, request: &http::Request) -> (u16, String) {
     let at = clock::now();
     let about = match request.line.split_once(" /") {
         Some((_, "")) => fired(&request.body),

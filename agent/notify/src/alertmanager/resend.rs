@@ -44,7 +44,7 @@ pub(super) async fn run(manager: &Alertmanager, index: usize, store: &Store) {
         outbox.mark_unchanged();
         let is_asked = news.has_changed().unwrap_or(false);
         news.mark_unchanged();
-        let wall = Timestamp::now();
+        let wall = sentinel_base::clock::wall();
         match store.firing(&manager.name, wall, LINGERING).await {
             Ok((firing, waiting)) => {
                 let level = Level::of(&firing, &waiting, &manager.zone, wall);

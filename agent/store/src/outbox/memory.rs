@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use sentinel_engine::Time;
 
@@ -100,7 +99,7 @@ fn write(connection: &Connection, event: &str, state: &FromMemory, now: Time) ->
                 "UPDATE outbox SET state = 'delivered', payload = x'', reference = ?2, attempts = max(attempts, 1), \
                  finished_wall = ?3 {row}"
             ),
-            params![event, reference, Timestamp::now().as_microsecond()],
+            params![event, reference, sentinel_base::clock::wall().as_microsecond()],
         ),
         FromMemory::Doubtful => execute(
             connection,

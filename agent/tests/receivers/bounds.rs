@@ -15,7 +15,7 @@ const ALL: usize = 64 << 20;
 fn endless(beginning: &'static str) -> (SocketAddr, mpsc::Receiver<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (sender, said) = mpsc::channel();
+    let (sender, said) = mpsc::sync_channel(64);
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let mut request = [0; 16 * 1024];

@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
-use sentinel_docker::{Container, docker, images, output, root, run, said};
+use crate::docker::{Container, docker, images, output, root, run, said};
 
 use crate::host::{Host, wait_until};
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use sentinel_docker::{compose_v2, images, output, root, run, said};
+use crate::docker::{compose_v2, images, output, root, run, said};
 
 /// Every combination that the README names.
 const VARIANTS: [&str; 5] = [
@@ -71,7 +71,7 @@ fn configurations_that_are_shipped_are_right() {
     // That the host's Docker has no probe of its own is meant.
     for (file, warnings) in [("sentinel.toml", "0 warnings"), ("dbus.toml", "1 warning\n")] {
         let config = format!("/etc/sentinel/{file}");
-        let checked = sentinel_docker::docker(["run", "--rm", "--read-only", "--volume", &volume])
+        let checked = crate::docker::docker(["run", "--rm", "--read-only", "--volume", &volume])
             .args(["sentinel-monitor:demo", "check", "--config", &config])
             .output()
             .expect("docker can be run");

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use sentinel_docker::{Container, docker, root, run, stand_in};
+use crate::docker::{Container, docker, root, run, stand_in};
 
 use crate::host::wait_until;
 

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
-use sentinel_docker::{compose_v2, demo, docker, images, output, run, said};
+use crate::docker::{compose_v2, demo, docker, images, output, run, said};
 
 /// What the log of the monitor says, in this order: the words that README.md and every guide to it promise.
 const STORY: [&str; 5] = [

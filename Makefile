@@ -45,7 +45,7 @@ fmt: ## Check the format
 clippy: ## Lints; every warning is an error
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@# What `make host` runs is no part of `--all-targets`, as it cannot run everywhere.
-	cargo clippy -p sentinel --test systemd --test host --test docker --test compose --test telling --test package --locked -- -D warnings
+	cargo clippy -p sentinel --test systemd --test host --test docker --test compose --test receivers_real --test package --locked -- -D warnings
 
 docs: ## The documentation of the code builds without a warning
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items --locked --quiet
@@ -55,7 +55,7 @@ unit: toolchain ## Everything that needs neither Docker nor root: the engine's s
 
 host: toolchain ## The agent on a real host with systemd as PID 1; needs a Docker Engine, installs it where it can
 	cargo build --workspace --locked
-	@$(call with_docker,host,cargo test -p sentinel --locked --test systemd --test host --test docker --test compose --test telling \
+	@$(call with_docker,host,cargo test -p sentinel --locked --test systemd --test host --test docker --test compose --test receivers_real \
 	    --test package --no-fail-fast -- --test-threads=$(HOST_THREADS))
 
 newer: toolchain ## The same on Debian 13, as far as it depends on the host's systemd, polkit and dpkg

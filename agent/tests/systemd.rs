@@ -1,9 +1,9 @@
 //! The systemd watcher and its verbs against a real systemd.
 //!
 //! Run it by name: `cargo test -p sentinel --test systemd`. It needs a Docker Engine and root. The tests named
-//! `inside::...` are run by the others inside a test host, each in a fresh one.
+//! `in_container::...` are run by the others inside a test host, each in a fresh one.
 
-mod inside;
+mod in_container;
 mod support;
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use support::host::{Host, wait_until};
 
 /// Runs a test inside a fresh host.
 fn in_host(name: &str) {
-    host_with_units().run_test(&format!("inside::{name}"));
+    host_with_units().run_test(&format!("in_container::{name}"));
 }
 
 fn host_with_units() -> Host {
@@ -135,5 +135,5 @@ fn an_unprivileged_agent_does_what_it_may() {
     wait_until("limit was given up", Duration::from_secs(10), || {
         host.sh("systemctl show -P ActiveState limit") == "failed"
     });
-    host.run_test_as("guest", "inside::verbs::an_unprivileged_agent_does_what_it_may");
+    host.run_test_as("guest", "in_container::verbs::an_unprivileged_agent_does_what_it_may");
 }

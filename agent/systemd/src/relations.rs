@@ -1,7 +1,7 @@
 //! What systemd does to other units when it starts, restarts or stops one.
 //!
 //! Sentinel makes its jobs with mode `fail`. Measured on systemd 252 and read in `transaction.c` and
-//! `unit-dependency-atom.c`, each row by a test in `tests/inside/blast.rs`:
+//! `unit-dependency-atom.c`, each row by a test in `tests/in_container/blast.rs`:
 //!
 //! | job | and with it |
 //! | --- | --- |

@@ -10,7 +10,7 @@
     reason = "the support for test hosts and agents is shared, and each suite uses its part"
 )]
 
-#[path = "../running/agent.rs"]
+#[path = "../agent_process/agent.rs"]
 mod agent;
 #[path = "../support/host.rs"]
 mod host;

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use clap::Parser as _;
 use sentinel::cli::Cli;
 
-use crate::pages::{Kind, Page, pages, root};
+use super::pages::{Kind, Page, pages, root};
 
 /// The files in `/etc/sentinel/secrets` that pages name, and something that may stand in each.
 const SECRETS: [(&str, &str); 6] = [

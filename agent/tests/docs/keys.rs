@@ -6,11 +6,11 @@ use std::fs;
 use sentinel_config::{Bounds, Key, Kind};
 use sentinel_text::exact_span;
 
-use crate::listed::{Part, parts};
-use crate::pages::{Page, root};
+use super::listed::{Part, parts};
+use super::pages::{Page, root};
 
 const PAGE: &str = "agent/docs/configuration.md";
-const BEGIN: &str = "<!-- keys: written by UPDATE_GOLDEN=1 cargo test -p sentinel --test docs -->\n";
+const BEGIN: &str = "<!-- keys: written by UPDATE_GOLDEN=1 cargo test -p sentinel --test agent docs:: -->\n";
 const END: &str = "<!-- end of keys -->\n";
 
 /// The keys, a table for each section.

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::pages::{Kind, Page, pages, root};
-use crate::words::forbidden;
+use super::pages::{Kind, Page, pages, root};
+use super::words::forbidden;
 
 /// What one reads in ten minutes.
 const README_BYTES: usize = 9_000;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use crate::pages::{Kind, Page, pages, root};
+use super::pages::{Kind, Page, pages, root};
 
 /// Where the links of a page lead, with their lines.
 fn links(page: &Page) -> Vec<(usize, &str)> {

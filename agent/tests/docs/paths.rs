@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::pages::{Kind, Page, root};
+use super::pages::{Kind, Page, root};
 
 /// Where paths in prose begin.
 const BASES: [&str; 5] = ["", "agent", "agent/src", "agent/engine/src", "agent/docs"];

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::pages::root;
-use crate::words::forbidden;
+use super::pages::root;
+use super::words::forbidden;
 
 /// What begins a statement for the store, whose names are those of its schema.
 const STATEMENTS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE "];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 const CONFIG: &str = "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n[services.shop]\nunit = \"shop\"\n";
 

@@ -1,6 +1,6 @@
 //! What a restart would do to other units is found out first, and what a fall has broken is mended after it.
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 const SLEEPER: &str = "ExecStart=/bin/sleep infinity";
 const HUB: &str = "ExecStart=/usr/bin/demo-service --listen 127.0.0.1:8080 --chaos";

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 #[test]
 fn what_the_host_has_not_is_warned_of_and_the_rest_is_not() {

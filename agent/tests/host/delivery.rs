@@ -1,6 +1,6 @@
 //! A receiver that is down for a while hears afterwards what happened, in order.
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 #[test]
 fn what_came_and_went_while_the_receiver_was_down_is_told_in_order() {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 const WEB: &str = "ExecStart=/usr/bin/demo-service --listen 127.0.0.1:8080";
 

@@ -1,6 +1,6 @@
 //! A full disk: what cannot be recorded is not done, and is done once it can be.
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 #[test]
 fn nothing_is_restarted_while_the_disk_is_full_and_nothing_is_lost() {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 /// Says how often it has run, in colour and with a secret, and goes on.
 const TALKER: &str = "ExecStart=/bin/sh -c 'echo run $(wc -l </var/tmp/shop.starts); \\

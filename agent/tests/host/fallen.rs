@@ -1,6 +1,6 @@
 //! What falls with a unit that nobody configured, and what cannot be started without it.
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 const SLEEPER: &str = "ExecStart=/bin/sleep infinity";
 const BOUND: &str = "ExecStart=/bin/sleep infinity\n[Unit]\nBindsTo=db.service\nAfter=db.service\n[Install]\nWantedBy=multi-user.target";

@@ -1,6 +1,6 @@
 //! What a failed probe proves on a real host: a wrong question restarts nothing, and neither does what a restart cannot help.
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 const DEMO: &str = "ExecStart=/usr/bin/demo-service --listen 127.0.0.1:8080 --chaos";
 

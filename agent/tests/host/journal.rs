@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 use crate::receiver::PARROT;
 
 const NEVER_AGAIN: &str = "ExecStart=/bin/sh -c 'test ! -e /var/tmp/broken && exec sleep infinity'";

@@ -1,6 +1,6 @@
 //! What is left to others, or cannot be helped by a restart, is told within its bound and nothing is done about it.
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 /// Tells at once; the bounds of each kind come before that.
 const ALERTS: &str = "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n";

@@ -9,7 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::Value;
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 const SERVICES: usize = 1000;
 const HANGING: usize = 20;

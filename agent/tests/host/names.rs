@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::UdpSocket;
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 /// More than may be looked up at once.
 const HANGING: usize = 60;

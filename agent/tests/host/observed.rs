@@ -1,6 +1,6 @@
 //! Nothing configured: whatever runs on the host is observed, by an agent without privileges.
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 #[test]
 fn with_nothing_configured_the_host_is_observed_and_nothing_restarted() {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::Child;
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 const SLEEPER: &str = "ExecStart=/bin/sleep infinity";
 const NEVER_AGAIN: &str = "ExecStart=/bin/sh -c 'test ! -e /var/tmp/broken && exec sleep infinity'";

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::harness::{Lab, PATIENCE};
 use crate::host::{Host, wait_until};
-use crate::lab::{Lab, PATIENCE};
 
 const RULE: &str = "/etc/polkit-1/rules.d/60-sentinel.rules";
 const CONFIG: &str = "/etc/sentinel/sentinel.toml";

@@ -1,6 +1,6 @@
 //! What breaks is noticed, restarted, proved and told.
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 const SLEEPER: &str = "ExecStart=/bin/sleep infinity";
 

@@ -1,6 +1,6 @@
 //! `[X-Sentinel]`: services that are defined where their unit is.
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 const UNIT: &str = "/etc/systemd/system/shop.service";
 const DROP_IN: &str = "/etc/systemd/system/shop.service.d/health.conf";

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::harness::Lab;
 use crate::host::wait_until;
-use crate::lab::Lab;
 
 /// How soon sight must be back.
 const SIGHT: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! What somebody stopped stays stopped.
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 #[test]
 fn stopped_unit_is_never_started_again_however_it_ends() {

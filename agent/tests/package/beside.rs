@@ -1,7 +1,7 @@
 //! A package that ships, beside its unit, how that is to be watched.
 
 use crate::built::OLD;
-use crate::lab::{Lab, said};
+use crate::harness::{Lab, said};
 
 /// Makes a package of one unit, whose section asks to have it healed, as any packager would.
 const MAKE: &str = "mkdir -p /var/tmp/beside/DEBIAN /var/tmp/beside/lib/systemd/system

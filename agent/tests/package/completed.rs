@@ -1,7 +1,7 @@
 //! What the shells make of a Tab, each in the way it does so itself.
 
 use crate::built::OLD;
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 /// What is typed before the Tab, and the word that stands there after it.
 const TYPED: [(&str, &str); 4] = [

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::built::OLD;
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 /// What does the damage, the check that finds it, and a word of what it says.
 const LACKS: [(&str, &str, &str); 9] = [

@@ -1,7 +1,7 @@
 //! The agent among those who could harm it: itself, standing still, and another of its kind.
 
 use crate::built::OLD;
-use crate::lab::{Lab, said};
+use crate::harness::{Lab, said};
 
 #[test]
 fn a_blocked_core_is_restarted_by_systemd() {

@@ -1,7 +1,7 @@
 //! What is there after `apt install sentinel`.
 
 use crate::built::{NEW, OLD};
-use crate::lab::{CONFIG, Lab, said};
+use crate::harness::{CONFIG, Lab, said};
 
 /// The most that `systemd-analyze security` may hold against the unit, of 10.
 const EXPOSURE: f64 = 1.5;

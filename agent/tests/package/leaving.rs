@@ -1,7 +1,7 @@
 //! Removing keeps what is the operator's; purging leaves nothing.
 
 use crate::built::OLD;
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 /// Every file of the host with its content, but for the records of dpkg and apt themselves, logs, the caches of `man`, and
 /// the copies that account tools keep of what they changed.

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::built::OLD;
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 /// What a reader is told to type.
 const README: &str = include_str!("../../../README.md");

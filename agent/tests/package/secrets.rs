@@ -1,7 +1,7 @@
 //! Who may read the secrets, and who acknowledged: members of the control group are somebody else than the agent.
 
 use crate::built::{NEW, OLD};
-use crate::lab::{CONFIG, Lab, said};
+use crate::harness::{CONFIG, Lab, said};
 
 /// What earlier versions left: the directory is the control group's, and there is no other group.
 const AS_BEFORE: &str = "chgrp sentinel /etc/sentinel/secrets

@@ -1,7 +1,7 @@
 //! Members of the control group who hold connections keep root from nothing.
 
 use crate::built::OLD;
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 /// Forty connections that send a byte of a head now and then, until they are closed.
 const SLOW: &str = r#"

@@ -1,7 +1,7 @@
 //! From one version to the next and back, also in the middle of an incident.
 
 use crate::built::{NEW, OLD};
-use crate::lab::{Lab, said};
+use crate::harness::{Lab, said};
 
 #[test]
 fn an_upgrade_in_mid_incident_does_nothing_twice() {

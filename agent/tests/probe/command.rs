@@ -6,7 +6,7 @@ use std::time::Duration;
 use sentinel_config::{CommandProbe, ProbeSettings};
 use sentinel_engine::{FailureKind, ProbePhase, Verdict};
 
-use crate::{AMPLE, ask, assert_failed, assert_passed, prober};
+use super::{AMPLE, ask, assert_failed, assert_passed, prober};
 
 fn command(argv: &[&str], timeout: Duration) -> ProbeSettings {
     ProbeSettings::Command(CommandProbe {

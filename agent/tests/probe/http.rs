@@ -7,8 +7,8 @@ use sentinel_engine::{FailureKind, ProbePhase, Verdict};
 use sentinel_probe::ProbeError;
 use serde_json::json;
 
-use crate::server::{Server, full_listener, refused_port};
-use crate::{SHORT, ask_http, assert_failed, assert_passed, http, prober};
+use super::server::{Server, full_listener, refused_port};
+use super::{SHORT, ask_http, assert_failed, assert_passed, http, prober};
 
 fn short(url: &str) -> HttpProbe {
     HttpProbe {

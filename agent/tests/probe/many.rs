@@ -8,8 +8,8 @@ use sentinel_engine::{ProbeOutcome, Verdict};
 use sentinel_probe::{Limits, Prober};
 use tokio::task::JoinSet;
 
-use crate::server::Server;
-use crate::{AMPLE, assert_passed, http};
+use super::server::Server;
+use super::{AMPLE, assert_passed, http};
 
 const SERVICES: usize = 1000;
 const HANGING: usize = 20;
@@ -135,7 +135,7 @@ async fn no_more_run_at_once_than_allowed() {
 #[tokio::test]
 async fn probes_of_one_service_run_at_the_same_time() {
     let server = Server::start().await;
-    let prober = crate::prober();
+    let prober = super::prober();
     let silent = HttpProbe {
         timeout: Duration::from_secs(1),
         ..http(&server.url("/silent"))

@@ -4,13 +4,13 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use sentinel_config::{CommandProbe, ProbeSettings, TcpProbe};
 use sentinel_engine::Verdict;
 
-use crate::{AMPLE, assert_passed, http, prober};
+use super::{AMPLE, assert_passed, http, prober};
 
 /// The limit is the whole process's, so the test runs in a process of its own.
 #[test]
 fn probes_without_descriptors_are_skipped() {
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "shortage::without_descriptors"])
+        .args(["--ignored", "--exact", "probe::shortage::without_descriptors"])
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

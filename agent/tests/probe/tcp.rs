@@ -5,8 +5,8 @@ use std::fmt::Display;
 use sentinel_config::{ProbeSettings, TcpProbe};
 use sentinel_engine::{ProbePhase, Verdict};
 
-use crate::server::{full_listener, refused_port};
-use crate::{AMPLE, SHORT, ask, assert_failed, assert_passed};
+use super::server::{full_listener, refused_port};
+use super::{AMPLE, SHORT, ask, assert_failed, assert_passed};
 
 fn tcp(address: impl Display, timeout: std::time::Duration) -> ProbeSettings {
     ProbeSettings::Tcp(TcpProbe {

@@ -11,8 +11,8 @@ use rustls::{ServerConfig, ServerConnection, Stream};
 use sentinel_config::HttpProbe;
 use sentinel_engine::{FailureKind, ProbePhase, RestartOn, Verdict};
 
-use crate::server::Server;
-use crate::{SHORT, ask_http, assert_failed, assert_passed, http};
+use super::server::Server;
+use super::{SHORT, ask_http, assert_failed, assert_passed, http};
 
 /// An authority of our own, and its certificate in a file.
 struct Authority {
@@ -246,7 +246,7 @@ async fn redirect_from_http_to_https_is_followed_but_not_back() {
 #[tokio::test]
 async fn unusable_ca_files_are_refused() {
     let authority = Authority::new();
-    let prober = crate::prober();
+    let prober = super::prober();
     let empty = authority.file.with_file_name("empty.pem");
     std::fs::write(&empty, "nothing").unwrap();
     for file in [empty, authority.file.with_file_name("missing.pem")] {
@@ -265,7 +265,7 @@ async fn unusable_ca_files_are_refused() {
 #[test]
 fn host_without_certificates_still_probes_plain_http() {
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "tls::without_certificates"])
+        .args(["--ignored", "--exact", "probe::tls::without_certificates"])
         .env("SSL_CERT_FILE", "/nonexistent")
         .env("SSL_CERT_DIR", "/nonexistent")
         .output()
@@ -289,6 +289,6 @@ async fn without_certificates() {
     };
     assert_eq!(failure.phase, ProbePhase::Tls);
     let https = sentinel_config::ProbeSettings::Http(Box::new(http("https://localhost/")));
-    let error = crate::prober().prepare(None, &[https]).unwrap_err().to_string();
+    let error = super::prober().prepare(None, &[https]).unwrap_err().to_string();
     assert!(error.ends_with("does this host have CA certificates?"), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use sentinel_engine::{ActionKind, ActionResult, Cause, Intent};
 
-use crate::scene::{AMPLE, Foreign, SHORT, Scene, has_ended, pid_of, signal, until, write};
+use super::harness::{AMPLE, Foreign, SHORT, Scene, has_ended, pid_of, signal, until, write};
 
 const FOREGROUND: &str = "echo $$ >$F; exec sleep 600";
 const DAEMON: &str = "sleep 600 >/dev/null 2>&1 & echo $! >$F";

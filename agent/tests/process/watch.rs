@@ -2,7 +2,7 @@
 
 use sentinel_engine::{Cause, Intent, TargetState};
 
-use crate::scene::{Foreign, Scene, pid_of, signal, write};
+use super::harness::{Foreign, Scene, pid_of, signal, write};
 
 const UNKNOWN: Cause = Cause::Unknown;
 
@@ -166,7 +166,7 @@ async fn watching_ends_with_its_listener() {
     let scene = Scene::new("true");
     let process = scene.process.clone();
     drop(scene);
-    tokio::time::timeout(crate::scene::AMPLE, process.watch())
+    tokio::time::timeout(super::harness::AMPLE, process.watch())
         .await
         .expect("nothing listens");
 }

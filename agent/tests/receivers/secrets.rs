@@ -2,7 +2,7 @@
 //!
 //! A new kind of receiver is a row of [`KINDS`]: its settings, with a secret of [`Given`] in every place that may hold one.
 //! What is kept of a failure in the outbox, and shown by the API, is the error's text. How it goes with the agent as a whole
-//! is in `tests/running/secrets.rs`.
+//! is in `tests/agent_process/secrets.rs`.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -21,8 +21,8 @@ use sentinel_notify::{DeliveryError, heartbeat};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use super::log::logged;
 use super::*;
+use crate::log::logged;
 
 /// Cases for each kind.
 const CASES: u32 = 80;

@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::Request;
+use super::Request;
 
 /// The token that this Slack knows.
 pub(crate) const TOKEN: &str = "xoxb-test-token";

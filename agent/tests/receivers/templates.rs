@@ -3,8 +3,8 @@
 use sentinel_config::{CommandSettings, SlackSettings, SlackStyle};
 use serde_json::Value;
 
-use super::log::logged;
 use super::*;
+use crate::log::logged;
 
 #[tokio::test]
 async fn each_kind_sends_the_operators_words() {

@@ -1,6 +1,6 @@
 -- A store as the program of commit c7fc518 left it when it was killed, as sqlite3 dumps it: four open incidents (one given
 -- up, one acknowledged, one silenced), a silence and the messages that a receiver did not take. Read by
--- ../running/older_store.rs; never changed.
+-- ../agent_process/older_store.rs; never changed.
 PRAGMA foreign_keys = OFF;
 PRAGMA application_id = 1399747692;
 PRAGMA user_version = 6;

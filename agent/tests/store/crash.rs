@@ -27,7 +27,12 @@ async fn sigkill_at_any_time_loses_nothing_that_was_acknowledged() {
     let mut acknowledged = 0;
     for round in 0..40 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "--nocapture", "crash::child_that_commits"])
+            .args([
+                "--ignored",
+                "--exact",
+                "--nocapture",
+                "store::crash::child_that_commits",
+            ])
             .env("SENTINEL_TEST_DIR", dir.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -83,7 +88,7 @@ async fn sigkill_at_any_time_loses_nothing_that_was_acknowledged() {
     assert!(acknowledged > 100, "only {acknowledged} commits were tried");
 }
 
-/// `cargo test --test store -- --ignored --nocapture commit_latency`
+/// `cargo test -p sentinel --test agent commit_latency -- --ignored --nocapture`
 #[tokio::test]
 #[ignore = "a measurement"]
 async fn commit_latency() {

@@ -1,4 +1,4 @@
-//! What an Alertmanager refuses of one alert says nothing of the others. Real ones are in `tests/telling`; this one refuses
+//! What an Alertmanager refuses of one alert says nothing of the others. Real ones are in `tests/receivers_real`; this one refuses
 //! what it is told to refuse, as those do: the whole request, with 422.
 
 use sentinel_config::AlertmanagerSettings;

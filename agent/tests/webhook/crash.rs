@@ -34,7 +34,7 @@ async fn sigkill_at_any_time_loses_and_doubles_no_message() {
     let mut kills = 0;
     while peer.received().len() < expected.len() + kills {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "crash::child_that_delivers"])
+            .args(["--ignored", "--exact", "webhook::crash::child_that_delivers"])
             .env("SENTINEL_TEST_DIR", dir.path())
             .env("SENTINEL_TEST_URL", peer.url())
             .stdout(Stdio::null())

@@ -1,20 +1,7 @@
 //! What is secret is never shown.
 
 use super::*;
-
-/// Keeps every line that is logged on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use crate::log::logged;
 
 /// Everything that must not be shown.
 const SECRETS: [&str; 6] = [
@@ -93,14 +80,7 @@ fn hostile_peers() -> Vec<String> {
 
 #[tokio::test]
 async fn no_secret_is_ever_shown() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-
+    let _ = logged();
     let mut shown = Vec::new();
     let mut kinds = Vec::new();
     let dir = tempfile::tempdir().unwrap();
@@ -138,7 +118,7 @@ async fn no_secret_is_ever_shown() {
     assert_eq!(kinds, [
         "refused", "server_error", "server_error", "redirect", "broken", "broken", "connect", "connect", "connect",
     ]);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = logged();
     assert!(
         log.contains("message rejected permanently") && log.contains("message not delivered"),
         "{log}"

@@ -4,7 +4,7 @@ use std::process::{Child, Output};
 
 use rustix::process::Signal;
 
-use crate::agent::{Place, signal, wait};
+use super::agent::{Place, signal, wait};
 
 /// An agent that watches `shop`.
 fn watched() -> Place {

@@ -1,7 +1,5 @@
 //! The prober against real servers, sockets and processes.
 
-// `allow-unwrap-in-tests` does not reach the helpers of tests.
-#![allow(clippy::unwrap_used)]
 // A prober and its probes belong together.
 #![allow(clippy::similar_names)]
 

@@ -1,7 +1,5 @@
 //! The store against real files, a real full disk, and real SIGKILLs.
 
-#![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
-
 mod announced;
 mod crash;
 mod damage;

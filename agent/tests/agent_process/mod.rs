@@ -1,7 +1,5 @@
 //! The binary itself, with real processes, signals, sockets and files; no Docker, no root.
 
-#![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
-
 mod agent;
 mod alerts;
 mod deploy;

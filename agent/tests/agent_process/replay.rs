@@ -5,7 +5,7 @@ use std::fs;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::agent::{Hook, Place, wait};
+use super::agent::{Hook, Place, wait};
 
 /// An agent that healed `shop` twice and told it.
 fn healed_twice(hook: &Hook) -> Place {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 /// Goes on with `[alerts]`. A `%` that begins no escape is refused by Alertmanager with everything beside it.
 const CONFIG: &str = r#"

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::agent::{Place, signal};
+use super::agent::{Place, signal};
 
 #[test]
 fn agent_is_healthy_while_its_loop_turns() {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::agent::{Place, wait};
+use super::agent::{Place, wait};
 
 /// Agents that live at the same time, each with a host of its own.
 const AGENTS: u64 = 8;

@@ -1,6 +1,6 @@
 //! Who is told, over restarts and reloads.
 
-use crate::agent::{Hook, Place, wait};
+use super::agent::{Hook, Place, wait};
 
 /// `shop`, which is only observed, so that it stays down until somebody brings it back; and its receivers.
 fn shop(place: &Place, alerts: &str, hooks: &[(&str, &Hook)]) -> String {

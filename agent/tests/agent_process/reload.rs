@@ -7,7 +7,7 @@ use std::os::unix::net::UnixDatagram;
 
 use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init};
 
-use crate::agent::{BOUND, Hook, Place, wait};
+use super::agent::{BOUND, Hook, Place, wait};
 
 #[test]
 fn services_come_and_go_and_the_others_are_not_disturbed() {

@@ -1,7 +1,5 @@
 //! Delivery from the outbox to real HTTP peers on loopback.
 
-#![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
-
 mod alertmanager;
 mod crash;
 mod delivery;

@@ -13,7 +13,7 @@ use sentinel_engine::Time;
 use sentinel_store::{AlertChanges, Batch, Store};
 use serde_json::Value;
 
-use crate::agent::{Hook, Place, wait};
+use super::agent::{Hook, Place, wait};
 
 /// What the program of commit c7fc518 left.
 const LEFT: &str = include_str!("../store/c7fc518.sql");

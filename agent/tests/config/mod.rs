@@ -1,12 +1,7 @@
 //! The configuration as users meet it: files in, settings or messages out.
 //!
 //! `tests/config/bad/NAME.toml` (with `NAME.conf.d/` and `NAME.env` where needed) must give exactly the messages in
-//! `NAME.stderr`; `UPDATE_GOLDEN=1 cargo test -p sentinel --test config` writes them anew.
-
-#![allow(
-    clippy::unwrap_used,
-    reason = "the helpers belong to the tests: a failure there is the message"
-)]
+//! `NAME.stderr`; `UPDATE_GOLDEN=1 cargo test -p sentinel --test agent config::` writes them anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::agent::{Hook, Place, wait};
+use super::agent::{Hook, Place, wait};
 
 /// What waits, as `sentinel alerts queue --json` says.
 fn queue(place: &Place) -> Value {

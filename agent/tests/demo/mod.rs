@@ -1,8 +1,5 @@
 //! `sentinel demo` as its users start it: the built binary, a real agent, a real service, real faults.
 
-// `allow-unwrap-in-tests` does not reach the helpers of tests.
-#![allow(clippy::unwrap_used)]
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -1,7 +1,5 @@
 //! `docs/alerts.md` says who is told what; its tables are these tests.
 
-#![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

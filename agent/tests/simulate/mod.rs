@@ -1,13 +1,8 @@
 //! `sentinel simulate` as people meet it: a scenario in, a transcript out.
 //!
 //! `tests/simulate/NAME.txt` is the transcript of the scenario NAME that comes with the agent, and
-//! `tests/simulate/bad/NAME.stderr` what is said of a wrong one; `UPDATE_GOLDEN=1 cargo test -p sentinel --test simulate`
-//! writes them anew.
-
-#![allow(
-    clippy::unwrap_used,
-    reason = "the helpers belong to the tests: a failure there is the message"
-)]
+//! `tests/simulate/bad/NAME.stderr` what is said of a wrong one; `UPDATE_GOLDEN=1 cargo test -p sentinel --test agent
+//! simulate::` writes them again.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -18,7 +18,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::agent::{Place, signal, wait};
+use super::agent::{Place, signal, wait};
 
 /// So many letters in a row of a secret are a secret; by chance they stand nowhere.
 const TOLD: usize = 8;

@@ -1,6 +1,4 @@
-//! Mail to a server that misbehaves in every way a server can. How well it goes with real ones is in `tests/telling`.
-
-#![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
+//! Mail to a server that misbehaves in every way a server can. How well it goes with real ones is in `tests/receivers_real`.
 
 mod content;
 mod failures;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::lab::Lab;
+use crate::harness::Lab;
 
 const CONFIG: &str = r#"
 [receivers.starttls.email]

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-use crate::agent::Place;
+use super::agent::Place;
 
 /// `[maintenance.work]` for `shop`, open for an hour already and for a few seconds more.
 fn nearly_over(seconds: i64) -> String {

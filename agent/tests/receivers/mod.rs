@@ -1,13 +1,10 @@
 //! Receivers against servers that are as strict as the real ones, real programs, and the library that defines what a
 //! signature is.
 
-#![allow(clippy::unwrap_used, reason = "a failure to set a test up is its message")]
-
 mod bounds;
 mod cli;
 mod command;
 mod heartbeat;
-mod log;
 mod secrets;
 mod signatures;
 mod slack;

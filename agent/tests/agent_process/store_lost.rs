@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::agent::{Hook, Place, wait};
+use super::agent::{Hook, Place, wait};
 
 #[test]
 fn lost_store_leaves_no_budget_to_the_agent_after_the_next_either() {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod keys;
+mod layers;
 mod layout;
 mod links;
 #[path = "../../docs/examples/manual/listed.rs"]

@@ -1,7 +1,7 @@
 # What developers and CI run. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain demo compose-demo picture test check tree fmt clippy docs unit host newer matrix simulate mutants bench deny deb apt-repo reproducible
+.PHONY: help toolchain demo compose-demo picture test check tree fmt clippy docs unit host newer matrix simulate fuzz mutants bench deny deb apt-repo reproducible
 
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -11,6 +11,9 @@ HOST_THREADS ?= 4
 
 # Random lives of a host that `make simulate` lives through, 70 hours each on average: every fifth takes two weeks.
 SEEDS ?= 15000
+
+# Inputs for each test of what is read from others; `make unit` has 256.
+CASES ?= 10000
 
 # What cargo would say of an older compiler is that it does not understand Cargo.toml.
 toolchain:
@@ -89,6 +92,9 @@ matrix: toolchain ## The agent on hosts of every suite: Debian 12, 13 and sid, w
 
 simulate: toolchain ## Random faults against the engine's invariants, SEEDS=15000 lives of a host, a million hours
 	SENTINEL_SIM_SEEDS=$(SEEDS) cargo test --profile simulation --locked -p sentinel-engine --test invariants invariants_hold -- --nocapture
+
+fuzz: toolchain ## Arbitrary bytes and words for everything that is read from others, CASES=10000 of each; minutes
+	PROPTEST_CASES=$(CASES) cargo test --workspace --lib --locked fuzz::
 
 mutants: ## Whether the engine's tests notice each guard that is missing; an hour, WORDS="budget storm" chooses
 	agent/engine/mutants/run $(WORDS)

@@ -15,6 +15,8 @@ mod email;
 mod environment;
 mod files;
 mod findings;
+#[cfg(test)]
+mod fuzz;
 mod inputs;
 mod keys;
 mod labels;

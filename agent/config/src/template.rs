@@ -368,3 +368,85 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod fuzz {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What means something in a template, between anything else.
+    fn text() -> impl Strategy<Value = String> {
+        #[rustfmt::skip]
+        let pieces = vec![
+            "{{", "}}", "{%", "%}", "{#", "#}", "-", "(", ")", "[", "]", "{", "}", "|", ".", ",", ":", "~", "*", "**", "//", "%", "==",
+            " if ", " else ", " elif ", " endif ", " for ", " in ", " endfor ", " set ", " endset ", " block b ", " endblock ",
+            " macro m(a) ", " endmacro ", " call m() ", " endcall ", " filter upper ", " endfilter ", " with ", " endwith ",
+            " raw ", " endraw ", " include 'template' ", " import 'template' as t ", " extends 'template' ", " do ", " not ", " is ",
+            "title", "evidence", "labels", "members", "cause.text", "timestamp", "loop", "loop.index", "x", "'a'", "\"%9d\"", "0",
+            "-1", "1.5e308", "9223372036854775807", "1000000", "range", "range(9)", "dict", "namespace", "m(1)", "local", "tojson",
+            "indent", "format", "batch", "slice", "replace", "join", "urlencode", "safe", "pprint", "sort", "groupby", "round",
+            "truncate", "length", "{{ ", " }}", "{% for x in range(99) %}", "{% endfor %}", "\\", "\"", "'", "\n", " ", "é",
+        ];
+        let expression = prop::sample::select(pieces.clone());
+        let wrapped =
+            prop::collection::vec(expression, 1..8).prop_map(|pieces| format!("{{{{ {} }}}}", pieces.join(" ")));
+        let filter = prop::sample::select(vec![
+            "indent", "format", "batch", "slice", "replace", "join", "round", "truncate", "center",
+        ]);
+        let value = prop::sample::select(vec![
+            "title",
+            "evidence",
+            "'%9d'",
+            "'%*d'",
+            "labels",
+            "range(99)",
+            "'a' * 9",
+        ]);
+        let argument = prop::sample::select(vec![
+            "",
+            "0",
+            "-1",
+            "9223372036854775807",
+            "99999999",
+            "1e308",
+            "''",
+            "title",
+        ]);
+        let filtered = (value, filter, argument.clone(), argument).prop_map(|(value, filter, one, two)| {
+            format!("{{{{ {value} | {filter}({one}, {two}) }}}}").replace(", )", ")")
+        });
+        let piece = prop_oneof![
+            6 => prop::sample::select(pieces).prop_map(str::to_owned),
+            2 => wrapped,
+            2 => filtered,
+            1 => any::<String>(),
+        ];
+        prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_template_is_refused_or_makes_a_bounded_text(text in text()) {
+            let is_fine = check(&text).is_ok();
+            let Ok(template) = Template::new(&text, &TimeZone::UTC) else {
+                return Ok(());
+            };
+            for sample in samples() {
+                let made = template.render(sample);
+                prop_assert!(made.is_ok() || !is_fine, "{:?}", made);
+                prop_assert!(made.is_err() || made.is_ok_and(|made| made.len() <= OUTPUT_MAX));
+            }
+        }
+
+        #[test]
+        fn any_link_is_refused_or_makes_a_bounded_address(text in text()) {
+            for text in [text.clone(), format!("https://r.example/{text}")] {
+                if let Ok((made, _)) = link(&text) {
+                    let [_, fired, _] = samples();
+                    prop_assert!(made.render(fired).is_ok_and(|url| url.as_str().len() <= LINK_MAX));
+                }
+            }
+        }
+    }
+}

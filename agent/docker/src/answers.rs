@@ -184,8 +184,9 @@ pub(super) struct RestartPolicy {
 pub(super) struct Config {
     #[serde(deserialize_with = "or_default")]
     pub(super) labels: HashMap<String, String>,
+    /// In seconds; below zero it has no end.
     #[serde(deserialize_with = "lenient")]
-    pub(super) stop_timeout: Option<u64>,
+    pub(super) stop_timeout: Option<i64>,
     /// A name; of podman also a number.
     #[serde(deserialize_with = "or_default")]
     pub(super) stop_signal: Value,

@@ -86,7 +86,7 @@ fn mark(message: &EventMessage) -> Option<Mark> {
 
 impl Heard {
     /// `None` of what nobody here cares for, which comes of engines that do not filter as they are asked.
-    fn of(message: EventMessage) -> Option<Self> {
+    pub(super) fn of(message: EventMessage) -> Option<Self> {
         let kind = message.action.split(':').next().unwrap_or_default();
         let matters = EVENTS.contains(&kind) || PODMAN_EVENTS.contains(&kind);
         if message.typ != "container" || !matters {

@@ -18,6 +18,9 @@ const CHECK_RETRIES: u32 = 3;
 /// What Docker takes for the time to stop when the container says nothing (`docker stop` of the Engine's API).
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The longest that counts: as good as without end, and no moment is out of reach with it.
+const STOP_TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// How much of what Docker says is kept: a line, not a log.
 const OUTPUT_MAX: usize = 300;
 
@@ -106,7 +109,7 @@ impl Facts {
             health_test: config.healthcheck.test,
             policy: policy(&answer.host_config.restart_policy),
             restarts: answer.restart_count,
-            stop_timeout: config.stop_timeout.map_or(STOP_TIMEOUT, Duration::from_secs),
+            stop_timeout: config.stop_timeout.map_or(STOP_TIMEOUT, stop_timeout),
             stop_signal: match &config.stop_signal {
                 serde_json::Value::String(name) => signal_number(name),
                 other => other.as_i64().and_then(|number| i32::try_from(number).ok()),
@@ -158,6 +161,13 @@ fn status(state: &State) -> Status {
             if state.running { Status::Running } else { Status::Other }
         }
     }
+}
+
+/// How long the Engine waits for a container that it stops: `docker run --stop-timeout`.
+fn stop_timeout(seconds: i64) -> Duration {
+    u64::try_from(seconds).map_or(STOP_TIMEOUT_MAX, |seconds| {
+        Duration::from_secs(seconds).min(STOP_TIMEOUT_MAX)
+    })
 }
 
 /// Within this a check passes, or has failed often enough: what Docker counts failures after, and so many rounds.
@@ -272,6 +282,20 @@ mod tests {
         assert_eq!(facts.finished, None);
         let instance = facts.instance().unwrap();
         assert_eq!(instance.as_str(), "0123456789ab@2026-11-22T16:00:00.123456789Z");
+    }
+
+    #[test]
+    fn a_stop_timeout_without_end_is_a_long_one() {
+        for (seconds, expected) in [
+            ("-1", 365 * 86_400),
+            ("9223372036854775807", 365 * 86_400),
+            ("3", 3),
+            ("null", 10),
+        ] {
+            let answer = ANSWER.replace(r#""StopTimeout": 3"#, &format!(r#""StopTimeout": {seconds}"#));
+            let facts = Facts::of(serde_json::from_str(&answer).unwrap());
+            assert_eq!(facts.stop_timeout, Duration::from_secs(expected), "{seconds}");
+        }
     }
 
     #[test]

@@ -43,6 +43,8 @@ mod engine;
 mod error;
 mod events;
 mod facts;
+#[cfg(test)]
+mod fuzz;
 mod identity;
 mod inventory;
 mod labels;

@@ -37,7 +37,7 @@ pub(super) async fn last_lines(
 }
 
 /// The last lines of what was written in that time. Each begins with its time, as the Engine was asked for it.
-fn lines(written: &[u8], (since, until): (Timestamp, Timestamp), count: u32) -> Vec<Vec<u8>> {
+pub(super) fn lines(written: &[u8], (since, until): (Timestamp, Timestamp), count: u32) -> Vec<Vec<u8>> {
     let mut lines: Vec<Vec<u8>> = written
         .split(|byte| *byte == b'\n')
         .rev()

@@ -295,3 +295,33 @@ mod tests {
         assert_eq!(passed(&long, CHUNK), b"");
     }
 }
+
+#[cfg(test)]
+mod fuzz {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_passed_the_same_in_whatever_pieces_they_come(parts in prop::collection::vec(prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..40),
+            // Messages of either byte order, whose body and fields have these lengths.
+            (any::<bool>(), 0..5_u8, 0..30_u32, 0..30_u32).prop_map(|(little, kind, body, fields)| {
+                let number = |number: u32| if little { number.to_le_bytes() } else { number.to_be_bytes() };
+                let start = [if little { b'l' } else { b'B' }, kind, 0, 1];
+                [start, number(body), number(1), number(fields)].concat()
+            }),
+            Just(b"OK 0123\r\n".to_vec()),
+        ], 0..20)) {
+            let (mut whole, mut pieces) = (Messages::default(), Messages::default());
+            whole.take(&parts.concat());
+            for part in &parts {
+                pieces.take(part);
+            }
+            prop_assert!(whole.passed.len() <= parts.concat().len());
+            prop_assert_eq!(&whole.passed, &pieces.passed);
+            prop_assert_eq!(&whole.at, &pieces.at);
+        }
+    }
+}

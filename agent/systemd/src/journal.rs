@@ -272,3 +272,62 @@ mod tests {
         );
     }
 }
+
+#[cfg(test)]
+mod fuzz {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A line of journalctl, or what is none.
+    fn line() -> impl Strategy<Value = Vec<u8>> {
+        let name = prop::sample::select(vec![
+            "MESSAGE_ID",
+            "JOB_TYPE",
+            "JOB_RESULT",
+            "EXIT_CODE",
+            "EXIT_STATUS",
+            "__MONOTONIC_TIMESTAMP",
+        ]);
+        let word = prop::sample::select(vec![
+            UNIT_STARTED,
+            UNIT_STOPPED,
+            UNIT_FAILED,
+            UNIT_SUCCESS,
+            UNIT_FAILURE_RESULT,
+            UNIT_PROCESS_EXIT,
+            "stop",
+            "done",
+            "failed",
+            "dependency",
+            "exited",
+            "killed",
+            "KILL",
+            "9",
+            "0",
+            "-1",
+            "18446744073709551615",
+            "",
+        ]);
+        let value = prop_oneof![
+            8 => word.prop_map(Value::from),
+            1 => any::<String>().prop_map(Value::from),
+            1 => prop::collection::vec(any::<u8>(), 0..8).prop_map(Value::from),
+            1 => Just(Value::Null),
+        ];
+        let entry = prop::collection::vec((name.prop_map(str::to_owned), value), 0..12)
+            .prop_map(|fields| Value::Object(Map::from_iter(fields)).to_string().into_bytes());
+        prop_oneof![9 => entry, 1 => prop::collection::vec(any::<u8>(), 0..40)]
+    }
+
+    proptest! {
+        #[test]
+        fn any_journal_says_something_or_nothing(
+            lines in prop::collection::vec(line(), 0..12),
+            state_change in prop_oneof![0..10_u64, any::<u64>()],
+        ) {
+            let entries = parse(&lines.join(&b'\n'));
+            classify(&entries, state_change);
+        }
+    }
+}

@@ -35,6 +35,8 @@ mod discovery;
 mod error;
 mod facts;
 mod fallen;
+#[cfg(test)]
+mod fuzz;
 mod inventory;
 mod journal;
 mod message;

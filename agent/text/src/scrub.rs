@@ -48,13 +48,24 @@ pub fn scrub(text: &str) -> String {
     masked
 }
 
-/// Where the first secret begins, and its length.
+/// Where the first secret begins, and its length. Looks at no letter more than a few times, as a line may be long.
 fn find(text: &str) -> Option<(usize, usize)> {
+    let mut looked_at = 0;
     text.char_indices().find_map(|(at, letter)| match letter {
         '=' | ':' => assigned(text, at).or_else(|| in_address(text, at)),
-        '-' => flagged(text, at),
+        '-' if at >= looked_at => {
+            let rest = &text[at..];
+            let length = rest.find(|letter| !is_of_flag(letter)).unwrap_or(rest.len());
+            looked_at = at + length;
+            flagged(text, &rest[..length], looked_at)
+        }
         _ => None,
     })
+}
+
+/// Whether a flag's name may have it.
+fn is_of_flag(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_')
 }
 
 /// Whether `name` ends with a word behind which a secret stands.
@@ -67,13 +78,13 @@ fn is_secret(name: &str) -> bool {
     })
 }
 
-/// The value of `--password ...`, where `at` is that of the first `-`; also as one of a list of quoted arguments.
-fn flagged(text: &str, at: usize) -> Option<(usize, usize)> {
-    let name = text[at..].strip_prefix("--")?;
-    let length = name
-        .find(|letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_')))
-        .filter(|length| is_secret(&name[..*length]))?;
-    let behind = &name[length..];
+/// The value of `--password ...`, which ends at `end` after those `letters`; also as one of a list of quoted arguments.
+fn flagged(text: &str, letters: &str, end: usize) -> Option<(usize, usize)> {
+    let (_, name) = letters.split_once("--")?;
+    if !is_secret(name) {
+        return None;
+    }
+    let behind = &text[end..];
     let value = behind.trim_start_matches(['"', '\'', ',', ' ']);
     let has_gap = behind.len() > value.len();
     // Another argument: this one has no value.
@@ -104,9 +115,11 @@ fn assigned(text: &str, at: usize) -> Option<(usize, usize)> {
     }
     let mut start = at + 1;
     start += text[start..].len() - text[start..].trim_start_matches(['"', '\'', ' ']).len();
-    if let Some((scheme, after)) = text[start..].split_once(' ')
-        && SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme))
-    {
+    let scheme = SCHEMES.iter().find_map(|scheme| {
+        let (word, after) = text[start..].split_at_checked(scheme.len())?;
+        word.eq_ignore_ascii_case(scheme).then(|| after.strip_prefix(' '))?
+    });
+    if let Some(after) = scheme {
         start = text.len() - after.trim_start().len();
     }
     secret_at(text, start)
@@ -158,6 +171,49 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(scrub(text), expected, "{text}");
             assert_eq!(scrub(&scrub(text)), expected, "twice: {text}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod fuzz {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What means something here, between anything else.
+    fn text() -> impl Strategy<Value = String> {
+        let pieces = [
+            WORDS.as_slice(),
+            SCHEMES.as_slice(),
+            &[
+                MASKED, "=", ":", "--", "-", "\"", "'", " ", ",", "://", "@", "/", "\n", "é", "a",
+            ],
+        ]
+        .concat();
+        let piece = prop_oneof![
+            9 => prop::sample::select(pieces).prop_map(str::to_owned),
+            1 => any::<String>(),
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_around_a_password_it_is_taken_out(before in text(), after in text()) {
+            let scrubbed = scrub(&format!("{before} password=S3sam{after}"));
+            prop_assert!(!scrubbed.contains("S3sam"), "{}", scrubbed);
+            scrub(&scrubbed);
+        }
+    }
+
+    /// Each of these would take minutes, if every letter had all the others looked at.
+    #[test]
+    fn a_long_line_takes_no_longer_for_every_letter() {
+        for piece in [
+            "-", "--a", "=", ":", "'", "\"=", "://", "token=", "token='", "--token=", "--token ", "Bearer ", "@", " ",
+        ] {
+            scrub(&piece.repeat(200_000));
         }
     }
 }

@@ -10,6 +10,8 @@
 //! * [`watch`]: looking again whenever that may have changed
 
 mod files;
+#[cfg(test)]
+mod fuzz;
 mod keys;
 mod look;
 mod specifiers;

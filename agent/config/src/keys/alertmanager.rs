@@ -1,16 +1,12 @@
 //! The keys of `[receivers.NAME.alertmanager]`.
 
-use super::values::{HEADERS, HOUR, PATH, SECOND, SECRET_FILE, URL, bounds};
+use super::shared::{CA_FILE, HEADERS, HEADERS_FILE, PASSWORD, PASSWORD_FILE};
+use super::values::{HOUR, PATH, SECOND, SECRET, URL, bounds};
 use crate::rules;
 use crate::schema::{Key, Kind, Section};
 
 /// Replicas of one Alertmanager; a cluster has two or three.
 const MAX_REPLICAS: usize = 16;
-
-const SECRET: Kind = Kind::Text {
-    what: "text",
-    rule: rules::secret,
-};
 
 pub(super) static ALERTMANAGER: Section = Section {
     path: "receivers.NAME.alertmanager",
@@ -31,18 +27,8 @@ pub(super) static ALERTMANAGER: Section = Section {
             default: "60s",
             doc: "What fires is sent again each so often; what was not heard of for four times as long ends there",
         },
-        Key {
-            name: "headers",
-            kind: HEADERS,
-            default: "{}",
-            doc: "Sent along",
-        },
-        Key {
-            name: "headers_file",
-            kind: SECRET_FILE,
-            default: "",
-            doc: "A file that holds more of them, a line each as `Name: value`: for those that are secret",
-        },
+        HEADERS,
+        HEADERS_FILE,
         Key {
             name: "user",
             kind: Kind::Text {
@@ -52,18 +38,8 @@ pub(super) static ALERTMANAGER: Section = Section {
             default: "",
             doc: "The name to log in with (`Authorization: Basic`); needs a password",
         },
-        Key {
-            name: "password",
-            kind: SECRET,
-            default: "",
-            doc: "The password",
-        },
-        Key {
-            name: "password_file",
-            kind: PATH,
-            default: "",
-            doc: "A file that holds the password",
-        },
+        PASSWORD,
+        PASSWORD_FILE,
         Key {
             name: "token",
             kind: SECRET,
@@ -76,11 +52,6 @@ pub(super) static ALERTMANAGER: Section = Section {
             default: "",
             doc: "A file that holds the token",
         },
-        Key {
-            name: "ca_file",
-            kind: PATH,
-            default: "the host's",
-            doc: "Trust the certificates in this file (PEM) instead",
-        },
+        CA_FILE,
     ]],
 };

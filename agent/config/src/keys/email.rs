@@ -1,6 +1,7 @@
 //! The keys of `[receivers.NAME.email]`.
 
-use super::values::{MAX_ENTRIES, PATH};
+use super::shared::{CA_FILE, PASSWORD, PASSWORD_FILE};
+use super::values::MAX_ENTRIES;
 use crate::rules;
 use crate::schema::{Key, Kind, Section};
 
@@ -29,12 +30,7 @@ pub(super) static EMAIL: Section = Section {
             default: "required",
             doc: "`off` sends without encryption, as to a relay on this host; there is nothing in between",
         },
-        Key {
-            name: "ca_file",
-            kind: PATH,
-            default: "the host's",
-            doc: "Trust the certificates in this file (PEM) instead",
-        },
+        CA_FILE,
         Key {
             name: "user",
             kind: Kind::Text {
@@ -44,21 +40,8 @@ pub(super) static EMAIL: Section = Section {
             default: "",
             doc: "The name to log in with; needs a password",
         },
-        Key {
-            name: "password",
-            kind: Kind::Text {
-                what: "text",
-                rule: rules::secret,
-            },
-            default: "",
-            doc: "The password",
-        },
-        Key {
-            name: "password_file",
-            kind: PATH,
-            default: "",
-            doc: "A file that holds the password",
-        },
+        PASSWORD,
+        PASSWORD_FILE,
         Key {
             name: "from",
             kind: ADDRESS,

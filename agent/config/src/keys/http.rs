@@ -1,6 +1,7 @@
 //! The keys of `[services.NAME.http]`.
 
-use super::values::{HEADERS, HOUR, MAX_ENTRIES, MILLISECOND, PATH, SECRET_FILE, URL, bounds};
+use super::shared::{CA_FILE, HEADERS, HEADERS_FILE};
+use super::values::{HOUR, MAX_ENTRIES, MILLISECOND, URL, bounds};
 use crate::rules;
 use crate::schema::{Key, Kind, Section};
 
@@ -20,18 +21,8 @@ pub(super) static HTTP: Section = Section {
             default: "GET",
             doc: "How to ask",
         },
-        Key {
-            name: "headers",
-            kind: HEADERS,
-            default: "{}",
-            doc: "Sent along",
-        },
-        Key {
-            name: "headers_file",
-            kind: SECRET_FILE,
-            default: "",
-            doc: "A file that holds more of them, a line each as `Name: value`: for those that are secret",
-        },
+        HEADERS,
+        HEADERS_FILE,
         Key {
             name: "status",
             kind: Kind::List {
@@ -66,12 +57,7 @@ pub(super) static HTTP: Section = Section {
             default: "",
             doc: "A right answer slower than this is a failure; at most `timeout`",
         },
-        Key {
-            name: "ca_file",
-            kind: PATH,
-            default: "the host's",
-            doc: "Trust the certificates in this file (PEM) instead",
-        },
+        CA_FILE,
         Key {
             name: "insecure",
             kind: Kind::Bool,

@@ -17,6 +17,7 @@ mod process;
 mod receivers;
 mod recovery;
 mod service;
+mod shared;
 mod slack;
 mod values;
 mod webhook;

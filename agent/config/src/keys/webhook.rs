@@ -1,6 +1,7 @@
 //! The keys of `[receivers.NAME.webhook]`.
 
-use super::values::{HEADERS, SECRET, SECRET_FILE, URL};
+use super::shared::{HEADERS, HEADERS_FILE};
+use super::values::{SECRET, SECRET_FILE, URL};
 use crate::schema::{Key, Kind, Section};
 
 /// At most this many signing secrets: the old one and the new one, and some to spare.
@@ -37,17 +38,7 @@ pub(super) static WEBHOOK: Section = Section {
             default: "",
             doc: "A file that holds the secret, or several, a line each",
         },
-        Key {
-            name: "headers",
-            kind: HEADERS,
-            default: "{}",
-            doc: "Sent along",
-        },
-        Key {
-            name: "headers_file",
-            kind: SECRET_FILE,
-            default: "",
-            doc: "A file that holds more of them, a line each as `Name: value`: for those that are secret",
-        },
+        HEADERS,
+        HEADERS_FILE,
     ]],
 };

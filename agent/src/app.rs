@@ -120,7 +120,7 @@ async fn start(
     maintenance.replace(settings.maintenance.clone(), services.keys().cloned().collect());
     let driver = Driver {
         engine,
-        refused: Vec::new(),
+        rejected: Vec::new(),
         found: components.discovered(),
         host: settings.agent.name.clone(),
         link: settings.alerts.link.clone(),
@@ -260,12 +260,12 @@ fn engine(settings: &Settings, opened: &Opened, clock: &Clock, looks: bool) -> (
     let mut engine = Engine::new(settings.recovery.clone(), opened.next_incident, opened.next_action);
     engine.resume_host(opened.remembered.host.clone(), clock.booted_at());
     let AlertMemory {
-        conversations,
+        notification_logs,
         silences,
         next_silence,
     } = opened.remembered.alerts.clone();
     let rules = settings.alerts.rules.clone();
-    engine.resume_alerting(now, rules, conversations, silences, next_silence);
+    engine.resume_alerting(now, rules, notification_logs, silences, next_silence);
     if let Some(path) = &opened.quarantined {
         let path = path.display();
         tracing::error!(

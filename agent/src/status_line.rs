@@ -1,7 +1,7 @@
 //! The one line that `systemctl status sentinel` shows, kept up to date.
 //!
-//! Beside the driver: it is told that something changed, asks for everything at most once a second, and tells systemd only
-//! when the words are others than before.
+//! Beside the driver: it is informed that something changed, asks for everything at most once a second, and notifies
+//! systemd only when the words are others than before.
 
 mod words;
 
@@ -18,7 +18,7 @@ use sentinel_store::Store;
 /// Least time between two looks: a storm of changes costs one look a second, however many services there are.
 const GAP: Duration = Duration::from_secs(1);
 
-/// Where systemd wants to be told.
+/// Where systemd wants to be notified.
 const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// Keeps the line up to date.
@@ -26,7 +26,7 @@ const SOCKET: &str = "NOTIFY_SOCKET";
 pub struct StatusLine {
     /// The way to the driver.
     pub driver: ControlHandle,
-    /// What the driver tells of itself, and that something changed.
+    /// What the driver reports itself, and that something changed.
     pub agent_health: AgentHealth,
     /// Where messages wait.
     pub store: Store,
@@ -35,7 +35,7 @@ pub struct StatusLine {
 }
 
 impl StatusLine {
-    /// Tells systemd until the driver ends; nothing when nobody wants to know.
+    /// Notifies systemd until the driver ends; nothing when no operator wants to know.
     pub async fn run(self) {
         if env::var_os(SOCKET).is_none() {
             return;
@@ -64,12 +64,12 @@ impl StatusLine {
         let view = self.driver.status().await?;
         let queue = self.store.queue(self.clock.now(), 0).await;
         let receivers = queue.map(|queue| queue.receivers).unwrap_or_default();
-        let mut troubles = self.agent_health.troubles();
-        troubles.receivers = receivers
+        let mut problems = self.agent_health.problems();
+        problems.receivers = receivers
             .into_iter()
             .filter(|receiver| receiver.breaker != Breaker::Closed)
             .map(|receiver| receiver.name)
             .collect();
-        Some(words::line(&view.services, &troubles))
+        Some(words::line(&view.services, &problems))
     }
 }

@@ -29,33 +29,33 @@ fn intent_agrees_with_what_was_done() {
 }
 
 #[test]
-fn what_happened_before_the_watch_is_told_by_the_journal() {
-    in_host("sight::what_happened_before_the_watch_is_told_by_the_journal");
+fn what_happened_before_the_watch_is_reported_by_the_journal() {
+    in_host("connection_lost::what_happened_before_the_watch_is_reported_by_the_journal");
 }
 
 #[test]
 fn reload_and_reexec_are_no_incident() {
-    in_host("sight::reload_and_reexec_are_no_incident");
+    in_host("connection_lost::reload_and_reexec_are_no_incident");
 }
 
 #[test]
-fn sight_is_back_soon_after_a_restart_of_the_bus() {
-    in_host("sight::sight_is_back_soon_after_a_restart_of_the_bus");
+fn connection_is_back_soon_after_a_restart_of_the_bus() {
+    in_host("connection_lost::connection_is_back_soon_after_a_restart_of_the_bus");
 }
 
 #[test]
 fn the_set_of_units_can_change() {
-    in_host("sight::the_set_of_units_can_change");
+    in_host("connection_lost::the_set_of_units_can_change");
 }
 
 #[test]
 fn forged_signals_are_not_believed() {
-    in_host("sight::forged_signals_are_not_believed");
+    in_host("connection_lost::forged_signals_are_not_believed");
 }
 
 #[test]
 fn a_shutdown_is_announced() {
-    in_host("sight::a_shutdown_is_announced");
+    in_host("connection_lost::a_shutdown_is_announced");
 }
 
 #[test]
@@ -79,8 +79,8 @@ fn a_crash_is_seen_and_healed_in_milliseconds() {
 }
 
 #[test]
-fn who_starts_a_unit_is_told() {
-    in_host("starts::who_starts_a_unit_is_told");
+fn who_starts_a_unit_is_reported() {
+    in_host("starts::who_starts_a_unit_is_reported");
 }
 
 #[test]
@@ -94,8 +94,8 @@ fn a_socket_that_failed_is_started_before_its_service() {
 }
 
 #[test]
-fn a_socket_that_failed_beside_a_service_that_runs_is_told() {
-    in_host("triggers::a_socket_that_failed_beside_a_service_that_runs_is_told");
+fn a_socket_that_failed_beside_a_service_that_runs_is_reported() {
+    in_host("triggers::a_socket_that_failed_beside_a_service_that_runs_is_reported");
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl Listener for ConnectionListener {
     }
 }
 
-/// A TCP connection that tells when it is gone.
+/// A TCP connection that says when it is gone.
 pub(crate) struct Connection {
     /// Stands before `open`: fields are dropped in order, so the socket is
     /// closed by the time anybody hears of it.

@@ -48,7 +48,7 @@ pub(crate) struct Usage {
     pub(crate) about: &'static str,
 }
 
-/// Every fault, in the order people are told about them.
+/// Every fault, in the order receivers are notified about them.
 #[rustfmt::skip] // It is a table.
 pub(crate) const USAGE: [Usage; 7] = [
     Usage::new("crash", Some("code"), "1", "exit with this code (0 to 255)"),

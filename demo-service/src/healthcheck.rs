@@ -31,7 +31,7 @@ pub(crate) enum HealthcheckError {
     /// Not a URL this client can ask.
     #[error("the URL must look like http://127.0.0.1:8080/health")]
     Url,
-    /// Nobody listens, or the name does not resolve.
+    /// Nothing listens, or the name does not resolve.
     #[error("cannot connect")]
     Connect(#[source] io::Error),
     /// The connection broke before the status was read.

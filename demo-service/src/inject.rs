@@ -32,7 +32,7 @@ pub(crate) enum InjectError {
     Status(u16),
     /// It could not be asked.
     #[error("it cannot be asked")]
-    Ask(#[source] HealthcheckError),
+    Request(#[source] HealthcheckError),
 }
 
 /// Asks for the fault; it is in effect, or about to be, when this returns.
@@ -46,7 +46,7 @@ pub(crate) async fn run(options: &InjectOptions) -> Result<(), InjectError> {
         // What is asked for was checked, so it is the place that is not there.
         Ok(404) => Err(InjectError::SwitchedOff),
         Ok(status) => Err(InjectError::Status(status)),
-        Err(error) => Err(InjectError::Ask(error)),
+        Err(error) => Err(InjectError::Request(error)),
     }
 }
 

@@ -1,5 +1,5 @@
 //! The small web service that Sentinel keeps up in demos and tests, and that
-//! can be told to fail in every way a real service fails.
+//! can be asked to fail in every way a real service fails.
 //!
 //! | module | idea |
 //! | --- | --- |

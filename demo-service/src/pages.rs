@@ -1,4 +1,4 @@
-//! `/health` for machines and `/` for people.
+//! `/health` for machines and `/` for operators.
 
 use std::fmt::Write as _;
 use std::process;

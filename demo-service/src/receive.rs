@@ -1,4 +1,4 @@
-//! The people to be told, for demos: takes webhooks, and writes what they say to its log.
+//! The receivers to be notified, for demos: takes webhooks, and writes what they say to its log.
 
 use std::io;
 use std::net::SocketAddr;

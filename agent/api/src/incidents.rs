@@ -17,7 +17,7 @@ pub struct IncidentSummary {
     pub id: u64,
     /// The service.
     pub service: String,
-    /// Why it was down, for people.
+    /// Why it was down, for operators.
     pub cause: String,
     /// The same as a word out of a closed set.
     pub cause_kind: String,
@@ -56,7 +56,7 @@ pub struct IncidentDetail {
     pub evidence: Vec<EvidenceEntry>,
     /// What was done, oldest first.
     pub actions: Vec<ActionEntry>,
-    /// Who was told, oldest first.
+    /// Who was notified, oldest first.
     pub messages: Vec<MessageEntry>,
 }
 
@@ -67,7 +67,7 @@ pub struct TimelineEntry {
     pub at: Timestamp,
     /// The `event=` word of the log.
     pub kind: String,
-    /// For people.
+    /// For operators.
     pub text: String,
 }
 
@@ -98,7 +98,7 @@ pub struct ActionEntry {
     pub started_at: Timestamp,
     /// When its adapter answered; `null` while it is being carried out, or when no answer ever came.
     pub ended_at: Option<Timestamp>,
-    /// How it ended, for people.
+    /// How it ended, for operators.
     pub result: Option<String>,
     /// Whether it helped; `null` while that is not known, and when it was cut short.
     #[serde(default)]

@@ -55,6 +55,6 @@ pub struct ReloadResponse {
 /// Every answer that is not a success.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ErrorResponse {
-    /// For people.
+    /// For operators.
     pub error: String,
 }

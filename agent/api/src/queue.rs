@@ -35,7 +35,7 @@ pub struct ReceiverStatus {
     pub last_error: Option<String>,
     /// When that was.
     pub last_error_at: Option<Timestamp>,
-    /// Messages it was never told, of which the next digest tells.
+    /// Messages it was never sent, of which the next digest tells.
     pub undelivered: u64,
 }
 

@@ -35,7 +35,7 @@ pub struct StatusResponse {
     pub services: Vec<ServiceStatus>,
     /// What was found on the host and is not watched.
     #[serde(default)]
-    pub refused: Vec<RejectedStatus>,
+    pub rejected: Vec<RejectedStatus>,
     /// Where services are looked for, and nothing is known now.
     #[serde(default)]
     pub unseen: Vec<UnseenStatus>,
@@ -76,11 +76,11 @@ pub struct RejectedStatus {
 }
 
 impl From<&Rejected> for RejectedStatus {
-    fn from(refused: &Rejected) -> Self {
-        let problem = &refused.problem;
+    fn from(rejected: &Rejected) -> Self {
+        let problem = &rejected.problem;
         Self {
-            service: refused.service.clone(),
-            origin: refused.kind,
+            service: rejected.service.clone(),
+            origin: rejected.kind,
             place: problem.place.to_string(),
             message: if problem.key.is_empty() {
                 problem.message.clone()
@@ -88,7 +88,7 @@ impl From<&Rejected> for RejectedStatus {
                 format!("{}: {}", problem.key, problem.message)
             },
             suggestion: problem.suggestion.clone(),
-            watched: refused.watched,
+            watched: rejected.watched,
         }
     }
 }
@@ -138,12 +138,12 @@ pub struct ServiceStatus {
     /// What would have been done but for `mode = "observe"`; `null` where there is nothing to tell.
     #[serde(default)]
     pub observed: Option<ObservedStatus>,
-    /// Set while it goes down too often to tell people each time.
+    /// Set while it goes down too often to notify receivers each time.
     #[serde(default)]
     pub flapping: Option<FlappingStatus>,
 }
 
-/// Somebody takes care of an incident.
+/// An operator acknowledges an incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcknowledgedStatus {
     /// Who.
@@ -206,7 +206,7 @@ impl ModeWord {
 /// One reason for which a service is left alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MaintenanceStatus {
-    /// For people.
+    /// For operators.
     pub reason: String,
     /// When it ends by itself; `null` when somebody has to end it.
     pub until: Option<Timestamp>,
@@ -217,7 +217,7 @@ pub struct MaintenanceStatus {
 pub struct HoldStatus {
     /// A closed set of words.
     pub kind: String,
-    /// For people.
+    /// For operators.
     pub text: String,
 }
 

@@ -1,4 +1,4 @@
-//! The engine's time, carried on over crashes and reboots, and the wall clock for people.
+//! The engine's time, carried on over crashes and reboots, and the wall clock for operators.
 
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ impl Clock {
     }
 
     /// The wall clock's reading at `at`, by what it says now: right for display even after it was set. In milliseconds: the
-    /// two clocks are read one after the other, and the same moment should be told as the same each time.
+    /// two clocks are read one after the other, and the same moment should be reported as the same each time.
     pub fn wall(&self, at: Time) -> Timestamp {
         let wall = wall_of(at, self.now(), wall());
         wall.round(Unit::Millisecond).unwrap_or(wall)
@@ -174,10 +174,10 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_told_in_milliseconds() {
+    fn a_moment_is_reported_in_milliseconds() {
         let clock = Clock::start(None);
-        let told = clock.wall(clock.now());
-        assert_eq!(told.subsec_nanosecond() % 1_000_000, 0, "{told}");
+        let reported = clock.wall(clock.now());
+        assert_eq!(reported.subsec_nanosecond() % 1_000_000, 0, "{reported}");
     }
 
     #[test]

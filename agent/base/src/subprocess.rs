@@ -66,7 +66,7 @@ impl Group {
     }
 
     /// Forgets the group without killing it. Must be called once the child was waited for: its number may then
-    /// belong to somebody else.
+    /// belong to another party.
     pub fn release(mut self) {
         self.0 = None;
     }
@@ -139,7 +139,7 @@ pub async fn up_to(stream: Option<impl AsyncRead + Unpin>, max: u64) -> Vec<u8> 
     bytes
 }
 
-/// How a process ended, for people: `exited with code 2`, `killed by signal 9`.
+/// How a process ended, for operators: `exited with code 2`, `killed by signal 9`.
 pub fn ending(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_systemd_tells_the_agent_stays_with_the_agent() {
+    fn what_systemd_reports_the_agent_stays_with_the_agent() {
         let command = command(&["true".to_owned()]).unwrap();
         let removed = |name: &str| {
             command

@@ -13,7 +13,7 @@ const LISTENING: &str = "0A";
 
 /// A socket that listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listening {
+pub struct ListeningSocket {
     /// Where it is bound to: unspecified for all of the host.
     pub address: SocketAddr,
     /// Its inode, by which the processes that have it are found.
@@ -27,7 +27,7 @@ pub struct Listening {
 /// # Errors
 ///
 /// When they cannot be read.
-pub fn listening() -> io::Result<Vec<Listening>> {
+pub fn listening_sockets() -> io::Result<Vec<ListeningSocket>> {
     let mut sockets = Vec::new();
     for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
         let file = match File::open(path) {
@@ -47,7 +47,7 @@ pub fn listening() -> io::Result<Vec<Listening>> {
 
 /// What a line says of a socket that listens: its second field is the local address, the fourth the state, the second half
 /// of the fifth how many wait, the tenth the inode.
-fn socket(line: &str) -> Option<Listening> {
+fn socket(line: &str) -> Option<ListeningSocket> {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
     if *fields.get(3)? != LISTENING {
         return None;
@@ -55,7 +55,7 @@ fn socket(line: &str) -> Option<Listening> {
     let (address, port) = fields.get(1)?.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
     let (_, waiting) = fields.get(4)?.split_once(':')?;
-    Some(Listening {
+    Some(ListeningSocket {
         address: SocketAddr::new(ip(address)?, port),
         inode: fields.get(9)?.parse().ok()?,
         waiting: u32::from_str_radix(waiting, 16).ok()?,
@@ -116,7 +116,7 @@ mod tests {
             (format!("0: ä100007F:1F90 00000000:0000 0A {rest}"), None),
             (String::new(), None),
         ] {
-            let read = read.map(|address| Listening {
+            let read = read.map(|address| ListeningSocket {
                 address: address.parse().unwrap(),
                 inode: 40557,
                 waiting: 31,
@@ -130,7 +130,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let waiting = || {
-            let sockets = listening().unwrap();
+            let sockets = listening_sockets().unwrap();
             let socket = sockets.iter().find(|socket| socket.address == address);
             socket.map(|socket| socket.waiting)
         };

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn no_certificate_error_is_told_in_the_words_of_a_library() {
+    fn no_certificate_error_is_reported_in_the_words_of_a_library() {
         use CertificateError as E;
         for error in [
             E::BadEncoding,

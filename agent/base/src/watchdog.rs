@@ -1,4 +1,4 @@
-//! Tells systemd that the agent is ready, alive and making progress, when systemd asked for it.
+//! Notifies systemd that the agent is ready, alive and making progress, when systemd asked for it.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ impl Watchdog {
         notify(&[NotifyState::Ready]);
     }
 
-    /// The configuration is being read anew, until the agent is ready again. `systemctl` tells by the time whether this is
+    /// The configuration is being read again, until the agent is ready again. `systemctl` tells by the time whether this is
     /// the reload it asked for.
     pub fn reloading(&self) {
         if let Ok(now) = NotifyState::monotonic_usec_now() {
@@ -50,7 +50,7 @@ impl Watchdog {
     }
 }
 
-/// Tells systemd in words how the agent is, for `systemctl status`.
+/// Notifies systemd in words how the agent is, for `systemctl status`.
 pub fn status(text: &str) {
     notify(&[NotifyState::Status(text)]);
 }

@@ -31,7 +31,7 @@ pub fn aim(what: &str) -> Option<Aim> {
 }
 
 impl Aim {
-    /// Whether `figure` reaches it, beside the others; `None` when that cannot be told.
+    /// Whether `figure` reaches it, beside the others; `None` when that cannot be known.
     pub fn reached(self, figure: &Figure, others: &[Figure]) -> Option<bool> {
         match self {
             Self::AtMost(limit) => Some(figure.median() <= limit),

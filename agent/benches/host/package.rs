@@ -1,4 +1,4 @@
-//! The agent as people get it: packed, and installed by apt.
+//! The agent as operators get it: packed, and installed by apt.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! What comes out: a table for people, and a file for programs.
+//! What comes out: a table for operators, and a file for programs.
 
 use std::fmt;
 use std::fs;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::findings::Findings;
-use super::problem::{DENIED, Place};
+use super::problem::{Fault, Place};
 use super::reading::read_text;
 
 /// `conf.d` is written by operators and packages.
@@ -46,8 +46,11 @@ pub(super) fn read_all(main: &Path, findings: &mut Findings) -> (Vec<Fragment>, 
         let place = Place::source(order, path.to_string_lossy());
         match read_text(&path) {
             Ok(text) => fragments.push(Fragment { path, place, text }),
-            Err(error) if order == 0 => findings.unreadable(place, format!("{}{ELSEWHERE}", error.words()), None),
-            Err(error) => findings.unreadable(place, error.words(), None),
+            Err(error) => {
+                let elsewhere = if order == 0 { ELSEWHERE } else { "" };
+                let message = format!("{}{elsewhere}", error.words());
+                findings.unreadable(place, Fault::of_file(&error, &path, message), None);
+            }
         }
     }
     (fragments, passed_over)
@@ -68,10 +71,13 @@ fn fragments(main: &Path) -> PathBuf {
 
 /// The visible `*.toml` files in a directory that may not exist, sorted by name; and what else stands there and was
 /// probably meant to be read.
-fn list(directory: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), String> {
+fn list(directory: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Fault> {
     let cannot = |error: io::Error| match error.kind() {
-        io::ErrorKind::PermissionDenied => format!("cannot be listed: {DENIED}"),
-        _ => format!("cannot be listed: {error}"),
+        io::ErrorKind::PermissionDenied => Fault {
+            message: "cannot be listed: permission denied".to_owned(),
+            denied: Some(directory.to_owned()),
+        },
+        _ => format!("cannot be listed: {error}").into(),
     };
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -93,7 +99,7 @@ fn list(directory: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), String> {
             unread.push(path);
         }
         if paths.len() > MAX_FILES {
-            return Err(format!("holds more than {MAX_FILES} files"));
+            return Err(format!("holds more than {MAX_FILES} files").into());
         }
     }
     paths.sort();

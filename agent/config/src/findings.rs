@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::problem::{ConfigErrors, Place, Problem};
+use super::problem::{ConfigErrors, Fault, Place, Problem};
 use super::referenced::ReferencedFiles;
 use super::schema::is_bare;
 use super::secret::Secrets;
@@ -119,32 +119,25 @@ impl Findings {
     }
 
     /// Reports that the value of `key` at `place` is wrong.
-    pub fn wrong_at(&mut self, place: Place, key: &str, message: impl Into<String>, suggestion: Option<String>) {
+    pub fn wrong_at(&mut self, place: Place, key: &str, fault: impl Into<Fault>, suggestion: Option<String>) {
         self.mark_bad(key);
         self.note(Problem {
-            place,
-            key: key.to_owned(),
-            message: message.into(),
             suggestion,
-            excerpt: None,
+            ..Problem::new(place, key, fault)
         });
     }
 
     /// Reports that `key`, which was read before, is wrong.
-    pub fn wrong(&mut self, key: &str, message: impl Into<String>) {
-        self.wrong_at(self.place_of(key), key, message, None);
+    pub fn wrong(&mut self, key: &str, fault: impl Into<Fault>) {
+        self.wrong_at(self.place_of(key), key, fault, None);
     }
 
     /// Reports a problem about a source rather than a key. What else is missing is not reported then.
-    pub(super) fn unreadable(&mut self, place: Place, message: impl Into<String>, excerpt: Option<String>) {
+    pub(super) fn unreadable(&mut self, place: Place, fault: impl Into<Fault>, excerpt: Option<String>) {
         self.incomplete = true;
-        let (key, message) = (String::new(), message.into());
         self.note(Problem {
-            place,
-            key,
-            message,
-            suggestion: None,
             excerpt,
+            ..Problem::new(place, "", fault)
         });
     }
 
@@ -179,26 +172,13 @@ impl Findings {
 
     /// Reports something that is probably not meant.
     pub(super) fn warn(&mut self, key: &str, message: impl Into<String>) {
-        let place = self.place_of(key);
-        let (key, message) = (key.to_owned(), message.into());
-        self.warnings.insert(Problem {
-            place,
-            key,
-            message,
-            suggestion: None,
-            excerpt: None,
-        });
+        self.warnings
+            .insert(Problem::new(self.place_of(key), key, message.into()));
     }
 
     /// Reports something about a source that is probably not meant.
     pub(super) fn warn_at(&mut self, place: Place, message: &str) {
-        self.warnings.insert(Problem {
-            place,
-            key: String::new(),
-            message: message.to_owned(),
-            suggestion: None,
-            excerpt: None,
-        });
+        self.warnings.insert(Problem::new(place, "", message));
     }
 
     /// The warnings, or the errors when there is any.

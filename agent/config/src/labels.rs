@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn label_is_a_key_or_a_slip_or_somebody_elses() {
+    fn label_is_a_key_or_a_slip_or_another_tables() {
         for (name, expected) in [
             ("interval", Meaning::Key),
             ("recovery.brust", Meaning::Key),
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_by_the_name_of_the_label() {
+    fn what_is_wrong_is_reported_by_the_name_of_the_label() {
         for (name, text, said) in [
             (
                 "intervall",

@@ -55,7 +55,7 @@ pub use labels::LabelProblem;
 pub use labels::{Meaning, meaning, quote, service_keys};
 pub use overlay::MAX_DISCOVERED;
 pub use pattern::matches;
-pub use problem::{ConfigErrors, Place, Problem};
+pub use problem::{ConfigErrors, Fault, Place, Problem};
 pub use reading::{FileError, read_text};
 pub use rules::{
     alert_pattern, compose, container, is_this_host, label_name, label_value, name, parse_duration, protected, unit,

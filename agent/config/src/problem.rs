@@ -1,10 +1,13 @@
 //! What is wrong with a configuration, and where.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
+
+use super::reading::FileError;
 
 /// Where something stands: a line of a file, a whole file, or a variable of the environment.
 ///
@@ -100,15 +103,64 @@ pub struct Problem {
     pub suggestion: Option<String>,
     /// The line in question, with a caret.
     pub excerpt: Option<String>,
+    /// The file or directory that this user may not read, when that is all that is wrong.
+    pub denied: Option<PathBuf>,
 }
 
-/// How each message ends about what this user may not read.
-pub(super) const DENIED: &str = "permission denied";
-
 impl Problem {
+    /// What is wrong at `place` with `key`; an empty one is about the whole of it.
+    pub fn new(place: Place, key: impl Into<String>, fault: impl Into<Fault>) -> Self {
+        let Fault { message, denied } = fault.into();
+        Self {
+            place,
+            key: key.into(),
+            message,
+            suggestion: None,
+            excerpt: None,
+            denied,
+        }
+    }
+
     /// Whether nothing is known to be wrong: this user may not read the file.
-    pub fn is_denied(&self) -> bool {
-        self.message.contains(DENIED)
+    pub const fn is_denied(&self) -> bool {
+        self.denied.is_some()
+    }
+}
+
+/// Why something cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// A sentence for the operator.
+    pub(super) message: String,
+    /// The file or directory that this user may not read, when that is all that is wrong.
+    pub(super) denied: Option<PathBuf>,
+}
+
+impl Fault {
+    /// What keeps this process from using the file at `path`, as `message` says.
+    pub(super) fn of_file(error: &FileError, path: &Path, message: String) -> Self {
+        let denied = matches!(error, FileError::Denied).then(|| path.to_owned());
+        Self { message, denied }
+    }
+
+    /// The same, with the path before it.
+    pub(super) fn at(self, path: &Path) -> Self {
+        Self {
+            message: format!("`{}` {}", path.display(), self.message),
+            ..self
+        }
+    }
+}
+
+impl From<String> for Fault {
+    fn from(message: String) -> Self {
+        Self { message, denied: None }
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(message: &str) -> Self {
+        Self::from(message.to_owned())
     }
 }
 
@@ -163,15 +215,8 @@ impl ConfigErrors {
     /// For a path that no input reaches: settings missing without a problem found.
     pub(super) fn unexplained() -> Self {
         let place = Place::source(0, "configuration");
-        let (key, message) = (String::new(), "cannot be read".to_owned());
         Self {
-            problems: vec![Problem {
-                place,
-                key,
-                message,
-                suggestion: None,
-                excerpt: None,
-            }],
+            problems: vec![Problem::new(place, "", "cannot be read")],
             omitted: 0,
         }
     }
@@ -189,5 +234,29 @@ impl fmt::Display for ConfigErrors {
             write!(f, "\nand {} more", self.omitted)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_not_be_read_is_known_by_the_fault_and_not_by_words() {
+        let path = Path::new("/etc/permission denied");
+        let problem = |error: FileError| {
+            let fault = Fault::of_file(&error, path, error.words()).at(path);
+            Problem::new(Place::named("a"), "receivers.a.slack.token_file", fault)
+        };
+        let missing = problem(FileError::Missing);
+        assert_eq!(missing.message, "`/etc/permission denied` does not exist");
+        assert!(!missing.is_denied());
+        let denied = problem(FileError::Denied);
+        assert_eq!(
+            denied.message,
+            "`/etc/permission denied` cannot be read: permission denied"
+        );
+        assert_eq!(denied.denied.as_deref(), Some(path));
+        assert!(denied.is_denied());
     }
 }

@@ -4,8 +4,6 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use super::problem::DENIED;
-
 /// A file of 10,000 services with five keys each has 2 MiB; what is larger is not a configuration.
 const MAX_FILE: u64 = 4 << 20;
 
@@ -16,7 +14,7 @@ pub enum FileError {
     #[error("does not exist")]
     Missing,
     /// This user may not read it.
-    #[error("cannot be read: {}", DENIED)]
+    #[error("cannot be read: permission denied")]
     Denied,
     /// The system does not read it.
     #[error("cannot be read")]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use super::problem::Fault;
 use super::reading::read_limited;
 use super::rules;
 use super::secret::{self, Secret, Source};
@@ -19,9 +20,9 @@ const MAX_TEMPLATE_FILE: u64 = 64 << 10;
 /// What the files hold, by their paths as they are written; or a sentence that says why they cannot be used.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ReferencedFiles {
-    secrets: HashMap<PathBuf, Result<SecretFile, String>>,
-    certificates: HashMap<PathBuf, Result<(), String>>,
-    templates: HashMap<PathBuf, Result<String, String>>,
+    secrets: HashMap<PathBuf, Result<SecretFile, Fault>>,
+    certificates: HashMap<PathBuf, Result<(), Fault>>,
+    templates: HashMap<PathBuf, Result<String, Fault>>,
 }
 
 /// What `*_file` means.
@@ -51,26 +52,26 @@ pub(super) enum ReadableBy {
 
 impl ReferencedFiles {
     /// The secret in `file`, a path or `credential:NAME`.
-    pub(super) fn secret(&mut self, file: &Path) -> Result<SecretFile, String> {
+    pub(super) fn secret(&mut self, file: &Path) -> Result<SecretFile, Fault> {
         once(&mut self.secrets, file, read_secret)
     }
 
     /// Whether `file` holds certificates, and nothing that only looks like one.
-    pub(super) fn certificates(&mut self, file: &Path) -> Result<(), String> {
+    pub(super) fn certificates(&mut self, file: &Path) -> Result<(), Fault> {
         once(&mut self.certificates, file, check_certificates)
     }
 
     /// The template in `file`.
-    pub(super) fn template(&mut self, file: &Path) -> Result<String, String> {
+    pub(super) fn template(&mut self, file: &Path) -> Result<String, Fault> {
         once(&mut self.templates, file, read_template)
     }
 }
 
 fn once<T: Clone>(
-    known: &mut HashMap<PathBuf, Result<T, String>>,
+    known: &mut HashMap<PathBuf, Result<T, Fault>>,
     file: &Path,
-    read: impl FnOnce(&Path) -> Result<T, String>,
-) -> Result<T, String> {
+    read: impl FnOnce(&Path) -> Result<T, Fault>,
+) -> Result<T, Fault> {
     if let Some(known) = known.get(file) {
         return known.clone();
     }
@@ -79,7 +80,7 @@ fn once<T: Clone>(
     answer
 }
 
-fn read_secret(file: &Path) -> Result<SecretFile, String> {
+fn read_secret(file: &Path) -> Result<SecretFile, Fault> {
     let path = match secret::resolve(file)? {
         Source::File(path) => path,
         Source::Elsewhere(name) => return Ok(SecretFile::Elsewhere(name)),
@@ -95,23 +96,23 @@ fn read_secret(file: &Path) -> Result<SecretFile, String> {
     Ok(SecretFile::Read { secret, readable_by })
 }
 
-fn check_certificates(file: &Path) -> Result<(), String> {
-    let pem = read_limited(file, MAX_CA_FILE).map_err(|error| error.words())?;
+fn check_certificates(file: &Path) -> Result<(), Fault> {
+    let pem = read_limited(file, MAX_CA_FILE).map_err(|error| Fault::of_file(&error, file, error.words()))?;
     let mut count = 0;
     for certificate in CertificateDer::pem_slice_iter(&pem) {
-        certificate.map_err(|_| "is not valid PEM".to_owned())?;
+        certificate.map_err(|_| "is not valid PEM")?;
         count += 1;
     }
     if count == 0 {
-        Err("holds no certificate in PEM form".to_owned())
+        Err("holds no certificate in PEM form".into())
     } else {
         Ok(())
     }
 }
 
-fn read_template(file: &Path) -> Result<String, String> {
-    let bytes = read_limited(file, MAX_TEMPLATE_FILE).map_err(|error| error.words())?;
-    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())?;
+fn read_template(file: &Path) -> Result<String, Fault> {
+    let bytes = read_limited(file, MAX_TEMPLATE_FILE).map_err(|error| Fault::of_file(&error, file, error.words()))?;
+    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8 text")?;
     rules::template(&text)?;
     Ok(text)
 }

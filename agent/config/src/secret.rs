@@ -12,6 +12,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::problem::Fault;
 use super::reading::read_limited;
 
 /// Keys and tokens are short; what is larger is the wrong file.
@@ -112,7 +113,7 @@ pub(super) enum Source {
 /// # Errors
 ///
 /// A sentence for the operator: systemd has handed over other credentials, and not this one.
-pub(super) fn resolve(file: &Path) -> Result<Source, String> {
+pub(super) fn resolve(file: &Path) -> Result<Source, Fault> {
     let Some(name) = file.to_str().and_then(|file| file.strip_prefix("credential:")) else {
         return Ok(Source::File(file.to_owned()));
     };
@@ -126,21 +127,21 @@ pub(super) fn resolve(file: &Path) -> Result<Source, String> {
         return Err(format!(
             "the credential `{name}` was not handed over when the agent started: `systemctl edit sentinel`, \
              `LoadCredential={name}:PATH` below `[Service]`, `systemctl restart sentinel`"
-        ));
+        )
+        .into());
     }
     Ok(Source::File(path))
 }
 
 /// Reads a secret, without the white space around it, and without the mark that some editors begin a file with.
-pub(super) fn read(path: &Path) -> Result<Secret, String> {
-    let shown = path.display();
-    let bytes = read_limited(path, MAX_SECRET).map_err(|error| format!("`{shown}` {}", error.words()))?;
+pub(super) fn read(path: &Path) -> Result<Secret, Fault> {
+    let bytes = read_limited(path, MAX_SECRET).map_err(|error| Fault::of_file(&error, path, error.words()).at(path))?;
     let text = str::from_utf8(&bytes)
-        .map_err(|_| format!("`{shown}` is not UTF-8 text"))?
+        .map_err(|_| Fault::from("is not UTF-8 text").at(path))?
         .trim_start_matches('\u{feff}')
         .trim();
     if text.is_empty() {
-        return Err(format!("`{shown}` is empty"));
+        return Err(Fault::from("is empty").at(path));
     }
     Ok(text.to_owned().into())
 }

@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_say_what_they_are_told_to() {
+    fn templates_say_what_they_are_reported_to() {
         let table = [
             ("{{ name }} is down\n", "shop is down"),
             ("{{ at | local }}", "2026-11-22 16:03:00 UTC"),

@@ -45,7 +45,7 @@ pub(super) struct Listed {
     pub ports: Vec<Port>,
     #[serde(deserialize_with = "or_default")]
     pub(super) state: String,
-    /// For people: `Exited (0) 3 minutes ago`.
+    /// For operators: `Exited (0) 3 minutes ago`.
     #[serde(deserialize_with = "or_default")]
     pub(super) status: String,
 }

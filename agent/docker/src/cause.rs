@@ -15,7 +15,7 @@ const OOM_WITHIN: Duration = Duration::from_secs(2);
 
 /// The cause of the end of the last run.
 ///
-/// Docker tells how the main process ended by a shell's exit code, so 137 may be SIGKILL or `exit 137`: the number is all
+/// Docker says how the main process ended by a shell's exit code, so 137 may be SIGKILL or `exit 137`: the number is all
 /// that is certain. `OOMKilled` is set late or, with cgroup version 1, not at all; the event of the kernel's kill helps.
 pub(super) fn cause_of(tracker: &Tracker) -> Cause {
     let facts = &tracker.facts;

@@ -1,7 +1,7 @@
 //! Containers as systemd sees them, for when the Engine cannot be asked.
 //!
 //! With systemd as Docker's cgroup driver each running container is a scope, `docker-ID.scope`, that comes with it and is
-//! gone with it. The bus tells of every scope whether it is active, and how many tasks and how much memory it has; reading
+//! gone with it. The bus reports every scope whether it is active, and how many tasks and how much memory it has; reading
 //! that needs no right to use Docker. Nothing there tells a container's name, exit code, health, or why it ended, so this
 //! is never taken for more than it is: what is known of a container stays *unknown*, with what its scope shows as a reason.
 //! Ids are known from when the Engine could be asked, or from a configuration that names the container by its id.
@@ -26,7 +26,7 @@ const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// systemd answers in milliseconds; while it reloads, it does not. This is a look aside, and may be missed.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
-/// Scopes that are asked about one by one. Of more only their being there is told.
+/// Scopes that are asked about one by one. Of more only their being there is reported.
 const DETAILED_MAX: usize = 32;
 
 /// What systemd shows of one container that runs.
@@ -39,17 +39,17 @@ pub(super) struct Scope {
 
 /// What systemd shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Sight {
+pub(super) enum CgroupScopes {
     /// The scopes of all containers that run, by id.
-    Scopes(HashMap<String, Scope>),
+    Listed(HashMap<String, Scope>),
     /// There is no bus, or no answer.
-    Nothing,
+    Unknown,
 }
 
-impl Sight {
+impl CgroupScopes {
     /// What can be said of the container with that id, beyond why the Engine cannot be asked.
     pub(super) fn of(&self, id: Option<&str>) -> Option<String> {
-        let Self::Scopes(scopes) = self else {
+        let Self::Listed(scopes) = self else {
             return None;
         };
         if scopes.is_empty() {
@@ -71,15 +71,15 @@ impl Sight {
 }
 
 /// Looks once, with a connection of its own: nobody may need it for weeks.
-pub(super) async fn look() -> Sight {
+pub(super) async fn look() -> CgroupScopes {
     let looked = tokio::time::timeout(ANSWER_WITHIN, read()).await;
     match looked {
-        Ok(Ok(scopes)) => Sight::Scopes(scopes),
+        Ok(Ok(scopes)) => CgroupScopes::Listed(scopes),
         Ok(Err(error)) => {
             tracing::debug!(%error, "The scopes of containers cannot be seen");
-            Sight::Nothing
+            CgroupScopes::Unknown
         }
-        Err(_elapsed) => Sight::Nothing,
+        Err(_elapsed) => CgroupScopes::Unknown,
     }
 }
 
@@ -149,30 +149,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_tells_what_it_can_and_no_more() {
+    fn a_scope_reports_what_it_can_and_no_more() {
         let id = "0123456789abcdef".repeat(4);
         let other = "f".repeat(64);
         let scope = Scope {
             tasks: Some(3),
             memory: Some(5 << 20),
         };
-        let sight = Sight::Scopes(HashMap::from([(id.clone(), scope)]));
-        for (sight, id, told) in [
+        let scopes = CgroupScopes::Listed(HashMap::from([(id.clone(), scope)]));
+        for (scopes, id, reported) in [
             (
-                &sight,
+                &scopes,
                 Some(id.as_str()),
                 "systemd shows that it runs, 3 tasks, 5 MiB; its health is not known",
             ),
             (
-                &sight,
+                &scopes,
                 Some(other.as_str()),
                 "systemd shows that it does not run, but not why",
             ),
-            (&sight, None, "systemd shows 1 running containers, but no names"),
-            (&Sight::Scopes(HashMap::new()), Some(id.as_str()), ""),
-            (&Sight::Nothing, Some(id.as_str()), ""),
+            (&scopes, None, "systemd shows 1 running containers, but no names"),
+            (&CgroupScopes::Listed(HashMap::new()), Some(id.as_str()), ""),
+            (&CgroupScopes::Unknown, Some(id.as_str()), ""),
         ] {
-            assert_eq!(sight.of(id).unwrap_or_default(), told);
+            assert_eq!(scopes.of(id).unwrap_or_default(), reported);
         }
     }
 

@@ -26,7 +26,7 @@ const TOGETHER: Duration = Duration::from_secs(2);
 /// How long after its return the Engine may still be starting what its policies say.
 const AFTER_RETURN: Duration = Duration::from_secs(10);
 
-/// How long a container may wait for those that it comes after, before that is told.
+/// How long a container may wait for those that it comes after, before that is reported.
 const CREATED_MAX: Duration = Duration::from_secs(90);
 
 /// What is known beside the container itself.
@@ -55,7 +55,7 @@ pub(super) enum Verdict {
 
 /// Judges a container. Remembers in the tracker what it concluded about its going down.
 pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
-    if let Some(until) = start_is_told_by(tracker, world) {
+    if let Some(until) = start_is_reported_by(tracker, world) {
         return Verdict::Wait(until);
     }
     let asked = tracker.asked_to_stop(world.now);
@@ -111,12 +111,12 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
     };
     let observation = Observation {
         state,
-        run: tracker.facts.instance(),
+        run: tracker.facts.run_id(),
         age,
         supervisor,
         started_by: started_by(tracker, world),
         restarts: u32::try_from(tracker.facts.restarts).ok(),
-        asked_to_stop: asked.map(|(_, told)| told),
+        asked_to_stop: asked.map(|(_, reported)| reported),
         limits: Limits {
             start: Some(START_WITHIN),
             stop: Some(tracker.facts.stop_timeout),
@@ -130,7 +130,7 @@ pub(super) fn classify(tracker: &mut Tracker, world: World) -> Verdict {
 }
 
 /// Until when Compose, which has made this container, may still be about to start it when what it comes after is ready. Then
-/// that is told: Compose leaves it `created` for good when one of those never gets ready.
+/// that is reported: Compose leaves it `created` for good when one of those never gets ready.
 fn waits_until(tracker: &Tracker) -> Option<Timestamp> {
     let facts = &tracker.facts;
     let waits = facts.status == Status::Created && facts.error.is_empty() && !facts.waits_for.is_empty();
@@ -162,7 +162,7 @@ fn started_by(tracker: &Tracker, world: World) -> StartedBy {
 }
 
 /// Until when the news of who began a run that is already seen may still be on its way, should there be any.
-fn start_is_told_by(tracker: &Tracker, world: World) -> Option<Timestamp> {
+fn start_is_reported_by(tracker: &Tracker, world: World) -> Option<Timestamp> {
     let facts = &tracker.facts;
     let started = facts
         .started
@@ -188,11 +188,9 @@ fn running(tracker: &mut Tracker, world: World) -> TargetState {
             }
         }
         Health::Unhealthy(output) => {
-            let instance = tracker.facts.instance();
-            let first = tracker.unhealthy.take_if(|(of, _)| *of == instance);
-            let (_, output) = tracker
-                .unhealthy
-                .insert(first.unwrap_or_else(|| (instance, output.clone())));
+            let run = tracker.facts.run_id();
+            let first = tracker.unhealthy.take_if(|(of, _)| *of == run);
+            let (_, output) = tracker.unhealthy.insert(first.unwrap_or_else(|| (run, output.clone())));
             TargetState::Unhealthy(output.clone())
         }
     }
@@ -268,7 +266,7 @@ fn unheard(
     if finished >= world.watched_since && world.now < news_by {
         return Err(news_by);
     }
-    let ran_before = tracker.seen_running.is_some() && tracker.seen_running == tracker.facts.instance();
+    let ran_before = tracker.seen_running.is_some() && tracker.seen_running == tracker.facts.run_id();
     let while_away = world
         .away
         .is_some_and(|(gone, back)| later(finished, TOGETHER) >= gone && finished <= later(back, TOGETHER));
@@ -281,7 +279,7 @@ fn unheard(
         (RestartPolicy::No, 137 | 143) => Intent::Unclear,
         (RestartPolicy::No, code) if code != 0 => Intent::Crash,
         (RestartPolicy::OnFailure(_), code) if code != 0 && supervisor == Supervisor::GaveUp => Intent::Crash,
-        // Docker would have started it again, unless somebody had stopped it; or it ended well, long ago.
+        // Docker would have started it again, unless an operator had stopped it; or it ended well, long ago.
         _ => return Ok((Intent::OperatorStop, cause, Supervisor::Passive)),
     };
     Ok((intent, cause, supervisor))

@@ -1,4 +1,4 @@
-//! The watched containers, what is known of them, and what has been told. Outlives connections.
+//! The watched containers, what is known of them, and what has been reported. Outlives connections.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use sentinel_config::ContainerTarget;
 use sentinel_engine::{Event, Observation, RunId, TargetState};
 use tokio::sync::mpsc;
 
-use super::cgroup_fallback::Sight;
+use super::cgroup_fallback::CgroupScopes;
 use super::classify::{Verdict, World, classify};
 use super::client::Seen;
 use super::events::{Heard, History, Mark};
@@ -41,7 +41,7 @@ pub(super) struct Containers {
     by_id: HashMap<String, Container>,
     /// Everything there is has been listed on this connection.
     listed: bool,
-    /// The last event known of, by which to tell whether the Engine is still the same.
+    /// The last event known of, by which to say whether the Engine is still the same.
     last_heard: Option<Mark>,
     /// Since when events reach the agent without a gap.
     watched_since: Timestamp,
@@ -97,9 +97,9 @@ impl Containers {
             .collect()
     }
 
-    /// A connection is there: everything has to be looked at anew, and events come from `since` on.
+    /// A connection is there: everything has to be looked at again, and events come from `since` on.
     ///
-    /// An Engine that was started anew remembers nothing. So when the last event heard is not among all that it remembers,
+    /// An Engine that was started again remembers nothing. So when the last event heard is not among all that it remembers,
     /// it is another one. That the connection was lost proves nothing: the host may just be busy.
     pub(super) fn connected(&mut self, since: Timestamp, history: &History, podman: bool) {
         self.podman = podman;
@@ -127,32 +127,32 @@ impl Containers {
         self.last_heard = history.marks.last().cloned().or(self.last_heard.take());
     }
 
-    /// Tells that no container can be seen any more, once.
-    pub(super) fn lose_sight(&mut self, reason: &str) {
+    /// Reports that no container can be seen any more, once.
+    pub(super) fn lose_connection(&mut self, reason: &str) {
         self.listed = false;
         self.lost_at.get_or_insert_with(sentinel_base::clock::wall);
         for service in self.services.values_mut() {
             service.again = None;
-            if !matches!(&service.told, Some(told) if matches!(told.state, TargetState::Unknown(_))) {
-                let unknown = service.blind(reason);
-                service.told = Some(unknown.clone());
+            if !matches!(&service.reported, Some(reported) if matches!(reported.state, TargetState::Unknown(_))) {
+                let unknown = service.unobservable(reason);
+                service.reported = Some(unknown.clone());
                 self.outbox.hand_over(&service.name, unknown);
             }
         }
     }
 
     /// While no container can be seen: what systemd shows of them all the same.
-    pub(super) fn glimpse(&mut self, reason: &str, sight: &Sight) {
+    pub(super) fn glimpse(&mut self, reason: &str, scopes: &CgroupScopes) {
         for (target, service) in &mut self.services {
             let only = service.members.iter().next().filter(|_| service.members.len() == 1);
             let id = match target {
                 ContainerTarget::Named(id) if is_id(id) => Some(id.as_str()),
                 _ => only.map(String::as_str),
             };
-            let shown = sight.of(id).map(|shown| format!("{reason}; {shown}"));
-            let unknown = service.blind(shown.as_deref().unwrap_or(reason));
-            if is_news(service.told.as_ref(), &unknown) {
-                service.told = Some(unknown.clone());
+            let shown = scopes.of(id).map(|shown| format!("{reason}; {shown}"));
+            let unknown = service.unobservable(shown.as_deref().unwrap_or(reason));
+            if is_news(service.reported.as_ref(), &unknown) {
+                service.reported = Some(unknown.clone());
                 self.outbox.hand_over(&service.name, unknown);
             }
         }
@@ -230,15 +230,16 @@ impl Containers {
         self.by_id.get_mut(id)
     }
 
-    /// The container of a service that is, or was, at this run; and whether the service was told to be unhealthy.
+    /// The container of a service that is, or was, at this run; and whether the service was asked to be unhealthy.
     pub(super) fn find(&self, target: &ContainerTarget, expected: Option<&RunId>) -> Option<(String, bool)> {
         let service = self.services.get(target)?;
         let at = |id: &&String| {
             let container = self.by_id.get(id.as_str());
-            container.is_some_and(|container| container.tracker.facts.instance().as_ref() == expected)
+            container.is_some_and(|container| container.tracker.facts.run_id().as_ref() == expected)
         };
         let id = service.members.iter().find(at)?;
-        let unhealthy = matches!(&service.told, Some(told) if matches!(told.state, TargetState::Unhealthy(_)));
+        let unhealthy =
+            matches!(&service.reported, Some(reported) if matches!(reported.state, TargetState::Unhealthy(_)));
         Some((id.clone(), unhealthy))
     }
 
@@ -342,7 +343,7 @@ impl Containers {
         }
     }
 
-    /// Judges one service and tells if that is news.
+    /// Judges one service and says if that is news.
     fn evaluate(&mut self, target: &ContainerTarget) {
         let Some(service) = self.services.get_mut(target) else {
             return;
@@ -378,22 +379,22 @@ impl Containers {
             }
         }
         let observation = worst(seen).unwrap_or_else(|| service.absent());
-        if is_news(service.told.as_ref(), &observation) {
+        if is_news(service.reported.as_ref(), &observation) {
             tracing::debug!(container = %target, state = ?observation.state, "A container was observed");
-            service.told = Some(observation.clone());
+            service.reported = Some(observation.clone());
             self.outbox.hand_over(&service.name, observation);
         }
     }
 }
 
-/// An age is new every time, and tells nothing that the run does not.
-fn is_news(told: Option<&Observation>, seen: &Observation) -> bool {
-    told.is_none_or(|told| {
+/// An age is new every time, and says nothing that the run does not.
+fn is_news(reported: Option<&Observation>, seen: &Observation) -> bool {
+    reported.is_none_or(|reported| {
         // A signal that was sent less long ago is another one.
-        let asked = match (told.asked_to_stop, seen.asked_to_stop) {
-            (Some(told), Some(seen)) => seen.ago < told.ago,
-            (told, seen) => told.is_some() != seen.is_some(),
+        let asked = match (reported.asked_to_stop, seen.asked_to_stop) {
+            (Some(reported), Some(seen)) => seen.ago < reported.ago,
+            (reported, seen) => reported.is_some() != seen.is_some(),
         };
-        asked || (&told.state, &told.run, told.supervisor) != (&seen.state, &seen.run, seen.supervisor)
+        asked || (&reported.state, &reported.run, reported.supervisor) != (&seen.state, &seen.run, seen.supervisor)
     })
 }

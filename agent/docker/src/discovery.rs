@@ -74,7 +74,7 @@ pub async fn discover(feed: DiscoveryFeed, mut search: watch::Receiver<Search>, 
             // There is no Docker here: that is something seen.
             publish(&feed, &wanted, &Snapshots::default());
         } else {
-            // Nobody waits for what may never be seen to hear of what failed elsewhere.
+            // Nothing waits for what may never be seen to hear of what failed elsewhere.
             for (wanted, source, waits) in [
                 (wanted.labels, Source::Labels, !is_out_of_reach(&wanted.address)),
                 (wanted.host, Source::HostContainers, false),

@@ -9,7 +9,7 @@ pub(super) enum Engine {
         /// Whether it reaches containerd, which it names among its parts only then.
         runtime: bool,
     },
-    /// It does not tell a stop from a crash, and its restart policies know no pause.
+    /// It does not distinguish a stop from a crash, and its restart policies know no pause.
     Podman,
 }
 

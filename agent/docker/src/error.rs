@@ -181,7 +181,7 @@ pub enum LogError {
     #[error("the Docker daemon cannot be reached")]
     NotConnected,
     /// The connection was lost before the answer came.
-    #[error("sight of the Docker daemon was lost meanwhile")]
+    #[error("the connection to the Docker daemon was lost meanwhile")]
     Lost,
     /// The watcher has ended.
     #[error("Docker is not watched any more")]

@@ -69,7 +69,7 @@ pub(super) struct History {
     pub(super) marks: Vec<Mark>,
 }
 
-/// What tells an event from all others: its time and what it happened to.
+/// What distinguishes an event from all others: its time and what it happened to.
 pub(super) type Mark = (Timestamp, String);
 
 impl History {
@@ -128,7 +128,7 @@ impl Client {
     }
 
     /// Whether events can be heard.
-    pub(super) async fn tells_events(&self) -> Result<(), CallError> {
+    pub(super) async fn sends_events(&self) -> Result<(), CallError> {
         let now = seconds(sentinel_base::clock::wall());
         let path = format!("/events?since={now}&until={now}");
         let asked = async {

@@ -119,7 +119,7 @@ impl Facts {
     }
 
     /// Which run this is: the container's id and when it was started. `None` when it never ran.
-    pub(super) fn instance(&self) -> Option<RunId> {
+    pub(super) fn run_id(&self) -> Option<RunId> {
         self.started
             .map(|_| RunId::from(format!("{}@{}", short(&self.id), self.started_text)))
     }
@@ -138,7 +138,7 @@ impl Facts {
     }
 }
 
-/// The id as people know it.
+/// The id as operators know it.
 pub(super) fn short(id: &str) -> &str {
     id.get(..SHORT).unwrap_or(id)
 }
@@ -280,8 +280,8 @@ mod tests {
         assert_eq!((facts.restarts, facts.stop_signal), (2, Some(3)));
         assert_eq!(facts.stop_timeout, Duration::from_secs(3));
         assert_eq!(facts.finished, None);
-        let instance = facts.instance().unwrap();
-        assert_eq!(instance.as_str(), "0123456789ab@2026-11-22T16:00:00.123456789Z");
+        let run = facts.run_id().unwrap();
+        assert_eq!(run.as_str(), "0123456789ab@2026-11-22T16:00:00.123456789Z");
     }
 
     #[test]
@@ -302,7 +302,7 @@ mod tests {
     fn an_empty_answer_is_no_reason_to_fail() {
         let facts = Facts::of(Inspected::default());
         assert_eq!(facts.status, Status::Other);
-        assert_eq!(facts.instance(), None);
+        assert_eq!(facts.run_id(), None);
     }
 
     /// States of Docker 20.10 to 28.5 and of podman 4.3 to 5.8, and one of a version to come.

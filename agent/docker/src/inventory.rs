@@ -1,4 +1,4 @@
-//! The containers that run now, asked for once. Watching is somebody else's work.
+//! The containers that run now, asked for once. Watching is another party's work.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,7 +13,7 @@ use super::error::{CallError, QuestionError};
 use super::identity::{ONE_OFF, PROJECT, SERVICE};
 use super::self_container;
 
-/// Containers asked about at most. A host with more is not read by people.
+/// Containers asked about at most. A host with more is not read by operators.
 const CONTAINERS_MAX: usize = 1000;
 
 /// What version 2 of Compose says of the order: `db:service_healthy:false,cache:service_started:false`.
@@ -118,7 +118,7 @@ pub async fn answers(address: &DockerAddress) -> Result<Answers, QuestionError> 
         let asked = client.inspect(id).await;
         asked.map_err(refused("/containers/ID/json"))?;
     }
-    client.tells_events().await.map_err(refused("/events"))?;
+    client.sends_events().await.map_err(refused("/events"))?;
     match client.engine().await.map_err(refused("/version"))? {
         Engine::Docker { runtime: true } => Ok(Answers::Docker),
         Engine::Docker { runtime: false } => Ok(Answers::WithoutRuntime),

@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(keys(&[("sentinel.enable", "true")]), Ok(Some(Vec::new())));
         let said = |labels: &[(&str, &str)]| keys(labels).unwrap_err().join("\n");
         assert!(said(&[("sentinel.http", ":8000/")]).contains("`sentinel.enable`: is missing"));
-        // Words of somebody else's are no mistake of ours; with ours beside them that is said.
+        // Words of another party's are no mistake of ours; with ours beside them that is said.
         assert_eq!(keys(&[("sentinel.team", "x"), ("sentinel.zone.name", "y")]), Ok(None));
         let labels = [
             ("sentinel.enable", "true"),

@@ -9,7 +9,7 @@
 //! * [`mod@answers`]: the Engine's answers, read leniently
 //! * [`facts`]: what the Engine says of a container; [`checks`] what its health check does
 //! * [`identity`]: which containers a service means, whatever their ids
-//! * [`tracker`]: what has to be remembered of a container between events, to tell a stop from a crash
+//! * [`tracker`]: what has to be remembered of a container between events, to distinguish a stop from a crash
 //! * [`run_log`]: which part of its log is of which run
 //! * [`classify`]: what it all means; [`cause`] is a part of that question
 //! * [`labels`]: what the labels of a container say of it as a service

@@ -69,17 +69,17 @@ mod tests {
         for (service, what) in [("a", "1"), ("a", "2"), ("b", "1"), ("a", "3"), ("b", "2")] {
             outbox.hand_over(&ServiceName::from(service), seen(what));
         }
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for _ in 0..3 {
             let Some(Event::TargetObserved { service, observation }) = events.recv().await else {
                 panic!("nothing came");
             };
-            told.push((service.to_string(), observation));
-            if told.len() < 3 {
+            reported.push((service.to_string(), observation));
+            if reported.len() < 3 {
                 outbox.flush_one().await;
             }
         }
         let expected = [("a", "1"), ("a", "3"), ("b", "2")].map(|(service, what)| (service.to_owned(), seen(what)));
-        assert_eq!(told, expected);
+        assert_eq!(reported, expected);
     }
 }

@@ -40,7 +40,7 @@ pub(super) struct Restart {
     pub(super) kind: ActionKind,
     pub(super) expected: Option<RunId>,
     pub(super) deadline: Duration,
-    /// Told when it has started.
+    /// Notified when it has started.
     pub(super) begun: oneshot::Sender<()>,
     pub(super) reply: oneshot::Sender<ActionResult>,
 }
@@ -87,7 +87,7 @@ impl Docker {
     /// Docker is done with it.
     ///
     /// Never fails otherwise than by the result. After `deadline` the outcome is unknown, and what was asked for goes on.
-    /// `begun` is told when Docker says that it has started.
+    /// `begun` is reported when Docker says that it has started.
     pub async fn restart(
         &self,
         target: &ContainerTarget,

@@ -1,7 +1,7 @@
 //! The verbs: start a container that is down, restart one that runs but is not well.
 //!
 //! The Engine has no guard of its own: its `restart` starts what an operator stopped, and lets a paused container run. So
-//! the container is looked at right before, and everything the Engine has told by then counts. What somebody does in the
+//! the container is looked at right before, and everything the Engine has told by then counts. What an operator does in the
 //! few milliseconds between that look and the call cannot be seen; nothing in the API could.
 
 use std::time::Duration;
@@ -61,7 +61,7 @@ pub(super) fn check(decision: Decision<'_>, now: &Facts) -> Result<(), ActionRes
         (Status::Other, _) => return outdated("its state has no name that is known here"),
         (Status::Running, ActionKind::Restart) | (Status::Exited | Status::Created, ActionKind::Start) => {}
     }
-    if now.instance().as_ref() != decision.expected {
+    if now.run_id().as_ref() != decision.expected {
         return outdated("it has been started again since");
     }
     match &now.health {
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_container_that_changed_is_left_alone() {
         use Status::{Created, Dead, Exited, Paused, Removing, Restarting, Running};
-        let expected = at(Running, FIRST).instance();
+        let expected = at(Running, FIRST).run_id();
         for (kind, status, started, result) in [
             (ActionKind::Start, Exited, FIRST, "ok"),
             (ActionKind::Start, Exited, SECOND, "outdated"),
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn what_was_unhealthy_and_is_well_again_is_left_alone() {
         let mut now = at(Status::Running, FIRST);
-        let expected = now.instance();
+        let expected = now.run_id();
         let decision = Decision {
             kind: ActionKind::Restart,
             expected: expected.as_ref(),

@@ -14,8 +14,8 @@ const REMEMBERED: usize = 16;
 /// How long before its noted beginning a run may have written, where the end of the run before is not known.
 const STARTING: Duration = Duration::from_secs(2);
 
-/// How long after a run was seen to fail its end may be told: systemd tells it sooner than the Engine, which has taken in
-/// all that the run wrote by the time it does.
+/// How long after a run was seen to fail its end may be reported: systemd tells it sooner than the Engine, which has
+/// taken in all that the run wrote by the time it does.
 const LATE: Duration = Duration::from_secs(1);
 
 /// The last ends of a container's runs.
@@ -27,7 +27,7 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// A run ended at `at`. May be told twice, and late.
+    /// A run ended at `at`. May be reported twice, and late.
     pub(super) fn ended(&mut self, at: Timestamp) {
         self.at.insert(at);
         if self.at.len() > REMEMBERED {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_tells_an_end_that_no_event_told() {
+    fn the_state_reports_an_end_that_no_event_reported() {
         let mut known = Ends::default();
         known.runs(at(60), Some(at(50)));
         assert_eq!(known.part(at(60), at(99)), (at(50), at(99)));

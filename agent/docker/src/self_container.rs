@@ -46,7 +46,7 @@ mod tests {
         let other = "f".repeat(64);
         let mount = |root: &str, place: &str| format!("640 629 8:1 {root} {place} rw,relatime - ext4 /dev/vda rw\n");
         let hostname = mount(&format!("/var/lib/docker/containers/{id}/hostname"), "/etc/hostname");
-        // Somebody else's folder, mounted for another reason.
+        // Another party's folder, mounted for another reason.
         let volume = mount(&format!("/var/lib/docker/containers/{other}/data"), "/data");
         for (mountinfo, cgroup, found) in [
             (format!("{volume}{hostname}"), "0::/".to_owned(), true),

@@ -18,8 +18,8 @@ pub(super) struct Service {
     pub(super) members: BTreeSet<String>,
     /// What became of the last of them.
     pub(super) departed: Option<Observation>,
-    /// What was told last.
-    pub(super) told: Option<Observation>,
+    /// What was reported last.
+    pub(super) reported: Option<Observation>,
     /// When it has to be judged again although nothing happens.
     pub(super) again: Option<Timestamp>,
 }
@@ -31,7 +31,7 @@ impl Service {
             probed,
             members: BTreeSet::new(),
             departed: None,
-            told: None,
+            reported: None,
             again: None,
         }
     }
@@ -43,18 +43,18 @@ impl Service {
             .unwrap_or_else(|| Observation::new(TargetState::Unusable("there is no such container".to_owned()), None))
     }
 
-    /// What was seen of an instance last, unless that was nothing.
-    pub(super) fn blind(&self, reason: &str) -> Observation {
+    /// What was seen of a run last, unless that was nothing.
+    pub(super) fn unobservable(&self, reason: &str) -> Observation {
         Observation::new(
             TargetState::Unknown(reason.to_owned()),
-            self.told.as_ref().and_then(|told| told.run.clone()),
+            self.reported.as_ref().and_then(|reported| reported.run.clone()),
         )
     }
 }
 
 /// What is left of a container that was removed, or renamed to something else.
 ///
-/// Somebody did that, and what is gone on purpose is not brought back. Only `--rm` removes a container by itself.
+/// An operator did that, and what is gone on purpose is not brought back. Only `--rm` removes a container by itself.
 pub(super) fn departure(tracker: &Tracker) -> Observation {
     let removed_by_docker = tracker.facts.auto_remove && tracker.stopped_at().is_none();
     let state = if removed_by_docker {
@@ -70,11 +70,11 @@ pub(super) fn departure(tracker: &Tracker) -> Observation {
             },
         }
     };
-    Observation::new(state, tracker.facts.instance())
+    Observation::new(state, tracker.facts.run_id())
 }
 
 /// The observation that speaks for all: the worst, and of equals the youngest. A service of several containers is as well
-/// as the least of them, and what somebody stopped or scaled away is missed by nobody.
+/// as the least of them, and what an operator stopped or scaled away is missed by nobody.
 pub(super) fn worst(seen: Vec<Observation>) -> Option<Observation> {
     seen.into_iter()
         .max_by_key(|observation| (rank(observation), Reverse(observation.age), observation.age.is_some()))
@@ -106,10 +106,10 @@ mod tests {
 
     use super::*;
 
-    fn seen(state: TargetState, instance: &str, age: Option<u64>) -> Observation {
+    fn seen(state: TargetState, run: &str, age: Option<u64>) -> Observation {
         Observation {
             age: age.map(Duration::from_secs),
-            ..Observation::new(state, Some(instance.into()))
+            ..Observation::new(state, Some(run.into()))
         }
     }
 

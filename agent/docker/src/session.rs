@@ -49,7 +49,7 @@ pub(super) struct Session<'w> {
     reads: JoinSet<(String, Result<Option<Seen>, CallError>)>,
     /// Requests whose container is being looked at, and those that are being carried out.
     looks: JoinSet<(Restart, Look)>,
-    deeds: JoinSet<(String, bool)>,
+    effects: JoinSet<(String, bool)>,
     /// Who waits for the start of which container.
     begins: Vec<(String, oneshot::Sender<()>)>,
     own: Option<String>,
@@ -81,7 +81,7 @@ impl<'w> Session<'w> {
             to_read: VecDeque::new(),
             reads: JoinSet::new(),
             looks: JoinSet::new(),
-            deeds: JoinSet::new(),
+            effects: JoinSet::new(),
             begins: Vec::new(),
             own: self_container::container(),
             resync_at: Instant::now() + RESYNC_EVERY,
@@ -129,12 +129,12 @@ impl<'w> Session<'w> {
                 Some(look) = self.looks.join_next() => if let Ok((request, look)) = look {
                     self.act(request, look)?;
                 },
-                Some(deed) = self.deeds.join_next() => if let Ok((id, done)) = deed {
+                Some(effect) = self.effects.join_next() => if let Ok((id, done)) = effect {
                     self.acted(&id, done);
                 },
                 Some(request) = self.requests.recv() => match request {
                     Request::Restart(restart) => self.look(restart),
-                    Request::Lines(lines) => self.tell_lines(lines),
+                    Request::Lines(lines) => self.send_lines(lines),
                 },
                 () = self.containers.flush_one() => {}
                 () = tokio::time::sleep_until(timer) => self.timer().await?,
@@ -146,7 +146,7 @@ impl<'w> Session<'w> {
         }
     }
 
-    /// Hears what happened while nobody listened, as far as the Engine has kept it. Answers from when on to listen.
+    /// Hears what happened while nothing listened, as far as the Engine has kept it. Answers from when on to listen.
     async fn catch_up(&mut self) -> Result<Timestamp, SessionError> {
         let until = sentinel_base::clock::wall();
         let history = self.client.history(until).await?;
@@ -157,7 +157,7 @@ impl<'w> Session<'w> {
         Ok(until)
     }
 
-    /// Looks at everything anew.
+    /// Looks at everything again.
     async fn resync(&mut self) -> Result<(), SessionError> {
         self.resync_at = Instant::now() + RESYNC_EVERY;
         let all = self.client.list().await?;
@@ -279,19 +279,19 @@ impl<'w> Session<'w> {
         // Of its own: the loss of this connection must not take back half of a restart.
         self.begins.retain(|(_, begun)| !begun.is_closed());
         self.begins.push((look.id.clone(), request.begun));
-        let deed = tokio::spawn(async move {
+        let effect = tokio::spawn(async move {
             let result = restart::carry_out(&client, request.kind, &facts, request.deadline).await;
             let done = result == ActionResult::Done;
             // Whoever asked may have stopped waiting.
             drop(request.reply.send(result));
             (look.id, done)
         });
-        self.deeds.spawn(async move { deed.await.unwrap_or_default() });
+        self.effects.spawn(async move { effect.await.unwrap_or_default() });
         Ok(())
     }
 
     /// Reads from a container's log, beside everything else. Nothing here waits for it.
-    fn tell_lines(&mut self, wanted: Lines) {
+    fn send_lines(&mut self, wanted: Lines) {
         let Some((container, part)) = self.containers.part_of_log(&wanted.run, wanted.failed) else {
             drop(wanted.reply.send(Err(LogError::Gone)));
             return;

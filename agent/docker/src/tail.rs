@@ -21,7 +21,7 @@ const NAME: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 /// The last `count` lines that `container` wrote from `since` to `until`, oldest first. Its log is one for all of its runs,
-/// so it takes both times to tell one run from the others.
+/// so it takes both times to distinguish one run from the others.
 pub(super) async fn last_lines(
     client: &Client,
     container: &str,

@@ -1,4 +1,4 @@
-//! What has to be remembered of a container between events, to tell a stop from a crash.
+//! What has to be remembered of a container between events, to distinguish a stop from a crash.
 //!
 //! The state does not tell them apart: `docker kill` and a crash both end as `exited (137)`. Events do. What the Engine
 //! does to a container and how the container ended come in order, each with the Engine's own time, so what belongs to a
@@ -20,7 +20,7 @@ pub(super) const STOP_SLACK: Duration = Duration::from_secs(5);
 const ENDING: [i32; 4] = [2, 3, 9, 15];
 
 /// Those of them with which Docker itself stops a container, beside its own stop signal: what drains may take longer than
-/// its timeout. INT and QUIT are for people at a terminal, and are heeded soon or not at all.
+/// its timeout. INT and QUIT are for operators at a terminal, and are heeded soon or not at all.
 const STOPPING: [i32; 2] = [9, 15];
 
 /// Something that happened to a container.
@@ -113,7 +113,8 @@ pub(super) struct Tracker {
     pub(super) unhealthy: Option<(Option<RunId>, String)>,
     /// The agent is restarting it: what the Engine does to it now is the agent's doing.
     pub(super) acting: bool,
-    /// It was when the Engine was lost from sight, or had answered before it told of the start: the next start may be that.
+    /// It was when the Engine was lost from sight, or had answered before it reported the start: the next start may be
+    /// that.
     pub(super) lost_action: bool,
 }
 
@@ -139,7 +140,7 @@ impl Tracker {
             Happened::Stop => self.stop = Some((at, self.acting)),
             Happened::OutOfMemory => self.out_of_memory = Some(at),
             Happened::Start => {
-                // What the agent asked for is done; what comes now is somebody else's.
+                // What the agent asked for is done; what comes now is another party's.
                 let own = self.acting || self.lost_action;
                 (self.acting, self.lost_action) = (false, false);
                 self.start = Some((at, own));
@@ -151,15 +152,15 @@ impl Tracker {
     /// The Engine answered what the agent asked for. Answers and events come by ways of their own, so the start that was
     /// asked for may still be told of.
     pub(super) fn answered(&mut self, done: bool) {
-        let is_awaited = std::mem::take(&mut self.acting) && done;
-        self.lost_action |= is_awaited;
+        let is_pending = std::mem::take(&mut self.acting) && done;
+        self.lost_action |= is_pending;
     }
 
     /// Takes over what the Engine answered when asked.
     pub(super) fn read(&mut self, facts: Facts) {
         self.facts = facts;
         if self.facts.is_up() {
-            self.seen_running = self.facts.instance();
+            self.seen_running = self.facts.run_id();
             if let Some(started) = self.facts.started {
                 self.ends.runs(started, self.facts.finished);
             }
@@ -173,9 +174,9 @@ impl Tracker {
         }
     }
 
-    /// What tells one end of a run from another.
+    /// What distinguishes one end of a run from another.
     pub(super) fn end(&self) -> (Option<RunId>, Option<Timestamp>) {
-        (self.facts.instance(), self.facts.finished)
+        (self.facts.run_id(), self.facts.finished)
     }
 
     /// Whether `at` lies within the last run, or after its end.
@@ -183,7 +184,7 @@ impl Tracker {
         self.facts.started.is_none_or(|started| at >= started)
     }
 
-    /// Until when a stop is under way that somebody else asked for, by the wall clock.
+    /// Until when a stop is under way that another party asked for, by the wall clock.
     pub(super) fn stopping_until(&self) -> Option<Timestamp> {
         let kill = self.kill.filter(|kill| !kill.own && self.is_of_this_run(kill.at))?;
         if self.die.is_some_and(|(at, _)| at >= kill.at) {
@@ -192,7 +193,8 @@ impl Tracker {
         kill.at.checked_add(self.patience()).ok()
     }
 
-    /// When somebody else asked for a stop that is under way and may take its time, and what the engine has to know of that.
+    /// When another party asked for a stop that is under way and may take its time, and what the engine has to know of
+    /// that.
     pub(super) fn asked_to_stop(&self, now: Timestamp) -> Option<(Timestamp, AskedToStop)> {
         let asked = self.asked_at()?;
         if self.die.is_some_and(|(at, _)| at >= asked) {
@@ -200,11 +202,11 @@ impl Tracker {
         }
         // The Engine's clock may be ahead by the time it takes to tell.
         let ago = Duration::try_from(now.duration_since(asked)).unwrap_or_default();
-        let told = AskedToStop {
+        let reported = AskedToStop {
             ago,
             patience: self.patience(),
         };
-        (ago < DRAIN_MAX).then_some((asked, told))
+        (ago < DRAIN_MAX).then_some((asked, reported))
     }
 
     /// Whether the run ended by itself after somebody had asked for a stop, too late to be that stop for certain: then when

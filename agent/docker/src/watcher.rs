@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::cgroup_fallback::{self, Sight};
+use super::cgroup_fallback::{self, CgroupScopes};
 use super::client::Client;
 use super::containers::Containers;
 use super::daemon::Daemon;
@@ -55,7 +55,7 @@ pub struct Watcher {
 
 impl Watcher {
     /// A watcher of no containers yet, and the handle to it. Observations go to `events`, the newest of each service last;
-    /// when `events` is full, older ones that nobody took are dropped for newer ones of the same service.
+    /// when `events` is full, older ones that no operator took are dropped for newer ones of the same service.
     pub fn new(events: mpsc::Sender<Event>) -> (Self, Docker) {
         let (wanted_sender, wanted) = watch::channel(Wanted::default());
         let (requests_sender, requests) = mpsc::channel(REQUESTS_MAX);
@@ -67,13 +67,14 @@ impl Watcher {
         (watcher, Docker::new(requests_sender, wanted_sender))
     }
 
-    /// Watches until dropped. Loss of the Engine is told as [`sentinel_engine::TargetState::Unknown`], and is not an end.
+    /// Watches until dropped. Loss of the Engine is reported as [`sentinel_engine::TargetState::Unknown`], and is not
+    /// an end.
     pub async fn run(mut self) {
         let mut containers = Containers::new(self.events.clone());
         let mut backoff = BACKOFF_MIN;
         let mut lost_at = Instant::now();
         // Repeats are logged only when the text changes.
-        let mut told = None;
+        let mut reported = None;
         let daemon = Arc::new(Mutex::new(Daemon::default()));
         let (mut looks, mut looked_at) = (JoinSet::new(), None);
         loop {
@@ -92,24 +93,24 @@ impl Watcher {
                     if session.was_useful() {
                         backoff = BACKOFF_MIN;
                         lost_at = Instant::now();
-                        told = None;
+                        reported = None;
                     }
                     reason
                 }
                 Err(error) => chain(&error),
             };
-            if told.as_ref() != Some(&reason) {
+            if reported.as_ref() != Some(&reason) {
                 tracing::warn!(
                     event = "connection_lost",
                     of = "docker",
                     reason,
                     "lost the connection to Docker"
                 );
-                told = Some(reason.clone());
+                reported = Some(reason.clone());
                 looked_at = None;
             }
             containers.set(&self.wanted.borrow_and_update().containers);
-            containers.lose_sight(&reason);
+            containers.lose_connection(&reason);
             if looked_at.is_none_or(|at: Instant| at.elapsed() >= GLIMPSE_EVERY) && looks.is_empty() {
                 looked_at = Some(Instant::now());
                 looks.spawn(cgroup_fallback::look());
@@ -125,14 +126,20 @@ impl Watcher {
     }
 
     /// Lets time pass between two attempts. Requests are refused rather than kept: they are about now.
-    async fn wait(&mut self, containers: &mut Containers, looks: &mut JoinSet<Sight>, reason: &str, time: Duration) {
+    async fn wait(
+        &mut self,
+        containers: &mut Containers,
+        looks: &mut JoinSet<CgroupScopes>,
+        reason: &str,
+        time: Duration,
+    ) {
         let until = Instant::now() + time;
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(until) => return,
                 Some(request) = self.requests.recv() => request.refuse(),
-                Some(sight) = looks.join_next() => if let Ok(sight) = sight {
-                    containers.glimpse(reason, &sight);
+                Some(scopes) = looks.join_next() => if let Ok(scopes) = scopes {
+                    containers.glimpse(reason, &scopes);
                 },
                 () = containers.flush_one() => {}
             }

@@ -21,7 +21,7 @@ pub(super) async fn act(target: &impl Target, action: Action, may_affect: &[Stri
         };
         tokio::pin!(restart, first);
         tokio::select! {
-            // In this order: what has begun is told before its outcome. What has ended is not waited for to begin.
+            // In this order: what has begun is reported before its outcome. What has ended is not waited for to begin.
             biased;
             () = &mut first => restart.await,
             result = &mut restart => result,

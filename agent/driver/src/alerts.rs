@@ -56,7 +56,7 @@ impl<T: Target, P: Probes> Driver<T, P> {
         }
     }
 
-    /// Answers an operator. What changes is told to be done when it is on disk.
+    /// Answers an operator. What changes is asked to be done when it is on disk.
     pub(super) fn serve_alerts(&mut self, request: AlertRequest) {
         let now = self.clock.now();
         match request {

@@ -49,7 +49,7 @@ impl PendingWrites {
             && self.alerts.is_empty()
     }
 
-    /// Tells those who waited whether it is on disk.
+    /// Notifies those who waited whether it is on disk.
     pub(super) fn answer(&mut self, recorded: bool) {
         for waiting in self.waiting.drain(..) {
             waiting(recorded);

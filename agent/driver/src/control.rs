@@ -34,7 +34,7 @@ pub enum ControlRequest {
     },
     /// Something about alerts.
     Alerts(AlertRequest),
-    /// The configuration is to be read anew.
+    /// The configuration is to be read again.
     Reload {
         /// The way back.
         reply: ReloadReply,
@@ -46,7 +46,7 @@ pub enum ControlRequest {
         /// The way back; newest first.
         reply: oneshot::Sender<Result<Vec<IncidentSummary>, HistoryError>>,
     },
-    /// What waits to be told.
+    /// What waits to be reported.
     Queue {
         /// Messages at most; between 1 and 1000.
         limit: u32,
@@ -92,7 +92,7 @@ pub enum AlertRequest {
         /// The way back, once it survives the agent.
         reply: oneshot::Sender<Result<SilenceEntry, AlertRefusal>>,
     },
-    /// Somebody takes care of an incident.
+    /// An operator acknowledges an incident.
     Acknowledge {
         /// Which.
         incident: IncidentId,
@@ -122,7 +122,7 @@ pub enum AlertRefusal {
 /// The way back to whoever asked for a reload.
 pub type ReloadReply = oneshot::Sender<Result<ReloadResponse, ReloadRefused>>;
 
-/// Why a configuration was refused: everything that is wrong with it, in lines for people. The old one stays in force.
+/// Why a configuration was refused: everything that is wrong with it, in lines for operators. The old one stays in force.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ReloadRefused(pub String);
@@ -140,10 +140,10 @@ pub struct StatusView {
     pub services: Vec<ServiceSnapshot>,
     /// Where each comes from.
     pub origins: BTreeMap<ServiceName, Origin>,
-    /// The open incidents that somebody takes care of.
+    /// The open incidents that an operator takes care of.
     pub acknowledged: BTreeMap<IncidentId, Acknowledgement>,
     /// What was found on the host and is not watched, with the reasons.
-    pub refused: Vec<Rejected>,
+    pub rejected: Vec<Rejected>,
     /// Where services are looked for, and nothing is known now.
     pub unseen: Vec<Unseen>,
 }

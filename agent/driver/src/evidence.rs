@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel_base::tcp_listeners::listening;
+use sentinel_base::tcp_listeners::listening_sockets;
 use sentinel_engine::alerting::Outgoing;
 use sentinel_engine::{IncidentId, Notification, Report, ReportKind, Time};
 use sentinel_evidence::{log_text, look, notable, recent_changes, unaccepted};
@@ -37,7 +37,7 @@ const WAITING: usize = 64;
 const LOOKS: usize = 16;
 
 /// Evidence that is not on disk yet, in bytes: a store that cannot be written must not fill the memory. More is given up.
-const UNRECORDED_BYTES_MAX: usize = 4 * 1024 * 1024;
+const PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Messages that wait for company and are kept to be completed. No more logs are read at the same time.
 const COMPLETED: usize = WAITING;
@@ -146,13 +146,13 @@ impl EvidenceCollector {
 }
 
 impl<T: Target, P: Probes> Driver<T, P> {
-    /// Has evidence of a failure collected, if `report` tells of one.
-    pub(super) fn gather(&mut self, report: &Report) {
-        let tells_of_failure = matches!(
+    /// Has evidence of a failure collected, if `report` reports one.
+    pub(super) fn collect_evidence(&mut self, report: &Report) {
+        let reports_failure = matches!(
             report.kind,
             ReportKind::IncidentOpened { .. } | ReportKind::ActionUnverified { .. }
         );
-        let Some(incident) = report.incident.filter(|_| tells_of_failure) else {
+        let Some(incident) = report.incident.filter(|_| reports_failure) else {
             return;
         };
         let at = self.clock.wall(report.at);
@@ -232,7 +232,7 @@ impl<T: Target, P: Probes> Driver<T, P> {
             return self.give_up_evidence(incident, at);
         };
         self.look(turn, move || {
-            let sockets = listening().map_err(MissingEvidence::Sockets);
+            let sockets = listening_sockets().map_err(MissingEvidence::Sockets);
             CollectedEvidence {
                 incident,
                 at,
@@ -296,7 +296,7 @@ impl<T: Target, P: Probes> Driver<T, P> {
         let (text, missing) = match text.map_err(|missing| chain(&missing)) {
             // There is nothing to say: that is no evidence.
             Ok(text) if text.is_empty() => return,
-            Ok(text) | Err(text) if self.pending.evidence_held + text.len() > UNRECORDED_BYTES_MAX => {
+            Ok(text) | Err(text) if self.pending.evidence_held + text.len() > PENDING_BYTES_MAX => {
                 return self.give_up_evidence(incident, at);
             }
             Ok(text) => match self.timelines.learn(incident, kind, &text) {

@@ -17,7 +17,7 @@ use super::control::{HistoryError, IncidentQuery};
 /// Whether a report becomes part of the history. Changes of state are for the log: the timeline tells their reasons.
 pub fn is_recorded(report: &Report) -> bool {
     match report.kind {
-        // Who was told what is in the incident's messages.
+        // Who was notified what is in the incident's messages.
         ReportKind::StateChanged { .. } | ReportKind::Notified { .. } => false,
         ReportKind::ActionStarted { .. }
         | ReportKind::ActionEnded { .. }
@@ -29,39 +29,39 @@ pub fn is_recorded(report: &Report) -> bool {
     }
 }
 
-/// What messages tell of incidents that began before the agent did: the stories of those in `open`, and how many there
+/// What messages report incidents that began before the agent did: the stories of those in `open`, and how many there
 /// were of each service. Without it messages say less; nothing else depends on it.
 pub async fn timelines(store: &Store, clock: &Clock, open: impl IntoIterator<Item = IncidentId>) -> Timelines {
     /// As many as the store lists at a time.
     const COUNTED: u32 = 1000;
     /// More would only delay the start.
-    const TOLD: usize = 100;
+    const REPORTED: usize = 100;
     let (now, wall) = (clock.now(), sentinel_base::clock::wall());
     let time = |at: Timestamp| now.back(wall.duration_since(at).unsigned_abs());
-    let mut stories = Timelines::default();
+    let mut timelines = Timelines::default();
     let filter = IncidentFilter {
         limit: COUNTED,
         ..IncidentFilter::default()
     };
     let rows = store.incidents(filter).await.unwrap_or_default();
     for row in rows.into_iter().rev().filter(|row| row.opened <= wall) {
-        stories.count(&ServiceName::from(row.service.as_str()), time(row.opened));
+        timelines.count(&ServiceName::from(row.service.as_str()), time(row.opened));
     }
-    for id in open.into_iter().take(TOLD) {
+    for id in open.into_iter().take(REPORTED) {
         let Ok(Some(detail)) = store.incident(id).await else {
             continue;
         };
         for line in detail.timeline.into_iter().filter(|line| line.at <= wall) {
-            stories.add(id, time(line.at), &line.text);
+            timelines.add(id, time(line.at), &line.text);
         }
         for piece in detail.evidence.into_iter().filter(|piece| !piece.missing) {
             // What another version collected stays in the history.
             if let Some(kind) = EvidenceKind::of_title(&piece.title) {
-                stories.learn(id, kind, &piece.text);
+                timelines.learn(id, kind, &piece.text);
             }
         }
     }
-    stories
+    timelines
 }
 
 /// The newest incidents.
@@ -96,7 +96,7 @@ pub async fn incident(store: &Store, id: IncidentId) -> Result<Option<IncidentDe
     }))
 }
 
-/// What waits to be told at `now`, with at most `limit` messages.
+/// What waits to be reported at `now`, with at most `limit` messages.
 pub async fn queue(store: &Store, now: Time, limit: u32) -> Result<QueueResponse, HistoryError> {
     let queue = store.queue(now, limit).await.map_err(|error| unreadable(&error))?;
     Ok(QueueResponse {

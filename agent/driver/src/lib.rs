@@ -76,14 +76,14 @@ pub struct Driver<T, P> {
     /// The services by name.
     pub services: BTreeMap<ServiceName, ServiceHandle<T, P>>,
     /// What was found on the host and is not watched, with the reasons.
-    pub refused: Vec<Rejected>,
+    pub rejected: Vec<Rejected>,
     /// Who looks on the host, and sees or not.
     pub found: watch::Receiver<Discovery>,
     /// The host's name in messages.
     pub host: String,
     /// Where to read more about an incident.
     pub link: Option<Arc<Link>>,
-    /// Tells systemd that the agent makes progress.
+    /// Notifies systemd that the agent makes progress.
     pub watchdog: Watchdog,
     /// Where events go, for those who make them.
     pub sender: mpsc::Sender<Event>,
@@ -91,7 +91,7 @@ pub struct Driver<T, P> {
     pub events: mpsc::Receiver<Event>,
     /// What operators ask.
     pub control: mpsc::Receiver<ControlRequest>,
-    /// Who reads the configuration anew, for operators who ask for it.
+    /// Who reads the configuration again, for operators who ask for it.
     pub reloads: mpsc::Sender<ReloadReply>,
     /// New configurations.
     pub changes: mpsc::Receiver<Change<T, P>>,
@@ -105,7 +105,7 @@ pub struct Driver<T, P> {
     pub collector: EvidenceCollector,
     /// The maintenance windows.
     pub maintenance: Schedule,
-    /// Tells what cannot be recorded.
+    /// Says what cannot be recorded.
     pub fallback: FallbackNotifier,
     /// What is decided and not on disk; empty at the start.
     pub pending: PendingWrites,
@@ -261,7 +261,7 @@ impl<T: Target, P: Probes> Driver<T, P> {
             // Lines and evidence come after the acts: whoever waits for a restart waits for nothing else.
             for news in &effects.reports {
                 report(news, self.runner_of(&news.service));
-                self.gather(news);
+                self.collect_evidence(news);
             }
             for (service, round) in effects.probes {
                 self.probe(service, round);
@@ -289,12 +289,12 @@ impl<T: Target, P: Probes> Driver<T, P> {
                     }
                 }
                 Command::Notify(outgoing) => self.send(*outgoing),
-                Command::SaveNotificationLog(conversation) => {
-                    let changes = &mut self.pending.alerts.conversations;
-                    changes.insert(conversation.incident, Some(*conversation));
+                Command::SaveNotificationLog(log) => {
+                    let changes = &mut self.pending.alerts.notification_logs;
+                    changes.insert(log.incident, Some(*log));
                 }
                 Command::ForgetNotificationLog(incident) => {
-                    self.pending.alerts.conversations.insert(incident, None);
+                    self.pending.alerts.notification_logs.insert(incident, None);
                 }
                 Command::SaveSilence(silence) => {
                     self.pending.alerts.silences.insert(silence.id, Some(*silence));
@@ -439,7 +439,7 @@ impl<T: Target, P: Probes> Driver<T, P> {
                         .iter()
                         .map(|(name, service)| (name.clone(), service.origin.clone()))
                         .collect(),
-                    refused: self.refused.clone(),
+                    rejected: self.rejected.clone(),
                     unseen: self.found.borrow().unseen(),
                 };
                 let _ = reply.send(view);
@@ -457,7 +457,7 @@ impl<T: Target, P: Probes> Driver<T, P> {
                 let _ = reply.send(answer);
             }
             ControlRequest::Alerts(request) => self.serve_alerts(request),
-            // When too many wait, the client is told to try again.
+            // When too many wait, the client is asked to try again.
             ControlRequest::Reload { reply } => drop(self.reloads.try_send(reply)),
             ControlRequest::Incidents { query, reply } => {
                 let store = self.store.clone();

@@ -20,16 +20,16 @@ pub struct Change<T, P> {
     /// Every service there is now.
     pub services: BTreeMap<ServiceName, ServiceHandle<T, P>>,
     /// What was found on the host and is not watched, with the reasons.
-    pub refused: Vec<Rejected>,
+    pub rejected: Vec<Rejected>,
     /// The host's name in messages.
     pub host: String,
     /// Where to read more about an incident.
     pub link: Option<Arc<Link>>,
-    /// Who is told what.
+    /// Who is notified what.
     pub alerts: Rules,
     /// When services are left alone.
     pub maintenance: Vec<MaintenanceSettings>,
-    /// Told when all of it is in force: from then on events of new services are understood.
+    /// Notified when all of it is in force: from then on events of new services are understood.
     pub applied: oneshot::Sender<()>,
 }
 
@@ -53,7 +53,7 @@ impl<T: Target, P: Probes> Driver<T, P> {
         self.keep_calendar();
         self.host = change.host;
         self.link = change.link;
-        self.refused = change.refused;
+        self.rejected = change.rejected;
         self.agent_health.news();
         self.carry_out().await;
         // Whoever asked for it is gone when the agent is stopping.

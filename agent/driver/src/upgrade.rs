@@ -48,7 +48,7 @@ impl<T: Target, P: Probes> Driver<T, P> {
         }
     }
 
-    /// Looks, and tells what has changed.
+    /// Looks, and says what has changed.
     pub(super) fn look_again_for_upgrade(&mut self) {
         self.upgrades.looked = Some(Instant::now());
         let under_way = sentinel_evidence::upgrade_is_under_way();

@@ -12,7 +12,7 @@ pub struct BlastRadius {
     pub restarts: Vec<String>,
     /// Units that run and would be stopped, by name.
     pub stops: Vec<String>,
-    /// Units that somebody stopped and that would be started, by name.
+    /// Units that an operator stopped and that would be started, by name.
     pub starts: Vec<String>,
     /// At least this many more than are named.
     pub more: usize,

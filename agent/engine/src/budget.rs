@@ -5,13 +5,13 @@
 //!
 //! * An attempt counts when it is decided on, before anybody knows whether it will help: only so does a crash of the agent
 //!   in the middle of it refill nothing.
-//! * What was not carried out (another run, somebody else's job, refused, not recorded) is given back at once.
+//! * What was not carried out (another run, another party's job, refused, not recorded) is given back at once.
 //! * What lasted is given back when the service was healthy for `reset_after` (10 min), as then the whole budget is.
 //! * What was verified, and relapsed before that, stays counted. It helped for a moment, and that is what a crash loop looks
 //!   like from here: a service that dies two minutes after each start passes every verification (20 s), and is to be
 //!   given up all the same. Counting it by half was tried on paper: with the backoff at its cap such a service dies every
 //!   seven minutes, four times within the window, so half of that never reaches five; it would be restarted for ever,
-//!   and never be a human's business.
+//!   and never be an operator's business.
 //!
 //! What a service can be restarted for ever is therefore once every `window / burst` (6 min) on average, or whenever it
 //! was well for ten minutes in between.

@@ -1,4 +1,4 @@
-//! Why a service is down: one of a closed set, with a sentence for people.
+//! Why a service is down: one of a closed set, with a sentence for operators.
 
 use std::fmt;
 use std::time::Duration;

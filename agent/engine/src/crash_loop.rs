@@ -61,7 +61,7 @@ impl CrashLoop {
         self.until.filter(|until| *until > now)
     }
 
-    /// Somebody else began a new run: what comes of that is another story.
+    /// Another party began a new run: what comes of that is another story.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -173,8 +173,8 @@ impl Engine {
         self.alert_until(now);
     }
 
-    /// Lets time pass: what is due by `now` happens, of [`TURN`] services at most. [`Engine::poll_timeout`] tells whether that
-    /// was all.
+    /// Lets time pass: what is due by `now` happens, of [`TURN`] services at most. [`Engine::poll_timeout`] says
+    /// whether that was all.
     pub fn handle_timeout(&mut self, now: Time) {
         for _ in 0..TURN {
             let due = self.wakes.first().filter(|(at, _)| *at <= now);

@@ -1,4 +1,4 @@
-//! Everything the engine can be told.
+//! Everything the engine can be notified of.
 
 use std::fmt;
 use std::time::Duration;
@@ -91,9 +91,9 @@ pub enum Event {
 /// An open maintenance window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Why, for people.
+    /// Why, for operators.
     pub reason: String,
-    /// When it ends, by the wall clock as it stands. For people: the end itself is told.
+    /// When it ends, by the wall clock as it stands. For operators: the end itself is reported.
     pub until: Time,
 }
 
@@ -106,7 +106,7 @@ pub enum ActionResult {
     Failed(String),
     /// Nothing was done because the target is no longer what the decision was about. The attempt is not spent.
     Outdated(String),
-    /// Nothing was done because somebody else is acting on the target. The attempt is not spent.
+    /// Nothing was done because another party is acting on the target. The attempt is not spent.
     Conflict(String),
     /// Somebody cancelled it: an operator won.
     Cancelled(String),
@@ -195,7 +195,7 @@ pub enum OperatorRequest {
     BeginDeploy {
         /// Which, chosen by whoever deploys.
         id: u64,
-        /// How long at most, should its end never be told.
+        /// How long at most, should its end never be reported.
         duration: Duration,
     },
     /// The deploy has ended.

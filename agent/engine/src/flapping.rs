@@ -1,4 +1,4 @@
-//! Flapping: a service that goes down over and over is told once, not each time.
+//! Flapping: a service that goes down over and over is reported once, not each time.
 //!
 //! One message going in, silence until the service is stable, one message going out. Nagios weighs state changes of its last 21 checks for the same end;
 //! counting incidents is as good here, because `fall` and `rise` have smoothed single probes already, and it can be
@@ -38,7 +38,7 @@ pub(crate) struct Bout {
     pub(crate) since: Time,
     /// Incidents so far.
     pub(crate) incidents: u32,
-    /// The incident in whose conversation it was told; its end is told there as well.
+    /// The incident in whose conversation it was reported; its end is reported there as well.
     pub(crate) incident: IncidentId,
     /// When that incident opened.
     pub(crate) opened_at: Time,
@@ -72,7 +72,7 @@ impl Flapping {
         self.bout = Some(bout);
     }
 
-    /// Ends the bout. Counting begins anew: what was told is not told again for the same incidents.
+    /// Ends the bout. Counting begins again: what was told is not reported again for the same incidents.
     pub(crate) fn end(&mut self) -> Option<Bout> {
         let bout = self.bout.take()?;
         self.opened.clear();
@@ -84,7 +84,7 @@ impl Flapping {
         self.bout.as_ref()
     }
 
-    /// The same, if it was told in the conversation of `incident`.
+    /// The same, if it was reported in the conversation of `incident`.
     pub(crate) fn bout_of(&mut self, incident: IncidentId) -> Option<&mut Bout> {
         self.bout.as_mut().filter(|bout| bout.incident == incident)
     }

@@ -27,17 +27,17 @@ pub struct Memory {
     pub budget: Budget,
     /// No attempt before this.
     pub next_attempt: Option<Time>,
-    /// Whether the budget was spent and a human called.
+    /// Whether the budget was spent and an operator called.
     pub gave_up: bool,
     /// When its supervisor last gave up, if it has since the service was last healthy for `reset_after`.
     pub supervisor_gave_up: Option<GivenUp>,
-    /// When somebody else started it and earlier attempts were forgotten for that, within the window.
+    /// When another party started it and earlier attempts were forgotten for that, within the window.
     pub repairs: Vec<Time>,
     /// When, after giving up, one more attempt is due.
     pub half_open_at: Option<Time>,
     /// Since when it has been healthy without a break.
     pub healthy_since: Option<Time>,
-    /// The run that somebody stopped on purpose. Keyed by the run, so that a later crash is not taken for that stop.
+    /// The run that an operator stopped on purpose. Keyed by the run, so that a later crash is not taken for that stop.
     pub stopped: Option<RunId>,
     /// With what that run was stopped, when it was healthy until then.
     pub stopped_with: Option<StoppedWith>,
@@ -55,7 +55,7 @@ pub struct Memory {
     pub flapping: Flapping,
 }
 
-/// The questions that a service has answered well at least once: only these can tell that it is down.
+/// The questions that a service has answered well at least once: only these can say that it is down.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Passed {
@@ -124,10 +124,11 @@ impl Memory {
 pub struct DryRunStats {
     /// Incidents in which it would have been restarted.
     pub would_restart: u64,
-    /// In how many of these a restart by somebody else helped then.
+    /// In how many of these a restart by another party helped then.
     pub right: u64,
     /// The one that is not judged yet.
-    pub trial: Option<PendingDryRun>,
+    #[serde(alias = "trial")]
+    pub dry_run: Option<PendingDryRun>,
 }
 
 /// A restart that was not made, until it is known whether it would have been right.
@@ -156,11 +157,11 @@ pub struct Incident {
     pub cause: Cause,
     /// Attempts made in this incident.
     pub attempts: u32,
-    /// The run that was last seen down, and not because somebody stopped it; tells, after a restart of the agent, that
+    /// The run that was last seen down, and not because an operator stopped it; tells, after a restart of the agent, that
     /// this is still the same outage.
     #[serde(alias = "instance")]
     pub run: Option<RunId>,
-    /// Whether the run that is there now was begun by somebody else than the agent and its supervisor.
+    /// Whether the run that is there now was begun by another party than the agent and its supervisor.
     #[serde(default)]
     pub started: bool,
     /// Whether its supervisor gave up in it.
@@ -178,9 +179,9 @@ pub struct Incident {
     /// Since when it has answered without a failure, if it does.
     #[serde(default)]
     pub answered: Option<Answered>,
-    /// Since when it would have been told, had it not answered and been proved.
+    /// Since when it would have been reported, had it not answered and been proved.
     #[serde(default)]
-    pub proof_awaited: Option<Time>,
+    pub proof_pending: Option<Time>,
     /// Who began the run that was last seen to begin.
     #[serde(default)]
     pub started_by: Starter,

@@ -1,4 +1,4 @@
-//! What people are told: one conversation per incident.
+//! What receivers are sent: one conversation per incident.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ pub enum NotificationKind {
         #[serde(default)]
         window: Duration,
     },
-    /// It was healed, or came back, before anybody was told that it was down. The only message of its incident.
+    /// It was healed, or came back, before anybody was notified that it was down. The only message of its incident.
     Healed {
         /// How it ended.
         resolution: Resolution,
@@ -77,7 +77,7 @@ pub enum NotificationKind {
         #[serde(default)]
         outage: Outage,
     },
-    /// Something new about an incident that was told and is not over; sent to whoever was told.
+    /// Something new about an incident that was reported and is not over; sent to whoever was notified.
     Update {
         /// What.
         news: News,
@@ -89,7 +89,7 @@ pub enum NotificationKind {
         /// How long it has been down.
         duration: Duration,
     },
-    /// It is over; sent to whoever was told that it was down.
+    /// It is over; sent to whoever was notified that it was down.
     Resolved {
         /// How it ended.
         resolution: Resolution,
@@ -123,7 +123,7 @@ pub enum NotificationKind {
 pub enum News {
     /// It is still down.
     StillDown,
-    /// Somebody takes care of it.
+    /// An operator acknowledged it.
     Acknowledged,
     /// Something other than the agent and its supervisor restarts it so often that this no longer counts as a repair.
     Restarted {
@@ -132,7 +132,7 @@ pub enum News {
         /// In how long.
         within: Duration,
     },
-    /// An outage of the whole host: more services are down than was told.
+    /// An outage of the whole host: more services are down than was reported.
     Grown,
 }
 

@@ -115,7 +115,7 @@ pub struct Details {
 pub struct FellWith {
     /// What its supervisor calls it.
     pub name: String,
-    /// Whether that one is known to have gone down by itself: nobody stopped it.
+    /// Whether that one is known to have gone down by itself: no operator stopped it.
     pub failed: bool,
     /// Whether that one runs again.
     pub is_back: bool,
@@ -140,7 +140,7 @@ pub enum TriggerState {
         /// How, in its supervisor's words.
         result: String,
     },
-    /// Somebody stopped it. Never undone.
+    /// An operator stopped it. Never undone.
     Stopped,
     /// It has not been seen yet, or is about to change.
     Unseen,
@@ -164,7 +164,7 @@ pub enum TargetState {
         /// What runs it for its supervisor is away (containerd): whatever is asked for now would lose it.
         runtime_away: bool,
     },
-    /// Somebody else is busy with it; whatever it looks like now is about to change.
+    /// Another party is busy with it; whatever it looks like now is about to change.
     Busy(Activity),
     /// It does not run, and nothing is being done about it.
     Down {
@@ -175,7 +175,7 @@ pub enum TargetState {
     },
 }
 
-/// What is being done with a target by somebody else.
+/// What is being done with a target by another party.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activity {
@@ -187,7 +187,7 @@ pub enum Activity {
     Reloading,
     /// Its supervisor waits to start it again.
     AutoRestart,
-    /// A job or request of somebody else is pending for it.
+    /// A job or request of another party is pending for it.
     Job,
     /// It is frozen or paused.
     Frozen,
@@ -211,11 +211,11 @@ impl Activity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Intent {
-    /// Nobody asked for it: it failed.
+    /// No operator asked for it: it failed.
     Crash,
-    /// Nobody asked for it: it ended by itself and reported success.
+    /// No operator asked for it: it ended by itself and reported success.
     CleanExit,
-    /// Somebody stopped it, however it ended. Never restarted.
+    /// An operator stopped it, however it ended. Never restarted.
     OperatorStop,
     /// It ended by itself, later than its own timeout allows after it was asked to, and within [`crate::DRAIN_MAX`]: a
     /// stop, unless it failed and was well again in between, which only the engine knows.
@@ -232,7 +232,7 @@ pub enum Intent {
     ConditionNotMet,
     /// It runs until its work is done, and that failed (`Type=oneshot`).
     OneshotFailed,
-    /// It failed while nobody looked; that may have been a stop.
+    /// It failed while the agent did not look; that may have been a stop.
     Unclear,
 }
 
@@ -272,7 +272,7 @@ pub enum Supervisor {
 /// On whose account a run began, as far as the watcher can tell. Never a guess: what was not witnessed is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum StartedBy {
-    /// Nobody saw it begin, or the agent began it.
+    /// The agent did not see it begin, or the agent began it.
     #[default]
     Unknown,
     /// Its supervisor restarted it: `Restart=`, a restart policy, a daemon that came back.

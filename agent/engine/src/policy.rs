@@ -181,7 +181,7 @@ pub struct Policy {
     pub on_dependency_return: OnDependencyReturn,
     /// Whether a oneshot that failed is run again. Default: no, as its work may not bear that.
     pub retry_oneshot: bool,
-    /// An outage healed within this time is told once, as information, instead of fired and resolved. Default 30 s.
+    /// An outage healed within this time is reported once, as information, instead of fired and resolved. Default 30 s.
     pub notify_after: Duration,
     /// Severity of an outage that is not healed. Default: warning. Giving up is always critical.
     pub severity: Severity,

@@ -35,7 +35,7 @@ pub struct Answer {
 pub enum Verdict {
     /// Every probe passed.
     Passed,
-    /// A probe failed: the service's fault, as far as can be told.
+    /// A probe failed: the service's fault, as far as is known.
     Failed(ProbeFailure),
     /// The agent itself could not ask (no file descriptor, say). Says nothing of the service, and counts for nothing.
     Skipped(String),
@@ -50,7 +50,7 @@ pub struct ProbeFailure {
     /// What kind of failure it is: whether a restart can help goes by that. Causes have a `kind` of their own in JSON.
     #[serde(rename = "failure")]
     pub kind: FailureKind,
-    /// What happened there, for people: `connection refused`, `status 500`, `no answer within 3s`.
+    /// What happened there, for operators: `connection refused`, `status 500`, `no answer within 3s`.
     pub detail: String,
 }
 

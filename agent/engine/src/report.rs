@@ -172,14 +172,14 @@ pub enum ReportKind {
         /// Why not.
         reason: Reason,
     },
-    /// Somebody takes care of the incident.
+    /// An operator takes care of the incident.
     Acknowledged {
         /// Who.
         by: String,
         /// What they say.
         text: String,
     },
-    /// It went down too often to tell people each time.
+    /// It went down too often to notify receivers each time.
     FlappingBegan {
         /// How often.
         incidents: u32,
@@ -208,9 +208,9 @@ pub enum Resolution {
     Healed,
     /// It came back without the agent: by itself, or restarted by its supervisor.
     Recovered,
-    /// Somebody else started it: an operator, as neither the agent nor its supervisor did.
+    /// Another party started it: an operator, as neither the agent nor its supervisor did.
     Started,
-    /// Somebody stopped the service on purpose.
+    /// An operator stopped the service on purpose.
     Stopped,
     /// The service is no longer configured.
     Unmanaged,

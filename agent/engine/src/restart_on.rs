@@ -123,7 +123,7 @@ impl RestartOn {
 
 impl Default for RestartOn {
     /// What a process that hangs, has lost its listener or fails within shows. Names, certificates, networks and refusals
-    /// are not mended by a restart.
+    /// are not fixed by a restart.
     fn default() -> Self {
         Self(vec![
             RestartWord::Kind(FailureKind::Refused),

@@ -11,7 +11,7 @@ use crate::time::Time;
 /// One reason for which a service is in maintenance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Maintenance {
-    /// Why, for people.
+    /// Why, for operators.
     pub reason: String,
     /// When it ends by itself.
     pub until: Option<Time>,

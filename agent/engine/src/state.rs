@@ -15,7 +15,7 @@ use crate::observation::Activity;
 pub enum State {
     /// Nothing is known of it: no observation yet, or the connection was lost.
     Unknown,
-    /// An operator stopped it, or it has nothing to run. It is left alone until somebody starts it.
+    /// An operator stopped it, or it has nothing to run. It is left alone until an operator starts it.
     Stopped,
     /// The host is going down; everything is frozen.
     Shutdown,
@@ -27,7 +27,7 @@ pub enum State {
     Suspect,
     /// It went down a moment ago; its own supervisor gets time to act first.
     Settling,
-    /// Somebody else is busy with it: whoever asked for a start, stop or reload, or its supervisor, also in the pauses of a
+    /// Another party is busy with it: whoever asked for a start, stop or reload, or its supervisor, also in the pauses of a
     /// crash loop.
     SupervisorBusy,
     /// It is down and nothing has been decided yet.
@@ -42,7 +42,7 @@ pub enum State {
     Restarting,
     /// It was restarted and has to prove that this helped.
     Verifying,
-    /// It is down, the budget is spent, and a human has been called.
+    /// It is down, the budget is spent, and an operator has been called.
     GaveUp,
     /// It is down and is not acted on: observed only, in maintenance, or impossible to restart. See the hold.
     Held,
@@ -89,7 +89,7 @@ pub enum Hold {
     Unobservable,
     /// Its supervisor may still restart it.
     Settling,
-    /// Somebody else is busy with it.
+    /// Another party is busy with it.
     Busy {
         /// With what.
         activity: Activity,
@@ -105,7 +105,7 @@ pub enum Hold {
     RuntimeAway,
     /// Its supervisor restarts it over and over, and has not given up.
     CrashLoop,
-    /// It failed while nobody looked, and that may have been a stop.
+    /// It failed while the agent did not look, and that may have been a stop.
     Unclear,
     /// It ended by itself and `on_clean_exit` says to leave it.
     CleanExit,

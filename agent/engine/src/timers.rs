@@ -23,7 +23,7 @@ pub(crate) enum Timer {
     MinUptime,
     /// The new run must have proved itself.
     Verify,
-    /// People are told.
+    /// Receivers are notified.
     Notify,
     /// Attempts and budget are forgotten.
     Reset,
@@ -97,7 +97,7 @@ impl Timers {
         self.0[timer as usize] = None;
     }
 
-    /// Clears every timer but the probe's: all others follow from the state and are set anew with it.
+    /// Clears every timer but the probe's: all others follow from the state and are set again with it.
     pub(crate) fn clear_derived(&mut self) {
         let probe = self.get(Timer::Probe);
         self.0 = [None; Timer::ALL.len()];

@@ -1,4 +1,4 @@
-//! Whatever happens to incidents, silences, receivers and the agent itself: what people are told of them holds together.
+//! Whatever happens to incidents, silences, receivers and the agent itself: what receivers are sent of them holds together.
 
 #![allow(clippy::unwrap_used, reason = "a failure is the test's message")]
 
@@ -27,13 +27,13 @@ enum Step {
     GiveUp(usize),
     /// It is over.
     Up(usize),
-    /// It is over before anybody was told.
+    /// It is over before anybody was notified.
     Healed(usize),
     /// A service, or all, is silenced for some seconds.
     Silence(Option<usize>, u64),
     /// The oldest silence is ended.
     Expire,
-    /// Somebody takes care.
+    /// An operator takes care.
     Ack(usize),
     /// Nothing should be said of anything, or it may be again.
     Inhibit(bool),
@@ -121,8 +121,8 @@ impl World {
 struct Seen {
     /// The last message's ordinal.
     sequence: u32,
-    /// Who was told that it is down and is still configured.
-    told: BTreeSet<String>,
+    /// Who was notified that it is down and is still configured.
+    reported: BTreeSet<String>,
     over: bool,
     acknowledged: bool,
 }
@@ -136,7 +136,7 @@ struct Play {
     /// The open incident of each service, and messages the engine sent of it.
     open: BTreeMap<usize, (u64, u32)>,
     seen: BTreeMap<u64, Seen>,
-    conversations: BTreeMap<IncidentId, NotificationLog>,
+    notification_logs: BTreeMap<IncidentId, NotificationLog>,
     silences: BTreeMap<u64, Silence>,
     /// Conversations and silences so far; a number is not used again.
     last_silence: u64,
@@ -153,7 +153,7 @@ impl Play {
             next: 1,
             open: BTreeMap::new(),
             seen: BTreeMap::new(),
-            conversations: BTreeMap::new(),
+            notification_logs: BTreeMap::new(),
             silences: BTreeMap::new(),
             last_silence: 0,
         }
@@ -195,7 +195,7 @@ impl Play {
                     self.message(*service, incident, messages + 1, kind);
                     self.listen();
                     let seen = self.seen.entry(incident).or_default();
-                    assert!(seen.over || seen.told.is_empty(), "whoever was told hears the end");
+                    assert!(seen.over || seen.reported.is_empty(), "whoever was told hears the end");
                     seen.over = true;
                 }
             }
@@ -238,7 +238,7 @@ impl Play {
                 self.rules = rules(there);
                 self.alerting.set_rules(self.now, self.rules.clone());
                 for seen in self.seen.values_mut() {
-                    seen.told.retain(|name| self.rules.receivers.contains(name));
+                    seen.reported.retain(|name| self.rules.receivers.contains(name));
                 }
             }
             Step::Restart => {
@@ -246,7 +246,7 @@ impl Play {
                 self.alerting = Alerting::new(
                     self.now,
                     self.rules.clone(),
-                    self.conversations.values().cloned().collect(),
+                    self.notification_logs.values().cloned().collect(),
                     self.silences.values().cloned().collect(),
                     self.last_silence + 1,
                 );
@@ -323,7 +323,7 @@ impl Play {
         self.world.asked(|cx| self.alerting.handle_timeout(self.now, cx));
         self.listen();
         let open: BTreeSet<IncidentId> = self.open.values().map(|(incident, _)| IncidentId(*incident)).collect();
-        let kept: BTreeSet<IncidentId> = self.conversations.keys().copied().collect();
+        let kept: BTreeSet<IncidentId> = self.notification_logs.keys().copied().collect();
         assert!(kept.is_subset(&open), "what is over is forgotten: {kept:?} {open:?}");
     }
 
@@ -331,10 +331,10 @@ impl Play {
         while let Some(command) = self.alerting.poll_command() {
             match command {
                 Command::Notify(outgoing) => self.receive(*outgoing),
-                Command::SaveNotificationLog(conversation) => {
-                    self.conversations.insert(conversation.incident, *conversation);
+                Command::SaveNotificationLog(log) => {
+                    self.notification_logs.insert(log.incident, *log);
                 }
-                Command::ForgetNotificationLog(id) => drop(self.conversations.remove(&id)),
+                Command::ForgetNotificationLog(id) => drop(self.notification_logs.remove(&id)),
                 Command::SaveSilence(silence) => drop(self.silences.insert(silence.id, *silence)),
                 Command::EndSilence { silence, .. } => drop(self.silences.remove(&silence.id)),
                 _ => {}
@@ -353,7 +353,8 @@ impl Play {
         );
         assert!(!seen.over, "nothing after the end: {message:?}");
         assert!(
-            message.sequence > seen.sequence || (message.sequence == seen.sequence && names.is_disjoint(&seen.told)),
+            message.sequence > seen.sequence
+                || (message.sequence == seen.sequence && names.is_disjoint(&seen.reported)),
             "ordinals go up: {message:?}"
         );
         assert!(!names.is_empty(), "somebody: {message:?}");
@@ -367,20 +368,20 @@ impl Play {
         match message.kind {
             NotificationKind::Resolved { .. } => {
                 assert_eq!(
-                    names, seen.told,
+                    names, seen.reported,
                     "the end goes to exactly those who were told: {message:?}"
                 );
             }
             NotificationKind::Update { .. } => {
-                assert_eq!(names, seen.told, "news go to those who were told: {message:?}");
+                assert_eq!(names, seen.reported, "news go to those who were told: {message:?}");
                 assert!(!seen.acknowledged, "and not when somebody takes care: {message:?}");
             }
             NotificationKind::Escalated { .. } => {
-                assert!(names.is_disjoint(&seen.told) && !seen.acknowledged && !seen.told.is_empty());
-                seen.told.extend(names);
+                assert!(names.is_disjoint(&seen.reported) && !seen.acknowledged && !seen.reported.is_empty());
+                seen.reported.extend(names);
             }
-            NotificationKind::Healed { .. } => assert!(seen.told.is_empty()),
-            _ => seen.told.extend(names),
+            NotificationKind::Healed { .. } => assert!(seen.reported.is_empty()),
+            _ => seen.reported.extend(names),
         }
     }
 }
@@ -389,7 +390,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn what_people_are_reported_holds_together(steps in steps()) {
+    fn what_operators_are_sent_holds_together(steps in steps()) {
         let mut play = Play::new();
         for step in &steps {
             play.step(step);
@@ -397,13 +398,13 @@ proptest! {
         for service in 0..SERVICES.len() {
             play.step(&Step::Up(service));
         }
-        prop_assert!(play.conversations.is_empty());
+        prop_assert!(play.notification_logs.is_empty());
     }
 }
 
 #[test]
 fn what_had_no_receiver_is_sent_when_there_is_one_and_it_can_be() {
-    let told = |play: &Play| play.seen.get(&1).map(|seen| seen.told.clone()).unwrap_or_default();
+    let reported = |play: &Play| play.seen.get(&1).map(|seen| seen.reported.clone()).unwrap_or_default();
     let mut play = Play::new();
     for step in [
         Step::Reload(vec![false; 4]),
@@ -415,19 +416,19 @@ fn what_had_no_receiver_is_sent_when_there_is_one_and_it_can_be() {
         Step::Pass(60),
     ] {
         play.step(&step);
-        assert!(told(&play).is_empty(), "{step:?}");
+        assert!(reported(&play).is_empty(), "{step:?}");
     }
     play.step(&Step::Inhibit(false));
     play.step(&Step::Pass(5));
-    assert_eq!(told(&play), BTreeSet::from(["chat".to_owned()]));
+    assert_eq!(reported(&play), BTreeSet::from(["chat".to_owned()]));
     // Told once, whatever is configured next.
     play.step(&Step::Reload(vec![true; 4]));
     play.step(&Step::Up(1));
     assert_eq!(play.seen[&1].sequence, 2);
 }
 
-/// Whatever the engine says of an outage goes out with its message, when that is told at once, after a silence, to those who
-/// are told later, and by an agent that was restarted meanwhile.
+/// Whatever the engine says of an outage goes out with its message, when that is reported at once, after a silence, to
+/// those who are notified later, and by an agent that was restarted meanwhile.
 #[test]
 fn what_the_engine_says_of_an_outage_arrives_whole() {
     let failing = Failing {
@@ -443,13 +444,13 @@ fn what_the_engine_says_of_an_outage_arrives_whole() {
         attempts: 2,
         ..play.notification(1, 1, 1, NotificationKind::Fired)
     };
-    let told = |play: &mut Play| {
+    let reported = |play: &mut Play| {
         let mut sent = Vec::new();
         while let Some(command) = play.alerting.poll_command() {
             match command {
                 Command::Notify(outgoing) => sent.push(outgoing.notification),
-                Command::SaveNotificationLog(conversation) => {
-                    drop(play.conversations.insert(conversation.incident, *conversation));
+                Command::SaveNotificationLog(log) => {
+                    drop(play.notification_logs.insert(log.incident, *log));
                 }
                 _ => {}
             }
@@ -458,17 +459,17 @@ fn what_the_engine_says_of_an_outage_arrives_whole() {
     };
     play.world
         .asked(|cx| play.alerting.handle_notification(play.now, fired.clone(), cx));
-    assert_eq!(told(&mut play), std::slice::from_ref(&fired));
+    assert_eq!(reported(&mut play), std::slice::from_ref(&fired));
 
     // What is kept is what was said.
-    for kept in play.conversations.values_mut() {
+    for kept in play.notification_logs.values_mut() {
         let json = serde_json::to_string(kept).unwrap();
         *kept = serde_json::from_str(&json).unwrap();
     }
     play.step(&Step::Restart);
     play.now = play.now + Duration::from_secs(600);
     play.world.asked(|cx| play.alerting.handle_timeout(play.now, cx));
-    let repeated = told(&mut play);
+    let repeated = reported(&mut play);
     assert_eq!(repeated.len(), 1);
     let again = Notification {
         sequence: 2,
@@ -490,7 +491,7 @@ fn what_the_engine_says_of_an_outage_arrives_whole() {
     });
     play.now = play.now + Duration::from_secs(600);
     play.world.asked(|cx| play.alerting.handle_timeout(play.now, cx));
-    let repeated = told(&mut play);
+    let repeated = reported(&mut play);
     assert!(
         !repeated.is_empty() && repeated.iter().all(|message| message.failing.is_none()),
         "{repeated:?}"
@@ -504,7 +505,7 @@ fn what_is_kept_of_an_incident_that_is_over_is_forgotten() {
     play.open.insert(1, (1, 1));
     play.message(1, 1, 1, NotificationKind::Fired);
     play.settle();
-    let kept: Vec<_> = play.conversations.values().cloned().collect();
+    let kept: Vec<_> = play.notification_logs.values().cloned().collect();
     assert_eq!(kept.len(), 1);
     let mut engine = Engine::new(HostPolicy::default(), IncidentId(2), ActionId(1));
     engine.resume_alerting(play.now, rules(&[true; 4]), kept, Vec::new(), 1);

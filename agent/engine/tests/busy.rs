@@ -1,4 +1,4 @@
-//! Whatever else is busy with a service is left to it, and is told once that lasts for too long.
+//! Whatever else is busy with a service is left to it, and is reported once that lasts for too long.
 
 mod stored;
 
@@ -284,7 +284,7 @@ fn maintenance_keeps_what_is_busy_quiet() {
 }
 
 #[test]
-fn agent_that_is_killed_meanwhile_tells_it_all_the_same_and_once() {
+fn agent_that_is_killed_meanwhile_reports_it_all_the_same_and_once() {
     let mut world = shop(Actor::new("shop"));
     world.set_busy("shop", Activity::Job, Limits::default(), Details::default());
     world.run(100);
@@ -300,7 +300,7 @@ fn agent_that_is_killed_meanwhile_tells_it_all_the_same_and_once() {
 /// and a little longer.
 #[test]
 fn row_9_a_start_under_way_is_waited_for_whoever_began_it() {
-    // Somebody else's, which comes up in time: nothing is said and nothing done.
+    // Another party's, which comes up in time: nothing is said and nothing done.
     let mut world = shop(Actor::new("shop"));
     world.set_busy("shop", Activity::Starting, limits(75, 20), job());
     world.run(55);

@@ -35,7 +35,7 @@ fn restarted(world: &World) -> Vec<&str> {
 
 #[test]
 fn what_lies_between_need_not_be_down_for_the_root_to_hold() {
-    // Nobody can tell whether the shop needs its database just now: it has no probes.
+    // Nobody can say whether the shop needs its database just now: it has no probes.
     let slow = Start::Slowly(Duration::from_secs(20));
     let mut world = chain(Actor::new("db").starting(slow), Actor::new("shop").without_probes());
     world.kill("db");
@@ -88,7 +88,7 @@ fn suppressed_service_holds_those_after_it() {
     assert_eq!(world.snapshot("shop").hold, Some(waits_for("db")));
     assert_eq!(world.snapshot("api").hold, Some(waits_for("shop")));
     assert!(restarted(&world).iter().all(|name| *name == "db"));
-    let told = |name: &str| {
+    let reported = |name: &str| {
         world
             .messages()
             .into_iter()
@@ -96,7 +96,7 @@ fn suppressed_service_holds_those_after_it() {
             .count()
     };
     assert_eq!(
-        (told("shop"), told("api")),
+        (reported("shop"), reported("api")),
         (1, 1),
         "silence about dependents is bounded"
     );

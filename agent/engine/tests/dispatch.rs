@@ -26,7 +26,7 @@ enum Mood {
 struct Post {
     rows: Vec<Row>,
     /// What became of the messages of an incident that are no longer in `rows`.
-    told: BTreeMap<IncidentId, Earlier>,
+    reported: BTreeMap<IncidentId, Earlier>,
     /// The rows that are part of a combined one.
     parts: BTreeMap<i64, Vec<i64>>,
     health: Health,
@@ -70,7 +70,7 @@ impl Post {
         id
     }
 
-    fn tell(&mut self, message: &Notification) {
+    fn deliver(&mut self, message: &Notification) {
         self.add(Row {
             incident: message.incident,
             sequence: message.sequence,
@@ -92,7 +92,7 @@ impl Post {
                 self.land(row, now, mood);
             }
             for row in &mut self.rows {
-                row.earlier = self.told.get(&row.incident).copied().unwrap_or(Earlier::Nothing);
+                row.earlier = self.reported.get(&row.incident).copied().unwrap_or(Earlier::Nothing);
             }
             match plan(&self.rows, &self.health, false, now, &policy) {
                 Plan::Send { row, .. } => {
@@ -146,7 +146,7 @@ impl Post {
         self.delivered.push((now, kind, parts.len().max(1)));
         for row in &self.rows {
             if row.id == id || parts.contains(&row.id) {
-                self.told.insert(row.incident, Earlier::Delivered);
+                self.reported.insert(row.incident, Earlier::Delivered);
             }
         }
         self.rows.retain(|row| row.id != id && !parts.contains(&row.id));
@@ -179,7 +179,7 @@ fn two_hours(hangs: bool) -> (World, Post) {
         }
         world.run(1);
         for message in &world.messages()[seen..] {
-            post.tell(message);
+            post.deliver(message);
         }
         seen = world.messages().len();
         let hour = (3600..7200).contains(&second);
@@ -263,8 +263,8 @@ fn wave_after_wave_of_incidents_is_a_message_for_each_group_wait() {
         let late = |row: &Row| now.since(row.created) > GROUP_WAIT;
         assert!(!post.rows.iter().any(late), "nobody waits longer: {:?}", post.rows);
     }
-    let told: usize = post.delivered.iter().map(|(.., count)| count).sum();
-    assert_eq!(u64::try_from(told).unwrap(), incidents, "each is told");
+    let reported: usize = post.delivered.iter().map(|(.., count)| count).sum();
+    assert_eq!(u64::try_from(reported).unwrap(), incidents, "each is told");
     let gaps = post.delivered.windows(2).map(|pair| pair[1].0.since(pair[0].0));
     assert!(gaps.min() >= Some(GROUP_WAIT), "{:?}", post.delivered);
     assert!(post.delivered.len() <= 30, "{:?}", post.delivered);

@@ -34,10 +34,10 @@ fn drain_is_reported_and_not_cut_short() {
     assert!(world.actions().is_empty(), "{:#?}", world.transcript());
     assert_eq!(world.snapshot("shop").hold, Some(Hold::AskedToStop));
     assert_eq!(world.message_kinds(), ["fired"]);
-    let told = world.messages()[0];
-    let ago = told.at.since_epoch().as_secs() - 120;
+    let reported = world.messages()[0];
+    let ago = reported.at.since_epoch().as_secs() - 120;
     assert_eq!(
-        told.doing,
+        reported.doing,
         format!("asked to stop {} ago, still running", span(Duration::from_secs(ago)))
     );
     assert!((40..=75).contains(&ago), "{ago}");

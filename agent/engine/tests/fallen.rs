@@ -1,4 +1,4 @@
-//! What falls with something that nobody configured, and what cannot be started without it.
+//! What falls with something that no operator configured, and what cannot be started without it.
 
 mod stored;
 
@@ -13,7 +13,7 @@ fn world(actors: impl IntoIterator<Item = Actor>) -> World {
 }
 
 /// Its watcher says with what it went down, and how that one is.
-fn tell_of_db(world: &mut World, failed: bool, is_back: bool) {
+fn report_db(world: &mut World, failed: bool, is_back: bool) {
     let name = "db.service".to_owned();
     let fell_with = Some(Box::new(FellWith { name, failed, is_back }));
     let details = Details {
@@ -25,21 +25,21 @@ fn tell_of_db(world: &mut World, failed: bool, is_back: bool) {
 
 /// Systemd stops it, as the database is down.
 fn take_along(world: &mut World, failed: bool) {
-    tell_of_db(world, failed, false);
+    report_db(world, failed, false);
     let (intent, cause) = (Intent::DependencyStop, Cause::Exited { code: 0 });
     world.set_state("app", TargetState::Down { intent, cause });
 }
 
-/// Somebody asks for its start, and the database cannot be started.
+/// An operator asks for its start, and the database cannot be started.
 fn refuse_start(world: &mut World, failed: bool) {
-    tell_of_db(world, failed, false);
+    report_db(world, failed, false);
     let (intent, cause) = (Intent::DependencyStop, Cause::Dependency);
     world.set_state("app", TargetState::Down { intent, cause });
 }
 
 /// The database changes, and with it what is said of the app, which is as it was.
 fn db_is(world: &mut World, failed: bool, is_back: bool) {
-    tell_of_db(world, failed, is_back);
+    report_db(world, failed, is_back);
     let state = world.actors["app"].target.state.clone();
     world.set_state("app", state);
 }
@@ -93,7 +93,7 @@ fn another_agent_goes_on_where_it_is_unknown_why_the_other_is_down() {
     let mut world = world([Actor::new("app")]);
     take_along(&mut world, true);
     world.run(60);
-    tell_of_db(&mut world, false, false);
+    report_db(&mut world, false, false);
     crash_agent(&mut world);
     world.run(600);
     assert_eq!(

@@ -58,8 +58,8 @@ fn a_probe_that_has_never_passed_restarts_nothing_and_alerts_until_its_first_pas
         "not restarted: a probe that has never passed restarts nothing, unless recovery.before_first_pass = \"restart\""
     );
     // Start grace, `fall` and `notify_after`, all with their defaults.
-    let told = message.at.since_epoch().as_secs();
-    assert!((60..=75).contains(&told), "told after {told} s");
+    let reported = message.at.since_epoch().as_secs();
+    assert!((60..=75).contains(&reported), "told after {reported} s");
 
     world.says("shop", None);
     // One round: the first pass ends it, whatever `rise` says.
@@ -139,7 +139,7 @@ fn each_probe_is_apart() {
     world.run(60);
     assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
     assert_eq!(world.actions()[0].1.kind, ActionKind::Restart);
-    // Its restart helped as far as can be told, and what is left is the question.
+    // Its restart helped as far as is known, and what is left is the question.
     world.run(60);
     assert_eq!(world.actions().len(), 1, "{:#?}", world.transcript());
     assert_eq!(hold(&world), Some(Hold::ProbeNeverPassed));
@@ -155,7 +155,7 @@ fn each_probe_is_apart() {
     world.second_says("shop", None);
     world.run(11);
     assert_eq!(world.state("shop"), State::Healthy);
-    // And from now on it can tell that it is down.
+    // And from now on it can say that it is down.
     world.second_says("shop", Some(FailureKind::Refused));
     world.run(30);
     assert_eq!(world.actions().len(), 2, "{:#?}", world.transcript());

@@ -1,4 +1,4 @@
-//! A service that goes down over and over: what people are told of it, and what they are not.
+//! A service that goes down over and over: what receivers are sent of it, and what they are not.
 
 mod stored;
 
@@ -42,10 +42,10 @@ fn sixth_incident_in_a_quarter_of_an_hour_is_reported_as_flapping_and_then_there
     let mut expected = vec!["healed"; 5];
     expected.push("flapping");
     assert_eq!(world.message_kinds(), expected);
-    let told = world.messages()[5];
-    assert_eq!(told.severity, Severity::Warning);
+    let reported = world.messages()[5];
+    assert_eq!(reported.severity, Severity::Warning);
     assert_eq!(
-        told.kind,
+        reported.kind,
         NotificationKind::Flapping {
             incidents: 6,
             within: Duration::from_secs(600)
@@ -87,8 +87,8 @@ fn restart_of_the_agent_does_not_forget_that_a_service_flaps() {
         let flaps = world.snapshot("shop").flapping.is_some();
         assert_eq!(flaps, crashes >= 5, "after {} incidents", crashes + 1);
     }
-    let told = world.message_kinds().iter().filter(|kind| **kind == "flapping").count();
-    assert_eq!(told, 1);
+    let reported = world.message_kinds().iter().filter(|kind| **kind == "flapping").count();
+    assert_eq!(reported, 1);
 }
 
 #[test]
@@ -165,7 +165,8 @@ fn stopping_what_flaps_ends_it() {
     assert_eq!(world.actions().len(), 6);
 }
 
-/// The incident in which flapping was told may be over long before its end is told: nothing is called to mind meanwhile.
+/// The incident in which flapping was told may be over long before its end is reported: nothing is called to mind
+/// meanwhile.
 #[test]
 fn nothing_is_repeated_of_what_flaps_and_is_well() {
     let mut world = shop(tireless("shop"));

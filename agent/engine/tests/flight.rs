@@ -49,14 +49,14 @@ fn only_the_action_under_way_begins() {
     world.run(1);
     let (_, action) = world.actions()[0].clone();
     // One of an earlier life says so late.
-    world.tell(Event::ActionBegun {
+    world.deliver(Event::ActionBegun {
         action: sentinel_engine::ActionId(action.id.0 + 40),
         service: "db".into(),
     });
     world.kill("shop");
     world.run(1);
     assert_eq!(world.snapshot("shop").hold, Some(Hold::InFlight));
-    world.tell(Event::ActionBegun {
+    world.deliver(Event::ActionBegun {
         action: action.id,
         service: "db".into(),
     });
@@ -87,14 +87,14 @@ fn a_stop_that_does_not_end_frees_the_slot_and_that_is_reported() {
         let (freed, world) = freed_after(stop);
         assert_eq!(freed, expected, "{:#?}", world.transcript());
         let slow = |what: &ReportKind| matches!(what, ReportKind::ActionSlow { .. });
-        let told: Vec<_> = world
+        let reported: Vec<_> = world
             .reports()
             .into_iter()
             .filter(|report| slow(&report.kind))
             .collect();
-        assert_eq!(told[0].service, "db".into());
-        assert_eq!(told[0].kind.name(), "restart_slow");
-        let once = told.iter().filter(|report| report.service == "db".into()).count();
+        assert_eq!(reported[0].service, "db".into());
+        assert_eq!(reported[0].kind.name(), "restart_slow");
+        let once = reported.iter().filter(|report| report.service == "db".into()).count();
         assert_eq!(once, 1, "{:#?}", world.transcript());
     }
 }
@@ -130,11 +130,11 @@ fn what_begins_and_then_fails_is_an_ordinary_failure() {
     world.run(1);
     let (_, action) = world.actions()[0].clone();
     let (id, service) = (action.id, action.service);
-    world.tell(Event::ActionBegun {
+    world.deliver(Event::ActionBegun {
         action: id,
         service: service.clone(),
     });
-    world.tell(Event::ActionFinished {
+    world.deliver(Event::ActionFinished {
         action: id,
         service,
         result: ActionResult::Failed("exit code 1".into()),

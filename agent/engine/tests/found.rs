@@ -39,7 +39,7 @@ fn given_up_and_back(actor: Actor) -> World {
 fn a_suspended_host_has_no_good_minutes() {
     let mut world = given_up_and_back(Actor::new("shop"));
     world.now = world.now + Duration::from_secs(3600);
-    world.tell(Event::HostResumed);
+    world.deliver(Event::HostResumed);
     world.run(590);
     assert_eq!(world.snapshot("shop").attempts_left, 0, "nobody watched for an hour");
     world.run(60);
@@ -138,7 +138,7 @@ fn what_probes_said_before_a_suspend_restarts_no_dependent_after_it() {
     assert_eq!(world.state("cache"), State::Suspect);
     assert_eq!(world.state("job"), State::Suppressed);
     world.now = world.now + Duration::from_secs(600);
-    world.tell(Event::HostResumed);
+    world.deliver(Event::HostResumed);
     assert!(world.actions().is_empty(), "{:#?}", world.transcript());
 }
 
@@ -150,7 +150,7 @@ fn a_suspended_host_has_no_good_minutes_until_probes_pass_again() {
     assert_eq!(world.state("shop"), State::Healthy);
     world.now = world.now + Duration::from_secs(3600);
     world.hang("shop");
-    world.tell(Event::HostResumed);
+    world.deliver(Event::HostResumed);
     world.run(900);
     assert_ne!(world.state("shop"), State::Healthy);
     assert_eq!(
@@ -206,7 +206,7 @@ fn a_token_that_was_put_back_has_not_begun_the_wait_for_the_next_one() {
         panic!("{:#?}", world.transcript());
     };
     let (called_off, first) = (called_off.id, *first);
-    world.tell(Event::ActionFinished {
+    world.deliver(Event::ActionFinished {
         action: called_off,
         service: "api".into(),
         result: ActionResult::Conflict("a job is pending".into()),

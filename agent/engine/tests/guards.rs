@@ -55,7 +55,7 @@ fn late_answer_in_the_second_attempt(result: ActionResult) -> World {
     world.run(400);
     assert_eq!(world.actions().len(), 2, "{:#?}", world.transcript());
     assert_eq!(world.state("shop"), State::Restarting);
-    world.tell(Event::ActionFinished {
+    world.deliver(Event::ActionFinished {
         action: world.actions()[0].1.id,
         service: "shop".into(),
         result,
@@ -117,13 +117,13 @@ fn what_comes_back_by_itself_after_its_dependency_is_not_reported() {
     world.unhang("page");
     world.run(12);
     assert_eq!(world.state("page"), State::Healthy, "{:#?}", world.transcript());
-    let told: Vec<_> = world
+    let reported: Vec<_> = world
         .messages()
         .into_iter()
         .map(|message| message.service.as_str())
         .collect();
-    assert_eq!(world.message_kinds(), ["fired", "resolved"], "{told:?}");
-    assert_eq!(told, ["db", "db"]);
+    assert_eq!(world.message_kinds(), ["fired", "resolved"], "{reported:?}");
+    assert_eq!(reported, ["db", "db"]);
 }
 
 #[test]

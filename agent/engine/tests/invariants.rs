@@ -2,7 +2,7 @@
 //!
 //! Each invariant is one function (`simulation/invariants/`), asked about everything that passes between the agent and a
 //! simulated host in which everything goes wrong at random. None of them asks the engine what it thinks: they judge its
-//! decisions by a ledger that counts what the agent was told by rules of its own (`simulation/ledger.rs`).
+//! decisions by a ledger that counts what was reported to the agent by rules of its own (`simulation/ledger.rs`).
 //!
 //! An "own attempt" is a restart that the agent decided on; what an operator asked for is judged less strictly,
 //! because operators win over every rule but two: two actions on a service never overlap, and nothing is done to what cannot be observed.
@@ -37,13 +37,13 @@
 //! | 14 | probes restart nothing in a start grace, nor right after a suspend |
 //! | 15 | nothing is done while the host boots |
 //! | 16 | no action is ever made twice |
-//! | 17 | people are told once, |
-//! | 18 | of the end only when they were told of the beginning, |
+//! | 17 | receivers are notified once, |
+//! | 18 | of the end only when they were notified of the beginning, |
 //! | 19 | and called only in an incident |
 //! | 20 | a service has at most one open incident, and so has the host; an outage ends after its last failure, and before its proof |
 //! | 21 | what is healthy has none; and only a new run that lasts is proof of that |
 //! | 22 | what can be healed is acted on in the end |
-//! | 23 | no outage is kept from people for long, and nothing that is down stays silent beyond its bound |
+//! | 23 | no outage is kept from operators for long, and nothing that is down stays silent beyond its bound |
 //! | 24 | the same events lead to the same decisions: `the_same_life_is_decided_the_same_way` |
 //! | 25 | only the driver's clock counts; also `the_wall_clock_changes_nothing` |
 //! | 26 | a crash of the agent, or the loss of its store, gives nothing back |
@@ -91,7 +91,7 @@ fn number_from_environment(name: &str) -> Option<u64> {
     Some(value.parse().expect("a number"))
 }
 
-fn tell(tape: &[(Time, Entry)]) {
+fn print_tape(tape: &[(Time, Entry)]) {
     for line in tape.iter().filter_map(|(at, entry)| story::line(*at, entry)) {
         println!("{line}");
     }
@@ -105,7 +105,7 @@ fn invariants_hold_whatever_goes_wrong() {
             ..Circumstances::default()
         };
         match live(seed, whole, &mut Totals::default()) {
-            Ok(tape) => tell(&tape),
+            Ok(tape) => print_tape(&tape),
             Err(violation) => panic!("{violation}"),
         }
         return;

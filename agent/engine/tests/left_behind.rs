@@ -41,14 +41,17 @@ fn semantics_1_8_row_15_what_was_stopped_with_its_database_is_reported_once_when
     world.run(24 * 3600);
     assert!(world.actions().is_empty(), "{:#?}", world.transcript());
     assert_eq!(world.message_kinds(), ["fired"]);
-    let told = world.messages()[0];
+    let reported = world.messages()[0];
     assert!(
-        matches!(&told.cause, Cause::StoppedWith { name, .. } if name.as_str() == "db"),
-        "{told:?}"
+        matches!(&reported.cause, Cause::StoppedWith { name, .. } if name.as_str() == "db"),
+        "{reported:?}"
     );
-    assert!(told.doing.contains("on_dependency_return leaves it"), "{told:?}");
+    assert!(
+        reported.doing.contains("on_dependency_return leaves it"),
+        "{reported:?}"
+    );
     assert_eq!(world.state("app"), State::Held);
-    // It is over when somebody starts it.
+    // It is over when an operator starts it.
     world.start("app");
     world.run(60);
     assert_eq!(world.state("app"), State::Healthy);
@@ -99,13 +102,13 @@ fn what_was_stopped_with_its_database_stays_so_where_that_is_wanted() {
 fn an_upgrade_under_way_delays_it() {
     for (on_return, attempts) in [(OnDependencyReturn::Alert, 0), (OnDependencyReturn::Start, 1)] {
         let mut world = world(on_return);
-        world.tell(Event::PackagesChange { under_way: true });
+        world.deliver(Event::PackagesChange { under_way: true });
         stop_both(&mut world);
         world.start("db");
         world.run(600);
         assert_eq!(world.message_kinds(), [""; 0], "{:#?}", world.transcript());
         assert!(world.actions().is_empty());
-        world.tell(Event::PackagesChange { under_way: false });
+        world.deliver(Event::PackagesChange { under_way: false });
         world.run(120);
         assert_eq!(world.actions().len(), attempts);
         assert_eq!(world.messages().len(), 1);
@@ -115,13 +118,13 @@ fn an_upgrade_under_way_delays_it() {
 #[test]
 fn what_the_upgrade_starts_again_is_no_incident() {
     let mut world = world(OnDependencyReturn::Alert);
-    world.tell(Event::PackagesChange { under_way: true });
+    world.deliver(Event::PackagesChange { under_way: true });
     stop_both(&mut world);
     world.start("db");
     world.run(60);
     world.start("app");
     world.run(1);
-    world.tell(Event::PackagesChange { under_way: false });
+    world.deliver(Event::PackagesChange { under_way: false });
     world.run(600);
     assert_eq!(world.message_kinds(), [""; 0]);
     assert_eq!(world.state("app"), State::Healthy);
@@ -147,7 +150,7 @@ fn what_was_not_stopped_together_or_was_not_well_is_not_missed() {
     apart.run(60);
     apart.stop("db");
     apart.run(60);
-    // It hung for minutes before somebody stopped both.
+    // It hung for minutes before an operator stopped both.
     let app = Actor::new("app").after(&["db"]).with(|policy| {
         policy.on_dependency_return = OnDependencyReturn::Start;
         policy.mode = sentinel_engine::Mode::Observe;
@@ -159,7 +162,7 @@ fn what_was_not_stopped_together_or_was_not_well_is_not_missed() {
     unwell.set_state("app", taken_along());
     unwell.stop("db");
     unwell.run(60);
-    // Somebody stopped it by itself since.
+    // An operator stopped it by itself since.
     let mut by_itself = world(OnDependencyReturn::Start);
     stop_both(&mut by_itself);
     by_itself.stop("app");

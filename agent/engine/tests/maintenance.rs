@@ -21,7 +21,7 @@ fn window(world: &mut World, reason: Option<&str>) {
         reason: reason.to_owned(),
         until,
     });
-    world.tell(Event::MaintenanceChanged {
+    world.deliver(Event::MaintenanceChanged {
         service: "shop".into(),
         window,
     });

@@ -306,14 +306,17 @@ fn nothing_fires_while_it_answers_and_is_being_proved() {
     );
     world.kill("shop");
     world.run(600);
-    let told = world.messages()[0];
+    let reported = world.messages()[0];
     assert_eq!(
-        (told.kind.as_str(), told.cause.kind()),
+        (reported.kind.as_str(), reported.cause.kind()),
         ("fired", "crash_loop"),
         "{:#?}",
         world.transcript()
     );
-    assert!(told.at.since(told.opened_at) <= Duration::from_secs(31), "{told:?}");
+    assert!(
+        reported.at.since(reported.opened_at) <= Duration::from_secs(31),
+        "{reported:?}"
+    );
 
     // It runs, and does not answer: there is nothing to wait for.
     let mut world = shop(actor().starting(Start::Deaf));
@@ -363,10 +366,10 @@ fn a_proof_is_waited_for_no_longer_than_verify_in_all() {
         hasty.run(4);
         hasty.start_by("shop", StartedBy::Trigger);
     }
-    let told = fired_after(&hasty);
-    assert!((29..=36).contains(&told), "{told}: {:#?}", hasty.transcript());
+    let reported = fired_after(&hasty);
+    assert!((29..=36).contains(&reported), "{reported}: {:#?}", hasty.transcript());
 
-    // Nobody could be told before.
+    // Nobody could be notified before.
     let mut paused = down(Actor::new("shop"));
     paused.run(1);
     paused.ask("shop", OperatorRequest::Pause { duration: None });
@@ -378,8 +381,8 @@ fn a_proof_is_waited_for_no_longer_than_verify_in_all() {
     paused.run(5);
     assert!(paused.messages().is_empty(), "{:#?}", paused.transcript());
     paused.run(60);
-    let told = fired_after(&paused);
-    assert!((80..=105).contains(&told), "{told}: {:#?}", paused.transcript());
+    let reported = fired_after(&paused);
+    assert!((80..=105).contains(&reported), "{reported}: {:#?}", paused.transcript());
 }
 
 #[test]

@@ -250,7 +250,7 @@ fn ten_good_minutes_refill_the_budget() {
 }
 
 #[test]
-fn given_up_service_that_a_human_mended_is_resolved() {
+fn given_up_service_that_an_operator_fixed_is_resolved() {
     let mut world = shop(Actor::new("shop").starting(Start::DiesAfter(Duration::from_secs(1))));
     world.kill("shop");
     world.run(1000);
@@ -395,12 +395,12 @@ fn lost_connection_is_unknown_and_never_acted_on() {
 #[test]
 fn host_shutdown_freezes_everything() {
     let mut world = shop(Actor::new("shop"));
-    world.tell(Event::HostShutdownChanged { going_down: true });
+    world.deliver(Event::HostShutdownChanged { going_down: true });
     world.kill("shop");
     world.run(600);
     assert_eq!(world.state("shop"), State::Shutdown);
     assert!(world.actions().is_empty() && world.messages().is_empty());
-    world.tell(Event::HostShutdownChanged { going_down: false });
+    world.deliver(Event::HostShutdownChanged { going_down: false });
     world.run(60);
     assert_eq!(world.state("shop"), State::Healthy);
 }
@@ -408,12 +408,12 @@ fn host_shutdown_freezes_everything() {
 #[test]
 fn nothing_is_done_that_cannot_be_recorded() {
     let mut world = shop(Actor::new("shop"));
-    world.tell(Event::StoreChanged { writable: false });
+    world.deliver(Event::StoreChanged { writable: false });
     world.kill("shop");
     world.run(60);
     assert_eq!(world.snapshot("shop").hold, Some(Hold::Store));
     assert!(world.actions().is_empty());
-    world.tell(Event::StoreChanged { writable: true });
+    world.deliver(Event::StoreChanged { writable: true });
     world.run(60);
     assert_eq!(world.state("shop"), State::Healthy);
 }
@@ -480,8 +480,8 @@ fn refusal_leaves_what_probes_have_found() {
     world.hang("shop");
     world.run(60);
     assert_eq!(world.actions().len(), 1);
-    let told = world.messages()[0];
-    assert!(told.doing.contains("may_affect"), "{told:?}");
+    let reported = world.messages()[0];
+    assert!(reported.doing.contains("may_affect"), "{reported:?}");
     let states: Vec<State> = world
         .reports()
         .into_iter()
@@ -677,7 +677,7 @@ fn stop_together_with_a_dependency_is_not_undone_when_that_one_crashes_later() {
         assert_eq!(world.state("db"), State::Healthy);
         assert_eq!(world.state("web"), State::Stopped);
         assert_eq!((actions_on(&world, "db"), actions_on(&world, "web")), (1, 0));
-        // Until somebody starts it.
+        // Until an operator starts it.
         world.start("web");
         world.run(60);
         assert_eq!(world.state("web"), State::Healthy);
@@ -760,7 +760,7 @@ fn storm_stops_every_restart_and_is_reported_with_its_size() {
     world.run(119);
     assert!(world.actions().len() <= 1, "{:?}", world.attempts());
     assert_eq!(world.snapshot("e").hold, Some(Hold::Storm));
-    let told: Vec<_> = world
+    let reported: Vec<_> = world
         .messages()
         .into_iter()
         .map(|message| {
@@ -773,7 +773,7 @@ fn storm_stops_every_restart_and_is_reported_with_its_size() {
         .collect();
     let all = "all of them: killed by signal KILL";
     assert_eq!(
-        told,
+        reported,
         [
             (
                 "(host)",
@@ -801,7 +801,7 @@ fn storm_stops_every_restart_and_is_reported_with_its_size() {
     );
 }
 
-/// The first message goes when there are just enough of them; how many there are by now is told as it grows.
+/// The first message goes when there are just enough of them; how many there are by now is reported as it grows.
 #[test]
 fn a_storm_that_grows_is_reported_again_and_its_end_has_the_true_number() {
     let names: Vec<String> = (0..60).map(|n| format!("s{n:02}")).collect();
@@ -824,9 +824,13 @@ fn a_storm_that_grows_is_reported_again_and_its_end_has_the_true_number() {
             })
             .collect()
     };
-    let told = sizes(&world);
-    assert_eq!((told.first(), told.last()), (Some(&3), Some(&60)), "{told:?}");
-    assert!(told.len() <= 7, "it is told as it doubles: {told:?}");
+    let reported = sizes(&world);
+    assert_eq!(
+        (reported.first(), reported.last()),
+        (Some(&3), Some(&60)),
+        "{reported:?}"
+    );
+    assert!(reported.len() <= 7, "it is told as it doubles: {reported:?}");
     world.run(4000);
     assert_eq!(sizes(&world).last(), Some(&60), "also its end");
     assert_eq!(world.message_kinds().last(), Some(&"resolved"));
@@ -895,7 +899,7 @@ fn probes_that_failed_over_a_suspend_say_nothing() {
     while world.state("shop") != State::Suspect {
         world.run_for(Duration::from_millis(100));
     }
-    world.tell(Event::HostResumed);
+    world.deliver(Event::HostResumed);
     world.run(25);
     world.unhang("shop");
     world.run(60);
@@ -931,13 +935,13 @@ fn dependent_that_comes_back_with_what_it_depends_on_is_not_reported() {
     world.unhang("shop");
     world.run(60);
     assert_eq!(world.state("shop"), State::Healthy);
-    let told: Vec<_> = world
+    let reported: Vec<_> = world
         .messages()
         .into_iter()
         .map(|message| message.service.as_str())
         .collect();
-    assert_eq!(world.message_kinds(), ["healed"], "{told:?}");
-    assert_eq!(told, ["db"]);
+    assert_eq!(world.message_kinds(), ["healed"], "{reported:?}");
+    assert_eq!(reported, ["db"]);
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn no_crowd_is_left_behind_by_a_suspend() {
     world.run(60);
     // Everything is overdue at once.
     world.now = world.now + Duration::from_secs(3600);
-    world.tell(Event::HostResumed);
+    world.deliver(Event::HostResumed);
     world.run(60);
     assert_spread(&world, 3700);
 }
@@ -172,7 +172,7 @@ fn what_the_agent_could_not_ask_is_not_asked() {
             answers: Vec::new(),
         };
         let service = "page".into();
-        world.tell(Event::ProbeCompleted {
+        world.deliver(Event::ProbeCompleted {
             service,
             round,
             outcome,

@@ -35,10 +35,10 @@ fn restart_prevent_exit_status_is_reported_at_once_as_a_warning_and_nothing_is_d
         world.set_down("shop", intent, cause.clone(), Supervisor::Forbids);
         world.run(1);
         assert_eq!(world.message_kinds(), ["fired"], "{:#?}", world.transcript());
-        let told = world.messages()[0];
-        assert_eq!((told.severity, &told.cause), (Severity::Warning, &cause));
+        let reported = world.messages()[0];
+        assert_eq!((reported.severity, &reported.cause), (Severity::Warning, &cause));
         assert_eq!(
-            told.doing,
+            reported.doing,
             "not restarted: RestartPreventExitStatus= lists how it ended"
         );
         assert_eq!(world.snapshot("shop").hold, Some(Hold::RestartPrevented));

@@ -54,7 +54,7 @@ fn a_change_of_what_the_agent_may_is_a_reason_to_ask_at_once() {
         let mut world = answered_for(200, &result);
         let asked = world.actions().len();
         world.faults.answers_with = None;
-        world.tell(Event::PermissionsChanged);
+        world.deliver(Event::PermissionsChanged);
         assert_eq!(world.actions().len(), asked + 1, "{:#?}", world.transcript());
         world.run(60);
         assert_eq!(world.state("shop"), State::Healthy);

@@ -215,7 +215,7 @@ fn refusal_is_not_repeated_with_every_flicker() {
 }
 
 #[test]
-fn minutes_between_crashes_that_a_supervisor_mends_are_not_good_minutes() {
+fn minutes_between_crashes_that_a_supervisor_fixes_are_not_good_minutes() {
     let mut world = settled([Actor::new("shop").supervised(2, 100)]);
     world.hang("shop");
     world.run(60);
@@ -254,7 +254,7 @@ fn every_run_that_dies_is_left_to_its_supervisor_again() {
     world.faults.unseen.push("shop".into());
     // Its supervisor restarts it after each, and it dies again before anybody looks.
     for run in ["first", "second", "third"] {
-        world.tell(Event::TargetObserved {
+        world.deliver(Event::TargetObserved {
             service: "shop".into(),
             observation: Observation {
                 supervisor: Supervisor::Active,

@@ -362,7 +362,7 @@ fn other_probes_are_asked_before_anything_is_concluded() {
         latency: Duration::ZERO,
         answers: Vec::new(),
     };
-    world.tell(Event::ProbeCompleted {
+    world.deliver(Event::ProbeCompleted {
         service: "shop".into(),
         round,
         outcome: failed,

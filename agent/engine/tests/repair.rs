@@ -1,4 +1,4 @@
-//! What somebody else's start means: an operator's repair is a clean slate, and never the agent's merit.
+//! What another party's start means: an operator's repair is a clean slate, and never the agent's merit.
 
 mod stored;
 
@@ -98,13 +98,13 @@ fn third_start_within_the_window_is_reported_and_refills_nothing() {
         attempts.push(world.actions().len());
     }
     assert_eq!(attempts, [5, 10, 15, 15]);
-    let told = world
+    let reported = world
         .messages()
         .into_iter()
         .filter(|message| matches!(message.kind, NotificationKind::Update { .. }));
-    let told: Vec<_> = told.map(|message| message.doing.as_str()).collect();
+    let reported: Vec<_> = reported.map(|message| message.doing.as_str()).collect();
     assert_eq!(
-        told,
+        reported,
         ["restarted by something else 3 times in 30m; earlier attempts are no longer forgotten"]
     );
     // Once the window is over, a repair is one again.

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use sentinel_engine::alerting::NotificationLog;
 use sentinel_engine::alerting::dispatch::Health;
-use sentinel_engine::{GivenUp, Incident, RunId, Starter, Time};
+use sentinel_engine::{DryRunStats, GivenUp, Incident, RunId, Starter, Time};
 
 fn at(micros: u64) -> Time {
     Time::from_epoch(Duration::from_micros(micros))
 }
 
 #[test]
-fn run_of_an_incident_was_an_instance() {
+fn run_of_an_incident_is_read_by_its_earlier_name() {
     let incident = r#"{
         "id": 7, "opened_at": 1, "own_since": 1, "cause": {"kind": "exited", "code": 1}, "attempts": 1,
         "instance": "run-1", "started_by": "nobody", "fired": true, "messages": 1
@@ -25,7 +25,14 @@ fn run_of_an_incident_was_an_instance() {
 }
 
 #[test]
-fn notified_receivers_were_told() {
+fn pending_dry_run_is_read_by_its_earlier_name() {
+    let stats = r#"{"would_restart": 2, "right": 1, "trial": {"began": 1, "until": 2, "run": "run-1"}}"#;
+    let stats: DryRunStats = serde_json::from_str(stats).expect("it is read");
+    assert_eq!(stats.dry_run.map(|pending| pending.until), Some(at(2)));
+}
+
+#[test]
+fn notified_receivers_are_read_by_their_earlier_name() {
     let log = r#"{
         "incident": 7, "service": "shop", "opened_at": 1, "severity": "warning",
         "cause": {"kind": "exited", "code": 1}, "attempts": 1, "doing": "", "told": ["team"], "told_at": 2

@@ -107,10 +107,13 @@ fn crash_loop_under_a_supervisor_is_reported_once_and_left_to_it() {
     world.run(3600);
     assert!(world.actions().is_empty());
     assert_eq!(world.message_kinds(), ["fired"]);
-    let told = world.messages()[0];
-    assert_eq!(told.severity, Severity::Warning);
-    assert_eq!(told.cause.kind(), "crash_loop");
-    assert_eq!(told.cause.to_string(), "its supervisor restarted it 5 times within 10m");
+    let reported = world.messages()[0];
+    assert_eq!(reported.severity, Severity::Warning);
+    assert_eq!(reported.cause.kind(), "crash_loop");
+    assert_eq!(
+        reported.cause.to_string(),
+        "its supervisor restarted it 5 times within 10m"
+    );
     assert_eq!(world.state("shop"), State::SupervisorBusy);
     assert_eq!(world.snapshot("shop").hold, Some(Hold::CrashLoop));
 }
@@ -231,7 +234,7 @@ fn what_its_supervisor_restarts_within_milliseconds_is_logged_as_down_and_up() {
     let mut world = shop(Actor::new("shop"));
     let before = downs_and_ups(&world).len();
     ended(&mut world, 3);
-    // Nobody saw it down: the next look finds another run.
+    // The agent did not see it down: the next look finds another run.
     world.start_by("shop", StartedBy::Supervisor);
     world.run(30);
     assert_eq!(

@@ -80,13 +80,13 @@ fn trigger_that_failed_while_its_service_runs_is_reported_once_and_nothing_is_do
         world.run(24 * 3600);
         assert!(world.actions().is_empty(), "{:#?}", world.transcript());
         assert_eq!(world.message_kinds(), ["fired"]);
-        let told = world.messages()[0];
-        assert_eq!(told.severity, Severity::Warning);
+        let reported = world.messages()[0];
+        assert_eq!(reported.severity, Severity::Warning);
         assert_eq!(
-            told.cause.to_string(),
+            reported.cause.to_string(),
             format!("{name}, which starts shop.service when it is needed, has failed (trigger-limit-hit)")
         );
-        assert!(told.doing.contains(remedy), "{}", told.doing);
+        assert!(reported.doing.contains(remedy), "{}", reported.doing);
         let unit = "shop.service".to_owned();
         let name = name.to_owned();
         assert_eq!(world.snapshot("shop").hold, Some(Hold::TriggerFailed { name, unit }));
@@ -269,7 +269,7 @@ fn what_is_not_seen_of_a_trigger_ends_no_incident() {
         world.set_triggers("shop", failed(SOCKET));
         world.run(120);
         assert_eq!(world.message_kinds(), ["fired"]);
-        // The agent begins anew, and sees the service before its socket.
+        // The agent begins again, and sees the service before its socket.
         world.set_triggers("shop", unseen());
         crash_agent(&mut world);
         world.run(120);

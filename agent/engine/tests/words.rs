@@ -1,4 +1,4 @@
-//! What people read about how an attempt or an incident ended.
+//! What operators read about how an attempt or an incident ended.
 
 use std::time::Duration;
 

@@ -1,15 +1,15 @@
-//! Whether a service still accepts connections: those that it leaves waiting tell a process that hangs from one that works
-//! and answers wrongly. Pure.
+//! Whether a service still accepts connections: those that it leaves waiting distinguish a process that hangs from one
+//! that works and answers wrongly. Pure.
 
 use std::collections::BTreeSet;
 
-use sentinel_base::tcp_listeners::Listening;
+use sentinel_base::tcp_listeners::ListeningSocket;
 
-/// Worth telling from here on: one may have come that very moment.
+/// Worth reporting from here on: one may have come that very moment.
 const WAITING: u32 = 2;
 
 /// The `ports` of this host at which connections wait, a line each; empty when they are all accepted.
-pub fn unaccepted(ports: &BTreeSet<u16>, sockets: &[Listening]) -> Vec<String> {
+pub fn unaccepted(ports: &BTreeSet<u16>, sockets: &[ListeningSocket]) -> Vec<String> {
     let waits = |port: &u16| {
         let reached = sockets.iter().filter(|socket| {
             let ip = socket.address.ip();
@@ -26,8 +26,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_that_wait_are_told_of_the_ports_that_were_asked() {
-        let sockets: Vec<Listening> = [
+    fn connections_that_wait_are_reported_of_the_ports_that_were_asked() {
+        let sockets: Vec<ListeningSocket> = [
             ("127.0.0.1:8080", 4),
             ("[::]:8080", 1),
             ("192.0.2.7:8080", 9),
@@ -36,13 +36,13 @@ mod tests {
             ("127.0.0.1:7070", 3),
         ]
         .into_iter()
-        .map(|(address, waiting)| Listening {
+        .map(|(address, waiting)| ListeningSocket {
             address: address.parse().unwrap(),
             inode: 1,
             waiting,
         })
         .collect();
-        for (ports, told) in [
+        for (ports, reported) in [
             (vec![], vec![]),
             (vec![22, 9090], vec![]),
             (vec![8080], vec!["port 8080: 5 connections wait to be accepted"]),
@@ -55,7 +55,7 @@ mod tests {
             ),
         ] {
             let asked = ports.iter().copied().collect();
-            assert_eq!(unaccepted(&asked, &sockets), told, "{ports:?}");
+            assert_eq!(unaccepted(&asked, &sockets), reported, "{ports:?}");
         }
     }
 }

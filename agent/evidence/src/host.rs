@@ -1,5 +1,5 @@
 //! What was wrong with the host itself when something failed: no memory, a full disk, everything waiting. Facts from the
-//! kernel, and a pure function that says which of them are worth telling.
+//! kernel, and a pure function that says which of them are worth reporting.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -16,10 +16,11 @@ const MEMORY_SHORT: f64 = 0.05;
 const DISK_FULL: f64 = 0.02;
 const DISK_FULL_BYTES: u64 = 1 << 30;
 
-/// Worth telling: something waited for a resource in so many percent of the last ten seconds. For the CPU that is everyday.
+/// Worth reporting: something waited for a resource in so many percent of the last ten seconds. For the CPU that is
+/// everyday.
 const PRESSURE: [(&str, f64); 3] = [("memory", 20.0), ("io", 40.0), ("cpu", 80.0)];
 
-/// Worth telling: so many processes for each CPU want to run, or wait for a disk.
+/// Worth reporting: so many processes for each CPU want to run, or wait for a disk.
 const LOAD_PER_CPU: f64 = 4.0;
 
 /// What the kernel says of the host. Whatever it does not say is left out.
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_wrong_with_the_host_is_told() {
+    fn only_what_is_wrong_with_the_host_is_reported() {
         #[rustfmt::skip]
         let table: [(&str, Condition, &[&str]); 11] = [
             ("all is well", well(), &[]),

@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_made_fit_for_people() {
+    fn lines_are_made_fit_for_readers() {
         for (what, line, expected) in [
             ("plain", &b"listening on :8080"[..], "listening on :8080"),
             ("colours", b"\x1b[1;31mERROR\x1b[0m disk full\x1b[K", "ERROR disk full"),

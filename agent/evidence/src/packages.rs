@@ -17,7 +17,7 @@ const LOG: &str = "/var/log/dpkg.log";
 /// upgrade of a whole host makes. On most days the first step is enough, and many incidents may ask at once.
 const STEPS: [u64; 3] = [16 * 1024, 128 * 1024, 512 * 1024];
 
-/// How long before a failure a change is worth telling.
+/// How long before a failure a change is worth reporting.
 const RECENT: SignedDuration = SignedDuration::from_mins(60);
 
 /// Changes named one by one, the last ones.
@@ -31,7 +31,7 @@ const NAMED: usize = 6;
 pub fn recent(failed: Timestamp) -> io::Result<Vec<String>> {
     let zone = TimeZone::system();
     match tail(Path::new(LOG), failed, &zone) {
-        Ok(log) => Ok(told(&log, failed, &zone)),
+        Ok(log) => Ok(reported(&log, failed, &zone)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
@@ -56,7 +56,7 @@ fn tail(path: &Path, failed: Timestamp, zone: &TimeZone) -> io::Result<String> {
 }
 
 /// The changes that `log` has of the time before `failed`; its times are those of `zone`.
-fn told(log: &str, failed: Timestamp, zone: &TimeZone) -> Vec<String> {
+fn reported(log: &str, failed: Timestamp, zone: &TimeZone) -> Vec<String> {
     let recent = |line: &&str| {
         let at = time(line, zone)?;
         let before = failed.duration_since(at);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_of_the_last_hour_are_told_the_last_first() {
+    fn changes_of_the_last_hour_are_reported_the_last_first() {
         let log = "\
             of a line that was cut\n\
             2026-11-28 08:59:59 upgrade old:amd64 1 2\n\
@@ -141,7 +141,7 @@ mod tests {
             \n";
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         assert_eq!(
-            told(log, at("2026-11-28T09:00:00Z"), &zone),
+            reported(log, at("2026-11-28T09:00:00Z"), &zone),
             [
                 "less than a minute before: shop 1.2 was installed again",
                 "2 minutes before: nginx 1.22 was removed",
@@ -149,18 +149,18 @@ mod tests {
                 "59 minutes before: libssl3 was upgraded from 3.0.11-1 to 3.0.15-1",
             ]
         );
-        assert!(told(log, at("2026-11-29T09:00:00Z"), &zone).is_empty());
-        assert!(told("", at("2026-11-28T09:00:00Z"), &zone).is_empty());
+        assert!(reported(log, at("2026-11-29T09:00:00Z"), &zone).is_empty());
+        assert!(reported("", at("2026-11-28T09:00:00Z"), &zone).is_empty());
     }
 
     #[test]
-    fn an_upgrade_of_everything_is_told_briefly() {
+    fn an_upgrade_of_everything_is_reported_briefly() {
         let line = |n| format!("2026-11-28 09:00:00 upgrade lib{n}:amd64 1 2");
         let log = (0..500).map(line).collect::<Vec<_>>().join("\n");
-        let told = told(&log, at("2026-11-28T09:10:00Z"), &TimeZone::UTC);
-        assert_eq!(told.len(), NAMED + 1);
-        assert_eq!(told[0], "10 minutes before: lib499 was upgraded from 1 to 2");
-        assert_eq!(told[NAMED], "and 494 more");
+        let reported = reported(&log, at("2026-11-28T09:10:00Z"), &TimeZone::UTC);
+        assert_eq!(reported.len(), NAMED + 1);
+        assert_eq!(reported[0], "10 minutes before: lib499 was upgraded from 1 to 2");
+        assert_eq!(reported[NAMED], "and 494 more");
     }
 
     #[test]

@@ -57,16 +57,19 @@ impl Message {
         message
     }
 
-    /// `alerts.digest`: `over` came and went while nobody could be told, and `undelivered` was never told.
+    /// `alerts.digest`: `over` came and went while nobody could be notified, and `undelivered` was never reported.
     pub fn digest(host: &str, over: &[Self], undelivered: &[Undelivered], wall: Timestamp, zone: &TimeZone) -> Self {
-        let untold: u64 = undelivered.iter().map(|count| count.messages).sum();
+        let undelivered_messages: u64 = undelivered.iter().map(|count| count.messages).sum();
         let firsts = undelivered.iter().map(|count| count.first);
         let first = firsts.chain(over.iter().map(|part| part.data.opened_at)).min();
         let lasts = undelivered.iter().map(|count| count.last);
         let last = lasts.chain(over.iter().map(|part| part.timestamp)).max();
         let mut said = Vec::new();
-        if untold > 0 {
-            said.push(format!("{} undeliverable", sentinel_text::count(untold, "alert")));
+        if undelivered_messages > 0 {
+            said.push(format!(
+                "{} undeliverable",
+                sentinel_text::count(undelivered_messages, "alert")
+            ));
         }
         if !over.is_empty() {
             let outages = sentinel_text::count(u64::try_from(over.len()).unwrap_or(u64::MAX), "outage");
@@ -74,8 +77,12 @@ impl Message {
         }
         let when = period(first.unwrap_or(wall), last.unwrap_or(wall), zone);
         let summary = format!("{host}: {}, {when}", said.join(", "));
-        // What was never told may need somebody; what is over does not.
-        let severity = if untold > 0 { Severity::Warning } else { Severity::Info };
+        // What was never reported may need somebody; what is over does not.
+        let severity = if undelivered_messages > 0 {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
         let mut message = Self::about_alerts("digest", host, wall, severity, &summary);
         message.data.opened_at = first.unwrap_or(wall);
         let counts = undelivered.iter().map(|count| {
@@ -246,7 +253,7 @@ pub struct Trouble<'a> {
     pub asked: Duration,
     /// Messages that wait for it.
     pub waiting: u64,
-    /// The last failure, for people; without secrets.
+    /// The last failure, for operators; without secrets.
     pub error: &'a str,
 }
 

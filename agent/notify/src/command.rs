@@ -137,11 +137,11 @@ impl fmt::Debug for Command {
     }
 }
 
-/// Gives it the message and waits for its exit, reading what it says all the while so that a full pipe holds nobody up.
+/// Gives it the message and waits for its exit, reading what it says all the while so that a full pipe holds nothing up.
 async fn talk(child: &mut Child, message: &[u8], words: &mut [Tail; 2]) -> io::Result<ExitStatus> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let [from_stderr, from_stdout] = words;
-    let tell = async {
+    let report = async {
         if let Some(mut stdin) = stdin {
             // A program need not read it.
             let _ = stdin.write_all(message).await;
@@ -158,7 +158,7 @@ async fn talk(child: &mut Child, message: &[u8], words: &mut [Tail; 2]) -> io::R
                 from_stdout.fill(stdout).await;
             }
         };
-        tokio::join!(err, out, tell);
+        tokio::join!(err, out, report);
     };
     tokio::pin!(listen);
     let status = tokio::select! {

@@ -23,7 +23,7 @@ const STORE_GAP: Duration = Duration::from_secs(5);
 /// Delivers the messages to `receiver` until the store is closed. May be dropped at any time: a message that was being
 /// sent is sent again, under the same key, by whoever runs next.
 ///
-/// Run one of these per receiver, so that a slow or dead one delays nobody else. The receiver is shared with whoever has
+/// Run one of these per receiver, so that a slow or dead one delays nothing else. The receiver is shared with whoever has
 /// to tell that the store itself cannot be written.
 pub(super) async fn run(receiver: Arc<Receiver>, store: Store, clock: Clock, policy: RetryPolicy) {
     let changes = store.outbox_changes();
@@ -37,7 +37,7 @@ pub(super) async fn run(receiver: Arc<Receiver>, store: Store, clock: Clock, pol
 }
 
 /// A fault of the agent's own while it delivers is a failure like others: it is tried again, and when it goes on the other
-/// receivers are told. The worker, and what waits behind this message, must not end with it.
+/// receivers are notified. The worker, and what waits behind this message, must not end with it.
 async fn guarded(delivery: impl Future<Output = Result<Delivered, DeliveryError>>) -> Result<Delivered, DeliveryError> {
     AssertUnwindSafe(delivery).catch_unwind().await.unwrap_or_else(|_| {
         let text = "the agent failed while it sent this; its log has more".to_owned();
@@ -119,7 +119,7 @@ impl Worker {
         self.conclude(delivery, result).await
     }
 
-    /// Records what came of an attempt, and tells whoever is to hear of it.
+    /// Records what came of an attempt, and notifies whoever is to hear of it.
     async fn conclude(&self, delivery: &Delivery, result: Result<Delivered, DeliveryError>) -> Result<(), StoreError> {
         let outcome = self.judge(delivery, result);
         let changed = self.record(delivery, &outcome).await?;
@@ -128,7 +128,7 @@ impl Worker {
             Outcome::Postponed { error, .. } | Outcome::Dead(error) => error,
         };
         self.say(&changed, error);
-        self.tell_others(&changed, error).await
+        self.notify_others(&changed, error).await
     }
 
     /// Decides what an attempt means, and says so in the log.
@@ -209,9 +209,9 @@ impl Worker {
         }
     }
 
-    /// Tells the other receivers what they should know of this one. What cannot be recorded now is told at the next
+    /// Notifies the other receivers what they should know of this one. What cannot be recorded now is reported at the next
     /// occasion.
-    async fn tell_others(&self, changed: &Changed, error: &str) -> Result<(), StoreError> {
+    async fn notify_others(&self, changed: &Changed, error: &str) -> Result<(), StoreError> {
         let news = changed.news;
         let notices = [
             (news.stuck, Notice::Stuck),
@@ -231,12 +231,12 @@ impl Worker {
             let message = Message::about_receiver(notice, &host, receiver, &trouble, wall);
             let (payload, severity) = (message.payload(), message.data.severity);
             let now = self.clock.now();
-            let told = self
+            let count = self
                 .store
-                .tell_others(receiver, notice, payload, severity, now, wall)
+                .notify_others(receiver, notice, payload, severity, now, wall)
                 .await?;
-            // Who is alone has nobody to be told; tried again, as somebody may be added.
-            if told == 0 {
+            // Who is alone has no receiver to be notified; tried again, as somebody may be added.
+            if count == 0 {
                 continue;
             }
             let about = notice.as_str();
@@ -244,7 +244,7 @@ impl Worker {
                 event = "receivers_notified",
                 receiver,
                 about,
-                notified = told,
+                notified = count,
                 "the other receivers are notified"
             );
         }

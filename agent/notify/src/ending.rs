@@ -68,7 +68,7 @@ pub(super) fn done(resolution: Resolution, started_by: Option<Starter>, attempts
     }
 }
 
-/// What became of the agent's attempts where somebody else helped.
+/// What became of the agent's attempts where another party helped.
 fn in_vain(attempts: u32) -> String {
     match attempts {
         0 => String::new(),

@@ -1,8 +1,8 @@
-//! Tells receivers from memory while the store cannot be written: that it cannot, and what needs a human now.
+//! Notifies receivers from memory while the store cannot be written: that it cannot, and what needs manual action now.
 //!
 //! Everything else waits for the store, and so does the account of what was sent here: each message goes out under the
-//! key that it will have in the outbox, and the store is told before and after (`store/outbox/memory.rs`), so that it is
-//! not sent again when it comes to be recorded. Should the agent die first, nobody remembers it.
+//! key that it will have in the outbox, and the store is informed before and after (`store/outbox/memory.rs`), so that
+//! it is not sent again when it comes to be recorded. Should the agent die first, nobody remembers it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,7 +50,7 @@ impl ReceiverRegistry {
     }
 }
 
-/// Tells from memory. One worker per receiver, so that a silent one delays nobody else.
+/// Notifies from memory. One worker per receiver, so that a silent one delays nothing else.
 pub struct FallbackNotifier {
     registry: ReceiverRegistry,
     store: Store,
@@ -71,7 +71,7 @@ enum FallbackRequest {
 }
 
 impl FallbackNotifier {
-    /// Tells the receivers of `registry`, once there is a reason to.
+    /// Notifies the receivers of `registry`, once there is a reason to.
     pub fn new(registry: ReceiverRegistry, store: Store, clock: Clock) -> Self {
         Self {
             registry,
@@ -83,8 +83,8 @@ impl FallbackNotifier {
         }
     }
 
-    /// The store cannot be written, for the reason `error`: `names` are told, once. Of `messages`, which wait for it,
-    /// those are sent whose incident needs a human now, each incident's in their request.
+    /// The store cannot be written, for the reason `error`: `names` are notified, once. Of `messages`, which wait for it,
+    /// those are sent whose incident needs manual action now, each incident's in their request.
     pub fn store_failed(&mut self, host: &str, names: &[String], error: &str, messages: Vec<OutgoingMessage>) {
         if !self.failing.send_replace(true) {
             let message = Message::about_store(host, Some(error), sentinel_base::clock::wall());
@@ -101,11 +101,11 @@ impl FallbackNotifier {
             .collect();
         messages.sort_by_key(|message| (message.incident, message.sequence));
         for message in messages {
-            self.tell(message);
+            self.notify(message);
         }
     }
 
-    /// The store can be written again: whoever heard that it cannot is told.
+    /// The store can be written again: whoever heard that it cannot is notified.
     pub fn store_writable(&mut self, host: &str) {
         if self.failing.send_replace(false) {
             let message = Message::about_store(host, None, sentinel_base::clock::wall());
@@ -137,7 +137,7 @@ impl FallbackNotifier {
         }
     }
 
-    fn tell(&mut self, message: OutgoingMessage) {
+    fn notify(&mut self, message: OutgoingMessage) {
         let event = self
             .store
             .event_id(message.incident, message.sequence, &message.receiver);
@@ -205,7 +205,7 @@ impl FallbackWorker {
         while let Some(request) = requests.recv().await {
             match request {
                 FallbackRequest::Store(delivery) => self.say(&delivery).await,
-                FallbackRequest::Message(delivery) => self.tell(&delivery).await,
+                FallbackRequest::Message(delivery) => self.notify(&delivery).await,
             }
         }
     }
@@ -222,7 +222,7 @@ impl FallbackWorker {
     }
 
     /// Sends a message of an incident, unless it has come to be recorded.
-    async fn tell(&mut self, delivery: &Delivery) {
+    async fn notify(&mut self, delivery: &Delivery) {
         let event = || delivery.event.clone();
         let now = || self.clock.now();
         if !*self.failing.borrow() {

@@ -17,7 +17,7 @@ use super::error::DeliveryError;
 use super::http::{Clients, Endpoint};
 use super::settings_error::SettingsError;
 
-/// A message that nobody took for this long: whoever should be told is not.
+/// A message that no operator took for this long: whoever should be told is not.
 const STUCK: Duration = Duration::from_secs(10 * 60);
 
 /// A driver that did not turn for this long stands still; idle, it turns every 5 s.
@@ -26,7 +26,7 @@ const STILL: Duration = Duration::from_secs(60);
 /// The last heartbeat may not hold up the end for longer.
 const LAST: Duration = Duration::from_secs(3);
 
-/// What the driver tells of itself, for whoever watches over it.
+/// What the driver reports itself, for whoever watches over it.
 #[derive(Clone, Debug)]
 pub struct AgentHealth {
     state: Arc<Mutex<State>>,
@@ -102,7 +102,7 @@ impl AgentHealth {
     }
 
     /// What the driver knows to be wrong.
-    pub fn troubles(&self) -> HealthProblems {
+    pub fn problems(&self) -> HealthProblems {
         self.with(|state| HealthProblems {
             store_failing: state.store_failing,
             unseen: state.unseen.clone(),
@@ -233,7 +233,7 @@ enum BeatError {
     Delivery(#[from] DeliveryError),
 }
 
-/// Asks the address for when all `is_well`, or the other. Made anew each
+/// Asks the address for when all `is_well`, or the other. Made again each
 /// time: it is rare, and a client that is kept would cost memory.
 async fn ask(settings: &HeartbeatSettings, is_well: bool) -> Result<(), BeatError> {
     let (url, other) = if is_well {
@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_trouble_is_told() {
+    fn each_trouble_is_reported() {
         let agent_health = AgentHealth::default();
         let trouble = |waits| agent_health.trouble(waits).unwrap_or_default();
         assert_eq!(trouble(None), "");

@@ -1,4 +1,4 @@
-//! From what the engine wants told to the message: one incident, in words.
+//! From what the engine wants sent to the message: one incident, in words.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,7 +27,7 @@ const LABEL_MAX: usize = 256;
 const LABELS_MAX: usize = 4096;
 
 impl Message {
-    /// Sets `notification` in words, with what happened so far. `wall` tells when a moment was by the wall clock.
+    /// Sets `notification` in words, with what happened so far. `wall` says when a moment was by the wall clock.
     pub fn new(
         notification: &Notification,
         story: &IncidentTimeline,

@@ -1,7 +1,8 @@
 //! Where messages go, and their delivery from the outbox.
 //!
-//! * `message`: what receivers are told, as the outbox keeps it; `incident_message`: how an incident becomes one; `timeline`: what
-//!   happened so far in it; `text`: a message in words, for every kind of receiver; `mask`, `words`: foreign text made fit
+//! * `message`: what receivers are sent, as the outbox keeps it; `incident_message`: how an incident becomes one;
+//! `timeline`: what   happened so far in it; `text`: a message in words, for every kind of receiver; `mask`, `words`:
+//! foreign text made fit
 //! * `slack`, `email`, `webhook`, `alertmanager`, `command`: receivers; `http`: what those share that are reached over HTTP;
 //!   `signature`: how webhooks are signed. A new kind of receiver is a file like them, an arm of [`Kind`] and a settings
 //!   struct
@@ -78,7 +79,7 @@ pub async fn run(receiver: Arc<Receiver>, store: Store, clock: Clock, policy: Re
     }
 }
 
-/// Somebody to tell.
+/// A receiver to notify.
 #[derive(Debug)]
 pub struct Receiver {
     name: String,

@@ -1,4 +1,4 @@
-//! What receivers are told: one JSON document, the same for every receiver. It is what the outbox keeps; each receiver
+//! What receivers are sent: one JSON document, the same for every receiver. It is what the outbox keeps; each receiver
 //! puts it in its own form when it delivers, and in the same form every time.
 
 use std::collections::BTreeMap;

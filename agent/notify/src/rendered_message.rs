@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::message::Message;
 use super::text::Text;
 
-/// Of what is wrong with a template, this much is told, in bytes.
+/// Of what is wrong with a template, this much is reported, in bytes.
 const PROBLEM_MAX: usize = 300;
 
 /// What may be absent from a message, and must not be for a template that asks for it.
@@ -46,7 +46,7 @@ pub(super) struct RenderedMessage<'a> {
 
 impl<'a> RenderedMessage<'a> {
     /// The message of `delivery` in the words of `template`, or in the built-in ones. A template that fails loses nothing:
-    /// the built-in words are told, and that it failed.
+    /// the built-in words are reported, and that it failed.
     pub(super) fn new(delivery: &'a Delivery, wall: Timestamp, zone: &TimeZone, template: Option<&Template>) -> Self {
         let message = Message::from_payload(&delivery.payload, &delivery.kind, wall);
         let built_in = Text::of(&message, zone);

@@ -174,8 +174,8 @@ impl Slack {
                 },
             ) => Err(gone),
             Ok(_) | Err(_) => {
-                // Nobody is called by a reply in a thread; what needs a human goes to the channel as well, and so does an end
-                // that nothing else in the channel shows.
+                // Nobody is called by a reply in a thread; what needs manual action goes to the channel as well, and so
+                // does an end that nothing else in the channel shows.
                 let broadcast = data.severity == Severity::Critical || parent.shared && data.resolution.is_some();
                 let place = serde_json::json!({
                     "channel": parent.channel, "thread_ts": parent.ts, "reply_broadcast": broadcast,

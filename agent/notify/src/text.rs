@@ -13,7 +13,7 @@ use sentinel_text::time::moment;
 use super::ending::done;
 use super::message::{Evidence, FailingProbe, Message, MessageData};
 
-/// How long something goes on that is not over, when it is told.
+/// How long something goes on that is not over, when it is reported.
 pub(super) const SO_FAR: &str = "So far";
 
 /// What is told besides the first line where nothing else is shown: what is done about it, and what to do next.
@@ -198,9 +198,9 @@ fn incident_facts(message: &Message, zone: &TimeZone) -> Vec<(&'static str, Stri
 }
 
 /// `404 since 14:02, before that 200`.
-fn since(failing: &FailingProbe, told: Timestamp, zone: &TimeZone) -> String {
-    let (at, told) = (failing.since.to_zoned(zone.clone()), told.to_zoned(zone.clone()));
-    let format = if at.date() == told.date() {
+fn since(failing: &FailingProbe, reported: Timestamp, zone: &TimeZone) -> String {
+    let (at, reported) = (failing.since.to_zoned(zone.clone()), reported.to_zoned(zone.clone()));
+    let format = if at.date() == reported.date() {
         "%H:%M"
     } else {
         "%Y-%m-%d %H:%M"
@@ -383,7 +383,7 @@ More:  sentinel doctor  (on web1)";
     }
 
     #[test]
-    fn a_few_lines_tell_what_is_done_and_what_to_do_next() {
+    fn a_few_lines_report_what_is_done_and_what_to_do_next() {
         let group = Message::group("web1", &[message(), message()], at(0));
         let digest = Message::digest("web1", &[message()], &[], at(0), &TimeZone::UTC);
         let store = Message::about_store("web1", Some("full"), at(0));
@@ -413,7 +413,7 @@ More:  sentinel doctor  (on web1)";
     }
 
     #[test]
-    fn an_unknown_kind_is_told_by_its_summary() {
+    fn an_unknown_kind_is_reported_by_its_summary() {
         let mut message = Message::about_alerts("x", "web1", at(0), Severity::Info, "something new");
         message.kind = "weather.rain".to_owned();
         assert_eq!(Text::of(&message, &TimeZone::UTC).title, "something new");
@@ -434,7 +434,7 @@ More:  sentinel doctor  (on web1)";
     }
 
     #[test]
-    fn a_payload_that_cannot_be_read_is_told_of() {
+    fn a_payload_that_cannot_be_read_is_reported_of() {
         let message = Message::from_payload(b"1/1", "fired", at(0));
         let text = Text::of(&message, &TimeZone::UTC).whole();
         assert!(text.contains("cannot read"), "{text}");

@@ -137,21 +137,21 @@ impl Timelines {
 
     /// Adds a line to a story.
     pub fn add(&mut self, incident: IncidentId, at: Time, text: &str) {
-        let story = self.all.entry(incident).or_default();
+        let timeline = self.all.entry(incident).or_default();
         let text = clip(text, LINE_MAX);
         // Nothing new was said.
-        if story.lines.last().is_some_and(|(_, last)| *last == text) {
+        if timeline.lines.last().is_some_and(|(_, last)| *last == text) {
             return;
         }
-        story.lines.push((at, text));
-        if story.lines.len() > TIMELINE_MAX {
-            story.lines.remove(BEGINNING);
-            story.omitted += 1;
+        timeline.lines.push((at, text));
+        if timeline.lines.len() > TIMELINE_MAX {
+            timeline.lines.remove(BEGINNING);
+            timeline.omitted += 1;
         }
         while self.all.len() > STORIES_MAX
-            && let Some((_, story)) = self.all.pop_first()
+            && let Some((_, timeline)) = self.all.pop_first()
         {
-            self.evidence_held -= story.evidence_bytes();
+            self.evidence_held -= timeline.evidence_bytes();
         }
     }
 
@@ -162,10 +162,10 @@ impl Timelines {
 
     /// Says that evidence of an incident was not gathered or not kept, and answers whether that is news.
     pub fn give_up_evidence(&mut self, incident: IncidentId, at: Time) -> bool {
-        let Some(story) = self.all.get(&incident) else {
+        let Some(timeline) = self.all.get(&incident) else {
             return false;
         };
-        let is_news = story.lines.iter().all(|(_, line)| line != GIVEN_UP);
+        let is_news = timeline.lines.iter().all(|(_, line)| line != GIVEN_UP);
         if is_news {
             self.add(incident, at, GIVEN_UP);
         }
@@ -175,31 +175,31 @@ impl Timelines {
     /// Takes in what was found out about an incident. Incidents that nobody will be told of any more have no story; what is
     /// found out about them is always news.
     pub fn learn(&mut self, incident: IncidentId, kind: EvidenceKind, text: &str) -> Learned {
-        let Some(story) = self.all.get_mut(&incident) else {
+        let Some(timeline) = self.all.get_mut(&incident) else {
             return Learned::News;
         };
         let evidence = Evidence::last_lines(kind.title(), text);
-        if story.evidence.get(&kind) == Some(&evidence) {
+        if timeline.evidence.get(&kind) == Some(&evidence) {
             return Learned::Known;
         }
-        let before = story.evidence.get(&kind).map_or(0, bytes);
+        let before = timeline.evidence.get(&kind).map_or(0, bytes);
         let held = self.evidence_held - before + bytes(&evidence);
         if held > EVIDENCE_HELD_MAX {
             return Learned::NoRoom;
         }
         self.evidence_held = held;
-        story.evidence.insert(kind, evidence);
+        timeline.evidence.insert(kind, evidence);
         Learned::News
     }
 
     /// The story so far of `incident` of `service`.
     pub fn so_far(&self, incident: IncidentId, service: &ServiceName, now: Time) -> IncidentTimeline {
-        let mut story = self.all.get(&incident).cloned().unwrap_or_default();
-        story.last_day = self.opened.get(service).and_then(|opened| {
+        let mut timeline = self.all.get(&incident).cloned().unwrap_or_default();
+        timeline.last_day = self.opened.get(service).and_then(|opened| {
             let recent = opened.iter().filter(|at| now.since(**at) < DAY).count();
             u32::try_from(recent).ok().filter(|recent| *recent > 0)
         });
-        story
+        timeline
     }
 
     /// Forgets services that are not among `names`.
@@ -212,9 +212,9 @@ impl Timelines {
         self.over.push_back(incident);
         if self.over.len() > OVER_MAX
             && let Some(oldest) = self.over.pop_front()
-            && let Some(story) = self.all.remove(&oldest)
+            && let Some(timeline) = self.all.remove(&oldest)
         {
-            self.evidence_held -= story.evidence_bytes();
+            self.evidence_held -= timeline.evidence_bytes();
         }
     }
 }
@@ -252,37 +252,37 @@ mod tests {
     }
 
     #[test]
-    fn a_story_is_told_to_its_end_and_after() {
-        let mut stories = Timelines::default();
-        stories.note(&opened(1, 10));
-        stories.note(&closed(1, 13));
-        let story = stories.so_far(IncidentId(1), &"shop".into(), at(14));
-        let lines: Vec<&str> = story.lines.iter().map(|(_, text)| text.as_str()).collect();
+    fn a_story_is_reported_to_its_end_and_after() {
+        let mut timelines = Timelines::default();
+        timelines.note(&opened(1, 10));
+        timelines.note(&closed(1, 13));
+        let timeline = timelines.so_far(IncidentId(1), &"shop".into(), at(14));
+        let lines: Vec<&str> = timeline.lines.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(lines, ["did not feed its watchdog in time", "healed after 3s"]);
-        assert_eq!(story.last_day, Some(1));
+        assert_eq!(timeline.last_day, Some(1));
     }
 
     #[test]
     fn a_long_story_keeps_its_beginning_and_its_end() {
-        let mut stories = Timelines::default();
+        let mut timelines = Timelines::default();
         for n in 0..100 {
-            stories.add(IncidentId(1), at(n), &format!("line {n}"));
+            timelines.add(IncidentId(1), at(n), &format!("line {n}"));
         }
-        let story = stories.so_far(IncidentId(1), &"shop".into(), at(100));
-        assert_eq!(story.lines.len(), TIMELINE_MAX);
-        assert_eq!(story.omitted, 100 - TIMELINE_MAX);
-        assert_eq!(story.lines[BEGINNING - 1].1, "line 3");
-        assert_eq!(story.lines[BEGINNING].1, "line 88");
-        assert_eq!(story.lines[TIMELINE_MAX - 1].1, "line 99");
+        let timeline = timelines.so_far(IncidentId(1), &"shop".into(), at(100));
+        assert_eq!(timeline.lines.len(), TIMELINE_MAX);
+        assert_eq!(timeline.omitted, 100 - TIMELINE_MAX);
+        assert_eq!(timeline.lines[BEGINNING - 1].1, "line 3");
+        assert_eq!(timeline.lines[BEGINNING].1, "line 88");
+        assert_eq!(timeline.lines[TIMELINE_MAX - 1].1, "line 99");
     }
 
     #[test]
     fn incidents_are_counted_for_a_day() {
-        let mut stories = Timelines::default();
+        let mut timelines = Timelines::default();
         for incident in 1..=3 {
-            stories.note(&opened(incident, incident * 36_000));
+            timelines.note(&opened(incident, incident * 36_000));
         }
-        let last_day = |now| stories.so_far(IncidentId(9), &"shop".into(), at(now)).last_day;
+        let last_day = |now| timelines.so_far(IncidentId(9), &"shop".into(), at(now)).last_day;
         assert_eq!(last_day(109_000), Some(3));
         assert_eq!(last_day(123_000), Some(2));
         assert_eq!(last_day(400_000), None);
@@ -290,20 +290,20 @@ mod tests {
 
     #[test]
     fn only_so_many_stories_are_kept() {
-        let mut stories = Timelines::default();
+        let mut timelines = Timelines::default();
         for incident in 1..=300 {
-            stories.note(&opened(incident, incident));
-            stories.note(&closed(incident, incident));
+            timelines.note(&opened(incident, incident));
+            timelines.note(&closed(incident, incident));
         }
-        assert_eq!(stories.all.len(), OVER_MAX);
-        assert!(!stories.all.contains_key(&IncidentId(44)));
-        assert_eq!(stories.opened.values().map(VecDeque::len).sum::<usize>(), COUNTED_MAX);
+        assert_eq!(timelines.all.len(), OVER_MAX);
+        assert!(!timelines.all.contains_key(&IncidentId(44)));
+        assert_eq!(timelines.opened.values().map(VecDeque::len).sum::<usize>(), COUNTED_MAX);
     }
 
     #[test]
     fn evidence_is_given_up_before_memory_is() {
         let text = "x".repeat(2000);
-        let mut stories = Timelines::default();
+        let mut timelines = Timelines::default();
         let kinds = [
             EvidenceKind::Log,
             EvidenceKind::Accept,
@@ -312,23 +312,23 @@ mod tests {
         ];
         let mut given_up = 0_u64;
         for incident in 1..=10_000 {
-            stories.note(&report(
+            timelines.note(&report(
                 incident,
                 100,
                 ReportKind::IncidentOpened { cause: Cause::Watchdog },
             ));
             for kind in kinds {
-                if stories.learn(IncidentId(incident), kind, &text) == Learned::NoRoom {
-                    given_up += u64::from(stories.give_up_evidence(IncidentId(incident), at(101)));
+                if timelines.learn(IncidentId(incident), kind, &text) == Learned::NoRoom {
+                    given_up += u64::from(timelines.give_up_evidence(IncidentId(incident), at(101)));
                 }
             }
-            assert!(stories.evidence_held <= EVIDENCE_HELD_MAX);
+            assert!(timelines.evidence_held <= EVIDENCE_HELD_MAX);
         }
-        let held: usize = stories.all.values().map(IncidentTimeline::evidence_bytes).sum();
-        assert_eq!(held, stories.evidence_held);
+        let held: usize = timelines.all.values().map(IncidentTimeline::evidence_bytes).sum();
+        assert_eq!(held, timelines.evidence_held);
         assert!(held > EVIDENCE_HELD_MAX - 2000, "{held}");
         assert!(given_up > 8000, "{given_up}");
-        let last = stories.so_far(IncidentId(10_000), &"shop".into(), at(101));
+        let last = timelines.so_far(IncidentId(10_000), &"shop".into(), at(101));
         assert_eq!(last.lines.iter().filter(|(_, line)| line == GIVEN_UP).count(), 1);
         // What is over makes room.
         for incident in 1..=10_000 {
@@ -337,10 +337,10 @@ mod tests {
                 duration: Duration::from_secs(1),
                 outage: Outage::default(),
             };
-            stories.note(&report(incident, 200, what));
+            timelines.note(&report(incident, 200, what));
         }
-        let held: usize = stories.all.values().map(IncidentTimeline::evidence_bytes).sum();
-        assert_eq!(held, stories.evidence_held);
-        assert!(stories.has_room());
+        let held: usize = timelines.all.values().map(IncidentTimeline::evidence_bytes).sum();
+        assert_eq!(held, timelines.evidence_held);
+        assert!(timelines.has_room());
     }
 }

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn socket_errors_are_told_in_words() {
+    fn socket_errors_are_reported_in_words() {
         let table = [
             (Errno::CONNREFUSED, FailureKind::Refused, "connection refused"),
             (Errno::CONNRESET, FailureKind::Reset, "connection reset"),

@@ -62,7 +62,7 @@ impl HttpCheck {
                 source,
             })
         };
-        let plain = client(Trust::Nobody)?;
+        let plain = client(Trust::Nothing)?;
         let secure = match (https, settings.follow) {
             (true, _) => Some(client(trust)?),
             (false, 0) => None,
@@ -112,7 +112,7 @@ impl HttpCheck {
         if let Some(failure) = self.expectation.status_failure(status, leads_to) {
             return (Some(status), failure);
         }
-        // Also read when nobody wants it: a service that hangs after its headers does not work, and a connection
+        // Also read when no operator wants it: a service that hangs after its headers does not work, and a connection
         // closed on unread data is reset, which services log as an error.
         let body = Body::read(&mut response, self.expectation.needs_body());
         let verdict = match timeout_at(deadline, body).await {

@@ -8,7 +8,7 @@
 //! * The deadline of a probe covers everything from the name lookup to the last byte, and starts when the probe
 //!   starts: waiting for one's turn under the [`Limits`] is the agent's delay, not the service's.
 //! * What the agent lacks (descriptors, memory, threads) is [`Verdict::Skipped`], never a failure of the service.
-//! * A failure names the phase it came to and says what happened in words for people.
+//! * A failure names the phase it came to and says what happened in words for operators.
 
 mod command;
 mod error;

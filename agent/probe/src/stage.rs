@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-/// How far a probe has come; tells what a deadline cut off.
+/// How far a probe has come; says what a deadline cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Every lookup thread is busy: the agent's fault, or that of a dead name server.
@@ -26,6 +26,6 @@ tokio::task_local! {
 
 /// Notes how far the current probe has come.
 pub(super) fn reached(stage: Stage) {
-    // Outside of a probe there is nobody to tell.
+    // Outside of a probe there is no receiver to notify.
     let _ = STAGE.try_with(|current| current.set(stage));
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Process;
 use super::live::Live;
 use super::start::{Started, start};
-use super::watcher::{Memory, Sight};
+use super::watcher::{Memory, ProcessState};
 
 /// How long a process may take to go after SIGKILL. Longer means that the kernel holds it, as in a wait for a dead disk.
 const KILL_WITHIN: Duration = Duration::from_secs(5);
@@ -51,12 +51,12 @@ async fn prepare(
     kind: ActionKind,
     expected: Option<&RunId>,
 ) -> Result<(), ActionResult> {
-    let live = match memory.sight(process) {
-        Sight::Running(live) => Some(live),
-        Sight::Down { .. } => None,
-        Sight::Unusable(reason) | Sight::Unreadable(reason) => return Err(ActionResult::Refused(reason)),
+    let live = match memory.look_up(process) {
+        ProcessState::Running(live) => Some(live),
+        ProcessState::Down { .. } => None,
+        ProcessState::Unusable(reason) | ProcessState::Unreadable(reason) => return Err(ActionResult::Refused(reason)),
     };
-    let last = memory.instance();
+    let last = memory.run_id();
     if let (Some(expected), Some(last)) = (expected, &last)
         && expected != last
     {
@@ -69,9 +69,9 @@ async fn prepare(
         (ActionKind::Restart, None) => Err(ActionResult::Outdated("it no longer runs".to_owned())),
         (ActionKind::Restart, Some(live)) => {
             stop(&process.target, &live).await?;
-            match memory.sight(process) {
+            match memory.look_up(process) {
                 // Whoever was faster started what was to be started; twice would be once too often.
-                Sight::Running(_) => Err(ActionResult::Done),
+                ProcessState::Running(_) => Err(ActionResult::Done),
                 _ => Ok(()),
             }
         }

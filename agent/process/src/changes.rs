@@ -56,7 +56,7 @@ struct Watched {
 }
 
 impl Changes {
-    /// Begins to watch: what changes after this returned is told by [`Self::next`].
+    /// Begins to watch: what changes after this returned is reported by [`Self::next`].
     pub(super) fn of(file: &Path) -> Self {
         let inotify = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)
             .ok()
@@ -162,27 +162,27 @@ mod tests {
 
     const BOUND: Duration = Duration::from_secs(20);
 
-    async fn told(changes: &mut Changes) -> bool {
+    async fn reported(changes: &mut Changes) -> bool {
         timeout(BOUND, changes.next()).await.is_ok()
     }
 
     #[tokio::test]
-    async fn writing_and_removing_are_told() {
+    async fn writing_and_removing_are_reported() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("pid");
         let mut changes = Changes::of(&file);
         std::fs::write(&file, "1").unwrap();
-        assert!(told(&mut changes).await);
+        assert!(reported(&mut changes).await);
         std::fs::remove_file(&file).unwrap();
-        assert!(told(&mut changes).await);
+        assert!(reported(&mut changes).await);
         let other = directory.path().join("other");
         std::fs::write(&other, "1").unwrap();
         std::fs::rename(&other, &file).unwrap();
-        assert!(told(&mut changes).await);
+        assert!(reported(&mut changes).await);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn neighbours_are_not_told() {
+    async fn neighbours_are_not_reported() {
         let directory = tempfile::tempdir().unwrap();
         let mut changes = Changes::of(&directory.path().join("pid"));
         std::fs::write(directory.path().join("neighbour"), "1").unwrap();
@@ -205,17 +205,17 @@ mod tests {
                 .as_ref()
                 .is_none_or(|watched| watched.directory != directory)
             {
-                assert!(told(&mut changes).await);
+                assert!(reported(&mut changes).await);
             }
             std::fs::write(&file, "1").unwrap();
-            assert!(told(&mut changes).await);
+            assert!(reported(&mut changes).await);
             std::fs::remove_dir_all(root.path().join("run")).unwrap();
             while changes
                 .watched
                 .as_ref()
                 .is_none_or(|watched| watched.directory != root.path())
             {
-                assert!(told(&mut changes).await);
+                assert!(reported(&mut changes).await);
             }
         }
     }

@@ -1,14 +1,16 @@
 //! Process targets: what neither systemd nor Docker runs, known by its pid file.
 //!
-//! A [`Process`] watches one target and restarts it. Nothing is polled: the exit of a process is told by its pidfd, a new
-//! one by inotify on the directory of the pid file (see `changes.rs` for the bounded fallbacks). A run is known by pid
+//! A [`Process`] watches one target and restarts it. Nothing is polled: the exit of a process is reported by its pidfd,
+//! a new one by inotify on the directory of the pid file (see `changes.rs` for the bounded fallbacks). A run is known
+//! by pid
 //! *and* start time, `PID:STARTTIME`, so that a pid used again is another run, and nothing is signalled but through a
 //! pidfd whose start time was checked.
 //!
 //! # On whose account it is down
 //!
-//! There is no supervisor to ask. What tells a stop from a crash is the pid file, which daemons remove when they stop
-//! in good order, and, where the agent started the process itself and it stayed in the foreground, its exit status:
+//! There is no supervisor to ask. What distinguishes a stop from a crash is the pid file, which daemons remove when
+//! they stop in good order, and, where the agent started the process itself and it stayed in the foreground, its exit
+//! status:
 //!
 //! | exit status | pid file left | pid file removed |
 //! | --- | --- | --- |
@@ -21,19 +23,19 @@
 //! Stop scripts remove the pid file *after* the process has gone. Where that would change the verdict, the watcher waits
 //! 250 ms for it.
 //!
-//! At first sight without a living process, a pid file that is left means a crash while nobody looked; no pid file means
-//! that it was stopped on purpose or never started, and is left alone: a restart of the agent must not undo what an
-//! operator did. A start by the agent that does not come up is a crash, whatever became of the pid file.
+//! At first sight without a living process, a pid file that is left means a crash while the agent did not look; no pid
+//! file means that it was stopped on purpose or never started, and is left alone: a restart of the agent must not undo
+//! what an operator did. A start by the agent that does not come up is a crash, whatever became of the pid file.
 //!
 //! # Known limits
 //!
 //! A daemon that fails, removes its pid file and exits non-zero looks stopped on purpose: its exit status goes to
-//! somebody else. Processes that must be told apart should stay in the foreground, or be units.
+//! another party. Processes that must be distinguished should stay in the foreground, or be units.
 //!
 //! A `start` that exits 0 and leaves something running without a pid file has failed, and what it left is not killed:
 //! nothing names it safely any more.
 //!
-//! A pid file that is left from before the agent's first look, and whose pid somebody else has by now, is believed.
+//! A pid file that is left from before the agent's first look, and whose pid another party has by now, is believed.
 
 mod action;
 mod changes;
@@ -61,7 +63,7 @@ pub struct Process {
     memory: Mutex<Memory>,
     /// An action has ended: look again.
     acted: Notify,
-    /// Nobody wants to know any more.
+    /// No operator wants to know any more.
     retired: AtomicBool,
 }
 
@@ -83,7 +85,7 @@ impl Process {
         watcher::watch(self).await;
     }
 
-    /// Tells nothing more of it, also not of an action that is under way and will be finished.
+    /// Says nothing more of it, also not of an action that is under way and will be finished.
     pub fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
     }
@@ -91,7 +93,7 @@ impl Process {
     /// Carries out `kind`, unless the target is no longer at the run that was judged. Takes at most the target's timeout
     /// for the stop and again for the start. What it led to has been sent to the events when this returns.
     ///
-    /// `begun` is told when nothing of the old run is left and the `start` command runs.
+    /// `begun` is reported when nothing of the old run is left and the `start` command runs.
     ///
     /// Dropping the future while the target starts kills what has not come up yet.
     pub async fn restart(

@@ -82,7 +82,7 @@ impl Live {
     }
 
     /// Which run this is: `PID:STARTTIME`.
-    pub(super) fn instance(&self) -> RunId {
+    pub(super) fn run_id(&self) -> RunId {
         RunId::from(format!("{}:{}", self.pid, self.started.0))
     }
 

@@ -35,7 +35,7 @@ pub(super) struct Named {
     pub(super) pid: Pid,
     /// Who owns the file.
     pub(super) owner: u32,
-    /// Inode, and times of change in nanoseconds: a file written anew differs, even with the same pid in it.
+    /// Inode, and times of change in nanoseconds: a file written again differs, even with the same pid in it.
     written: (u64, i64, i64, i64, i64),
 }
 
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn file_that_everybody_may_write_is_not_believed() {
+    fn file_that_every_user_may_write_is_not_believed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pid");
         std::fs::write(&path, "4242\n").unwrap();
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn file_written_anew_is_told_from_the_old_one() {
+    fn file_written_again_is_distinguished_from_the_old_one() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pid");
         std::fs::write(&path, "4242\n").unwrap();

@@ -37,14 +37,14 @@ struct Run {
     named: Named,
     /// The process itself, when the agent started it: its exit status can be had.
     child: Option<Child>,
-    /// Who began it: somebody else when another run was seen before, and the agent did not start this one.
+    /// Who began it: another party when another run was seen before, and the agent did not start this one.
     started_by: StartedBy,
     /// Since when it is known to have ended, and how.
     ended: Option<(Instant, Ending)>,
 }
 
 /// What can be seen now.
-pub(super) enum Sight {
+pub(super) enum ProcessState {
     /// It runs.
     Running(Arc<Live>),
     /// No process; whether a pid file is left.
@@ -64,33 +64,33 @@ struct Look {
 
 impl Memory {
     /// The process and nothing but the process: what is there now.
-    pub(super) fn sight(&mut self, process: &Process) -> Sight {
+    pub(super) fn look_up(&mut self, process: &Process) -> ProcessState {
         let file = pid_file::read(&process.target.pid_file);
         if let PidFile::Names(named) = &file
             && !self.is_stale(named)
         {
             match self.hold(named) {
-                Ok(live) => return Sight::Running(live),
+                Ok(live) => return ProcessState::Running(live),
                 Err(NoHold::Ended) => (),
-                Err(NoHold::Unusable(reason)) => return Sight::Unusable(reason),
-                Err(NoHold::Unreadable(reason)) => return Sight::Unreadable(reason),
+                Err(NoHold::Unusable(reason)) => return ProcessState::Unusable(reason),
+                Err(NoHold::Unreadable(reason)) => return ProcessState::Unreadable(reason),
             }
         }
         // What runs is not down because its pid file is lost.
         if let Some(run) = self.run.as_ref().filter(|run| !run.live.has_ended()) {
-            return Sight::Running(run.live.clone());
+            return ProcessState::Running(run.live.clone());
         }
         match file {
-            PidFile::Absent => Sight::Down { file_left: false },
-            PidFile::Empty | PidFile::Names(_) => Sight::Down { file_left: true },
-            PidFile::Unusable(reason) => Sight::Unusable(reason),
-            PidFile::Unreadable(reason) => Sight::Unreadable(reason),
+            PidFile::Absent => ProcessState::Down { file_left: false },
+            PidFile::Empty | PidFile::Names(_) => ProcessState::Down { file_left: true },
+            PidFile::Unusable(reason) => ProcessState::Unusable(reason),
+            PidFile::Unreadable(reason) => ProcessState::Unreadable(reason),
         }
     }
 
     /// The last run, dead or alive.
-    pub(super) fn instance(&self) -> Option<RunId> {
-        self.run.as_ref().map(|run| run.live.instance())
+    pub(super) fn run_id(&self) -> Option<RunId> {
+        self.run.as_ref().map(|run| run.live.run_id())
     }
 
     /// The agent started it, and it came up.
@@ -114,7 +114,7 @@ impl Memory {
         self.failed_start = Some(cause);
     }
 
-    /// Whether the file is the one that named the run that has ended: whoever has its pid now is somebody else.
+    /// Whether the file is the one that named the run that has ended: whoever has its pid now is another party.
     fn is_stale(&self, named: &Named) -> bool {
         self.run
             .as_ref()
@@ -140,22 +140,22 @@ impl Memory {
 
     /// What is there now, judged.
     async fn look(&mut self, process: &Process) -> Look {
-        let state = match self.sight(process) {
-            Sight::Running(live) => {
+        let state = match self.look_up(process) {
+            ProcessState::Running(live) => {
                 return Look {
                     observation: Some(Observation {
                         age: Some(live.age()),
                         limits: limits(process),
                         started_by: self.run.as_ref().map_or(StartedBy::Unknown, |run| run.started_by),
-                        ..Observation::new(TargetState::Running, Some(live.instance()))
+                        ..Observation::new(TargetState::Running, Some(live.run_id()))
                     }),
                     running: Some(live),
                     again: None,
                 };
             }
-            Sight::Unusable(reason) => TargetState::Unusable(reason),
-            Sight::Unreadable(reason) => TargetState::Unknown(reason),
-            Sight::Down { file_left } => match self.down(file_left).await {
+            ProcessState::Unusable(reason) => TargetState::Unusable(reason),
+            ProcessState::Unreadable(reason) => TargetState::Unknown(reason),
+            ProcessState::Down { file_left } => match self.down(file_left).await {
                 Ok(state) => state,
                 Err(again) => {
                     return Look {
@@ -168,7 +168,7 @@ impl Memory {
         };
         let observation = Observation {
             limits: limits(process),
-            ..Observation::new(state, self.instance())
+            ..Observation::new(state, self.run_id())
         };
         Look {
             observation: Some(observation),
@@ -201,7 +201,7 @@ impl Memory {
         })
     }
 
-    /// Sends the observation, unless it says what was said before. False when nobody listens any more.
+    /// Sends the observation, unless it says what was said before. False when nothing listens any more.
     async fn report(&mut self, process: &Process, observation: Observation) -> bool {
         let said = (observation.state.clone(), observation.run.clone());
         if self.reported.as_ref() == Some(&said) || process.retired.load(Ordering::Relaxed) {
@@ -332,10 +332,13 @@ mod tests {
         let mut memory = Memory::default();
         memory.started(live, write(&other), None);
         dead.kill().await.unwrap();
-        assert!(matches!(memory.sight(&process), Sight::Down { file_left: true }));
-        // Once it is written anew it is believed.
+        assert!(matches!(
+            memory.look_up(&process),
+            ProcessState::Down { file_left: true }
+        ));
+        // Once it is written again it is believed.
         std::fs::remove_file(&pid_file).unwrap();
         write(&other);
-        assert!(matches!(memory.sight(&process), Sight::Running(_)));
+        assert!(matches!(memory.look_up(&process), ProcessState::Running(_)));
     }
 }

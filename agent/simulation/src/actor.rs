@@ -48,7 +48,7 @@ pub struct Actor {
     pub target: Target,
     /// What its probe says, whatever it does.
     pub says: Option<FailureKind>,
-    /// What its probe asks, where that is told.
+    /// What its probe asks, where that is reported.
     pub asks: Option<&'static str>,
     /// A second probe, and what it says.
     pub second: Option<Result<(), FailureKind>>,
@@ -57,7 +57,7 @@ pub struct Actor {
     behaviour: Behaviour,
     /// Restarts that its supervisor has left in this row.
     left: u32,
-    /// Whether somebody stopped it on purpose: then being down is no downtime.
+    /// Whether an operator stopped it on purpose: then being down is no downtime.
     pub(crate) is_unwanted: bool,
     /// Restarts by the agent that were carried out.
     pub(crate) restarts: usize,
@@ -78,7 +78,7 @@ pub(crate) enum Consequence {
 pub(crate) type Asked = Result<(), (ProbeFailure, Option<u16>)>;
 
 impl Actor {
-    /// One that has run well since the epoch, with probes and something to restart. What it is asked is told, how long
+    /// One that has run well since the epoch, with probes and something to restart. What it is asked is reported, how long
     /// it has been running is not, and what is decided at random is not random.
     pub fn new(name: &str) -> Self {
         let policy = Policy {
@@ -102,7 +102,7 @@ impl Actor {
             has_target: true,
         };
         let mut actor = Self::of(service, &model);
-        actor.target.tells_age = false;
+        actor.target.shows_age = false;
         actor.asks = Some("first");
         actor
     }
@@ -222,7 +222,7 @@ impl Actor {
         }
     }
 
-    /// What its prober tells of a round in which its first probe got this.
+    /// What its prober reports a round in which its first probe got this.
     pub(crate) fn outcome(&self, first: Asked, latency: Duration) -> ProbeOutcome {
         let (first, status_code) = match first {
             Ok(()) => (Verdict::Passed, Some(200)),

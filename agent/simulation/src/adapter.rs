@@ -30,7 +30,7 @@ impl World {
                 service: action.service,
                 result,
             };
-            self.later(after, ScheduledEvent::Tell(event));
+            self.later(after, ScheduledEvent::Deliver(event));
         }
     }
 
@@ -103,7 +103,7 @@ impl World {
             action: action.id,
             service: action.service.clone(),
         };
-        self.later(Duration::ZERO, ScheduledEvent::Tell(event));
+        self.later(Duration::ZERO, ScheduledEvent::Deliver(event));
         self.later(after, ScheduledEvent::Ready(run, action));
     }
 

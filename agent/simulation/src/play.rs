@@ -182,7 +182,7 @@ impl World {
                         Some("it does not run".into())
                     }
                     ServiceEvent::Start if runs => Some("it runs".into()),
-                    ServiceEvent::Ask(request) => match &self.engine {
+                    ServiceEvent::Operator(request) => match &self.engine {
                         None => Some("no agent answers".into()),
                         Some(engine) => engine
                             .check_request(name.as_str(), request)
@@ -212,11 +212,11 @@ impl World {
             ServiceEvent::Hang => self.hang(key),
             ServiceEvent::Fail(status) => self.change(key, |actor| actor.behave(Behaviour::Wrongly(*status))),
             ServiceEvent::Answer => self.unhang(key),
-            ServiceEvent::Mend => self.change(key, |actor| actor.start = Start::Well),
+            ServiceEvent::Fix => self.change(key, |actor| actor.start = Start::Well),
             ServiceEvent::Starts(start) => self.change(key, |actor| actor.start = *start),
             ServiceEvent::Stop => self.stop(key),
             ServiceEvent::Start => self.start(key),
-            ServiceEvent::Ask(request) => self.ask(key, request.clone()),
+            ServiceEvent::Operator(request) => self.ask(key, request.clone()),
             ServiceEvent::Acknowledge => {
                 if let (Some(incident), Some(engine)) = (self.incident(name), &mut self.engine) {
                     // Whether it is open was asked before; the rest is short enough.

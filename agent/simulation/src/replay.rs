@@ -51,9 +51,9 @@ pub struct Past {
 pub enum PastEnd {
     /// The service was healthy again.
     Healthy,
-    /// Somebody stopped it.
+    /// An operator stopped it.
     Stopped,
-    /// Nobody watched it any more.
+    /// The agent did not watch it any more.
     Unknown,
 }
 

@@ -39,7 +39,7 @@ pub enum ServiceEvent {
     /// It answers again.
     Answer,
     /// From now on it starts well.
-    Mend,
+    Fix,
     /// From now on its starts go like this.
     Starts(Start),
     /// An operator stops it with its supervisor's own command.
@@ -47,7 +47,7 @@ pub enum ServiceEvent {
     /// An operator starts it with its supervisor's own command.
     Start,
     /// An operator asks the agent.
-    Ask(OperatorRequest),
+    Operator(OperatorRequest),
     /// An operator acknowledges its incident.
     Acknowledge,
 }
@@ -56,21 +56,21 @@ impl ScriptedEvent {
     /// The word of the scenario for it.
     pub const fn word(&self) -> &'static str {
         match self {
-            Self::Service(_, deed) => match deed {
+            Self::Service(_, effect) => match effect {
                 ServiceEvent::Kill => "kill",
                 ServiceEvent::Exit(_) => "exit",
                 ServiceEvent::Hang => "hang",
                 ServiceEvent::Fail(_) => "fail",
                 ServiceEvent::Answer => "answer",
-                ServiceEvent::Mend => "fix",
+                ServiceEvent::Fix => "fix",
                 ServiceEvent::Starts(_) => "starts",
                 ServiceEvent::Stop => "stop",
                 ServiceEvent::Start => "start",
-                ServiceEvent::Ask(OperatorRequest::Restart) => "restart",
-                ServiceEvent::Ask(OperatorRequest::Pause { .. }) => "pause",
-                ServiceEvent::Ask(OperatorRequest::Resume) => "resume",
-                ServiceEvent::Ask(OperatorRequest::BeginDeploy { .. }) => "begin_deploy",
-                ServiceEvent::Ask(OperatorRequest::EndDeploy { .. }) => "end_deploy",
+                ServiceEvent::Operator(OperatorRequest::Restart) => "restart",
+                ServiceEvent::Operator(OperatorRequest::Pause { .. }) => "pause",
+                ServiceEvent::Operator(OperatorRequest::Resume) => "resume",
+                ServiceEvent::Operator(OperatorRequest::BeginDeploy { .. }) => "begin_deploy",
+                ServiceEvent::Operator(OperatorRequest::EndDeploy { .. }) => "end_deploy",
                 ServiceEvent::Acknowledge => "acknowledge",
             },
             Self::Silence(..) => "silence",
@@ -85,7 +85,7 @@ impl ScriptedEvent {
 impl fmt::Display for ScriptedEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Service(_, deed) => write!(f, "{deed}"),
+            Self::Service(_, effect) => write!(f, "{effect}"),
             Self::Silence(None, span) => write!(f, "an operator silences everything for {}", exact_span(*span)),
             Self::Silence(Some(_), span) => write!(f, "an operator silences it for {}", exact_span(*span)),
             Self::LoseConnection(span) => write!(f, "no target can be seen for {}", exact_span(*span)),
@@ -104,18 +104,18 @@ impl fmt::Display for ServiceEvent {
             Self::Hang => f.write_str("it runs, but does not answer any more"),
             Self::Fail(status) => write!(f, "it answers with status {status} from now on"),
             Self::Answer => f.write_str("it answers again"),
-            Self::Mend => f.write_str("an operator fixes it: the next start is a good one"),
+            Self::Fix => f.write_str("an operator fixes it: the next start is a good one"),
             Self::Starts(start) => write!(f, "from now on, when it is started, {start}"),
             Self::Stop => f.write_str("an operator stops it"),
             Self::Start => f.write_str("an operator starts it"),
-            Self::Ask(OperatorRequest::Restart) => f.write_str("an operator asks the agent to restart it"),
-            Self::Ask(OperatorRequest::Pause { duration: None }) => f.write_str("an operator pauses it"),
-            Self::Ask(OperatorRequest::Pause {
+            Self::Operator(OperatorRequest::Restart) => f.write_str("an operator asks the agent to restart it"),
+            Self::Operator(OperatorRequest::Pause { duration: None }) => f.write_str("an operator pauses it"),
+            Self::Operator(OperatorRequest::Pause {
                 duration: Some(duration),
             }) => write!(f, "an operator pauses it for {}", exact_span(*duration)),
-            Self::Ask(OperatorRequest::Resume) => f.write_str("an operator ends the pause"),
-            Self::Ask(OperatorRequest::BeginDeploy { .. }) => f.write_str("a deploy of it begins"),
-            Self::Ask(OperatorRequest::EndDeploy { .. }) => f.write_str("its deploy ends"),
+            Self::Operator(OperatorRequest::Resume) => f.write_str("an operator ends the pause"),
+            Self::Operator(OperatorRequest::BeginDeploy { .. }) => f.write_str("a deploy of it begins"),
+            Self::Operator(OperatorRequest::EndDeploy { .. }) => f.write_str("its deploy ends"),
             Self::Acknowledge => f.write_str("an operator acknowledges its incident"),
         }
     }

@@ -148,7 +148,7 @@ impl World {
         self.change_seen(name, |actor| actor.target.state = state);
     }
 
-    /// It is down, and its supervisor is as it is told here.
+    /// It is down, and its supervisor is as reported here.
     pub fn set_down(&mut self, name: &str, intent: Intent, cause: Cause, supervisor: Supervisor) {
         self.change_seen(name, |actor| {
             actor.target.supervisor = supervisor;
@@ -156,7 +156,7 @@ impl World {
         });
     }
 
-    /// A run ended, or did nothing, that nobody saw begin.
+    /// A run ended, or did nothing, that the agent did not see begin.
     pub fn set_run_down(&mut self, name: &str, intent: Intent, cause: Cause) {
         self.change_seen(name, |actor| {
             actor.target.run += 1;
@@ -174,14 +174,14 @@ impl World {
 
     /// An operator asks the agent.
     pub fn ask(&mut self, name: &str, request: OperatorRequest) {
-        self.tell(Event::OperatorRequested {
+        self.deliver(Event::OperatorRequested {
             service: name.into(),
             request,
         });
     }
 
-    /// The agent is told.
-    pub fn tell(&mut self, event: Event) {
+    /// The agent is informed.
+    pub fn deliver(&mut self, event: Event) {
         self.hear(event);
         self.carry_out();
     }
@@ -194,7 +194,8 @@ impl World {
 
     /// Answers on their way to the engine are lost.
     pub fn lose_answers(&mut self) {
-        self.scheduled.retain(|event| !matches!(event, ScheduledEvent::Tell(_)));
+        self.scheduled
+            .retain(|event| !matches!(event, ScheduledEvent::Deliver(_)));
     }
 
     /// The agent is killed and started again from what was recorded. What the host was doing goes on.

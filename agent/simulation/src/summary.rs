@@ -136,7 +136,7 @@ impl Summary {
 }
 
 impl Row {
-    /// What the lines tell of `name`.
+    /// What the lines report `name`.
     fn of(name: ServiceName, lines: &[Line]) -> Self {
         let own = || lines.iter().filter(|line| line.about == name);
         Self {

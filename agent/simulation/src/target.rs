@@ -31,8 +31,8 @@ pub struct Target {
     pub limits: Limits,
     /// What its watcher knows beside its state.
     pub details: Details,
-    /// Whether its supervisor tells how long it has been running.
-    pub tells_age: bool,
+    /// Whether its supervisor says how long it has been running.
+    pub shows_age: bool,
 }
 
 impl Target {
@@ -48,7 +48,7 @@ impl Target {
             asked: None,
             limits: Limits::default(),
             details: Details::default(),
-            tells_age: true,
+            shows_age: true,
         }
     }
 
@@ -67,7 +67,7 @@ impl Target {
         matches!(self.state, TargetState::Down { .. })
     }
 
-    /// Whether somebody stopped it on purpose.
+    /// Whether an operator stopped it on purpose.
     pub fn is_stopped(&self) -> bool {
         matches!(
             self.state,
@@ -106,7 +106,7 @@ impl Target {
     pub fn observation(&self, now: Time) -> Observation {
         let may_heed = matches!(self.state, TargetState::Running | TargetState::Unhealthy(_));
         Observation {
-            age: (self.runs() && self.tells_age).then(|| now.since(self.began)),
+            age: (self.runs() && self.shows_age).then(|| now.since(self.began)),
             supervisor: self.supervisor,
             started_by: self.started_by,
             asked_to_stop: self.asked.filter(|_| may_heed).map(|at| AskedToStop {

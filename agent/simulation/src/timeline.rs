@@ -105,7 +105,7 @@ pub struct Timeline {
     pub lines: Vec<Line>,
     /// How many more there were.
     pub omitted: usize,
-    /// What was reported before is not told.
+    /// What was reported before is not reported.
     from: Time,
 }
 

@@ -23,8 +23,8 @@ pub(crate) const RESTART: Duration = Duration::from_millis(50);
 #[allow(clippy::large_enum_variant, reason = "a few hundred at a time")]
 #[derive(Clone, Debug)]
 pub(crate) enum ScheduledEvent {
-    /// The engine is told.
-    Tell(Event),
+    /// The engine is informed.
+    Deliver(Event),
     /// A watcher looks at a service.
     Look(ServiceName),
     /// What follows from the start of this run.
@@ -202,17 +202,17 @@ impl World {
     pub(crate) fn kill_agent(&mut self) {
         self.engine = None;
         self.scheduled
-            .retain(|event| !matches!(event, ScheduledEvent::Tell(_) | ScheduledEvent::Look(_)));
+            .retain(|event| !matches!(event, ScheduledEvent::Deliver(_) | ScheduledEvent::Look(_)));
     }
 
     fn happen(&mut self, event: ScheduledEvent) {
         match event {
-            ScheduledEvent::Tell(event) => return self.hear(event),
+            ScheduledEvent::Deliver(event) => return self.hear(event),
             ScheduledEvent::Look(name) => return self.observe(&name),
             _ => self.count_downtime(),
         }
         match event {
-            ScheduledEvent::Tell(_) | ScheduledEvent::Look(_) => {}
+            ScheduledEvent::Deliver(_) | ScheduledEvent::Look(_) => {}
             ScheduledEvent::Consequence(name, run, consequence) => self.follow(&name, run, consequence),
             ScheduledEvent::SupervisorStarts(name, run) => self.supervisor_starts(&name, run),
             ScheduledEvent::Carry(action) => self.carry(action),
@@ -347,7 +347,7 @@ impl World {
             round,
             outcome,
         };
-        self.later(latency, ScheduledEvent::Tell(event));
+        self.later(latency, ScheduledEvent::Deliver(event));
     }
 
     /// What somebody who asks the service gets. It fails with what it needs.

@@ -78,7 +78,7 @@ pub enum Command {
     },
     /// Ask a running agent.
     #[command(flatten)]
-    Ask(Ask),
+    Control(ControlCommand),
 }
 
 /// `sentinel check`.
@@ -91,7 +91,7 @@ pub struct CheckArgs {
 
 /// What a running agent can be asked, over its control socket.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Ask {
+pub enum ControlCommand {
     /// Show every service, or one in full.
     Status {
         /// Only this service, with everything known of it.
@@ -362,7 +362,9 @@ mod tests {
             let cli = parse(line).unwrap();
             assert!(cli.json);
             assert_eq!(cli.socket, Some("/s".into()));
-            assert!(matches!(cli.command, Command::Ask(Ask::Status { name: Some(name) }) if name == "web"));
+            assert!(
+                matches!(cli.command, Command::Control(ControlCommand::Status { name: Some(name) }) if name == "web")
+            );
         }
     }
 
@@ -370,11 +372,11 @@ mod tests {
     fn a_pause_takes_a_duration_of_at_least_a_second() {
         let cli = parse("sentinel pause web --for 2h30m").unwrap();
         assert!(
-            matches!(cli.command, Command::Ask(Ask::Pause { duration: Some(duration), .. }) if duration.as_secs() == 9000)
+            matches!(cli.command, Command::Control(ControlCommand::Pause { duration: Some(duration), .. }) if duration.as_secs() == 9000)
         );
         assert!(matches!(
             parse("sentinel pause web").unwrap().command,
-            Command::Ask(Ask::Pause { duration: None, .. })
+            Command::Control(ControlCommand::Pause { duration: None, .. })
         ));
         for wrong in ["soon", "0s", "10ms", "-1h", "367days", "99999999999999999999y"] {
             assert!(parse(&format!("sentinel pause web --for={wrong}")).is_err(), "{wrong}");

@@ -76,13 +76,7 @@ pub(super) fn check_with(
             checked = sentinel_config::read(path, env, Secrets::AtHand)?;
         }
         let mut loaded = look.found.beneath(&checked);
-        let place = |note: String| Problem {
-            place: Place::named("this host"),
-            key: String::new(),
-            message: note,
-            suggestion: None,
-            excerpt: None,
-        };
+        let place = |note: String| Problem::new(Place::named("this host"), "", note);
         loaded.warnings.extend(look.unseen.into_iter().map(place));
         loaded.warnings.extend(look.about.warnings);
         let unhealed = loaded
@@ -121,13 +115,8 @@ pub(super) fn check_with(
 
 /// Says that a service loses its healing, and by which line.
 fn only_observed(name: &ServiceName, place: &Place) -> Problem {
-    Problem {
-        place: place.clone(),
-        key: format!("services.{name}.mode"),
-        message: "the running agent heals this service; with these files it is only observed".to_owned(),
-        suggestion: None,
-        excerpt: None,
-    }
+    let message = "the running agent heals this service; with these files it is only observed";
+    Problem::new(place.clone(), format!("services.{name}.mode"), message)
 }
 
 fn print(loaded: &Loaded, notes: &[Problem], now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
@@ -372,7 +361,7 @@ fn describe(loaded: &Loaded, notes: &[Problem], now: Timestamp) -> Value {
                 }).collect::<Vec<_>>(),
             })
         }).collect::<Vec<_>>(),
-        "refused": loaded.rejected.iter().map(RejectedStatus::from).collect::<Vec<_>>(),
+        "rejected": loaded.rejected.iter().map(RejectedStatus::from).collect::<Vec<_>>(),
         "warnings": loaded.warnings.iter().collect::<Vec<&Problem>>(),
         "notes": notes,
     })

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use sentinel_base::tcp_listeners::{Listening, listening};
+use sentinel_base::tcp_listeners::{ListeningSocket, listening_sockets};
 use sentinel_config::{OriginKind, Place, ProbeSettings, Problem, ServiceSettings, Settings, Target, nearest};
 use sentinel_systemd::{BusAddress, Units};
 use url::Host;
@@ -18,7 +18,7 @@ pub(super) struct HostFacts {
     /// Units; `None` where there is no systemd to ask.
     units: Option<Units>,
     /// Sockets that listen; `None` where the kernel does not tell.
-    listening: Option<Vec<Listening>>,
+    sockets: Option<Vec<ListeningSocket>>,
 }
 
 /// What is worth saying about a configuration on this host.
@@ -39,7 +39,7 @@ pub(super) async fn look(settings: &Settings) -> HostFacts {
     };
     HostFacts {
         units: Some(units),
-        listening: listening().ok(),
+        sockets: listening_sockets().ok(),
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn judge(settings: &Settings, facts: &HostFacts) -> HostNotes {
         {
             notes.warnings.push(umbrella(name.as_str(), unit, parts));
         }
-        let Some(listening) = &facts.listening else { continue };
+        let Some(sockets) = &facts.sockets else { continue };
         // Behind the port of a container may be no socket of this host at all.
         if matches!(service.target, Some(Target::Container(_))) {
             continue;
@@ -66,7 +66,7 @@ pub(super) fn judge(settings: &Settings, facts: &HostFacts) -> HostNotes {
         for probe in &service.probes {
             if let Some((kind, host, port)) = asked(probe)
                 && let Some(addresses) = addresses(&host)
-                && !listening.iter().any(|socket| listens(socket, &addresses, port))
+                && !sockets.iter().any(|socket| listens(socket, &addresses, port))
             {
                 notes.notes.push(said(
                     format!("services.{name}.{kind}"),
@@ -137,11 +137,8 @@ fn stem(unit: &str) -> &str {
 
 fn said(key: String, message: String, suggestion: Option<String>) -> Problem {
     Problem {
-        place: Place::named("this host"),
-        key,
-        message,
         suggestion,
-        excerpt: None,
+        ..Problem::new(Place::named("this host"), key, message)
     }
 }
 
@@ -172,7 +169,7 @@ fn addresses(host: &str) -> Option<Vec<IpAddr>> {
 
 /// Whether a connection to one of `addresses` gets to `socket`. One that is bound to all addresses of IPv6 takes those of
 /// IPv4 too, unless it was told not to, which is not seen here.
-fn listens(socket: &Listening, addresses: &[IpAddr], port: u16) -> bool {
+fn listens(socket: &ListeningSocket, addresses: &[IpAddr], port: u16) -> bool {
     let ip = socket.address.ip();
     let takes = |address: &IpAddr| ip == *address || ip.is_unspecified() && (ip.is_ipv6() || address.is_ipv4());
     socket.address.port() == port && addresses.iter().any(takes)
@@ -189,8 +186,8 @@ mod tests {
         sentinel_config::load(&file, []).unwrap().settings
     }
 
-    fn facts(unusable: &[(&str, &str)], known: &[&str], listening: &[&str]) -> HostFacts {
-        let socket = |address: &&str| Listening {
+    fn facts(unusable: &[(&str, &str)], known: &[&str], sockets: &[&str]) -> HostFacts {
+        let socket = |address: &&str| ListeningSocket {
             address: address.parse().unwrap(),
             inode: 1,
             waiting: 0,
@@ -202,7 +199,7 @@ mod tests {
                 known: known.iter().map(|&unit| unit.to_owned()).collect(),
                 umbrellas: Vec::new(),
             }),
-            listening: Some(listening.iter().map(socket).collect()),
+            sockets: Some(sockets.iter().map(socket).collect()),
         }
     }
 
@@ -235,9 +232,9 @@ mod tests {
 
     #[test]
     fn probes_of_ports_at_which_nothing_listens_are_noted() {
-        let noted = |probe: &str, listening: &[&str]| {
+        let noted = |probe: &str, sockets: &[&str]| {
             let text = format!("[services.web]\nunit = \"nginx\"\n{probe}\n");
-            let notes = judge(&settings(&text), &facts(&[], &[], listening)).notes;
+            let notes = judge(&settings(&text), &facts(&[], &[], sockets)).notes;
             notes.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         let alone =

@@ -1,6 +1,6 @@
 //! `sentinel deploy NAME -- COMMAND`: a command during which a service is left alone.
 //!
-//! The agent is told before the command starts and when it has ended, however it ended. Should this process die, the
+//! The agent is informed before the command starts and when it has ended, however it ended. Should this process die, the
 //! agent waits no longer than `--for`. The agent knows the deploy by a number chosen here, so that ending one that the
 //! agent perhaps never began is no mistake, and several deploys of one service do not end one another.
 
@@ -20,7 +20,7 @@ use super::client::{Client, ClientError, Result};
 use super::exit::Exit;
 use super::fail;
 
-/// How often the end is told again to an agent that does not answer: it may be restarting, perhaps by this very deploy.
+/// How often the end is reported again to an agent that does not answer: it may be restarting, perhaps by this very deploy.
 const END_TRIES: u32 = 10;
 
 /// The gap between those.
@@ -51,7 +51,7 @@ pub(super) async fn run(client: &Client, args: &DeployArgs) -> Exit {
         Err(error) => {
             // The agent may have taken it without an answer coming back.
             if error.exit() == Exit::Unreachable {
-                let _ = deploy.tell_end().await;
+                let _ = deploy.notify_end().await;
             }
             return fail(error.exit(), &format!("{}; nothing was run", error.explain()));
         }
@@ -94,7 +94,7 @@ impl<'a> Deploy<'a> {
         self.client.post(&path, &body).await.map(drop)
     }
 
-    async fn tell_end(&self) -> Result<()> {
+    async fn notify_end(&self) -> Result<()> {
         let body = DeployBody {
             id: self.id,
             duration_seconds: None,
@@ -103,7 +103,7 @@ impl<'a> Deploy<'a> {
         self.client.post(&path, &body).await.map(drop)
     }
 
-    /// Tells the agent, with patience. An agent that cannot be told ends it by itself.
+    /// Tells the agent, with patience. An agent that cannot be reached ends it by itself.
     async fn end(&self) {
         let took = self.began.elapsed();
         if took > self.args.duration {
@@ -122,7 +122,7 @@ impl<'a> Deploy<'a> {
             if turn > 0 {
                 tokio::time::sleep(END_GAP).await;
             }
-            match self.tell_end().await {
+            match self.notify_end().await {
                 // A service that is gone needs no end.
                 Ok(()) | Err(ClientError::Refused(_)) => return,
                 Err(_) if self.args.anyway => return,

@@ -7,7 +7,7 @@ use sentinel_text::printable;
 use super::{Cli, DiscoverArgs, Exit, print};
 use crate::suggest::{json, suggest, toml};
 
-/// What is proposed goes to stdout, to be kept in a file; what could not be seen to stderr as well, where people see it
+/// What is proposed goes to stdout, to be kept in a file; what could not be seen to stderr as well, where operators see it
 /// then.
 pub(super) async fn run(cli: &Cli, args: &DiscoverArgs) -> Exit {
     let proposals = suggest(&cli.config, args.probe).await;

@@ -15,7 +15,7 @@ use super::{Cli, Exit, control_socket, fail, on_runtime, print};
 use crate::doctor::{self, AgentFacts, Facts, Finding, Level, RuleFacts};
 
 /// The word in `sentinel status` for a service of which nothing can be seen.
-const BLIND: &str = "unknown";
+const UNOBSERVABLE: &str = "unknown";
 
 /// How the place of a service begins that was found as a container.
 const CONTAINER: &str = "container ";
@@ -91,7 +91,7 @@ async fn ask_agent(cli: &Cli) -> Result<AgentFacts, Box<dyn Error + Send + Sync>
     let containers = status.services.iter().filter(is_container);
     let unseen = status.unseen.iter();
     let unseen = unseen.filter_map(|one| Some((one.source, one.reason.clone()?)));
-    let blind = status.services.iter().filter(|service| service.state == BLIND);
+    let unobservable = status.services.iter().filter(|service| service.state == UNOBSERVABLE);
     let refused = status.services.iter().filter_map(|service| {
         let hold = service.hold.as_ref().filter(|hold| hold.kind == REFUSED)?;
         Some((service.name.clone(), hold.text.clone()))
@@ -102,12 +102,12 @@ async fn ask_agent(cli: &Cli) -> Result<AgentFacts, Box<dyn Error + Send + Sync>
         configured: configured.count(),
         containers: containers.count(),
         unseen: unseen.collect(),
-        blind: blind.map(|service| service.name.clone()).collect(),
+        unobservable: unobservable.map(|service| service.name.clone()).collect(),
         refused: refused.collect(),
     })
 }
 
-/// A line for each finding, and one below it that says how to mend it.
+/// A line for each finding, and one below it that says how to fix it.
 fn text(findings: &[Finding], paint: Paint) -> String {
     let mut out = String::new();
     for finding in findings {
@@ -120,8 +120,8 @@ fn text(findings: &[Finding], paint: Paint) -> String {
         let words = sentinel_text::printable(&finding.text);
         // Writing to a string cannot fail.
         let _ = writeln!(out, "{level}  {:13}  {words}", finding.check);
-        if let Some(mend) = finding.mend.as_ref().filter(|_| finding.level != Level::Ok) {
-            let _ = writeln!(out, "{:24}to fix: {}", "", sentinel_text::printable(mend));
+        if let Some(fix) = finding.fix.as_ref().filter(|_| finding.level != Level::Ok) {
+            let _ = writeln!(out, "{:24}to fix: {}", "", sentinel_text::printable(fix));
         }
     }
     let count = |level: Level| findings.iter().filter(|finding| finding.level == level).count();

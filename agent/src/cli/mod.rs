@@ -30,8 +30,8 @@ pub(crate) mod stdout;
 mod tests;
 
 pub use args::{
-    AlertsCommand, Ask, CheckArgs, Cli, Command, DemoArgs, DeployArgs, DiscoverArgs, HealthArgs, PolkitRulesArgs,
-    ReplayArgs, RunArgs, SilenceCommand, SimulateArgs,
+    AlertsCommand, CheckArgs, Cli, Command, ControlCommand, DemoArgs, DeployArgs, DiscoverArgs, HealthArgs,
+    PolkitRulesArgs, ReplayArgs, RunArgs, SilenceCommand, SimulateArgs,
 };
 pub use check::check;
 use check::{Look, check_with};
@@ -78,11 +78,11 @@ pub fn run(cli: &Cli) -> Exit {
         }
         Command::Names { kind } => on_runtime(list_names(cli, *kind)).unwrap_or_else(|exit| exit),
         Command::Replay(args) => on_runtime(replay::run(cli, args)).unwrap_or_else(|exit| exit),
-        Command::Ask(ask) => on_runtime(control(cli, ask)).unwrap_or_else(|exit| exit),
+        Command::Control(command) => on_runtime(control(cli, command)).unwrap_or_else(|exit| exit),
     }
 }
 
-/// Runs the agent until it is told to stop.
+/// Runs the agent until it is asked to stop.
 fn run_agent(config: &Path, args: &RunArgs) -> Exit {
     if !args.root_on_host_bus
         && let Err(error) = root_guard::check()
@@ -243,10 +243,10 @@ async fn ask_health(cli: &Cli, args: &HealthArgs) -> Exit {
 }
 
 /// Asks a running agent, and writes its answer to stdout, or why there is none to stderr.
-async fn control(cli: &Cli, ask: &Ask) -> Exit {
-    match answer(cli, ask).await {
+async fn control(cli: &Cli, command: &ControlCommand) -> Exit {
+    match answer(cli, command).await {
         Ok(text) => print(&text),
-        Err(ClientError::Refused(why)) if matches!(ask, Ask::Reload) => refuse(&why),
+        Err(ClientError::Refused(why)) if matches!(command, ControlCommand::Reload) => refuse(&why),
         Err(error) => fail(error.exit(), &error.explain()),
     }
 }
@@ -260,7 +260,7 @@ fn refuse(why: &str) -> Exit {
     Exit::Failure
 }
 
-/// Shows what waits to be told.
+/// Shows what waits to be reported.
 async fn show_queue(cli: &Cli, limit: u32) -> Exit {
     let answer = async {
         let client = Client::new(&control_socket(cli))?;
@@ -286,18 +286,20 @@ async fn list_names(cli: &Cli, kind: names::NameKind) -> Exit {
 }
 
 /// What to write to stdout.
-async fn answer(cli: &Cli, ask: &Ask) -> Result<String, ClientError> {
+async fn answer(cli: &Cli, command: &ControlCommand) -> Result<String, ClientError> {
     let client = Client::new(&control_socket(cli))?;
     let view = view(cli);
-    match ask {
-        Ask::Status { name } => status::run(&client, &view, name.as_deref()).await,
-        Ask::Incidents { id, service, limit } => incidents::run(&client, &view, *id, service.as_deref(), *limit).await,
-        Ask::Restart { name } => operator::restart(&client, &view, name).await,
-        Ask::Pause { name, duration } => operator::pause(&client, &view, name, *duration).await,
-        Ask::Resume { name } => operator::resume(&client, &view, name).await,
-        Ask::Silence { command } => silence::run(&client, &view, command).await,
-        Ask::Ack { id, text } => silence::acknowledge(&client, &view, *id, text).await,
-        Ask::Reload => reload::run(&client, &view).await,
+    match command {
+        ControlCommand::Status { name } => status::run(&client, &view, name.as_deref()).await,
+        ControlCommand::Incidents { id, service, limit } => {
+            incidents::run(&client, &view, *id, service.as_deref(), *limit).await
+        }
+        ControlCommand::Restart { name } => operator::restart(&client, &view, name).await,
+        ControlCommand::Pause { name, duration } => operator::pause(&client, &view, name, *duration).await,
+        ControlCommand::Resume { name } => operator::resume(&client, &view, name).await,
+        ControlCommand::Silence { command } => silence::run(&client, &view, command).await,
+        ControlCommand::Ack { id, text } => silence::acknowledge(&client, &view, *id, text).await,
+        ControlCommand::Reload => reload::run(&client, &view).await,
     }
 }
 
@@ -312,7 +314,7 @@ fn view(cli: &Cli) -> View {
 /// How to show an answer.
 #[derive(Clone, Debug)]
 struct View {
-    /// As it came, not for people.
+    /// As it came, not for operators.
     json: bool,
     /// With colours or without.
     paint: Paint,

@@ -76,7 +76,7 @@ struct Change {
     units: BTreeSet<String>,
     /// What triggers them and may be started.
     triggers: BTreeSet<String>,
-    /// Of what it granted anything before; `None` when that cannot be told, as it was made by others.
+    /// Of what it granted anything before; `None` when that cannot be known, as it was made by others.
     before: Option<BTreeSet<String>>,
 }
 

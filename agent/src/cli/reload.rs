@@ -7,7 +7,7 @@ use sentinel_api::ReloadResponse;
 use super::View;
 use super::client::{Client, Result, parse};
 
-/// Has the agent read its configuration anew.
+/// Has the agent read its configuration again.
 pub(super) async fn run(client: &Client, view: &View) -> Result<String> {
     let answer = client.post(&["reload"], &()).await?;
     if view.json {

@@ -22,11 +22,11 @@ struct Asked {
     severity: Severity,
     kind: &'static str,
     labels: BTreeMap<String, String>,
-    /// How long it is given to be healed before it is told as down. The host's own outage is told at once.
+    /// How long it is given to be healed before it is reported as down. The host's own outage is reported at once.
     notify_after: Duration,
 }
 
-/// Prints each route with what it says, and who is told. Ends with 1 when that is nobody.
+/// Prints each route with what it says, and who is notified. Ends with 1 when that is nobody.
 pub(super) fn run(path: &Path, args: &RouteArgs, as_json: bool) -> Exit {
     let settings = match sentinel_config::look(path, sentinel_config::environment()) {
         Ok(loaded) => loaded.settings,
@@ -104,7 +104,7 @@ fn asked(settings: &Settings, args: &RouteArgs) -> Result<Asked, UnknownService>
     })
 }
 
-/// For people.
+/// For operators.
 fn explain(rules: &Rules, asked: &Asked, paint: Paint) -> String {
     let choice = rules.choose(asked.subject());
     let labels = asked.labels.iter().map(|(name, value)| format!(", {name}={value}"));
@@ -149,8 +149,9 @@ fn explain(rules: &Rules, asked: &Asked, paint: Paint) -> String {
     let lines = if let Some(reason) = &choice.no_receivers {
         vec![format!("no receiver is notified: {reason}")]
     } else {
-        let told = choice.receivers.iter();
-        told.map(|(name, reason)| format!("{name} is notified: {reason}"))
+        let notified = choice.receivers.iter();
+        notified
+            .map(|(name, reason)| format!("{name} is notified: {reason}"))
             .chain(follow_up(rules, asked))
             .collect()
     };

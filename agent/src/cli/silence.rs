@@ -36,7 +36,7 @@ pub(super) async fn run(client: &Client, view: &View, command: &SilenceCommand) 
     }
 }
 
-/// Tells the agent that somebody takes care of an incident.
+/// Tells the agent that an operator acknowledges an incident.
 pub(super) async fn acknowledge(client: &Client, view: &View, id: u64, text: &str) -> Result<String> {
     let body = AckBody { text: text.to_owned() };
     let answer = client.post(&["incidents", &id.to_string(), "ack"], &body).await?;

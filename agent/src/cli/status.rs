@@ -55,13 +55,13 @@ pub(super) fn all(status: &StatusResponse, paint: Paint) -> String {
                 (Tone::Plain, span_secs(service.since_seconds)),
                 last_probe(service),
                 (Tone::Plain, service.attempts_left.to_string()),
-                (Tone::Plain, awaited(service)),
+                (Tone::Plain, pending(service)),
             ]);
         }
         out.push('\n');
         out.push_str(&table.render(paint));
     }
-    out.push_str(&refused(&status.refused, paint));
+    out.push_str(&rejected(&status.rejected, paint));
     out.push_str(&unseen(&status.unseen, paint));
     out
 }
@@ -112,9 +112,9 @@ fn unseen(unseen: &[UnseenStatus], paint: Paint) -> String {
 }
 
 /// What asks to be watched and is not.
-fn refused(refused: &[RejectedStatus], paint: Paint) -> String {
+fn rejected(rejected: &[RejectedStatus], paint: Paint) -> String {
     let mut out = String::new();
-    for one in refused {
+    for one in rejected {
         let RejectedStatus {
             place,
             message,
@@ -249,7 +249,7 @@ fn verdict(probe: &ProbeStatus) -> String {
 }
 
 /// What holds the service, what comes next, and where to read on.
-fn awaited(service: &ServiceStatus) -> String {
+fn pending(service: &ServiceStatus) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(service.hold.as_ref().map(|hold| hold.text.clone()));
     parts.extend(not_probed(service));

@@ -1,4 +1,4 @@
-//! What people read, word for word, and the commands against a real server on a real socket.
+//! What operators read, word for word, and the commands against a real server on a real socket.
 
 use std::path::Path;
 use std::time::Duration;
@@ -107,7 +107,7 @@ fn everything() -> StatusResponse {
         host: "web-1".to_owned(),
         version: "0.1.0".to_owned(),
         since: at("2026-03-01T11:00:00Z"),
-        refused: vec![],
+        rejected: vec![],
         unseen: vec![],
         services: vec![cache, shop(), web],
     }
@@ -239,7 +239,7 @@ fn status_says_what_is_not_looked_at_yet_and_what_cannot_be_seen() {
 }
 
 #[test]
-fn status_tells_one_service_in_full() {
+fn status_reports_one_service_in_full() {
     assert_eq!(
         status::one(&shop(), plain(), &zone()),
         "shop: backoff for 1m40s (since 2026-03-01 12:58:20 +01:00)\n\
@@ -293,7 +293,7 @@ fn status_says_that_messages_are_withheld() {
 }
 
 #[test]
-fn status_tells_what_would_have_been_done() {
+fn status_reports_what_would_have_been_done() {
     let observed = ServiceStatus {
         mode: ModeWord::Observe,
         observed: Some(ObservedStatus {
@@ -364,7 +364,7 @@ fn incidents_are_listed_newest_first() {
 }
 
 #[test]
-fn an_incident_is_told_from_beginning_to_end() {
+fn an_incident_is_distinguished_from_beginning_to_end() {
     assert_eq!(
         incidents::one(&detail(), plain(), &zone()),
         "incident 3: shop was down 0.2s, proved after 22s, healed\n\
@@ -418,9 +418,9 @@ fn an_end_says_how_long_it_was_down_as_far_as_that_is_known() {
             },
             ..detail()
         };
-        let told = incidents::one(&incident, plain(), &zone());
+        let reported = incidents::one(&incident, plain(), &zone());
         assert_eq!(
-            told.lines().next(),
+            reported.lines().next(),
             Some(format!("incident 3: shop {expected}").as_str())
         );
     }
@@ -567,7 +567,7 @@ async fn a_refusal_is_a_no_and_silence_is_not() {
 }
 
 #[tokio::test]
-async fn without_an_agent_the_reader_is_told_how_to_start_one() {
+async fn without_an_agent_the_reader_is_shown_how_to_start_one() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing.sock");
     let stale = directory.path().join("stale.sock");

@@ -137,7 +137,7 @@ impl Agent {
         self.tail.iter().map(String::as_str)
     }
 
-    /// How it ended, for people. To be asked when [`Agent::next`] has nothing more.
+    /// How it ended, for operators. To be asked when [`Agent::next`] has nothing more.
     pub(super) async fn ending(&mut self) -> String {
         match timeout(STOP_WITHIN, self.child.wait()).await {
             Ok(Ok(status)) => ending(status),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cli::ClientError;
 
-/// Why the story could not be told to its end.
+/// Why the story could not be asked to its end.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DemoError {
     /// The service to be kept up is not there.
@@ -37,7 +37,7 @@ pub(super) enum DemoError {
     /// The agent could not start the service. Holds the reason.
     #[error("the agent could not start `demo-service`: {0}")]
     NotStarted(String),
-    /// Somebody else took the service's port between its reservation and its use.
+    /// Another party took the service's port between its reservation and its use.
     #[error("the port that was reserved for `demo-service` was taken by another program")]
     PortTaken,
     /// The agent's budget is spent.

@@ -5,12 +5,11 @@
 //!
 //! * `fault`: what goes wrong
 //! * `stage`: what the story needs; `settings`: the agent's configuration; `agent`: its process and log; `receiver`: who
-//!   is told; `children`: nothing outlives the demo
+//!   is reported; `subprocesses`: nothing outlives the demo
 //! * `story`: from the first start to the last alert
 //! * `timeline`, `report`: log lines, alerts and outcomes as text; `screen`: where it is shown
 
 mod agent;
-mod children;
 mod error;
 mod fault;
 mod receiver;
@@ -19,6 +18,7 @@ mod screen;
 mod settings;
 mod stage;
 mod story;
+mod subprocesses;
 mod timeline;
 
 use std::io::{self, Write as _};
@@ -36,7 +36,7 @@ use stage::{DemoEvent, Stage};
 /// The service that is kept up, and the program that it is.
 const SERVICE: &str = "demo-service";
 
-/// Times to begin anew when somebody else takes the port that was reserved for the service.
+/// Times to begin again when another party takes the port that was reserved for the service.
 const SETTINGS: u32 = 3;
 
 /// Runs the demo. [`Exit::Ok`] means that every fault was healed and every alert arrived.
@@ -72,13 +72,13 @@ async fn perform(
         () = interrupt.wait() => return Ok(interrupted()),
     };
     let mut outcomes = Vec::new();
-    let told = tokio::select! {
-        told = story::tell(set, screen, &mut outcomes) => Some(told),
+    let played = tokio::select! {
+        played = story::play(set, screen, &mut outcomes) => Some(played),
         () = interrupt.wait() => None,
     };
-    let Some(told) = told else { return Ok(interrupted()) };
+    let Some(played) = played else { return Ok(interrupted()) };
     let good = close_story(screen, &outcomes);
-    told?;
+    played?;
     if args.keep {
         screen.show(&invitation(set));
         tokio::select! {
@@ -174,7 +174,7 @@ async fn play_on(stage: &mut Stage, screen: &Screen) -> DemoError {
     loop {
         match stage.next().await {
             DemoEvent::AgentEnded => return DemoError::AgentEnded(stage.agent.ending().await),
-            happening => story::show(screen, &happening),
+            demo_event => story::show(screen, &demo_event),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The people to be told: a webhook on loopback that believes only what is signed, as in Standard Webhooks 1.0.
+//! The receivers to be notified: a webhook on loopback that believes only what is signed, as in Standard Webhooks 1.0.
 //!
 //! The signature is checked here by code of its own, and not by that which makes it in the agent.
 

@@ -10,7 +10,7 @@ use super::fault::{FAULTS, Fault};
 use super::settings::QUICK;
 
 /// What people must have been told of every fault.
-const TOLD: [&str; 2] = ["fired", "resolved"];
+const EXPECTED: [&str; 2] = ["fired", "resolved"];
 
 /// What became of a fault.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +37,8 @@ pub(super) struct Sent {
 impl Outcome {
     fn is_notified(&self) -> bool {
         let kinds = self.messages.iter().map(|sent| sent.kind.as_str());
-        self.messages.iter().all(|sent| sent.arrived) && TOLD.iter().all(|told| kinds.clone().any(|kind| kind == *told))
+        self.messages.iter().all(|sent| sent.arrived)
+            && EXPECTED.iter().all(|shown| kinds.clone().any(|kind| kind == *shown))
     }
 
     /// Whether it was healed, and every alert arrived.
@@ -87,7 +88,7 @@ fn after(duration: Option<Duration>) -> (Tone, String) {
 
 /// `2 of 2: fired, resolved`.
 fn alerts(outcome: &Outcome) -> (Tone, String) {
-    let sent = outcome.messages.len().max(TOLD.len());
+    let sent = outcome.messages.len().max(EXPECTED.len());
     let arrived: Vec<_> = outcome.messages.iter().filter(|sent| sent.arrived).collect();
     let kinds: Vec<_> = arrived.iter().map(|sent| sent.kind.as_str()).collect();
     let mut text = format!("{} of {sent}", arrived.len());
@@ -199,7 +200,7 @@ status 500  not tried           -               -             -
             healed: None,
             ..full.clone()
         };
-        let untold = Outcome {
+        let unnotified = Outcome {
             messages: vec![sent("fired", true)],
             ..full.clone()
         };
@@ -211,7 +212,7 @@ status 500  not tried           -               -             -
             messages: vec![sent("fired", true), sent("gave_up", false), sent("resolved", true)],
             ..full.clone()
         };
-        for bad in [unhealed, untold, silent, lost] {
+        for bad in [unhealed, unnotified, silent, lost] {
             assert!(!bad.is_good(), "{bad:?}");
             assert!(!verdict(&[full.clone(), bad, full.clone()]).0);
         }

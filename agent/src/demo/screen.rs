@@ -33,7 +33,7 @@ impl Screen {
     }
 
     /// Shows a line of the timeline.
-    pub(super) fn tell(&self, at: Instant, entry: &Entry) {
+    pub(super) fn print(&self, at: Instant, entry: &Entry) {
         let time = format!("{:6.2}s", at.saturating_duration_since(self.began).as_secs_f64());
         let (time, sign) = (
             self.paint.text(Tone::Faint, &time),

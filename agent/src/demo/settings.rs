@@ -45,7 +45,7 @@ pub(super) const QUICK: [Quick; 9] = [
     Quick { table: Table::Host, key: "boot_grace", value: "0s", default: "1m" },
     // Else what is healed within half a minute is one message: `fired` would never be seen.
     Quick { table: Table::Alerts, key: "notify_after", value: "0s", default: "30s" },
-    // One service fails at a time: there is nothing to be told together.
+    // One service fails at a time: there is nothing to be reported together.
     Quick { table: Table::Alerts, key: "group_wait", value: "0s", default: "10s" },
 ];
 

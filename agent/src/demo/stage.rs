@@ -1,4 +1,4 @@
-//! What the story needs: a directory, the agent, the service and somebody to be told.
+//! What the story needs: a directory, the agent, the service and a receiver to be notified.
 
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -16,11 +16,11 @@ use tokio::time::timeout;
 
 use super::SERVICE;
 use super::agent::{Agent, LogLine};
-use super::children::Children;
 use super::error::DemoError;
 use super::fault::Fault;
 use super::receiver::{KEY_BYTES, Post, Receiver};
 use super::settings::{self, Names};
+use super::subprocesses::Subprocesses;
 use crate::cli::Client;
 
 /// How long `demo-service` may take to say that it got the fault.
@@ -49,13 +49,13 @@ pub(super) struct Stage {
     pub(super) client: Client,
     /// The agent.
     pub(super) agent: Agent,
-    /// Who is told.
+    /// Who is notified.
     pub(super) receiver: Receiver,
     /// Keeps the port from others until the agent starts the service.
     reserved: Option<TcpListener>,
     // Dropped in this order: the directory goes when nobody uses it any more.
-    children: Children,
-    directory: Directory,
+    subprocesses: Subprocesses,
+    directory: WorkDirectory,
 }
 
 /// What happens.
@@ -72,8 +72,8 @@ pub(super) enum DemoEvent {
 impl Stage {
     /// Sets the stage; the agent is up, or about to be, and the service is not.
     pub(super) async fn set(program: PathBuf, service: PathBuf) -> Result<Self, DemoError> {
-        let children = Children::adopt().map_err(DemoError::doing("become the parent of orphans"))?;
-        let directory = Directory::make()?;
+        let subprocesses = Subprocesses::adopt().map_err(DemoError::doing("become the parent of orphans"))?;
+        let directory = WorkDirectory::make()?;
         let key = random()?;
         let receiver = Receiver::open(key).await?;
         let reserving = || DemoError::doing("reserve a port on 127.0.0.1");
@@ -103,7 +103,7 @@ impl Stage {
             client,
             receiver,
             reserved: Some(reserved),
-            children,
+            subprocesses,
             directory,
         })
     }
@@ -153,7 +153,7 @@ impl Stage {
     /// Ends everything in order: first the agent, which would undo the rest.
     pub(super) async fn close(mut self) {
         self.agent.stop().await;
-        drop(self.children);
+        drop(self.subprocesses);
     }
 }
 
@@ -188,9 +188,9 @@ pub(super) fn find_service(program: &Path, path: Option<&std::ffi::OsStr>) -> Re
 
 /// A directory of one's own, removed when dropped.
 #[derive(Debug)]
-struct Directory(PathBuf);
+struct WorkDirectory(PathBuf);
 
-impl Directory {
+impl WorkDirectory {
     /// In the directory for temporary files, or `/tmp` where a socket in that could not be reached or named.
     fn make() -> Result<Self, DemoError> {
         let temporary = env::temp_dir();
@@ -220,7 +220,7 @@ impl Directory {
     }
 }
 
-impl Drop for Directory {
+impl Drop for WorkDirectory {
     fn drop(&mut self) {
         // What cannot be removed is in the directory for temporary files, where such things end.
         let _ = fs::remove_dir_all(&self.0);
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn directories_are_private_differ_and_go() {
         use std::os::unix::fs::PermissionsExt as _;
-        let (one, other) = (Directory::make().unwrap(), Directory::make().unwrap());
+        let (one, other) = (WorkDirectory::make().unwrap(), WorkDirectory::make().unwrap());
         assert_ne!(one.0, other.0);
         assert_eq!(fs::metadata(&one.0).unwrap().permissions().mode() & 0o777, 0o700);
         let path = one.0.clone();

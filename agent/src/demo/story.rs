@@ -32,7 +32,7 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 /// Waits until the agent is up and has looked at the service. Nothing is shown: nothing has happened yet.
 pub(super) async fn await_agent(stage: &mut Stage) -> Result<(), DemoError> {
     // The service was never started, which looks like one that was stopped.
-    let looked = |happening: &DemoEvent| match happening {
+    let looked = |demo_event: &DemoEvent| match demo_event {
         DemoEvent::Logged(_, line) if line.event == "stopped" && is_ours(line) => Some(Ok(())),
         _ => None,
     };
@@ -43,8 +43,8 @@ pub(super) async fn await_agent(stage: &mut Stage) -> Result<(), DemoError> {
 pub(super) async fn start(stage: &mut Stage, screen: &Screen) -> Result<(), DemoError> {
     stage.start_service().await?;
     let taken = format!("os error {}", Errno::ADDRINUSE.raw_os_error());
-    let healthy = |happening: &DemoEvent| {
-        let DemoEvent::Logged(_, line) = happening else {
+    let healthy = |demo_event: &DemoEvent| {
+        let DemoEvent::Logged(_, line) = demo_event else {
             return None;
         };
         match line.event.as_str() {
@@ -65,7 +65,7 @@ pub(super) async fn start(stage: &mut Stage, screen: &Screen) -> Result<(), Demo
 }
 
 /// Brings about every fault in turn. The outcomes so far are there also when the story breaks off.
-pub(super) async fn tell(stage: &mut Stage, screen: &Screen, outcomes: &mut Vec<Outcome>) -> Result<(), DemoError> {
+pub(super) async fn play(stage: &mut Stage, screen: &Screen, outcomes: &mut Vec<Outcome>) -> Result<(), DemoError> {
     for (index, fault) in FAULTS.into_iter().enumerate() {
         let number = index + 1;
         let text = format!(
@@ -75,7 +75,7 @@ pub(super) async fn tell(stage: &mut Stage, screen: &Screen, outcomes: &mut Vec<
             fault.request
         );
         screen.show("");
-        screen.tell(Instant::now(), &Entry::deed(text));
+        screen.print(Instant::now(), &Entry::action(text));
         let mut seen = Seen::default();
         let suffered = suffer(stage, screen, fault, &mut seen).await;
         outcomes.push(seen.outcome());
@@ -97,16 +97,16 @@ struct Seen {
     detail: Option<IncidentDetail>,
 }
 
-/// One fault, until its incident is closed, everybody was told, and the agent has it on record.
+/// One fault, until its incident is closed, everybody was notified, and the agent has it on record.
 async fn suffer(stage: &mut Stage, screen: &Screen, fault: Fault, seen: &mut Seen) -> Result<(), DemoError> {
     seen.injected = Some(stage.inject(fault).await?);
     let what = format!("the fault `{}` to be healed and notified", fault.name);
-    let over = |happening: &DemoEvent| {
-        seen.note(happening);
-        if seen.gave_up && seen.was_told(&["gave_up"]) {
+    let over = |demo_event: &DemoEvent| {
+        seen.note(demo_event);
+        if seen.gave_up && seen.was_notified(&["gave_up"]) {
             return Some(Err(DemoError::GaveUp));
         }
-        (seen.closed.is_some() && seen.was_told(&["resolved", "healed"])).then_some(Ok(()))
+        (seen.closed.is_some() && seen.was_notified(&["resolved", "healed"])).then_some(Ok(()))
     };
     let followed = follow(stage, Some(screen), &what, HEAL_WITHIN, over).await;
     let Some(incident) = seen.incident else { return followed };
@@ -142,8 +142,8 @@ async fn recorded(stage: &Stage, incident: u64) -> Result<IncidentDetail, DemoEr
 
 impl Seen {
     /// Takes in what happens.
-    fn note(&mut self, happening: &DemoEvent) {
-        match happening {
+    fn note(&mut self, demo_event: &DemoEvent) {
+        match demo_event {
             DemoEvent::Logged(at, line) if is_ours(line) => match line.event.as_str() {
                 "incident_opened" if self.incident.is_none() => {
                     self.incident = line.incident;
@@ -159,7 +159,7 @@ impl Seen {
     }
 
     /// Whether a message of the incident is here that is one of `kinds`.
-    fn was_told(&self, kinds: &[&str]) -> bool {
+    fn was_notified(&self, kinds: &[&str]) -> bool {
         let mut messages = self.arrived.iter().map(|alert| &alert.message.data);
         messages.any(|data| Some(data.incident) == self.incident && kinds.contains(&data.kind.as_str()))
     }
@@ -198,31 +198,31 @@ async fn follow(
 ) -> Result<(), DemoError> {
     let deadline = tokio::time::Instant::now() + limit;
     loop {
-        let Ok(happening) = timeout_at(deadline, stage.next()).await else {
+        let Ok(demo_event) = timeout_at(deadline, stage.next()).await else {
             let what = what.to_owned();
             return Err(DemoError::Late { what, limit });
         };
-        if matches!(happening, DemoEvent::AgentEnded) {
+        if matches!(demo_event, DemoEvent::AgentEnded) {
             return Err(DemoError::AgentEnded(stage.agent.ending().await));
         }
         if let Some(screen) = screen {
-            show(screen, &happening);
+            show(screen, &demo_event);
         }
-        if let Some(answer) = see(&happening) {
+        if let Some(answer) = see(&demo_event) {
             return answer;
         }
     }
 }
 
 /// Shows what happened, if it is worth a line.
-pub(super) fn show(screen: &Screen, happening: &DemoEvent) {
-    match happening {
+pub(super) fn show(screen: &Screen, demo_event: &DemoEvent) {
+    match demo_event {
         DemoEvent::Logged(at, line) => {
             if let Some(entry) = timeline::logged(line) {
-                screen.tell(*at, &entry);
+                screen.print(*at, &entry);
             }
         }
-        DemoEvent::Posted(post) => screen.tell(post.at, &timeline::posted(post)),
+        DemoEvent::Posted(post) => screen.print(post.at, &timeline::posted(post)),
         DemoEvent::AgentEnded => {}
     }
 }

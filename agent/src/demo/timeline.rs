@@ -1,4 +1,4 @@
-//! What happens, in the words of people. Pure: a log line or an alert in, a sentence out.
+//! What happens, in the words of operators. Pure: a log line or an alert in, a sentence out.
 
 use sentinel_text::Tone;
 use sentinel_text::span_secs;
@@ -19,7 +19,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// What the demo itself does.
-    pub(super) fn deed(text: impl Into<String>) -> Self {
+    pub(super) fn action(text: impl Into<String>) -> Self {
         Self::new("»", Tone::Strong, text)
     }
 
@@ -137,14 +137,14 @@ mod tests {
     use crate::demo::receiver::{Alert, Refusal};
 
     /// The timeline of a log, as it is shown without colours.
-    fn told(log: &str) -> Vec<String> {
+    fn shown(log: &str) -> Vec<String> {
         let lines = log.lines().map(|line| serde_json::from_str(line).expect(line));
         let entries = lines.filter_map(|line| logged(&line));
         entries.map(|entry| format!("{} {}", entry.sign, entry.text)).collect()
     }
 
     #[test]
-    fn a_crash_is_told_from_beginning_to_end() {
+    fn a_crash_is_distinguished_from_beginning_to_end() {
         let log = r#"{"timestamp":"2026-03-01T11:58:20.067000Z","level":"info","event":"started","msg":"Sentinel monitor started"}
 {"level":"info","service":"shop","event":"stopped","reason":"stopped by an operator"}
 {"level":"info","service":"shop","event":"control","request":"restart","uid":0,"pid":7}
@@ -164,7 +164,7 @@ mod tests {
 {"level":"info","service":"shop","event":"incident_closed","incident":1,"resolution":"healed","duration":1.25}
 {"level":"error","service":"shop","status":"down","event":"gave_up","incident":2,"attempts":5,"window":1800}"#;
         assert_eq!(
-            told(log),
+            shown(log),
             [
                 "· shop is left alone: stopped by an operator",
                 "→ the agent is asked to start shop",
@@ -185,13 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn what_probes_found_is_told_apart() {
+    fn what_probes_found_is_distinguished() {
         let log = r#"{"level":"warn","service":"shop","status":"down","event":"unreachable","cause":"no answer within 500ms"}
 {"level":"warn","service":"shop","status":"down","status_code":500,"event":"unhealthy","cause":"status 500"}
 {"level":"warn","service":"shop","event":"cause_changed","incident":4,"cause":"exited with code 1","cause_kind":"exited"}
 {"level":"info","service":"shop","event":"operator","request":"pause for 1m"}"#;
         assert_eq!(
-            told(log),
+            shown(log),
             [
                 "✗ shop does not answer: no answer within 500ms",
                 "✗ shop gives a wrong answer: status 500",
@@ -202,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn trouble_of_the_agent_itself_is_told_and_chatter_is_not() {
+    fn trouble_of_the_agent_itself_is_reported_and_chatter_is_not() {
         let log = r#"{"level":"warn","receiver":"demo","error":"connection refused","msg":"message not delivered; trying again"}
 {"level":"error","event":"store_failed","msg":"the store cannot be written"}
 {"level":"info","event":"something_new","msg":"all is well"}
 {"level":"warn","service":"shop","event":"something_new"}
 {"level":"warn"}"#;
         assert_eq!(
-            told(log),
+            shown(log),
             [
                 "! the agent: message not delivered; trying again: connection refused",
                 "! the agent: the store cannot be written",
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn alerts_are_told_by_their_own_summary() {
+    fn alerts_are_reported_by_their_own_summary() {
         let message = serde_json::json!({
             "type": "incident.gave_up", "timestamp": "2026-03-01T11:58:20Z",
             "data": {

@@ -1,4 +1,4 @@
-//! Whether the wall clock goes steadily. The agent's own time does not depend on it; what it tells people does.
+//! Whether the wall clock goes steadily. The agent's own time does not depend on it; what it notifies receivers does.
 
 use std::time::Duration;
 

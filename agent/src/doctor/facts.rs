@@ -1,6 +1,7 @@
 //! What was seen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sentinel_config::discovery::Source;
@@ -30,7 +31,7 @@ pub struct Facts {
     pub denied: Result<BTreeMap<String, String>, FactError>,
     /// The sockets, paths and timers that trigger them and may not be started, each with its unit and a reason.
     pub denied_triggers: Result<BTreeMap<String, (String, String)>, FactError>,
-    /// Whether a unit that nobody configured may be restarted.
+    /// Whether a unit that no operator configured may be restarted.
     pub beyond: Option<bool>,
     /// Whether entries of other units can be read.
     pub journal: Result<bool, FactError>,
@@ -44,11 +45,22 @@ pub struct Facts {
     pub agent: Result<AgentFacts, FactError>,
 }
 
+/// One thing that is wrong with the configuration.
+#[derive(Debug, Default)]
+pub struct ConfigProblem {
+    /// The key; empty when it is about a whole file.
+    pub key: String,
+    /// A sentence.
+    pub text: String,
+    /// The file or directory that the agent's user may not read, when that is all.
+    pub denied: Option<PathBuf>,
+}
+
 /// The configuration.
 #[derive(Debug, Default)]
 pub struct ConfigFacts {
-    /// What is wrong with it: the key, and a sentence.
-    pub problems: Vec<(String, String)>,
+    /// What is wrong with it.
+    pub problems: Vec<ConfigProblem>,
     /// What is probably not meant.
     pub warnings: Vec<String>,
     /// Secrets that nobody but the agent is shown: a sentence each.
@@ -84,7 +96,7 @@ pub enum RuleFacts {
     Unknown(String),
     /// There is none.
     Missing,
-    /// Somebody else made it.
+    /// Another party made it.
     Foreign,
     /// It is as it should be.
     Same,
@@ -130,7 +142,7 @@ pub struct StoreFacts {
     pub exists: bool,
     /// Its user may make files in it.
     pub writable: bool,
-    /// Bytes that are left for its user; `None` when that cannot be told.
+    /// Bytes that are left for its user; `None` when that cannot be known.
     pub free: Option<u64>,
     /// The store in it; `None` when there is none yet.
     pub store: Result<Option<Inspection>, StoreError>,
@@ -150,7 +162,7 @@ pub struct AgentFacts {
     /// Where it looks for services and cannot see: what, and why.
     pub unseen: Vec<(Source, String)>,
     /// Services that it cannot see.
-    pub blind: Vec<String>,
+    pub unobservable: Vec<String>,
     /// Services that it was not able to restart, with reasons.
     pub refused: Vec<(String, String)>,
 }

@@ -13,7 +13,7 @@ use tokio::process::Command;
 
 use super::clock::{self, Reading};
 use super::error::FactError;
-use super::facts::{AgentFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, StoreFacts};
+use super::facts::{AgentFacts, ConfigFacts, ConfigProblem, DockerFacts, Facts, RuleFacts, StoreFacts};
 use super::{account, blocking, secrets, within};
 use crate::polkit;
 
@@ -72,7 +72,10 @@ async fn read_config(config: &Path) -> (ConfigFacts, Option<Settings>) {
     let path = config.to_owned();
     let loaded = blocking(move || sentinel_config::look(&path, sentinel_config::environment())).await;
     let problem = |words: String| ConfigFacts {
-        problems: vec![(String::new(), words)],
+        problems: vec![ConfigProblem {
+            text: words,
+            ..ConfigProblem::default()
+        }],
         ..ConfigFacts::default()
     };
     match loaded {
@@ -81,7 +84,11 @@ async fn read_config(config: &Path) -> (ConfigFacts, Option<Settings>) {
             let problems = errors
                 .problems
                 .iter()
-                .map(|problem| (problem.key.clone(), first_line(problem)))
+                .map(|problem| ConfigProblem {
+                    key: problem.key.clone(),
+                    text: first_line(problem),
+                    denied: problem.denied.clone(),
+                })
                 .collect();
             let facts = ConfigFacts {
                 problems,

@@ -37,10 +37,10 @@ pub struct Finding {
     pub check: &'static str,
     /// How bad it is.
     pub level: Level,
-    /// What was found, for people.
+    /// What was found, for operators.
     pub text: String,
-    /// How to mend it.
-    pub mend: Option<String>,
+    /// How to fix it.
+    pub fix: Option<String>,
 }
 
 impl Finding {
@@ -49,32 +49,32 @@ impl Finding {
             check,
             level: Level::Ok,
             text: text.into(),
-            mend: None,
+            fix: None,
         }
     }
 
-    fn warning(check: &'static str, text: impl Into<String>, mend: impl Into<String>) -> Self {
+    fn warning(check: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             check,
             level: Level::Warning,
             text: text.into(),
-            mend: Some(mend.into()),
+            fix: Some(fix.into()),
         }
     }
 
-    fn failure(check: &'static str, text: impl Into<String>, mend: impl Into<String>) -> Self {
+    fn failure(check: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             level: Level::Failure,
-            ..Self::warning(check, text, mend)
+            ..Self::warning(check, text, fix)
         }
     }
 
     /// A failure where it matters, else a warning.
-    fn failure_if(matters: bool, check: &'static str, text: impl Into<String>, mend: impl Into<String>) -> Self {
+    fn failure_if(matters: bool, check: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Self {
         let level = if matters { Level::Failure } else { Level::Warning };
         Self {
             level,
-            ..Self::warning(check, text, mend)
+            ..Self::warning(check, text, fix)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `sentinel doctor`: does the agent have what it needs on this host, and how to mend what it lacks.
+//! `sentinel doctor`: does the agent have what it needs on this host, and how to fix what it lacks.
 //!
 //! Facts are collected by small files, each within a deadline and none by acting: nothing is restarted, sent or written.
 //! [`judge()`] is the pure function from facts to findings.

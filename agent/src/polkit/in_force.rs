@@ -30,7 +30,7 @@ pub enum NotInForce {
 }
 
 /// Waits until polkit answers about these units, each with whether it is granted, as the new rule does. Only root may ask it
-/// about somebody else. Where nobody can be asked (no bus, no polkit, no such user) there is nothing to wait for.
+/// about another party. Where nobody can be asked (no bus, no polkit, no such user) there is nothing to wait for.
 pub async fn await_in_force(expected: &[(&str, bool)]) -> Result<(), NotInForce> {
     let Some((uid, start_time)) = subject().filter(|_| !expected.is_empty()) else {
         return Ok(());

@@ -19,7 +19,7 @@ const WRITABLE: u32 = 0o022;
 /// Why a file is not to be relied on.
 #[derive(Debug, thiserror::Error)]
 pub enum Untrusted {
-    /// Somebody else may change it, or replace what is in it.
+    /// Another party may change it, or replace what is in it.
     #[error(
         "`{}` could be changed by others than root (mode {mode:04o}, owner {owner}); fix it with `chown root` and `chmod go-w`",
         path.display()

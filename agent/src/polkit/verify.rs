@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two questions meanwhile.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Units named in the log. A rule that is missing altogether is told by the first.
+/// Units named in the log. A rule that is missing altogether is reported by the first.
 const NAMED_MAX: usize = 16;
 
 /// How long the answer to a reload waits for polkit. `systemctl reload` has had root write the rule right before, so that it is
@@ -88,7 +88,7 @@ pub async fn verify(units: BTreeSet<String>) {
                     );
                 }
             }
-            // That there is no bus is told by who watches the units.
+            // That there is no bus is reported by who watches the units.
             Err(error) => tracing::debug!(error = chain(&error), "failed to ask which units may be restarted"),
         }
         return;

@@ -224,7 +224,7 @@ impl Reloader {
                 engine,
                 recovery: new.recovery.clone(),
                 services,
-                refused: loaded.rejected.clone(),
+                rejected: loaded.rejected.clone(),
                 host: new.agent.name.clone(),
                 link: new.alerts.link.clone(),
                 alerts: new.alerts.rules.clone(),

@@ -23,7 +23,7 @@ pub(super) struct Limits {
     /// Connections served beside those, of the privileged.
     pub(super) privileged: usize,
     /// Accepted connections that wait for a place. What comes then is closed: in the kernel's queue it would stand before the
-    /// privileged, who cannot be told there.
+    /// privileged, who cannot be known there.
     pub(super) waiting: usize,
     /// From the first byte of a request, or from the beginning of the connection, to the end of its head. A client that
     /// connects has its request at hand.

@@ -126,7 +126,7 @@ async fn show_status(State(shared): State<Shared>, Query(query): Query<StatusQue
             version: crate::version::VERSION.to_owned(),
             since: shared.info.since,
             services,
-            refused: view.refused.iter().map(Into::into).collect(),
+            rejected: view.rejected.iter().map(Into::into).collect(),
             unseen: view.unseen.into_iter().map(Into::into).collect(),
         })),
     }
@@ -227,7 +227,7 @@ async fn deployed(state: State<Shared>, asker: Asker, name: Path<String>, body: 
     operate(state, asker, name, "deployed", OperatorRequest::EndDeploy { id }).await
 }
 
-/// Reads the configuration anew. Whatever is wrong with it is in the refusal.
+/// Reads the configuration again. Whatever is wrong with it is in the refusal.
 async fn reload(State(shared): State<Shared>, asker: Asker) -> Answer<ReloadResponse> {
     let peer = asker.map_or(Peer::default(), |Extension(ConnectInfo(peer))| peer);
     info!(event = "control", request = "reload", uid = peer.uid, pid = peer.pid);

@@ -59,8 +59,8 @@ pub struct ControlSocket {
 impl ControlSocket {
     /// Opens the socket at `path`, with mode 0660 and the group of the process.
     ///
-    /// The directory is made when it is missing. A socket on which nobody answers is replaced; two agents that start in
-    /// the same instant are told apart by the lock of their store, not here.
+    /// The directory is made when it is missing. A socket on which nothing answers is replaced; two agents that start in
+    /// the same instant are distinguished by the lock of their store, not here.
     pub async fn bind(path: &Path) -> Result<Self, ServerError> {
         let failed = |doing, path: &Path| {
             let path = path.to_owned();
@@ -118,7 +118,7 @@ async fn refuse_if_taken(path: &Path) -> Result<(), ServerError> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => return Err(ServerError::NotASocket(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        // What cannot be looked at cannot be replaced either; the attempt tells why.
+        // What cannot be looked at cannot be replaced either; the attempt says why.
         Ok(_) | Err(_) => {}
     }
     let answer = timeout(PROBE_DEADLINE, UnixStream::connect(path)).await;

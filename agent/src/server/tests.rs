@@ -242,7 +242,7 @@ fn view() -> StatusView {
                 at: at(970),
             },
         )]),
-        refused: Vec::new(),
+        rejected: Vec::new(),
         unseen: vec![Unseen {
             source: Source::Labels,
             reason: Some("permission denied".to_owned()),
@@ -287,7 +287,7 @@ async fn a_refused_reload_says_everything_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn status_tells_everything_about_every_service() {
+async fn status_reports_everything_about_every_service() {
     let running = Running::start(Access::Control).await;
     let (status, body) = running.ask("GET /v1/status", "").await;
     assert_eq!(status, 200);
@@ -297,7 +297,7 @@ async fn status_tells_everything_about_every_service() {
             "host": "web-1",
             "version": crate::version::VERSION,
             "since": "2026-01-01T00:00:00Z",
-            "refused": [],
+            "rejected": [],
             "unseen": [{ "source": "labels", "reason": "permission denied" }],
             "services": [{
                 "name": "shop",
@@ -344,7 +344,7 @@ async fn status_tells_everything_about_every_service() {
 }
 
 #[tokio::test]
-async fn incidents_are_listed_and_told() {
+async fn incidents_are_listed_and_reported() {
     let running = Running::start(Access::Read).await;
     let (status, list) = running.ask("GET /v1/incidents?limit=1", "").await;
     assert_eq!((status, list["incidents"].as_array().unwrap().len()), (200, 1));
@@ -469,7 +469,7 @@ async fn readers_cannot_act() {
 }
 
 #[tokio::test]
-async fn a_driver_that_is_gone_is_told() {
+async fn a_driver_that_is_gone_is_reported() {
     let (handle, requests) = channel();
     drop(requests);
     let running = Running::with(handle, Access::Control, mpsc::channel(1024).1).await;

@@ -196,12 +196,12 @@ static EVENT: Section = Section {
                 "How often in all, with `every`",
             ),
         ],
-        DEEDS,
+        EFFECTS,
     ],
 };
 
 /// What an event can do: these keys, of which it has one.
-pub(super) const DEEDS: &[Key] = &[
+pub(super) const EFFECTS: &[Key] = &[
     key("kill", NAMES, "", "The process is killed (SIGKILL)"),
     key(
         "exit",

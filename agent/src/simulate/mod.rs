@@ -5,7 +5,7 @@
 //! | `keys.rs`, `inputs.rs`, `read.rs` | from TOML to a scenario |
 //! | `shipped.rs`, `scenarios/` | the scenarios that come with the agent |
 //! | `policies.rs` | what the agent knows of the scripted services |
-//! | `transcript.rs` | what happened and what it comes to, for people and as JSON |
+//! | `transcript.rs` | what happened and what it comes to, for operators and as JSON |
 
 mod inputs;
 mod keys;

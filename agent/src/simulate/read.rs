@@ -8,10 +8,10 @@ use sentinel_engine::{OperatorRequest, ServiceName};
 use sentinel_simulation::{Expect, Scenario, ScriptedEvent, ServiceEvent, ServiceModel, Start, Supervision, circle};
 
 use super::inputs::{EventInput, ExpectInput, ScenarioInput, ServiceInput, StartsInput};
-use super::keys::{DEEDS, ROOT};
+use super::keys::{EFFECTS, ROOT};
 
 /// What happens, with repetitions written out, is at most this much.
-const MAX_DEEDS: usize = 100_000;
+const MAX_EVENTS: usize = 100_000;
 
 /// systemd's defaults: five starts within ten seconds, 100 ms apart.
 const SUPERVISOR: Supervision = Supervision {
@@ -128,7 +128,7 @@ impl Reader<'_> {
                     .wrong(&join(&path, "times"), "means nothing without `every`");
             }
             let at = self.required(&path, "at", event.at).map(|span| span.0);
-            let deeds = self.deeds(&path, event, models);
+            let events = self.events(&path, event, models);
             let Some(at) = at else { continue };
             if at > duration {
                 let message = "comes after the end; see `duration`";
@@ -137,12 +137,12 @@ impl Reader<'_> {
             let mut next = Some(at);
             let mut left = if every.is_some() { times.unwrap_or(u32::MAX) } else { 1 };
             while let Some(at) = next.filter(|at| *at <= duration && left > 0) {
-                if script.len() + deeds.len() > MAX_DEEDS {
-                    let message = format!("more than {MAX_DEEDS} things happen by now");
+                if script.len() + events.len() > MAX_EVENTS {
+                    let message = format!("more than {MAX_EVENTS} things happen by now");
                     self.findings.wrong(&path, message);
                     break;
                 }
-                script.extend(deeds.iter().map(|deed| (at, deed.clone())));
+                script.extend(events.iter().map(|action| (at, action.clone())));
                 left -= 1;
                 next = every.and_then(|every| at.checked_add(every));
             }
@@ -153,7 +153,7 @@ impl Reader<'_> {
     }
 
     /// What one event does: exactly one thing, to one service or several.
-    fn deeds(
+    fn events(
         &mut self,
         path: &str,
         event: EventInput,
@@ -164,41 +164,47 @@ impl Reader<'_> {
             ("kill", event.kill, ServiceEvent::Kill),
             ("hang", event.hang, ServiceEvent::Hang),
             ("answer", event.answer, ServiceEvent::Answer),
-            ("fix", event.fix, ServiceEvent::Mend),
+            ("fix", event.fix, ServiceEvent::Fix),
             ("stop", event.stop, ServiceEvent::Stop),
             ("start", event.start, ServiceEvent::Start),
-            ("restart", event.restart, ServiceEvent::Ask(OperatorRequest::Restart)),
-            ("resume", event.resume, ServiceEvent::Ask(OperatorRequest::Resume)),
+            (
+                "restart",
+                event.restart,
+                ServiceEvent::Operator(OperatorRequest::Restart),
+            ),
+            ("resume", event.resume, ServiceEvent::Operator(OperatorRequest::Resume)),
             ("acknowledge", event.acknowledge, ServiceEvent::Acknowledge),
         ];
-        for (word, names, deed) in plain {
+        for (word, names, action) in plain {
             if let Some(names) = names {
-                let deeds = names.iter().map(|name| self.on(path, word, name, deed.clone(), models));
-                found.push((word, deeds.collect()));
+                let events = names
+                    .iter()
+                    .map(|name| self.on(path, word, name, action.clone(), models));
+                found.push((word, events.collect()));
             }
         }
         let exit = event.exit.map(|exit| {
-            let deed = ServiceEvent::Exit(exit.code.unwrap_or(1));
-            ("exit", exit.service, deed)
+            let action = ServiceEvent::Exit(exit.code.unwrap_or(1));
+            ("exit", exit.service, action)
         });
         let fail = event.fail.map(|fail| {
-            let deed = ServiceEvent::Fail(fail.status.unwrap_or(500));
-            ("fail", fail.service, deed)
+            let action = ServiceEvent::Fail(fail.status.unwrap_or(500));
+            ("fail", fail.service, action)
         });
         let pause = event.pause.map(|pause| {
             let duration = pause.duration.map(|span| span.0);
-            let deed = ServiceEvent::Ask(OperatorRequest::Pause { duration });
-            ("pause", pause.service, deed)
+            let action = ServiceEvent::Operator(OperatorRequest::Pause { duration });
+            ("pause", pause.service, action)
         });
         let starts = event.starts.map(|input| {
-            let deed = ServiceEvent::Starts(self.start(&join(path, "starts"), &input.starts));
-            ("starts", input.service, deed)
+            let action = ServiceEvent::Starts(self.start(&join(path, "starts"), &input.starts));
+            ("starts", input.service, action)
         });
-        for (word, name, deed) in [exit, fail, pause, starts].into_iter().flatten() {
+        for (word, name, action) in [exit, fail, pause, starts].into_iter().flatten() {
             let at = join(path, word);
             let name = self.required(&at, "service", name);
-            let deed = name.map(|name| self.on(&at, "service", &name, deed, models));
-            found.push((word, deed.into_iter().collect()));
+            let action = name.map(|name| self.on(&at, "service", &name, action, models));
+            found.push((word, action.into_iter().collect()));
         }
         if let Some(silence) = event.silence {
             let at = join(path, "silence");
@@ -207,8 +213,8 @@ impl Reader<'_> {
             }
             let duration = self.required(&at, "for", silence.duration);
             let name = silence.service.as_deref().map(ServiceName::from);
-            let deed = duration.map(|span| ScriptedEvent::Silence(name, span.0));
-            found.push(("silence", deed.into_iter().collect()));
+            let action = duration.map(|span| ScriptedEvent::Silence(name, span.0));
+            found.push(("silence", action.into_iter().collect()));
         }
         let host = [
             (
@@ -222,9 +228,12 @@ impl Reader<'_> {
             ("reboot", event.reboot.map(|span| ScriptedEvent::Reboot(span.0))),
             ("suspend", event.suspend.map(|span| ScriptedEvent::Suspend(span.0))),
         ];
-        found.extend(host.into_iter().filter_map(|(word, deed)| Some((word, vec![deed?]))));
+        found.extend(
+            host.into_iter()
+                .filter_map(|(word, action)| Some((word, vec![action?]))),
+        );
         if found.is_empty() && !self.findings.is_bad(path) {
-            let known: Vec<_> = DEEDS.iter().map(|key| format!("`{}`", key.name)).collect();
+            let known: Vec<_> = EFFECTS.iter().map(|key| format!("`{}`", key.name)).collect();
             let message = format!("does not say what happens: one of {}", known.join(", "));
             self.findings.wrong(path, message);
         }
@@ -232,7 +241,7 @@ impl Reader<'_> {
             let message = format!("says both `{first}` and `{second}`; an event is one thing");
             self.findings.wrong(path, message);
         }
-        found.into_iter().flat_map(|(_, deeds)| deeds).collect()
+        found.into_iter().flat_map(|(_, events)| events).collect()
     }
 
     fn on(
@@ -240,11 +249,11 @@ impl Reader<'_> {
         path: &str,
         word: &str,
         name: &str,
-        deed: ServiceEvent,
+        action: ServiceEvent,
         models: &BTreeMap<ServiceName, ServiceModel>,
     ) -> ScriptedEvent {
         self.knows(&join(path, word), name, models);
-        ScriptedEvent::Service(name.into(), deed)
+        ScriptedEvent::Service(name.into(), action)
     }
 
     fn expect(&mut self, input: ExpectInput, models: &BTreeMap<ServiceName, ServiceModel>) -> Expect {

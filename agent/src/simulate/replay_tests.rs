@@ -135,7 +135,7 @@ fn the_status_and_the_exit_code_are_the_same() {
 }
 
 #[test]
-fn what_never_ended_is_played_on_and_the_host_is_nobody() {
+fn what_never_ended_is_played_on_and_the_host_is_unnamed() {
     let open = Past {
         closed: None,
         ..killed(7, 0, 0, &[(0, false)])

@@ -1,4 +1,4 @@
-//! A simulation for people, and as JSON.
+//! A simulation for operators, and as JSON.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -27,29 +27,29 @@ enum Standing {
 }
 
 /// `12 services: 11 healthy, shop down (restarting, attempt 2)`, after what is wrong with the agent itself.
-pub(super) fn line(services: &[ServiceSnapshot], troubles: &HealthProblems) -> String {
-    let troubles = wrong(troubles);
-    let degraded = if troubles.is_empty() {
+pub(super) fn line(services: &[ServiceSnapshot], problems: &HealthProblems) -> String {
+    let problems = wrong(problems);
+    let degraded = if problems.is_empty() {
         String::new()
     } else {
-        format!("degraded: {}; ", troubles.join(", "))
+        format!("degraded: {}; ", problems.join(", "))
     };
     clip(&format!("{degraded}{}", standing(services)), LINE_MAX)
 }
 
-fn wrong(troubles: &HealthProblems) -> Vec<String> {
+fn wrong(problems: &HealthProblems) -> Vec<String> {
     let mut all = Vec::new();
-    if troubles.store_failing {
+    if problems.store_failing {
         all.push("the store cannot be written, nothing is restarted".to_owned());
     }
-    if let Some(why) = troubles.unseen.values().next() {
-        let (targets, why) = (troubles.unseen.len(), clip(why, WORDS_MAX));
+    if let Some(why) = problems.unseen.values().next() {
+        let (targets, why) = (problems.unseen.len(), clip(why, WORDS_MAX));
         all.push(format!("{} cannot be seen ({why})", count(targets, "target")));
     }
-    for receiver in troubles.receivers.iter().take(RECEIVERS_MAX) {
+    for receiver in problems.receivers.iter().take(RECEIVERS_MAX) {
         all.push(format!("receiver {} failing", clip(receiver, WORDS_MAX)));
     }
-    if let more @ 1.. = troubles.receivers.len().saturating_sub(RECEIVERS_MAX) {
+    if let more @ 1.. = problems.receivers.len().saturating_sub(RECEIVERS_MAX) {
         all.push(format!("{} failing", count(more, "more receiver")));
     }
     all
@@ -64,7 +64,7 @@ fn standing(services: &[ServiceSnapshot]) -> String {
             Standing::Down(doing) => down.push((service.state != State::GaveUp, service.name.as_str(), doing)),
         }
     }
-    // Whom a human is called for stands first.
+    // Whom an operator is called for stands first.
     down.sort();
     let total = services.len();
     let mut parts = Vec::new();
@@ -188,13 +188,13 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_the_agent_stands_first() {
-        let troubles = HealthProblems {
+        let problems = HealthProblems {
             store_failing: true,
             unseen: [("a".into(), "cannot connect".to_owned()), ("b".into(), "x".to_owned())].into(),
             receivers: ["mail", "pager", "slack"].map(str::to_owned).to_vec(),
         };
         assert_eq!(
-            line(&[service("a", State::Unknown)], &troubles),
+            line(&[service("a", State::Unknown)], &problems),
             "degraded: the store cannot be written, nothing is restarted, 2 targets cannot be seen (cannot connect), \
              receiver mail failing, receiver pager failing, 1 more receiver failing; 1 service: 1 not known yet"
         );
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn it_is_bounded_and_one_line_whatever_is_said() {
         let evil = "\n\u{1b}[2J".repeat(200);
-        let troubles = HealthProblems {
+        let problems = HealthProblems {
             unseen: [(evil.as_str().into(), evil.clone())].into(),
             receivers: vec![evil.clone(); 20],
             ..HealthProblems::default()
@@ -211,7 +211,7 @@ mod tests {
         let all: Vec<_> = (0..1000)
             .map(|n| service(&format!("{n}{evil}"), State::GaveUp))
             .collect();
-        let text = line(&all, &troubles);
+        let text = line(&all, &problems);
         assert!(text.chars().count() <= LINE_MAX, "{text}");
         assert!(!text.chars().any(char::is_control), "{text}");
         // What matters is not pushed out by reasons.

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_answers_is_told_apart() {
+    async fn what_answers_is_distinguished() {
         let good = b"HTTP/1.1 200 OK\r\n\r\n";
         let bad = b"HTTP/1.1 404 Not Found\r\n\r\n";
         assert_eq!(ask(server("/healthz", good, bad).await).await, Answer::Http("/healthz"));

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 
-use sentinel_base::tcp_listeners::listening;
+use sentinel_base::tcp_listeners::listening_sockets;
 
 /// Sockets that listen, by inode.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub(super) struct Ports {
 impl Listeners {
     /// Those of this network namespace. A service with a network of its own is not reached from here anyway.
     pub(super) fn read() -> Self {
-        match listening() {
+        match listening_sockets() {
             Ok(sockets) => Self {
                 by_inode: sockets.iter().map(|socket| (socket.inode, socket.address)).collect(),
                 unreadable: false,

@@ -1,7 +1,7 @@
 //! What is written about the log against what is logged: `agent/docs/logging.md` and the message catalog.
 //!
 //! Reports are logged and looked at; what other parts log is read out of the sources, as those events need a host that is
-//! out of order. `UPDATE_GOLDEN=1` writes the table of events anew.
+//! out of order. `UPDATE_GOLDEN=1` writes the table of events again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -4,10 +4,10 @@
 //! it (`journalctl -x`). The numbers are random, fixed for ever, and never used for anything else; see
 //! `journalctl --new-id128`.
 
-/// `event=` word and number: the agent itself first, then an incident's life, then who is told, then the store.
+/// `event=` word and number: the agent itself first, then an incident's life, then who is notified, then the store.
 ///
-/// `held/storm` is what `event=held reason_kind=storm` has: where what a human should do depends on one more field, its values
-/// have numbers of their own.
+/// `held/storm` is what `event=held reason_kind=storm` has: where what an operator should do depends on one more field,
+/// its values have numbers of their own.
 pub(super) const MESSAGE_IDS: [(&str, &str); 71] = [
     ("started", "1f8065232c6f4215a52581831329a05a"),
     ("ended", "a818bc77d267410093bb236499df154b"),

@@ -1,7 +1,7 @@
 //! Where records become lines: a thread behind a bounded queue.
 //!
 //! Writing can block for as long as the reader likes: a full pipe, a stopped terminal, a journald that hangs (its
-//! socket has no timeout of its own). So nobody but this thread writes, and nobody waits for it. When the queue is full
+//! socket has no timeout of its own). So nobody but this thread writes, and nothing waits for it. When the queue is full
 //! the record is lost, counted, and the count is logged as soon as lines flow again.
 
 use std::fs::File;
@@ -155,7 +155,7 @@ fn drain(queue: &Receiver<Job>, mut output: Output, lost: &AtomicU64) {
                 if output.write(&record).is_err() {
                     lost.fetch_add(1, Ordering::Relaxed);
                 } else {
-                    tell_lost(&mut output, lost);
+                    report_lost(&mut output, lost);
                 }
             }
             Job::Flush(done) => {
@@ -166,7 +166,7 @@ fn drain(queue: &Receiver<Job>, mut output: Output, lost: &AtomicU64) {
 }
 
 /// Says how many records were lost since this was last said.
-fn tell_lost(output: &mut Output, lost: &AtomicU64) {
+fn report_lost(output: &mut Output, lost: &AtomicU64) {
     let count = lost.swap(0, Ordering::Relaxed);
     if count > 0 && output.write(&lost_record(count)).is_err() {
         lost.fetch_add(count, Ordering::Relaxed);

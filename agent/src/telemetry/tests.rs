@@ -114,7 +114,7 @@ fn of(what: ReportKind) -> Report {
 pub(super) fn every_kind() -> Vec<(Report, &'static str)> {
     let mut all = what_happens();
     all.extend(what_is_done());
-    all.extend(what_people_hear());
+    all.extend(what_operators_hear());
     all
 }
 
@@ -211,7 +211,7 @@ fn what_happens() -> Vec<(Report, &'static str)> {
     ]
 }
 
-fn what_people_hear() -> Vec<(Report, &'static str)> {
+fn what_operators_hear() -> Vec<(Report, &'static str)> {
     vec![
         (
             of(ReportKind::Notified {
@@ -503,7 +503,7 @@ fn a_line_is_bounded_however_much_is_said() {
 }
 
 #[test]
-fn errors_are_told_with_their_causes() {
+fn errors_are_reported_with_their_causes() {
     let source = io::Error::other("disk full");
     let error = super::TelemetryError::Thread(source);
     assert_eq!(
@@ -540,7 +540,7 @@ impl Write for Slow {
 }
 
 #[test]
-fn a_hung_reader_delays_nobody_and_the_loss_is_told() {
+fn a_hung_reader_delays_nothing_and_the_loss_is_reported() {
     let (started, has_started) = sync_channel(4096);
     let (go, let_go) = sync_channel(1);
     let to = Shared::default();
@@ -572,13 +572,13 @@ fn a_hung_reader_delays_nobody_and_the_loss_is_told() {
 
     let text = String::from_utf8(to.0.lock().unwrap().clone()).unwrap();
     let kept = text.lines().filter(|line| line.starts_with("number=")).count();
-    let told: usize = text
+    let reported: usize = text
         .lines()
         .filter_map(|line| line.strip_prefix("event=log_lines_lost lines="))
         .map(|rest| rest.split(' ').next().unwrap().parse::<usize>().unwrap())
         .sum();
-    assert!(told > 0, "the queue is bounded");
-    assert_eq!(kept + told, 2001);
+    assert!(reported > 0, "the queue is bounded");
+    assert_eq!(kept + reported, 2001);
 }
 
 #[test]

@@ -8,8 +8,8 @@ use super::thread::Store;
 use super::value::to_time;
 
 impl Store {
-    /// When the oldest message was written that was tried and that nobody took; `None` when there is none. What waits for
-    /// its time, as in a group, is not meant.
+    /// When the oldest message was written that was tried and that no operator took; `None` when there is none. What
+    /// waits for its time, as in a group, is not meant.
     pub async fn oldest_untaken(&self) -> Result<Option<Time>, StoreError> {
         self.call(|database| {
             database

@@ -1,4 +1,4 @@
-//! Who was told of what is open, and silences.
+//! Who was notified of what is open, and silences.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::value::{from_id, from_time, text, to_id, to_time};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlertChanges {
     /// Conversations; `None` for one that is over.
-    pub conversations: BTreeMap<IncidentId, Option<NotificationLog>>,
+    pub notification_logs: BTreeMap<IncidentId, Option<NotificationLog>>,
     /// Silences; `None` for one that is over.
     pub silences: BTreeMap<u64, Option<Silence>>,
 }
@@ -22,7 +22,7 @@ pub struct AlertChanges {
 impl AlertChanges {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        self.conversations.is_empty() && self.silences.is_empty()
+        self.notification_logs.is_empty() && self.silences.is_empty()
     }
 }
 
@@ -30,7 +30,7 @@ impl AlertChanges {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlertMemory {
     /// Every conversation.
-    pub conversations: Vec<NotificationLog>,
+    pub notification_logs: Vec<NotificationLog>,
     /// Every silence in force.
     pub silences: Vec<Silence>,
     /// The next silence's number.
@@ -39,9 +39,9 @@ pub struct AlertMemory {
 
 /// Records what changed, in the caller's transaction.
 pub(super) fn save(connection: &Connection, changes: &AlertChanges, wall: Timestamp) -> Result<(), StoreError> {
-    for (id, conversation) in &changes.conversations {
-        match conversation {
-            Some(conversation) => save_conversation(connection, conversation, wall)?,
+    for (id, log) in &changes.notification_logs {
+        match log {
+            Some(log) => save_notification_log(connection, log, wall)?,
             None => execute(
                 connection,
                 "DELETE FROM conversations WHERE incident = ?1",
@@ -58,18 +58,14 @@ pub(super) fn save(connection: &Connection, changes: &AlertChanges, wall: Timest
     Ok(())
 }
 
-fn save_conversation(
-    connection: &Connection,
-    conversation: &NotificationLog,
-    wall: Timestamp,
-) -> Result<(), StoreError> {
-    let json = serde_json::to_string(conversation)
+fn save_notification_log(connection: &Connection, log: &NotificationLog, wall: Timestamp) -> Result<(), StoreError> {
+    let json = serde_json::to_string(log)
         .map_err(|error| StoreError::Conflict(format!("a conversation has no JSON form: {error}")))?;
     execute(
         connection,
         "INSERT INTO conversations VALUES (?1, ?2, ?3) ON CONFLICT (incident) DO UPDATE SET \
          conversation = excluded.conversation, updated_wall = excluded.updated_wall",
-        params![from_id(conversation.incident.0), json, wall.as_microsecond()],
+        params![from_id(log.incident.0), json, wall.as_microsecond()],
     )
 }
 
@@ -100,8 +96,8 @@ pub(super) fn load(connection: &Connection) -> Result<AlertMemory, StoreError> {
         .prepare("SELECT conversation FROM conversations ORDER BY incident")
         .and_then(|mut statement| statement.query_map([], |row| text(row, 0))?.collect())
         .map_err(&doing)?;
-    let conversations = rows.iter().filter_map(|json| match serde_json::from_str(json) {
-        Ok(conversation) => Some(conversation),
+    let notification_logs = rows.iter().filter_map(|json| match serde_json::from_str(json) {
+        Ok(log) => Some(log),
         Err(error) => {
             tracing::error!(event = "memory_unreadable", %error, "the receivers notified of an incident cannot be read");
             None
@@ -144,7 +140,7 @@ pub(super) fn load(connection: &Connection) -> Result<AlertMemory, StoreError> {
         .optional()
         .map_err(&doing)?;
     Ok(AlertMemory {
-        conversations: conversations.collect(),
+        notification_logs: notification_logs.collect(),
         silences: silences.collect(),
         next_silence: last.map_or(1, |last| to_id(last).saturating_add(1)),
     })
@@ -215,6 +211,6 @@ mod tests {
             .execute_batch("UPDATE silences SET matches = '['; INSERT INTO conversations VALUES (7, '{}', 0)")
             .unwrap();
         let kept = load(&connection).unwrap();
-        assert!(kept.silences.is_empty() && kept.conversations.is_empty());
+        assert!(kept.silences.is_empty() && kept.notification_logs.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! What receivers are told once that is about no incident, and what they were told.
+//! What receivers are sent once that is about no incident, and what they were notified.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use super::outbox::insert_notice;
 use super::thread::Store;
 use super::value::text;
 
-/// Subjects that are remembered of a topic: more than a host has services. Those that are too many are told again by the next
-/// agent.
+/// Subjects that are remembered of a topic: more than a host has services. Those that are too many are reported again
+/// by the next agent.
 const ABOUT_MAX: usize = 10_000;
 
 /// What a message that is about no incident is about.
@@ -57,7 +57,7 @@ pub struct Announcement {
 }
 
 impl Store {
-    /// What receivers were told of this topic, also by an agent before this one.
+    /// What receivers were sent of this topic, also by an agent before this one.
     pub async fn announced(&self, topic: Topic) -> Result<BTreeSet<String>, StoreError> {
         self.call(move |database| {
             announced(&database.connection, topic).map_err(StoreError::doing("look up what receivers were sent"))

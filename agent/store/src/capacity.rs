@@ -19,7 +19,7 @@ const BOUNDS: Bounds = Bounds {
     bytes: 32 * 1024 * 1024,
 };
 
-/// Why a message was given up, for people.
+/// Why a message was given up, for operators.
 const FULL: &str = "the outbox was full";
 
 /// Makes room for `added`, in the caller's transaction.
@@ -28,7 +28,7 @@ pub(super) fn make(connection: &Connection, added: &[OutgoingMessage]) -> Result
 }
 
 /// Finished messages that nothing on its way goes on with. Those of incidents that are open go last: their end will be
-/// told to whoever was told the beginning, and in its thread.
+/// sent to whoever was notified of the beginning, and in its thread.
 fn finished() -> String {
     format!(
         "SELECT id FROM outbox AS o WHERE state NOT IN {WAITING} AND (state = 'superseded' OR kind = 'update' OR NOT EXISTS \
@@ -40,7 +40,7 @@ fn finished() -> String {
 
 /// A whole conversation with one receiver, the oldest one there is: half of it would mislead. One that a combined message
 /// began goes only with that. `condition` is about all messages of it, in terms of SQL's aggregates.
-fn conversation(condition: &str) -> String {
+fn thread(condition: &str) -> String {
     format!(
         "state = 'pending' AND (receiver, incident) = (SELECT receiver, incident FROM outbox WHERE incident > 0 \
          GROUP BY receiver, incident HAVING max(state = 'pending') AND NOT max(state = 'merged') AND {condition} \
@@ -49,7 +49,7 @@ fn conversation(condition: &str) -> String {
 }
 
 /// Keeps the outbox with what is `added` within its bounds: finished messages go first, then what matters least of what
-/// nobody took. What is being sent stays.
+/// no operator took. What is being sent stays.
 fn make_within(connection: &Connection, bounds: Bounds, added: &[OutgoingMessage]) -> Result<(), StoreError> {
     let bytes_added: usize = added.iter().map(|message| message.payload.len()).sum();
     let wall = added
@@ -59,10 +59,10 @@ fn make_within(connection: &Connection, bounds: Bounds, added: &[OutgoingMessage
     let given_up_in_turn = [
         // The next one says the same, and more.
         "id = (SELECT min(id) FROM outbox WHERE state = 'pending' AND kind = 'update')".to_owned(),
-        conversation(&format!("NOT {heard}")),
+        thread(&format!("NOT {heard}")),
         "id = (SELECT min(id) FROM outbox WHERE incident = 0 AND state = 'pending')".to_owned(),
-        // What somebody heard the beginning of goes when there is nothing else; the digest then tells of it.
-        conversation(heard),
+        // What somebody heard the beginning of goes when there is nothing else; the digest then reports it.
+        thread(heard),
     ];
     loop {
         let (rows, bytes) = size(connection)?;
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_conversations_make_room_and_nothing_goes_without_need() {
+    fn whole_threads_make_room_and_nothing_goes_without_need() {
         let connection = outbox(3);
         // Somebody may have heard of the first one.
         connection
@@ -192,9 +192,9 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_what_was_told_outlives_what_nobody_heard_of() {
+    fn the_end_of_what_was_notified_outlives_what_no_receiver_heard_of() {
         let connection = outbox(4);
-        // Incident 1 was told and is over; 2 was told and goes on, and so does 3, of which nobody heard.
+        // Incident 1 was reported and is over; 2 was reported and goes on, and so does 3, of which nobody heard.
         connection
             .execute_batch(
                 "UPDATE outbox SET state = 'delivered', attempts = 1, payload = x'' WHERE incident < 3 AND sequence = 1; \

@@ -35,11 +35,11 @@ pub struct Batch {
     pub reports: Vec<(Report, Timestamp)>,
     /// What was gathered about incidents.
     pub evidence: Vec<(IncidentId, EvidenceRow)>,
-    /// What receivers are to be told.
+    /// What receivers are to be sent.
     pub messages: Vec<OutgoingMessage>,
     /// Messages that were recorded before, and say more now. Those that were tried stay as they are.
     pub completed: Vec<OutgoingMessage>,
-    /// What is to be kept of who was told, and of silences.
+    /// What is to be kept of who was notified, and of silences.
     pub alerts: AlertChanges,
 }
 
@@ -124,7 +124,7 @@ fn record(connection: &Connection, state: &mut State, report: &Report, wall: Tim
         | ReportKind::FlappingEnded { .. }
         | ReportKind::StoppedOnPurpose { .. } => Ok(()),
     }?;
-    incident.tell(&report.kind)
+    incident.note(&report.kind)
 }
 
 /// The incident that a report belongs to, if any, while it is recorded.
@@ -224,7 +224,7 @@ impl Incident<'_> {
     }
 
     /// Adds a line to the timeline, and takes one out of the middle of one that is too long.
-    fn tell(&self, what: &ReportKind) -> Result<(), StoreError> {
+    fn note(&self, what: &ReportKind) -> Result<(), StoreError> {
         let Some(id) = self.id else { return Ok(()) };
         let text = what.to_string();
         let seq: i64 = self

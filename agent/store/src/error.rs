@@ -72,7 +72,7 @@ pub enum StoreErrorKind {
     ReadOnly,
     /// Reading or writing failed.
     Io,
-    /// Somebody else holds the database's lock for too long.
+    /// Another party holds the database's lock for too long.
     Busy,
     /// The file is damaged; restarting the agent quarantines it.
     Corrupt,

@@ -17,7 +17,7 @@ const LOST: Duration = Duration::from_secs(60 * 60);
 /// Messages on their way that are looked at: more than ever wait for a receiver that answers.
 const WAITING_MAX: i64 = 1000;
 
-/// One alert that a receiver was told of.
+/// One alert that a receiver was notified of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firing {
     /// The incident it is about.
@@ -25,7 +25,7 @@ pub struct Firing {
     /// How urgent, which tells several alerts of one incident apart.
     pub severity: String,
     /// The outbox's row of the message that spoke of it last.
-    pub told: i64,
+    pub notified: i64,
     /// The alert, in the receiver's own form.
     pub alert: String,
     /// When it ended, if it did.
@@ -68,7 +68,7 @@ impl Store {
         .await
     }
 
-    /// Records what `receiver` is told from now on of these alerts.
+    /// Records what `receiver` is sent from now on of these alerts.
     pub async fn fire(&self, receiver: &str, alerts: Vec<Firing>) -> Result<(), StoreError> {
         let receiver = receiver.to_owned();
         self.call(move |database| fire(database, &receiver, &alerts).map_err(StoreError::doing("record what fires")))
@@ -90,7 +90,7 @@ fn fire(database: &mut Database, receiver: &str, alerts: &[Firing]) -> rusqlite:
                 receiver,
                 from_id(alert.incident.0),
                 alert.severity,
-                alert.told,
+                alert.notified,
                 alert.alert,
                 alert.ended.map(Timestamp::as_microsecond),
             ])?;
@@ -128,7 +128,7 @@ fn firing(connection: &Connection, receiver: &str) -> rusqlite::Result<Vec<Firin
         Ok(Firing {
             incident: IncidentId(to_id(row.get(0)?)),
             severity: text(row, 1)?,
-            told: row.get(2)?,
+            notified: row.get(2)?,
             alert: text(row, 3)?,
             ended: row.get::<_, Option<i64>>(4)?.map(to_wall),
         })

@@ -1,4 +1,4 @@
-//! History for people: incidents, what was done about them, and who was told.
+//! History for operators: incidents, what was done about them, and who was notified.
 
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ pub struct IncidentDetail {
     pub evidence: Vec<EvidenceRow>,
     /// What was done about it, oldest first.
     pub actions: Vec<AttemptRow>,
-    /// What people were told, oldest first.
+    /// What receivers were sent, oldest first.
     pub messages: Vec<MessageRow>,
 }
 

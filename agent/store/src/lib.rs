@@ -9,8 +9,9 @@
 //! * `thread`: the thread and its queue; `error`: what can go wrong
 //! * `commit`: a batch and the rows it makes; `memory` and `state`: what is kept for the engine; `retention`: what is
 //!   forgotten
-//! * `alerts`: who was told, and silences; `incidents` and `evidence`: history for people; `outbox`: messages on their way;
-//!   `capacity`: how many of them; `firing`: what receivers are told over and over; `announced`: what they are told once
+//! * `alerts`: who was notified, and silences; `incidents` and `evidence`: history for operators; `outbox`: messages on
+//! their way;   `capacity`: how many of them; `firing`: what receivers are sent over and over; `announced`: what they
+//! are notified once
 
 mod age;
 mod alerts;

@@ -12,8 +12,8 @@ use super::alerts::AlertMemory;
 use super::error::StoreError;
 use super::value::text;
 
-/// The memory to assume where what was stored is lost: the budget is spent and a human is called. The service is watched
-/// on, and acting begins again after an operator asks or it has been healthy for a while.
+/// The memory to assume where what was stored is lost: the budget is spent and an operator is called. The service is
+/// watched on, and acting begins again after an operator asks or it has been healthy for a while.
 pub fn spent() -> Memory {
     Memory {
         gave_up: true,
@@ -30,7 +30,7 @@ pub struct Remembered {
     pub unreadable: Vec<ServiceName>,
     /// What is kept of the host as a whole.
     pub host: HostMemory,
-    /// What is kept of who was told, and silences.
+    /// What is kept of who was notified, and silences.
     pub alerts: AlertMemory,
 }
 

@@ -47,7 +47,7 @@ pub struct Opened {
     /// Where the clock goes on from; `None` in a new store.
     pub anchor: Option<Anchor>,
     /// Where a damaged store was moved, now or by an agent that ended before its first commit. Everything was forgotten:
-    /// every budget must count as spent (see [`super::spent`]), and somebody must be told.
+    /// every budget must count as spent (see [`super::spent`]), and a receiver must be notified.
     pub quarantined: Option<PathBuf>,
 }
 

@@ -48,7 +48,7 @@ impl Store {
             .name("store".to_owned())
             .spawn(move || match Database::open(&dir) {
                 Ok((database, found)) => {
-                    // Nobody waits for the answer any more: then nobody has a handle, and serving ends at once.
+                    // Nothing waits for the answer any more: then nobody has a handle, and serving ends at once.
                     let _ = answer.send(Ok((database.state.clone(), found)));
                     serve(database, queue);
                 }

@@ -179,7 +179,7 @@ struct Reached {
     facts: Facts,
 }
 
-/// Those of these units, which are down and would be started, that somebody had stopped: to start them is to undo that.
+/// Those of these units, which are down and would be started, that an operator had stopped: to start them is to undo that.
 async fn stopped_before(started: Vec<(Vec<String>, Facts)>) -> Vec<Vec<String>> {
     let may_have_run = started
         .into_iter()
@@ -197,7 +197,7 @@ async fn stopped_before(started: Vec<(Vec<String>, Facts)>) -> Vec<Vec<String>> 
 }
 
 /// Whether a start of a unit that is down undoes a stop by a job. In doubt what failed was not stopped, and what is inactive
-/// was: it is told then, and what `may_affect` names is started.
+/// was: it is reported then, and what `may_affect` names is started.
 fn undoes_a_stop(facts: &Facts, past: &Past) -> bool {
     match past {
         Past::Stopped => true,
@@ -296,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_start_of_what_somebody_stopped_is_told_and_other_starts_are_not() {
+    fn a_start_of_what_an_operator_stopped_is_reported_and_other_starts_are_not() {
         use ActiveState::{Failed, Inactive};
         let down = |state, active_enter| Facts {
             active_state: state,
@@ -353,12 +353,12 @@ mod tests {
         ] {
             let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
             let judged = judge(&affected, &[], true, MayAffect::Only(&patterns));
-            let told = judged.err().map(|result| match result {
+            let reported = judged.err().map(|result| match result {
                 ActionResult::TooWide(radius) => radius.to_string(),
                 other => panic!("{other:?}"),
             });
             let words = words.map(|words| format!("it would {words}"));
-            assert_eq!(told, words, "{patterns:?}");
+            assert_eq!(reported, words, "{patterns:?}");
         }
     }
 

@@ -110,7 +110,7 @@ impl Calls {
             .any(|purpose| matches!(purpose, Purpose::AskedJob { unit, .. } if unit == id))
     }
 
-    /// Forgets calls for which nobody waits any more.
+    /// Forgets calls for which nothing waits any more.
     pub(super) fn forget_abandoned(&mut self) {
         self.pending.retain(|_, purpose| match purpose {
             Purpose::AskedRead(reply) => !reply.is_closed(),

@@ -125,7 +125,7 @@ mod tests {
             ("timeout", KILLED, 15, Cause::Timeout),
             ("oom-kill", KILLED, 9, Cause::OomKilled),
             ("start-limit-hit", 0, 0, Cause::StartLimit),
-            // systemd 262: the process tells what the result hides.
+            // systemd 262: the process says what the result hides.
             ("start-limit-hit", EXITED, 7, Cause::Exited { code: 7 }),
             ("start-limit-hit", EXITED, 0, Cause::StartLimit),
             ("start-limit-hit", KILLED, 9, killed(9, false)),

@@ -33,7 +33,7 @@ pub(super) enum Verdict {
     Seen(Box<Observation>),
     /// That depends on the units it is bound to, conflicts with, or is triggered by.
     AskPeers,
-    /// It went down while nobody watched: that depends on what the journal says.
+    /// It went down while the agent did not watch: that depends on what the journal says.
     AskJournal,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn classify(tracker: &mut Tracker, world: World<'_>) -> Verdict {
                 .and_then(|concluded| fell_with(&state, concluded)),
             ..details(facts, activity)
         },
-        ..Observation::new(state, tracker.instance.clone())
+        ..Observation::new(state, tracker.run.clone())
     }))
 }
 
@@ -145,7 +145,7 @@ fn activity_of(tracker: &Tracker, own_job: bool) -> Option<Activity> {
     }
 }
 
-/// What a unit is that somebody stopped, alone or with its socket or whatever else it is bound to, and masked or removed
+/// What a unit is that an operator stopped, alone or with its socket or whatever else it is bound to, and masked or removed
 /// before or after: `systemctl mask --now`, or its package was removed. `None` for every other one.
 fn taken_away(tracker: &mut Tracker, world: World<'_>) -> Result<Option<TargetState>, Verdict> {
     let is_gone = matches!(tracker.facts.load_state.as_str(), "not-found" | "masked");
@@ -253,7 +253,7 @@ fn failure(facts: &Facts) -> Intent {
     }
 }
 
-/// Whether a job of somebody else stopped it: the last one was carried out, and left it down.
+/// Whether a job of another party stopped it: the last one was carried out, and left it down.
 ///
 /// An end without any job known counts as a stop only when it began as one. Used beside a known job this would take a
 /// restart that runs into the start limit for a stop. A start that did nothing, as a condition is not met, is none either.
@@ -264,7 +264,7 @@ fn was_stopped(tracker: &Tracker) -> bool {
     }
 }
 
-/// The last job that somebody else made, and that did something.
+/// The last job that another party made, and that did something.
 fn last_of_others(tracker: &Tracker) -> Option<&FinishedJob> {
     tracker.jobs.iter().rev().find(|job| !job.own && !job.called_off)
 }
@@ -328,7 +328,7 @@ fn ended_by_itself(tracker: &Tracker, cause: Cause) -> Result<(Intent, Cause), V
     Ok((intent, cause))
 }
 
-/// It is down, and nobody saw how that came.
+/// It is down, and the agent did not see how that came.
 fn after_gap(tracker: &Tracker, world: World<'_>) -> Result<(Intent, Cause), Verdict> {
     let past = tracker.past.as_ref().ok_or(Verdict::AskJournal)?;
     let cause = cause_of(&tracker.facts);
@@ -338,7 +338,7 @@ fn after_gap(tracker: &Tracker, world: World<'_>) -> Result<(Intent, Cause), Ver
         Past::Dependency => was_not_started(tracker),
         Past::Crashed(_) if failed => Ok((failure(&tracker.facts), cause)),
         // Somebody has reset it since.
-        Past::Crashed(told) => Ok((Intent::Unclear, told.clone().unwrap_or(cause))),
+        Past::Crashed(reported) => Ok((Intent::Unclear, reported.clone().unwrap_or(cause))),
         Past::Exited if !failed => ended_by_itself(tracker, cause),
         _ if failed => Ok((Intent::Unclear, cause)),
         // It did not run when the watch began, so nobody missed it then.

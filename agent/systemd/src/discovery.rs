@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_preexisting_is_told_once_and_watched_when_it_runs_again() {
+    fn what_preexisting_is_reported_once_and_watched_when_it_runs_again() {
         let mut units = Units::new(BTreeSet::from(["known".to_owned()]));
         let rows = |list: &[(&str, bool)]| -> Vec<(String, bool)> {
             list.iter()

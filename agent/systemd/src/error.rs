@@ -141,7 +141,7 @@ mod tests {
     use sentinel_text::chain;
 
     #[test]
-    fn an_answer_that_is_an_error_is_told_from_none_by_the_kind_of_error() {
+    fn an_answer_that_is_an_error_is_distinguished_from_none_by_the_kind_of_error() {
         let io = io::Error::new(io::ErrorKind::BrokenPipe, "broken pipe");
         for (error, expected) in [
             (

@@ -2,8 +2,8 @@
 //!
 //! systemd stops what is bound to a unit that went down (`BindsTo=`), by a job of its own making, and does not start what
 //! needs a unit that could not be started (`Requires=`, job result `dependency`). It undoes neither when that one is back.
-//! A stop that somebody asked for takes units along in the same way, but for one thing: then the other one has a job, made
-//! before that of the unit. PID 1 numbers them in that order.
+//! A stop that an operator asked for takes units along in the same way, but for one thing: then the other one has a
+//! job, made before that of the unit. PID 1 numbers them in that order.
 
 use super::attribution::{Peer, went_down_along};
 use super::facts::{ActiveState, Facts, JobId};
@@ -13,7 +13,7 @@ use super::started::Jobs;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fallen {
     pub(super) name: String,
-    /// Nobody stopped it, as far as was witnessed.
+    /// No operator stopped it, as far as was witnessed.
     pub(super) failed: bool,
 }
 
@@ -96,7 +96,7 @@ mod tests {
         jobs
     }
 
-    fn told(fallen: Option<Fallen>) -> Option<(String, bool)> {
+    fn reported(fallen: Option<Fallen>) -> Option<(String, bool)> {
         fallen.map(|Fallen { name, failed }| (name, failed))
     }
 
@@ -177,11 +177,11 @@ mod tests {
             ),
         ] {
             let fallen = taken_along(&app(), &peers, Some(7), &jobs(made));
-            assert_eq!(told(fallen), named(expected), "{what}");
+            assert_eq!(reported(fallen), named(expected), "{what}");
         }
         let unseen = taken_along(&app(), &[peer("db", Failed, then)], None, &jobs(&[]));
         assert_eq!(
-            told(unseen),
+            reported(unseen),
             named(Some(("db", false))),
             "it went down before anybody watched"
         );
@@ -254,7 +254,7 @@ mod tests {
             ),
         ] {
             let fallen = not_started(&app(), &peers, Some(7), &jobs);
-            assert_eq!(told(fallen), named(expected), "{what}");
+            assert_eq!(reported(fallen), named(expected), "{what}");
         }
     }
 }

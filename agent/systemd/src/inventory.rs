@@ -1,4 +1,4 @@
-//! The services that run now, asked for once. Watching is somebody else's work.
+//! The services that run now, asked for once. Watching is another party's work.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::watcher::BusAddress;
 /// PID 1 answers within milliseconds; a busy one within this time or not at all.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Services asked about at most. A host with more is not read by people.
+/// Services asked about at most. A host with more is not read by operators.
 pub(super) const SERVICES_MAX: usize = 1000;
 
 /// Processes of one service that are looked at, at most.

@@ -1,4 +1,4 @@
-//! What PID 1's journal says of a unit that went down while nobody watched.
+//! What PID 1's journal says of a unit that went down while the agent did not watch.
 //!
 //! Journal lines are untrusted input: anybody may write to the journal. Only `_PID=1`, which journald itself fills in,
 //! is asked for; still every line may be broken, and every field a string, a list of bytes, null, or missing.
@@ -36,13 +36,13 @@ const UNIT_PROCESS_EXIT: &str = "98e322203f7a4ed290d09fe03c09fe15";
 pub(super) enum Past {
     /// A stop job ended it, whatever its result.
     Stopped,
-    /// It failed, or could not be started; with the cause if it is told.
+    /// It failed, or could not be started; with the cause if it is reported.
     Crashed(Option<Cause>),
     /// It ended by itself without an error.
     Exited,
     /// Something it needs could not be started.
     Dependency,
-    /// Nothing is told, or the journal may not be read.
+    /// Nothing is reported, or the journal may not be read.
     Unknown,
 }
 
@@ -115,7 +115,7 @@ fn classify(entries: &[Entry], state_change: u64) -> Past {
         .iter()
         .enumerate()
         .rev()
-        .find_map(|(index, entry)| end_told_by(entry, &entries[..index]).map(|past| (entry.at, past)))
+        .find_map(|(index, entry)| end_reported_by(entry, &entries[..index]).map(|past| (entry.at, past)))
     else {
         return Past::Unknown;
     };
@@ -126,7 +126,7 @@ fn classify(entries: &[Entry], state_change: u64) -> Past {
     }
 }
 
-fn end_told_by(entry: &Entry, earlier: &[Entry]) -> Option<Past> {
+fn end_reported_by(entry: &Entry, earlier: &[Entry]) -> Option<Past> {
     match (
         entry.message_id.as_str(),
         entry.job_type.as_str(),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_end_tells_the_past() {
+    fn the_newest_end_reports_the_past() {
         let started = || entry(UNIT_STARTED, "start", "done");
         let failed = || entry(UNIT_FAILURE_RESULT, "", "");
         let success = || entry(UNIT_SUCCESS, "", "");
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_newer_than_the_journal_is_not_told_by_it() {
+    fn a_state_newer_than_the_journal_is_not_reported_by_it() {
         let entries = [entry(UNIT_FAILURE_RESULT, "", "")];
         assert_eq!(classify(&entries, 1000 + SLACK_MICROS), Past::Crashed(None));
         assert_eq!(classify(&entries, 1001 + SLACK_MICROS), Past::Unknown);

@@ -7,10 +7,10 @@
 //! Pure, without the bus, and tested by tables:
 //!
 //! * [`facts`]: what PID 1 says of a unit, taken from its properties
-//! * [`tracker`]: what has to be remembered of a unit between signals, to tell a stop from a crash
+//! * [`tracker`]: what has to be remembered of a unit between signals, to distinguish a stop from a crash
 //! * [`classify`]: what it all means; [`cause`], [`supervisor`], [`attribution`] and [`started`] are parts of that question
 //! * [`relations`]: what a job for one unit does to others; [`triggers`]: what starts it when it is needed
-//! * [`journal`]: what PID 1's journal says of a unit that went down while nobody watched
+//! * [`journal`]: what PID 1's journal says of a unit that went down while the agent did not watch
 //! * [`runs`]: when each run of a unit began and ended; [`tail`]: what it last wrote to the journal itself
 //!
 //! With the bus:

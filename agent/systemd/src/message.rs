@@ -20,7 +20,7 @@ pub(super) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// All interfaces of an object at once, so that the answer is of one moment.
 pub(super) const ALL: &str = "";
 
-/// The only job mode that never takes a job away from somebody else.
+/// The only job mode that never takes a job away from another party.
 const MODE: &str = "fail";
 
 /// A method of the manager that makes a job.
@@ -107,7 +107,7 @@ pub(super) fn general_rules() -> Vec<String> {
         owner(POLKIT),
         manager("JobRemoved"),
         manager("Reloading"),
-        // Tells of a shutdown on hosts without logind, and on whose account a unit is started.
+        // Reports a shutdown on hosts without logind, and on whose account a unit is started.
         manager("JobNew"),
         format!("type='signal',sender='{LOGIND}',interface='{LOGIND}.Manager',member='PrepareForShutdown'"),
     ]
@@ -129,7 +129,7 @@ pub(super) fn all_units_rule() -> String {
 /// Why a call has no answer that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum CallError {
-    /// The callee answered with an error; the name is one of the bus, the text is for people.
+    /// The callee answered with an error; the name is one of the bus, the text is for operators.
     #[error("{text} ({name})")]
     Answered {
         /// `org.freedesktop.systemd1.NoSuchUnit`, ...

@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    fn told(events: &mut mpsc::Receiver<Event>) -> Vec<String> {
+    fn reported(events: &mut mpsc::Receiver<Event>) -> Vec<String> {
         std::iter::from_fn(|| events.try_recv().ok())
             .map(|event| match event {
                 Event::TargetObserved { service, observation } => format!("{service} {:?}", observation.state),
@@ -92,10 +92,10 @@ mod tests {
             outbox.hand_over(Event::HostShutdownChanged { going_down });
         }
         assert_eq!(outbox.waiting.len(), 3);
-        let mut all = told(&mut events);
+        let mut all = reported(&mut events);
         while !outbox.waiting.is_empty() {
             outbox.flush_one().await;
-            all.extend(told(&mut events));
+            all.extend(reported(&mut events));
         }
         assert_eq!(
             all,

@@ -13,7 +13,7 @@ const PEERS_MAX: usize = 32;
 
 /// The answers of the units around one unit, as they come in.
 #[derive(Debug)]
-pub(super) struct Gathering {
+pub(super) struct Collecting {
     pub(super) generation: u64,
     peers: Vec<Peer>,
     outstanding: usize,
@@ -58,7 +58,7 @@ pub(super) fn listed(message: &Message) -> Option<Vec<Listed>> {
     )
 }
 
-impl Gathering {
+impl Collecting {
     /// Asks which units are around `unit`. Those that name it themselves are known only while they are loaded.
     pub(super) async fn begin(unit: &str, tracker: &Tracker, calls: &mut Calls) -> zbus::Result<Self> {
         let generation = tracker.generation;

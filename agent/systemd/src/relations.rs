@@ -14,7 +14,7 @@
 //! A start leaves dependents alone, whether or not they run: those that a crash took down (`BoundBy`,
 //! `PropagatesStopTo`) stay down. Mode `fail` drops every job that nobody needs and that would stop something that
 //! runs, so `ConflictedBy` stops nothing, and neither does what is only pulled in by `Wants`; it is started all the same, also when
-//! somebody had stopped it. "Runs" includes what is
+//! an operator had stopped it. "Runs" includes what is
 //! about to be started again.
 
 use super::attribution::SHUTDOWN_TARGET;

@@ -80,12 +80,12 @@ pub(super) enum Request {
     },
 }
 
-/// Who is told when a unit is at another run than it was: it starts, or has started.
+/// Who is notified when a unit is at another run than it was: it starts, or has started.
 #[derive(Debug)]
 pub(super) struct Begins {
     /// The run that is to be replaced.
     pub(super) before: String,
-    pub(super) tell: oneshot::Sender<()>,
+    pub(super) report: oneshot::Sender<()>,
 }
 
 impl Begins {
@@ -208,7 +208,7 @@ mod tests {
             };
             let begins = Begins {
                 before: "01".into(),
-                tell: oneshot::channel().0,
+                report: oneshot::channel().0,
             };
             assert_eq!(begins.is_met_by(&now), begun, "{active_state:?} {sub_state} {run}");
         }

@@ -31,7 +31,7 @@ impl Systemd {
     ///
     /// Does nothing when that would restart or stop other units that `may_affect` does not allow. Never fails otherwise than
     /// by the result. After `deadline`, or without one after the time that the unit's own settings allow, the outcome is
-    /// unknown, and what was asked for goes on. `begun` is told when the old run has ended and the new one starts.
+    /// unknown, and what was asked for goes on. `begun` is reported when the old run has ended and the new one starts.
     pub async fn restart(
         &self,
         unit: &str,
@@ -91,7 +91,7 @@ impl Systemd {
             .await?;
         let begins = Begins {
             before: before.invocation.clone(),
-            tell: begun,
+            report: begun,
         };
         let ended = match kind {
             ActionKind::Start => {

@@ -1,5 +1,5 @@
-//! Which runs a unit had lately, and when each began and ended: what tells the lines of one from those of another where the
-//! journal does not.
+//! Which runs a unit had lately, and when each began and ended: what distinguishes the lines of one from those of
+//! another where the journal does not.
 
 use std::collections::VecDeque;
 

@@ -48,7 +48,7 @@ const POLL_EVERY: Duration = Duration::from_secs(30);
 /// PID 1 of systemd before 258 can forget its subscribers when it alone drops off the bus (systemd issue 27667).
 const SUBSCRIBE_EVERY: Duration = Duration::from_secs(60);
 
-/// A PID 1 that executes itself anew is off the bus for a moment.
+/// A PID 1 that executes itself again is off the bus for a moment.
 const OWNER_GONE_MAX: Duration = Duration::from_secs(5);
 
 /// Ends of jobs kept for calls whose answer comes later than that.
@@ -151,7 +151,7 @@ impl<'w> Session<'w> {
                 Some(request) = self.requests.recv() => self.request(request).await?,
                 () = self.units.flush_one() => {}
                 Some(done) = self.journals.join_next() => if let Ok((name, generation, past)) = done {
-                    self.journal_told(&name, generation, past).await?;
+                    self.take_past(&name, generation, past).await?;
                 },
                 Ok(()) = self.watched.changed() => self.set_units().await?,
                 () = tokio::time::sleep_until(timer) => self.timer().await?,
@@ -251,7 +251,7 @@ impl<'w> Session<'w> {
                 reply,
             } => {
                 // Those whose job has ended wait no more.
-                self.begins.retain(|(_, begins)| !begins.tell.is_closed());
+                self.begins.retain(|(_, begins)| !begins.report.is_closed());
                 self.begins.extend(begins.map(|begins| (unit.clone(), begins)));
                 self.make(message::start_job(method, &unit), Purpose::AskedJob { unit, reply })
                     .await
@@ -286,7 +286,7 @@ impl<'w> Session<'w> {
         match self.reloads.due(now) {
             Some(Due::End) => self.resync().await?,
             Some(Due::Read) => self.read_stale().await?,
-            Some(Due::Unobservable) => self.units.lose_sight_of_stale("systemd is reloading its configuration"),
+            Some(Due::Unobservable) => self.units.report_stale_units("systemd is reloading its configuration"),
             None => {}
         }
         if due(Some(self.subscribe_at)) {

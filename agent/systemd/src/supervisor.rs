@@ -27,7 +27,7 @@ pub(super) fn after_end(facts: &Facts, at_rest: bool) -> Supervisor {
     }
 }
 
-/// `service_shall_restart()` of systemd's service.c, but for stops asked for, which the caller has told apart.
+/// `service_shall_restart()` of systemd's service.c, but for stops asked for, which the caller has distinguished.
 fn would_restart(facts: &Facts) -> bool {
     if unit_type(&facts.id) != "service" {
         return false;

@@ -26,12 +26,12 @@ const TIMEDATE: [&str; 3] = [
     "org.freedesktop.timedate1",
 ];
 
-/// What was seen. Errors are sentences for people.
+/// What was seen. Errors are sentences for operators.
 #[derive(Debug)]
 pub struct Survey {
     /// systemd's version, or why it does not answer.
     pub version: Result<String, SurveyError>,
-    /// Whether systemd will tell of changes.
+    /// Whether systemd will report changes.
     pub subscribed: Result<(), SurveyError>,
     /// Units that could not be loaded: name and `LoadState` (`not-found`, `masked`, ...).
     pub unusable: Vec<(String, String)>,

@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_wrote_a_line_is_told_by_what_journald_says() {
+    fn whoever_wrote_a_line_is_reported_by_what_journald_says() {
         let output = [
             r#"{"MESSAGE":"of the unit","_SYSTEMD_UNIT":"a.service","_SYSTEMD_INVOCATION_ID":"r","INVOCATION_ID":"forged","__MONOTONIC_TIMESTAMP":"7","_BOOT_ID":"b","_PID":"9"}"#,
             r#"{"MESSAGE":"of whoever starts it","_SYSTEMD_UNIT":"init.scope","_SYSTEMD_INVOCATION_ID":"i","INVOCATION_ID":"r","_PID":"8"}"#,

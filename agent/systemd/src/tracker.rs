@@ -1,4 +1,4 @@
-//! What has to be remembered of a unit between signals to tell a stop from a crash.
+//! What has to be remembered of a unit between signals to distinguish a stop from a crash.
 //!
 //! States do not tell them apart: a stop can end `failed`, and `kill -TERM` ends `inactive`. Jobs do. PID 1 sends the
 //! changes of a unit before it says that a job of that unit is gone, so the state when the job ended is known exactly.
@@ -57,7 +57,7 @@ pub(super) struct Tracker {
     pub(super) restarts_before: Option<u32>,
     /// The same of this run.
     pub(super) restarts_now: Option<u32>,
-    /// Nobody saw it go down.
+    /// The agent did not see it go down.
     pub(super) unwitnessed: bool,
     /// The facts hold: PID 1 was asked and is done with what a signal may have shown half-way.
     pub(super) at_rest: bool,
@@ -66,7 +66,7 @@ pub(super) struct Tracker {
     /// The unit said `frozen` already when this run began: that is left over from the run before.
     pub(super) frozen_before: bool,
     /// The last run, which PID 1 forgets when it unloads the unit.
-    pub(super) instance: Option<RunId>,
+    pub(super) run: Option<RunId>,
     /// What was concluded when it went down. PID 1 forgets the facts at `reset-failed`, or when it unloads the unit.
     pub(super) concluded: Option<Conclusion>,
     /// The last runs, with their times.
@@ -132,7 +132,7 @@ impl Tracker {
         let state_changed = now.active_state != before.active_state;
         let new_run = !now.invocation.is_empty() && now.invocation != before.invocation;
         if new_run {
-            self.instance = Some(RunId::from(now.invocation.clone()));
+            self.run = Some(RunId::from(now.invocation.clone()));
             self.restarts_before = self.restarts_now.replace(now.n_restarts);
             // Of the first run that is seen nobody knows.
             self.frozen_before = now.frozen && !before.id.is_empty();
@@ -186,7 +186,7 @@ impl Tracker {
             called_off: self.facts.condition_failed() && self.facts.condition_at > checked_at,
         });
         if !own || result == "dependency" {
-            // Somebody did something with it, or there is a new reason: what was concluded may not hold any more.
+            // An operator did something with it, or there is a new reason: what was concluded may not hold any more.
             self.concluded = None;
             self.peers = None;
             self.generation += 1;
@@ -282,7 +282,7 @@ mod tests {
         unloaded.insert("InvocationID", Variant::from(Vec::<u8>::new()));
         tracker.read(&unloaded);
         assert!(!tracker.unwitnessed);
-        assert_eq!(tracker.instance, Some("01".into()));
+        assert_eq!(tracker.run, Some("01".into()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Sockets, paths and timers that start a watched unit: what each of them does now, and what may be done to it.
 //!
-//! They are watched like the units themselves (`units.rs`), so that what tells a stop of a service from its failure tells
-//! that of a socket too. Pure.
+//! They are watched like the units themselves (`units.rs`), so that what distinguishes a stop of a service from its
+//! failure reports that of a socket too. Pure.
 
 use sentinel_engine::{Intent, Observation, TargetState, TriggerState};
 
@@ -16,12 +16,12 @@ pub(super) const TRIGGERS_MAX: usize = 256;
 pub(super) const LOOKED_AT_MAX: usize = 16;
 
 /// Why a trigger of `unit` does not wait, by how it was last judged; `None` when it does, or was never meant to.
-pub(super) fn state_of(tracker: &Tracker, told: Option<&Observation>, unit: &str) -> Option<TriggerState> {
+pub(super) fn state_of(tracker: &Tracker, reported: Option<&Observation>, unit: &str) -> Option<TriggerState> {
     let facts = &tracker.facts;
-    let Some(told) = told else {
+    let Some(reported) = reported else {
         return Some(TriggerState::Unseen);
     };
-    match &told.state {
+    match &reported.state {
         TargetState::Unknown(_) | TargetState::Busy(_) => Some(TriggerState::Unseen),
         TargetState::Down { intent, .. } => match intent {
             // `RemainAfterElapse=no`, or there is nothing for it to do.
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn trigger_that_failed_is_told_from_one_that_was_stopped() {
+    fn trigger_that_failed_is_distinguished_from_one_that_was_stopped() {
         use ActiveState::{Active, Failed, Inactive};
         // Its state, when it began to wait, whether somebody saw it go down, and how it was judged.
         for (state, waited, seen_down, judged, expected) in [

@@ -1,6 +1,6 @@
-//! The watched units and what is known of them; [`telling`] judges them and tells what is news. Outlives connections.
+//! The watched units and what is known of them; [`telling`] judges them and says what is news. Outlives connections.
 
-mod telling;
+mod reporting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -11,7 +11,7 @@ use super::facts::{ActiveState, Facts, JobId, Properties};
 use super::names::unit_path;
 use super::neighbours::Neighbours;
 use super::outbox::Outbox;
-use super::peers::Gathering;
+use super::peers::Collecting;
 use super::started::Jobs;
 use super::tracker::Tracker;
 use super::triggers::{self, TRIGGERS_MAX};
@@ -23,7 +23,7 @@ const OWN_JOBS_KEPT: usize = 64;
 /// One watched unit.
 #[derive(Debug, Default)]
 pub(super) struct Unit {
-    /// Who is told of it. Nobody, when it is only watched as it triggers another.
+    /// Who is notified of it. Nobody, when it is only watched as it triggers another.
     pub(super) services: Vec<ServiceName>,
     /// The path of its configured name.
     pub(super) path: String,
@@ -37,11 +37,11 @@ pub(super) struct Unit {
     /// Something happened after the read under way was asked for.
     pub(super) read_again: bool,
     /// The units that may have taken it down are being asked.
-    pub(super) gathering: Option<Gathering>,
+    pub(super) collecting: Option<Collecting>,
     /// The journal is being asked, about this generation of the tracker.
     pub(super) journal_asked: Option<u64>,
-    /// What was told last.
-    told: Option<Observation>,
+    /// What was reported last.
+    reported: Option<Observation>,
 }
 
 impl Unit {
@@ -125,8 +125,8 @@ impl Units {
             });
             if unit.services != services {
                 unit.services = services;
-                // Whoever is new has to be told what the others know.
-                unit.told = None;
+                // Whoever is new has to be informed what the others know.
+                unit.reported = None;
             }
         }
         (new, gone)
@@ -206,7 +206,7 @@ impl Units {
     /// What triggers this unit and does not wait for that now.
     fn triggers_of(&self, facts: &Facts) -> Vec<Trigger> {
         let state = |name: &String| match self.by_name.get(name) {
-            Some(unit) => triggers::state_of(&unit.tracker, unit.told.as_ref(), &facts.id),
+            Some(unit) => triggers::state_of(&unit.tracker, unit.reported.as_ref(), &facts.id),
             None => None,
         };
         let of = |name: &String| {
@@ -319,12 +319,12 @@ mod tests {
     }
 
     #[test]
-    fn lost_sight_is_told_once_to_every_service() {
+    fn lost_connection_is_reported_once_to_every_service() {
         let (sender, mut events) = mpsc::channel(8);
         let mut units = Units::new(sender);
         units.set(&watched(&[("a", "x.service"), ("b", "x.service")]));
-        units.lose_sight("no bus");
-        units.lose_sight("still no bus");
+        units.lose_connection("no bus");
+        units.lose_connection("still no bus");
         assert_eq!(
             services(&mut events),
             ["a Unknown(\"no bus\")", "b Unknown(\"no bus\")"]
@@ -360,16 +360,16 @@ mod tests {
             }
         };
         assert_eq!(is_back(&mut units, &mut events), Some(false));
-        let nobody: [&str; 0] = [];
-        assert_eq!(units.neighbour_changed(&path, &state("activating")), nobody);
+        let none: [&str; 0] = [];
+        assert_eq!(units.neighbour_changed(&path, &state("activating")), none);
         assert_eq!(units.neighbour_changed(&path, &state("active")), ["app.service"]);
         assert_eq!(is_back(&mut units, &mut events), Some(true));
-        assert_eq!(units.neighbour_changed(&path, &state("reloading")), nobody);
+        assert_eq!(units.neighbour_changed(&path, &state("reloading")), none);
         assert_eq!(units.neighbour_changed(&path, &state("failed")), ["app.service"]);
         assert_eq!(is_back(&mut units, &mut events), Some(false));
         // Where no signal came, a poll tells.
         units.neighbours = Neighbours::default();
-        assert_eq!(units.neighbour_is("mail.service", ActiveState::Active), nobody);
+        assert_eq!(units.neighbour_is("mail.service", ActiveState::Active), none);
         assert_eq!(units.neighbour_is("db.service", ActiveState::Active), ["app.service"]);
         assert_eq!(is_back(&mut units, &mut events), Some(true));
         assert_eq!(is_back(&mut units, &mut events), None, "that is no news");

@@ -66,7 +66,7 @@ pub struct Watcher {
 
 impl Watcher {
     /// A watcher of these units, and the handle to it. Observations go to `events`, the newest of each service last; when
-    /// `events` is full, older ones that nobody took are dropped for newer ones of the same service.
+    /// `events` is full, older ones that no operator took are dropped for newer ones of the same service.
     pub fn new(address: BusAddress, units: Vec<Watched>, events: mpsc::Sender<Event>) -> (Self, Systemd) {
         let (units_sender, units) = watch::channel(units);
         let (requests_sender, requests) = mpsc::channel(REQUESTS_MAX);
@@ -79,7 +79,7 @@ impl Watcher {
         (watcher, Systemd::new(requests_sender, units_sender))
     }
 
-    /// Watches until dropped. Loss of the bus is told as [`sentinel_engine::TargetState::Unknown`], and is not an end.
+    /// Watches until dropped. Loss of the bus is reported as [`sentinel_engine::TargetState::Unknown`], and is not an end.
     pub async fn run(mut self) {
         let mut units = Units::new(self.events.clone());
         let mut backoff = BACKOFF_MIN;
@@ -102,7 +102,7 @@ impl Watcher {
                 "lost the connection to systemd"
             );
             units.set(&self.units.borrow_and_update());
-            units.lose_sight(&reason);
+            units.lose_connection(&reason);
             self.wait(&mut units, backoff).await;
             backoff = (backoff * 2).min(BACKOFF_MAX);
         }

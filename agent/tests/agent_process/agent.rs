@@ -147,7 +147,7 @@ impl Place {
             .args(["--config", self.path("sentinel.toml").to_str().unwrap()])
             .args(arguments)
             .env("NO_COLOR", "1")
-            // Nothing here is told in company.
+            // Nothing here is reported in company.
             .env("SENTINEL__ALERTS__GROUP_WAIT", "0s")
             .env_remove("JOURNAL_STREAM")
             .envs(self.variables.iter().cloned())

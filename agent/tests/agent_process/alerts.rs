@@ -1,4 +1,4 @@
-//! Who is told, over restarts and reloads.
+//! Who is notified, over restarts and reloads.
 
 use super::agent::{Hook, Place, wait};
 
@@ -21,7 +21,7 @@ fn open_incident(place: &Place) -> String {
 }
 
 #[test]
-fn silence_outlives_the_agent_and_what_still_burns_at_its_end_is_told() {
+fn silence_outlives_the_agent_and_what_still_fires_at_its_end_is_sent() {
     let mut place = Place::new();
     let hook = Hook::start();
     place.begin("shop");
@@ -89,17 +89,17 @@ fn silence_outlives_the_agent_and_what_still_burns_at_its_end_is_told() {
     place.begin("shop");
     hook.wait_for(&["shop fired", "shop resolved"]);
     let incident = succeed(&place, &["incidents", "1", "--json"]);
-    let told: Vec<_> = incident["timeline"]
+    let reported: Vec<_> = incident["timeline"]
         .as_array()
         .unwrap()
         .iter()
         .map(|line| &line["kind"])
         .collect();
-    assert!(told.iter().any(|kind| **kind == "not_notified"), "{told:?}");
+    assert!(reported.iter().any(|kind| **kind == "not_notified"), "{reported:?}");
 }
 
 #[test]
-fn end_in_a_silence_of_what_nobody_was_told_is_not_told() {
+fn end_in_a_silence_of_what_no_receiver_was_notified_is_not_reported() {
     let mut place = Place::new();
     let hook = Hook::start();
     place.begin("shop");
@@ -181,7 +181,7 @@ fn acknowledging_ends_reminders_and_escalation() {
 }
 
 #[test]
-fn what_nobody_acknowledges_is_escalated_and_the_end_reaches_all() {
+fn what_is_not_acknowledged_is_escalated_and_the_end_reaches_all() {
     let mut place = Place::new();
     let (team, pager) = (Hook::start(), Hook::start());
     place.begin("shop");
@@ -219,7 +219,7 @@ fn end_goes_to_who_got_the_beginning_after_a_reload_changed_the_routes() {
     second.wait_for(&["shop fired"]);
     assert_eq!(first.messages().len(), 2);
 
-    // Who is no longer configured is left out, and who takes its place is told what is open.
+    // Who is no longer configured is left out, and who takes its place is informed what is open.
     place.configure(&shop(&place, &route("first"), &hooks[..1]));
     assert!(place.hang_up().contains("event=reloaded"));
     place.line_after(0, &["event=receiver_gone", "receiver=second"]);
@@ -230,7 +230,7 @@ fn end_goes_to_who_got_the_beginning_after_a_reload_changed_the_routes() {
 }
 
 #[test]
-fn what_there_was_nobody_to_tell_of_is_told_when_there_is() {
+fn what_there_was_no_receiver_to_report_of_is_reported_when_there_is() {
     let mut place = Place::new();
     let (first, second) = (Hook::start(), Hook::start());
     place.begin("shop");
@@ -242,7 +242,7 @@ fn what_there_was_nobody_to_tell_of_is_told_when_there_is() {
     place.configure(&shop(&place, "", &[("first", &first)]));
     assert!(place.hang_up().contains("event=reloaded"));
     first.wait_for(&["shop fired"]);
-    // Somebody knows: who is added later is not told anew, nor is anybody by another start.
+    // Somebody knows: who is added later is not notified again, nor is anybody by another start.
     let hooks = [("first", &first), ("second", &second)];
     place.configure(&shop(&place, "", &hooks));
     assert!(place.hang_up().contains("event=reloaded"));
@@ -252,12 +252,12 @@ fn what_there_was_nobody_to_tell_of_is_told_when_there_is() {
     place.begin("shop");
     first.wait_for(&["shop fired", "shop resolved"]);
     assert_eq!(second.messages(), [] as [&str; 0]);
-    let told = |line: &&String| line.contains("event=not_notified");
-    assert_eq!(place.lines().iter().filter(told).count(), 1, "it is said once");
+    let reported = |line: &&String| line.contains("event=not_notified");
+    assert_eq!(place.lines().iter().filter(reported).count(), 1, "it is said once");
 }
 
 #[test]
-fn who_asks_to_be_left_alone_is_told_of_and_tried_at_once_when_it_is_put_right() {
+fn who_asks_to_be_left_alone_is_reported_of_and_tried_at_once_when_it_is_put_right() {
     let mut place = Place::new();
     let busy = Hook::answering("429 Too Many Requests\r\nRetry-After: 3600");
     let (team, boss) = (Hook::start(), Hook::start());
@@ -319,21 +319,21 @@ fn incidents_link_to_the_page_that_is_configured() {
 }
 
 #[test]
-fn service_removed_while_the_agent_was_down_is_over_for_who_was_told() {
+fn service_removed_while_the_agent_was_down_is_over_for_notified_receivers() {
     let mut place = Place::new();
-    let (told, other) = (Hook::start(), Hook::start());
-    let hooks = [("told", &told), ("other", &other)];
+    let (reported, other) = (Hook::start(), Hook::start());
+    let hooks = [("told", &reported), ("other", &other)];
     place.begin("shop");
     let route = "receivers = [\"other\"]\n[[alerts.routes]]\nmatch.service = \"shop\"\nreceivers = [\"told\"]";
     place.configure(&shop(&place, route, &hooks));
     place.start();
     place.wait_for_state("shop", "healthy");
     place.kill("shop");
-    told.wait_for(&["shop fired"]);
+    reported.wait_for(&["shop fired"]);
     place.kill_agent();
-    place.configure(&(told.receiver("told") + &other.receiver("other") + "[alerts]\nreceivers = [\"other\"]\n"));
+    place.configure(&(reported.receiver("told") + &other.receiver("other") + "[alerts]\nreceivers = [\"other\"]\n"));
     place.start();
-    told.wait_for(&["shop fired", "shop resolved"]);
+    reported.wait_for(&["shop fired", "shop resolved"]);
     assert_eq!(other.messages(), [] as [&str; 0]);
 }
 

@@ -75,7 +75,7 @@ fn pause_of_an_operator_stays() {
 }
 
 #[test]
-fn signal_reaches_the_command_and_the_end_is_told_all_the_same() {
+fn signal_reaches_the_command_and_the_end_is_reported_all_the_same() {
     for (number, name) in [(Signal::TERM, "TERM"), (Signal::INT, "INT")] {
         let place = watched();
         let script = format!("trap 'echo {name}; exit 9' {name}; : >$D/up; while :; do sleep 0.02; done");

@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use super::agent::{Place, signal};
 
 #[test]
-fn agent_is_healthy_while_its_loop_turns() {
+fn agent_is_healthy_while_its_loop_runs() {
     let mut place = Place::new();
     place.configure(&place.service("shop", ""));
     let ask = |place: &Place| {

@@ -136,7 +136,7 @@ fn serve_receiver(scene: &Arc<Scene>, agent: u64, receiver: usize) -> SocketAddr
                     answer
                 })
             };
-            // Now and then nobody listens for a moment, after a success: two failures in a row follow at most.
+            // Now and then nothing listens for a moment, after a success: two failures in a row follow at most.
             let closes = !scene.kind.load(Ordering::Relaxed) && scene.dice.below(8) == 0;
             if closes && taken.join().unwrap() == Some(Answer::Taken) {
                 scene.refused.fetch_add(1, Ordering::Relaxed);
@@ -240,7 +240,7 @@ fn kill_9_at_any_moment_loses_nothing_and_keeps_the_order() {
         .map(|agent| std::thread::spawn(move || live(agent, kills, seed)))
         .collect();
     let mut sum = Counts::default();
-    // All of them end before any failure is told, so that no agent is left behind.
+    // All of them end before any failure is reported, so that no agent is left behind.
     let ended: Vec<_> = lives.into_iter().map(std::thread::JoinHandle::join).collect();
     for counts in ended.into_iter().map(Result::unwrap) {
         sum.kills += counts.kills;
@@ -370,11 +370,11 @@ fn drain(place: &Place) {
         let services = status["services"].as_array().cloned().unwrap_or_default();
         let closed = services.len() == SERVICES && services.iter().all(|service| service["incident"].is_null());
         let receivers = queue["receivers"].as_array().cloned().unwrap_or_default();
-        let told = receivers.len() == RECEIVERS
+        let reported = receivers.len() == RECEIVERS
             && receivers
                 .iter()
                 .all(|receiver| receiver["waiting"] == 0 && receiver["undelivered"] == 0);
-        if closed && told {
+        if closed && reported {
             return;
         }
         assert!(begin.elapsed() < DRAIN, "never told: {queue:#}\n{status:#}");
@@ -500,7 +500,7 @@ fn judge(place: &Place, scene: &Scene, recorded: &BTreeMap<String, usize>) -> Co
             *newest = part.sequence;
         }
     }
-    let mut told: BTreeSet<(usize, i64)> = BTreeSet::new();
+    let mut reported: BTreeSet<(usize, i64)> = BTreeSet::new();
     for row in &rows {
         // What one message said for two may have become part of a digest.
         let mut whole = row;
@@ -520,15 +520,15 @@ fn judge(place: &Place, scene: &Scene, recorded: &BTreeMap<String, usize>) -> Co
             whole.event
         );
         counts.superseded += usize::from(row.combined.is_some());
-        told.insert((row.receiver, row.incident));
+        reported.insert((row.receiver, row.incident));
     }
-    counts.incidents = everybody_heard(&database, &told);
+    counts.incidents = all_heard(&database, &reported);
     counts
 }
 
-/// Every receiver was told of every incident, or before it that its service flaps: on a machine that is so busy that probes
-/// run out of time, that happens. Answers how many there were.
-fn everybody_heard(database: &Connection, told: &BTreeSet<(usize, i64)>) -> usize {
+/// Every receiver was notified of every incident, or before it that its service flaps: on a machine that is so busy
+/// that probes run out of time, that happens. Answers how many there were.
+fn all_heard(database: &Connection, reported: &BTreeSet<(usize, i64)>) -> usize {
     let mut statement = database.prepare("SELECT id FROM incidents").unwrap();
     let incidents: Vec<i64> = statement
         .query_map([], |row| row.get(0))
@@ -538,7 +538,7 @@ fn everybody_heard(database: &Connection, told: &BTreeSet<(usize, i64)>) -> usiz
     for incident in &incidents {
         for receiver in 0..RECEIVERS {
             assert!(
-                told.contains(&(receiver, *incident)) || heard_of_flapping(database, receiver, *incident),
+                reported.contains(&(receiver, *incident)) || heard_of_flapping(database, receiver, *incident),
                 "r{receiver} never heard of incident {incident}, after {} of its service:\n{}",
                 before(database, *incident),
                 story(database, *incident)
@@ -555,7 +555,8 @@ fn before(database: &Connection, incident: i64) -> i64 {
     database.query_row(sql, [incident], |row| row.get(0)).unwrap()
 }
 
-/// Whether the receiver was told, no later than this incident began, that its service goes down too often to tell each time.
+/// Whether the receiver was notified, no later than this incident began, that its service goes down too often to tell
+/// each time.
 fn heard_of_flapping(database: &Connection, receiver: usize, incident: i64) -> bool {
     let sql = "SELECT EXISTS (SELECT 1 FROM outbox AS o JOIN incidents AS i ON i.id = o.incident WHERE o.kind = 'flapping' \
                AND o.receiver = ?1 AND i.id <= ?2 AND i.service = (SELECT service FROM incidents WHERE id = ?2))";

@@ -22,7 +22,7 @@ const LEFT: &str = include_str!("../store/c7fc518.sql");
 const LAST: u64 = 4_530_705_069;
 
 /// Puts the store in its place. However long ago it was made, the host has been off since, by a clock that shows the
-/// moment at which it was left: else its silence would have ended, and its messages would be too old to be told.
+/// moment at which it was left: else its silence would have ended, and its messages would be too old to be reported.
 fn put_in_place(place: &Place) {
     let state = place.path("state");
     fs::create_dir(&state).unwrap();
@@ -83,8 +83,8 @@ fn asked(place: &Place, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Whatever of a message names incidents: one message may tell of several.
-fn tells_of(hook: &Hook, words: &str) -> bool {
+/// Whatever of a message names incidents: one message may report several.
+fn mentions(hook: &Hook, words: &str) -> bool {
     hook.bodies().iter().any(|body| body.to_string().contains(words))
 }
 
@@ -129,12 +129,12 @@ fn what_the_program_of_c7fc518_left_is_gone_on_with() {
     // What a receiver had not taken reaches it, and the other is told nothing twice.
     for service in ["job", "page", "shop"] {
         wait(&format!("the queued message about {service}"), || {
-            tells_of(&dead, &format!("\"{service}\"")).then_some(())
+            mentions(&dead, &format!("\"{service}\"")).then_some(())
         });
     }
     assert!(taken.messages().is_empty(), "{:?}", taken.messages());
 
-    // The ends of what goes on are told to whoever heard of the beginning; the silence still holds.
+    // The ends of what goes on are asked to whoever heard of the beginning; the silence still holds.
     well.store(true, Ordering::SeqCst);
     for service in ["shop", "page", "quiet"] {
         place.wait_for_state(service, "healthy");
@@ -148,7 +148,7 @@ fn what_the_program_of_c7fc518_left_is_gone_on_with() {
                 hook.bodies().iter().any(resolved).then_some(())
             });
         }
-        assert!(!tells_of(hook, "\"quiet\""), "{:?}", hook.messages());
+        assert!(!mentions(hook, "\"quiet\""), "{:?}", hook.messages());
     }
     let incidents = asked(&place, &["incidents", "--json"]);
     let incidents = incidents["incidents"].as_array().unwrap();

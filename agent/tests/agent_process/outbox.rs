@@ -42,9 +42,9 @@ fn a_receiver_that_accepts_and_stays_silent_delays_nothing() {
     let (_held, _) = silent.accept().unwrap();
     place.kill_and_see_healed("mail");
     place.kill_and_see_healed("shop");
-    let told = |what: &str| hook.messages().iter().filter(|message| *message == what).count();
+    let reported = |what: &str| hook.messages().iter().filter(|message| *message == what).count();
     wait("the other receiver is told everything", || {
-        let done = told("shop fired") == 2 && told("shop resolved") == 2 && told("mail resolved") == 1;
+        let done = reported("shop fired") == 2 && reported("shop resolved") == 2 && reported("mail resolved") == 1;
         done.then_some(())
     });
     // All of it happened before the agent lost its patience with the silent one even once.
@@ -100,7 +100,7 @@ impl Drop for TinyDisk {
 }
 
 #[test]
-fn what_needs_a_human_is_told_from_memory_while_the_disk_is_full_and_once() {
+fn what_needs_manual_action_is_distinguished_from_memory_while_the_disk_is_full_and_once() {
     let hook = Hook::start();
     let mut place = Place::new();
     let Some(disk) = TinyDisk::mount(&place.path("state")) else {

@@ -239,7 +239,7 @@ fn no_reload_grants_a_budget() {
 }
 
 #[test]
-fn receivers_are_exchanged_and_who_was_told_hears_the_end() {
+fn receivers_are_exchanged_and_notified_receivers_hear_the_end() {
     let mut place = Place::new();
     let (first, second) = (Hook::start(), Hook::start());
     place.begin("shop");
@@ -320,7 +320,7 @@ fn action_in_flight_is_finished_although_its_service_was_removed() {
 }
 
 #[test]
-fn service_manager_is_told_of_every_reload() {
+fn service_manager_is_reported_of_every_reload() {
     let mut place = Place::new();
     let path = place.path("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -334,17 +334,17 @@ fn service_manager_is_told_of_every_reload() {
     let next = || loop {
         let mut buffer = [0; 1024];
         let length = socket.recv(&mut buffer).unwrap();
-        let told = String::from_utf8_lossy(&buffer[..length]).into_owned();
-        if !told.starts_with("STATUS=") {
-            return told;
+        let reported = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if !reported.starts_with("STATUS=") {
+            return reported;
         }
     };
     assert_eq!(next().trim(), "READY=1");
     for text in ["", "wrong"] {
         place.configure(text);
         place.hang_up();
-        let told = next();
-        assert!(told.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{told}");
+        let reported = next();
+        assert!(reported.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reported}");
         assert_eq!(next().trim(), "READY=1");
     }
     place.configure("");

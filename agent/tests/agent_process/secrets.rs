@@ -1,7 +1,7 @@
 //! No secret of any receiver in anything that the agent writes, answers, prints or keeps.
 //!
 //! The agent runs with secrets made by chance, in files, in a credential and in its environment; whoever it talks to refuses
-//! and repeats all that it was told. What a single receiver makes of such words is in `tests/receivers/secrets.rs`.
+//! and repeats all that it was sent. What a single receiver makes of such words is in `tests/receivers/secrets.rs`.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -21,7 +21,7 @@ use serde_json::Value;
 use super::agent::{Place, signal, wait};
 
 /// So many letters in a row of a secret are a secret; by chance they stand nowhere.
-const TOLD: usize = 8;
+const REPORTED: usize = 8;
 
 /// The receivers, each of which fails.
 const RECEIVERS: [&str; 7] = ["basic", "bot", "chat", "hook", "mail", "pager", "token"];
@@ -75,13 +75,13 @@ impl Secrets {
         self.cores.iter().chain(encoded).find_map(|secret| {
             // The beginning of what is encoded is the name, which is no secret.
             let first = if self.cores.contains(secret) { 0 } else { 14 };
-            let mut parts = (first..=secret.len() - TOLD).filter_map(|at| secret.get(at..at + TOLD));
+            let mut parts = (first..=secret.len() - REPORTED).filter_map(|at| secret.get(at..at + REPORTED));
             parts.find(|part| text.contains(part))
         })
     }
 }
 
-/// Somebody who refuses whatever he is asked, and repeats what he was told and the secrets that he knows.
+/// Somebody who refuses whatever he is asked, and repeats what he was sent and the secrets that he knows.
 struct Parrot {
     address: SocketAddr,
     listener: TcpListener,
@@ -109,11 +109,11 @@ impl Parrot {
     }
 }
 
-fn repeated(told: &str, secrets: &[String]) -> String {
+fn repeated(reported: &str, secrets: &[String]) -> String {
     let json = secrets.iter().map(|secret| serde_json::to_string(secret).unwrap());
     let encoded = secrets.iter().map(|secret| STANDARD_NO_PAD.encode(secret));
     let all: Vec<String> = secrets.iter().cloned().chain(json).chain(encoded).collect();
-    format!("{told} {}", all.join(" "))
+    format!("{reported} {}", all.join(" "))
 }
 
 fn http(stream: TcpStream, secrets: &[String]) -> io::Result<()> {

@@ -52,7 +52,7 @@ fn receivers_hear_of_a_store_that_was_damaged_once() {
     place.start();
     place.wait_for_state("shop", "healthy");
     place.kill("shop");
-    // What comes later has come: nothing was told again meanwhile.
+    // What comes later has come: nothing was reported again meanwhile.
     wait("the next message", || {
         hook.messages().contains(&"shop fired".to_owned()).then_some(())
     });

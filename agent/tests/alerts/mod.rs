@@ -1,4 +1,4 @@
-//! `docs/alerts.md` says who is told what; its tables are these tests.
+//! `docs/alerts.md` says who is notified what; its tables are these tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -76,7 +76,7 @@ fn routes_choose_as_the_page_says() {
     let (_, rows) = tables.iter().find(|(heading, _)| heading == "Routes").unwrap();
     assert!(rows.len() > 8);
     for row in &rows[1..] {
-        let [service, kind, level, told, why] = &row[..] else {
+        let [service, kind, level, reported, why] = &row[..] else {
             panic!("{row:?}")
         };
         let found = settings
@@ -92,7 +92,7 @@ fn routes_choose_as_the_page_says() {
         });
         assert_eq!(
             choice.receivers.keys().cloned().collect::<BTreeSet<_>>(),
-            names(told),
+            names(reported),
             "{row:?}"
         );
         let found = reasons(choice.receivers.values().chain(&choice.no_receivers));
@@ -116,7 +116,7 @@ impl Known {
     }
 }
 
-/// A story that is being told.
+/// A story that is being reported.
 struct Story<'a> {
     settings: &'a Settings,
     alerting: Alerting,
@@ -132,7 +132,7 @@ struct Story<'a> {
 /// What the store would hold.
 #[derive(Default)]
 struct Kept {
-    conversations: BTreeMap<IncidentId, sentinel_engine::alerting::NotificationLog>,
+    notification_logs: BTreeMap<IncidentId, sentinel_engine::alerting::NotificationLog>,
     silences: BTreeMap<u64, sentinel_engine::alerting::Silence>,
 }
 
@@ -165,13 +165,13 @@ impl<'a> Story<'a> {
     /// Ends the agent and starts another that knows what was kept.
     fn restart(&mut self, now: Time) {
         let json = |value: &sentinel_engine::alerting::NotificationLog| serde_json::to_string(value).unwrap();
-        let conversations = self.kept.conversations.values().map(json);
-        let conversations = conversations.map(|text| serde_json::from_str(&text).unwrap());
+        let notification_logs = self.kept.notification_logs.values().map(json);
+        let notification_logs = notification_logs.map(|text| serde_json::from_str(&text).unwrap());
         let silences = self.kept.silences.values().cloned();
         self.alerting = Alerting::new(
             now,
             self.settings.alerts.rules.clone(),
-            conversations.collect(),
+            notification_logs.collect(),
             silences.collect(),
             1,
         );
@@ -208,10 +208,10 @@ impl<'a> Story<'a> {
                     kind: ReportKind::NotNotified { kind, reason },
                     ..
                 }) => withheld.push((BTreeSet::new(), kind.to_owned(), BTreeSet::from([reason.to_string()]))),
-                Command::SaveNotificationLog(conversation) => {
-                    self.kept.conversations.insert(conversation.incident, *conversation);
+                Command::SaveNotificationLog(log) => {
+                    self.kept.notification_logs.insert(log.incident, *log);
                 }
-                Command::ForgetNotificationLog(id) => drop(self.kept.conversations.remove(&id)),
+                Command::ForgetNotificationLog(id) => drop(self.kept.notification_logs.remove(&id)),
                 Command::SaveSilence(silence) => drop(self.kept.silences.insert(silence.id, *silence)),
                 Command::EndSilence { silence, .. } => drop(self.kept.silences.remove(&silence.id)),
                 _ => {}
@@ -373,7 +373,7 @@ impl<'a> Story<'a> {
     }
 }
 
-/// Plays every story of the page; with `restarts`, each row is told by an agent of its own.
+/// Plays every story of the page; with `restarts`, each row is reported by an agent of its own.
 fn play(restarts: bool) {
     let page = page();
     let settings = settings(&page);
@@ -386,7 +386,7 @@ fn play(restarts: bool) {
         let mut story = Story::new(&settings);
         let mut rows = rows[1..].iter().peekable();
         while let Some(row) = rows.next() {
-            let [moment, what, told, kind, why] = &row[..] else {
+            let [moment, what, reported, kind, why] = &row[..] else {
                 panic!("{row:?}")
             };
             let now = at(moment);
@@ -401,7 +401,7 @@ fn play(restarts: bool) {
             story.pass(now);
             let mut said = std::mem::take(&mut story.said);
             let expect = |row: &[String]| (names(&row[2]), row[3].clone(), names(&row[4]));
-            let mut expected = vec![(names(told), kind.clone(), names(why))];
+            let mut expected = vec![(names(reported), kind.clone(), names(why))];
             while rows.peek().is_some_and(|next| next[0] == *moment) {
                 expected.push(expect(rows.next().unwrap()));
             }
@@ -413,7 +413,7 @@ fn play(restarts: bool) {
             assert_eq!(said, expected, "{heading}: {row:?}");
         }
         assert!(
-            story.kept.conversations.is_empty(),
+            story.kept.notification_logs.is_empty(),
             "{heading}: what is over is forgotten"
         );
     }
@@ -421,11 +421,11 @@ fn play(restarts: bool) {
 }
 
 #[test]
-fn conversations_go_as_the_page_says() {
+fn threads_go_as_the_page_says() {
     play(false);
 }
 
 #[test]
-fn conversations_go_on_over_restarts_of_the_agent() {
+fn threads_go_on_over_restarts_of_the_agent() {
     play(true);
 }

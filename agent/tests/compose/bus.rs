@@ -123,7 +123,7 @@ fn agent_in_a_container_heals_the_units_that_the_host_grants() {
 }
 
 #[test]
-fn root_with_the_bus_of_the_host_is_refused_unless_it_insists() {
+fn root_with_the_bus_of_the_host_is_refused_unless_it_is_forced() {
     let bus = Bus::new();
     let options = bus.options("0:0");
     let refused = output(docker(["run", "--rm"]).args(&options).arg("run"));

@@ -39,7 +39,7 @@ fn both_versions_of_compose_take_every_combination_of_files() {
 }
 
 #[test]
-fn socket_of_the_engine_is_given_to_the_proxy_and_to_nobody_else() {
+fn socket_of_the_engine_is_given_to_the_proxy_and_to_no_other() {
     for files in VARIANTS {
         let mut compose = Command::new("docker-compose");
         compose

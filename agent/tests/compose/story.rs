@@ -28,7 +28,7 @@ fn perform(command: &mut Command) -> String {
 }
 
 #[test]
-fn every_fault_is_healed_and_told_with_both_versions_of_compose() {
+fn every_fault_is_healed_and_reported_with_both_versions_of_compose() {
     images();
     let shown = perform(&mut demo());
     for fault in ["crash=3", "abort", "memory=512"] {

@@ -1,7 +1,7 @@
 //! The configuration as users meet it: files in, settings or messages out.
 //!
 //! `tests/config/bad/NAME.toml` (with `NAME.conf.d/` and `NAME.env` where needed) must give exactly the messages in
-//! `NAME.stderr`; `UPDATE_GOLDEN=1 cargo test -p sentinel --test agent config::` writes them anew.
+//! `NAME.stderr`; `UPDATE_GOLDEN=1 cargo test -p sentinel --test agent config::` writes them again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -1069,16 +1069,16 @@ impl Random {
 }
 
 /// Bytes that mean something to TOML or to a rule are likelier than others to reach far.
-const TELLING: &[u8] = b"[]{}=\"'.,#\n\\-_:/0129aze \0\xff\xc3";
+const CHANGES: &[u8] = b"[]{}=\"'.,#\n\\-_:/0129aze \0\xff\xc3";
 
 fn mangle(good: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = good.to_vec();
     for _ in 0..=random.below(6) {
         let at = random.below(bytes.len());
-        let telling = TELLING[random.below(TELLING.len())];
+        let reporting = CHANGES[random.below(CHANGES.len())];
         match random.below(5) {
-            0 => bytes[at] = telling,
-            1 => bytes.insert(at, telling),
+            0 => bytes[at] = reporting,
+            1 => bytes.insert(at, reporting),
             2 => drop(bytes.drain(at..(at + random.below(20)).min(bytes.len()))),
             3 => bytes[at] = u8::try_from(random.below(256)).unwrap(),
             _ => {
@@ -1089,7 +1089,7 @@ fn mangle(good: &[u8], random: &mut Random) -> Vec<u8> {
             }
         }
         if bytes.is_empty() {
-            bytes.push(telling);
+            bytes.push(reporting);
         }
     }
     bytes

@@ -246,7 +246,7 @@ fn every_fault_is_healed_and_every_alert_arrives() {
 }
 
 #[test]
-fn the_timeline_tells_a_crash_in_order() {
+fn the_timeline_reports_a_crash_in_order() {
     let mut demo = Demo::start(&[]);
     for text in [
         "→ the agent is asked to start demo-service",
@@ -304,7 +304,7 @@ fn kept_up_it_answers_the_commands_it_proposes() {
 }
 
 #[test]
-fn agent_that_dies_is_told_and_leaves_nothing_behind() {
+fn agent_that_dies_is_reported_and_leaves_nothing_behind() {
     let mut demo = Demo::start(&[]);
     demo.line("✓ demo-service is healthy");
     let processes = processes_of(demo.temporary.path());
@@ -376,7 +376,7 @@ fn service_that_cannot_be_healed_fails_the_demo() {
 }
 
 #[test]
-fn service_that_does_not_start_is_told() {
+fn service_that_does_not_start_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let program = beside_a_script(directory.path(), true, "echo no such library >&2; exit 4");
     let ended = Demo::start_as(&program, &[]).ended();
@@ -387,7 +387,7 @@ fn service_that_does_not_start_is_told() {
 }
 
 #[test]
-fn port_that_somebody_took_is_exchanged_for_another() {
+fn port_that_another_process_took_is_exchanged_for_another() {
     let directory = tempfile::tempdir().unwrap();
     let script = "echo 'cannot listen: Address already in use (os error 98)' >&2; exit 1";
     let program = beside_a_script(directory.path(), true, script);

@@ -1,4 +1,4 @@
-//! Containers that Compose makes, and makes anew: known by their labels, whatever their ids.
+//! Containers that Compose makes, and makes again: known by their labels, whatever their ids.
 
 use std::fs;
 use std::process::Command;
@@ -17,11 +17,11 @@ impl Project {
         Self::running(names, "sleep 1000")
     }
 
-    /// Whose service runs `command`, which finds the folder of the project at `/mended`.
+    /// Whose service runs `command`, which finds the folder of the project at `/fixed`.
     fn running(names: &Names, command: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = format!(
-            "version: \"2.4\"\nservices:\n  web:\n    image: {}\n    command: {command}\n    stop_grace_period: 1s\n    network_mode: none\n    volumes: [\".:/mended:ro\"]\n",
+            "version: \"2.4\"\nservices:\n  web:\n    image: {}\n    command: {command}\n    stop_grace_period: 1s\n    network_mode: none\n    volumes: [\".:/fixed:ro\"]\n",
             image()
         );
         fs::write(folder.path().join("docker-compose.yml"), file).unwrap();
@@ -93,10 +93,10 @@ fn what_compose_does_is_never_undone_and_identity_is_kept() {
 #[test]
 fn what_compose_brings_up_after_a_give_up_is_healed_again() {
     let names = Names::new();
-    let command = "sh -c 'test -e /mended/yes && exec sleep 1000; exit 3'";
+    let command = "sh -c 'test -e /fixed/yes && exec sleep 1000; exit 3'";
     let project = Project::running(&names, command);
-    let mended = project.folder.path().join("yes");
-    fs::write(&mended, "").unwrap();
+    let fixed = project.folder.path().join("yes");
+    fs::write(&fixed, "").unwrap();
     project.compose(&["up", "-d"]);
     let mut place = Place::new();
     place.configure(&format!(
@@ -109,10 +109,10 @@ fn what_compose_brings_up_after_a_give_up_is_healed_again() {
     let kill = "kill -9 $(docker inspect $C -f '{{.State.Pid}}')";
     for up in [&["up", "-d"][..], &["up", "-d", "--force-recreate"]] {
         place.wait_for_state("web", "healthy");
-        fs::remove_file(&mended).unwrap();
+        fs::remove_file(&fixed).unwrap();
         must(&container, kill);
         place.wait_for_state("web", "gave_up");
-        fs::write(&mended, "").unwrap();
+        fs::write(&fixed, "").unwrap();
         project.compose(up);
         place.wait_for_state("web", "healthy");
         let seen = place.lines().len();

@@ -25,8 +25,8 @@ fn in_host(name: &str) {
 }
 
 #[test]
-fn a_daemon_that_is_restarted_stops_nobody_on_purpose() {
-    in_host("a_daemon_that_is_restarted_stops_nobody_on_purpose");
+fn a_daemon_that_is_restarted_stops_nothing_on_purpose() {
+    in_host("a_daemon_that_is_restarted_stops_nothing_on_purpose");
 }
 
 #[test]
@@ -134,7 +134,7 @@ mod inside {
 
     #[test]
     #[ignore = "run inside a test host by the test of the same name"]
-    fn a_daemon_that_is_restarted_stops_nobody_on_purpose() {
+    fn a_daemon_that_is_restarted_stops_nothing_on_purpose() {
         for (name, policy) in [("plain", "no"), ("stopped", "no"), ("always", "always")] {
             must(name, &format!("{RUN} --restart {policy} --name $C $I sleep 1000"));
         }
@@ -143,13 +143,13 @@ mod inside {
         must("stopped", "docker stop $C");
         watch.until("stopped", "operator-stop");
         watch.until("plain", "running");
-        let before = watch.instance("always");
+        let before = watch.run_id("always");
 
         must("", "systemctl restart docker.service");
         watch.until("plain", "with-daemon");
         watch.until("stopped", "operator-stop");
         watch.until("always", "running");
-        assert_ne!(watch.instance("always"), before);
+        assert_ne!(watch.run_id("always"), before);
         assert!(
             !watch.story("plain").contains(&"operator-stop".to_owned()),
             "{:?}",
@@ -172,7 +172,7 @@ mod inside {
         let watch = Watch::of(named(&["checked", "plain"]));
         watch.until("checked", "running");
         watch.until("plain", "running");
-        let (run, started) = (watch.instance("plain"), inspect("plain", ".State.StartedAt"));
+        let (run, started) = (watch.run_id("plain"), inspect("plain", ".State.StartedAt"));
         must(
             "",
             "mkdir -p /run/systemd/system/containerd.service.d && \
@@ -208,7 +208,7 @@ mod inside {
         watch.until("plain", "with-daemon");
         watch.until("unless", "with-daemon");
         watch.until("always", "running");
-        let lost = watch.instance("unless");
+        let lost = watch.run_id("unless");
         assert_eq!(
             watch.act("unless", ActionKind::Start, lost.as_ref()),
             ActionResult::Done
@@ -230,7 +230,7 @@ mod inside {
         let watch = Watch::of(named(&["lives", "dies"]));
         watch.until("lives", "running");
         watch.until("dies", "running");
-        let before = watch.instance("lives");
+        let before = watch.run_id("lives");
         let pid = inspect("dies", ".State.Pid");
 
         must("", "systemctl stop docker.socket docker.service");
@@ -239,7 +239,7 @@ mod inside {
         must("", "systemctl start docker.service");
         watch.until("dies", "with-daemon");
         watch.until("lives", "running");
-        assert_eq!(watch.instance("lives"), before);
+        assert_eq!(watch.run_id("lives"), before);
     }
 
     #[test]

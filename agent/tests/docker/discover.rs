@@ -108,7 +108,7 @@ fn containers_are_proposed_as_their_labels_say() {
 }
 
 #[test]
-fn without_an_engine_the_rest_is_proposed_and_the_lack_told() {
+fn without_an_engine_the_rest_is_proposed_and_the_lack_reported() {
     let place = Place::new();
     fs::write(
         place.path("sentinel.toml"),
@@ -117,11 +117,11 @@ fn without_an_engine_the_rest_is_proposed_and_the_lack_told() {
     .expect("it can be written");
     let answer = place.ask(&["discover"]);
     assert!(answer.status.success());
-    for told in [&answer.stdout, &answer.stderr] {
+    for reported in [&answer.stdout, &answer.stderr] {
         assert!(
-            text(told).contains("containers could not be seen: cannot reach the Docker daemon"),
+            text(reported).contains("containers could not be seen: cannot reach the Docker daemon"),
             "{}",
-            text(told)
+            text(reported)
         );
     }
 }

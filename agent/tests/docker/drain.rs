@@ -55,7 +55,7 @@ fn drain_that_takes_longer_than_its_timeout_is_neither_cut_short_nor_undone() {
 }
 
 #[test]
-fn signal_that_is_heeded_late_is_told_apart_from_a_stop_and_from_a_crash() {
+fn signal_that_is_heeded_late_is_distinguished_from_a_stop_and_from_a_crash() {
     let names = Names::new();
     let container = names.of("late");
     must(&container, DRAINS);

@@ -83,10 +83,10 @@ fn docker_goes_first_where_it_has_a_policy() {
     assert!(!lines.contains("event=restart"), "{lines}");
 }
 
-/// What runs until it is killed while `mended` is there, and ends at once while it is not.
+/// What runs until it is killed while `fixed` is there, and ends at once while it is not.
 fn broken(folder: &std::path::Path) -> String {
     format!(
-        "--volume {}:/mended:ro $I sh -c 'test -e /mended/yes && exec sleep 1000; exit 3'",
+        "--volume {}:/fixed:ro $I sh -c 'test -e /fixed/yes && exec sleep 1000; exit 3'",
         folder.display()
     )
 }

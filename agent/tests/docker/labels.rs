@@ -107,16 +107,19 @@ fn containers_come_and_go_with_their_labels() {
         names == ["api", "front"]
     });
 
-    // A wrong label harms nobody else, and is told once.
+    // A wrong label harms nobody else, and is reported once.
     host.sh(&format!(
         "{RUN} --name bad --label sentinel.intervall=2s tiny:1 sleep 1004"
     ));
     lab.wait("it is refused", || {
-        !lab.status()["refused"].as_array().is_none_or(Vec::is_empty)
+        !lab.status()["rejected"].as_array().is_none_or(Vec::is_empty)
     });
-    let refused = lab.status()["refused"][0].clone();
-    assert_eq!(refused["place"], "container bad, label sentinel.intervall", "{refused}");
-    assert_eq!(refused["suggestion"], "sentinel.interval", "{refused}");
+    let rejected = lab.status()["rejected"][0].clone();
+    assert_eq!(
+        rejected["place"], "container bad, label sentinel.intervall",
+        "{rejected}"
+    );
+    assert_eq!(rejected["suggestion"], "sentinel.interval", "{rejected}");
     lab.wait_for("front", "healthy");
     let received = || host.sh("cat /var/tmp/received 2>/dev/null || true");
     lab.wait("receivers are told", || {
@@ -143,12 +146,12 @@ fn containers_come_and_go_with_their_labels() {
     );
     assert!(check.contains("label (container more)"), "{check}");
 
-    // Without sight nothing is removed.
+    // Without a connection nothing is removed.
     host.sh("docker rm -f bad");
     lab.wait("what was wrong is gone", || {
-        lab.status()["refused"].as_array().is_some_and(Vec::is_empty)
+        lab.status()["rejected"].as_array().is_some_and(Vec::is_empty)
     });
     host.sh("systemctl stop docker.socket docker.service");
-    lab.wait("sight is lost", || lab.service("front")["state"] != "healthy");
+    lab.wait("the connection is lost", || lab.service("front")["state"] != "healthy");
     assert!(!lab.service("api").is_null() && !lab.service("more").is_null());
 }

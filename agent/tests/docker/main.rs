@@ -1,4 +1,4 @@
-//! Containers of a real Docker Engine: watched, told apart, healed.
+//! Containers of a real Docker Engine: watched, distinguished, healed.
 //!
 //! Needs a Docker Engine and root: `cargo test -p sentinel --test docker`. The containers run from the image of the test
 //! host, so that no registry is needed; their names begin with `docker-`.
@@ -16,6 +16,7 @@ mod agent;
 mod host;
 
 mod compose;
+mod connection_lost;
 mod daemon;
 mod discover;
 mod drain;
@@ -25,6 +26,5 @@ mod healing;
 mod labels;
 mod podman;
 mod scenarios;
-mod sight;
 mod verbs;
 mod watch;

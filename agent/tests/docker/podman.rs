@@ -56,7 +56,7 @@ fn containers_of_podman_are_shown_and_alerted_and_none_is_restarted() {
     let doctor = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(doctor.contains("podman answers"), "{doctor}");
 
-    // What it tells of an end does not tell who asked for it, so that is alerted too.
+    // What it reports an end does not tell who asked for it, so that is alerted too.
     host.sh("podman exec crashes sh -c 'echo >/go'; podman stop stopped; podman rm -f -t 0 removed");
     for (service, state, hold) in [("crashes", "held", "refused"), ("stopped", "held", "unclear")] {
         wait("it is held", &|| {

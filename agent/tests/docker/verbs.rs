@@ -17,7 +17,7 @@ fn verbs_act_only_on_what_was_decided_about() {
     must(&container, "docker run -d --stop-timeout 1 --name $C $I sleep 1000");
     let watch = Watch::of(named(&[&container]));
     watch.until(&container, "running");
-    let first = watch.instance(&container);
+    let first = watch.run_id(&container);
 
     // A run that is over, one that never was, and a start of what runs.
     let other = Some(RunId::from("0123456789ab@2026-01-01T00:00:00Z"));
@@ -43,13 +43,13 @@ fn verbs_act_only_on_what_was_decided_about() {
 }
 
 #[test]
-fn the_begin_of_the_new_run_is_told_and_no_other() {
+fn the_begin_of_the_new_run_is_reported_and_no_other() {
     let names = Names::new();
     let container = names.of("begins");
     must(&container, "docker run -d --stop-timeout 1 --name $C $I sleep 1000");
     let watch = Watch::of(named(&[&container]));
     watch.until(&container, "running");
-    let run = watch.instance(&container);
+    let run = watch.run_id(&container);
     let target = ContainerTarget::Named(container.clone());
     let (result, begun) = watch.act_and_hear(&target, ActionKind::Restart, run.as_ref());
     assert_eq!(kind_of(&result), "done");
@@ -71,7 +71,7 @@ fn a_pause_and_a_stop_are_respected() {
     );
     let watch = Watch::of(named(&[&container]));
     watch.until(&container, "running");
-    let run = watch.instance(&container);
+    let run = watch.run_id(&container);
     must(&container, "docker pause $C");
     assert_eq!(
         kind_of(&watch.act(&container, ActionKind::Restart, run.as_ref())),

@@ -48,7 +48,7 @@ impl Watch {
         let (watcher, docker) = Watcher::new(sender);
         docker.watch(address, containers);
         let seen: Arc<Mutex<BTreeMap<String, Vec<Observation>>>> = Arc::default();
-        let (told, (stop, stopped)) = (Arc::clone(&seen), oneshot::channel());
+        let (reported, (stop, stopped)) = (Arc::clone(&seen), oneshot::channel());
         let stall: Arc<Mutex<()>> = Arc::default();
         let hold = Arc::clone(&stall);
         std::thread::spawn(move || {
@@ -56,8 +56,8 @@ impl Watch {
                 let listen = async {
                     while let Some(event) = events.recv().await {
                         if let Event::TargetObserved { service, observation } = event {
-                            let mut told = told.lock().unwrap();
-                            told.entry(service.to_string()).or_default().push(observation);
+                            let mut reported = reported.lock().unwrap();
+                            reported.entry(service.to_string()).or_default().push(observation);
                         }
                     }
                 };
@@ -85,9 +85,9 @@ impl Watch {
     }
 
     /// Does something while the watcher can do nothing.
-    pub fn stand_still(&self, deed: impl FnOnce()) {
+    pub fn stand_still(&self, effect: impl FnOnce()) {
         let held = self.stall.lock().unwrap();
-        deed();
+        effect();
         drop(held);
     }
 
@@ -150,7 +150,7 @@ impl Watch {
         (runtime().block_on(restart), has_begun)
     }
 
-    pub fn instance(&self, service: &str) -> Option<RunId> {
+    pub fn run_id(&self, service: &str) -> Option<RunId> {
         self.last(service)?.run
     }
 }

@@ -1,6 +1,7 @@
 //! The documentation: what stands in it is true, leads somewhere, and reads as it should.
 
 mod commands;
+mod identifiers;
 mod keys;
 mod layers;
 mod layout;

@@ -21,15 +21,12 @@ const TABLES: [&str; 8] = [
 ];
 
 /// Where an error may be a sentence: it is all that a rule about a text has to say, and whoever calls adds the place.
-const RULES: [&str; 14] = [
+const RULES: [&str; 11] = [
     // The configuration, file by file and rule by rule.
-    "agent/config/src/files.rs",
-    "agent/config/src/referenced.rs",
     "agent/config/src/rules/",
     "agent/config/src/schema.rs",
     "agent/config/src/secret.rs",
     "agent/config/src/template.rs",
-    "agent/config/src/validate/",
     // What is given on the command line.
     "agent/src/cli/args.rs",
     "demo-service/src/cli.rs",
@@ -43,7 +40,7 @@ const RULES: [&str; 14] = [
 ];
 
 /// Every source file beneath these folders, wherever the crates lie.
-fn sources() -> Vec<(String, String)> {
+pub(crate) fn sources() -> Vec<(String, String)> {
     let mut folders = vec![PathBuf::from("agent"), PathBuf::from("demo-service")];
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {

@@ -107,7 +107,7 @@ fn sentences(source: &str) -> String {
     literals.join("\n")
 }
 
-/// Text without what stands between backticks, which is a name or somebody else's words.
+/// Text without what stands between backticks, which is a name or another party's words.
 fn unquoted(text: &str) -> String {
     let unquoted = |line: &str| line.split('`').step_by(2).collect::<Vec<_>>().join("``");
     text.lines().map(unquoted).collect::<Vec<_>>().join("\n")

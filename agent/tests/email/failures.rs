@@ -81,16 +81,16 @@ async fn every_failure_is_judged() {
         );
         assert!(!text.contains(PASSWORD) && !text.contains(&STANDARD.encode(format!("\0sentinel\0{PASSWORD}"))));
         if kind == "connect" {
-            let told: Vec<String> = server
+            let reported: Vec<String> = server
                 .sessions()
                 .iter()
                 .flat_map(|session| session.commands.clone())
                 .collect();
             assert!(
-                !told
+                !reported
                     .iter()
                     .any(|line| ["AUTH", "MAIL", "RCPT", "DATA"].iter().any(|verb| line.contains(verb))),
-                "nothing is said to whoever that is: {told:?}"
+                "nothing is said to whoever that is: {reported:?}"
             );
         }
     }
@@ -133,7 +133,7 @@ async fn a_reply_without_an_end_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn an_authority_that_presents_its_own_certificate_is_told_what_to_do() {
+async fn an_authority_that_presents_its_own_certificate_is_reported_with_what_to_do() {
     let files = Files::new();
     for security in [MailSecurity::StartTls, MailSecurity::Tls] {
         let server = Server::start(Script {

@@ -15,7 +15,7 @@ fn named(server: &Server) -> Vec<Vec<String>> {
 }
 
 #[tokio::test]
-async fn who_is_refused_for_good_keeps_the_mail_from_nobody_else() {
+async fn who_is_refused_for_good_keeps_the_mail_from_no_other() {
     let files = Files::new();
     let server = Server::start(Script {
         rcpt: |line| Say::Line(if line.contains("ops@") { "550 nobody" } else { "250 ok" }),

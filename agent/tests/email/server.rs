@@ -1,4 +1,4 @@
-//! A mail server that does as it is told, and keeps what it heard.
+//! A mail server that does as it is asked, and keeps what it heard.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -11,7 +11,7 @@ fn kill_agent(lab: &Lab) {
 }
 
 /// Every message once, in order; the same key never with another body.
-fn assert_told_once(lab: &Lab, incidents: usize) {
+fn assert_notified_once(lab: &Lab, incidents: usize) {
     let mut by_key = BTreeMap::new();
     let mut sequences: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for (key, body) in lab.received() {
@@ -52,7 +52,7 @@ fn between_intent_and_call_nothing_is_done_twice() {
     lab.wait("the incident is closed", || {
         lab.incidents()[0]["resolution"].is_string()
     });
-    assert_told_once(&lab, 1);
+    assert_notified_once(&lab, 1);
     assert_eq!(lab.incidents().len(), 1);
     let timeline = lab.timeline(1);
     let restarts = timeline.iter().filter(|kind| *kind == "restart").count();
@@ -83,36 +83,36 @@ fn between_call_and_outcome_nothing_is_done_twice() {
     assert_eq!(lab.await_messages(2), ["fired", "resolved"]);
     assert_eq!(lab.starts("shop"), 2);
     assert_eq!(lab.incidents().len(), 1);
-    assert_told_once(&lab, 1);
+    assert_notified_once(&lab, 1);
 }
 
 #[test]
 fn at_many_moments_around_a_restart_it_is_made_exactly_once() {
-    const TRIALS: usize = 25;
+    const ATTEMPTS: usize = 25;
     // A sixth incident of the same one would be flapping, which is told otherwise.
     const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
     let units = NAMES.map(|name| (name, "ExecStart=/bin/sleep infinity"));
     let services = NAMES.map(|name| format!("[services.{name}]\nunit = \"{name}\"\n"));
     let alerts = "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n";
     let lab = Lab::new(&units, &format!("{alerts}{}", services.concat()));
-    for trial in 0..TRIALS {
-        let (shop, round) = (NAMES[trial % NAMES.len()], trial / NAMES.len());
+    for attempt in 0..ATTEMPTS {
+        let (shop, round) = (NAMES[attempt % NAMES.len()], attempt / NAMES.len());
         // Also forgets the attempts of the trials before.
         lab.await_state(shop, "healthy");
         lab.host.sh(&format!("sentinel restart {shop}"));
         lab.wait("the operator's restart is done", || lab.starts(shop) == 2 * round + 2);
         lab.await_state(shop, "healthy");
         let (unit, agent) = (lab.main_pid(shop), lab.main_pid("sentinel"));
-        let delay = f64::from(u32::try_from(trial).expect("small")) / 500.0;
+        let delay = f64::from(u32::try_from(attempt).expect("small")) / 500.0;
         lab.host.sh(&format!("kill -9 {unit}; sleep {delay}; kill -9 {agent}"));
         lab.wait("the incident is closed", || {
             let output = lab.host.try_sh("sentinel incidents --limit 100 --json").stdout;
             let answer: serde_json::Value = serde_json::from_slice(&output).unwrap_or_default();
             let incidents = answer["incidents"].as_array().map_or(0, Vec::len);
-            incidents == trial + 1 && answer["incidents"][0]["resolution"].is_string()
+            incidents == attempt + 1 && answer["incidents"][0]["resolution"].is_string()
         });
         assert_eq!(lab.starts(shop), 2 * round + 3, "after {delay} s\n{}", lab.log());
     }
-    lab.await_messages(2 * TRIALS);
-    assert_told_once(&lab, TRIALS);
+    lab.await_messages(2 * ATTEMPTS);
+    assert_notified_once(&lab, ATTEMPTS);
 }

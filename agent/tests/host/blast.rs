@@ -1,4 +1,4 @@
-//! What a restart would do to other units is found out first, and what a fall has broken is mended after it.
+//! What a restart would do to other units is found out first, and what a fall has broken is fixed after it.
 
 use crate::harness::Lab;
 
@@ -32,9 +32,9 @@ fn restart_that_would_take_others_along_is_held_with_their_names() {
     hang(&lab);
     lab.wait("it is held", || lab.status("hub")["hold"]["kind"] == "blast_radius");
     let words = "not restarted: it would restart `binds.service`, `requires.service`; `may_affect` does not allow that";
-    let told = lab.host.try_sh("sentinel status hub");
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert!(told.contains(words), "{told}");
+    let reported = lab.host.try_sh("sentinel status hub");
+    let reported = String::from_utf8_lossy(&reported.stdout).into_owned();
+    assert!(reported.contains(words), "{reported}");
     lab.await_log(&["service=hub", "event=held", words]);
     assert_eq!(lab.await_messages(1), ["fired"]);
     let (_, fired) = &lab.received()[0];
@@ -84,7 +84,7 @@ fn restart_takes_along_what_is_allowed_or_comes_after() {
 }
 
 #[test]
-fn start_that_would_stop_a_rival_is_held_and_one_that_hurts_nobody_is_not() {
+fn start_that_would_stop_a_rival_is_held_and_one_that_hurts_nothing_is_not() {
     let jealous = "ExecStart=/bin/sleep infinity\n[Unit]\nConflicts=rival.service";
     let units = [
         ("jealous", jealous),
@@ -101,9 +101,9 @@ fn start_that_would_stop_a_rival_is_held_and_one_that_hurts_nobody_is_not() {
     lab.kill("jealous");
     lab.wait("it is held", || lab.status("jealous")["hold"]["kind"] == "blast_radius");
     assert_eq!(lab.host.sh("systemctl is-active rival"), "active");
-    let told = lab.status("jealous");
+    let reported = lab.status("jealous");
     let words = "not restarted: it would stop `rival.service`; `may_affect` does not allow that";
-    assert_eq!(told["hold"]["text"], words, "{told:#}");
+    assert_eq!(reported["hold"]["text"], words, "{reported:#}");
 
     // A start after a crash does nothing to dependents, so it needs no leave.
     lab.await_state("hub", "healthy");

@@ -48,7 +48,7 @@ fn what_the_host_has_not_is_warned_of_and_the_rest_is_not() {
 }
 
 #[test]
-fn who_may_not_read_the_configuration_is_not_told_that_it_is_wrong() {
+fn who_may_not_read_the_configuration_is_not_reported_that_it_is_wrong() {
     let lab = Lab::new(&[], "[services.other]\ntcp = \"127.0.0.1:1\"\n");
     for (locked, line) in [
         ("/etc/sentinel/sentinel.toml", "cannot be read: permission denied"),

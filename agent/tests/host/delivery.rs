@@ -3,7 +3,7 @@
 use crate::harness::Lab;
 
 #[test]
-fn what_came_and_went_while_the_receiver_was_down_is_told_in_order() {
+fn what_came_and_went_while_the_receiver_was_down_is_reported_in_order() {
     let config = "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n[services.a]\nunit = \"a\"\n[services.b]\nunit = \"b\"\n";
     let mut lab = Lab::new(
         &[
@@ -21,7 +21,7 @@ fn what_came_and_went_while_the_receiver_was_down_is_told_in_order() {
     }
     assert!(lab.received().is_empty());
     lab.start_receiver();
-    // Both came and went while nobody could be told: each is one message, under the key of its end.
+    // Both came and went while nobody could be notified: each is one message, under the key of its end.
     lab.await_messages(2);
     let mut story: Vec<(u64, u64)> = Vec::new();
     for (_, body) in lab.received() {

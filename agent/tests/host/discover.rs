@@ -69,7 +69,7 @@ fn what_runs_is_proposed_and_the_proposal_is_a_right_configuration() {
 }
 
 #[test]
-fn what_only_root_can_see_is_told_to_others() {
+fn what_only_root_can_see_is_reported_to_others() {
     let lab = Lab::new(&[("web", WEB)], "[services.other]\ntcp = \"127.0.0.1:1\"\n");
     lab.host
         .sh("chmod 0755 /etc/sentinel && chmod 0644 /etc/sentinel/sentinel.toml");

@@ -1,4 +1,4 @@
-//! What a service wrote before it failed becomes part of its incident, and of what is told.
+//! What a service wrote before it failed becomes part of its incident, and of what is reported.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ fn evidence(lab: &Lab, incident: u64) -> Vec<Value> {
 }
 
 #[test]
-fn what_it_last_said_is_told_by_the_agents_own_user() {
+fn what_it_last_said_is_reported_by_the_agents_own_user() {
     let lab = Lab::new(
         &[("shop", TALKER)],
         "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n[services.shop]\nunit = \"shop\"\nmode = \"observe\"\n",
@@ -40,7 +40,7 @@ fn what_it_last_said_is_told_by_the_agents_own_user() {
         "{story}"
     );
 
-    // Whatever is told from then on has it, also by the agent that comes after this one.
+    // Whatever is sent from then on has it, also by the agent that comes after this one.
     lab.host.sh("systemctl restart sentinel");
     lab.wait("the next agent", || !lab.state("shop").is_empty());
     lab.host.sh("systemctl start shop");
@@ -48,10 +48,11 @@ fn what_it_last_said_is_told_by_the_agents_own_user() {
         lab.received_kinds().last().is_some_and(|kind| kind == "resolved")
     });
     let (_, resolved) = lab.received().pop().expect("a message");
-    let told = resolved["data"]["evidence"].as_array().expect("a list");
+    let reported = resolved["data"]["evidence"].as_array().expect("a list");
     assert!(
-        told.iter()
-            .any(|told| told["title"] == "its last log lines" && told["text"] == piece["text"]),
+        reported
+            .iter()
+            .any(|reported| reported["title"] == "its last log lines" && reported["text"] == piece["text"]),
         "{resolved:#}"
     );
 
@@ -84,8 +85,8 @@ fn a_first_message_that_waits_for_company_goes_with_what_was_found_meanwhile() {
     lab.await_messages(1);
     let (_, fired) = lab.received().remove(0);
     assert_eq!(fired["data"]["kind"], "fired", "{fired:#}");
-    let told = fired["data"]["evidence"].as_array().expect("a list");
-    let log = told.iter().find(|piece| piece["title"] == "its last log lines");
+    let reported = fired["data"]["evidence"].as_array().expect("a list");
+    let log = reported.iter().find(|piece| piece["title"] == "its last log lines");
     let log = log.unwrap_or_else(|| panic!("no log in {fired:#}"));
     assert_eq!(log["text"], "run 1\ncannot open /data, password=[redacted]");
 }
@@ -151,7 +152,7 @@ fn the_agents_own_restart_does_not_hide_what_was_said_before_it() {
 }
 
 #[test]
-fn a_program_that_cannot_be_executed_is_told_by_whoever_tried() {
+fn a_program_that_cannot_be_executed_is_reported_by_whoever_tried() {
     let lab = Lab::new(
         &[("shop", "ExecStart=/usr/local/bin/shop")],
         "[services.shop]\nunit = \"shop\"\nrecovery = { burst = 1 }\n",
@@ -184,7 +185,7 @@ ExecStart=/usr/bin/perl -MIO::Socket -e ' \
     sleep'"#;
 
 #[test]
-fn a_service_that_accepts_no_connections_is_told_from_one_that_answers_wrongly() {
+fn a_service_that_accepts_no_connections_is_distinguished_from_one_that_answers_wrongly() {
     let lab = Lab::new(
         &[("shop", HANGS)],
         "[services.shop]\nunit = \"shop\"\ninterval = \"1s\"\ntimeout = \"300ms\"\n\
@@ -219,7 +220,7 @@ const INSTALL: &str = r#"install_version() {
 }"#;
 
 #[test]
-fn a_package_that_was_upgraded_right_before_is_told() {
+fn a_package_that_was_upgraded_right_before_is_reported() {
     let lab = Lab::new(
         &[("shop", "ExecStart=/bin/sleep infinity")],
         "[services.shop]\nunit = \"shop\"\nmode = \"observe\"\n",
@@ -240,7 +241,7 @@ fn a_package_that_was_upgraded_right_before_is_told() {
 }
 
 #[test]
-fn a_full_disk_is_told_beside_what_failed() {
+fn a_full_disk_is_reported_beside_what_failed() {
     let lab = Lab::new(
         &[("shop", "ExecStart=/bin/sleep infinity")],
         "[services.shop]\nunit = \"shop\"\nmode = \"observe\"\n",

@@ -1,4 +1,4 @@
-//! What falls with a unit that nobody configured, and what cannot be started without it.
+//! What falls with a unit that no operator configured, and what cannot be started without it.
 
 use crate::harness::Lab;
 
@@ -17,7 +17,7 @@ fn kinds_about_app(lab: &Lab) -> Vec<String> {
         .collect()
 }
 
-/// Waits until it is down, held by name, and people know.
+/// Waits until it is down, held by name, and operators know.
 fn await_hold(lab: &Lab) {
     lab.await_state("app", "suppressed");
     let hold = &lab.status("app")["hold"];

@@ -1,4 +1,4 @@
-//! A host with the agent, something to watch, and somebody to tell.
+//! A host with the agent, something to watch, and a receiver to notify.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -109,7 +109,7 @@ impl Lab {
         self.wait(&format!("`{service}` is {state}"), || self.state(service) == state);
     }
 
-    /// Waits until `holds`; tells what the agent logged if it never does.
+    /// Waits until `holds`; says what the agent logged if it never does.
     pub fn wait(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let start = Instant::now();
         while !holds() {

@@ -1,4 +1,4 @@
-//! What the host's own tools tell of the agent: journalctl, its catalog, and systemctl status.
+//! What the host's own tools report the agent: journalctl, its catalog, and systemctl status.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -85,30 +85,30 @@ fn the_journal_has_fields_numbers_and_explanations() {
 }
 
 #[test]
-fn systemctl_status_tells_the_state_in_one_line() {
+fn systemctl_status_reports_the_state_in_one_line() {
     let lab = Lab::new(
         &[("shop", NEVER_AGAIN), ("db", "ExecStart=/bin/sleep infinity")],
         "[services.shop]\nunit = \"shop\"\nrecovery = { burst = 2 }\n[services.db]\nunit = \"db\"\n",
     );
-    let tells = |text: &str| {
+    let shows = |text: &str| {
         lab.wait(&format!("the status is `{text}`"), || lab.status_text().contains(text));
     };
-    tells("2 services: 2 healthy");
+    shows("2 services: 2 healthy");
     let shown = lab.host.sh("systemctl status sentinel --no-pager");
     assert!(shown.contains("Status: \"2 services: 2 healthy\""), "{shown}");
 
     lab.host.sh("touch /var/tmp/broken");
     lab.kill("shop");
-    tells("2 services: 1 healthy, shop down (gave up, manual action needed)");
+    shows("2 services: 1 healthy, shop down (gave up, manual action needed)");
     lab.host.sh("systemctl stop db");
-    tells("1 stopped");
+    shows("1 stopped");
 
     // A configuration that is wrong is an event of its own kind, and the status says so.
     lab.host.sh("systemctl stop sentinel");
     lab.host
         .write("/etc/sentinel/conf.d/x.toml", b"[services.x]\nunti = \"x\"\n");
     lab.host.sh("systemctl start --no-block sentinel");
-    tells("does not start: ");
+    shows("does not start: ");
     lab.wait("the journal has the reason", || {
         let refused = entries(&lab, "SENTINEL_EVENT=config_refused");
         refused.first().is_some_and(|entry| {
@@ -124,7 +124,7 @@ fn systemctl_status_tells_the_state_in_one_line() {
 fn the_journal_has_no_secret() {
     let shop = [("shop", "ExecStart=/bin/sleep infinity")];
     let lab = Lab::new(&shop, "[services.shop]\nunit = \"shop\"\n");
-    let mut parrot = lab.run_inside("receiver::repeat_what_is_told");
+    let mut parrot = lab.run_inside("receiver::repeat_what_is_reported");
     let secrets: [String; 10] = std::array::from_fn(|n| format!("T0psecret{n}abcdefghijkl"));
     let [path, query, header, signing, slack, bot, token, password, pin, beat] = &secrets;
     let config = format!(

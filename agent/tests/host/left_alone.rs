@@ -14,7 +14,7 @@ fn services(names: &[&str]) -> String {
 }
 
 /// Waits for the first message about a service, and answers its `data`.
-fn told(lab: &Lab, service: &str) -> serde_json::Value {
+fn reported(lab: &Lab, service: &str) -> serde_json::Value {
     let mut found = None;
     lab.wait(&format!("something is told of `{service}`"), || {
         found = lab
@@ -28,7 +28,7 @@ fn told(lab: &Lab, service: &str) -> serde_json::Value {
 }
 
 #[test]
-fn a_pause_and_a_start_without_end_are_told_and_left_to_systemd() {
+fn a_pause_and_a_start_without_end_are_reported_and_left_to_systemd() {
     let units = [
         (
             "pausing",
@@ -48,11 +48,11 @@ fn a_pause_and_a_start_without_end_are_told_and_left_to_systemd() {
     lab.host
         .sh("mkfifo /var/tmp/gate; systemctl restart --no-block starting");
     for service in ["pausing", "starting"] {
-        let fired = told(&lab, service);
+        let fired = reported(&lab, service);
         assert_eq!(fired["kind"], "fired", "{fired:#}");
         lab.wait("why nothing is done", || lab.status(service)["hold"]["kind"] == "busy");
     }
-    assert_eq!(told(&lab, "pausing")["cause"]["text"], "killed by signal KILL");
+    assert_eq!(reported(&lab, "pausing")["cause"]["text"], "killed by signal KILL");
     assert_eq!(lab.starts("pausing"), 1);
     assert_eq!(lab.starts("starting"), 2);
     // It ends by itself, one incident each. (A start would wait for the end of the pause, which a restart cuts short.)
@@ -70,7 +70,7 @@ fn a_pause_and_a_start_without_end_are_told_and_left_to_systemd() {
 }
 
 #[test]
-fn what_its_unit_or_its_kind_forbids_to_restart_is_told_at_once() {
+fn what_its_unit_or_its_kind_forbids_to_restart_is_reported_at_once() {
     let units = [
         (
             "prevented",
@@ -109,14 +109,14 @@ fn what_its_unit_or_its_kind_forbids_to_restart_is_told_at_once() {
             "not restarted: it is a oneshot; retry_oneshot = true runs it again",
         ),
     ] {
-        assert_eq!(told(&lab, service)["kind"], "fired");
+        assert_eq!(reported(&lab, service)["kind"], "fired");
         lab.wait(&format!("`{service}`: {reason}"), || {
             let status = lab.status(service);
             status["hold"]["kind"] == hold && status["hold"]["text"] == reason
         });
         assert_eq!(lab.status(service)["attempts_left"], 5, "{service}");
     }
-    let fired = told(&lab, "prevented");
+    let fired = reported(&lab, "prevented");
     assert_eq!(fired["severity"], "warning");
     assert_eq!(
         fired["doing"],
@@ -147,7 +147,7 @@ setsid dpkg --install /var/tmp/slowly.deb >/var/tmp/install.log 2>&1 </dev/null 
 until [ -e /var/tmp/installing ]; do :; done";
 
 #[test]
-fn what_was_stopped_with_its_database_is_told_or_started_when_that_is_back_and_no_package_is_being_installed() {
+fn what_was_stopped_with_its_database_is_reported_or_started_when_that_is_back_and_no_package_is_being_installed() {
     let needs = "ExecStart=/bin/sleep infinity\n[Unit]\nRequires=database.service\nAfter=database.service";
     let units = [
         ("database", SLEEPER),
@@ -165,7 +165,7 @@ fn what_was_stopped_with_its_database_is_told_or_started_when_that_is_back_and_n
     for (service, _) in units {
         lab.await_state(service, "healthy");
     }
-    // Somebody stopped this one before, by itself.
+    // An operator stopped this one before, by itself.
     lab.host.sh("systemctl stop itself");
     lab.await_state("itself", "stopped");
     lab.host.sh(INSTALL);
@@ -189,7 +189,7 @@ fn what_was_stopped_with_its_database_is_told_or_started_when_that_is_back_and_n
     lab.host.sh("echo >/var/tmp/go-on");
     lab.await_state("started", "healthy");
     assert_eq!(lab.starts("started"), 2);
-    let message = told(&lab, "told");
+    let message = reported(&lab, "told");
     let summary = message["summary"].as_str().expect("text");
     assert!(
         summary.contains("told was stopped together with database at ") && summary.contains("`sentinel restart told`"),

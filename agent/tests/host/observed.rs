@@ -70,7 +70,7 @@ fn with_nothing_configured_the_host_is_observed_and_nothing_restarted() {
     assert_eq!(notices().len(), 1);
     assert_eq!(lab.starts("web"), 1);
 
-    // Each failure is told once, however often the agent is started; one that fails anew meanwhile is another one.
+    // Each failure is reported once, however often the agent is started; one that fails again meanwhile is another one.
     let looked = || {
         lab.host
             .sh("journalctl --no-pager -o cat -u sentinel SENTINEL_EVENT=preexisting_failure | wc -l")
@@ -93,7 +93,7 @@ fn with_nothing_configured_the_host_is_observed_and_nothing_restarted() {
 }
 
 #[test]
-fn who_may_not_ask_docker_says_so_wherever_somebody_looks() {
+fn who_may_not_ask_docker_says_so_wherever_it_looks() {
     let lab = Lab::new(&[("web", "ExecStart=/bin/sleep infinity")], "");
     lab.host.confine_agent();
     // As Docker's own package has it, and as far as the agent gets: a socket of root's.

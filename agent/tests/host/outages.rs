@@ -36,7 +36,7 @@ fn kinds_about(lab: &Lab, service: &str) -> Vec<String> {
 }
 
 #[test]
-fn storm_holds_every_restart_is_told_once_and_passes() {
+fn storm_holds_every_restart_is_reported_once_and_passes() {
     let names = ["a", "b", "c", "d", "e"];
     let units: Vec<_> = names.iter().map(|name| (*name, SLEEPER)).collect();
     let lab = Lab::new(&units, &format!("[alerts]\ngroup_wait = \"0s\"\n{}", services(&names)));
@@ -67,8 +67,11 @@ fn storm_holds_every_restart_is_told_once_and_passes() {
     lab.wait("its end is told", || kinds_about(&lab, "(host)").len() >= 2);
     assert_eq!(kinds_about(&lab, "(host)"), ["fired", "resolved"]);
     for name in names {
-        let told = kinds_about(&lab, name);
-        assert!(!told.contains(&"fired".to_owned()), "{name} rang by itself: {told:?}");
+        let reported = kinds_about(&lab, name);
+        assert!(
+            !reported.contains(&"fired".to_owned()),
+            "{name} rang by itself: {reported:?}"
+        );
     }
 }
 

@@ -294,15 +294,15 @@ fn only_what_root_alone_can_write_becomes_a_rule() {
         ),
         ("mkfifo conf.d/x.toml", "rm conf.d/x.toml", "not a regular file"),
     ];
-    for (harm, mend, named) in cases {
+    for (harm, fix, named) in cases {
         host.sh(&format!("cd /etc/sentinel && {harm}"));
         let output = host.try_sh("sentinel polkit-rules --install");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{harm}: {said}");
         assert!(said.contains(named), "{harm}: {said}");
         assert_eq!(host.sh(&format!("cat {RULE}; stat -c %i {RULE}")), before, "{harm}");
-        host.sh(&format!("cd /etc/sentinel && {mend}"));
-        assert!(install(&host).contains("unchanged"), "{mend}");
+        host.sh(&format!("cd /etc/sentinel && {fix}"));
+        assert!(install(&host).contains("unchanged"), "{fix}");
     }
     // Variables are anybody's.
     let with = "SENTINEL__SERVICES__B__UNIT=b sentinel polkit-rules --install";
@@ -321,7 +321,7 @@ fn only_what_root_alone_can_write_becomes_a_rule() {
     let output = host.try_sh("sentinel polkit-rules --install");
     assert_eq!(output.status.code(), Some(1));
     assert!(host.try_sh(&format!("test -L {RULE}")).status.success());
-    // A rule that somebody wrote by hand is replaced, and that is told.
+    // A rule that somebody wrote by hand is replaced, and that is reported.
     host.sh(&format!("rm {RULE}; echo '// mine' >{RULE}"));
     assert!(install(&host).contains("had not made"));
     assert_eq!(
@@ -439,7 +439,7 @@ fn what_fails_while_polkit_is_away_is_started_when_it_is_back() {
 }
 
 #[test]
-fn an_agent_of_its_own_user_heals_what_it_may_and_tells_of_the_rest() {
+fn an_agent_of_its_own_user_heals_what_it_may_and_reports_of_the_rest() {
     let unit = "ExecStart=/bin/sleep infinity";
     let config = "[services.shop]\nunit = \"shop\"\n[services.other]\nunit = \"other\"\n";
     let lab = Lab::new(&[("shop", unit), ("other", unit)], config);
@@ -483,7 +483,7 @@ fn an_agent_of_its_own_user_heals_what_it_may_and_tells_of_the_rest() {
     let ended = lab.incident(id)["actions"][0]["result"].to_string();
     assert!(ended.contains("not allowed to"), "{ended}");
 
-    // The doctor, asked by root, judges as the agent's user, and names what is to be mended.
+    // The doctor, asked by root, judges as the agent's user, and names what is to be fixed.
     let (ok, user, findings) = doctor(&lab, "");
     assert!(!ok && user == "sentinel", "{findings:?}");
     for (check, level, words) in [
@@ -514,7 +514,7 @@ fn an_agent_of_its_own_user_heals_what_it_may_and_tells_of_the_rest() {
     assert!(said("rule").contains("only root"), "{findings:#?}");
     assert!(said("journal").contains("cannot read"), "{findings:#?}");
 
-    // Once root has mended it, a reload has the agent try again.
+    // Once root has fixed it, a reload has the agent try again.
     lab.host
         .sh("sentinel polkit-rules --install && systemctl reload sentinel");
     lab.await_state("other", "healthy");
@@ -545,7 +545,7 @@ fn connect(host: &Host, port: u16) {
 
 /// SEMANTICS 1.8, row 20.
 #[test]
-fn an_agent_of_its_own_user_starts_the_socket_of_an_idle_service_and_tells_of_that_of_a_busy_one() {
+fn an_agent_of_its_own_user_starts_the_socket_of_an_idle_service_and_reports_of_that_of_a_busy_one() {
     let lab = Lab::new(
         &[("canary", "ExecStart=/bin/sleep infinity")],
         "[services.canary]\nunit = \"canary\"\n",
@@ -606,9 +606,9 @@ fn an_agent_of_its_own_user_starts_the_socket_of_an_idle_service_and_tells_of_th
         .sh("touch /run/busy; systemctl start shop; sentinel resume shop");
     let remedy = "systemctl stop shop.service && systemctl start shop.socket shop.service";
     lab.wait("it is told", || lab.received_kinds() == ["healed", "fired"]);
-    let (_, told) = lab.received().pop().expect("there is one");
-    assert_eq!(told["data"]["severity"], "warning", "{told}");
-    assert!(told.to_string().contains(remedy), "{told}");
+    let (_, reported) = lab.received().pop().expect("there is one");
+    assert_eq!(reported["data"]["severity"], "warning", "{reported}");
+    assert!(reported.to_string().contains(remedy), "{reported}");
     assert_eq!(lab.host.sh("systemctl is-failed shop.socket"), "failed");
     lab.host.sh(remedy);
     lab.wait("that ends it", || {

@@ -13,7 +13,7 @@ pub const ADDRESS: &str = "127.0.0.1:9100";
 /// Where it writes what it received, a line per message: its `webhook-id`, a space, its body.
 pub const RECEIVED: &str = "/var/tmp/received";
 
-/// Where somebody listens inside the host who refuses everything and repeats all that he was told.
+/// Where somebody listens inside the host who refuses everything and repeats all that he was sent.
 pub const PARROT: &str = "127.0.0.1:9101";
 
 /// Serves until killed. Not a test of its own: the tests run it inside the host.
@@ -26,7 +26,7 @@ fn serve_webhooks() {
 /// The same.
 #[test]
 #[ignore = "run inside a test host by the other tests"]
-fn repeat_what_is_told() {
+fn repeat_what_is_reported() {
     serve(PARROT, Router::new().fallback(repeat));
 }
 

@@ -45,7 +45,7 @@ fn a_slow_start_holds_no_other_restart() {
 }
 
 #[test]
-fn killed_unit_is_restarted_proved_and_told_with_its_cause() {
+fn killed_unit_is_restarted_proved_and_reported_with_its_cause() {
     let lab = Lab::new(
         &[("shop", SLEEPER)],
         "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n[services.shop]\nunit = \"shop\"\n",
@@ -77,11 +77,15 @@ fn killed_unit_is_restarted_proved_and_told_with_its_cause() {
     assert_eq!(fired["data"]["summary"], "lab: shop is down: killed by signal KILL");
     // It was down until it ran again, and proved only by having lived.
     let (_, resolved) = &lab.received()[1];
-    for told in [&incidents[0], &resolved["data"]] {
-        let seconds = |name: &str| told[name].as_f64().unwrap_or_else(|| panic!("no {name}: {told:#}"));
+    for reported in [&incidents[0], &resolved["data"]] {
+        let seconds = |name: &str| {
+            reported[name]
+                .as_f64()
+                .unwrap_or_else(|| panic!("no {name}: {reported:#}"))
+        };
         let (down, proved) = (seconds("down_seconds"), seconds("proved_after_seconds"));
-        assert!(down > 0.0 && down <= proved, "{told:#}");
-        assert!(proved >= 0.5, "it proves itself for `min_uptime`: {told:#}");
+        assert!(down > 0.0 && down <= proved, "{reported:#}");
+        assert!(proved >= 0.5, "it proves itself for `min_uptime`: {reported:#}");
     }
     assert_eq!(resolved["data"]["started_by"], "agent");
     let summary = resolved["data"]["summary"].as_str().expect("words");
@@ -106,15 +110,15 @@ fn killed_unit_is_restarted_proved_and_told_with_its_cause() {
     assert_eq!(entry["SENTINEL_CAUSE"], "killed by signal KILL");
     assert_eq!(entry["PRIORITY"], "4");
     assert_eq!(entry["MESSAGE_ID"].as_str().map(str::len), Some(32), "{entry:#}");
-    // The same for people.
-    let told = lab.host.sh("sentinel incidents 1");
+    // The same for operators.
+    let reported = lab.host.sh("sentinel incidents 1");
     assert!(
-        told.contains("killed by signal KILL") && told.contains("the restart helped"),
-        "{told}"
+        reported.contains("killed by signal KILL") && reported.contains("the restart helped"),
+        "{reported}"
     );
     assert!(
-        told.starts_with("incident 1: shop was down ") && told.contains(", proved after "),
-        "{told}"
+        reported.starts_with("incident 1: shop was down ") && reported.contains(", proved after "),
+        "{reported}"
     );
 }
 
@@ -186,7 +190,7 @@ recovery = { burst = 3 }
     assert!(began[2].duration_since(began[1]).as_secs_f64() >= 1.0, "{began:?}");
     assert_eq!(lab.starts("shop"), 4);
 
-    // A human mends it; the incident ends, and everybody who was told hears of it.
+    // An operator fixes it; the incident ends, and every receiver that was notified hears of it.
     lab.host.sh("rm /var/tmp/broken && systemctl start shop");
     assert_eq!(lab.await_messages(3)[2], "resolved");
     lab.await_state("shop", "healthy");
@@ -258,12 +262,12 @@ fn what_systemd_restarts_without_a_pause_is_logged_as_down_and_up() {
 #[test]
 fn operators_start_after_a_give_up_is_a_clean_slate() {
     // It runs only while somebody lets it.
-    let unit = "ExecStart=/bin/sh -c 'test -e /var/tmp/mended && exec sleep infinity; exit 3'";
+    let unit = "ExecStart=/bin/sh -c 'test -e /var/tmp/fixed && exec sleep infinity; exit 3'";
     let config = "[services.shop]\nunit = \"shop\"\nrecovery.burst = 2\nrecovery.window = \"30m\"\n";
     let lab = Lab::new(&[("shop", unit)], config);
     lab.await_state("shop", "gave_up");
     let given_up = lab.starts("shop");
-    lab.host.sh("touch /var/tmp/mended && systemctl start shop");
+    lab.host.sh("touch /var/tmp/fixed && systemctl start shop");
     lab.await_state("shop", "healthy");
     assert_eq!(lab.starts("shop"), given_up + 1);
     let ended = lab.incidents();

@@ -99,7 +99,7 @@ fn what_a_section_heals_is_not_proposed_again_and_a_file_that_ends_that_is_named
     assert_eq!(lab.status("worker")["mode"], "observe");
     assert_eq!(lab.status("shop")["mode"], "heal", "{}", lab.status("shop"));
 
-    // Whoever says so by hand is told what that does, before and after.
+    // Whoever says so by hand is informed what that does, before and after.
     let file = "/etc/sentinel/conf.d/shop.toml";
     lab.host.write(file, b"[services.shop]\nfall = 5\nmode = \"observe\"\n");
     let checked = check(&lab);
@@ -111,13 +111,13 @@ fn what_a_section_heals_is_not_proposed_again_and_a_file_that_ends_that_is_named
     let warning = format!("warning: `shop` was healed and is only observed from now on: {file}:3:8");
     assert!(reloaded.lines().any(|line| line == warning), "{reloaded}");
     lab.await_log(&["event=healing_off", "service=shop", &format!("place={file}:3:8")]);
-    // It is told once: by now nothing changes.
+    // It is reported once: by now nothing changes.
     assert!(!check(&lab).contains("the running agent heals"), "{}", check(&lab));
     assert!(!lab.host.sh("sentinel reload").contains("was healed"));
 }
 
 #[test]
-fn a_wrong_section_is_told_with_its_place_and_harms_no_other() {
+fn a_wrong_section_is_reported_with_its_place_and_harms_no_other() {
     let lab = Lab::new(
         &[],
         "[services.nothing]\ntcp = \"127.0.0.1:9100\"\n[alerts]\ngroup_wait = \"0s\"\n",
@@ -163,7 +163,7 @@ fn a_wrong_section_is_told_with_its_place_and_harms_no_other() {
     assert!(checked.contains(&format!("not watched: {open}")), "{checked}");
     let status = lab.host.sh("sentinel status --json");
     let status: serde_json::Value = serde_json::from_str(&status).expect("it is JSON");
-    let refused = status["refused"].as_array().expect("a list");
+    let refused = status["rejected"].as_array().expect("a list");
     assert_eq!(refused.len(), 2, "{status:#}");
     assert_eq!(lab.state("shop"), "");
     assert_eq!(lab.state("nothing"), "healthy");
@@ -173,7 +173,7 @@ fn a_wrong_section_is_told_with_its_place_and_harms_no_other() {
             .any(|(_, body)| body.to_string().contains("intervall"))
     });
 
-    // Put right, both are taken up; nobody is told again of what was told.
+    // Put right, both are taken up; nobody is notified again of what was reported.
     lab.host.sh(
         "chmod 0644 /etc/systemd/system/open.service && sed -i s/intervall/interval/ /etc/systemd/system/shop.service",
     );

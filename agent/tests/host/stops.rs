@@ -1,4 +1,4 @@
-//! What somebody stopped stays stopped.
+//! What an operator stopped stays stopped.
 
 use crate::harness::Lab;
 

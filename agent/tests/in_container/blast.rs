@@ -173,8 +173,8 @@ const CASES: &[Case] = &[
 async fn picture() -> BTreeMap<String, (String, String)> {
     let mut picture = BTreeMap::new();
     for (unit, _) in UNITS {
-        let told = sh(&format!("systemctl show -P ActiveState -P InvocationID {unit}")).await;
-        let (state, run) = told.split_once('\n').unwrap_or((&told, ""));
+        let reported = sh(&format!("systemctl show -P ActiveState -P InvocationID {unit}")).await;
+        let (state, run) = reported.split_once('\n').unwrap_or((&reported, ""));
         picture.insert((*unit).to_owned(), (state.to_owned(), run.to_owned()));
     }
     picture

@@ -1,8 +1,8 @@
 //! What runs inside a test host, as root.
 
 mod blast;
+mod connection_lost;
 mod scenarios;
-mod sight;
 mod starts;
 mod triggers;
 mod verbs;
@@ -27,7 +27,7 @@ const QUIET: Duration = Duration::from_millis(250);
 struct Watch {
     systemd: Systemd,
     events: mpsc::Receiver<Event>,
-    told: BTreeMap<String, Vec<Observation>>,
+    reported: BTreeMap<String, Vec<Observation>>,
     shutdown: bool,
     task: JoinHandle<()>,
 }
@@ -46,7 +46,7 @@ impl Watch {
         let mut watch = Self {
             systemd,
             events,
-            told: BTreeMap::new(),
+            reported: BTreeMap::new(),
             shutdown: false,
             task: tokio::spawn(watcher.run()),
         };
@@ -57,24 +57,24 @@ impl Watch {
     }
 
     fn last(&self, unit: &str) -> Option<&Observation> {
-        self.told.get(unit)?.last()
+        self.reported.get(unit)?.last()
     }
 
-    fn instance(&self, unit: &str) -> Option<RunId> {
+    fn run_id(&self, unit: &str) -> Option<RunId> {
         self.last(unit)?.run.clone()
     }
 
     /// Forgets all but the last observation of each unit.
     fn forget(&mut self) {
-        for told in self.told.values_mut() {
-            told.drain(..told.len().saturating_sub(1));
+        for reported in self.reported.values_mut() {
+            reported.drain(..reported.len().saturating_sub(1));
         }
     }
 
     fn take(&mut self, event: Event) {
         match event {
             Event::TargetObserved { service, observation } => {
-                self.told.entry(service.to_string()).or_default().push(observation);
+                self.reported.entry(service.to_string()).or_default().push(observation);
             }
             Event::HostShutdownChanged { going_down } => self.shutdown = going_down,
             Event::PermissionsChanged => {}
@@ -92,7 +92,7 @@ impl Watch {
                 return last.clone();
             }
             let Ok(event) = timeout_at(bound, self.events.recv()).await else {
-                panic!("`{unit}` is not {what} within {BOUND:?}: {:?}", self.told.get(unit));
+                panic!("`{unit}` is not {what} within {BOUND:?}: {:?}", self.reported.get(unit));
             };
             self.take(event.expect("the watcher runs"));
         }

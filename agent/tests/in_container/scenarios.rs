@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{Watch, run, sh};
 
 /// Times each scenario is run; `SENTINEL_TRIALS` says otherwise.
-const TRIALS: usize = 4;
+const ATTEMPTS: usize = 4;
 
 /// Less than the time after which a poll would find what the signals missed.
 const SETTLED_WITHIN: Duration = Duration::from_secs(10);
@@ -210,10 +210,10 @@ fn is_harmful(truth: Truth, seen: Truth) -> bool {
 #[test]
 #[ignore = "runs inside a test host"]
 fn intent_agrees_with_what_was_done() {
-    let trials = std::env::var("SENTINEL_TRIALS")
+    let attempts = std::env::var("SENTINEL_TRIALS")
         .ok()
-        .and_then(|trials| trials.parse().ok())
-        .unwrap_or(TRIALS);
+        .and_then(|attempts| attempts.parse().ok())
+        .unwrap_or(ATTEMPTS);
     run(async {
         let mut units: Vec<&str> = SCENARIOS.iter().map(|(_, unit, ..)| *unit).collect();
         units.sort_unstable();
@@ -221,14 +221,14 @@ fn intent_agrees_with_what_was_done() {
         let mut watch = Watch::start(&units).await;
         let (mut total, mut wrong) = (0, Vec::new());
         for (name, unit, done, truth) in SCENARIOS {
-            let trials = if name.contains("timeout") { 2 } else { trials };
+            let attempts = if name.contains("timeout") { 2 } else { attempts };
             let mut seen = BTreeMap::<Truth, usize>::new();
-            for _ in 0..trials {
+            for _ in 0..attempts {
                 total += 1;
-                let outcome = trial(&mut watch, unit, done, *truth).await;
+                let outcome = attempt(&mut watch, unit, done, *truth).await;
                 *seen.entry(outcome).or_default() += 1;
                 if outcome != *truth {
-                    wrong.push(format!("{name}: {:?}", watch.told.get(*unit)));
+                    wrong.push(format!("{name}: {:?}", watch.reported.get(*unit)));
                 }
             }
             println!("{name:50} {truth:?}: {seen:?}");
@@ -239,7 +239,7 @@ fn intent_agrees_with_what_was_done() {
 }
 
 /// Does it once. Answers what the watcher makes of it, or the first harmful thing it said on the way.
-async fn trial(watch: &mut Watch, unit: &str, done: &str, truth: Truth) -> Truth {
+async fn attempt(watch: &mut Watch, unit: &str, done: &str, truth: Truth) -> Truth {
     sh("systemctl stop confl; systemctl reset-failed; systemctl start a").await;
     if !matches!(unit, "limit" | "oneshot" | "oneshotfail" | "cond" | "depfail") {
         sh(&format!("systemctl start {unit}")).await;
@@ -257,8 +257,8 @@ async fn trial(watch: &mut Watch, unit: &str, done: &str, truth: Truth) -> Truth
     }
     // It has to stay so.
     watch.quiet().await;
-    let told: Vec<Truth> = watch.told[unit].iter().map(truth_of).collect();
-    let harm = told
+    let reported: Vec<Truth> = watch.reported[unit].iter().map(truth_of).collect();
+    let harm = reported
         .iter()
         .skip(1)
         .find(|seen| {
@@ -270,5 +270,5 @@ async fn trial(watch: &mut Watch, unit: &str, done: &str, truth: Truth) -> Truth
     if matches!(unit, "r" | "r0") {
         sh(&format!("systemctl stop {unit}")).await;
     }
-    harm.or_else(|| told.last().copied()).unwrap_or(Truth::Other)
+    harm.or_else(|| reported.last().copied()).unwrap_or(Truth::Other)
 }

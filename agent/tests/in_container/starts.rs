@@ -35,7 +35,7 @@ systemctl start st-app st-part st-r st-sock.socket st-sock
 "#;
 
 async fn begun(watch: &mut Watch, unit: &str, done: &str) -> StartedBy {
-    let before = watch.instance(unit);
+    let before = watch.run_id(unit);
     sh(done).await;
     let seen = watch
         .until(unit, "running again", |seen| {
@@ -47,7 +47,7 @@ async fn begun(watch: &mut Watch, unit: &str, done: &str) -> StartedBy {
 
 #[test]
 #[ignore = "runs inside a test host"]
-fn who_starts_a_unit_is_told() {
+fn who_starts_a_unit_is_reported() {
     run(async {
         sh(UNITS).await;
         let units = ["st-db", "st-app", "st-part", "st-r", "st-sock"];
@@ -90,7 +90,7 @@ fn who_starts_a_unit_is_told() {
         }
         // The agent's own restart is nobody else's.
         watch.quiet().await;
-        let before = watch.instance("st-app");
+        let before = watch.run_id("st-app");
         let (nothing, limit) = (MayAffect::Only(&[]), Some(Duration::from_secs(10)));
         let result = watch
             .systemd

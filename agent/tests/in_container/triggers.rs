@@ -8,7 +8,7 @@ use sentinel_systemd::{BusAddress, MayAffect, triggers_of};
 use super::{BOUND, Watch, property, run, sh};
 
 /// A service that takes its socket from systemd where there is one, and one that is started by each kind of trigger. The
-/// first is down for good, with its socket, when it is told to die on every connection.
+/// first is down for good, with its socket, when it is asked to die on every connection.
 const UNITS: &str = r"
 cd /etc/systemd/system
 cat >shop.socket <<'S'
@@ -76,7 +76,7 @@ impl Watch {
 }
 
 /// What is told of a trigger: `waits`, `failed`, ...
-fn told(seen: &Observation, name: &str) -> &'static str {
+fn reported(seen: &Observation, name: &str) -> &'static str {
     let trigger = seen.details.triggers.iter().find(|trigger| trigger.name == name);
     match trigger.map(|trigger| &trigger.state) {
         None => "waits",
@@ -125,7 +125,7 @@ fn a_socket_that_failed_is_started_before_its_service() {
         fail("shop.socket", 7101).await;
         let down = watch
             .until("shop", "down with its socket", |seen| {
-                told(seen, "shop.socket") == "failed"
+                reported(seen, "shop.socket") == "failed"
             })
             .await;
         assert!(
@@ -148,7 +148,7 @@ fn a_socket_that_failed_is_started_before_its_service() {
         );
         watch
             .until("shop", "told to wait", |seen| {
-                seen.state == TargetState::Running && told(seen, "shop.socket") == "waits"
+                seen.state == TargetState::Running && reported(seen, "shop.socket") == "waits"
             })
             .await;
         // The service has the socket, and not one of its own.
@@ -158,7 +158,7 @@ fn a_socket_that_failed_is_started_before_its_service() {
 
 #[test]
 #[ignore = "runs inside a test host"]
-fn a_socket_that_failed_beside_a_service_that_runs_is_told() {
+fn a_socket_that_failed_beside_a_service_that_runs_is_reported() {
     run(async {
         sh(UNITS).await;
         sh("systemctl start shop.socket").await;
@@ -173,7 +173,7 @@ fn a_socket_that_failed_beside_a_service_that_runs_is_told() {
         sh("rm /run/shop-dies; systemctl reset-failed shop; systemctl start shop").await;
         watch
             .until("shop", "running without its socket", |seen| {
-                seen.state == TargetState::Running && told(seen, "shop.socket") == "failed"
+                seen.state == TargetState::Running && reported(seen, "shop.socket") == "failed"
             })
             .await;
         // That is how systemd has it.
@@ -199,7 +199,7 @@ fn a_socket_that_failed_beside_a_service_that_runs_is_told() {
         sh("systemctl stop shop.service && systemctl start shop.socket shop.service").await;
         watch
             .until("shop", "told to wait", |seen| {
-                seen.state == TargetState::Running && told(seen, "shop.socket") == "waits"
+                seen.state == TargetState::Running && reported(seen, "shop.socket") == "waits"
             })
             .await;
     });
@@ -217,7 +217,7 @@ fn a_socket_that_was_stopped_is_never_started() {
             sh(&format!("systemctl stop {socket} 2>/dev/null")).await;
             watch
                 .until(unit, "told that its socket was stopped", |seen| {
-                    told(seen, &socket) == "stopped"
+                    reported(seen, &socket) == "stopped"
                 })
                 .await;
             assert_eq!(state(unit).await, "active", "{unit}");
@@ -260,7 +260,7 @@ fn a_socket_that_was_stopped_is_never_started() {
         let mut later = later;
         later
             .until("pulls", "told that its socket was stopped", |seen| {
-                told(seen, "pulls.socket") == "stopped"
+                reported(seen, "pulls.socket") == "stopped"
             })
             .await;
     });
@@ -277,7 +277,7 @@ fn a_socket_that_failed_while_its_service_was_idle_is_started_alone() {
         fail("idle.socket", 7104).await;
         let seen = watch
             .until("idle", "idle without its socket", |seen| {
-                is_idle(seen) && told(seen, "idle.socket") == "failed"
+                is_idle(seen) && reported(seen, "idle.socket") == "failed"
             })
             .await;
         let before = seen.run;
@@ -291,7 +291,7 @@ fn a_socket_that_failed_while_its_service_was_idle_is_started_alone() {
         );
         let seen = watch
             .until("idle", "waited for again", |seen| {
-                is_idle(seen) && told(seen, "idle.socket") == "waits"
+                is_idle(seen) && reported(seen, "idle.socket") == "waits"
             })
             .await;
         assert_eq!(seen.run, before, "the service was not started");
@@ -304,7 +304,7 @@ fn a_socket_that_failed_while_its_service_was_idle_is_started_alone() {
         sh("systemctl stop idle.socket").await;
         let seen = watch
             .until("idle", "told that its socket was stopped", |seen| {
-                told(seen, "idle.socket") == "stopped"
+                reported(seen, "idle.socket") == "stopped"
             })
             .await;
         assert!(is_idle(&seen), "{seen:?}");

@@ -32,7 +32,7 @@ fn verbs_act_only_on_what_was_decided_about() {
         let mut watch = Watch::start(&["a", "brk", "depfail", "nostart", "cond"]).await;
 
         // It runs and is unwell.
-        let before = watch.instance("a");
+        let before = watch.run_id("a");
         assert_eq!(
             watch.act("a", ActionKind::Restart, before.as_ref()).await,
             ActionResult::Done
@@ -52,7 +52,7 @@ fn verbs_act_only_on_what_was_decided_about() {
         // It failed.
         sh("kill -9 $(systemctl show -P MainPID a)").await;
         watch.until_down("a", Intent::Crash).await;
-        let failed = watch.instance("a");
+        let failed = watch.run_id("a");
         assert!(matches!(
             watch.act("a", ActionKind::Restart, failed.as_ref()).await,
             ActionResult::Outdated(_)
@@ -71,9 +71,7 @@ fn verbs_act_only_on_what_was_decided_about() {
         // It cannot come up. The failed attempt is a crash, not somebody's stop.
         sh("kill -9 $(systemctl show -P MainPID brk); touch /run/brk").await;
         watch.until_down("brk", Intent::Crash).await;
-        let result = watch
-            .act("brk", ActionKind::Start, watch.instance("brk").as_ref())
-            .await;
+        let result = watch.act("brk", ActionKind::Start, watch.run_id("brk").as_ref()).await;
         assert!(matches!(result, ActionResult::Failed(_)), "{result:?}");
         watch.quiet().await;
         watch.until_down("brk", Intent::Crash).await;
@@ -129,7 +127,7 @@ fn an_operator_wins() {
         let mut watch = Watch::start(&["a", "slowstop", "sig", "slow"]).await;
 
         // A stop under way is left alone, whichever kind is asked for.
-        let running = watch.instance("slowstop");
+        let running = watch.run_id("slowstop");
         sh("systemctl --no-block stop slowstop").await;
         for kind in [ActionKind::Restart, ActionKind::Start] {
             let result = watch.act("slowstop", kind, running.as_ref()).await;
@@ -138,7 +136,7 @@ fn an_operator_wins() {
         watch.until_down("slowstop", Intent::OperatorStop).await;
 
         // What was decided before a stop is not carried out after it.
-        let running = watch.instance("sig");
+        let running = watch.run_id("sig");
         sh("systemctl stop sig").await;
         let result = watch.act("sig", ActionKind::Restart, running.as_ref()).await;
         assert!(matches!(result, ActionResult::Outdated(_)), "{result:?}");
@@ -205,7 +203,7 @@ fn an_operator_wins() {
 fn an_unprivileged_agent_does_what_it_may() {
     run(async {
         let mut watch = Watch::start(&["a", "b", "limit", "limit2"]).await;
-        // Without the journal nobody can tell whether this was a stop.
+        // Without the journal nobody can say whether this was a stop.
         let failed = watch.until_down("a", Intent::Unclear).await;
         let result = watch.act("a", ActionKind::Start, failed.run.as_ref()).await;
         assert_eq!(result, ActionResult::Done);

@@ -31,7 +31,7 @@ printf '%s\n' "${COMPREPLY[@]}"
 /// What fish shows at a Tab: a candidate a line, with what it means behind it.
 const FISH: &str = r#"complete --do-complete "$argv[1]" | string replace --regex '\t.*' ''; true"#;
 
-/// An interactive zsh at a terminal, which is typed to; Tab lists what there is, and Ctrl-X tells what stands in the line.
+/// An interactive zsh at a terminal, which is typed to; Tab lists what there is, and Ctrl-X says what stands in the line.
 const ZSH: &str = r#"
 export ZDOTDIR=$(mktemp -d)
 cat >$ZDOTDIR/.zshrc <<'END'

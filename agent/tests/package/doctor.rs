@@ -1,4 +1,4 @@
-//! Each lack that `sentinel doctor` names is mended by the commands that it names, typed as they stand there.
+//! Each lack that `sentinel doctor` names is fixed by the commands that it names, typed as they stand there.
 
 use serde_json::Value;
 
@@ -61,7 +61,7 @@ fn word<'a>(finding: &'a Value, name: &str) -> &'a str {
 }
 
 #[test]
-fn what_the_doctor_names_mends_what_it_found() {
+fn what_the_doctor_names_fixes_what_it_found() {
     let lab = Lab::watching(OLD);
     let host = &lab.host;
     lab.wait("nothing is wrong", || findings(&lab).is_empty());
@@ -71,10 +71,10 @@ fn what_the_doctor_names_mends_what_it_found() {
         let lack = found
             .iter()
             .find(|finding| word(finding, "check") == check && word(finding, "text").contains(words));
-        let mend = word(lack.unwrap_or_else(|| panic!("{damage}: {found:#?}")), "mend").to_owned();
-        println!("{damage}\n    {mend}");
+        let fix = word(lack.unwrap_or_else(|| panic!("{damage}: {found:#?}")), "fix").to_owned();
+        println!("{damage}\n    {fix}");
         // Every second piece stands in quotes. What is a command and changes something is typed.
-        let typed = mend.split('`').skip(1).step_by(2);
+        let typed = fix.split('`').skip(1).step_by(2);
         let changes = |command: &&str| {
             let looks = ["systemctl status", "journalctl", "sentinel check"];
             // Without an archive of Debian's there is nothing to install polkit from.
@@ -82,13 +82,13 @@ fn what_the_doctor_names_mends_what_it_found() {
             !looks.iter().chain(&cannot).any(|begin| command.starts_with(begin))
         };
         let typed: Vec<&str> = typed.filter(changes).collect();
-        assert!(!typed.is_empty(), "{damage}: {mend}");
+        assert!(!typed.is_empty(), "{damage}: {fix}");
         for command in typed {
             host.sh(command);
         }
         // One that did not start for it is tried again by systemd; whoever changed a file reloads.
         host.sh("systemctl start sentinel && systemctl reload sentinel");
-        lab.wait(&format!("`{damage}` is mended"), || findings(&lab).is_empty());
+        lab.wait(&format!("`{damage}` is fixed"), || findings(&lab).is_empty());
     }
 }
 

@@ -11,7 +11,7 @@ use crate::host::{Host, wait_until};
 /// Longer than anything here takes on a busy machine; the watchdog alone takes half a minute.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
-/// What the agent is told to watch. Quick, so that tests do not wait for defaults.
+/// What the agent is asked to watch. Quick, so that tests do not wait for defaults.
 pub(crate) const CONFIG: &str = r#"
 [agent]
 name = "lab"
@@ -47,7 +47,7 @@ ExecStartPre=/bin/sh -c 'echo start >>/var/tmp/shop.starts; test ! -e /var/tmp/g
 ExecStart=/bin/sleep infinity
 ";
 
-/// Stands in for whoever is told: it writes what it gets into the journal.
+/// Stands in for whoever is notified: it writes what it gets into the journal.
 const RECEIVER: &[u8] = b"[Service]
 ExecStart=/usr/bin/demo-service receive --listen 127.0.0.1:9100
 ";
@@ -114,10 +114,10 @@ impl Lab {
         self.host.sh(&format!("apt-get install -y sentinel={version} 2>&1"))
     }
 
-    /// Waits until `holds`; tells what the agent logged if it never does.
+    /// Waits until `holds`; says what the agent logged if it never does.
     pub(crate) fn wait(&self, what: &str, holds: impl FnMut() -> bool) {
-        struct Tell<'a>(&'a Host);
-        impl Drop for Tell<'_> {
+        struct Report<'a>(&'a Host);
+        impl Drop for Report<'_> {
             fn drop(&mut self) {
                 if std::thread::panicking() {
                     let log = self
@@ -127,7 +127,7 @@ impl Lab {
                 }
             }
         }
-        let _tell = Tell(&self.host);
+        let _report = Report(&self.host);
         wait_until(what, PATIENCE, holds);
     }
 

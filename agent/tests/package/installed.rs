@@ -57,13 +57,13 @@ fn the_agent_runs_as_shipped_and_harms_nothing() {
     let check = host.sh("sentinel check");
     assert!(!check.contains("receivers.chat"), "{check}");
     host.sh("rm /etc/sentinel/conf.d/chat.toml /etc/sentinel/secrets/chat");
-    // Whoever cannot see with the agent's eyes is not told to mend what is right.
+    // Whoever cannot see with the agent's eyes is not told to fix what is right.
     let doctor = host.try_sh("runuser -u nobody -- sentinel doctor");
     assert_eq!(doctor.status.code(), Some(1), "{}", said(&doctor));
     assert!(said(&doctor).contains("`sudo sentinel doctor`"), "{}", said(&doctor));
     assert!(!said(&doctor).contains("chown"), "{}", said(&doctor));
-    let nobody = host.try_sh("runuser -u nobody -- cat /etc/sentinel/sentinel.toml");
-    assert!(!nobody.status.success(), "others cannot read the configuration");
+    let other = host.try_sh("runuser -u nobody -- cat /etc/sentinel/sentinel.toml");
+    assert!(!other.status.success(), "others cannot read the configuration");
 
     let report = host.sh("systemd-analyze security --no-pager sentinel.service");
     let last = report.lines().last().expect("it ends with the sum");
@@ -87,7 +87,7 @@ fn from_its_sandbox_it_sees_and_heals() {
     });
     assert_eq!(host.sh("systemctl is-active nginx"), "active");
     lab.await_state("web", "healthy");
-    // polkit's rule is root's to renew: whoever only has the agent reload is told.
+    // polkit's rule is root's to renew: whoever only has the agent reload is notified.
     host.write(
         "/etc/sentinel/conf.d/more.toml",
         b"[services.receiver]\nunit = \"receiver\"\n",
@@ -108,7 +108,7 @@ fn from_its_sandbox_it_sees_and_heals() {
     let log = host.sh("journalctl --no-pager -o cat -u sentinel _COMM=sentinel");
     assert_eq!(log.matches("polkit's rule was not renewed").count(), 0, "{log}");
     host.sh("rm /etc/sentinel/conf.d/more.toml && systemctl reload sentinel");
-    // The journal, which alone knows who ended a unit while nobody watched.
+    // The journal, which alone knows who ended a unit while the agent did not watch.
     host.sh("systemctl stop sentinel && systemctl stop shop && systemctl start sentinel");
     lab.await_state("shop", "stopped");
     assert_eq!(host.sh("systemctl show -P ActiveState shop"), "inactive");

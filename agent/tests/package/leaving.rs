@@ -63,9 +63,9 @@ fn a_user_who_was_there_before_stays() {
     let host = &lab.host;
     host.sh("useradd --system --home-dir /home/guard --gid nogroup sentinel");
     let before = host.sh("getent passwd sentinel");
-    let told = lab.install(OLD);
+    let reported = lab.install(OLD);
     lab.await_active();
-    assert!(!told.contains("does not run"), "{told}");
+    assert!(!reported.contains("does not run"), "{reported}");
     host.sh("sentinel status && sentinel doctor");
 
     host.sh("apt-get purge -y sentinel");

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::built::OLD;
 use crate::harness::Lab;
 
-/// What a reader is told to type.
+/// What a reader is asked to type.
 const README: &str = include_str!("../../../README.md");
 
 /// The test host has no sudo, and needs none: everybody there is root.
@@ -84,10 +84,10 @@ fn quick_start_of_the_readme_heals_what_is_broken() {
 
     typed(&lab, "break");
     lab.wait("the first incident is over", || ended(&lab, "nginx").len() == 1);
-    let told = typed(&lab, "read");
-    println!("{told}");
+    let reported = typed(&lab, "read");
+    println!("{reported}");
     for part in ["killed by signal KILL", "event=verified", "2 services: 2 healthy"] {
-        assert!(told.contains(part), "{part:?} is not in\n{told}");
+        assert!(reported.contains(part), "{part:?} is not in\n{reported}");
     }
 
     for fault in &FAULTS {

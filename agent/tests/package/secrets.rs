@@ -1,4 +1,4 @@
-//! Who may read the secrets, and who acknowledged: members of the control group are somebody else than the agent.
+//! Who may read the secrets, and who acknowledged: members of the control group are another party than the agent.
 
 use crate::built::{NEW, OLD};
 use crate::harness::{CONFIG, Lab, said};
@@ -18,7 +18,7 @@ fn with_secret(lab: &Lab) {
 }
 
 /// Kills `shop`, and waits until the receiver has heard that it is over `count` times in all.
-fn tell(lab: &Lab, count: usize) {
+fn report(lab: &Lab, count: usize) {
     lab.host.sh("systemctl kill --signal KILL shop");
     lab.wait("the receiver is told", || {
         let journal = lab.host.sh("journalctl --no-pager -o cat -u receiver");
@@ -42,7 +42,7 @@ fn no_member_of_the_control_group_reads_a_secret_before_or_after_an_upgrade() {
     host.sh("systemctl reload sentinel");
     assert!(!reads(), "as it is installed");
     host.sh("runuser -u alice -- sentinel status");
-    tell(&lab, 1);
+    report(&lab, 1);
 
     // On a host that had an earlier version, they could.
     host.sh(AS_BEFORE);
@@ -54,7 +54,7 @@ fn no_member_of_the_control_group_reads_a_secret_before_or_after_an_upgrade() {
         check.contains("`/etc/sentinel/secrets/hook` may be read by members of the group `sentinel`"),
         "{check}"
     );
-    tell(&lab, 2);
+    report(&lab, 2);
     lab.install(NEW);
     lab.await_active();
     lab.await_state("shop", "healthy");
@@ -64,7 +64,7 @@ fn no_member_of_the_control_group_reads_a_secret_before_or_after_an_upgrade() {
         "sentinel",
         "files keep their group"
     );
-    tell(&lab, 3);
+    report(&lab, 3);
     let check = host.sh("sentinel check");
     assert!(!check.contains("may be read by"), "{check}");
 
@@ -84,7 +84,7 @@ fn no_member_of_the_control_group_reads_a_secret_before_or_after_an_upgrade() {
     host.sh(&format!("apt-get install -y --allow-downgrades sentinel={OLD}"));
     lab.await_active();
     lab.await_state("shop", "healthy");
-    tell(&lab, 4);
+    report(&lab, 4);
 }
 
 #[test]

@@ -19,16 +19,16 @@ fn an_upgrade_in_mid_incident_does_nothing_twice() {
     assert_eq!(lab.incidents().len(), 1);
     host.sh("echo >/var/tmp/gate; rm /var/tmp/gate");
     lab.await_state("shop", "healthy");
-    let told = || {
+    let reported = || {
         let journal = host.sh("journalctl --no-pager -o cat -u receiver");
         ["fired", "resolved"].map(|kind| {
             let line = |line: &&str| line.contains("shop") && line.contains(kind);
             journal.lines().filter(line).count()
         })
     };
-    lab.wait("the end is told", || told()[1] > 0);
+    lab.wait("the end is told", || reported()[1] > 0);
     assert_eq!(
-        told(),
+        reported(),
         [1, 1],
         "{}",
         host.sh("journalctl --no-pager -o cat -u receiver")
@@ -61,7 +61,7 @@ fn the_store_of_a_newer_agent_keeps_an_older_one_out() {
         format!("install ok installed {NEW}")
     );
 
-    // An agent that was put there by other means refuses too, and says so where people look.
+    // An agent that was put there by other means refuses too, and says so where operators look.
     host.sh("systemctl start --no-block sentinel");
     lab.wait("the unit says why it does not run", || {
         lab.property("StatusText")
@@ -79,21 +79,21 @@ fn an_upgrade_over_a_wrong_configuration_says_that_nothing_is_watched() {
         "/etc/sentinel/conf.d/wrong.toml",
         b"[services.shop]\nunits = \"shop\"\n",
     );
-    let told = lab.install(NEW);
+    let reported = lab.install(NEW);
     for words in [
         "sentinel: installed, but the agent does not run, and nothing is watched",
         "/etc/sentinel/conf.d/wrong.toml:2:1: services.shop.units: unknown key; did you mean `unit`?",
         "`sentinel doctor` says how to fix it",
     ] {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(reported.contains(words), "{words}: {reported}");
     }
     assert_eq!(
         host.sh("dpkg-query -f '${Status} ${Version}' -W sentinel"),
         format!("install ok installed {NEW}")
     );
-    // Once it is mended nobody has to do anything.
+    // Once it is fixed nobody has to do anything.
     host.sh("rm /etc/sentinel/conf.d/wrong.toml");
     lab.await_active();
-    let told = host.sh("apt-get install -y --reinstall sentinel 2>&1");
-    assert!(!told.contains("does not run"), "{told}");
+    let reported = host.sh("apt-get install -y --reinstall sentinel 2>&1");
+    assert!(!reported.contains("does not run"), "{reported}");
 }

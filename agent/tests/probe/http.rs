@@ -177,7 +177,7 @@ async fn broken_answers_say_how_they_are_broken() {
 }
 
 #[tokio::test]
-async fn an_address_and_a_name_are_told_the_same() {
+async fn an_address_and_a_name_are_reported_the_same() {
     // Probes of a plain address connect by themselves, the others through a client.
     let server = Server::start().await;
     for path in [

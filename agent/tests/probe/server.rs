@@ -155,7 +155,7 @@ async fn redirect(stream: &mut TcpStream, location: &str) -> std::io::Result<()>
     stream.write_all(head.as_bytes()).await
 }
 
-/// A port nobody listens on: it was just free, and stays bound without listening for as long as this lives.
+/// A port nothing listens on: it was just free, and stays bound without listening for as long as this lives.
 pub(crate) fn refused_port() -> (tokio::net::TcpSocket, SocketAddr) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

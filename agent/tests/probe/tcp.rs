@@ -24,7 +24,7 @@ async fn whoever_accepts_passes() {
 }
 
 #[tokio::test]
-async fn refused_and_unanswered_connections_are_told_apart() {
+async fn refused_and_unanswered_connections_are_distinguished() {
     let (_bound, address) = refused_port();
     assert_failed(
         &ask(tcp(address, AMPLE)).await,

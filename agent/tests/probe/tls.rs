@@ -214,7 +214,7 @@ async fn plain_server_asked_for_https_is_a_tls_failure() {
 }
 
 #[tokio::test]
-async fn server_silent_in_the_handshake_is_told_as_that() {
+async fn server_silent_in_the_handshake_is_reported_as_that() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let authority = Authority::new();
     let settings = HttpProbe {
@@ -261,7 +261,7 @@ async fn unusable_ca_files_are_refused() {
     }
 }
 
-/// The process is started anew with its CA certificates hidden: which they are is decided once, when a client is made.
+/// The process is started again with its CA certificates hidden: which they are is decided once, when a client is made.
 #[test]
 fn host_without_certificates_still_probes_plain_http() {
     let output = std::process::Command::new(std::env::current_exe().unwrap())

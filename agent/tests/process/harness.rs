@@ -112,16 +112,16 @@ impl Scene {
     /// Starts it through the agent, and watches it.
     pub(crate) async fn started(&mut self) -> RunId {
         assert_eq!(self.restart(ActionKind::Start, None).await, ActionResult::Done);
-        let instance = self.running().await;
+        let run = self.running().await;
         self.watch();
-        instance
+        run
     }
 }
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        for instance in &self.seen {
-            let (pid, started) = instance.as_str().split_once(':').unwrap();
+        for run in &self.seen {
+            let (pid, started) = run.as_str().split_once(':').unwrap();
             if start_time(pid).as_deref() == Some(started) {
                 signal(pid.parse().unwrap(), "KILL");
             }
@@ -141,7 +141,7 @@ impl Foreign {
         self.0.id()
     }
 
-    pub(crate) fn instance(&self) -> RunId {
+    pub(crate) fn run_id(&self) -> RunId {
         let pid = self.pid().to_string();
         format!("{pid}:{}", start_time(&pid).unwrap()).into()
     }
@@ -160,8 +160,8 @@ fn start_time(pid: &str) -> Option<String> {
     rest.split_whitespace().nth(19).map(ToOwned::to_owned)
 }
 
-pub(crate) fn pid_of(instance: &RunId) -> u32 {
-    instance.as_str().split_once(':').unwrap().0.parse().unwrap()
+pub(crate) fn pid_of(run: &RunId) -> u32 {
+    run.as_str().split_once(':').unwrap().0.parse().unwrap()
 }
 
 pub(crate) fn signal(pid: u32, name: &str) {

@@ -14,8 +14,8 @@ async fn foreground_and_daemon_starts_come_up_and_are_reported_before_the_answer
         let mut scene = Scene::new(script);
         assert_eq!(scene.restart(ActionKind::Start, None).await, ActionResult::Done);
         // Already there: nobody watches in this test.
-        let instance = scene.running().await;
-        assert!(!has_ended(pid_of(&instance)));
+        let run = scene.running().await;
+        assert!(!has_ended(pid_of(&run)));
         scene.nothing_more();
     }
 }
@@ -35,7 +35,7 @@ async fn crash_is_followed_by_a_new_run() {
 }
 
 #[tokio::test]
-async fn failed_start_tells_its_last_words_and_is_a_crash() {
+async fn failed_start_reports_its_last_words_and_is_a_crash() {
     // It tidies up the pid file, which must not make it look stopped on purpose.
     let mut scene = Scene::new("rm -f $F; echo starting; echo 'cannot bind port 80' >&2; exit 3");
     write(&scene.pid_file(), "4194303");
@@ -117,7 +117,7 @@ async fn restart_ends_the_old_run_and_starts_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_start_is_told_when_it_begins_and_not_before_the_old_run_has_ended() {
+async fn a_start_is_reported_when_it_begins_and_not_before_the_old_run_has_ended() {
     let gate = "while test -e $F.gate; do sleep 0.02; done; ";
     let mut scene = Scene::new(&format!("{gate}{FOREGROUND}"));
     let first = scene.started().await;
@@ -180,7 +180,7 @@ async fn outdated_decisions_are_not_carried_out() {
     write(&scene.pid_file(), foreign.pid());
     // Start only what does not.
     outdated(scene.restart(ActionKind::Start, None).await);
-    let instance = scene.running().await;
+    let run = scene.running().await;
     // Restart only the run that was judged.
     outdated(scene.restart(ActionKind::Restart, Some(&"7:7".into())).await);
     // Start only after the run that was judged.
@@ -188,7 +188,7 @@ async fn outdated_decisions_are_not_carried_out() {
     until(|| has_ended(foreign.pid())).await;
     outdated(scene.restart(ActionKind::Start, Some(&"7:7".into())).await);
     assert!(!marker.exists());
-    let result = scene.restart(ActionKind::Start, Some(&instance)).await;
+    let result = scene.restart(ActionKind::Start, Some(&run)).await;
     assert!(matches!(result, ActionResult::Failed(_)), "{result:?}");
     assert!(marker.exists());
 }
@@ -215,12 +215,12 @@ async fn stderr_neither_blocks_nor_breaks_a_process_that_is_up() {
             .unwrap()
             .success()
     );
-    let instance = scene.started().await;
+    let run = scene.started().await;
     let written = scene.path("run/pid.written");
     tokio::task::spawn_blocking(move || std::fs::write(go, "go\n"))
         .await
         .unwrap()
         .unwrap();
     until(|| written.exists()).await;
-    assert!(!has_ended(pid_of(&instance)));
+    assert!(!has_ended(pid_of(&run)));
 }

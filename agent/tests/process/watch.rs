@@ -10,14 +10,14 @@ const UNKNOWN: Cause = Cause::Unknown;
 const FOREGROUND: &str = "echo $$ >$F; exec sleep 600";
 
 #[tokio::test]
-async fn no_pid_file_at_first_sight_is_left_alone() {
+async fn no_pid_file_when_first_observed_is_left_alone() {
     let mut scene = Scene::new("true");
     scene.watch();
     assert_eq!(scene.down().await, (Intent::OperatorStop, UNKNOWN));
 }
 
 #[tokio::test]
-async fn stale_pid_file_at_first_sight_is_a_crash() {
+async fn stale_pid_file_when_first_observed_is_a_crash() {
     for text in ["", "4194303\n"] {
         let mut scene = Scene::new("true");
         write(&scene.pid_file(), text);
@@ -44,7 +44,7 @@ async fn running_process_is_known_by_pid_and_start_time() {
     let (mut scene, foreign) = (Scene::new("true"), Foreign::start());
     write(&scene.pid_file(), foreign.pid());
     scene.watch();
-    assert_eq!(scene.running().await, foreign.instance());
+    assert_eq!(scene.running().await, foreign.run_id());
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn process_that_comes_up_later_is_seen_even_in_a_new_directory() {
     if state.state != TargetState::Running {
         state = scene.next().await;
     }
-    assert_eq!(state.run, Some(foreign.instance()));
+    assert_eq!(state.run, Some(foreign.run_id()));
 }
 
 #[tokio::test]
@@ -68,14 +68,14 @@ async fn kill_of_a_foreign_process_is_noticed_as_a_crash() {
     let (mut scene, foreign) = (Scene::new("true"), Foreign::start());
     write(&scene.pid_file(), foreign.pid());
     scene.watch();
-    let instance = scene.running().await;
+    let run = scene.running().await;
     signal(foreign.pid(), "KILL");
     let observation = scene.next().await;
     let crash = TargetState::Down {
         intent: Intent::Crash,
         cause: UNKNOWN,
     };
-    assert_eq!((observation.state, observation.run), (crash, Some(instance)));
+    assert_eq!((observation.state, observation.run), (crash, Some(run)));
 }
 
 #[tokio::test]
@@ -115,15 +115,15 @@ async fn another_process_in_the_pid_file_is_another_run() {
     let (mut scene, first, second) = (Scene::new("true"), Foreign::start(), Foreign::start());
     write(&scene.pid_file(), first.pid());
     scene.watch();
-    assert_eq!(scene.running().await, first.instance());
+    assert_eq!(scene.running().await, first.run_id());
     let new = scene.path("run/new");
     write(&new, second.pid());
     std::fs::rename(new, scene.pid_file()).unwrap();
-    assert_eq!(scene.running().await, second.instance());
+    assert_eq!(scene.running().await, second.run_id());
 }
 
 #[tokio::test]
-async fn own_child_tells_how_it_ended() {
+async fn own_child_reports_how_it_ended() {
     let killed = |signal| Cause::Killed {
         signal,
         core_dumped: false,
@@ -135,8 +135,8 @@ async fn own_child_tells_how_it_ended() {
     ];
     for (name, expected) in table {
         let mut scene = Scene::new(FOREGROUND);
-        let instance = scene.started().await;
-        signal(pid_of(&instance), name);
+        let run = scene.started().await;
+        signal(pid_of(&run), name);
         assert_eq!(scene.down().await, expected, "{name}");
     }
 }
@@ -155,8 +155,8 @@ async fn exit_code_outweighs_the_pid_file_when_it_says_failure() {
     ];
     for (end, expected) in table {
         let mut scene = Scene::new(&script(end));
-        let instance = scene.started().await;
-        signal(pid_of(&instance), "USR1");
+        let run = scene.started().await;
+        signal(pid_of(&run), "USR1");
         assert_eq!(scene.down().await, expected, "{end}");
     }
 }

@@ -11,7 +11,8 @@ use super::*;
 /// What the peer would say, in bytes: more than all buffers of the kernel hold.
 const ALL: usize = 64 << 20;
 
-/// A peer that begins its answer with `beginning`, and goes on for as long as it is listened to. Tells how much it could say.
+/// A peer that begins its answer with `beginning`, and goes on for as long as it is listened to. Says how much it could
+/// say.
 fn endless(beginning: &'static str) -> (SocketAddr, mpsc::Receiver<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

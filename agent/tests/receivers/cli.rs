@@ -110,7 +110,7 @@ async fn what_fails_is_said_in_words_that_help() {
         _ => StatusCode::OK.into_response(),
     })
     .await;
-    // Nobody listens there any more.
+    // Nothing listens there any more.
     let gone = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -97,7 +97,7 @@ struct Request {
     body: Bytes,
 }
 
-/// An HTTP server that hands over what it is sent, and answers as it is told.
+/// An HTTP server that hands over what it is sent, and answers as it is asked.
 async fn server(
     answer: impl Fn(&Request) -> Response + Clone + Send + Sync + 'static,
 ) -> (String, mpsc::Receiver<Request>) {

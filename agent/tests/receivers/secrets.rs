@@ -31,7 +31,7 @@ const CASES: u32 = 80;
 const SECRETS_MAX: usize = 8;
 
 /// So many letters in a row of what is secret are a secret; by chance they stand nowhere.
-const TOLD: usize = 8;
+const REPORTED: usize = 8;
 
 /// A secret: letters that are found again wherever they are shown, among such as are special somewhere.
 #[derive(Clone, Debug)]
@@ -49,11 +49,11 @@ fn random() -> impl Strategy<Value = Random> {
         .no_shrink()
 }
 
-/// Hands out secrets, each fit for its place, and remembers them as they are told to the other side.
+/// Hands out secrets, each fit for its place, and remembers them as they are notified to the other side.
 struct Given<'a> {
     random: std::slice::Iter<'a, Random>,
     cores: Vec<String>,
-    told: Vec<String>,
+    reported: Vec<String>,
 }
 
 impl Given<'_> {
@@ -64,7 +64,7 @@ impl Given<'_> {
         self.cores.push(random.core.clone());
         // A file that holds it says nothing of white space around it.
         let secret = secret.trim().to_owned();
-        self.told.push(secret.clone());
+        self.reported.push(secret.clone());
         secret
     }
 
@@ -85,7 +85,7 @@ impl Given<'_> {
 
     /// What is sent in another way than it is written.
     fn sent(&mut self, text: String) {
-        self.told.push(text);
+        self.reported.push(text);
     }
 }
 
@@ -236,7 +236,8 @@ const KINDS: [Kind; 9] = [
     },
 ];
 
-/// Of what a program says, half a secret in the middle cannot be told from any other word: its peer says all of it.
+/// Of what a program says, half a secret in the middle cannot be distinguished from any other word: its peer says all
+/// of it.
 const COMMAND: &str = "command";
 
 /// A lone Alertmanager.
@@ -253,7 +254,7 @@ fn alertmanager(peer: SocketAddr, login: HttpLogin, given: &mut Given<'_>) -> Ma
 /// How a peer writes the secrets that it repeats.
 #[derive(Clone, Copy, Debug)]
 enum Form {
-    AsTold,
+    AsGiven,
     Json,
     Php,
     Page,
@@ -267,7 +268,7 @@ impl Form {
     fn write(self, secret: &str) -> String {
         let json = || serde_json::to_string(secret).unwrap().trim_matches('"').to_owned();
         match self {
-            Self::AsTold => secret.to_owned(),
+            Self::AsGiven => secret.to_owned(),
             // A backslash before the last quote would be trimmed in half.
             Self::Json | Self::Php if secret.ends_with('"') || secret.starts_with('"') => secret.to_owned(),
             Self::Json => json(),
@@ -306,15 +307,15 @@ struct Answer {
     times: usize,
     /// So many bytes of it are sent before the connection breaks.
     sent: usize,
-    /// Whether it repeats all that it was told as well.
+    /// Whether it repeats all that it was sent as well.
     echoes: bool,
 }
 
 fn answers() -> impl Strategy<Value = Answer> {
-    use Form::{Address, AsTold, Base64, Base64Url, Json, Page, Php, Query};
+    use Form::{Address, AsGiven, Base64, Base64Url, Json, Page, Php, Query};
     (
         prop::sample::select(vec![200u16, 201, 302, 400, 401, 403, 404, 410, 429, 500, 503]),
-        prop::sample::select(vec![AsTold, Json, Php, Page, Address, Query, Base64, Base64Url]),
+        prop::sample::select(vec![AsGiven, Json, Php, Page, Address, Query, Base64, Base64Url]),
         prop::sample::select(vec![
             "%",
             "no such token: %!",
@@ -339,13 +340,13 @@ fn answers() -> impl Strategy<Value = Answer> {
 
 impl Answer {
     /// What it says, when it was told this.
-    fn body(&self, told: &str, secrets: &[String]) -> String {
+    fn body(&self, reported: &str, secrets: &[String]) -> String {
         let repeated = secrets
             .iter()
             .map(|secret| self.frame.replace('%', &self.form.write(secret)).repeat(self.times));
         let repeated: String = repeated.collect();
         if self.echoes {
-            format!("{told}{repeated}")
+            format!("{reported}{repeated}")
         } else {
             repeated
         }
@@ -422,9 +423,12 @@ async fn deliver(made: Made) -> (String, Option<DeliveryError>) {
 
 /// The part of a secret that is to be seen.
 fn seen<'a>(given: &'a Given<'_>, shown: &str) -> Option<&'a str> {
-    let encoded = given.told.iter().filter(|told| STANDARD.decode(told).is_ok());
+    let encoded = given
+        .reported
+        .iter()
+        .filter(|reported| STANDARD.decode(reported).is_ok());
     given.cores.iter().chain(encoded).find_map(|secret| {
-        let mut parts = (0..=secret.len() - TOLD).filter_map(|at| secret.get(at..at + TOLD));
+        let mut parts = (0..=secret.len() - REPORTED).filter_map(|at| secret.get(at..at + REPORTED));
         parts.find(|part| shown.contains(part))
     })
 }
@@ -454,14 +458,14 @@ fn no_secret_of_any_kind_is_ever_shown() {
             let mut given = Given {
                 random: random.iter(),
                 cores: Vec::new(),
-                told: Vec::new(),
+                reported: Vec::new(),
             };
             let made = (kind.make)(listener.local_addr().unwrap(), &mut given);
-            let (serve, told) = (kind.serve, given.told.clone());
+            let (serve, reported) = (kind.serve, given.reported.clone());
             std::thread::spawn(move || {
                 // Slack may ask twice, for a form that it likes better.
                 for stream in listener.incoming().take(2).map_while(Result::ok) {
-                    serve(stream, &answer, &told);
+                    serve(stream, &answer, &reported);
                 }
             });
             let (shown, error) = runtime.block_on(deliver(made));
@@ -474,7 +478,7 @@ fn no_secret_of_any_kind_is_ever_shown() {
                     seen.is_none(),
                     "{} shows {seen:?} of {:?}: {shown}",
                     kind.name,
-                    given.told
+                    given.reported
                 );
             }
             Ok(())
@@ -510,7 +514,7 @@ async fn no_peer_at_all_shows_no_secret_either() {
         let mut given = Given {
             random: random.iter(),
             cores: Vec::new(),
-            told: Vec::new(),
+            reported: Vec::new(),
         };
         let made = (kind.make)(gone, &mut given);
         let is_receiver = matches!(made, Made::Receiver(_));

@@ -292,8 +292,8 @@ async fn a_deleted_message_does_not_keep_the_news_back() {
             .extend(answers.iter().map(|word| api_error(word)));
         send(&bot, &message("gave_up"), first(parent)).await.unwrap();
         let posts = posts(&slack);
-        let told: Vec<_> = posts.iter().skip(1).map(|post| post.thread.as_deref()).collect();
-        assert_eq!(told, [thread], "{what}");
+        let reported: Vec<_> = posts.iter().skip(1).map(|post| post.thread.as_deref()).collect();
+        assert_eq!(reported, [thread], "{what}");
         assert_eq!(slack.lock().unwrap().script.len(), 0, "{what}: all was answered");
     }
     // Nobody knows what Slack called the first one, or what was kept is nonsense.
@@ -309,7 +309,7 @@ async fn a_deleted_message_does_not_keep_the_news_back() {
 }
 
 #[tokio::test]
-async fn where_nobody_may_write_the_news_is_refused_and_a_bad_day_is_waited_for() {
+async fn where_no_user_may_write_the_news_is_refused_and_a_bad_day_is_waited_for() {
     let (url, slack) = start().await;
     let bot = bot(&url, TOKEN, CHANNEL);
     let first = || {

@@ -76,7 +76,7 @@ fn everywhere(lab: &Lab, what: &str, holds: impl Fn(u16) -> bool) {
 }
 
 /// What the cluster told its own receiver: status, and the services of the alerts.
-fn told(lab: &Lab) -> Vec<(String, Vec<String>)> {
+fn reported(lab: &Lab) -> Vec<(String, Vec<String>)> {
     let text = lab.host.sh("cat /var/tmp/hooked 2>/dev/null || true");
     let line = |line: &str| {
         let body: Value = serde_json::from_str(line).expect("JSON");
@@ -98,7 +98,7 @@ fn metric(lab: &Lab, port: u16, name: &str) -> f64 {
 }
 
 #[test]
-fn a_cluster_is_told_what_fires_until_it_ends() {
+fn a_cluster_is_reported_what_fires_until_it_ends() {
     let lab = lab();
     lab.kill("shop");
     everywhere(&lab, "both show it", |port| {
@@ -126,15 +126,15 @@ fn a_cluster_is_told_what_fires_until_it_ends() {
             .is_some_and(|text| text.contains("Severity:"))
     );
 
-    // Each of the two has looked whether somebody is to be told, several times; one of them did it.
+    // Each of the two has looked whether somebody is to be notified, several times; one of them did it.
     let looks = |port| metric(&lab, port, "alertmanager_nflog_queries_total");
     everywhere(&lab, "both had their turn", |port| looks(port) >= 3.0);
-    assert_eq!(told(&lab), [("firing".to_owned(), vec!["shop".to_owned()])]);
+    assert_eq!(reported(&lab), [("firing".to_owned(), vec!["shop".to_owned()])]);
 
     lab.kill("cart");
     let both = || vec!["cart".to_owned(), "shop".to_owned()];
     lab.wait("one message for the two", || {
-        told(&lab)
+        reported(&lab)
             .last()
             .is_some_and(|(status, services)| status == "firing" && *services == both())
     });
@@ -151,7 +151,7 @@ fn a_cluster_is_told_what_fires_until_it_ends() {
             && alerts(&lab, port, "service=shop").len() == 1
     });
 
-    // It keeps no alerts of its own: what it shows after a restart it was told again.
+    // It keeps no alerts of its own: what it shows after a restart it was reported again.
     lab.host.sh("systemctl stop am9093");
     lab.host.sh("rm -rf /var/tmp/am9093");
     start(&lab, PORTS[0]);

@@ -1,4 +1,4 @@
-//! A host with the agent, services to fail, and somebody to tell.
+//! A host with the agent, services to fail, and a receiver to notify.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -58,7 +58,7 @@ impl Lab {
         self.host.sh(&format!("kill -9 $(systemctl show -P MainPID {unit})"));
     }
 
-    /// Waits until `holds`; tells what was logged if it never does.
+    /// Waits until `holds`; says what was logged if it never does.
     pub(crate) fn wait(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let start = Instant::now();
         while !holds() {

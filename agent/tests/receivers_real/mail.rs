@@ -60,7 +60,7 @@ fn lab() -> Lab {
     lab
 }
 
-/// The mails about the incident; that some receivers of this lab never work is told as well, in other mails.
+/// The mails about the incident; that some receivers of this lab never work is reported as well, in other mails.
 fn mails(lab: &Lab, user: &str) -> Vec<Value> {
     let mails = lab.json(&format!("python3 /root/read.py /home/{user}/Maildir"));
     let all = mails.as_array().cloned().unwrap_or_default();
@@ -79,7 +79,7 @@ fn base(subject: &str) -> &str {
 }
 
 #[test]
-fn mail_arrives_as_a_thread_that_people_can_read() {
+fn mail_arrives_as_a_thread_that_readers_can_follow() {
     let lab = lab();
     lab.kill("shop");
     lab.wait("two mails to night, four to ops", || {
@@ -135,7 +135,7 @@ fn mail_arrives_as_a_thread_that_people_can_read() {
 }
 
 #[test]
-fn what_a_server_refuses_is_told_without_the_password() {
+fn what_a_server_refuses_is_reported_without_the_password() {
     let lab = lab();
     lab.kill("shop");
     // The first of two recipients got it; the other is nobody.

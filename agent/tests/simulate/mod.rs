@@ -125,7 +125,7 @@ fn what_the_configuration_says_of_a_service_wins_over_the_scenario() {
 }
 
 #[test]
-fn json_tells_the_same() {
+fn json_reports_the_same() {
     let output = simulate(&["crash", "--json"]);
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["ok"], true);

@@ -1,4 +1,4 @@
-//! What receivers are told once, however often the agent is started.
+//! What receivers are sent once, however often the agent is started.
 
 use super::*;
 

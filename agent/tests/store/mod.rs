@@ -58,7 +58,7 @@ fn batch() -> Batch {
 }
 
 /// A batch that only reports.
-fn told(reports: Vec<(Report, Timestamp)>) -> Batch {
+fn reported(reports: Vec<(Report, Timestamp)>) -> Batch {
     Batch { reports, ..batch() }
 }
 

@@ -28,7 +28,7 @@ async fn a_closed_store_says_so() {
 }
 
 #[tokio::test]
-async fn nobody_else_may_read_what_is_stored() {
+async fn no_other_user_may_read_what_is_stored() {
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("a").join("sentinel");
     let store = Store::open(&dir).await.unwrap().store;

@@ -213,7 +213,7 @@ async fn a_message_that_ends_the_agent_each_time_keeps_no_other_from_being_sent(
 }
 
 #[tokio::test]
-async fn old_news_expires_but_not_the_end_of_what_was_told() {
+async fn old_news_expires_but_not_the_end_of_what_was_notified() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap().store;
     let resolved = |incident, sequence| OutgoingMessage {
@@ -222,19 +222,19 @@ async fn old_news_expires_but_not_the_end_of_what_was_told() {
     };
     let messages = vec![message(1, 1, "team"), message(2, 1, "team")];
     store.commit(Batch { messages, ..batch() }).await.unwrap();
-    let Next::Send(told) = store.next_message("team", now(), wall()).await.unwrap() else {
+    let Next::Send(reported) = store.next_message("team", now(), wall()).await.unwrap() else {
         panic!()
     };
     store
-        .attempted(told.row, Outcome::Delivered(None), now(), wall())
+        .attempted(reported.row, Outcome::Delivered(None), now(), wall())
         .await
         .unwrap();
     let messages = vec![resolved(1, 2), resolved(2, 2)];
     store.commit(Batch { messages, ..batch() }).await.unwrap();
 
     let hours = |hours: u64| now() + Duration::from_secs(hours * 3600);
-    let told = digest(&store, hours(25)).await;
-    assert_eq!(told, [("fired".to_owned(), 1), ("resolved".to_owned(), 1)]);
+    let reported = digest(&store, hours(25)).await;
+    assert_eq!(reported, [("fired".to_owned(), 1), ("resolved".to_owned(), 1)]);
     let Next::Send(end) = store.next_message("team", hours(25), wall()).await.unwrap() else {
         panic!()
     };
@@ -253,7 +253,7 @@ async fn old_news_expires_but_not_the_end_of_what_was_told() {
         Next::Idle,
         "a week is enough, and while it fails no digest is tried"
     );
-    // Something arrives, and then what was never told is told, once.
+    // Something arrives, and then what was never reported is reported, once.
     let news = OutgoingMessage {
         created: later,
         ..message(3, 1, "team")
@@ -302,7 +302,7 @@ async fn digest(store: &Store, now: Time) -> Vec<(String, u64)> {
 }
 
 #[tokio::test]
-async fn the_same_message_is_recorded_once_and_told_apart_between_hosts() {
+async fn the_same_message_is_recorded_once_and_distinguished_between_hosts() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = Store::open(dir.path()).await.unwrap().store;
     let elsewhere = Store::open(other.path()).await.unwrap().store;
@@ -401,8 +401,8 @@ async fn who_is_added_while_the_only_receiver_is_stuck_hears_of_it() {
         };
         let failed = postponed(Duration::ZERO);
         let stuck = store.attempted(next.row, failed, at, wall()).await.unwrap().news.stuck;
-        let tell = || store.tell_others("team", Notice::Stuck, b"stuck".to_vec(), Severity::Warning, at, wall());
-        (stuck, if stuck { tell().await.unwrap() } else { 0 })
+        let report = || store.notify_others("team", Notice::Stuck, b"stuck".to_vec(), Severity::Warning, at, wall());
+        (stuck, if stuck { report().await.unwrap() } else { 0 })
     };
     for minute in 0..10 {
         assert_eq!(fail(minute).await, (false, 0), "minute {minute}");

@@ -62,13 +62,13 @@ fn a_sad_story(id: u64) -> Vec<(Report, Timestamp)> {
 }
 
 #[tokio::test]
-async fn an_incident_is_told_from_its_beginning() {
+async fn an_incident_is_distinguished_from_its_beginning() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap().store;
     let messages = vec![message(1, 1, "team")];
     let tale = Batch {
         messages,
-        ..told(a_sad_story(1))
+        ..reported(a_sad_story(1))
     };
     store.commit(tale).await.unwrap();
 
@@ -101,7 +101,7 @@ async fn evidence_is_kept_from_the_beginning_and_the_newest() {
     let known = |numbers: std::ops::Range<u32>| numbers.map(|n| (IncidentId(1), evidence(&n.to_string()))).collect();
     let batch_of = |evidence| Batch {
         evidence,
-        ..told(vec![opened(1)])
+        ..reported(vec![opened(1)])
     };
     // Of an incident that nobody knows any more nothing is kept, and nothing fails.
     let mut first: Vec<(IncidentId, EvidenceRow)> = known(1..4);
@@ -142,7 +142,10 @@ async fn history_is_listed_by_service_age_and_whether_it_is_over() {
         outage,
     };
     let closed = report(1, what);
-    store.commit(told(vec![opened(1), closed, opened(2)])).await.unwrap();
+    store
+        .commit(reported(vec![opened(1), closed, opened(2)]))
+        .await
+        .unwrap();
 
     let all = store.incidents(IncidentFilter::default()).await.unwrap();
     assert_eq!((all[0].id.0, all[1].id.0, all.len()), (2, 1, 2), "newest first");
@@ -179,7 +182,7 @@ async fn history_is_listed_by_service_age_and_whether_it_is_over() {
 async fn an_action_number_is_never_recorded_twice() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap().store;
-    store.commit(told(vec![opened(1), started(1, 1)])).await.unwrap();
+    store.commit(reported(vec![opened(1), started(1, 1)])).await.unwrap();
 
     let again = Batch {
         reports: vec![started(1, 1)],
@@ -213,10 +216,10 @@ async fn an_action_number_is_never_recorded_twice() {
 async fn an_incident_of_another_service_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap().store;
-    store.commit(told(vec![opened(1)])).await.unwrap();
+    store.commit(reported(vec![opened(1)])).await.unwrap();
     let mut foreign = opened(1);
     foreign.0.service = "mail".into();
-    let error = store.commit(told(vec![foreign])).await.unwrap_err();
+    let error = store.commit(reported(vec![foreign])).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Conflict);
     assert_eq!(
         error.to_string(),
@@ -225,10 +228,10 @@ async fn an_incident_of_another_service_is_refused() {
 }
 
 #[tokio::test]
-async fn a_report_of_an_incident_that_was_lost_makes_it_anew() {
+async fn a_report_of_an_incident_that_was_lost_makes_it_again() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap().store;
-    store.commit(told(vec![started(8, 7)])).await.unwrap();
+    store.commit(reported(vec![started(8, 7)])).await.unwrap();
     let detail = store.incident(IncidentId(7)).await.unwrap().unwrap();
     assert_eq!(
         (detail.incident.cause_kind.as_str(), detail.actions.len()),
@@ -240,9 +243,9 @@ async fn a_report_of_an_incident_that_was_lost_makes_it_anew() {
 async fn an_operators_restart_belongs_to_no_incident() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap().store;
-    store.commit(told(vec![started(3, 0)])).await.unwrap();
+    store.commit(reported(vec![started(3, 0)])).await.unwrap();
     assert_eq!(store.incidents(IncidentFilter::default()).await.unwrap(), []);
-    let error = store.commit(told(vec![started(3, 0)])).await.unwrap_err();
+    let error = store.commit(reported(vec![started(3, 0)])).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Conflict);
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn logged() -> String {
             .with_ansi(false)
             .with_writer(|| ThisThread)
             .finish();
-        // What nobody asked for costs next to nothing.
+        // What no operator asked for costs next to nothing.
         let asked = dynamic_filter_fn(|_, _| LOGGED.try_with(|logged| logged.borrow().is_some()).unwrap_or(false));
         tracing::subscriber::set_global_default(subscriber.with(asked)).unwrap();
     });

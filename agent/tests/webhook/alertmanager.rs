@@ -1,5 +1,5 @@
 //! What an Alertmanager refuses of one alert says nothing of the others. Real ones are in `tests/receivers_real`; this one refuses
-//! what it is told to refuse, as those do: the whole request, with 422.
+//! what it is asked to refuse, as those do: the whole request, with 422.
 
 use sentinel_config::AlertmanagerSettings;
 use sentinel_notify::Message;
@@ -70,7 +70,7 @@ fn fired(incident: u64, change: impl FnOnce(&mut Message)) -> Message {
     message
 }
 
-/// The services that it was told of in requests that it took, with whether their alert had its link.
+/// The services that it was informed of in requests that it took, with whether their alert had its link.
 fn heard(peer: &Peer) -> BTreeMap<String, bool> {
     let taken = peer.received().into_iter().filter(|request| !is_cursed(request));
     taken
@@ -107,7 +107,7 @@ async fn one_alert_that_is_refused_keeps_no_other_from_being_heard() {
             not_before: Time::ZERO,
             revises: None,
         };
-        tell_all(&store, &clock, vec![outgoing]).await;
+        send_all(&store, &clock, vec![outgoing]).await;
     }
     start(alertmanager(&peer), &store, &clock);
     until("every message is settled", async || {
@@ -151,7 +151,7 @@ async fn who_refuses_everything_is_not_asked_of_each_alert_for_ever() {
 }
 
 #[tokio::test]
-async fn what_was_told_in_one_message_goes_on_firing() {
+async fn what_was_notified_in_one_message_goes_on_firing() {
     let dir = tempfile::tempdir().unwrap();
     let peer = Peer::start(ok).await;
     let (store, clock) = open(dir.path()).await;
@@ -167,7 +167,7 @@ async fn what_was_told_in_one_message_goes_on_firing() {
         not_before: clock.now() + Duration::from_millis(300),
         revises: None,
     };
-    tell_all(&store, &clock, vec![outgoing(1), outgoing(2)]).await;
+    send_all(&store, &clock, vec![outgoing(1), outgoing(2)]).await;
     start(alertmanager_with(&peer, Duration::from_millis(200)), &store, &clock);
     until("both are settled", async || {
         state(&store, 1).await == "delivered" && state(&store, 2).await == "delivered"

@@ -20,7 +20,7 @@ async fn sigkill_at_any_time_loses_and_doubles_no_message() {
     let (store, clock) = open(dir.path()).await;
     let mut expected = Vec::new();
     for incident in 1..=INCIDENTS {
-        tell(
+        send(
             &store,
             &clock,
             [(incident, 1, "team"), (incident, 2, "team"), (incident, 3, "team")],

@@ -12,7 +12,7 @@ async fn messages_wait_for_a_receiver_that_is_down_and_arrive_in_order() {
     drop(listener);
     start(receiver("team", &format!("http://{address}/hook")), &store, &clock);
     for incident in 1..=5 {
-        tell(&store, &clock, [(incident, 1, "team"), (incident, 2, "team")]).await;
+        send(&store, &clock, [(incident, 1, "team"), (incident, 2, "team")]).await;
     }
     until("three attempts", async || {
         detail(&store, 1).await.messages[0].attempts >= 3
@@ -39,7 +39,7 @@ async fn messages_wait_for_a_receiver_that_is_down_and_arrive_in_order() {
         }
         .into_response()
     });
-    tell(&store, &clock, [(6, 1, "team")]).await;
+    send(&store, &clock, [(6, 1, "team")]).await;
     until("the last message", async || state(&store, 6).await == "delivered").await;
     for incident in 1..=5 {
         until("every message", async || {
@@ -100,7 +100,7 @@ async fn a_receiver_that_is_gone_gets_no_second_try_and_the_next_message_goes_on
     })
     .await;
     start(receiver("team", &peer.url()), &store, &clock);
-    tell(&store, &clock, [(1, 1, "team"), (1, 2, "team"), (2, 1, "team")]).await;
+    send(&store, &clock, [(1, 1, "team"), (1, 2, "team"), (2, 1, "team")]).await;
     until("the last message", async || state(&store, 2).await == "delivered").await;
     let messages = detail(&store, 1).await.messages;
     assert_eq!((messages[0].state.as_str(), messages[0].attempts), ("dead", 1));
@@ -143,11 +143,11 @@ async fn the_others_hear_of_a_receiver_that_refuses_or_is_stuck_and_that_it_work
     })
     .await;
     start(receiver("team", &team.url()), &store, &clock);
-    tell(&store, &clock, [(1, 1, "team"), (2, 1, "team")]).await;
+    send(&store, &clock, [(1, 1, "team"), (2, 1, "team")]).await;
     until("two refusals", async || state(&store, 2).await == "dead").await;
     until("word of it", async || heard().len() == 1).await;
     *answer.lock().unwrap() = StatusCode::INTERNAL_SERVER_ERROR;
-    tell(&store, &clock, [(3, 1, "team")]).await;
+    send(&store, &clock, [(3, 1, "team")]).await;
     until("word of more", async || heard().len() == 2).await;
     *answer.lock().unwrap() = StatusCode::OK;
     until("word that it works", async || heard().len() == 3).await;
@@ -165,7 +165,7 @@ async fn a_receiver_that_asks_for_time_gets_it_for_all_its_messages() {
     let peer = Peer::start(|_| (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1800")]).into_response()).await;
     start(receiver("team", &peer.url()), &store, &clock);
     let begin = clock.now();
-    tell(&store, &clock, [(1, 1, "team"), (2, 1, "team")]).await;
+    send(&store, &clock, [(1, 1, "team"), (2, 1, "team")]).await;
     until("the answer", async || {
         detail(&store, 1).await.messages[0].last_error.is_some()
     })
@@ -202,10 +202,10 @@ async fn a_receiver_that_stays_silent_delays_no_other() {
     start(receiver("silent", &format!("http://{address}/")), &store, &clock);
     start(receiver("team", &peer.url()), &store, &clock);
 
-    tell(&store, &clock, [(1, 1, "silent")]).await;
+    send(&store, &clock, [(1, 1, "silent")]).await;
     until("the silent one's connection", async || !held.lock().unwrap().is_empty()).await;
     for incident in 2..=50 {
-        tell(&store, &clock, [(incident, 1, "silent"), (incident, 2, "team")]).await;
+        send(&store, &clock, [(incident, 1, "silent"), (incident, 2, "team")]).await;
     }
     until("every message to the other", async || peer.received().len() == 49).await;
     let message = &detail(&store, 1).await.messages[0];

@@ -77,7 +77,7 @@ type Answer = dyn Fn(&Request) -> Response + Send + Sync;
 /// What a peer was sent, and how it answers.
 type PeerState = (Arc<Mutex<Vec<Request>>>, Arc<Answer>);
 
-/// An HTTP server that keeps what it was sent and answers as it is told.
+/// An HTTP server that keeps what it was sent and answers as it is asked.
 struct Peer {
     address: SocketAddr,
     received: Arc<Mutex<Vec<Request>>>,
@@ -175,7 +175,7 @@ async fn open(dir: &Path) -> (Store, Clock) {
 }
 
 /// Records messages as the driver does, each for one (incident, sequence, receiver).
-async fn tell(store: &Store, clock: &Clock, messages: impl IntoIterator<Item = (u64, u32, &str)>) {
+async fn send(store: &Store, clock: &Clock, messages: impl IntoIterator<Item = (u64, u32, &str)>) {
     let messages: Vec<OutgoingMessage> = messages
         .into_iter()
         .map(|(incident, sequence, receiver)| OutgoingMessage {
@@ -191,11 +191,11 @@ async fn tell(store: &Store, clock: &Clock, messages: impl IntoIterator<Item = (
             revises: None,
         })
         .collect();
-    tell_all(store, clock, messages).await;
+    send_all(store, clock, messages).await;
 }
 
 /// Records `messages` as the driver does.
-async fn tell_all(store: &Store, clock: &Clock, messages: Vec<OutgoingMessage>) {
+async fn send_all(store: &Store, clock: &Clock, messages: Vec<OutgoingMessage>) {
     let reports = messages
         .iter()
         .map(|message| {

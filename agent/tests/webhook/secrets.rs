@@ -13,10 +13,10 @@ const SECRETS: [&str; 6] = [
     "T0K3NinSECRET",
 ];
 
-/// The addresses of peers that fail in every way there is, most of them telling what they were told; `USER` is to be
+/// The addresses of peers that fail in every way there is, most of them telling what they were notified; `USER` is to be
 /// replaced.
 fn hostile_peers() -> Vec<String> {
-    // Answers with everything it was told, in several disguises.
+    // Answers with everything it was sent, in several disguises.
     let echo = raw_peer(|stream| {
         let request = read_request(stream);
         let everything = format!("{request} {} {}", SECRETS.join(" "), SECRETS.join("/"));
@@ -106,7 +106,7 @@ async fn no_secret_is_ever_shown() {
             std::error::Error::source(&error).is_none(),
             "nothing else to be printed"
         );
-        tell(&store, &clock, [(incident, 1, name.as_str())]).await;
+        send(&store, &clock, [(incident, 1, name.as_str())]).await;
         start(receiver, &store, &clock);
         until("a recorded error", async || {
             detail(&store, incident).await.messages[0].last_error.is_some()

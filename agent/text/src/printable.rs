@@ -1,4 +1,4 @@
-//! Text from outside made harmless: one line stays one line, and no terminal is told what to do.
+//! Text from outside made harmless: one line stays one line, and no terminal is informed what to do.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ pub fn push_quoted(out: &mut String, text: &str) {
 
 /// `text` with every character that a terminal would act on replaced by its `\u` escape.
 ///
-/// For people, not for machines: the result cannot be told from text that held the escape to begin with.
+/// For operators, not for machines: the result cannot be distinguished from text that held the escape to begin with.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unprintable) {
         return Cow::Borrowed(text);

@@ -23,7 +23,7 @@ fn fault_without_chaos_is_an_error_that_says_so() {
 }
 
 #[test]
-fn faults_nobody_knows_are_errors() {
+fn faults_unknown_to_the_page_are_errors() {
     for fault in ["oops", "crash=300", "slow=0", "refuse", "hang@later"] {
         let output = run(&["--chaos", "--fault", fault]);
         assert_eq!(output.status.code(), Some(2), "{fault}");

@@ -232,7 +232,7 @@ pub(crate) fn wait_until(what: &str, mut predicate: impl FnMut() -> bool) {
     wait_for(what, || predicate().then_some(()));
 }
 
-/// An address on which nobody listens. Not 127.0.0.1, where every other test
+/// An address on which nothing listens. Not 127.0.0.1, where every other test
 /// takes free ports and could be given this one.
 pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap()

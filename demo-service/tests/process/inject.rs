@@ -12,7 +12,7 @@ fn inject(service: &Service, fault: &str) -> (i32, String) {
 }
 
 #[test]
-fn service_is_broken_and_mended_from_the_command_line() {
+fn service_is_broken_and_fixed_from_the_command_line() {
     let mut service = Service::with_chaos();
     assert_eq!(inject(&service, "status=503"), (0, String::new()));
     assert_eq!(service.get("/health").status, 503);
@@ -32,9 +32,9 @@ fn what_cannot_be_broken_says_why() {
     let expected = "it takes no faults; start it with --chaos or DEMO_CHAOS=1";
     assert!(said.contains(expected), "{said}");
     assert_eq!(inject(&service, "explode").0, 2);
-    let nobody = run(&["inject", "hang", "--to", &free_address().to_string()]);
-    assert_eq!(nobody.status.code(), Some(1));
-    let said = String::from_utf8(nobody.stderr).unwrap();
+    let unanswered = run(&["inject", "hang", "--to", &free_address().to_string()]);
+    assert_eq!(unanswered.status.code(), Some(1));
+    let said = String::from_utf8(unanswered.stderr).unwrap();
     assert!(said.contains("cannot connect: Connection refused"), "{said}");
 }
 

@@ -47,7 +47,7 @@ pub fn measure(samples: usize) -> anyhow::Result<()> {
         let killed = look("theirs")?.kill()?;
         theirs.push(clock::millis(killed, inbox.await_message("theirs")?));
         units::systemctl(&["start", "theirs"])?;
-        // Monit only tells of what it has seen running.
+        // Monit only reports what it has seen running.
         std::thread::sleep(std::time::Duration::from_millis(1500));
     }
     agent.await_healthy()?;

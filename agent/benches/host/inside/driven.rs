@@ -41,7 +41,7 @@ async fn drive(client: &Client, port: u16, count: usize, every: Duration) {
         let url = format!("http://127.0.0.1:9115/probe?module=http_2xx&target=http://127.0.0.1:{port}/{nth}");
         let request = client.get(url);
         tokio::spawn(async move {
-            // Before it listens nobody answers.
+            // Before it listens nothing answers.
             if let Ok(answer) = request.send().await {
                 let _ = answer.bytes().await;
             }

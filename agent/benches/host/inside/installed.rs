@@ -1,5 +1,5 @@
-//! What the installed service costs as people run it: the package's unit, user and sandbox, twenty units of which half are
-//! probed over HTTP, every key at its default.
+//! What the installed service costs as operators run it: the package's unit, user and sandbox, twenty units of which
+//! half are probed over HTTP, every key at its default.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -108,7 +108,7 @@ fn cgroup_memory() -> anyhow::Result<f64> {
     Ok(bytes / 1e6)
 }
 
-/// The most there was of it. systemd tells that from version 254 on; until then the kernel does.
+/// The most there was of it. systemd reports that from version 254 on; until then the kernel does.
 fn cgroup_peak() -> anyhow::Result<f64> {
     let group = units::systemctl(&["show", "--property=ControlGroup", "--value", "sentinel"])?;
     let group = group.trim();

@@ -41,7 +41,7 @@ struct Scene {
     probes: &'static str,
 }
 
-/// Ten seconds is what people use. For a thousand it is halved, so that twenty windows do not take all day.
+/// Ten seconds is what operators use. For a thousand it is halved, so that twenty windows do not take all day.
 const SCENES: [Scene; 2] = [
     Scene {
         services: 5,

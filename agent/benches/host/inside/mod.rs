@@ -2,7 +2,7 @@
 //!
 //! * `heal`, `alert`, `probe`, `load`, `outage`, `installed`: the parts; each prints its figures, a line of JSON each
 //! * `agent`, `rivals`: the contestants; `units`: what systemd says of units
-//! * `target`, `receiver`: what is probed, and who is told; `http`: just enough of it for both
+//! * `target`, `receiver`: what is probed, and who is notified; `http`: just enough of it for both
 //! * `clock`: the one clock, which systemd stamps states with; `usage`: memory and CPU of processes
 
 pub mod agent;
@@ -29,7 +29,8 @@ pub const PARTS: [&str; 6] = ["heal", "alert", "probe", "load", "outage", INSTAL
 /// The part that is measured of the package, and not for a number of samples but of minutes.
 pub const INSTALLED: &str = "installed";
 
-/// Failures of one service: one more within a quarter of an hour would be flapping, of which people are told otherwise.
+/// Failures of one service: one more within a quarter of an hour would be flapping, of which receivers are notified
+/// otherwise.
 const FAILURES: usize = 5;
 
 /// The agent, as a contestant.

@@ -13,7 +13,7 @@ use super::units::{self, look};
 use super::{FAILURES, MONIT, SENTINEL, clock, target};
 use crate::figures::Figure;
 
-/// What is measured until somebody is told.
+/// What is measured until somebody is notified.
 pub const HAS_IT: &str = "status 500 until the webhook has it";
 
 /// What is measured until the service is restarted.
@@ -68,7 +68,7 @@ pub fn measure(samples: usize) -> anyhow::Result<()> {
     let agent = Agent::start(&config)?;
     let _monit = Rival::monit(1, CHECKS)?;
 
-    let mut told = [Vec::new(), Vec::new()];
+    let mut reported = [Vec::new(), Vec::new()];
     let mut active = [Vec::new(), Vec::new()];
     for nth in 0..samples {
         agent.await_healthy()?;
@@ -77,7 +77,7 @@ pub fn measure(samples: usize) -> anyhow::Result<()> {
         let (name, port) = &ours[nth % ours.len()];
         let before = look(name)?;
         let failed = target::fail(*port, share)?;
-        told[0].push(clock::millis(failed, inbox.await_message(name)?));
+        reported[0].push(clock::millis(failed, inbox.await_message(name)?));
         active[0].push(clock::millis(failed, before.next(name)?.active_since));
 
         let before = look("theirs")?;
@@ -85,12 +85,12 @@ pub fn measure(samples: usize) -> anyhow::Result<()> {
         active[1].push(clock::millis(failed, before.next("theirs")?.active_since));
 
         let failed = target::fail(8083, share)?;
-        told[1].push(clock::millis(failed, inbox.await_message("told")?));
-        target::mend(8083)?;
+        reported[1].push(clock::millis(failed, inbox.await_message("told")?));
+        target::fix(8083)?;
     }
     agent.await_healthy()?;
     agent.expect_incidents(samples)?;
-    for (what, values) in [(HAS_IT, told), (ACTIVE, active)] {
+    for (what, values) in [(HAS_IT, reported), (ACTIVE, active)] {
         for (who, values) in [SENTINEL, MONIT].into_iter().zip(values) {
             Figure::emit(what, who, "ms", values)?;
         }

@@ -1,4 +1,4 @@
-//! Who is told: a webhook that notes when it has what.
+//! Who is notified: a webhook that notes when it has what.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -15,14 +15,14 @@ pub const PORT: u16 = 9100;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A message, once all of it was there.
-struct Told {
+struct Notified {
     at: u64,
     /// Who told, or which service it is about.
     about: String,
 }
 
 /// The end where messages come out.
-pub struct Inbox(Receiver<Told>);
+pub struct Inbox(Receiver<Notified>);
 
 impl Inbox {
     /// Begins to listen.
@@ -39,12 +39,12 @@ impl Inbox {
     pub fn await_message(&self, about: &str) -> anyhow::Result<u64> {
         let end = Instant::now() + PATIENCE;
         loop {
-            let told = self
+            let reported = self
                 .0
                 .recv_timeout(end.saturating_duration_since(Instant::now()))
                 .with_context(|| format!("nothing about {about} arrived within {PATIENCE:?}"))?;
-            if told.about == about {
-                return Ok(told.at);
+            if reported.about == about {
+                return Ok(reported.at);
             }
         }
     }
@@ -56,7 +56,7 @@ impl Inbox {
 }
 
 /// Sentinel tells by JSON, of which only the news of a failure counts; Monit has somebody ask for `/ABOUT`.
-fn take(sender: &SyncSender<Told>, request: &http::Request) -> (u16, String) {
+fn take(sender: &SyncSender<Notified>, request: &http::Request) -> (u16, String) {
     let at = clock::now();
     let about = match request.line.split_once(" /") {
         Some((_, "")) => fired(&request.body),
@@ -64,8 +64,8 @@ fn take(sender: &SyncSender<Told>, request: &http::Request) -> (u16, String) {
         None => None,
     };
     if let Some(about) = about {
-        // Nobody listens any more when the measuring is over.
-        let _ = sender.send(Told { at, about });
+        // Nothing listens any more when the measuring is over.
+        let _ = sender.send(Notified { at, about });
     }
     (200, String::new())
 }

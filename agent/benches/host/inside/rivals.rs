@@ -13,7 +13,7 @@ pub struct Rival {
 }
 
 impl Rival {
-    /// Monit, awake every `every` seconds; one is the least it can be told.
+    /// Monit, awake every `every` seconds; one is the least that it accepts.
     pub fn monit(every: u32, checks: &str) -> anyhow::Result<Self> {
         let path = "/etc/bench.monitrc";
         let head = format!(

@@ -29,7 +29,7 @@ struct State {
 /// * `/health` answers 200, or 500 while failing
 /// * `/fail/SHARE` waits until it has been probed once a second for a while, fails from `SHARE` of a second after the
 ///   last probe, and answers that moment
-/// * `/mend` ends that
+/// * `/fix` ends that
 /// * `/count` answers how often it was probed
 pub fn serve(port: u16) -> anyhow::Result<()> {
     let state = Arc::new(State::default());
@@ -41,7 +41,7 @@ impl State {
         match line {
             "GET /health" => self.probed(),
             "GET /count" => (200, self.count.load(Ordering::SeqCst).to_string()),
-            "GET /mend" => {
+            "GET /fix" => {
                 self.failing.store(false, Ordering::SeqCst);
                 (200, String::new())
             }
@@ -90,8 +90,8 @@ pub fn fail(port: u16, share: f64) -> anyhow::Result<u64> {
 }
 
 /// Has the target at `port` work again.
-pub fn mend(port: u16) -> anyhow::Result<()> {
-    http::get(port, "/mend").map(drop)
+pub fn fix(port: u16) -> anyhow::Result<()> {
+    http::get(port, "/fix").map(drop)
 }
 
 /// How often the target at `port` was probed.
@@ -102,7 +102,7 @@ pub fn count(port: u16) -> anyhow::Result<u64> {
 /// Waits until the target at `port` answers.
 pub fn await_answer(port: u16) -> anyhow::Result<()> {
     let start = Instant::now();
-    while let Err(error) = mend(port) {
+    while let Err(error) = fix(port) {
         if start.elapsed() > Duration::from_secs(10) {
             return Err(error);
         }

@@ -49,7 +49,7 @@ pub fn systemctl(arguments: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Starts these units anew, as they are written now.
+/// Starts these units again, as they are written now.
 pub fn start(names: &[&str]) -> anyhow::Result<()> {
     systemctl(&["daemon-reload"])?;
     systemctl(&[&["restart"], names].concat()).map(drop)

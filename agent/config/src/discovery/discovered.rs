@@ -115,17 +115,10 @@ impl fmt::Display for Rejected {
 impl Rejected {
     /// Something wrong at `place`.
     pub fn new(service: &str, kind: OriginKind, place: Place, message: impl Into<String>) -> Self {
-        let problem = Problem {
-            place,
-            key: String::new(),
-            message: message.into(),
-            suggestion: None,
-            excerpt: None,
-        };
         Self {
             service: service.to_owned(),
             kind,
-            problem,
+            problem: Problem::new(place, "", message.into()),
             watched: false,
         }
     }

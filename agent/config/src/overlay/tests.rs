@@ -226,7 +226,7 @@ fn what_merely_runs_gives_way_in_silence() {
     assert_eq!(names(&loaded), ["db", "new", "shop"]);
     assert_eq!(rejected(&loaded), Vec::<String>::new());
     assert_eq!(loaded.settings.services[2].origin.kind, OriginKind::Label);
-    // Nobody has to be told that there is no probe for what nobody asked to watch.
+    // Nobody has to be informed that there is no probe for what no operator asked to watch.
     let warned: Vec<&str> = loaded.warnings.iter().map(|warning| warning.key.as_str()).collect();
     assert_eq!(warned, ["services.shop", "services.db", "services.old"]);
 }

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failing_is_told_beside_the_address() {
+    fn failing_is_reported_beside_the_address() {
         let table = [
             ("https://hc.example/uuid", "https://hc.example/uuid/fail"),
             ("https://hc.example/uuid/?a=b", "https://hc.example/uuid/fail?a=b"),

@@ -119,10 +119,10 @@ fn any_circle<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Option<Vec<&'
 /// Kahn's algorithm: take away whatever waits for nothing; what stays leads to a circle.
 fn toward_circles<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeMap<&'a str, &'a str> {
     let mut waits_for = edges.clone();
-    let mut awaited_by: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut pending_on: HashMap<&str, Vec<&str>> = HashMap::new();
     for (name, dependencies) in edges {
         for dependency in dependencies {
-            awaited_by.entry(dependency).or_default().push(name);
+            pending_on.entry(dependency).or_default().push(name);
         }
     }
     let mut free: Vec<&str> = edges
@@ -132,7 +132,7 @@ fn toward_circles<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeMap<
         .collect();
     while let Some(name) = free.pop() {
         waits_for.remove(name);
-        for waiting in awaited_by.remove(name).unwrap_or_default() {
+        for waiting in pending_on.remove(name).unwrap_or_default() {
             if let Some(waits) = waits_for.get_mut(waiting) {
                 waits.remove(name);
                 if waits.is_empty() {

@@ -100,7 +100,7 @@ fn check_tls(path: &str, scheme: &str, ca_file: Option<&Path>, insecure: bool, f
         findings.wrong(&key, "is not looked at when `insecure` accepts any certificate");
     }
     if let Err(reason) = findings.referenced.certificates(file) {
-        findings.wrong(&key, format!("`{}` {reason}", file.display()));
+        findings.wrong(&key, reason.at(file));
     }
 }
 

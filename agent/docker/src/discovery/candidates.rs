@@ -198,7 +198,7 @@ impl Candidates {
     }
 }
 
-/// What tells a service of containers from others.
+/// What distinguishes a service of containers from others.
 fn id(container: &RunningContainer) -> String {
     let (key, value) = container.target();
     format!("{key} {value}")
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_had_preexisting_is_told_and_watched_when_it_has_run() {
+    fn what_had_preexisting_is_reported_and_watched_when_it_has_run() {
         let ended = |name, when: &str| RunningContainer {
             ended: when.to_owned(),
             ..container(name, &[])

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn each_service_is_told_of_what_changes_for_it() {
+    fn each_service_is_reported_of_what_changes_for_it() {
         let mut schedule = Schedule::default();
         let services: BTreeSet<ServiceName> = ["db-1", "shop"].into_iter().map(Into::into).collect();
         let windows = vec![window("db", &["db-*"], 2, 2), window("all", &["*"], 3, 2)];

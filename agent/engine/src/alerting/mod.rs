@@ -1,15 +1,15 @@
-//! Who is told what: every message the engine sends goes through here, and comes out with its receivers or a reason.
+//! Who is notified what: every message the engine sends goes through here, and comes out with its receivers or a reason.
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `pipeline.rs` | [`Alerting`]: messages, reports and time go in, commands come out; part of [`crate::Engine`] |
 //! | `operator.rs` | silences and acknowledgements |
-//! | `notification_log.rs` | one incident as people know it; what is due to be said of it now |
+//! | `notification_log.rs` | one incident as operators know it; what is due to be said of it now |
 //! | `rules.rs` | routes, defaults and escalations: pure functions of what is configured |
 //! | `silence.rs` | the silences in force |
 //! | `subject.rs` | what a message is about, and what fits it |
 //! | `dispatch/` | which message goes to a receiver next, and why: what becomes of messages afterwards |
-//! | `reason.rs` | why somebody is told, or is not |
+//! | `reason.rs` | why somebody is notified, or is not |
 //!
 //! Like the engine it is level-triggered and has no clock: whenever something may have changed, a notification log is asked
 //! what is due, and answers when to ask again. What it must not forget comes out as commands, to be recorded in the same

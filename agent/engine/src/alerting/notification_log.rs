@@ -1,4 +1,4 @@
-//! One incident as people know it: who was told, what is owed to them, who takes care of it.
+//! One incident as operators know it: who was notified, what is owed to them, who takes care of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,16 +53,16 @@ pub struct NotificationLog {
     /// Which of the messages that was; 0 when that is not known.
     #[serde(default)]
     pub opening_sequence: u32,
-    /// What people should know and have not been told.
+    /// What people should know and have not been notified.
     #[serde(default)]
     pub owed: Option<NotificationKind>,
-    /// Whether it was told that the service goes down too often to be told each time.
+    /// Whether it was informed that the service goes down too often to be told each time.
     #[serde(default)]
     pub flapping: bool,
     /// Whether the incident is over. The notification log then only goes on while it is flapping.
     #[serde(default)]
     pub over: bool,
-    /// The silence that keeps people from being told.
+    /// The silence that keeps people from being notified.
     #[serde(default)]
     pub silenced: Option<u64>,
     /// Who takes care of it.
@@ -70,7 +70,7 @@ pub struct NotificationLog {
     pub ack: Option<Acknowledgement>,
 }
 
-/// Somebody takes care of an incident.
+/// An operator acknowledges an incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledgement {
     /// Who.
@@ -85,10 +85,10 @@ pub struct Acknowledgement {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Due {
     /// Tell these people this.
-    Tell(NotificationKind, BTreeMap<String, Reason>),
-    /// This would be told, but not now.
+    Notify(NotificationKind, BTreeMap<String, Reason>),
+    /// This would be reported, but not now.
     Withhold(NotificationKind, Reason),
-    /// There is nobody to be told what is owed.
+    /// There is no receiver to be notified what is owed.
     Drop(NotificationKind, Reason),
     /// Nothing before this time.
     Wait(Option<Time>),
@@ -160,7 +160,7 @@ impl NotificationLog {
         if let Some(id) = silence {
             return Due::Withhold(owed, Reason::Silenced(id));
         }
-        // The engine had no objection when it decided this. After a silence, or when it is told anew, it may have.
+        // The engine had no objection when it decided this. After a silence, or when it is reported again, it may have.
         if (self.silenced.is_some() || self.opening == Some(owed))
             && let Some(reason) = inhibition
             && !self.is_its_own(now, reason)
@@ -174,16 +174,16 @@ impl NotificationLog {
         }
         match choice.no_receivers {
             Some(reason) if receivers.is_empty() => Due::Drop(owed, reason),
-            _ => Due::Tell(owed, receivers),
+            _ => Due::Notify(owed, receivers),
         }
     }
 
-    /// Whether it must be told by itself although another alert speaks for it: that does so only for a while.
+    /// Whether it must be reported by itself although another alert speaks for it: that does so only for a while.
     fn is_its_own(&self, now: Time, reason: &Reason) -> bool {
         matches!(reason, Reason::Dependency | Reason::HostWide) && now.since(self.opened_at) >= SUPPRESSION_MAX
     }
 
-    /// What is still to be said of an incident of which everything that happened was told.
+    /// What is still to be said of an incident of which everything that happened was reported.
     fn next_news(
         &self,
         now: Time,
@@ -232,12 +232,12 @@ impl NotificationLog {
             _ if now < at => Due::Wait(Some(at)),
             (Some(id), _) => Due::Withhold(kind, Reason::Silenced(id)),
             (None, Some(reason)) => Due::Withhold(kind, reason.clone()),
-            (None, None) => Due::Tell(kind, receivers),
+            (None, None) => Due::Notify(kind, receivers),
         }
     }
 
-    /// Goes on with what `notification` says. Answers what to tell, and the message that told of the beginning as it would be
-    /// told now; `None` when the beginning is still to be told, or was told to nobody.
+    /// Goes on with what `notification` says. Answers what to tell, and the message that reported the beginning as it
+    /// would be reported now; `None` when the beginning is still to be reported, or was asked to nobody.
     pub(super) fn go_on(&mut self, now: Time, mut notification: Notification) -> Option<(Notification, Notification)> {
         self.learn(&notification);
         if self.owed.is_some() || self.notified.is_empty() {
@@ -256,7 +256,7 @@ impl NotificationLog {
     }
 
     /// Notes that `receivers` are told `kind` now, and makes the message.
-    pub(super) fn tell(
+    pub(super) fn notify(
         &mut self,
         now: Time,
         kind: NotificationKind,

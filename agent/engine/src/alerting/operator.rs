@@ -36,7 +36,7 @@ impl fmt::Display for AckError {
 impl std::error::Error for AckError {}
 
 impl Alerting {
-    /// Mutes what `matches` is about for `duration`. What is decided meanwhile and still true is told at its end.
+    /// Mutes what `matches` is about for `duration`. What is decided meanwhile and still true is reported at its end.
     pub fn add_silence(
         &mut self,
         now: Time,
@@ -61,7 +61,8 @@ impl Alerting {
         Ok(silence)
     }
 
-    /// Somebody takes care of an incident: it is not told again and not escalated. Whoever was told hears so, once.
+    /// An operator acknowledges an incident: it is not reported again and not escalated. Whoever was notified hears so,
+    /// once.
     ///
     /// `opening` is what the engine knows of the incident, should nobody have been told of it yet.
     pub fn acknowledge(
@@ -104,15 +105,15 @@ impl Alerting {
             ReportKind::Acknowledged { by, text },
         );
         if is_first {
-            self.tell_acknowledged(now, id, cx);
+            self.notify_acknowledged(now, id, cx);
         }
         self.keep(id);
         self.attend(now, id, cx);
         Ok(())
     }
 
-    /// Says so to those who were told, except where it is silenced anyway.
-    fn tell_acknowledged(&mut self, now: Time, id: IncidentId, cx: &AlertContext<'_>) {
+    /// Says so to those who were notified, except where it is silenced anyway.
+    fn notify_acknowledged(&mut self, now: Time, id: IncidentId, cx: &AlertContext<'_>) {
         let Some(log) = self.logs.get_mut(&id) else {
             return;
         };
@@ -127,7 +128,7 @@ impl Alerting {
         };
         let notified = log.notified.iter();
         let receivers: BTreeMap<_, _> = notified.map(|name| (name.clone(), Reason::Acknowledgement)).collect();
-        let notification = log.tell(now, kind, &labels, None);
+        let notification = log.notify(now, kind, &labels, None);
         self.send(now, notification, receivers);
     }
 }

@@ -15,7 +15,7 @@ use crate::report::{Report, ReportKind};
 use crate::time::Time;
 use crate::wakes::Wakes;
 
-/// How soon to look again at what is due and must not be told now. What ends such a time is not told here.
+/// How soon to look again at what is due and must not be reported now. What ends such a time is not reported here.
 const RECHECK: Duration = Duration::from_secs(5);
 
 /// What alerting asks about services.
@@ -33,14 +33,14 @@ pub struct Outgoing {
     pub notification: Notification,
     /// Its receivers, each with the reason.
     pub receivers: BTreeMap<String, Reason>,
-    /// When it may be sent at the earliest: until then others may be told together with it.
+    /// When it may be sent at the earliest: until then others may be reported together with it.
     pub not_before: Time,
-    /// The message that told of the beginning, as it would be told now. A receiver that was not sent it yet gets this in its
-    /// place, and not the message itself.
+    /// The message that reported the beginning, as it would be reported now. A receiver that was not sent it yet gets
+    /// this in its place, and not the message itself.
     pub revises: Option<Box<Notification>>,
 }
 
-/// Decides who is told what, for all incidents of a host.
+/// Decides who is notified what, for all incidents of a host.
 #[derive(Debug)]
 pub struct Alerting {
     pub(super) rules: Rules,
@@ -52,13 +52,13 @@ pub struct Alerting {
 
 /// What a kind of message means to the notification log it is part of.
 enum Role {
-    /// It is down: told to those whom the routes choose, and remembered.
+    /// It is down: sent to those whom the routes choose, and remembered.
     Opens,
-    /// It is over: told to whoever was told that it is down.
+    /// It is over: sent to whoever was notified that it is down.
     Closes,
     /// It goes down too often, or no longer does.
     Flapping(bool),
-    /// It is worse than was told: told to whoever was told that it is down.
+    /// It is worse than was reported: sent to whoever was notified that it is down.
     GoesOn,
     /// It stands for itself.
     Alone,
@@ -113,8 +113,8 @@ impl Alerting {
         self.drop_strangers(now)
     }
 
-    /// Forgets receivers that are no longer configured. An incident that nobody is left to know of is told anew; so is one
-    /// that there was nobody to tell of, if there is now.
+    /// Forgets receivers that are no longer configured. An incident that nobody is left to know of is reported again;
+    /// so is one that there was no receiver to notify of, if there is now.
     fn drop_strangers(&mut self, now: Time) -> BTreeMap<String, usize> {
         let mut gone = BTreeMap::new();
         for (id, log) in &mut self.logs {
@@ -170,11 +170,11 @@ impl Alerting {
                 self.attend(now, id, cx);
             }
             Role::GoesOn => self.go_on(now, notification),
-            Role::Alone => self.tell_alone(now, notification),
+            Role::Alone => self.notify_alone(now, notification),
         }
     }
 
-    /// Tells whoever was told the beginning how it goes on.
+    /// Notifies whoever was notified of the beginning how it goes on.
     fn go_on(&mut self, now: Time, notification: Notification) {
         let id = notification.incident;
         let Some(log) = self.logs.get_mut(&id) else {
@@ -204,11 +204,11 @@ impl Alerting {
         log
     }
 
-    /// Tells an end to whoever was told the beginning.
+    /// Sends an end to whoever was notified of the beginning.
     fn close(&mut self, now: Time, mut notification: Notification) {
         let id = notification.incident;
         let Some(log) = self.logs.get_mut(&id) else {
-            // The memory was lost, or written by an agent that kept none: everybody could have been told.
+            // The memory was lost, or written by an agent that kept none: everybody could have been notified.
             let default = self.rules.default.iter();
             let receivers = default.map(|name| (name.clone(), Reason::Forgotten)).collect();
             return self.send(now, notification, receivers);
@@ -228,8 +228,8 @@ impl Alerting {
         }
     }
 
-    /// Tells what is no part of a notification log.
-    fn tell_alone(&mut self, now: Time, notification: Notification) {
+    /// Says what is no part of a notification log.
+    fn notify_alone(&mut self, now: Time, notification: Notification) {
         let subject = super::Subject {
             service: notification.service.as_str(),
             severity: notification.severity,
@@ -271,7 +271,7 @@ impl Alerting {
         }
     }
 
-    /// Lets time pass: everything due by `now` is told.
+    /// Lets time pass: everything due by `now` is reported.
     pub fn handle_timeout(&mut self, now: Time, cx: &AlertContext<'_>) {
         let over = self.silences.take_over(now);
         if !over.is_empty() {
@@ -294,7 +294,7 @@ impl Alerting {
         }
     }
 
-    /// Who is told when no route matches.
+    /// Who is notified when no route matches.
     pub fn default_receivers(&self) -> &[String] {
         &self.rules.default
     }
@@ -315,7 +315,7 @@ impl Alerting {
         self.silences.all()
     }
 
-    /// What people know of an incident.
+    /// What operators know of an incident.
     pub fn notification_log(&self, incident: IncidentId) -> Option<&NotificationLog> {
         self.logs.get(&incident)
     }
@@ -336,9 +336,9 @@ impl Alerting {
             let subject = log.subject(NotificationKind::Fired, &labels);
             let silence = self.silences.muting(subject).map(|silence| silence.id);
             match log.due(now, &self.rules, &labels, silence, inhibition.as_ref()) {
-                Due::Tell(kind, receivers) => {
+                Due::Notify(kind, receivers) => {
                     let notified_before = log.notified.clone();
-                    let notification = log.tell(now, kind, &labels, receivers.keys().cloned());
+                    let notification = log.notify(now, kind, &labels, receivers.keys().cloned());
                     log.owed = None;
                     self.send_first_later(now, &notification, receivers, &notified_before);
                 }
@@ -350,7 +350,7 @@ impl Alerting {
                         log.opening = Some(kind);
                     }
                     if is_new {
-                        let withheld = log.clone().tell(now, kind, &labels, None);
+                        let withheld = log.clone().notify(now, kind, &labels, None);
                         self.withhold(&withheld, reason);
                     }
                 }
@@ -362,7 +362,7 @@ impl Alerting {
                     // Said once for each silence; what inhibits is in the timeline by itself.
                     if silenced != log.silenced {
                         log.silenced = silenced;
-                        let withheld = log.clone().tell(now, kind, &labels, None);
+                        let withheld = log.clone().notify(now, kind, &labels, None);
                         self.withhold(&withheld, reason.clone());
                     }
                     if !matches!(reason, Reason::Silenced(_)) {
@@ -424,11 +424,11 @@ impl Alerting {
         receivers: BTreeMap<String, Reason>,
         revises: Option<Notification>,
     ) {
-        let happening = ReportKind::Notified {
+        let report_kind = ReportKind::Notified {
             kind: notification.kind.as_str(),
             receivers: receivers.clone(),
         };
-        self.report(&notification, happening);
+        self.report(&notification, report_kind);
         self.commands.push_back(Command::Notify(Box::new(Outgoing {
             notification,
             receivers,
@@ -438,11 +438,11 @@ impl Alerting {
     }
 
     fn withhold(&mut self, notification: &Notification, reason: Reason) {
-        let happening = ReportKind::NotNotified {
+        let report_kind = ReportKind::NotNotified {
             kind: notification.kind.as_str(),
             reason,
         };
-        self.report(notification, happening);
+        self.report(notification, report_kind);
     }
 
     pub(super) fn report(&mut self, about: &Notification, what: ReportKind) {

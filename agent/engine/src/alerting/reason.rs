@@ -1,30 +1,30 @@
-//! Why somebody is told, or is not: one closed set for both.
+//! Why somebody is notified, or is not: one closed set for both.
 
 use std::fmt;
 
 /// The reason of one decision. `Display` is the sentence; [`Reason::kind`] the word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Told: this route fits, counted from 1.
+    /// Notified: this route fits, counted from 1.
     Route(usize),
-    /// Told: no route fits, so it goes to `[alerts] receivers`.
+    /// Notified: no route fits, so it goes to `[alerts] receivers`.
     Default,
-    /// Told: it goes on with a log that this receiver is part of.
+    /// Notified: it goes on with a log that this receiver is part of.
     NotifiedBefore,
-    /// Told: it is an end, and who was told the beginning is not known any more.
+    /// Notified: it is an end, and who was notified of the beginning is not known any more.
     Forgotten,
-    /// Told: it is still down, `repeat_interval` after the last message.
+    /// Notified: it is still down, `repeat_interval` after the last message.
     Repeat,
-    /// Told: nobody acknowledged it in time; the escalation, counted from 1.
+    /// Notified: no operator acknowledged it in time; the escalation, counted from 1.
     Escalation(usize),
-    /// Told: somebody takes care of it.
+    /// Notified: an operator acknowledged it.
     Acknowledgement,
 
     /// Not told: a route fits, and names no receiver.
     RouteWithoutReceivers(usize),
     /// Not told: no route fits, and `[alerts] receivers` is empty.
     NoReceivers,
-    /// Not told: nobody was told the beginning.
+    /// Not told: nobody was notified of the beginning.
     NoneNotified,
     /// Not told: a silence.
     Silenced(u64),

@@ -1,4 +1,4 @@
-//! Who is told what: routes, defaults and escalations, as configured. Pure functions with a reason for every answer.
+//! Who is notified what: routes, defaults and escalations, as configured. Pure functions with a reason for every answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,20 +7,20 @@ use std::time::Duration;
 use super::reason::Reason;
 use super::subject::{Match, Misfit, Subject};
 
-/// Everything that is configured about who is told.
+/// Everything that is configured about who is notified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// Every receiver there is. Whoever is not in it is told nothing.
     pub receivers: BTreeSet<String>,
     /// Asked in order; the first that fits decides, unless it says to go on.
     pub routes: Vec<Route>,
-    /// Who is told when no route matches.
+    /// Who is notified when no route matches.
     pub default: Vec<String>,
-    /// How long the first message of an incident waits for others to be told together with.
+    /// How long the first message of an incident waits for others to be reported together with.
     pub group_wait: Duration,
-    /// How often people are told again of what is still down and nobody acknowledged; `None` for never.
+    /// How often receivers are notified again of what is still down and no operator acknowledged; `None` for never.
     pub repeat_interval: Option<Duration>,
-    /// Who else is told when nobody acknowledges.
+    /// Who else is notified when no operator acknowledges.
     pub escalations: Vec<Escalation>,
 }
 
@@ -35,14 +35,14 @@ pub struct Route {
     pub go_on: bool,
 }
 
-/// Who else is told of an incident that nobody acknowledged in time.
+/// Who else is notified of an incident that no operator acknowledged in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Escalation {
     /// Which incidents. Its kinds are empty.
     pub matches: Match,
     /// How long after people were first told.
     pub after: Duration,
-    /// Who is told then.
+    /// Who is notified then.
     pub receivers: Vec<String>,
 }
 
@@ -71,7 +71,7 @@ pub struct Choice {
 }
 
 impl Rules {
-    /// Nobody to tell, and nothing repeated.
+    /// No receiver to notify, and nothing repeated.
     pub fn without_receivers() -> Self {
         Self {
             receivers: BTreeSet::new(),
@@ -83,7 +83,7 @@ impl Rules {
         }
     }
 
-    /// Who is told of `subject`.
+    /// Who is notified of `subject`.
     pub fn choose(&self, subject: Subject<'_>) -> Choice {
         let mut receivers = BTreeMap::new();
         let mut no_receivers = None;

@@ -92,7 +92,7 @@ impl Engine {
         self.take_alerts();
     }
 
-    /// Everything that alerting asks for comes after what it was told, so that a message has all of its turn.
+    /// Everything that alerting asks for comes after what it was sent, so that a message has all of its turn.
     fn take_alerts(&mut self) {
         while let Some(command) = self.alerting.poll_command() {
             self.commands.push_back(command);
@@ -163,10 +163,10 @@ impl Engine {
         self.alerting.notification_log(incident)?.ack.as_ref()
     }
 
-    /// The run whose failure `report` tells of: at the beginning of an incident the one that it is about, later the one that
+    /// The run whose failure `report` reports: at the beginning of an incident the one that it is about, later the one that
     /// an attempt made. `None` when its target has no runs, or was never seen.
     pub fn failed_run(&self, report: &Report) -> Option<RunId> {
-        let (of_incident, last) = self.machines.get(&report.service)?.run_instances();
+        let (of_incident, last) = self.machines.get(&report.service)?.run_ids();
         let run = match report.kind {
             ReportKind::IncidentOpened { .. } => of_incident.or(last),
             _ => last.or(of_incident),

@@ -20,9 +20,9 @@ use crate::time::Time;
 impl Engine {
     /// After every event: begins or ends a storm.
     pub(super) fn attend_host(&mut self, now: Time) {
-        let gathered = self.host.take_gathering();
-        if !gathered.is_empty() {
-            self.begin_storm(gathered, now);
+        let collected = self.host.take_collecting();
+        if !collected.is_empty() {
+            self.begin_storm(collected, now);
         }
         if self
             .host
@@ -32,7 +32,7 @@ impl Engine {
             self.end_storm(now);
         }
         if self.storm_growth_due().is_some_and(|due| due <= now) {
-            self.tell_growth(now);
+            self.notify_growth(now);
         }
     }
 
@@ -68,13 +68,13 @@ impl Engine {
         self.host.set_storm(Some(storm));
     }
 
-    /// When people are to be told how far a storm has grown.
+    /// When people are to be informed how far a storm has grown.
     pub(super) fn storm_growth_due(&self) -> Option<Time> {
         self.host.storm().and_then(Storm::growth_due)
     }
 
-    /// Tells how many services are down by now: the first message went when there were just enough of them.
-    fn tell_growth(&mut self, now: Time) {
+    /// Says how many services are down by now: the first message went when there were just enough of them.
+    fn notify_growth(&mut self, now: Time) {
         let Some(mut storm) = self.host.storm().cloned() else {
             return;
         };

@@ -35,7 +35,7 @@ impl Engine {
     /// Goes on with another configuration, as a whole: nothing is judged before all of it is in place.
     ///
     /// No reload grants a budget. What was spent stays spent, of a changed service and of one that was removed and
-    /// returns; a give-up stays one. What was refused is asked for again: whoever mended the reason says so by a reload.
+    /// returns; a give-up stays one. What was refused is asked for again: whoever fixed the reason says so by a reload.
     pub fn reload(&mut self, now: Time, reload: Reload) {
         for name in &reload.removed {
             self.remove_service(now, name);

@@ -32,7 +32,7 @@ pub struct HostPolicy {
     pub storm_services: usize,
     /// See `storm_services`. Default 1 min.
     pub storm_window: Duration,
-    /// How long a storm stops every action. Default 2 min: long enough for a host to come to rest, or for a human.
+    /// How long a storm stops every action. Default 2 min: long enough for a host to come to rest, or for an operator.
     pub storm_hold: Duration,
     /// No action within this time of the host's boot, while everything starts anyway. Default 1 min.
     pub boot_grace: Duration,
@@ -80,7 +80,7 @@ pub(crate) struct Host {
     memory: HostMemory,
     unsaved: bool,
     /// Services whose outages have just become a storm.
-    gathering: BTreeSet<ServiceName>,
+    collecting: BTreeSet<ServiceName>,
 }
 
 impl Host {
@@ -97,7 +97,7 @@ impl Host {
             booted_at: None,
             memory: HostMemory::default(),
             unsaved: false,
-            gathering: BTreeSet::new(),
+            collecting: BTreeSet::new(),
         }
     }
 
@@ -164,8 +164,8 @@ impl Host {
             storm.join([service.clone()], now);
             return;
         }
-        if !self.gathering.is_empty() {
-            self.gathering.insert(service.clone());
+        if !self.collecting.is_empty() {
+            self.collecting.insert(service.clone());
             return;
         }
         let policy = &self.policy;
@@ -173,12 +173,12 @@ impl Host {
             .memory
             .outages
             .record(service, policy.storm_services, policy.storm_window, now);
-        self.gathering = recorded.unwrap_or_default();
+        self.collecting = recorded.unwrap_or_default();
     }
 
     /// Until when a storm forbids to act.
     pub(crate) fn storm_until(&self, now: Time) -> Option<Time> {
-        if !self.gathering.is_empty() {
+        if !self.collecting.is_empty() {
             return Some(now + self.policy.storm_hold);
         }
         self.memory
@@ -190,7 +190,7 @@ impl Host {
 
     /// Whether the host's own incident speaks for `service`.
     pub(crate) fn storm_speaks_for(&self, service: &ServiceName) -> bool {
-        self.gathering.contains(service)
+        self.collecting.contains(service)
             || self
                 .memory
                 .storm
@@ -199,8 +199,8 @@ impl Host {
     }
 
     /// The services whose outages have just become a storm.
-    pub(crate) fn take_gathering(&mut self) -> BTreeSet<ServiceName> {
-        std::mem::take(&mut self.gathering)
+    pub(crate) fn take_collecting(&mut self) -> BTreeSet<ServiceName> {
+        std::mem::take(&mut self.collecting)
     }
 
     pub(crate) fn storm(&self) -> Option<&Storm> {

@@ -39,10 +39,10 @@ impl Outages {
 /// So many services of a storm are named; the others are counted.
 const NAMES: usize = 5;
 
-/// A storm that has doubled since people were told of it is told again, but no sooner than this after.
+/// A storm that has doubled since receivers were notified of it is reported again, but no sooner than this after.
 const GROWTH_GAP: Duration = Duration::from_secs(5);
 
-/// One that has grown less is told again when it has not grown for this long: three rounds of probes.
+/// One that has grown less is reported again when it has not grown for this long: three rounds of probes.
 const GROWTH_REST: Duration = Duration::from_secs(30);
 
 /// A storm: a host-wide incident.
@@ -60,7 +60,7 @@ pub(crate) struct Storm {
     pub(crate) cause: Cause,
     /// Messages sent of it.
     pub(crate) messages: u32,
-    /// How many services people were told of.
+    /// How many services receivers were notified of.
     #[serde(default, alias = "told")]
     pub(crate) notified: usize,
     /// When that was.
@@ -81,7 +81,7 @@ impl Storm {
         }
     }
 
-    /// When people are to be told how far it has grown; `None` while they know.
+    /// When people are to be informed how far it has grown; `None` while they know.
     pub(crate) fn growth_due(&self) -> Option<Time> {
         let down = self.services.len();
         if down <= self.notified {

@@ -1,7 +1,7 @@
 //! A run that was asked to end and has not: it may be draining, and for longer than its own timeout.
 //!
-//! How long whoever asked is going to wait (`docker stop -t 60`) is told by nothing. So for [`DRAIN_MAX`] nothing is done
-//! about what fails, and an end is the stop that was asked for. It is told, as it may have been asked in vain.
+//! How long whoever asked is going to wait (`docker stop -t 60`) is reported by nothing. So for [`DRAIN_MAX`] nothing
+//! is done about what fails, and an end is the stop that was asked for. It is reported, as it may have been asked in vain.
 
 use std::time::Duration;
 
@@ -92,8 +92,8 @@ impl Machine {
         (now < asked.at + DRAIN_MAX).then_some(asked.at)
     }
 
-    /// Leaves alone what was asked to end. It is told when that takes longer than it may by its own settings, or when it
-    /// fails meanwhile.
+    /// Leaves alone what was asked to end. It is reported when that takes longer than it may by its own settings, or
+    /// when it fails meanwhile.
     pub(super) fn judge_asked(&mut self, cx: &mut Context<'_>) -> Option<Judgement> {
         let since = self.asked_since(cx.now)?;
         let attempt = self.memory.attempt.as_ref();
@@ -137,7 +137,7 @@ impl Machine {
         (after > asked.patience).then_some(after)
     }
 
-    /// What is being done about it, for people.
+    /// What is being done about it, for operators.
     pub(super) fn describe_asked(&self, now: Time) -> String {
         let ago = self.asked.as_ref().map(|asked| now.since(asked.at)).unwrap_or_default();
         // Of hours and days nothing is said here, and halves of seconds say nothing.

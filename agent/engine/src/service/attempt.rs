@@ -20,8 +20,9 @@ use crate::timers::Timer;
 /// When nothing was done for a reason outside the service, the next look comes after this.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// When acting would hurt others, or a condition is not met, that is asked again this much later. A human has been told by
-/// then; this is for what needs none, such as a job that happened to run, and each time is an entry in the timeline.
+/// When acting would hurt others, or a condition is not met, that is asked again this much later. An operator has been
+/// notified by then; this is for what needs none, such as a job that happened to run, and each time is an entry in the
+/// timeline.
 const LOOK_AROUND_AGAIN: Duration = Duration::from_secs(10 * 60);
 
 /// The longest time that a process which lives and accepts no connection has to prove itself, where its own
@@ -46,9 +47,9 @@ impl Machine {
         self.resume_outage();
         // What was assumed because memory was lost must not be forgotten at the next start.
         self.unsaved |= self.memory.gave_up;
-        self.resume_trial(cx.now);
+        self.resume_dry_run(cx.now);
         self.resume_passed();
-        // Nobody watched meanwhile: good minutes are counted anew.
+        // The agent did not watch meanwhile: good minutes are counted again.
         self.memory.healthy_since = None;
         let Some(attempt) = self
             .memory
@@ -106,7 +107,7 @@ impl Machine {
             ActionResult::Done | ActionResult::Unknown(_) => self.await_proof(cx.now),
             ActionResult::Failed(reason) => self.fail_attempt(reason, cx),
             ActionResult::Cancelled(_) => {
-                // Somebody else is at it, and will be seen to be.
+                // Another party is at it, and will be seen to be.
                 self.memory.attempt = None;
                 self.memory.next_attempt = self.memory.next_attempt.max(Some(cx.now + LOOK_AGAIN));
             }
@@ -250,7 +251,7 @@ impl Machine {
                 }
                 self.timers.set(Timer::MinUptime, lived);
             } else if let Some(cause) = self.only_unproven().filter(|_| !self.is_unobservable()) {
-                // Whether it is well cannot be told; that it lives can.
+                // Whether it is well cannot be known; that it lives can.
                 let lived = self.target.run_since + self.service.policy.min_uptime;
                 if lived <= cx.now {
                     self.end_unproven(cause, cx);
@@ -294,7 +295,7 @@ impl Machine {
     }
 
     /// How long a run has to prove itself. A process that lives and accepts no connection may only be slow to start, and
-    /// another restart would begin that anew: each attempt that ended so doubles the time of the next.
+    /// another restart would begin that again: each attempt that ended so doubles the time of the next.
     fn time_to_prove(&self, fresh: bool) -> Duration {
         let verify = self.service.policy.verify;
         let slow = self.memory.incident.as_ref().map_or(0, |incident| incident.slow_starts);

@@ -2,11 +2,11 @@
 //!
 //! systemd takes a unit along (`BindsTo=`, `Requires=`, `PartOf=`) without a word about why, and does not bring it back.
 //! Only the other one's own end tells: when it fell by itself at the same time, this is one outage, and both are brought
-//! back. Otherwise somebody stopped both, and that is remembered for the run that was stopped: what the other one does
+//! back. Otherwise an operator stopped both, and that is remembered for the run that was stopped: what the other one does
 //! later, when it has been started again, is another story.
 //!
-//! Of what nobody configured the engine sees nothing. So the watcher tells with what the target went down, whether that
-//! one went down by itself, and whether it runs again; nothing is started before that.
+//! Of what no operator configured the engine sees nothing. So the watcher tells with what the target went down, whether
+//! that one went down by itself, and whether it runs again; nothing is started before that.
 
 use std::time::Duration;
 
@@ -105,7 +105,7 @@ impl Machine {
         Bound::Stopped
     }
 
-    /// Somebody asked for its start, and what it needs could not be started.
+    /// An operator asked for its start, and what it needs could not be started.
     pub(super) fn start_was_refused(&self) -> bool {
         matches!(self.target_down(), Some((Intent::DependencyStop, Cause::Dependency)))
     }
@@ -116,7 +116,7 @@ impl Machine {
             return true;
         }
         let Some(left) = self.ends.left else {
-            // Nobody saw it go.
+            // The agent did not see it go.
             return cx.dependency_failed();
         };
         cx.fell

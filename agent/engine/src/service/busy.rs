@@ -1,4 +1,4 @@
-//! Whatever a supervisor, or an operator's job, is busy with is left to it, and is told when it lasts.
+//! Whatever a supervisor, or an operator's job, is busy with is left to it, and is reported when it lasts.
 //!
 //! Nothing is done about it: a job that is under way has its own end, and whoever began it may be watching. But a start, a
 //! stop or a reload that never ends is an outage that no probe shows, as probes say nothing meanwhile.

@@ -37,7 +37,7 @@ pub(crate) struct DependencyDown {
     pub(crate) name: ServiceName,
     /// Whether it failed.
     pub(crate) failed: bool,
-    /// Whether somebody stopped it.
+    /// Whether an operator stopped it.
     pub(crate) stopped: bool,
     /// Whether it is only suspected: a probe failed, but not often enough to call it down.
     pub(crate) suspect: bool,

@@ -12,11 +12,11 @@ use crate::probe::Verdict;
 use crate::state::State;
 use crate::time::Time;
 
-/// What is needed only through something that itself runs holds nobody up for longer than this after it went down:
+/// What is needed only through something that itself runs holds nothing up for longer than this after it went down:
 /// by then whatever lies between has failed as well, or does not need it.
 const INDIRECT_MAX: Duration = Duration::from_secs(10 * 60);
 
-/// What is only suspected holds nobody up for longer than twice the time in which it should have been decided, and this
+/// What is only suspected holds nothing up for longer than twice the time in which it should have been decided, and this
 /// at least. A probe takes up to its timeout, of which the engine knows nothing.
 const SUSPECT_MIN: Duration = Duration::from_secs(60);
 

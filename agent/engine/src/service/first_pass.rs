@@ -129,7 +129,8 @@ impl Machine {
         }
     }
 
-    /// Whether the check of the target's supervisor can tell that the target is down: it has passed before, or need not have.
+    /// Whether the check of the target's supervisor can say that the target is down: it has passed before, or need not
+    /// have.
     pub(super) fn trusts_check(&self) -> bool {
         if self.service.policy.before_first_pass == BeforeFirstPass::Restart {
             return true;

@@ -1,7 +1,7 @@
-//! What people are told of a service that goes down over and over: once that it does, and once that it no longer does.
+//! What receivers are sent of a service that goes down over and over: once that it does, and once that it no longer does.
 //!
 //! While it flaps, `fired` and `healed` are withheld. That the agent gave up is told all the same, because then nobody
-//! restarts it any more, and so is the end of an outage whose beginning was told. What is still down when flapping ends
+//! restarts it any more, and so is the end of an outage whose beginning was reported. What is still down when flapping ends
 //! is fired then, at most [`STABLE`] after it went down: a flapping service never falls silent for ever.
 
 use super::{Context, Machine};
@@ -18,7 +18,7 @@ impl Machine {
         self.memory.flapping.bout().is_some()
     }
 
-    /// Counts the incident that has just opened, and tells people when there were too many. What another alert speaks
+    /// Counts the incident that has just opened, and notifies receivers when there were too many. What another alert speaks
     /// for is not the service's own flapping.
     pub(super) fn count_incident(&mut self, cx: &mut Context<'_>) {
         if self.is_spoken_for(cx) {
@@ -54,7 +54,7 @@ impl Machine {
         if cx.now < over {
             self.timers.set(Timer::Stable, over);
         } else {
-            self.tell_flapping_ended(cx);
+            self.notify_flapping_ended(cx);
         }
     }
 
@@ -70,9 +70,9 @@ impl Machine {
         }
     }
 
-    /// Tells people that flapping is over, in the conversation in which they were told that it began.
-    pub(super) fn tell_flapping_ended(&mut self, cx: &mut Context<'_>) {
-        self.leave_flapping_conversation();
+    /// Notifies receivers that flapping is over, in the conversation in which they were notified that it began.
+    pub(super) fn notify_flapping_ended(&mut self, cx: &mut Context<'_>) {
+        self.leave_flapping_thread();
         let Some(bout) = self.memory.flapping.end() else { return };
         self.unsaved = true;
         let (incidents, duration) = (bout.incidents, cx.now.since(bout.since));
@@ -103,8 +103,8 @@ impl Machine {
         });
     }
 
-    /// Notes how far the conversation has come in which people were told, should its incident close.
-    pub(super) fn leave_flapping_conversation(&mut self) {
+    /// Notes how far the conversation has come in which receivers were notified, should its incident close.
+    pub(super) fn leave_flapping_thread(&mut self) {
         if let Some(incident) = &self.memory.incident
             && let Some(bout) = self.memory.flapping.bout_of(incident.id)
         {

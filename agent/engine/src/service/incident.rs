@@ -1,4 +1,4 @@
-//! Opening and closing incidents, and what people are told of them.
+//! Opening and closing incidents, and what receivers are sent of them.
 
 use std::time::Duration;
 
@@ -45,8 +45,8 @@ impl Machine {
         }
         let id = cx.host.new_incident();
         let asked = matches!(cause, Cause::AskedToStop { .. }) || self.asked_since(cx.now).is_some();
-        // What a dependency explains does not make a storm, nor what somebody asked for, nor questions that may be wrong, nor
-        // what has not gone down itself.
+        // What a dependency explains does not make a storm, nor what an operator asked for, nor questions that may be
+        // wrong, nor what has not gone down itself.
         let doubtful = matches!(cause, Cause::NeverPassed { .. } | Cause::TriggerFailed { .. });
         if !cx.dependency_failed() && !asked && !doubtful {
             cx.host.record_outage(&self.service.name, cx.now);
@@ -64,7 +64,7 @@ impl Machine {
             observed: false,
             failed_at: self.outage.fails_since,
             answered: None,
-            proof_awaited: None,
+            proof_pending: None,
             started_by: Starter::SameRun,
             fired: false,
             messages: 0,
@@ -80,7 +80,7 @@ impl Machine {
         }
     }
 
-    /// Ends the open incident, if any, and tells those who were told that it began.
+    /// Ends the open incident, if any, and notifies those who were notified that it began.
     pub(super) fn close_incident(&mut self, resolution: Resolution, cx: &mut Context<'_>) {
         let Some(incident) = &self.memory.incident else { return };
         let duration = cx.now.since(incident.opened_at);
@@ -94,7 +94,7 @@ impl Machine {
         let late = matches!(incident.cause, Cause::AskedToStop { after: Some(_) });
         // It came back soon after what it depends on, whose alert spoke for it.
         let waited = incident.own_since > incident.opened_at && incident.attempts == 0;
-        self.end_trial(resolution, cx);
+        self.end_dry_run(resolution, cx);
         let closed = ReportKind::IncidentClosed {
             resolution,
             duration,
@@ -130,7 +130,7 @@ impl Machine {
                 cx,
             );
         }
-        self.leave_flapping_conversation();
+        self.leave_flapping_thread();
         self.memory.incident = None;
         self.refusals.reported = None;
         self.occupation.was_overdue = false;
@@ -148,8 +148,8 @@ impl Machine {
         }
     }
 
-    /// Tells people of an outage that has lasted `notify_after`.
-    pub(super) fn tell(&mut self, cx: &mut Context<'_>) {
+    /// Notifies receivers of an outage that has lasted `notify_after`.
+    pub(super) fn notify_outage(&mut self, cx: &mut Context<'_>) {
         let Some(incident) = self.memory.incident.as_ref().filter(|incident| !incident.fired) else {
             return;
         };
@@ -163,7 +163,7 @@ impl Machine {
             _ => incident.own_since + self.service.policy.notify_after,
         };
         let attempts = incident.attempts;
-        let due = if cx.now < due { due } else { self.proof_awaited(cx.now) };
+        let due = if cx.now < due { due } else { self.proof_pending(cx.now) };
         if cx.now < due {
             self.timers.set(Timer::Notify, due);
             return;
@@ -187,7 +187,7 @@ impl Machine {
         }
     }
 
-    /// Whether nobody is to be told of anything now: in maintenance, while the host goes down, and before anything has
+    /// Whether nobody is to be notified of anything now: in maintenance, while the host goes down, and before anything has
     /// been seen.
     pub(super) fn in_peace(&self, cx: &Context<'_>) -> bool {
         self.in_maintenance() || cx.host.going_down || self.standing.state == State::Shutdown || self.is_unseen()
@@ -201,7 +201,7 @@ impl Machine {
     pub(super) fn notify(&mut self, kind: NotificationKind, doing: &str, cx: &mut Context<'_>) {
         let severity = match kind {
             NotificationKind::GaveUp { .. } => Severity::Critical,
-            // Somebody asked for it, and is most likely still there; or nothing is known to be down.
+            // An operator asked for it, and is most likely still there; or nothing is known to be down.
             NotificationKind::Fired
                 if matches!(
                     self.standing.hold,

@@ -1,5 +1,5 @@
-//! Why nothing more should be said of a service now, although it is down. What asks is alerting: people were told once,
-//! and are told again only when this allows it.
+//! Why nothing more should be said of a service now, although it is down. What asks is alerting: receivers were
+//! notified once, and are reported again only when this allows it.
 
 use super::Machine;
 use crate::alerting::Reason;
@@ -27,7 +27,7 @@ impl Machine {
     }
 
     /// The runs that a failure may be about: the one that the open incident is about, and the one that was seen last.
-    pub(crate) fn run_instances(&self) -> (Option<&RunId>, Option<&RunId>) {
+    pub(crate) fn run_ids(&self) -> (Option<&RunId>, Option<&RunId>) {
         let incident = self.memory.incident.as_ref();
         (incident.and_then(|incident| incident.run.as_ref()), self.target.run())
     }

@@ -196,7 +196,7 @@ impl Machine {
         Judgement::held(State::SupervisorBusy, Hold::CrashLoop)
     }
 
-    /// Tells of a check that cannot be run. It says nothing of the target, so what else is known of that decides; unless
+    /// Reports a check that cannot be run. It says nothing of the target, so what else is known of that decides; unless
     /// whatever is done now would lose it.
     fn judge_unchecked(&mut self, down: &Down, cx: &mut Context<'_>) -> Option<Hold> {
         let (reason, runtime_away) = self.target.unchecked()?;
@@ -337,7 +337,7 @@ impl Machine {
 
 /// Whether a service is down.
 enum Down {
-    /// It is not, as far as can be told.
+    /// It is not, as far as is known.
     No,
     /// It is, and its supervisor gets time to act first.
     Settling,

@@ -1,9 +1,9 @@
 //! What was stopped together with something it is bound to, and is still down when that one is back.
 //!
 //! systemd stops a unit with what it requires, and does not start it again with it: an upgrade of a database that stops and
-//! starts it leaves the application down, in silence. Whether that is meant only an operator knows, so they are told, or
-//! say beforehand what they want (`recovery.on_dependency_return`). Whatever was stopped by itself, or was not well
-//! before, is nobody's surprise.
+//! starts it leaves the application down, in silence. Whether that is meant only an operator knows, so they are
+//! notified, or say beforehand what they want (`recovery.on_dependency_return`). Whatever was stopped by itself, or was
+//! not well before, is nobody's surprise.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ impl Machine {
         }
     }
 
-    /// Somebody stopped it by itself, or it runs again.
+    /// An operator stopped it by itself, or it runs again.
     pub(super) fn forget_stopped_with(&mut self) {
         if self.memory.stopped_with.take().is_some() {
             self.unsaved = true;
@@ -83,7 +83,7 @@ impl Machine {
         if !is_this || self.service.policy.on_dependency_return == OnDependencyReturn::Ignore {
             return None;
         }
-        // Once told, it is so until it runs or somebody stops it.
+        // Once told, it is so until it runs or an operator stops it.
         let open = self.memory.incident.as_ref();
         if open.is_some_and(|incident| matches!(incident.cause, Cause::StoppedWith { .. })) {
             return Some(known);

@@ -1,7 +1,7 @@
-//! Maintenance: watched, but nothing is opened, nothing is done and nobody is told.
+//! Maintenance: watched, but nothing is opened, nothing is done and nobody is notified.
 //!
 //! Three things bring it about, and none of them ends another: an operator's pause, deploys under way, and a window of
-//! the calendar. Pauses and deploys are remembered; of windows the engine is told, as it knows no calendar.
+//! the calendar. Pauses and deploys are remembered; of windows the engine is informed, as it knows no calendar.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ impl Machine {
         self.memory.pause.is_some() || !self.memory.deploys.is_empty() || self.window.is_some()
     }
 
-    /// Sets the timer for what ends by itself. The end of a window is told, not awaited.
+    /// Sets the timer for what ends by itself. The end of a window is reported, not awaited.
     pub(super) fn await_end_of_maintenance(&mut self) {
         let pause = self.memory.pause.and_then(|pause| pause.until);
         let deploys = self.memory.deploys.iter().map(|deploy| deploy.until);

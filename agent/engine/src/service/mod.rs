@@ -24,9 +24,9 @@
 //! | `flight.rs` | the action under way, and the slot it holds |
 //! | `attempt.rs` | from the act to its proof |
 //! | `outage.rs` | how long it was down, and on whose account it is back |
-//! | `incident.rs` | opening, closing, and what people are told |
+//! | `incident.rs` | opening, closing, and what receivers are sent |
 //! | `inhibition.rs` | why nothing more should be said of it now |
-//! | `flapping.rs` | what they are told of a service that goes down over and over |
+//! | `flapping.rs` | what they are notified of a service that goes down over and over |
 //! | `observe.rs` | what would have been done |
 //! | `operator.rs` | what operators ask for |
 //! | `repair.rs` | what they do behind the agent's back |
@@ -167,9 +167,9 @@ impl Machine {
         self.await_reset();
         self.enter(judgement, cx);
         self.own(cx);
-        self.judge_trial();
+        self.judge_dry_run();
         self.end_flapping(cx);
-        self.tell(cx);
+        self.notify_outage(cx);
         self.schedule_probe(cx);
         self.as_dependency = self.blocks(cx);
         self.save(cx);

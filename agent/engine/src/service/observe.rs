@@ -25,7 +25,7 @@ impl Machine {
         incident.observed = true;
         let ledger = &mut self.memory.observed;
         ledger.would_restart = ledger.would_restart.saturating_add(1);
-        ledger.trial = Some(PendingDryRun {
+        ledger.dry_run = Some(PendingDryRun {
             began: now,
             until: now + policy.verify.max(policy.start_grace),
             run,
@@ -34,55 +34,55 @@ impl Machine {
     }
 
     /// A restart that was not made is judged by the end of its incident, and not at all without one.
-    pub(super) fn judge_trial(&mut self) {
+    pub(super) fn judge_dry_run(&mut self) {
         let judged = self.service.policy.mode == Mode::Observe && self.memory.incident.is_some();
         if !judged {
-            self.withdraw_trial();
+            self.withdraw_dry_run();
         }
     }
 
     /// The incident ends.
-    pub(super) fn end_trial(&mut self, resolution: Resolution, cx: &mut Context<'_>) {
+    pub(super) fn end_dry_run(&mut self, resolution: Resolution, cx: &mut Context<'_>) {
         match resolution {
             Resolution::Recovered => {
-                let restarted = self.memory.observed.trial.as_ref().is_some_and(|trial| {
-                    let another = trial.run.is_some() && trial.run.as_ref() != self.target.run();
-                    another && cx.now >= trial.until
+                let restarted = self.memory.observed.dry_run.as_ref().is_some_and(|dry_run| {
+                    let another = dry_run.run.is_some() && dry_run.run.as_ref() != self.target.run();
+                    another && cx.now >= dry_run.until
                 });
-                self.settle_trial(restarted, cx);
+                self.settle_dry_run(restarted, cx);
             }
             // An operator did what the agent would have done.
-            Resolution::Healed | Resolution::Started => self.settle_trial(true, cx),
-            Resolution::Stopped | Resolution::Unmanaged => self.withdraw_trial(),
+            Resolution::Healed | Resolution::Started => self.settle_dry_run(true, cx),
+            Resolution::Stopped | Resolution::Unmanaged => self.withdraw_dry_run(),
         }
     }
 
     /// The agent was away: what it did not see it cannot judge.
-    pub(super) fn resume_trial(&mut self, now: Time) {
+    pub(super) fn resume_dry_run(&mut self, now: Time) {
         if self
             .memory
             .observed
-            .trial
+            .dry_run
             .as_ref()
-            .is_some_and(|trial| trial.until <= now)
+            .is_some_and(|dry_run| dry_run.until <= now)
         {
-            self.withdraw_trial();
+            self.withdraw_dry_run();
         }
     }
 
-    fn settle_trial(&mut self, right: bool, cx: &mut Context<'_>) {
-        let Some(trial) = self.memory.observed.trial.take() else {
+    fn settle_dry_run(&mut self, right: bool, cx: &mut Context<'_>) {
+        let Some(dry_run) = self.memory.observed.dry_run.take() else {
             return;
         };
         self.memory.observed.right += u64::from(right);
         self.unsaved = true;
-        let after = cx.now.since(trial.began);
+        let after = cx.now.since(dry_run.began);
         self.report(ReportKind::ObservationJudged { right, after }, cx);
     }
 
-    fn withdraw_trial(&mut self) {
+    fn withdraw_dry_run(&mut self) {
         let ledger = &mut self.memory.observed;
-        if ledger.trial.take().is_some() {
+        if ledger.dry_run.take().is_some() {
             ledger.would_restart = ledger.would_restart.saturating_sub(1);
             self.unsaved = true;
         }

@@ -53,8 +53,8 @@ impl Machine {
         }
     }
 
-    /// Goes on after a restart of the agent: what began meanwhile nobody saw begin. An earlier version noted when an outage was
-    /// certain, and not when it was first seen.
+    /// Goes on after a restart of the agent: what began meanwhile the agent did not see begin. An earlier version noted
+    /// when an outage was certain, and not when it was first seen.
     pub(super) fn resume_outage(&mut self) {
         let Some(incident) = &mut self.memory.incident else {
             return;
@@ -110,17 +110,17 @@ impl Machine {
         self.service.has_target && !self.is_unobservable()
     }
 
-    /// Until when nobody is told of an outage that would be told now: what answers and is being proved is most likely over,
-    /// so that is waited for. Not for longer than `verify`, whatever other runs answer meanwhile.
-    pub(super) fn proof_awaited(&mut self, now: Time) -> Time {
+    /// Until when nobody is notified of an outage that would be reported now: what answers and is being proved is most
+    /// likely over, so that is waited for. Not for longer than `verify`, whatever other runs answer meanwhile.
+    pub(super) fn proof_pending(&mut self, now: Time) -> Time {
         let proving = matches!(self.standing.state, State::Verifying | State::Starting);
         let verify = self.service.policy.verify;
         let Some(incident) = self.memory.incident.as_mut().filter(|_| proving) else {
             return now;
         };
         let Some(answered) = &incident.answered else { return now };
-        self.unsaved |= incident.proof_awaited.is_none();
-        let first = *incident.proof_awaited.get_or_insert(now);
+        self.unsaved |= incident.proof_pending.is_none();
+        let first = *incident.proof_pending.get_or_insert(now);
         (answered.since + verify).min(first + verify)
     }
 

@@ -24,7 +24,7 @@ const PROBE_SLACK: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct ProbeRounds {
     /// The round whose outcome is awaited.
-    pub(super) awaited: Option<ProbeRound>,
+    pub(super) pending: Option<ProbeRound>,
     /// From when on places in the interval are counted: when this service came to be watched.
     places_from: Time,
     /// When the last round was due.
@@ -38,7 +38,7 @@ pub(super) struct ProbeRounds {
 impl ProbeRounds {
     pub(super) fn new(now: Time) -> Self {
         Self {
-            awaited: None,
+            pending: None,
             places_from: now,
             due: None,
             asked_at: None,
@@ -63,7 +63,7 @@ impl Machine {
 
     /// Asks for a round when one is due, and sets the timer for the next.
     pub(super) fn schedule_probe(&mut self, cx: &mut Context<'_>) {
-        if !self.probes_tell() {
+        if !self.probes_decide() {
             self.timers.clear(Timer::Probe);
             self.rounds.silent_since = None;
             return;
@@ -79,14 +79,14 @@ impl Machine {
             self.timers.set(Timer::Probe, due);
             return;
         }
-        if self.rounds.awaited.is_some() && self.is_urgent() {
+        if self.rounds.pending.is_some() && self.is_urgent() {
             // Its end asks for the next.
             self.timers.set(Timer::Probe, cx.now + self.service.policy.recheck());
             return;
         }
-        if self.rounds.awaited.is_none() {
+        if self.rounds.pending.is_none() {
             let round = cx.host.new_round();
-            self.rounds.awaited = Some(round);
+            self.rounds.pending = Some(round);
             self.rounds.asked_at = Some(cx.now);
             cx.command(Command::RunProbes {
                 service: self.service.name.clone(),
@@ -153,7 +153,7 @@ impl Machine {
     }
 
     /// Whether an answer would say anything now.
-    fn probes_tell(&self) -> bool {
+    fn probes_decide(&self) -> bool {
         self.service.has_probes
             && !matches!(self.standing.state, State::Shutdown)
             && (!self.service.has_target || self.runs() || self.is_unobservable() || self.is_probed_while_busy())
@@ -169,10 +169,10 @@ impl Machine {
 
     /// A round ended.
     pub(crate) fn probed(&mut self, round: ProbeRound, outcome: ProbeOutcome, cx: &mut Context<'_>) {
-        if self.rounds.awaited != Some(round) {
+        if self.rounds.pending != Some(round) {
             return;
         }
-        self.rounds.awaited = None;
+        self.rounds.pending = None;
         if !matches!(outcome.verdict, Verdict::Skipped(_)) {
             self.rounds.silent_since = Some(cx.now);
         }

@@ -230,7 +230,7 @@ impl Machine {
         });
         self.unsaved = true;
         // What is asked now says nothing of the run to come. What is known stays, should nothing be done.
-        self.rounds.awaited = None;
+        self.rounds.pending = None;
         let incident = self.memory.incident.as_ref().map(|incident| incident.id);
         let attempt = ordinal.unwrap_or(0);
         let action = Action {

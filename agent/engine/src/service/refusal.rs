@@ -14,7 +14,7 @@ use crate::timers::Timer;
 /// When an answer that was no is asked for again. What changes it is seen in most cases; this is for the others.
 const ANSWERED_AGAIN: Duration = Duration::from_secs(10 * 60);
 
-/// After how long the question is put again when nobody answers, at first, and at most.
+/// After how long the question is put again when nothing answers, at first, and at most.
 const UNANSWERED_AGAIN: Duration = Duration::from_secs(10);
 const UNANSWERED_MAX: Duration = Duration::from_secs(300);
 

@@ -1,4 +1,4 @@
-//! A new configuration in the middle of everything: what is kept, what is asked anew, and how a service leaves.
+//! A new configuration in the middle of everything: what is kept, what is asked again, and how a service leaves.
 
 use super::{Context, Machine};
 use crate::command::Command;
@@ -66,7 +66,7 @@ impl Machine {
         }
     }
 
-    /// Good minutes begin now, or when probes say anew that it is well.
+    /// Good minutes begin now, or when probes say again that it is well.
     pub(super) fn restart_health_count(&mut self, cx: &Context<'_>) {
         if self.memory.healthy_since.is_some() {
             self.memory.healthy_since = Some(cx.now).filter(|_| self.is_healthy(cx.now));
@@ -77,7 +77,7 @@ impl Machine {
     /// The service is no longer configured. It leaves at once, or when the action in flight has ended.
     pub(crate) fn leave(&mut self, cx: &mut Context<'_>) {
         self.leaving = true;
-        // Should it return, it is told anew.
+        // Should it return, it is reported again.
         self.window = None;
         self.evaluate_leaving(cx);
     }
@@ -114,7 +114,7 @@ impl Machine {
     /// The service no longer belongs to the agent: its incident ends with it.
     pub(crate) fn abandon(&mut self, cx: &mut Context<'_>) {
         self.close_incident(Resolution::Unmanaged, cx);
-        self.tell_flapping_ended(cx);
+        self.notify_flapping_ended(cx);
         if self.memory.attempt.take().is_some() || self.memory.healthy_since.take().is_some() {
             self.unsaved = true;
         }

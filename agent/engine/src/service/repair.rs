@@ -1,9 +1,9 @@
-//! A start or restart by somebody else: an operator's repair, and a clean slate.
+//! A start or restart by another party: an operator's repair, and a clean slate.
 //!
-//! Whoever starts a service that was given up has mended something, or believes so; what was tried before says nothing
-//! of what they made of it. But the agent cannot tell an operator from a script that starts the service every minute, and a
-//! budget that anybody refills is none. So attempts and giving up are forgotten at most [`REPAIRS`] times within `window`;
-//! the next one is told, and forgets nothing. The limits of the whole host are never refilled.
+//! Whoever starts a service that was given up has fixed something, or believes so; what was tried before says nothing
+//! of what they made of it. But the agent cannot distinguish an operator from a script that starts the service every
+//! minute, and a budget that anybody refills is none. So attempts and giving up are forgotten at most [`REPAIRS`] times
+//! within `window`; the next one is reported, and forgets nothing. The limits of the whole host are never refilled.
 
 use sentinel_text::span;
 
@@ -12,11 +12,11 @@ use crate::notification::{News, NotificationKind};
 use crate::report::ReportKind;
 use crate::time::Time;
 
-/// How often within `window` a start by somebody else is a clean slate.
+/// How often within `window` a start by another party is a clean slate.
 const REPAIRS: usize = 2;
 
 impl Machine {
-    /// Somebody else has begun the run that is there now.
+    /// Another party has begun the run that is there now.
     pub(super) fn note_repair(&mut self, cx: &mut Context<'_>) {
         // It was not that attempt which began this run; it was made all the same.
         let attempt = self.memory.attempt.as_ref().filter(|attempt| !attempt.requested);

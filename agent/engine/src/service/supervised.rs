@@ -1,7 +1,8 @@
 //! What its supervisor restarts at once was down all the same: the log says so, and who brought it back.
 //!
-//! Nothing is done about it and nobody is told, unless it is a crash loop. But an end and the next start may be milliseconds apart, so that no probe
-//! ever fails: without this a service that crashes every hour would look like one that never does.
+//! Nothing is done about it and nobody is notified, unless it is a crash loop. But an end and the next start may be
+//! milliseconds apart, so that no probe ever fails: without this a service that crashes every hour would look like one
+//! that never does.
 
 use super::target::RunBefore;
 use super::{Context, Machine};

@@ -153,7 +153,7 @@ impl Machine {
                 || (!unobservable && previous.run != observation.run)
                 || (!unobservable && previous.details.triggers != observation.details.triggers)
         });
-        // Somebody wants what was stopped before to run.
+        // An operator wants what was stopped before to run.
         let wanted = previous.is_some_and(|previous| {
             previous.state != observation.state && !matches!(previous.state, TargetState::Unknown(_))
         }) && matches!(
@@ -193,7 +193,7 @@ impl Machine {
             self.target.run_before = previous.map(|previous| RunBefore(previous.run.clone()));
         }
         let down = matches!(observation.state, TargetState::Down { .. });
-        // Another run that went down is left to its supervisor anew.
+        // Another run that went down is left to its supervisor again.
         let before = self.target.down_since.filter(|_| !new_run);
         self.target.down_since = down.then(|| before.unwrap_or(cx.now));
         // While it cannot be observed, the settings stay what they were too.
@@ -219,7 +219,7 @@ impl Machine {
             self.restart_health();
             self.interrupt_health();
         } else if was_busy || self.busy().is_some() {
-            self.rounds.awaited = None;
+            self.rounds.pending = None;
             self.probes.forgive();
         }
         if self.busy() == Some(Activity::Frozen) || self.answers_though_frozen() {
@@ -287,10 +287,10 @@ impl Machine {
     /// What probes said belongs to a run that is over.
     pub(super) fn restart_health(&mut self) {
         self.probes.restart();
-        self.rounds.awaited = None;
+        self.rounds.pending = None;
     }
 
-    /// Good minutes are counted anew.
+    /// Good minutes are counted again.
     pub(super) fn interrupt_health(&mut self) {
         if self.memory.healthy_since.take().is_some() {
             self.unsaved = true;
@@ -353,7 +353,7 @@ impl Machine {
     /// The host was suspended: what probes said before, and what was asked meanwhile, says nothing now.
     pub(crate) fn resumed(&mut self, cx: &mut Context<'_>) {
         self.restart_health();
-        // Nobody watched meanwhile.
+        // The agent did not watch meanwhile.
         self.restart_health_count(cx);
         self.probes.calm_until = Some(cx.now + AFTER_RESUME);
     }

@@ -1,9 +1,9 @@
 //! What starts a service when it is needed: sockets, paths and timers that have failed.
 //!
-//! While the service runs that is told and nothing is done: systemd starts no socket whose service runs, and a restart of a
-//! healthy service would be worse. While it has nothing to do, and so nothing would start it any more, the trigger is started
-//! and the service is not. When the service is down for another reason, its own start takes care of them (in its adapter).
-//! What somebody stopped is shown, and that is all.
+//! While the service runs that is reported and nothing is done: systemd starts no socket whose service runs, and a
+//! restart of a healthy service would be worse. While it has nothing to do, and so nothing would start it any more, the
+//! trigger is started and the service is not. When the service is down for another reason, its own start takes care of
+//! them (in its adapter). What an operator stopped is shown, and that is all.
 
 use super::judge::Judgement;
 use super::{Context, Machine};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sentinel_engine::{Action, ActionKind, ActionResult, Activity, Event, ServiceName, StartedBy, TargetState};
 
 use super::faults::Fault;
-use super::host::{Future, Sim};
+use super::host::{ScheduledEvent, Sim};
 use super::target::{Change, Job, Lie};
 
 /// How long the systemd adapter waits for a job.
@@ -23,10 +23,10 @@ impl Sim {
             ]);
             let soon = self.rng.pick(&[5, 100, 3_000]);
             let after = self.rng.millis(0, soon);
-            self.later(after, Future::Suffer(fault, Some(action.service.clone())));
+            self.later(after, ScheduledEvent::Suffer(fault, Some(action.service.clone())));
         }
         let after = self.rng.millis(1, 20);
-        self.later(after, Future::Call(self.life, action));
+        self.later(after, ScheduledEvent::Call(self.life, action));
     }
 
     pub fn adapter_calls(&mut self, action: &Action) {
@@ -74,7 +74,7 @@ impl Sim {
                 self.change_later(name, takes, Change::StartsAgain);
             }
         }
-        self.later(JOB_LIMIT, Future::CallTimesOut(life, action.clone()));
+        self.later(JOB_LIMIT, ScheduledEvent::CallTimesOut(life, action.clone()));
     }
 
     /// What the supervisor, or the adapter after a look at it, has against an action.
@@ -100,7 +100,7 @@ impl Sim {
             action: job.action,
             service: job.service,
         };
-        self.later(delay, Future::Tell(job.life, event));
+        self.later(delay, ScheduledEvent::Deliver(job.life, event));
     }
 
     /// The agent's job at a target is over, if there is one.
@@ -122,7 +122,7 @@ impl Sim {
             service: job.service,
             result,
         };
-        self.later(delay, Future::Tell(job.life, event));
+        self.later(delay, ScheduledEvent::Deliver(job.life, event));
         if self.rng.permille(self.weather.meddling) && self.stormy() {
             // Just when the restart seems to have worked.
             let fault = self.rng.pick(&[
@@ -132,7 +132,7 @@ impl Sim {
                 Fault::Killed,
             ]);
             let after = self.rng.millis(0, 4_000);
-            self.later(after, Future::Suffer(fault, Some(name.clone())));
+            self.later(after, ScheduledEvent::Suffer(fault, Some(name.clone())));
         }
     }
 
@@ -143,6 +143,6 @@ impl Sim {
             service: action.service.clone(),
             result,
         };
-        self.later(delay, Future::Tell(life, event));
+        self.later(delay, ScheduledEvent::Deliver(life, event));
     }
 }

@@ -8,7 +8,7 @@ use sentinel_engine::{
 };
 use sentinel_simulation::Store;
 
-use super::host::{Future, Sim};
+use super::host::{ScheduledEvent, Sim};
 use super::tape::{Entry, Start};
 use crate::stored::through_json;
 
@@ -24,9 +24,9 @@ pub struct Agent {
     /// Commands polled and not sorted yet.
     polled: VecDeque<Command>,
     /// Commands sorted and not on disk: their numbers may be used again if the agent dies now.
-    unrecorded: Vec<Command>,
+    pending_writes: Vec<Command>,
     /// Whether any of them are worth a record.
-    anything_unrecorded: bool,
+    any_pending_write: bool,
     failing: bool,
     retry_at: Option<Time>,
 }
@@ -79,14 +79,14 @@ impl Sim {
         self.agent = Some(Agent {
             engine,
             polled: VecDeque::new(),
-            unrecorded: Vec::new(),
-            anything_unrecorded: false,
+            pending_writes: Vec::new(),
+            any_pending_write: false,
             failing: false,
             retry_at: None,
         });
         self.poll();
         for name in self.windows.clone() {
-            self.tell_window(&name, true);
+            self.open_window(&name, true);
         }
         self.watcher_starts();
         self.carry_out();
@@ -112,7 +112,7 @@ impl Sim {
         } else {
             self.rng.millis(50, 20_000)
         };
-        self.later(down, Future::AgentStarts);
+        self.later(down, ScheduledEvent::AgentStarts);
     }
 
     /// One turn: everything in the mailbox, the clock, and then what was decided.
@@ -122,10 +122,10 @@ impl Sim {
         }
         self.stalled_until = None;
         if std::mem::take(&mut self.stood_still) {
-            self.tell_engine(Event::HostResumed);
+            self.deliver_to_engine(Event::HostResumed);
         }
         for event in std::mem::take(&mut self.mailbox) {
-            self.tell_engine(event);
+            self.deliver_to_engine(event);
         }
         self.tape.push(self.now, Entry::Woken);
         let now = self.now;
@@ -146,12 +146,12 @@ impl Sim {
         let Some(agent) = &self.agent else { return };
         if agent.engine.check_request(service.as_str(), &request).is_ok() {
             let service = service.clone();
-            self.tell_engine(Event::OperatorRequested { service, request });
+            self.deliver_to_engine(Event::OperatorRequested { service, request });
             self.turn();
         }
     }
 
-    pub fn tell_engine(&mut self, event: Event) {
+    pub fn deliver_to_engine(&mut self, event: Event) {
         let now = self.now;
         let Some(agent) = &mut self.agent else { return };
         self.tape.push(now, Entry::Event(Box::new(event.clone())));
@@ -159,7 +159,7 @@ impl Sim {
         self.poll();
     }
 
-    /// Takes what the engine decided, at once, so that the tape tells what led to what.
+    /// Takes what the engine decided, at once, so that the tape says what led to what.
     pub fn poll(&mut self) {
         let Some(agent) = &mut self.agent else { return };
         let mut commands = 0;
@@ -186,12 +186,12 @@ impl Sim {
                     Command::RestartTarget(action) => actions.push(action.clone()),
                     _ => {}
                 }
-                agent.anything_unrecorded |= !matches!(command, Command::RunProbes { .. } | Command::RestartTarget(_));
+                agent.any_pending_write |= !matches!(command, Command::RunProbes { .. } | Command::RestartTarget(_));
             }
-            agent.unrecorded.extend(polled);
-            let record = agent.anything_unrecorded && agent.retry_at.is_none();
+            agent.pending_writes.extend(polled);
+            let record = agent.any_pending_write && agent.retry_at.is_none();
             if nothing && !record {
-                let durable = !agent.anything_unrecorded;
+                let durable = !agent.any_pending_write;
                 self.tape.push(self.now, Entry::Settled { durable });
                 return;
             }
@@ -234,23 +234,23 @@ impl Sim {
         if self.disk.broken {
             agent.retry_at = Some(self.now + STORE_GAP);
             if !std::mem::replace(&mut agent.failing, true) {
-                self.tell_engine(Event::StoreChanged { writable: false });
+                self.deliver_to_engine(Event::StoreChanged { writable: false });
             }
             return;
         }
-        agent.anything_unrecorded = false;
+        agent.any_pending_write = false;
         let was_failing = std::mem::replace(&mut agent.failing, false);
-        for command in std::mem::take(&mut agent.unrecorded) {
+        for command in std::mem::take(&mut agent.pending_writes) {
             self.disk.store.record(&command);
         }
         self.tape.push(self.now, Entry::Recorded);
         if was_failing {
-            self.tell_engine(Event::StoreChanged { writable: true });
+            self.deliver_to_engine(Event::StoreChanged { writable: true });
         }
     }
 
     fn finish(&mut self, action: &Action, result: ActionResult) {
-        self.tell_engine(Event::ActionFinished {
+        self.deliver_to_engine(Event::ActionFinished {
             action: action.id,
             service: action.service.clone(),
             result,

@@ -7,7 +7,7 @@ use sentinel_engine::alerting::{Escalation, Match, Route, Rules};
 use sentinel_engine::{ServiceName, Severity};
 use sentinel_simulation::everything_to;
 
-use super::host::{Future, Sim};
+use super::host::{ScheduledEvent, Sim};
 use super::rng::Rng;
 use super::setup::NAMES;
 use super::tape::Entry;
@@ -86,7 +86,7 @@ impl Sim {
             return;
         }
         let gap = self.audience.millis(1, 600_000) * self.weather.pace;
-        self.later(gap, Future::Operator);
+        self.later(gap, ScheduledEvent::Operator);
         match self.audience.below(8) {
             0..3 => self.silence(),
             3 => self.expire(),

@@ -9,7 +9,7 @@ use sentinel_engine::{
 
 use sentinel_simulation::ended;
 
-use super::host::{Future, Sim};
+use super::host::{ScheduledEvent, Sim};
 use super::setup::{self, NAMES};
 use super::tape::Entry;
 use super::target::{self, Lie, Target};
@@ -29,7 +29,7 @@ impl Sim {
     }
 
     /// Whoever was removed is back.
-    pub fn everybody_returns(&mut self) {
+    pub fn all_return(&mut self) {
         let before = self.services.clone();
         let absent = std::mem::take(&mut self.absent);
         self.services.extend(absent);
@@ -115,7 +115,7 @@ impl Sim {
         new.epoch = old.epoch + 1;
         new.witnessed = false;
         new.supervised = old.supervised;
-        new.unit.tells_age = old.unit.tells_age;
+        new.unit.shows_age = old.unit.shows_age;
         if down {
             new.unit.state = ended(Cause::Exited { code: 1 });
         }
@@ -130,7 +130,7 @@ impl Sim {
                 service: job.service,
                 result: ActionResult::Done,
             };
-            self.later(after, Future::Tell(job.life, event));
+            self.later(after, ScheduledEvent::Deliver(job.life, event));
         }
     }
 
@@ -168,7 +168,7 @@ impl Sim {
         self.poll();
         for name in &added {
             if self.windows.contains(name) {
-                self.tell_window(name, true);
+                self.open_window(name, true);
             }
         }
         self.show();
@@ -210,21 +210,21 @@ impl Sim {
             self.windows.remove(name)
         };
         if differs && self.agent.is_some() {
-            self.tell_window(name, open);
+            self.open_window(name, open);
             self.turn();
         }
     }
 
-    pub fn tell_window(&mut self, name: &ServiceName, open: bool) {
+    pub fn open_window(&mut self, name: &ServiceName, open: bool) {
         let window = open.then(|| Window {
             reason: "a night of the calendar".to_owned(),
             until: self.wall,
         });
         let service = name.clone();
-        self.tell_engine(Event::MaintenanceChanged { service, window });
+        self.deliver_to_engine(Event::MaintenanceChanged { service, window });
     }
 
-    /// Somebody sets the wall clock: the calendar says anew when the windows end, and that is all that changes.
+    /// Somebody sets the wall clock: the calendar says again when the windows end, and that is all that changes.
     pub fn wall_jumps(&mut self) {
         let ago = self.wall.since(Time::ZERO);
         self.wall = if self.wall > self.now {
@@ -234,20 +234,20 @@ impl Sim {
         };
         for name in self.windows.clone() {
             if self.agent.is_some() {
-                self.tell_window(&name, true);
+                self.open_window(&name, true);
             }
         }
         self.turn();
     }
 
-    /// A deploy begins. Its end is told, or whoever deploys dies first.
+    /// A deploy begins. Its end is reported, or whoever deploys dies first.
     pub fn deploy(&mut self, name: &ServiceName) {
         self.deploys += 1;
         let id = self.deploys;
         let duration = self.rng.millis(1_000, 900_000);
         let takes = self.rng.millis(500, 1_200_000);
         self.ask(name, OperatorRequest::BeginDeploy { id, duration });
-        self.later(takes, Future::DeployEnds(name.clone(), id));
+        self.later(takes, ScheduledEvent::DeployEnds(name.clone(), id));
     }
 }
 

@@ -16,7 +16,7 @@ impl Ledger {
         self.store_lost = start.store_lost;
         self.host.booted_at = start.booted_at;
         if start.store_lost {
-            // Another store: numbers begin anew, and whatever was spent counts as all of it.
+            // Another store: numbers begin again, and whatever was spent counts as all of it.
             self.intents.clear();
             self.acted.clear();
             let policy = self.host.policy.clone();
@@ -49,13 +49,13 @@ impl Ledger {
         }
     }
 
-    /// These services are configured from now on. While nobody watched, any of them may have become another.
+    /// These services are configured from now on. While the agent did not watch, any of them may have become another.
     fn configure(&mut self, now: Time, services: &[Service], changed: Option<&BTreeMap<ServiceName, Changed>>) {
         for known in self.services.values_mut() {
             let stays = services.iter().any(|service| service.name == known.service.name);
             if known.configured && !stays {
                 known.removed();
-                // How much it had left when the agent stopped, nobody asked.
+                // How much it had left when the agent stopped, no operator asked.
                 known.shown = known.shown.filter(|_| changed.is_some());
             }
         }

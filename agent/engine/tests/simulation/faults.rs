@@ -8,7 +8,7 @@ use sentinel_engine::{
 };
 use sentinel_simulation::Start;
 
-use super::host::{Future, Sim};
+use super::host::{ScheduledEvent, Sim};
 use super::target::Change;
 
 /// Faults after which there is none for long, per thousand, where there are such times.
@@ -27,8 +27,8 @@ pub enum Fault {
     Recovers,
     /// It will not start properly from now on.
     Breaks,
-    /// Somebody mended it.
-    Mended,
+    /// An operator fixed it.
+    Fixed,
     /// Most services die at once.
     Correlated,
     /// An operator stops it behind the agent's back.
@@ -43,11 +43,11 @@ pub enum Fault {
     Paused,
     /// An operator ends the pause.
     Resumed,
-    /// Somebody asks it to end, and it may take its time.
+    /// An operator asks it to end, and it may take its time.
     AskedToStop,
     /// It reloads its configuration.
     Reload,
-    /// Somebody else's job is pending.
+    /// Another party's job is pending.
     ForeignJob,
     /// It is frozen for a while.
     Frozen,
@@ -57,9 +57,9 @@ pub enum Fault {
     DaemonReload,
     /// Something it is bound to took it along.
     BoundStop,
-    /// It falls with something that nobody configured, or is stopped with that.
+    /// It falls with something that no operator configured, or is stopped with that.
     FallsWith,
-    /// It cannot be started for want of something that nobody configured.
+    /// It cannot be started for want of something that no operator configured.
     StartRefused,
     /// What it fell with runs again.
     OtherIsBack,
@@ -91,11 +91,11 @@ pub enum Fault {
     WindowEnds,
     /// The wall clock jumps.
     WallJumps,
-    /// A deploy begins; its end may never be told.
+    /// A deploy begins; its end may never be reported.
     Deployed,
     /// For a while a restart would take others along.
     Widens,
-    /// For a while nobody answers who decides what the agent may do: a refusal that passes.
+    /// For a while nothing answers who decides what the agent may do: a refusal that passes.
     PolkitAway,
     /// Another configuration.
     Reconfigured,
@@ -117,8 +117,8 @@ impl Fault {
         Self::Hang,
         Self::Recovers,
         Self::Breaks,
-        Self::Mended,
-        Self::Mended,
+        Self::Fixed,
+        Self::Fixed,
         Self::Correlated,
         Self::OperatorStops,
         Self::OperatorStarts,
@@ -173,7 +173,7 @@ impl Sim {
         {
             gap += self.rng.millis(0, lull);
         }
-        self.later(gap, Future::Fault);
+        self.later(gap, ScheduledEvent::Fault);
         let faults = std::mem::take(&mut self.weather.faults);
         let fault = self.rng.pick(&faults);
         self.weather.faults = faults;
@@ -185,7 +185,7 @@ impl Sim {
         self.bus_back();
         self.polkit_back();
         self.disk.broken = false;
-        self.everybody_returns();
+        self.all_return();
         for name in self.windows.clone() {
             self.set_window(&name, false);
         }
@@ -221,7 +221,7 @@ impl Sim {
                 let starts = [Start::Deaf, Start::DiesAfter(dies), Start::Refused];
                 self.target(&name).start = self.rng.pick(&starts);
             }
-            Fault::Mended => {
+            Fault::Fixed => {
                 let target = self.target(&name);
                 (target.start, target.wrong_question) = (Start::Well, false);
             }
@@ -266,7 +266,7 @@ impl Sim {
             Fault::Masked => self.masked(&name),
             Fault::BusLost if self.bus => {
                 self.bus = false;
-                self.tell_unobservable();
+                self.report_unobservable();
                 self.ends_later(300_000, Fault::BusBack);
             }
             Fault::StoreLost => {
@@ -277,7 +277,7 @@ impl Sim {
             Fault::Stalled if self.stalled_until.is_none() && self.agent.is_some() => {
                 let stall = self.rng.millis(1, 2_000);
                 self.stalled_until = Some(self.now + stall);
-                self.later(stall, Future::Unstall);
+                self.later(stall, ScheduledEvent::Unstall);
             }
             Fault::Shutdown => self.shutdown(),
             Fault::Suspended => {
@@ -290,7 +290,7 @@ impl Sim {
                 let stall = self.rng.millis(16_000, 60_000);
                 self.stalled_until = Some(self.now + stall);
                 self.stood_still = true;
-                self.later(stall, Future::Unstall);
+                self.later(stall, ScheduledEvent::Unstall);
             }
             Fault::StoreDamaged => {
                 self.disk.lost = self.agent.is_some();
@@ -299,7 +299,7 @@ impl Sim {
             Fault::WindowOpens => {
                 self.set_window(&name, true);
                 let after = self.rng.millis(1_000, 900_000);
-                self.later(after, Future::Suffer(Fault::WindowEnds, Some(name)));
+                self.later(after, ScheduledEvent::Suffer(Fault::WindowEnds, Some(name)));
             }
             Fault::WindowEnds => self.set_window(&name, false),
             Fault::WallJumps => self.wall_jumps(),
@@ -324,7 +324,7 @@ impl Sim {
     fn ends_later(&mut self, longest: u64, end: Fault) {
         let longest = self.rng.pick(&[100, 10_000, longest]);
         let after = self.rng.millis(0, longest);
-        self.later(after, Future::Suffer(end, None));
+        self.later(after, ScheduledEvent::Suffer(end, None));
     }
 
     fn polkit_goes(&mut self) {
@@ -336,7 +336,7 @@ impl Sim {
     /// Now and then nobody sees that it is back.
     fn polkit_back(&mut self) {
         if std::mem::take(&mut self.polkit_away) && self.bus && self.rng.permille(500) {
-            self.tell(Event::PermissionsChanged);
+            self.deliver(Event::PermissionsChanged);
         }
     }
 
@@ -401,7 +401,8 @@ impl Sim {
         }
     }
 
-    /// Something that nobody configured goes down, by itself as often as `failed` per thousand. Mostly it is back some time.
+    /// Something that no operator configured goes down, by itself as often as `failed` per thousand. Mostly it is back
+    /// some time.
     fn another_goes_down(&mut self, name: &ServiceName, failed: u64) {
         let witnessed = self.bus && self.agent.is_some();
         let failed = self.rng.permille(failed) && witnessed;
@@ -413,7 +414,7 @@ impl Sim {
         if self.rng.permille(900) {
             let longest = self.rng.pick(&[100, 10_000, 1_800_000]);
             let after = self.rng.millis(0, longest);
-            self.later(after, Future::Suffer(Fault::OtherIsBack, Some(name.clone())));
+            self.later(after, ScheduledEvent::Suffer(Fault::OtherIsBack, Some(name.clone())));
         }
     }
 
@@ -438,9 +439,9 @@ impl Sim {
         if std::mem::replace(&mut self.going_down, true) {
             return;
         }
-        self.tell(Event::HostShutdownChanged { going_down: true });
+        self.deliver(Event::HostShutdownChanged { going_down: true });
         let after = self.rng.millis(100, 60_000);
-        self.later(after, Future::HostUp);
+        self.later(after, ScheduledEvent::HostUp);
         if self.rng.permille(500) {
             for name in self.names() {
                 if self.targets[&name].unit.runs() {
@@ -462,7 +463,7 @@ impl Sim {
             )
         });
         if !went_down {
-            self.tell(Event::HostShutdownChanged { going_down: false });
+            self.deliver(Event::HostShutdownChanged { going_down: false });
             return;
         }
         self.kill_agent();

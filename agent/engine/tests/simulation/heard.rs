@@ -39,7 +39,7 @@ pub struct NotificationLog {
 pub struct Kept {
     /// Until when what is silenced; without a service, everything.
     pub silences: BTreeMap<u64, (Option<ServiceName>, Time)>,
-    pub conversations: BTreeMap<IncidentId, NotificationLog>,
+    pub notification_logs: BTreeMap<IncidentId, NotificationLog>,
 }
 
 /// Everything known of messages.
@@ -131,7 +131,7 @@ impl Audience {
                 }
                 self.keep.silences.retain(|_, (_, until)| *until > now);
                 self.keep
-                    .conversations
+                    .notification_logs
                     .retain(|_, known| !known.closed || known.flapping);
                 self.kept = self.keep.clone();
             }
@@ -140,7 +140,7 @@ impl Audience {
             }
             Entry::Expired(id) => drop(self.keep.silences.remove(id)),
             Entry::Acknowledged(incident) => {
-                if let Some(known) = self.keep.conversations.get_mut(incident) {
+                if let Some(known) = self.keep.notification_logs.get_mut(incident) {
                     known.acknowledged = true;
                 }
             }
@@ -157,7 +157,7 @@ impl Audience {
     /// Receivers that are no longer configured know nothing any more.
     fn follow(&mut self, rules: &Rules) {
         self.rules = rules.clone();
-        for known in self.keep.conversations.values_mut() {
+        for known in self.keep.notification_logs.values_mut() {
             known.receivers.retain(|name, _| rules.receivers.contains(name));
             known.owed = None;
         }
@@ -177,15 +177,15 @@ impl Audience {
                     closed: false,
                     ended: false,
                 };
-                self.keep.conversations.insert(id, known);
+                self.keep.notification_logs.insert(id, known);
             }
             ReportKind::GaveUp { .. } => {
-                if let Some(known) = self.keep.conversations.get_mut(&id) {
+                if let Some(known) = self.keep.notification_logs.get_mut(&id) {
                     known.gave_up += 1;
                 }
             }
             ReportKind::IncidentClosed { .. } => {
-                if let Some(known) = self.keep.conversations.get_mut(&id) {
+                if let Some(known) = self.keep.notification_logs.get_mut(&id) {
                     known.closed = true;
                 }
             }
@@ -197,7 +197,7 @@ impl Audience {
         let message = &outgoing.notification;
         let names: BTreeSet<String> = outgoing.receivers.keys().cloned().collect();
         let chosen = self.chosen(&message.service, message.severity);
-        let Some(known) = self.keep.conversations.get_mut(&message.incident) else {
+        let Some(known) = self.keep.notification_logs.get_mut(&message.incident) else {
             return;
         };
         let opens = matches!(

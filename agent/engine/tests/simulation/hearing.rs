@@ -1,4 +1,4 @@
-//! What changes of what is known of a service, when the agent is told something or says something itself.
+//! What changes of what is known of a service, when the agent is notified of something or says something itself.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ impl Known {
         }
     }
 
-    /// A human is called.
+    /// An operator is called.
     pub fn gives_up(&mut self, now: Time) {
         (self.keep.gave_up, self.keep.resigned) = (true, true);
         self.waits_for_half_open(now);
@@ -44,7 +44,7 @@ impl Known {
         self.keep.half_open = self.service.policy.half_open;
     }
 
-    /// The host was suspended: nobody watched meanwhile, and nothing could be done.
+    /// The host was suspended: the agent did not watch meanwhile, and nothing could be done.
     pub fn resumed(&mut self, now: Time) {
         self.nothing_is_due();
         self.forget_probes();
@@ -141,7 +141,7 @@ impl Known {
             cause: Cause::Dependency,
         };
         if witnessed && observation.state == refused {
-            // Somebody asked for its start, whoever had stopped it, or asked it to end, before.
+            // An operator asked for its start, whoever had stopped it, or asked it to end, before.
             (self.keep.stopped, self.keep.taken_along) = (None, None);
             self.drain = None;
         }
@@ -254,7 +254,7 @@ impl Known {
         (self.fails, self.fell, self.counted) = (0, false, 0);
     }
 
-    /// What had to happen within a time has it anew.
+    /// What had to happen within a time has it again.
     fn nothing_is_due(&mut self) {
         (
             self.due_since,
@@ -382,13 +382,13 @@ impl Known {
         }
     }
 
-    /// Somebody takes over: what was tried before is forgotten. How often that may be so without the agent being asked is
-    /// another question.
+    /// An operator takes over: what was tried before is forgotten. How often that may be so without the agent being
+    /// asked is another question.
     fn taken_over(&mut self, now: Time) {
         self.keep.attempts.clear();
         // Whether that was one start too many is not asked here: it may still be given up.
         self.keep.gave_up = false;
-        // A human who took over is called again when that did not help either.
+        // An operator who took over is called again when that did not help either.
         if let Some(open) = &mut self.keep.incident {
             open.gave_up = false;
         }

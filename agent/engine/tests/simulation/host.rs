@@ -21,14 +21,14 @@ const LONG: u64 = 5;
 /// Something that will happen.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "few of them wait at a time")]
-pub enum Future {
+pub enum ScheduledEvent {
     /// The next fault.
     Fault,
     /// An operator does something about messages.
     Operator,
     /// Nothing goes wrong any more.
     Calm,
-    /// The end of a deploy is told.
+    /// The end of a deploy is reported.
     DeployEnds(ServiceName, u64),
     /// This fault, to this service, if any is meant.
     Suffer(Fault, Option<ServiceName>),
@@ -37,7 +37,7 @@ pub enum Future {
     /// The watcher of this life of the agent looks at a target.
     Look(u64, ServiceName),
     /// An event reaches this life of the agent.
-    Tell(u64, Event),
+    Deliver(u64, Event),
     /// An adapter of this life of the agent asks the supervisor.
     Call(u64, Action),
     /// An adapter of this life of the agent gives up waiting for its job.
@@ -104,7 +104,7 @@ pub struct Sim {
     pub delivered_until: Time,
     /// Jobs whose adapters have stopped waiting.
     pub abandoned: BTreeSet<u64>,
-    future: Schedule<Future>,
+    future: Schedule<ScheduledEvent>,
 }
 
 impl Sim {
@@ -161,16 +161,16 @@ impl Sim {
                 .rng
                 .permille(350)
                 .then(|| u32::try_from(sim.rng.below(6)).unwrap_or(0));
-            target.unit.tells_age = sim.rng.permille(700);
+            target.unit.shows_age = sim.rng.permille(700);
             target.unit.limits.stop = sim.rng.pick(&[None, Some(Duration::from_secs(10))]);
             sim.targets.insert(service.name.clone(), target);
         }
-        sim.later(Duration::ZERO, Future::AgentStarts);
-        sim.later(Duration::from_secs(60), Future::Fault);
-        sim.later(Duration::from_secs(90), Future::Operator);
-        sim.later(storm_ends.since(epoch), Future::Calm);
+        sim.later(Duration::ZERO, ScheduledEvent::AgentStarts);
+        sim.later(Duration::from_secs(60), ScheduledEvent::Fault);
+        sim.later(Duration::from_secs(90), ScheduledEvent::Operator);
+        sim.later(storm_ends.since(epoch), ScheduledEvent::Calm);
         if sim.weather.resyncs {
-            sim.later(Duration::from_secs(30), Future::Resync);
+            sim.later(Duration::from_secs(30), ScheduledEvent::Resync);
         }
         sim
     }
@@ -184,7 +184,7 @@ impl Sim {
         self.targets.keys().cloned().collect()
     }
 
-    pub fn later(&mut self, after: Duration, future: Future) {
+    pub fn later(&mut self, after: Duration, future: ScheduledEvent) {
         self.future.add(self.now + after, future);
     }
 
@@ -203,7 +203,11 @@ impl Sim {
     pub fn rename_future(&mut self, from: &ServiceName, to: &ServiceName) {
         for what in self.future.events_mut() {
             match what {
-                Future::Change(name, ..) | Future::Look(_, name) | Future::Suffer(_, Some(name)) if name == from => {
+                ScheduledEvent::Change(name, ..)
+                | ScheduledEvent::Look(_, name)
+                | ScheduledEvent::Suffer(_, Some(name))
+                    if name == from =>
+                {
                     name.clone_from(to);
                 }
                 _ => {}
@@ -229,20 +233,20 @@ impl Sim {
         true
     }
 
-    fn happen(&mut self, future: Future) {
+    fn happen(&mut self, future: ScheduledEvent) {
         match future {
-            Future::Fault => self.next_fault(),
-            Future::Operator => self.next_operator(),
-            Future::Calm => self.calm(),
-            Future::DeployEnds(name, id) => self.ask(&name, OperatorRequest::EndDeploy { id }),
-            Future::Suffer(fault, service) => self.suffer(fault, service),
-            Future::Change(name, epoch, change) => {
+            ScheduledEvent::Fault => self.next_fault(),
+            ScheduledEvent::Operator => self.next_operator(),
+            ScheduledEvent::Calm => self.calm(),
+            ScheduledEvent::DeployEnds(name, id) => self.ask(&name, OperatorRequest::EndDeploy { id }),
+            ScheduledEvent::Suffer(fault, service) => self.suffer(fault, service),
+            ScheduledEvent::Change(name, epoch, change) => {
                 if self.targets.get(&name).is_some_and(|target| target.epoch == epoch) {
                     self.change(&name, change);
                 }
             }
-            Future::Look(life, name) => self.watcher_looks(life, &name),
-            Future::Tell(life, event) => {
+            ScheduledEvent::Look(life, name) => self.watcher_looks(life, &name),
+            ScheduledEvent::Deliver(life, event) => {
                 if life == self.life && self.agent.is_some() {
                     self.mailbox.push(event);
                     if self.stalled_until.is_none_or(|until| until <= self.now) {
@@ -250,13 +254,13 @@ impl Sim {
                     }
                 }
             }
-            Future::Call(life, action) => {
+            ScheduledEvent::Call(life, action) => {
                 // A call that has not left the process when it is killed is never made.
                 if life == self.life && self.agent.is_some() {
                     self.adapter_calls(&action);
                 }
             }
-            Future::CallTimesOut(life, action) => {
+            ScheduledEvent::CallTimesOut(life, action) => {
                 let mut jobs = self.targets.values().filter_map(|target| target.job.as_ref());
                 let waits = jobs.any(|job| job.action == action.id && job.life == life);
                 if waits {
@@ -264,16 +268,16 @@ impl Sim {
                     self.answer(life, &action, ActionResult::Unknown("systemd was not done".into()));
                 }
             }
-            Future::AgentStarts => self.start_agent(),
-            Future::Unstall => {
+            ScheduledEvent::AgentStarts => self.start_agent(),
+            ScheduledEvent::Unstall => {
                 if self.stalled_until.take().is_some() {
                     self.turn();
                 }
             }
-            Future::HostUp => self.host_up(),
-            Future::Resync => {
+            ScheduledEvent::HostUp => self.host_up(),
+            ScheduledEvent::Resync => {
                 self.look_at_all();
-                self.later(Duration::from_secs(60) * self.weather.pace, Future::Resync);
+                self.later(Duration::from_secs(60) * self.weather.pace, ScheduledEvent::Resync);
             }
         }
     }

@@ -38,7 +38,7 @@ impl<T> Copied<T> {
 #[derive(Clone, Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Kept {
-    /// The run that somebody stopped on purpose.
+    /// The run that an operator stopped on purpose.
     pub stopped: Option<RunId>,
     /// The run that was seen down together with something while the configuration named what it comes after: whether that
     /// stopped it or fell with it was decided by that configuration.
@@ -47,13 +47,13 @@ pub struct Kept {
     pub pause: Option<Pause>,
     /// Deploys under way, and until when they are waited for.
     pub deploys: Vec<(u64, Time)>,
-    /// A human was called.
+    /// An operator was called.
     pub gave_up: bool,
     /// Since when no half-open attempt was made: since the human was called, or since the last one.
     pub gave_up_at: Time,
     /// The shortest `half_open` that was in force since then.
     pub half_open: Duration,
-    /// A human was called, and it is not certain that this must be forgotten by now.
+    /// An operator was called, and it is not certain that this must be forgotten by now.
     pub resigned: bool,
     /// Attempts since the last clean slate.
     pub attempts: Vec<Spent>,
@@ -61,7 +61,7 @@ pub struct Kept {
     pub ever: Vec<(Time, ActionId)>,
     /// The same, less what was forgotten for good: after good minutes, or when the agent was asked for a restart.
     pub lately: Vec<(Time, ActionId)>,
-    /// When somebody else started it, by a job of their own.
+    /// When another party started it, by a job of their own.
     pub repairs: Vec<Time>,
     /// Since when an operator took over last.
     pub operator_took_over: Option<Time>,
@@ -69,7 +69,7 @@ pub struct Kept {
     pub rests: Option<(Time, Option<RunId>)>,
     /// When it went down lately, as far as people were to be told of it.
     pub opened: Vec<Time>,
-    /// It goes down too often to be told each time; this was told in that incident.
+    /// It goes down too often to be told each time; this was reported in that incident.
     pub flapping: Option<IncidentId>,
     /// The open incident.
     pub incident: Option<Open>,
@@ -123,7 +123,7 @@ pub struct Left {
 pub struct Open {
     pub id: IncidentId,
     pub at: Time,
-    /// Whether people were told.
+    /// Whether receivers were notified.
     pub fired: bool,
     pub gave_up: bool,
     pub messages: u32,

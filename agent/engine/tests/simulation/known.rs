@@ -1,4 +1,4 @@
-//! One service as the agent must know it, from what it was told and what it did.
+//! One service as the agent must know it, from what was reported to it and what it did.
 
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ pub struct Known {
     pub closed: Option<Open>,
     /// Since when it could and should be acted on.
     pub due_since: Option<Time>,
-    /// Since when people could and should be told.
+    /// Since when people could and should be notified.
     pub unnotified_since: Option<Time>,
     /// Since when it has neither run nor been said to be down, and was not stopped.
     pub silent_since: Option<Time>,
@@ -219,8 +219,8 @@ impl Known {
         self.may_have_fallen() && !decided
     }
 
-    /// Whether that was a start which somebody asked for. Another agent does not know whether the last one was told to leave
-    /// it.
+    /// Whether that was a start which an operator asked for. Another agent does not know whether the last one was asked
+    /// to leave it.
     pub fn was_refused(&self) -> bool {
         let refused = |state: &TargetState| {
             matches!(
@@ -278,14 +278,14 @@ impl Known {
         !self.was_up && (starts || now < self.calm_until)
     }
 
-    /// Whether one more attempt is due although a human was called.
+    /// Whether one more attempt is due although an operator was called.
     pub fn half_open(&self, now: Time) -> bool {
         // Stored moments are whole microseconds.
         let waited = now.since(self.keep.gave_up_at) + Duration::from_micros(1);
         !self.service.policy.half_open.is_zero() && waited >= self.keep.half_open
     }
 
-    /// The incident that a message is about: the end is told after it.
+    /// The incident that a message is about: the end is reported after it.
     pub fn incident_of(&self, kind: NotificationKind) -> Option<&Open> {
         match kind {
             NotificationKind::Fired
@@ -343,7 +343,7 @@ impl Known {
         before.attempts + policy.burst.saturating_sub(before.burst) + forgiven
     }
 
-    /// Whether it is certainly well, as far as was told.
+    /// Whether it is certainly well, as far as was reported.
     pub fn well(&self) -> bool {
         let runs = !self.service.has_target || self.running();
         runs && (!self.service.has_probes || (self.was_up && !self.fell))

@@ -1,4 +1,4 @@
-//! What the agent was told and what it did, counted here by rules of their own: nothing is asked of the engine.
+//! What was reported to the agent and what it did, counted here by rules of their own: nothing is asked of the engine.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -81,7 +81,7 @@ impl Ledger {
         self.services.values().filter(|known| known.slot.is_some()).count()
     }
 
-    /// The first dependency of `known` that is down, as far as was told.
+    /// The first dependency of `known` that is down, as far as was reported.
     pub fn dependency_down(&self, known: &Known) -> Option<&Known> {
         let dependencies = known.service.after.iter().filter_map(|name| self.services.get(name));
         let mut dependencies = dependencies.filter(|dependency| dependency.configured);
@@ -108,7 +108,7 @@ impl Ledger {
     /// Takes in what passed.
     pub fn apply(&mut self, now: Time, entry: &Entry) {
         if !matches!(entry, Entry::Event(event) if **event == Event::HostResumed) {
-            // Of time that nobody watched, nothing is known.
+            // Of time that the agent did not watch, nothing is known.
             self.pass_time(now);
         }
         self.audience.apply(now, entry);
@@ -336,7 +336,7 @@ impl Ledger {
         for known in self.services.values_mut().filter(|known| known.configured) {
             let due = due.contains(&known.service.name);
             let open = watched.then_some(()).and(known.keep.incident.as_ref());
-            let untold = open.is_some_and(|open| !open.fired)
+            let unreported = open.is_some_and(|open| !open.fired)
                 && !known.in_maintenance(now)
                 && known.down() != Some(Intent::Shutdown)
                 && !audience.is_silenced(&known.service.name, now)
@@ -354,7 +354,7 @@ impl Ledger {
             let silent = watched && away && open.is_none() && known.flight.is_none() && !known.in_maintenance(now);
             let since = |before: Option<Time>, holds: bool| holds.then(|| before.unwrap_or(now));
             known.due_since = since(known.due_since, due);
-            known.unnotified_since = since(known.unnotified_since, untold);
+            known.unnotified_since = since(known.unnotified_since, unreported);
             known.fine_since = since(known.fine_since, fine);
             known.silent_since = since(known.silent_since, silent);
         }
@@ -365,7 +365,7 @@ impl Ledger {
     }
 }
 
-/// The host's own incidents are those of a service that nobody configured.
+/// The host's own incidents are those of a service that no operator configured.
 fn host_itself() -> Service {
     Service {
         name: HOST.into(),

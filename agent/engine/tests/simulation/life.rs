@@ -5,7 +5,7 @@ use std::time::Duration;
 use sentinel_engine::{ActionResult, Activity, Cause, Intent, ServiceName, StartedBy, Supervisor, TargetState};
 use sentinel_simulation::{PATIENCE, Start, ended};
 
-use super::host::{Future, Sim};
+use super::host::{ScheduledEvent, Sim};
 use super::target::{Change, Target};
 
 impl Sim {
@@ -25,7 +25,7 @@ impl Sim {
 
     pub fn change_later(&mut self, name: &ServiceName, after: Duration, change: Change) {
         let epoch = self.targets[name].epoch;
-        self.later(after, Future::Change(name.clone(), epoch, change));
+        self.later(after, ScheduledEvent::Change(name.clone(), epoch, change));
     }
 
     pub fn change(&mut self, name: &ServiceName, change: Change) {
@@ -108,7 +108,7 @@ impl Sim {
     /// A run ends by itself.
     pub fn die(&mut self, name: &ServiceName, cause: Cause) {
         if self.targets[name].asked_for(self.now).is_some() {
-            // Nobody can tell that it did not end as it was asked to.
+            // Nobody can say that it did not end as it was asked to.
             return self.drained(name);
         }
         let clean = cause == (Cause::Exited { code: 0 });
@@ -143,7 +143,7 @@ impl Sim {
         }
     }
 
-    /// Somebody stops a target on purpose.
+    /// An operator stops a target on purpose.
     pub fn stop(&mut self, name: &ServiceName, again: bool) {
         self.job_ends(name, ActionResult::Cancelled("the job was cancelled".into()));
         let takes = self.rng.millis(0, 5_000);

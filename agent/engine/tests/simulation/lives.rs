@@ -101,7 +101,7 @@ pub fn live(seed: u64, how: Circumstances, totals: &mut Totals) -> Result<Vec<(T
 
 /// The last lines of a story.
 fn tail(entries: &[(Time, Entry)], lines: usize) -> String {
-    let told = entries.iter().rev().filter_map(|(at, entry)| story::line(*at, entry));
-    let lines: Vec<_> = told.take(lines).collect();
+    let reported = entries.iter().rev().filter_map(|(at, entry)| story::line(*at, entry));
+    let lines: Vec<_> = reported.take(lines).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join("\n")
 }

@@ -20,7 +20,7 @@
 //! | `faults.rs` | everything that goes wrong |
 //! | `config.rs` | other configurations meanwhile |
 //! | `tape.rs` | what passed between the agent and its world |
-//! | `ledger.rs`, `configured.rs`, `known.rs`, `hearing.rs`, `kept.rs`, `shared.rs` | what the agent was told and did, counted without the engine |
+//! | `ledger.rs`, `configured.rs`, `known.rs`, `hearing.rs`, `kept.rs`, `shared.rs` | what the agent was notified of and did, counted without the engine |
 //! | `invariants/` | what must hold, one function each |
 //! | `lives.rs` | lives a seed, and asks every invariant about everything in it |
 //! | `story.rs` | the tape as a transcript |

@@ -1,4 +1,4 @@
-//! What the agent was told of the host as a whole, and what it did to it: boots, actions, outages and storms.
+//! What was reported to the agent of the host as a whole, and what it did to it: boots, actions, outages and storms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -116,7 +116,7 @@ impl Shared {
         }
     }
 
-    /// People were told of a storm, and for how long nothing will be restarted: that is a promise.
+    /// Receivers were notified of a storm, and for how long nothing will be restarted: that is a promise.
     pub fn storm_began(&mut self, now: Time) {
         let until = Some(now + self.policy.storm_hold);
         (self.keep.storm_until, self.keep.perhaps_until) = (until, until);

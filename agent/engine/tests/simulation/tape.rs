@@ -43,7 +43,7 @@ pub enum Entry {
     Expired(u64),
     /// An operator acknowledged an incident.
     Acknowledged(IncidentId),
-    /// The engine was told.
+    /// The engine was informed.
     Event(Box<Event>),
     /// The engine was asked to look at the clock.
     Woken,

@@ -71,7 +71,7 @@ pub struct Target {
     pub wide: Option<BlastRadius>,
     /// Its probe asks the wrong thing: it never passes, whatever the target does.
     pub wrong_question: bool,
-    /// Something that nobody configured, and that it fell with or could not be started without.
+    /// Something that no operator configured, and that it fell with or could not be started without.
     pub fell_with: Option<FellWith>,
 }
 
@@ -118,7 +118,7 @@ impl Target {
         )
     }
 
-    /// Nobody knows any more whether somebody stopped what it fell with. That nothing could be started without it is
+    /// Nobody knows any more whether an operator stopped what it fell with. That nothing could be started without it is
     /// there to see.
     pub fn forget_why_it_fell(&mut self) {
         let refused = self.was_refused();
@@ -170,7 +170,7 @@ fn falls(state: &TargetState) -> bool {
     )
 }
 
-/// What is left to see of an end that nobody saw: how the main process ended.
+/// What is left to see of an end that the agent did not see: how the main process ended.
 fn unwitnessed(intent: Intent, cause: &Cause) -> Intent {
     match (intent, cause) {
         (Intent::Crash, _) => Intent::Unclear,

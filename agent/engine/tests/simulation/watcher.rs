@@ -7,7 +7,7 @@ use sentinel_engine::{
 };
 use sentinel_simulation::Start;
 
-use super::host::{Future, Sim};
+use super::host::{ScheduledEvent, Sim};
 
 /// How long a probe waits for an answer.
 const PROBE_LIMIT: Duration = Duration::from_secs(3);
@@ -16,12 +16,12 @@ impl Sim {
     /// Observation begins, of everything and of the host itself first.
     pub fn watcher_starts(&mut self) {
         if self.going_down {
-            self.tell(Event::HostShutdownChanged { going_down: true });
+            self.deliver(Event::HostShutdownChanged { going_down: true });
         }
         if self.bus {
             self.look_at_all();
         } else {
-            self.tell_unobservable();
+            self.report_unobservable();
         }
     }
 
@@ -33,7 +33,7 @@ impl Sim {
 
     pub fn look(&mut self, name: &ServiceName) {
         let after = self.rng.millis(0, 5);
-        self.later(after, Future::Look(self.life, name.clone()));
+        self.later(after, ScheduledEvent::Look(self.life, name.clone()));
     }
 
     pub fn watcher_looks(&mut self, life: u64, name: &ServiceName) {
@@ -49,12 +49,12 @@ impl Sim {
             observation: self.targets[name].observation(self.now),
         };
         if self.rng.permille(20) {
-            self.tell(event.clone());
+            self.deliver(event.clone());
         }
-        self.tell(event);
+        self.deliver(event);
     }
 
-    pub fn tell_unobservable(&mut self) {
+    pub fn report_unobservable(&mut self) {
         let watched: Vec<_> = self.services.iter().filter(|service| service.has_target).collect();
         let events: Vec<_> = watched
             .iter()
@@ -67,16 +67,16 @@ impl Sim {
             })
             .collect();
         for event in events {
-            self.tell(event);
+            self.deliver(event);
         }
     }
 
     /// The watcher tells, late perhaps, but one thing after the other.
-    pub fn tell(&mut self, event: Event) {
+    pub fn deliver(&mut self, event: Event) {
         let delay = self.rng.millis(0, self.weather.delay);
         self.delivered_until = self.delivered_until.max(self.now + delay);
         let after = self.delivered_until.since(self.now);
-        self.later(after, Future::Tell(self.life, event));
+        self.later(after, ScheduledEvent::Deliver(self.life, event));
     }
 
     /// A service answers when its target does, and everything it depends on.
@@ -128,6 +128,6 @@ impl Sim {
             round,
             outcome,
         };
-        self.later(latency, Future::Tell(self.life, event));
+        self.later(latency, ScheduledEvent::Deliver(self.life, event));
     }
 }

@@ -21,7 +21,7 @@ const DOWN: &str = "SentinelServiceDown";
 /// Room for an annotation, in bytes.
 const ANNOTATION_MAX: usize = 4096;
 
-/// One alert, whenever it is told.
+/// One alert, whenever it is reported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Alert {
     /// What it is.
@@ -97,7 +97,7 @@ impl Alert {
         }
     }
 
-    /// How it is told at `now`, that it fires for at least `lasting`, or that it ended.
+    /// How it is reported at `now`, that it fires for at least `lasting`, or that it ended.
     pub(super) fn posted(&self, now: Timestamp, lasting: Duration, ended: Option<Timestamp>) -> Posted<'_> {
         // A wall clock that was put back must not make it end before it begins, which Alertmanager refuses.
         let starts_at = self.starts.min(ended.unwrap_or(now));
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_for_hours_does_not_say_that_it_has_lasted_for_a_second() {
+    fn what_is_reported_for_hours_does_not_say_that_it_has_lasted_for_a_second() {
         let at = Timestamp::UNIX_EPOCH;
         let mut message = Message::about_alerts("fired", "web1", at, Severity::Warning, "web1: shop is down");
         message.kind = "incident.fired".to_owned();

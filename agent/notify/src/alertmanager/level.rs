@@ -1,4 +1,4 @@
-//! What fires: from what was told, and from what waits to be told. Pure.
+//! What fires: from what was reported, and from what waits to be reported. Pure.
 //!
 //! Alertmanager is told of states. What waits in the outbox therefore counts at once, also while the message before it is
 //! tried again: after an outage of Alertmanager it hears how things are, not how they came to be so.
@@ -15,7 +15,7 @@ use super::alert::Alert;
 /// The kind of cause of the host's own incident, a word of `Cause::kind`.
 const HOST_WIDE: &str = "host_wide";
 
-/// Everything that a receiver is to be told.
+/// Everything that a receiver is to be sent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Level {
     /// By incident and severity.
@@ -28,12 +28,12 @@ pub(super) struct Level {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Entry {
     pub(super) alert: Alert,
-    pub(super) told: i64,
+    pub(super) notified: i64,
     pub(super) ended: Option<Timestamp>,
 }
 
 impl Level {
-    /// From what was told, and what waits to be.
+    /// From what was reported, and what waits to be.
     pub(super) fn of(firing: &[Firing], waiting: &[Waiting], zone: &TimeZone, wall: Timestamp) -> Self {
         Self::after(firing, waiting, zone, wall).0
     }
@@ -47,12 +47,12 @@ impl Level {
     ) -> (Self, Vec<(u64, String)>) {
         let mut level = Self::default();
         for row in firing {
-            level.up_to = level.up_to.max(row.told);
+            level.up_to = level.up_to.max(row.notified);
             // Written by another version, and not to be understood: it is told no more, and ends by itself.
             if let Ok(alert) = serde_json::from_str(&row.alert) {
                 let entry = Entry {
                     alert,
-                    told: row.told,
+                    notified: row.notified,
                     ended: row.ended,
                 };
                 level.alerts.insert((row.incident.0, row.severity.clone()), entry);
@@ -87,7 +87,7 @@ impl Level {
                 .filter(|((incident, _), _)| *incident == data.incident)
             {
                 entry.ended.get_or_insert(message.timestamp);
-                entry.told = entry.told.max(row);
+                entry.notified = entry.notified.max(row);
                 changed.push(key.clone());
             }
             return changed;
@@ -95,23 +95,23 @@ impl Level {
         // What is known of an outage of the whole host grows with it.
         if data.cause.kind == HOST_WIDE
             && data.kind == "update"
-            && let Some(entry) = self.alerts.get_mut(&key).filter(|entry| entry.told < row)
+            && let Some(entry) = self.alerts.get_mut(&key).filter(|entry| entry.notified < row)
         {
             entry.alert.annotations = Alert::down(message, &Text::of(message, zone)).annotations;
-            entry.told = row;
+            entry.notified = row;
             return vec![key];
         }
-        // A message that only goes on about an incident is no new alert: what fires is told again anyway.
+        // A message that only goes on about an incident is no new alert: what fires is reported again anyway.
         if is_known && !matches!(data.kind.as_str(), "fired" | "gave_up") {
             return Vec::new();
         }
-        if self.alerts.get(&key).is_some_and(|entry| entry.told >= row) {
+        if self.alerts.get(&key).is_some_and(|entry| entry.notified >= row) {
             return vec![key];
         }
         let alert = Alert::down(message, &Text::of(message, zone));
         let entry = Entry {
             alert,
-            told: row,
+            notified: row,
             ended: None,
         };
         self.alerts.insert(key.clone(), entry);
@@ -125,7 +125,7 @@ impl Level {
             .map(|((incident, severity), entry)| Firing {
                 incident: sentinel_engine::IncidentId(*incident),
                 severity: severity.clone(),
-                told: entry.told,
+                notified: entry.notified,
                 // Nothing in it lacks a JSON form.
                 alert: serde_json::to_string(&entry.alert).unwrap_or_default(),
                 ended: entry.ended,
@@ -135,11 +135,11 @@ impl Level {
 
     /// What to tell, with the incident that each is about. Two incidents of one service have the same labels, and so are one
     /// alert: the later one speaks.
-    pub(super) fn told(&self) -> Vec<(u64, &Entry)> {
+    pub(super) fn notified(&self) -> Vec<(u64, &Entry)> {
         let mut by_labels: BTreeMap<&BTreeMap<String, String>, (u64, &Entry)> = BTreeMap::new();
         for ((incident, _), entry) in &self.alerts {
             let known = by_labels.get(&entry.alert.labels);
-            let rank = |entry: &Entry| (entry.ended.is_none(), entry.alert.starts, entry.told);
+            let rank = |entry: &Entry| (entry.ended.is_none(), entry.alert.starts, entry.notified);
             if known.is_none_or(|(_, known)| rank(known) <= rank(entry)) {
                 by_labels.insert(&entry.alert.labels, (*incident, entry));
             }
@@ -186,21 +186,21 @@ mod tests {
         }
     }
 
-    /// What is told after `messages`, each a row later than the one before: severity, and whether it still fires.
-    fn told(messages: &[Message]) -> Vec<(String, bool)> {
+    /// What is reported after `messages`, each a row later than the one before: severity, and whether it still fires.
+    fn notified(messages: &[Message]) -> Vec<(String, bool)> {
         let rows: Vec<Waiting> = (1..)
             .zip(messages)
             .map(|(row, message)| waiting(row, message))
             .collect();
         let level = Level::of(&[], &rows, &TimeZone::UTC, at(200));
-        let shown = level.told().into_iter();
+        let shown = level.notified().into_iter();
         shown
             .map(|(_, entry)| (entry.alert.labels["severity"].clone(), entry.ended.is_none()))
             .collect()
     }
 
     #[test]
-    fn what_fires_is_what_was_told_and_has_not_ended() {
+    fn what_fires_is_what_was_notified_and_has_not_ended() {
         let fired = || message(1, "fired", "warning", false);
         let gave_up = || message(1, "gave_up", "critical", false);
         let resolved = || message(1, "resolved", "warning", true);
@@ -243,7 +243,7 @@ mod tests {
             ),
         ];
         for (what, messages, expected) in table {
-            assert_eq!(told(&messages), expected, "{what}");
+            assert_eq!(notified(&messages), expected, "{what}");
         }
     }
 
@@ -251,10 +251,10 @@ mod tests {
     fn labels_are_the_same_from_the_first_message_to_the_last() {
         let mut level = Level::default();
         level.take(&message(1, "fired", "warning", false), 1, &TimeZone::UTC);
-        let before = level.told()[0].1.alert.labels.clone();
+        let before = level.notified()[0].1.alert.labels.clone();
         level.take(&message(1, "fired", "warning", false), 2, &TimeZone::UTC);
         level.take(&message(1, "resolved", "info", true), 3, &TimeZone::UTC);
-        assert_eq!(level.told()[0].1.alert.labels, before);
+        assert_eq!(level.notified()[0].1.alert.labels, before);
         let labels: Vec<String> = before.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(
             labels,
@@ -284,14 +284,14 @@ mod tests {
         // What cannot be understood is told no more, and hides nothing else.
         let mut damaged = kept.clone();
         damaged[0].alert = "{".to_owned();
-        assert!(Level::of(&damaged, &[], &TimeZone::UTC, at(200)).told().is_empty());
+        assert!(Level::of(&damaged, &[], &TimeZone::UTC, at(200)).notified().is_empty());
     }
 
     #[test]
     fn an_alert_never_ends_before_it_begins() {
         let mut level = Level::default();
         level.take(&message(500, "fired", "warning", false), 1, &TimeZone::UTC);
-        let alert = &level.told()[0].1.alert;
+        let alert = &level.notified()[0].1.alert;
         // The wall clock was put back since it opened.
         for (now, ended) in [(at(10), None), (at(10), Some(at(20)))] {
             let posted = serde_json::to_value(alert.posted(now, Duration::from_secs(240), ended)).unwrap();

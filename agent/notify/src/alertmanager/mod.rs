@@ -1,11 +1,11 @@
 //! A receiver that is told of states: Prometheus Alertmanager, by its API v2.
 //!
-//! * `alert`: a message as an alert; `level`: what fires, from what was told and what waits
+//! * `alert`: a message as an alert; `level`: what fires, from what was reported and what waits
 //! * `replica`: one replica and how it is spoken to; `resend`: the loop that tells one again and again
 //!
 //! A message that comes from the outbox changes what the store knows to fire, and then waits for a replica to have heard
-//! of it. Each replica is told by a loop of its own, at once when something changed and every `resend` besides, so one
-//! that is dead delays no other, and neither a restart of theirs nor one of ours loses anything. What is not told any
+//! of it. Each replica is notified by a loop of its own, at once when something changed and every `resend` besides, so one
+//! that is dead delays no other, and neither a restart of theirs nor one of ours loses anything. What is not reported any
 //! more ends by itself, after four times `resend`.
 
 mod alert;
@@ -48,7 +48,7 @@ const LASTING: u32 = 4;
 /// A message waits this long for a replica to have heard of it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Of what replicas say that were not told, this much is shown, in bytes.
+/// Of what replicas say that were not notified, this much is shown, in bytes.
 const MISSED_MAX: usize = 1024;
 
 /// An Alertmanager. Its `Debug` shows where it is, and nothing that is secret.
@@ -70,13 +70,13 @@ pub struct Alertmanager {
 /// How far a replica is.
 #[derive(Clone, Debug, Default)]
 struct Progress {
-    /// The last message that it was tried to tell of.
+    /// The last message that it was tried to report.
     tried: i64,
     /// The last message that it has heard of.
     heard: i64,
     /// The incidents of which it refuses an alert, and why: it has heard of everything else.
     refused: BTreeMap<u64, DeliveryError>,
-    /// Why it was not told, when the last try failed.
+    /// Why it was not reported, when the last try failed.
     error: Option<DeliveryError>,
 }
 
@@ -121,7 +121,7 @@ impl Alertmanager {
             return self.hear(rendered).await;
         }
         // No state of a service. Or the store is not to be had, and whoever sends this all the same wants it told.
-        self.tell_once(rendered).await
+        self.notify_once(rendered).await
     }
 
     /// Waits for a replica to hear of a message in the outbox. What every replica that heard it refuses was not delivered;
@@ -181,8 +181,8 @@ impl Alertmanager {
         Ok(waiting.iter().any(|waiting| waiting.row == rendered.delivery.row))
     }
 
-    /// Tells every replica once; one is enough.
-    async fn tell_once(&self, rendered: &RenderedMessage<'_>) -> Result<Delivered, DeliveryError> {
+    /// Notifies every replica once; one is enough.
+    async fn notify_once(&self, rendered: &RenderedMessage<'_>) -> Result<Delivered, DeliveryError> {
         let message = &rendered.message;
         let (alert, ended) = if message.is_incident() {
             let ended = message.data.resolution.map(|_| message.timestamp);
@@ -191,19 +191,19 @@ impl Alertmanager {
             (Alert::once(message, &rendered.text), None)
         };
         let alerts = [alert.posted(rendered.wall, self.lasting(), ended)];
-        let telling = self
+        let notifying = self
             .replicas
             .iter()
             .map(|replica| replica.post(&alerts, &self.redactor, rendered.wall));
         // What is sent here is one alert, and was delivered when it arrived, with its link or without.
-        let told = join_all(telling).await.into_iter().map(|told| {
-            let refused = told?.into_iter().find(|refused| !refused.only_link);
+        let notified = join_all(notifying).await.into_iter().map(|notified| {
+            let refused = notified?.into_iter().find(|refused| !refused.only_link);
             refused.map_or(Ok(()), |refused| Err(refused.error))
         });
-        let told: Vec<Result<(), DeliveryError>> = told.collect();
-        let was_told = told.iter().any(Result::is_ok);
-        let mut errors = told.into_iter().filter_map(Result::err);
-        if was_told {
+        let notified: Vec<Result<(), DeliveryError>> = notified.collect();
+        let was_notified = notified.iter().any(Result::is_ok);
+        let mut errors = notified.into_iter().filter_map(Result::err);
+        if was_notified {
             let all: Vec<String> = errors.map(|error| error.to_string()).collect();
             return Ok(Delivered {
                 missed: (!all.is_empty()).then(|| clip(&all.join("; "), MISSED_MAX)),
@@ -214,7 +214,7 @@ impl Alertmanager {
         errors.next().map_or_else(|| Ok(Delivered::default()), Err)
     }
 
-    /// Tells each replica what fires, again and again, until the store is closed.
+    /// Notifies each replica what fires, again and again, until the store is closed.
     pub(super) async fn resend(&self, store: &Store) {
         let _ = self.store.set(store.clone());
         join_all((0..self.replicas.len()).map(|replica| resend::run(self, replica, store))).await;

@@ -118,7 +118,7 @@ fn is_refusal(error: &DeliveryError) -> bool {
 /// An alert that was not taken as it was.
 #[derive(Clone, Debug)]
 pub(super) struct Refused {
-    /// Its place among those that were told.
+    /// Its place among those that were reported.
     pub(super) index: usize,
     /// Why not.
     pub(super) error: DeliveryError,

@@ -21,7 +21,7 @@ const STORE_GAP: Duration = Duration::from_secs(5);
 struct State {
     /// The last message it has heard of.
     heard: i64,
-    /// When it is told again in any case.
+    /// When it is reported again in any case.
     due: Instant,
     /// The gap after the next failure; `None` while it answers.
     gap: Option<Duration>,
@@ -29,7 +29,7 @@ struct State {
     refused: BTreeSet<u64>,
 }
 
-/// Tells the replica with this `index` what fires, until the store is closed. May be dropped at any time.
+/// Notifies the replica with this `index` what fires, until the store is closed. May be dropped at any time.
 pub(super) async fn run(manager: &Alertmanager, index: usize, store: &Store) {
     let (mut outbox, mut news) = (store.outbox_changes(), manager.news.subscribe());
     let mut state = State {
@@ -50,7 +50,7 @@ pub(super) async fn run(manager: &Alertmanager, index: usize, store: &Store) {
                 let level = Level::of(&firing, &waiting, &manager.zone, wall);
                 let has_news = level.up_to > state.heard && (state.gap.is_none() || is_asked);
                 if has_news || Instant::now() >= state.due {
-                    tell(manager, index, &level, wall, &mut state).await;
+                    notify(manager, index, &level, wall, &mut state).await;
                 }
             }
             Err(error) if error.kind() == StoreErrorKind::Closed => return,
@@ -68,12 +68,12 @@ pub(super) async fn run(manager: &Alertmanager, index: usize, store: &Store) {
     }
 }
 
-async fn tell(manager: &Alertmanager, index: usize, level: &Level, wall: Timestamp, state: &mut State) {
+async fn notify(manager: &Alertmanager, index: usize, level: &Level, wall: Timestamp, state: &mut State) {
     let Some(replica) = manager.replicas.get(index) else {
         return;
     };
-    let told = level.told();
-    let alerts: Vec<_> = told
+    let notified = level.notified();
+    let alerts: Vec<_> = notified
         .iter()
         .map(|(_, entry)| entry.alert.posted(wall, manager.lasting(), entry.ended))
         .collect();
@@ -92,7 +92,7 @@ async fn tell(manager: &Alertmanager, index: usize, level: &Level, wall: Timesta
                 only_link,
             } in not_taken
             {
-                let incident = told.get(*index).map_or(0, |(incident, _)| *incident);
+                let incident = notified.get(*index).map_or(0, |(incident, _)| *incident);
                 incidents.insert(incident);
                 if !state.refused.contains(&incident) {
                     let what = if *only_link {

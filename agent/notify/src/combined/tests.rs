@@ -138,7 +138,7 @@ fn a_group_says_why_in_its_first_line() {
 }
 
 #[test]
-fn a_digest_counts_what_was_never_told() {
+fn a_digest_counts_what_was_never_reported() {
     let counts = [undelivered("shop", "fired", 3), undelivered("", "gave_up", 1)];
     let digest = Message::digest("web1", &[], &counts, at(99), &TimeZone::UTC);
     assert_eq!(
@@ -182,7 +182,7 @@ fn a_digest_counts_what_was_never_told() {
 }
 
 #[test]
-fn an_incident_nobody_heard_of_is_one_message_under_the_key_of_its_end() {
+fn an_incident_no_receiver_heard_of_is_one_message_under_the_key_of_its_end() {
     let mut ending = fired(7, "shop", Severity::Info);
     ending.data.sequence = 3;
     "resolved".clone_into(&mut ending.data.kind);

@@ -50,7 +50,7 @@ pub(super) fn compose(rendered: &RenderedMessage<'_>, settings: &EmailSettings) 
         let id = first_id(first, settings);
         builder = builder.in_reply_to(id.clone()).references(id);
     }
-    // Nobody's absence is to be told to a program (RFC 3834, and Exchange's own).
+    // Nobody's absence is to be sent to a program (RFC 3834, and Exchange's own).
     builder = raw(builder, "Auto-Submitted", "auto-generated");
     builder = raw(builder, "X-Auto-Response-Suppress", "All");
     if data.severity == Severity::Critical {

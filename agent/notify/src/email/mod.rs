@@ -80,8 +80,8 @@ impl Email {
             )
         })?;
         let served = self.served(event);
-        let everybody = self.settings.to.iter().map(|to| &to.email);
-        let open: Vec<Address> = everybody.filter(|to| !served.contains(to)).cloned().collect();
+        let all_recipients = self.settings.to.iter().map(|to| &to.email);
+        let open: Vec<Address> = all_recipients.filter(|to| !served.contains(to)).cloned().collect();
         let outcome = session::send(&self.settings, &open, &mail)
             .await
             .map_err(|failure| self.failed(&failure, !served.is_empty()))?;

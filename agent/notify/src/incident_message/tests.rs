@@ -76,7 +76,7 @@ fn summaries_say_it_in_one_line() {
 
 #[test]
 fn outages_of_the_whole_host_read_like_one() {
-    let told = |kind| {
+    let reported = |kind| {
         let mut notification = notification(kind);
         notification.cause = Cause::HostWide {
             services: 7,
@@ -87,7 +87,7 @@ fn outages_of_the_whole_host_read_like_one() {
         message.data.summary
     };
     assert_eq!(
-        told(NotificationKind::Fired),
+        reported(NotificationKind::Fired),
         "web1: host-wide outage: 7 services went down at once (api, cart and 5 more): the host is out of memory"
     );
     let over = NotificationKind::Resolved {
@@ -96,7 +96,7 @@ fn outages_of_the_whole_host_read_like_one() {
         outage: Outage::default(),
     };
     assert_eq!(
-        told(over),
+        reported(over),
         "web1: the host-wide outage is over after 2m20s: 7 services went down at once (api, cart and 5 more): the host is out of memory"
     );
 }
@@ -120,7 +120,7 @@ fn what_is_not_restarted_says_since_when_and_what_was_before() {
 
 #[test]
 fn a_question_that_never_passed_is_put_back_to_whoever_asked_it() {
-    let told = |kind| {
+    let reported = |kind| {
         let mut notification = notification(kind);
         let detail = "status 301 to https://shop.example/".to_owned();
         notification.cause = Cause::NeverPassed { detail };
@@ -128,7 +128,7 @@ fn a_question_that_never_passed_is_put_back_to_whoever_asked_it() {
         message.data.summary
     };
     assert_eq!(
-        told(NotificationKind::Fired),
+        reported(NotificationKind::Fired),
         "web1: shop: this probe has never passed since it was configured: status 301 to https://shop.example/; is \
          the probe configured correctly?"
     );
@@ -138,22 +138,22 @@ fn a_question_that_never_passed_is_put_back_to_whoever_asked_it() {
         outage: Outage::default(),
     };
     assert_eq!(
-        told(over),
+        reported(over),
         "web1: shop passed its probes for the first time, after 2m20s"
     );
 }
 
 #[test]
 fn a_probe_is_evidence_when_the_sentence_does_not_say_all_of_it() {
-    let told = |kind, detail: &str| {
+    let reported = |kind, detail: &str| {
         let mut notification = notification(NotificationKind::Fired);
         notification.cause = Cause::Probe(ProbeFailure::new(kind, detail));
         let message = Message::new(&notification, &IncidentTimeline::default(), "web1", wall);
         message.data.evidence
     };
-    assert_eq!(told(FailureKind::Status(503), "status 503"), []);
+    assert_eq!(reported(FailureKind::Status(503), "status 503"), []);
     let refused = Evidence::new("last probe", "connect: connection refused");
-    assert_eq!(told(FailureKind::Refused, "connection refused"), [refused]);
+    assert_eq!(reported(FailureKind::Refused, "connection refused"), [refused]);
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(super) fn forms(secret: &str) -> Vec<String> {
     for text in forms.clone() {
         if text.len() >= ENCODED_MIN {
             written(&text, &mut forms);
-            // As headers hold it, which are written in other places too. Padding tells nothing.
+            // As headers hold it, which are written in other places too. Padding says nothing.
             for encoded in [STANDARD_NO_PAD.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
                 written(&encoded, &mut forms);
                 forms.push(encoded);

@@ -409,11 +409,11 @@ mod tests {
     }
 
     #[test]
-    fn a_title_that_is_cut_is_told_whole_unless_a_list_says_the_same() {
+    fn a_title_that_is_cut_is_reported_whole_unless_a_list_says_the_same() {
         let at = Timestamp::UNIX_EPOCH;
         let title = format!("web1: 2 services are down: {}", "shop (a long story), ".repeat(20));
         let mut message = Message::about_alerts("group", "web1", at, Severity::Warning, &title);
-        let times_told = |message: &Message| {
+        let times_shown = |message: &Message| {
             let text = Text::of(message, &TimeZone::UTC);
             let payload = payload(message, &text, &Value::Null);
             payload["blocks"]
@@ -421,9 +421,9 @@ mod tests {
                 .matches("web1: 2 services are down")
                 .count()
         };
-        assert_eq!(times_told(&message), 2, "in the header, cut, and below it");
+        assert_eq!(times_shown(&message), 2, "in the header, cut, and below it");
         message.data.members = vec![Member::new(1, "shop", "fired", Severity::Warning, "shop is down")];
-        assert_eq!(times_told(&message), 1);
+        assert_eq!(times_shown(&message), 1);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Expectation {
         }
         match self.max_latency {
             Some(max) if latency > max => {
-                // Whole milliseconds: nanoseconds are noise for people.
+                // Whole milliseconds: nanoseconds are noise for operators.
                 let took = Duration::from_millis(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX));
                 failed(
                     FailureKind::Slow,

@@ -20,21 +20,21 @@ pub(super) const USER_AGENT: &str = concat!("sentinel/", env!("CARGO_PKG_VERSION
 /// Whose certificates are believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Nobody's: for plain http, which needs no certificates.
-    Nobody,
+    /// No certificate: for plain http, which needs no certificates.
+    Nothing,
     /// Those the host trusts.
     Host,
     /// Those issued by the authorities in this PEM text. By content, so that a replaced file makes a new client.
     Only(Arc<[u8]>),
     /// Any.
-    Anybody,
+    Any,
 }
 
 impl Trust {
     /// As the settings say. Reads the CA file.
     pub(super) fn of(settings: &HttpProbe) -> Result<Self, ProbeError> {
         match &settings.ca_file {
-            _ if settings.insecure => Ok(Self::Anybody),
+            _ if settings.insecure => Ok(Self::Any),
             Some(path) => read_ca_file(path).map(Self::Only),
             None => Ok(Self::Host),
         }
@@ -95,7 +95,7 @@ impl Clients {
             resolver: self.resolver.clone(),
             tls,
         };
-        if trust == Trust::Nobody {
+        if trust == Trust::Nothing {
             return Ok(client(None));
         }
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,16 +111,16 @@ impl Clients {
 fn config(trust: &Trust) -> Result<ClientConfig, rustls::Error> {
     let builder = ClientConfig::builder();
     let mut config = match trust {
-        Trust::Nobody => builder
+        Trust::Nothing => builder
             .with_root_certificates(RootCertStore::empty())
             .with_no_client_auth(),
         Trust::Host => builder.with_platform_verifier()?.with_no_client_auth(),
         Trust::Only(pem) => builder.with_root_certificates(roots(pem)?).with_no_client_auth(),
-        Trust::Anybody => {
+        Trust::Any => {
             let provider = Arc::clone(builder.crypto_provider());
             builder
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+                .with_custom_certificate_verifier(Arc::new(Any(provider)))
                 .with_no_client_auth()
         }
     };
@@ -131,9 +131,9 @@ fn config(trust: &Trust) -> Result<ClientConfig, rustls::Error> {
 
 /// Believes any certificate, as `insecure` says. That the server holds its key is seen to all the same.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct Any(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for Any {
     fn verify_server_cert(
         &self,
         _certificate: &CertificateDer<'_>,

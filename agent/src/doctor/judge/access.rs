@@ -26,8 +26,8 @@ pub(super) fn bus(facts: &Facts) -> Vec<Finding> {
     let survey = match &facts.survey {
         Ok(survey) => survey,
         Err(error) => {
-            let mend = "`systemctl start dbus`; in a container, mount /run/dbus/system_bus_socket";
-            return vec![Finding::failure_if(needs, "bus", chain(error), mend)];
+            let fix = "`systemctl start dbus`; in a container, mount /run/dbus/system_bus_socket";
+            return vec![Finding::failure_if(needs, "bus", chain(error), fix)];
         }
     };
     let mut findings = vec![Finding::ok("bus", "the system bus answers")];
@@ -35,8 +35,8 @@ pub(super) fn bus(facts: &Facts) -> Vec<Finding> {
         (Ok(version), Ok(())) => findings.push(Finding::ok("systemd", format!("version {version} tells of changes"))),
         (Err(error), _) | (_, Err(error)) => {
             let text = format!("systemd does not answer: {}", chain(error));
-            let mend = "is systemd PID 1, and the bus the host's?";
-            findings.push(Finding::failure_if(needs, "systemd", text, mend));
+            let fix = "is systemd PID 1, and the bus the host's?";
+            findings.push(Finding::failure_if(needs, "systemd", text, fix));
         }
     }
     for (unit, state) in &survey.unusable {
@@ -75,8 +75,8 @@ fn polkit(facts: &Facts, version: &Result<String, SurveyError>) -> Finding {
     match version {
         Ok(version) if number(version).is_some_and(|number| number < POLKIT_MIN) => {
             let text = format!("version {version} knows no rules about single units");
-            let mend = "install polkit 0.106 or later (Debian 12, Ubuntu 24.04), or only observe: `mode = \"observe\"`";
-            Finding::failure_if(needs, CHECK, text, mend)
+            let fix = "install polkit 0.106 or later (Debian 12, Ubuntu 24.04), or only observe: `mode = \"observe\"`";
+            Finding::failure_if(needs, CHECK, text, fix)
         }
         Ok(version) => Finding::ok(CHECK, format!("version {version}")),
         Err(error) => {
@@ -108,7 +108,7 @@ pub(super) fn restarts(facts: &Facts) -> Vec<Finding> {
             findings.push(Finding::failure("restart", text, "fix polkit first"));
         }
         Ok(denied) => {
-            let mend = match facts.rule {
+            let fix = match facts.rule {
                 // polkit goes by another than the one that is there.
                 RuleFacts::Same => {
                     "`systemctl restart polkit`; `journalctl -u polkit` says why it did not read the rule"
@@ -117,7 +117,7 @@ pub(super) fn restarts(facts: &Facts) -> Vec<Finding> {
             };
             for (unit, reason) in denied {
                 let text = format!("`{unit}` may not be restarted by `{}`: {reason}", facts.user);
-                findings.push(Finding::failure("restart", text, mend));
+                findings.push(Finding::failure("restart", text, fix));
             }
             let triggers = facts.denied_triggers.iter().flatten();
             for (trigger, (unit, reason)) in triggers.clone() {
@@ -125,7 +125,7 @@ pub(super) fn restarts(facts: &Facts) -> Vec<Finding> {
                     "`{trigger}`, which triggers `{unit}`, may not be started by `{}` when it has failed: {reason}",
                     facts.user
                 );
-                findings.push(Finding::failure("restart", text, mend));
+                findings.push(Finding::failure("restart", text, fix));
             }
             if denied.is_empty() && triggers.count() == 0 && facts.config.problems.is_empty() {
                 findings.push(Finding::ok("restart", format!("{healed} units may be restarted")));
@@ -281,14 +281,14 @@ pub(super) fn clock(facts: &Facts) -> Vec<Finding> {
     const CHECK: &str = "clock";
     let mut findings = Vec::new();
     let synchronised = facts.survey.as_ref().ok().and_then(|survey| survey.synchronised);
-    let mend = "`timedatectl set-ntp true`; where there is no time service yet, `apt install systemd-timesyncd` first";
+    let fix = "`timedatectl set-ntp true`; where there is no time service yet, `apt install systemd-timesyncd` first";
     match synchronised {
         Some(true) => {}
-        Some(false) => findings.push(Finding::warning(CHECK, "the clock follows no time server", mend)),
+        Some(false) => findings.push(Finding::warning(CHECK, "the clock follows no time server", fix)),
         None => findings.push(Finding::warning(
             CHECK,
             "whether it follows a time server cannot be found out, without systemd-timedated",
-            mend,
+            fix,
         )),
     }
     let jumped = facts.clock.jumped.max(facts.clock.set_since.unwrap_or_default());

@@ -17,9 +17,9 @@ const SPACE_NONE: u64 = 1 << 20;
 pub(super) fn user(facts: &Facts) -> Finding {
     const CHECK: &str = "user";
     if let Some(why) = &facts.not_judged {
-        let mend = "`apt install --reinstall sentinel` makes the user of the package; `systemctl edit sentinel` changes what `User=`, \
+        let fix = "`apt install --reinstall sentinel` makes the user of the package; `systemctl edit sentinel` changes what `User=`, \
                     `Group=` and `SupplementaryGroups=` name";
-        return Finding::failure(CHECK, why, mend);
+        return Finding::failure(CHECK, why, fix);
     }
     if facts.is_root {
         return Finding::warning(
@@ -32,35 +32,23 @@ pub(super) fn user(facts: &Facts) -> Finding {
 }
 
 /// What to do about most errors.
-const MEND_FILE: &str = "fix the file; `sentinel check` shows every error";
+const FIX_FILE: &str = "fix the file; `sentinel check` shows every error";
 
 /// Below this the agent's user gets everywhere.
 const OWN_FILES: &str = "/etc/sentinel/";
 
 /// What lets the agent's user read a file, or list a directory.
-fn may_read(file: &str, facts: &Facts) -> String {
-    let group = if Path::new(file).starts_with(SECRETS_DIRECTORY) {
+fn may_read(file: &Path, facts: &Facts) -> String {
+    let group = if file.starts_with(SECRETS_DIRECTORY) {
         SECRETS_GROUP
     } else {
         &facts.user
     };
+    let file = file.display();
     format!("`chgrp {group} {file}`, `chmod g+rX {file}`")
 }
 
-/// The file or directory that the agent's user may not read, by the words of the configuration for that.
-fn unreadable(words: &str) -> Option<&str> {
-    let at = [
-        " cannot be read: permission denied",
-        " cannot be listed: permission denied",
-    ]
-    .iter()
-    .find_map(|reason| words.find(reason))?;
-    let before = words.get(..at)?.trim_end_matches([':', '`']);
-    let begin = before.rfind(['`', ' ']).map_or(0, |at| at + 1);
-    before.get(begin..)
-}
-
-/// Keys of the configuration that are about telling people.
+/// Keys of the configuration that are about receivers.
 fn is_of_receivers(key: &str) -> bool {
     ["receivers", "heartbeat"].iter().any(|table| key.starts_with(table))
 }
@@ -68,13 +56,13 @@ fn is_of_receivers(key: &str) -> bool {
 pub(super) fn configuration(facts: &Facts) -> Vec<Finding> {
     const CHECK: &str = "configuration";
     let config = &facts.config;
-    let problems = config.problems.iter().filter(|(key, _)| !is_of_receivers(key));
-    let mend = |words: &str| match unreadable(words) {
+    let problems = config.problems.iter().filter(|problem| !is_of_receivers(&problem.key));
+    let fix = |denied: Option<&Path>| match denied {
         Some(file) => may_read(file, facts),
-        None => MEND_FILE.to_owned(),
+        None => FIX_FILE.to_owned(),
     };
     let mut findings: Vec<Finding> = problems
-        .map(|(_, words)| Finding::failure(CHECK, words, mend(words)))
+        .map(|problem| Finding::failure(CHECK, &problem.text, fix(problem.denied.as_deref())))
         .collect();
     findings.extend(
         config
@@ -95,17 +83,19 @@ pub(super) fn configuration(facts: &Facts) -> Vec<Finding> {
 pub(super) fn receivers(facts: &Facts) -> Finding {
     const CHECK: &str = "receivers";
     let config = &facts.config;
-    if let Some((_, words)) = config.problems.iter().find(|(key, _)| is_of_receivers(key)) {
-        let mend = match unreadable(words) {
+    let problem = config.problems.iter().find(|problem| is_of_receivers(&problem.key));
+    if let Some(problem) = problem {
+        let fix = match problem.denied.as_deref() {
             Some(file) if file.starts_with(OWN_FILES) => may_read(file, facts),
             Some(file) => format!(
                 "`install -g {SECRETS_GROUP} -m 0640 {file} {SECRETS_DIRECTORY}/`, and name that file; or let systemd hand it \
                  over: `systemctl edit sentinel`, `LoadCredential=NAME:{file}` below `[Service]`, `systemctl restart sentinel`, \
-                 and `credential:NAME` for the file's name"
+                 and `credential:NAME` for the file's name",
+                file = file.display()
             ),
-            None => MEND_FILE.to_owned(),
+            None => FIX_FILE.to_owned(),
         };
-        return Finding::failure(CHECK, words, mend);
+        return Finding::failure(CHECK, &problem.text, fix);
     }
     if let Some((first, others)) = config.unread.split_first() {
         let text = match others.len() {
@@ -129,7 +119,7 @@ pub(super) fn receivers(facts: &Facts) -> Finding {
         some(&config.receivers)
     );
     let mut finding = Finding::ok(CHECK, text);
-    finding.mend = Some("`sentinel alerts test` sends a test message through each".to_owned());
+    finding.fix = Some("`sentinel alerts test` sends a test message through each".to_owned());
     finding
 }
 
@@ -143,20 +133,20 @@ pub(super) fn secrets(facts: &Facts) -> Option<Finding> {
     let secrets = facts.secrets.as_ref()?;
     let given = format!("members of the group `{CONTROL_GROUP}` may read the files in `{SECRETS_DIRECTORY}`");
     if let Some(file) = &secrets.own_rule {
-        let mend = format!(
+        let fix = format!(
             "give it to the group `{SECRETS_GROUP}` in that file, then `systemd-sysusers`, `systemd-tmpfiles --create {file}`"
         );
-        return Some(Finding::warning(CHECK, format!("{given}, by `{file}`"), mend));
+        return Some(Finding::warning(CHECK, format!("{given}, by `{file}`"), fix));
     }
-    let mend = "`systemd-sysusers`, `systemd-tmpfiles --create /usr/lib/tmpfiles.d/sentinel.conf`, `systemctl restart sentinel`";
+    let fix = "`systemd-sysusers`, `systemd-tmpfiles --create /usr/lib/tmpfiles.d/sentinel.conf`, `systemctl restart sentinel`";
     Some(if secrets.mode & OTHERS != 0 {
         Finding::warning(
             CHECK,
             format!("every user of this host may enter `{SECRETS_DIRECTORY}`"),
-            mend,
+            fix,
         )
     } else if secrets.mode & GROUP != 0 && secrets.group == CONTROL_GROUP {
-        Finding::warning(CHECK, given, mend)
+        Finding::warning(CHECK, given, fix)
     } else {
         let text = format!(
             "only members of the group `{}` enter `{SECRETS_DIRECTORY}`",
@@ -172,9 +162,9 @@ pub(super) fn agent(facts: &Facts) -> Vec<Finding> {
     let agent = match &facts.agent {
         Ok(agent) => agent,
         Err(error) => {
-            let mend =
+            let fix =
                 "`systemctl start sentinel`; `systemctl status sentinel` and `journalctl -u sentinel` say why it ended";
-            return vec![Finding::failure(CHECK, chain(error), mend)];
+            return vec![Finding::failure(CHECK, chain(error), fix)];
         }
     };
     let mut findings = Vec::new();
@@ -191,8 +181,8 @@ pub(super) fn agent(facts: &Facts) -> Vec<Finding> {
         );
         findings.push(Finding::warning(CHECK, text, "`systemctl reload sentinel`"));
     }
-    if !agent.blind.is_empty() {
-        let text = format!("the agent cannot see {}", some(&agent.blind));
+    if !agent.unobservable.is_empty() {
+        let text = format!("the agent cannot see {}", some(&agent.unobservable));
         findings.push(Finding::failure(CHECK, text, "`sentinel status NAME` says why"));
     }
     for (service, reason) in &agent.refused {
@@ -227,8 +217,8 @@ pub(super) fn store(facts: &Facts) -> Vec<Finding> {
     let directory = &store.directory;
     if !store.exists {
         let text = format!("there is no `{directory}` yet, or `{}` cannot see it", facts.user);
-        let mend = "systemd makes it when the agent starts, with `StateDirectory=sentinel`";
-        return vec![Finding::failure_if(facts.agent.is_ok(), CHECK, text, mend)];
+        let fix = "systemd makes it when the agent starts, with `StateDirectory=sentinel`";
+        return vec![Finding::failure_if(facts.agent.is_ok(), CHECK, text, fix)];
     }
     let mut findings = Vec::new();
     if !store.writable {
@@ -241,8 +231,8 @@ pub(super) fn store(facts: &Facts) -> Vec<Finding> {
     }
     if let Some(free) = store.free.filter(|free| *free < SPACE_LOW) {
         let text = format!("{} MiB are left on the disk of `{directory}`", free >> 20);
-        let mend = "make room: what cannot be recorded is not done";
-        findings.push(Finding::failure_if(free < SPACE_NONE, CHECK, text, mend));
+        let fix = "make room: what cannot be recorded is not done";
+        findings.push(Finding::failure_if(free < SPACE_NONE, CHECK, text, fix));
     }
     match &store.store {
         // Whoever may not write there may not look either.

@@ -11,7 +11,7 @@ use sentinel_systemd::{Survey, SurveyError};
 
 use super::super::error::FactError;
 use super::super::facts::{
-    AgentFacts, ClockFacts, ConfigFacts, DockerFacts, Facts, RuleFacts, SecretsFacts, StoreFacts,
+    AgentFacts, ClockFacts, ConfigFacts, ConfigProblem, DockerFacts, Facts, RuleFacts, SecretsFacts, StoreFacts,
 };
 use super::{Level, judge};
 
@@ -72,7 +72,7 @@ fn well() -> Facts {
 }
 
 #[test]
-fn a_host_that_is_well_has_nothing_to_mend() {
+fn a_host_that_is_well_has_nothing_to_fix() {
     let findings = judge(&well());
     assert!(
         findings.iter().all(|finding| finding.level == Level::Ok),
@@ -102,7 +102,7 @@ fn a_host_that_is_well_has_nothing_to_mend() {
 }
 
 /// Changes one thing about a host that is well, and names the findings that are not `ok`, with their level and a word of
-/// their text and of their mend.
+/// their text and of their fix.
 type Row = (
     &'static str,
     fn(&mut Facts),
@@ -145,11 +145,11 @@ fn each_is_found(rows: &[Row]) {
         let findings = judge(&facts);
         let bad: Vec<_> = findings.iter().filter(|finding| finding.level != Level::Ok).collect();
         assert_eq!(bad.len(), expected.len(), "{what}: {bad:#?}");
-        for (finding, (check, level, text, mend)) in bad.iter().zip(*expected) {
+        for (finding, (check, level, text, fix)) in bad.iter().zip(*expected) {
             assert_eq!((finding.check, finding.level), (*check, *level), "{what}");
             assert!(finding.text.contains(text), "{what}: {finding:?}");
             assert!(
-                finding.mend.as_ref().is_some_and(|words| words.contains(mend)),
+                finding.fix.as_ref().is_some_and(|words| words.contains(fix)),
                 "{what}: {finding:?}"
             );
         }

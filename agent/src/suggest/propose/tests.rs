@@ -103,7 +103,7 @@ fn what_is_configured_is_left_out_and_names_stay_free() {
 }
 
 #[test]
-fn labels_are_taken_and_wrong_ones_told() {
+fn labels_are_taken_and_wrong_ones_reported() {
     let enabled = ("sentinel.enable", "true");
     let mut web = composed(
         "web",
@@ -128,9 +128,9 @@ fn labels_are_taken_and_wrong_ones_told() {
         (api.keys.len(), api.after.as_slice()),
         (0, ["db".to_owned()].as_slice())
     );
-    let told = |proposal: &Proposal, words: &str| proposal.notes.iter().any(|note| note.contains(words));
-    assert!(told(api, "did you mean `sentinel.interval`?"), "{api:?}");
-    assert!(told(db, "there is no service `bd`; did you mean `db`?"), "{db:?}");
+    let reported = |proposal: &Proposal, words: &str| proposal.notes.iter().any(|note| note.contains(words));
+    assert!(reported(api, "did you mean `sentinel.interval`?"), "{api:?}");
+    assert!(reported(db, "there is no service `bd`; did you mean `db`?"), "{db:?}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! One message instead of several. Whoever puts them in words asks for the parts first and gives the words back; what
-//! changed in between makes that void, and is looked at anew.
+//! changed in between makes that void, and is looked at again.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -58,7 +58,7 @@ pub struct Part {
     pub created_wall: Timestamp,
 }
 
-/// Messages of one kind about one service that a receiver was never told.
+/// Messages of one kind about one service that a receiver was never reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undelivered {
     /// The service; empty when that is not known.
@@ -175,7 +175,7 @@ fn put(
         params![row, rows, digest],
     )?;
     if digest {
-        told(&transaction, combination)?;
+        reported(&transaction, combination)?;
         let mut health = page::health(&transaction, &combination.receiver)?;
         health.digested_at = Some(now);
         page::save_health(&transaction, &combination.receiver, &health)?;
@@ -211,7 +211,7 @@ fn collapse(
 }
 
 /// What a digest tells is counted no longer; what was given up since it was read, is.
-fn told(connection: &Connection, combination: &Combination) -> Result<(), StoreError> {
+fn reported(connection: &Connection, combination: &Combination) -> Result<(), StoreError> {
     for count in &combination.undelivered {
         execute(
             connection,

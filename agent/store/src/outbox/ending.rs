@@ -1,4 +1,4 @@
-//! Messages that nobody took: each is counted, until a digest tells how many there were.
+//! Messages that no operator took: each is counted, until a digest says how many there were.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -24,7 +24,7 @@ pub(super) fn end(
         "state IN {WAITING} AND (id IN (SELECT value FROM json_each(?1)) \
          OR state = 'merged' AND combined IN (SELECT value FROM json_each(?1)))"
     );
-    // A message about receivers tells nothing that would still be news.
+    // A message about receivers says nothing that would still be news.
     execute(
         connection,
         &format!(

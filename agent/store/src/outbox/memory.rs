@@ -1,5 +1,5 @@
 //! Messages that are sent from memory because they cannot be recorded: under the key they will have in the outbox, so
-//! that nobody is told twice when they come to be recorded after all.
+//! that nobody is notified twice when they come to be recorded after all.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -60,7 +60,8 @@ impl Ledger {
 
 impl Store {
     /// Says what becomes of a message sent from memory. Works also while the store cannot be written. Answers whether it
-    /// is the sender's still: once it is recorded, the outbox sends it, unless that was told before that it is being sent.
+    /// is the sender's still: once it is recorded, the outbox sends it, unless that was reported before that it is
+    /// being sent.
     pub async fn sent_from_memory(&self, event: String, state: FromMemory, now: Time) -> Result<bool, StoreError> {
         self.call(move |database| {
             let is_recorded = database

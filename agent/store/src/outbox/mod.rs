@@ -1,7 +1,7 @@
-//! Messages on their way: recorded together with what they tell of, then sent until somebody took them.
+//! Messages on their way: recorded together with what they report, then sent until somebody took them.
 //!
 //! A row goes `pending` -> `inflight` -> `delivered`, back to `pending` after a failure that may pass, or ends `dead`
-//! (the receiver refused it for good), `expired` (nobody took it in time) or `superseded` (another message says more).
+//! (the receiver refused it for good), `expired` (no operator took it in time) or `superseded` (another message says more).
 //! As part of a combined message it is `merged`, and ends as that does. Every change is durable before the next step. A
 //! row found `inflight` may have been sent by an agent that died: that attempt counts as failed, and it is sent again after a
 //! gap under the same key, byte for byte.
@@ -10,8 +10,8 @@
 //!
 //! * `insert`: new messages; `memory`: those that were sent before they could be recorded
 //! * `page`: what waits, as the decision sees it; `next`: the decision, carried out
-//! * `outcome`: what became of an attempt; `combine`: one message instead of several; `ending`: those nobody took
-//! * `receiver_notices`: the receivers, and what they are told of each other; `queue`: all of it for people
+//! * `outcome`: what became of an attempt; `combine`: one message instead of several; `ending`: those no operator took
+//! * `receiver_notices`: the receivers, and what they are notified of each other; `queue`: all of it for operators
 
 mod combine;
 mod ending;
@@ -66,7 +66,7 @@ pub struct OutgoingMessage {
     pub created: Time,
     /// The same by the wall clock.
     pub created_wall: Timestamp,
-    /// It is not sent before: a first message may wait for others that could be told together with it.
+    /// It is not sent before: a first message may wait for others that could be reported together with it.
     pub not_before: Time,
     /// What an earlier message of this incident says instead, if it was not tried yet; this one is not added then.
     pub revises: Option<Revision>,

@@ -21,7 +21,7 @@ pub enum Outcome {
     Delivered(Option<String>),
     /// It failed in a way that may pass.
     Postponed {
-        /// Why, for people.
+        /// Why, for operators.
         error: String,
         /// Whether it may have reached the receiver.
         ambiguous: bool,
@@ -30,7 +30,7 @@ pub enum Outcome {
         /// How long the receiver asked to be left alone.
         wish: Option<Duration>,
     },
-    /// The receiver refused it for good; holds why, for people.
+    /// The receiver refused it for good; holds why, for operators.
     Dead(String),
 }
 

@@ -1,4 +1,4 @@
-//! Everything that waits, for people.
+//! Everything that waits, for operators.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -34,11 +34,11 @@ pub struct ReceiverQueue {
     pub breaker: Breaker,
     /// Until when nothing is sent to it, and why.
     pub gate: Option<(Time, Waiting)>,
-    /// The last failure, for people.
+    /// The last failure, for operators.
     pub last_error: Option<String>,
     /// When that was.
     pub error_at: Option<Timestamp>,
-    /// Messages it was never told and no digest told of yet.
+    /// Messages it was never sent and no digest reported yet.
     pub undelivered: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The receivers that take messages from the outbox, and what they are told of each other.
+//! The receivers that take messages from the outbox, and what they are notified of each other.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -18,7 +18,7 @@ pub enum Notice {
     Stuck,
     /// It refused a message for good.
     Refused,
-    /// Messages arrive there again. Told to those who heard that they did not.
+    /// Messages arrive there again. Sent to those who heard that they did not.
     Works,
 }
 
@@ -97,8 +97,8 @@ impl Store {
         .await
     }
 
-    /// Tells the other receivers `notice` about `receiver`, in the words of `payload`. Answers how many are told.
-    pub async fn tell_others(
+    /// Notifies the other receivers `notice` about `receiver`, in the words of `payload`. Answers how many are notified.
+    pub async fn notify_others(
         &self,
         receiver: &str,
         notice: Notice,
@@ -108,7 +108,7 @@ impl Store {
         wall: Timestamp,
     ) -> Result<usize, StoreError> {
         let receiver = receiver.to_owned();
-        let told = self
+        let reported = self
             .call(move |database| {
                 let special = Special {
                     receiver: "",
@@ -119,13 +119,13 @@ impl Store {
                     created_wall: wall,
                     about: Some(&receiver),
                 };
-                tell(database, &receiver, notice, special, now)
+                notify(database, &receiver, notice, special, now)
             })
             .await?;
-        if told > 0 {
+        if reported > 0 {
             self.outbox_changed();
         }
-        Ok(told)
+        Ok(reported)
     }
 }
 
@@ -150,7 +150,7 @@ pub(in super::super) fn insert_notice(
     Ok(())
 }
 
-fn tell(
+fn notify(
     database: &mut Database,
     about: &str,
     notice: Notice,
@@ -167,7 +167,7 @@ fn tell(
         .prepare_cached("SELECT name FROM receivers WHERE name <> ?1 ORDER BY name")
         .and_then(|mut statement| statement.query_map([about], |row| text(row, 0))?.collect())
         .map_err(&doing)?;
-    let mut told = 0;
+    let mut reported = 0;
     for other in others {
         if notice == Notice::Works && !has_heard(&transaction, &other, about, special.created_wall)? {
             continue;
@@ -177,22 +177,22 @@ fn tell(
             ..special
         };
         special.insert(&transaction, &installation)?;
-        told += 1;
+        reported += 1;
     }
     let mut health = page::health(&transaction, about)?;
     match notice {
-        // Whoever is added while it lasts is told then.
-        Notice::Stuck if told == 0 => {}
+        // Whoever is added while it lasts is notified then.
+        Notice::Stuck if reported == 0 => {}
         Notice::Stuck => health.notified_stuck(),
         Notice::Refused => health.notified_refused(now),
         Notice::Works => health.notified_works(),
     }
     page::save_health(&transaction, about, &health)?;
     transaction.commit().map_err(&doing)?;
-    Ok(told)
+    Ok(reported)
 }
 
-/// Whether `other` may have heard that `about` is stuck. If that still waits to be told, it is not told any more.
+/// Whether `other` may have heard that `about` is stuck. If that still waits to be reported, it is not reported any more.
 fn has_heard(connection: &Connection, other: &str, about: &str, wall: Timestamp) -> Result<bool, StoreError> {
     execute(
         connection,

@@ -35,7 +35,7 @@ fn facts(state: ActiveState) -> Facts {
 fn seen(facts: Facts) -> Tracker {
     Tracker {
         facts,
-        instance: Some("01".into()),
+        run: Some("01".into()),
         peers: Some(Vec::new()),
         ..Tracker::default()
     }

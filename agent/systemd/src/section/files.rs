@@ -48,7 +48,7 @@ enum FileError {
     Gone,
 }
 
-/// What files looked like when they were last read, and whether they had a section: reading hundreds of them anew at
+/// What files looked like when they were last read, and whether they had a section: reading hundreds of them again at
 /// each reload of systemd would cost more than everything else.
 #[derive(Debug, Default)]
 pub(super) struct Cache(HashMap<PathBuf, (Stamp, bool)>);

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instance_is_new_once_and_only_of_a_template_with_a_section() {
+    fn a_run_is_new_once_and_only_of_a_template_with_a_section() {
         let known = Known {
             templates: ["pg@.service".to_owned()].into(),
             instances: ["pg@15.service".to_owned()].into(),

@@ -132,7 +132,7 @@ fn logical_lines(text: &[u8]) -> Vec<(usize, Result<String, SyntaxError>)> {
         if joined.len() + body.len() <= LINE_MAX + 1 {
             joined.extend_from_slice(body);
         } else {
-            // One byte over the limit tells that it was passed.
+            // One byte over the limit reports that it was passed.
             joined.resize(LINE_MAX + 1, b' ');
         }
         if body.len() < raw.len() {

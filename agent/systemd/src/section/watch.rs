@@ -16,7 +16,7 @@ use super::super::message::{BUS, MANAGER, MANAGER_PATH, SYSTEMD, add_match, subs
 use super::super::watcher::BusAddress;
 use super::look::{Known, look};
 
-/// Gaps between attempts to connect. Nobody waits for what a package says as for a unit that died.
+/// Gaps between attempts to connect. Nothing waits for what a package says as for a unit that died.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
@@ -120,7 +120,7 @@ impl SectionWatcher {
             )))
             .await?;
         }
-        // A PID 1 that executed itself anew has forgotten who listens.
+        // A PID 1 that executed itself again has forgotten who listens.
         send(add_match(&format!(
             "type='signal',sender='{BUS}',interface='{BUS}',member='NameOwnerChanged',arg0='{SYSTEMD}'"
         )))
@@ -221,7 +221,7 @@ impl Pending {
 
 /// What a signal tells.
 enum News {
-    /// systemd began, or ended, to read its files anew.
+    /// systemd began, or ended, to read its files again.
     Reloading(bool),
     /// Units may be others than before.
     Changed,

@@ -208,7 +208,8 @@ impl Session<'_> {
             Purpose::PeersOf { unit, generation } => self.spread(&unit, generation, message).await,
             Purpose::PeerJobs { unit, generation } => {
                 let rows = listed(message);
-                self.gathered(&unit, generation, |gathering| gathering.jobs(rows)).await
+                self.collected(&unit, generation, |collecting| collecting.jobs(rows))
+                    .await
             }
             Purpose::PeerFacts { unit, generation, peer } => {
                 let body = message.body();
@@ -221,7 +222,7 @@ impl Session<'_> {
                         self.judge(&name).await?;
                     }
                 }
-                self.gathered(&unit, generation, |gathering| gathering.facts(&peer, properties))
+                self.collected(&unit, generation, |collecting| collecting.facts(&peer, properties))
                     .await
             }
             Purpose::AskedRead(_) | Purpose::AskedStates(_) | Purpose::AskedReset(_) | Purpose::AskedJob { .. } => {
@@ -247,7 +248,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Hands an answer to whoever asked; it may be that nobody waits for it any more.
+    /// Hands an answer to whoever asked; it may be that nothing waits for it any more.
     async fn pass_on(
         &mut self,
         purpose: Purpose,

@@ -5,7 +5,7 @@ use zbus::Message;
 use super::super::error::SessionError;
 use super::super::facts::Properties;
 use super::super::journal::{Past, past_of};
-use super::super::peers::Gathering;
+use super::super::peers::Collecting;
 use super::super::requests::Begins;
 use super::super::units::Todo;
 use super::{JOURNALS_MAX, Session};
@@ -21,7 +21,7 @@ impl Session<'_> {
     }
 
     async fn judge_one(&mut self, name: &str) -> Result<(), SessionError> {
-        self.tell_begun(name);
+        self.report_begun(name);
         let job_asked = self.calls.job_asked(name);
         match self.units.evaluate(name, monotonic_micros(), job_asked) {
             Todo::Nothing => Ok(()),
@@ -37,8 +37,8 @@ impl Session<'_> {
         }
     }
 
-    /// Tells whoever waits for it that the new run of a unit has begun.
-    fn tell_begun(&mut self, name: &str) {
+    /// Notifies whoever waits for it that the new run of a unit has begun.
+    fn report_begun(&mut self, name: &str) {
         let Some(unit) = self.units.by_name.get(name) else {
             return;
         };
@@ -46,7 +46,7 @@ impl Session<'_> {
         let met = |(unit, begins): &mut (String, Begins)| unit == name && begins.is_met_by(facts);
         for (_, begins) in self.begins.extract_if(.., met) {
             // Whoever waited may have stopped.
-            let _ = begins.tell.send(());
+            let _ = begins.report.send(());
         }
     }
 
@@ -55,13 +55,13 @@ impl Session<'_> {
             return Ok(());
         };
         let generation = unit.tracker.generation;
-        if matches!(&unit.gathering, Some(gathering) if gathering.generation == generation) {
+        if matches!(&unit.collecting, Some(collecting) if collecting.generation == generation) {
             return Ok(());
         }
-        let gathering = Gathering::begin(name, &unit.tracker, &mut self.calls)
+        let collecting = Collecting::begin(name, &unit.tracker, &mut self.calls)
             .await
             .map_err(SessionError::Send)?;
-        unit.gathering = Some(gathering);
+        unit.collecting = Some(collecting);
         Ok(())
     }
 
@@ -70,49 +70,49 @@ impl Session<'_> {
         let Some(unit) = self.units.by_name.get_mut(name) else {
             return Ok(());
         };
-        let Some(gathering) = unit.gathering.as_mut().filter(|asked| asked.generation == generation) else {
+        let Some(collecting) = unit.collecting.as_mut().filter(|asked| asked.generation == generation) else {
             return Ok(());
         };
         let body = message.body();
         let Ok((properties,)) = body.deserialize::<(Properties<'_>,)>() else {
             // Whatever comes next to judge this unit asks again.
-            unit.gathering = None;
+            unit.collecting = None;
             return Ok(());
         };
         unit.tracker.peers_are(&properties);
-        gathering
+        collecting
             .spread(name, &unit.tracker.facts, &mut self.calls)
             .await
             .map_err(SessionError::Send)
     }
 
-    pub(super) async fn gathered(
+    pub(super) async fn collected(
         &mut self,
         name: &str,
         generation: u64,
-        take: impl FnOnce(&mut Gathering),
+        take: impl FnOnce(&mut Collecting),
     ) -> Result<(), SessionError> {
         let Some(unit) = self.units.by_name.get_mut(name) else {
             return Ok(());
         };
         // Answers about a time that has passed are of no use.
-        let Some(gathering) = unit
-            .gathering
+        let Some(collecting) = unit
+            .collecting
             .as_mut()
-            .filter(|gathering| gathering.generation == generation && unit.tracker.generation == generation)
+            .filter(|collecting| collecting.generation == generation && unit.tracker.generation == generation)
         else {
             return Ok(());
         };
-        take(gathering);
-        let Some(mut gathering) = unit.gathering.take() else {
+        take(collecting);
+        let Some(mut collecting) = unit.collecting.take() else {
             return Ok(());
         };
-        let peers = gathering.finish(|peer| self.units.neighbour(peer));
+        let peers = collecting.finish(|peer| self.units.neighbour(peer));
         let Some(unit) = self.units.by_name.get_mut(name) else {
             return Ok(());
         };
         if peers.is_none() {
-            unit.gathering = Some(gathering);
+            unit.collecting = Some(collecting);
             return Ok(());
         }
         unit.tracker.peers = peers;
@@ -144,7 +144,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) async fn journal_told(&mut self, name: &str, generation: u64, past: Past) -> Result<(), SessionError> {
+    pub(super) async fn take_past(&mut self, name: &str, generation: u64, past: Past) -> Result<(), SessionError> {
         self.look_up_some();
         if let Some(unit) = self.units.by_name.get_mut(name) {
             unit.journal_asked = None;

@@ -15,7 +15,7 @@ const APART: Duration = Duration::from_secs(2);
 const HIDES_MAX: Duration = Duration::from_secs(3);
 
 /// What could not be read for so long since the first reload of a storm is out of sight.
-const BLIND_AFTER: Duration = Duration::from_secs(10);
+const UNOBSERVABLE_AFTER: Duration = Duration::from_secs(10);
 
 /// The reloads of a storm, from its first on.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ pub(super) struct Reloads {
     ends: Option<Instant>,
     /// What is due when units may no longer be hidden, and when what is hidden still is out of sight.
     read_at: Option<Instant>,
-    blind_at: Option<Instant>,
+    unobservable_at: Option<Instant>,
 }
 
 /// What time brings.
@@ -48,7 +48,7 @@ impl Reloads {
         if !goes_on || self.first.is_none() {
             self.first = Some(now);
             self.read_at = Some(now + HIDES_MAX);
-            self.blind_at = Some(now + BLIND_AFTER);
+            self.unobservable_at = Some(now + UNOBSERVABLE_AFTER);
         }
         self.last = Some(now);
         self.ends = Some(now + RELOAD_MAX);
@@ -78,7 +78,10 @@ impl Reloads {
 
     /// When [`Self::due`] has something.
     pub(super) fn timer(&self) -> Option<Instant> {
-        [self.ends, self.read_at, self.blind_at].into_iter().flatten().min()
+        [self.ends, self.read_at, self.unobservable_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What time has brought, once each.
@@ -86,7 +89,7 @@ impl Reloads {
         let take = |at: &mut Option<Instant>| at.take_if(|at| *at <= now).is_some();
         if take(&mut self.read_at) {
             Some(Due::Read)
-        } else if take(&mut self.blind_at) {
+        } else if take(&mut self.unobservable_at) {
             Some(Due::Unobservable)
         } else if take(&mut self.ends) {
             Some(Due::End)
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reload_without_end_is_read_through_then_told_and_at_last_taken_for_ended() {
+    fn a_reload_without_end_is_read_through_then_reported_and_at_last_taken_for_ended() {
         let start = Instant::now();
         let mut reloads = Reloads::default();
         reloads.begin(start);
@@ -140,7 +143,7 @@ mod tests {
         }
         let expected = [
             (HIDES_MAX, Some(Due::Read)),
-            (BLIND_AFTER, Some(Due::Unobservable)),
+            (UNOBSERVABLE_AFTER, Some(Due::Unobservable)),
             (RELOAD_MAX, Some(Due::End)),
         ];
         assert_eq!(brought, expected);

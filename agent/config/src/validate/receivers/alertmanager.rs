@@ -47,7 +47,7 @@ pub(super) fn settings(path: &str, input: AlertmanagerInput, findings: &mut Find
         if urls.iter().all(|url| url.scheme() == "http") {
             findings.wrong(&key, "means nothing for http URLs");
         } else if let Err(reason) = findings.referenced.certificates(file) {
-            findings.wrong(&key, format!("`{}` {reason}", file.display()));
+            findings.wrong(&key, reason.at(file));
         }
     }
     let basic = LoginInput {

@@ -6,6 +6,7 @@ use std::path::Path;
 use secrecy::ExposeSecret as _;
 
 use crate::findings::{Findings, join};
+use crate::problem::Fault;
 use crate::referenced::{ReadableBy, SecretFile};
 use crate::rules;
 use crate::secret::{self, CONTROL_GROUP, SECRETS_DIRECTORY, SECRETS_GROUP, Secret, Secrets};
@@ -80,7 +81,7 @@ pub(in crate::validate) fn headers(
 }
 
 /// What stands in the file; `None` when it is not to be read here.
-fn read(file: &Path, key: &str, findings: &mut Findings) -> Result<Option<Secret>, String> {
+fn read(file: &Path, key: &str, findings: &mut Findings) -> Result<Option<Secret>, Fault> {
     if findings.secrets == Secrets::None {
         return Ok(None);
     }
@@ -92,7 +93,7 @@ fn read(file: &Path, key: &str, findings: &mut Findings) -> Result<Option<Secret
                  its unit"
             );
             if findings.secrets == Secrets::All {
-                return Err(message);
+                return Err(message.into());
             }
             findings.warn(key, format!("not looked at: {message}"));
             return Ok(None);

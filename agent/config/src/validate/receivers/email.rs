@@ -24,7 +24,7 @@ pub(super) fn settings(path: &str, input: EmailInput, findings: &mut Findings) -
     if let Some(file) = &input.ca_file
         && let Err(reason) = findings.referenced.certificates(file)
     {
-        findings.wrong(&join(path, "ca_file"), format!("`{}` {reason}", file.display()));
+        findings.wrong(&join(path, "ca_file"), reason.at(file));
     }
     let login = LoginInput {
         user: input.user,

@@ -21,7 +21,7 @@ pub(super) fn settings(
         (None, Some(file)) => match findings.referenced.template(file) {
             Ok(text) => (file_key, text),
             Err(reason) => {
-                findings.wrong(&file_key, format!("`{}` {reason}", file.display()));
+                findings.wrong(&file_key, reason.at(file));
                 return None;
             }
         },

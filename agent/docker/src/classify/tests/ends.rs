@@ -164,7 +164,7 @@ fn whoever_was_asked_to_stop_has_ten_minutes() {
     hear(&mut tracker, &[(60, "kill 15")]);
     assert_eq!(judge(&mut tracker, world(659)), "running, asked to stop 599 s ago");
     assert!(matches!(classify(&mut tracker, world(659)), Verdict::Seen(_, Some(again)) if again == at(660)));
-    // A watch that began anew meanwhile knows no other time.
+    // A watch that began again meanwhile knows no other time.
     let gap = World {
         watched_since: at(655),
         ..world(660)
@@ -179,7 +179,7 @@ fn whoever_was_asked_to_stop_has_ten_minutes() {
 }
 
 #[test]
-fn what_ended_late_is_judged_when_docker_could_have_told_of_its_stop() {
+fn what_ended_late_is_judged_when_docker_could_have_reported_of_its_stop() {
     let late = || {
         let mut tracker = exited(0, RestartPolicy::Always);
         hear(&mut tracker, &[(60, "kill 15"), (100, "die 0")]);
@@ -187,9 +187,9 @@ fn what_ended_late_is_judged_when_docker_could_have_told_of_its_stop() {
     };
     assert_eq!(judge(&mut late(), world(100)), "wait");
     assert_eq!(judge(&mut late(), world(101)), "asked_to_stop: exited with code 0");
-    let mut told = late();
-    hear(&mut told, &[(100, "stop")]);
-    assert_eq!(judge(&mut told, world(100)), "operator_stop: exited with code 0");
+    let mut reported = late();
+    hear(&mut reported, &[(100, "stop")]);
+    assert_eq!(judge(&mut reported, world(100)), "operator_stop: exited with code 0");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn its_own_stop_signal_asks_it_to_end() {
 }
 
 #[test]
-fn what_nobody_heard_is_judged_by_what_docker_would_have_done() {
+fn what_was_not_heard_is_judged_by_what_docker_would_have_done() {
     use RestartPolicy::{Always, No, OnFailure, UnlessStopped};
     for (policy, code, verdict) in [
         (Always, 1, "operator_stop: exited with code 1"),
@@ -241,7 +241,7 @@ fn news_that_may_be_on_its_way_is_waited_for() {
 }
 
 #[test]
-fn podman_tells_an_end_and_not_who_asked_for_it() {
+fn podman_reports_an_end_and_not_who_asked_for_it() {
     // `podman stop` and a crash: both are a `die` and nothing else.
     for (code, verdict) in [
         (0, "unclear: exited with code 0"),
@@ -319,7 +319,7 @@ fn an_absence_of_the_engine_explains_ends() {
         ),
     ] {
         let mut tracker = exited(137, UnlessStopped);
-        tracker.seen_running = seen_running.then(|| tracker.facts.instance()).flatten();
+        tracker.seen_running = seen_running.then(|| tracker.facts.run_id()).flatten();
         hear(&mut tracker, &events);
         assert_eq!(judge(&mut tracker, world), verdict, "{why}");
     }

@@ -13,7 +13,7 @@ fn what_runs_is_well_unless_docker_says_otherwise() {
         (Status::Running, Health::Starting, vec![], true, "running"),
         (Status::Running, ill(), vec![], false, "unhealthy(\"no answer\")"),
         (Status::Running, ill(), vec![], true, "unhealthy(\"no answer\")"),
-        // A stop is under way; what becomes of it meanwhile is told with that.
+        // A stop is under way; what becomes of it meanwhile is reported with that.
         (
             Status::Running,
             ill(),
@@ -86,7 +86,7 @@ fn what_runs_is_well_unless_docker_says_otherwise() {
 }
 
 #[test]
-fn what_compose_has_made_and_does_not_start_is_told() {
+fn what_compose_has_made_and_does_not_start_is_reported() {
     let created = |waits_for: &[&str]| {
         let mut tracker = container(Status::Created);
         tracker.facts.started = None;
@@ -94,7 +94,7 @@ fn what_compose_has_made_and_does_not_start_is_told() {
         tracker.facts.waits_for = waits_for.iter().map(|name| (*name).to_owned()).collect();
         tracker
     };
-    // Somebody made it by hand: starting it is theirs to do.
+    // An operator made it by hand: starting it is theirs to do.
     assert_eq!(judge(&mut created(&[]), world(500)), "operator_stop: cause not known");
     let mut waits = created(&["db", "cache"]);
     assert_eq!(judge(&mut waits, world(189)), "starting");

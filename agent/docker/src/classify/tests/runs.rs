@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_the_agent_does_itself_is_nobodys_stop() {
+fn what_the_agent_does_itself_is_unnameds_stop() {
     let mut tracker = container(Status::Running);
     tracker.acting = true;
     hear(&mut tracker, &[(99, "kill 15"), (100, "die 137"), (100, "stop")]);
@@ -15,7 +15,7 @@ fn what_the_agent_does_itself_is_nobodys_stop() {
 }
 
 #[test]
-fn the_agents_own_start_is_its_own_however_late_it_is_told() {
+fn the_agents_own_start_is_its_own_however_late_it_is_reported() {
     let begun_by = |tracker: &mut Tracker| match classify(tracker, world(10)) {
         Verdict::Seen(seen, _) => seen.started_by,
         Verdict::Wait(_) => panic!("it runs"),
@@ -43,7 +43,7 @@ fn the_agents_own_start_is_its_own_however_late_it_is_told() {
 }
 
 #[test]
-fn each_end_is_judged_anew() {
+fn each_end_is_judged_again() {
     let mut tracker = exited(0, RestartPolicy::No);
     hear(&mut tracker, &[(99, "kill 15"), (100, "die 0"), (100, "stop")]);
     assert_eq!(judge(&mut tracker, world(101)), "operator_stop: exited with code 0");
@@ -57,7 +57,7 @@ fn each_end_is_judged_anew() {
 }
 
 #[test]
-fn the_next_run_of_a_restart_policy_tells_how_the_one_before_ended() {
+fn the_next_run_of_a_restart_policy_reports_how_the_one_before_ended() {
     let restarted = |events: &[(i64, &str)]| {
         let mut tracker = container(Status::Running);
         hear(&mut tracker, events);
@@ -106,9 +106,11 @@ fn who_began_a_run_is_waited_for_a_moment() {
     tracker.facts.started = Some(at(100));
     tracker.facts.started_text = at(100).to_string();
     assert_eq!(classify(&mut tracker, world(100)), Verdict::Wait(at(101)));
-    let mut told = tracker.clone();
-    hear(&mut told, &[(100, "start")]);
-    assert!(matches!(classify(&mut told, world(100)), Verdict::Seen(seen, _) if seen.started_by == StartedBy::Other));
+    let mut reported = tracker.clone();
+    hear(&mut reported, &[(100, "start")]);
+    assert!(
+        matches!(classify(&mut reported, world(100)), Verdict::Seen(seen, _) if seen.started_by == StartedBy::Other)
+    );
     assert!(
         matches!(classify(&mut tracker, world(101)), Verdict::Seen(seen, _) if seen.started_by == StartedBy::Unknown)
     );

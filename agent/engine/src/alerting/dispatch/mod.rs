@@ -30,10 +30,10 @@ pub struct DispatchPolicy {
     /// Longest time between two tries while the breaker is open. The first ones come sooner, so that a receiver that was
     /// merely restarted is not left alone for a minute. 60 s.
     pub probe_every: Duration,
-    /// After failing this long with something waiting, the other receivers are told; at once when it is certain that it
+    /// After failing this long with something waiting, the other receivers are notified; at once when it is certain that it
     /// will be as long, as the receiver asks to be left alone. 10 min.
     pub stuck_after: Duration,
-    /// Refusals for good are told to the other receivers at most this often. 1 h.
+    /// Refusals for good are sent to the other receivers at most this often. 1 h.
     pub refused_every: Duration,
     /// Time between two messages while what an outage left behind is sent. 1 s.
     pub pace: Duration,
@@ -45,8 +45,8 @@ pub struct DispatchPolicy {
     pub group_wait: Duration,
     /// Most incidents in one group.
     pub group_max: usize,
-    /// An outage shorter than this that nobody heard of by the time it is over is not told at all. Zero: everything that
-    /// lasted longer than `notify_after` is told.
+    /// An outage shorter than this that nobody heard of by the time it is over is not reported at all. Zero: everything
+    /// that lasted longer than `notify_after` is reported.
     pub least: Duration,
 }
 

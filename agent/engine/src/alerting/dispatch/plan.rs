@@ -75,7 +75,7 @@ pub enum Stale {
     Newer,
     /// A later one was delivered already.
     Overtaken,
-    /// The outage was shorter than what is told.
+    /// The outage was shorter than what is reported.
     Short,
 }
 
@@ -149,7 +149,7 @@ impl Waiting {
 /// Decides what to do next for a receiver.
 ///
 /// `rows` are the first messages that wait, in the order of their places; `undelivered` says that some were given up
-/// that no digest told of yet. Bookkeeping comes first, one kind at a time: carry it out and ask again.
+/// that no digest reported yet. Bookkeeping comes first, one kind at a time: carry it out and ask again.
 pub fn plan(rows: &[Row], health: &Health, undelivered: bool, now: Time, policy: &DispatchPolicy) -> Plan {
     let queue = Queue::new(rows, health, now, policy);
     queue
@@ -178,7 +178,7 @@ enum Sequence {
 
 struct Queue<'a> {
     /// Each in its order.
-    conversations: BTreeMap<Sequence, Vec<&'a Row>>,
+    threads: BTreeMap<Sequence, Vec<&'a Row>>,
     health: &'a Health,
     now: Time,
     policy: &'a DispatchPolicy,
@@ -186,20 +186,20 @@ struct Queue<'a> {
 
 impl<'a> Queue<'a> {
     fn new(rows: &'a [Row], health: &'a Health, now: Time, policy: &'a DispatchPolicy) -> Self {
-        let mut conversations: BTreeMap<_, Vec<&Row>> = BTreeMap::new();
+        let mut threads: BTreeMap<_, Vec<&Row>> = BTreeMap::new();
         for row in rows {
-            let conversation = match (row.kind, row.incident.0) {
+            let thread = match (row.kind, row.incident.0) {
                 (MessageKind::Group, _) => Sequence::Alone(row.id),
                 (_, 0) => Sequence::Agent,
                 (_, incident) => Sequence::Incident(incident),
             };
-            conversations.entry(conversation).or_default().push(row);
+            threads.entry(thread).or_default().push(row);
         }
-        for rows in conversations.values_mut() {
+        for rows in threads.values_mut() {
             rows.sort_by_key(|row| (row.sequence, row.id));
         }
         Self {
-            conversations,
+            threads,
             health,
             now,
             policy,
@@ -208,32 +208,32 @@ impl<'a> Queue<'a> {
 
     fn expire(&self) -> Option<Plan> {
         let mut rows = Vec::new();
-        for conversation in self.conversations.values() {
+        for thread in self.threads.values() {
             let over = |(n, row): (usize, &&Row)| expiry::is_over(row, n > 0, self.now).then_some(row.id);
-            rows.extend(conversation.iter().enumerate().filter_map(over));
+            rows.extend(thread.iter().enumerate().filter_map(over));
         }
         some(rows).map(|rows| Plan::Expire { rows })
     }
 
     fn supersede(&self) -> Option<Plan> {
-        let rows = || self.conversations.values().flatten();
+        let rows = || self.threads.values().flatten();
         let pending = |row: &&&Row| row.standing != Standing::Merged;
         let overtaken = rows().filter(pending).filter(|row| row.overtaken).map(|row| row.id);
         let plan = |rows, stale| some(rows).map(|rows| Plan::Supersede { rows, stale });
         plan(overtaken.collect(), Stale::Overtaken).or_else(|| {
-            let earlier = |conversation: &'_ Vec<&'a Row>| {
-                let (_, earlier) = conversation.split_last()?;
+            let earlier = |thread: &'_ Vec<&'a Row>| {
+                let (_, earlier) = thread.split_last()?;
                 Some(earlier.to_vec())
             };
-            let newer = self.conversations.values().filter_map(earlier).flatten();
+            let newer = self.threads.values().filter_map(earlier).flatten();
             let updates = newer.filter(|row| row.kind == MessageKind::Update && row.standing == Standing::Pending);
             plan(updates.map(|row| row.id).collect(), Stale::Newer)
         })
     }
 
     fn collapse(&self) -> Option<Plan> {
-        self.conversations.values().find_map(|conversation| {
-            let (ending, earlier) = conversation.split_last()?;
+        self.threads.values().find_map(|thread| {
+            let (ending, earlier) = thread.split_last()?;
             let first = earlier.first()?;
             let plain = |row: &&Row| {
                 use MessageKind::{Fired, GaveUp, Update};
@@ -243,7 +243,7 @@ impl<'a> Queue<'a> {
                 && earlier.iter().all(plain)
                 && first.earlier == Earlier::Nothing
                 && ending.kind == MessageKind::Resolved
-                && conversation.iter().all(|row| row.is_undelivered());
+                && thread.iter().all(|row| row.is_undelivered());
             if !undelivered {
                 return None;
             }
@@ -260,7 +260,7 @@ impl<'a> Queue<'a> {
 
     /// The receiver as a whole may have to be left alone.
     fn gate(&self, undelivered: bool) -> Option<Plan> {
-        if self.conversations.is_empty() && !undelivered {
+        if self.threads.is_empty() && !undelivered {
             return Some(Plan::Idle);
         }
         let (until, why) = self.health.gate(self.policy, self.now)?;
@@ -268,7 +268,7 @@ impl<'a> Queue<'a> {
     }
 
     fn cut_off(&self) -> Option<Plan> {
-        let mut rows = self.conversations.values().flatten();
+        let mut rows = self.threads.values().flatten();
         let row = rows.find(|row| row.standing == Standing::Interrupted)?.id;
         Some(Plan::CutOff { row })
     }
@@ -408,7 +408,7 @@ impl<'a> Queue<'a> {
 
     /// The message of each conversation that is next, with those behind it.
     fn heads(&self) -> impl Iterator<Item = (&'a Row, &[&'a Row])> {
-        self.conversations.values().filter_map(|rows| {
+        self.threads.values().filter_map(|rows| {
             let (head, rest) = rows.split_first()?;
             (head.standing == Standing::Pending).then_some((*head, rest))
         })

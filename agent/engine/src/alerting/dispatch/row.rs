@@ -9,7 +9,7 @@ use crate::time::Time;
 pub enum MessageKind {
     /// Begins a conversation.
     Fired,
-    /// Calls a human. Never waits for company.
+    /// Sends a critical alert. Never waits for company.
     GaveUp,
     /// The only message of its incident, which is over.
     Healed,

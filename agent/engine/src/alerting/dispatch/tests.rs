@@ -69,7 +69,7 @@ impl Row {
         })
     }
 
-    /// It is the end of what began in a message about several, and was told.
+    /// It is the end of what began in a message about several, and was reported.
     fn together(self) -> Self {
         self.earlier(Earlier::Delivered).with(|row| row.together = true)
     }
@@ -272,7 +272,7 @@ fn what_began_together_ends_together() {
 }
 
 #[test]
-fn beginnings_wait_for_company_but_not_for_ever_and_never_where_a_human_is_needed() {
+fn beginnings_wait_for_company_but_not_for_ever_and_never_where_manual_action_is_needed() {
     let group = |rows: Vec<i64>, severity| Plan::SendGroup { rows, severity };
     check(vec![
         (
@@ -354,7 +354,7 @@ fn beginnings_wait_for_company_but_not_for_ever_and_never_where_a_human_is_neede
 }
 
 #[test]
-fn an_escalation_begins_the_conversation_of_whom_it_calls() {
+fn an_escalation_begins_the_thread_of_whom_it_calls() {
     assert_eq!(MessageKind::from_word("escalated"), MessageKind::Fired);
 }
 
@@ -582,7 +582,7 @@ fn a_receiver_that_fails_is_tried_with_the_oldest_message_only() {
 }
 
 #[test]
-fn a_digest_tells_of_what_was_given_up_and_of_what_is_over() {
+fn a_digest_reports_of_what_was_given_up_and_of_what_is_over() {
     let policy = DispatchPolicy::default();
     let digest = |rows: Vec<i64>| Plan::SendDigest { rows };
     let recent = Health {
@@ -660,7 +660,7 @@ fn a_digest_tells_of_what_was_given_up_and_of_what_is_over() {
 }
 
 #[test]
-fn the_breaker_opens_closes_and_tells() {
+fn the_breaker_opens_closes_and_reports() {
     let policy = DispatchPolicy::default();
     let mut health = Health::default();
     let mut now = at(0);

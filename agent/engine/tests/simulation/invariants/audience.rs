@@ -22,7 +22,7 @@ fn outgoing(entry: &Entry) -> Option<&Outgoing> {
 pub(super) fn messages_reach_whom_the_rules_choose(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
     let audience = &ledger.audience;
     if let Entry::Settled { .. } = entry {
-        for (id, known) in &audience.keep.conversations {
+        for (id, known) in &audience.keep.notification_logs {
             let missing = known.owed.as_ref().filter(|(_, owed)| !owed.is_empty());
             ensure(missing.is_none(), || format!("incident {id} did not reach {missing:?}"))?;
         }
@@ -34,7 +34,7 @@ pub(super) fn messages_reach_whom_the_rules_choose(ledger: &Ledger, _: Time, ent
     ensure(!names.is_empty() && names.is_subset(&audience.rules.receivers), || {
         format!("to {names:?}, configured are {:?}", audience.rules.receivers)
     })?;
-    let known = audience.keep.conversations.get(&message.incident);
+    let known = audience.keep.notification_logs.get(&message.incident);
     let heard: Option<BTreeSet<String>> = known.map(|known| known.receivers.keys().cloned().collect());
     let chosen = audience.chosen(&message.service, message.severity);
     let otherwise = |should: &BTreeSet<String>| format!("{:?} to {names:?}, not {should:?}", message.kind);
@@ -64,7 +64,7 @@ pub(super) fn messages_reach_whom_the_rules_choose(ledger: &Ledger, _: Time, ent
 /// 32: whoever heard of the beginning hears of the end, silenced or not, in the turn in which it ends.
 pub(super) fn whoever_heard_the_beginning_hears_the_end(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
     let Entry::Settled { .. } = entry else { return Ok(()) };
-    for (id, known) in &ledger.audience.keep.conversations {
+    for (id, known) in &ledger.audience.keep.notification_logs {
         let owed = known.closed && !known.ended && !known.flapping && !known.receivers.is_empty();
         ensure(!owed, || {
             format!("incident {id} is over, and {:?} do not know", known.receivers.keys())
@@ -98,7 +98,7 @@ pub(super) fn reminders_are_due(ledger: &Ledger, now: Time, entry: &Entry) -> Ju
                 ..
             }
     );
-    let known = ledger.audience.keep.conversations.get(&message.incident);
+    let known = ledger.audience.keep.notification_logs.get(&message.incident);
     let done = known.is_some_and(|known| known.acknowledged || known.closed);
     let expected = ledger.going_down || ledger.services[&message.service].in_maintenance(now);
     ensure(!reminds || !(done || expected), || {
@@ -114,7 +114,7 @@ pub(super) fn reminders_are_due(ledger: &Ledger, now: Time, entry: &Entry) -> Ju
 pub(super) fn messages_are_bounded(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some(outgoing) = outgoing(entry) else { return Ok(()) };
     let message = &outgoing.notification;
-    let Some(known) = ledger.audience.keep.conversations.get(&message.incident) else {
+    let Some(known) = ledger.audience.keep.notification_logs.get(&message.incident) else {
         return Ok(());
     };
     for name in outgoing.receivers.keys() {

@@ -40,7 +40,7 @@ pub(super) fn no_start_holds_anothers(ledger: &Ledger, _: Time, entry: &Entry) -
     })
 }
 
-/// 9: no own attempt after a human was called, until the service was well for `reset_after` or an operator asked for a
+/// 9: no own attempt after an operator was called, until the service was well for `reset_after` or an operator asked for a
 /// restart; except one each `half_open`, if that is wanted.
 pub(super) fn nothing_is_done_after_giving_up(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some((_, known)) = own_attempt(ledger, entry) else {
@@ -56,11 +56,11 @@ pub(super) fn nothing_is_done_after_giving_up(ledger: &Ledger, now: Time, entry:
 
 /// 11: at most `burst` own attempts within `window` (half of them, rounded up, when its supervisor gave up), whatever
 /// becomes of the agent, unless it was well for `reset_after` between them or an operator asked for a restart. What
-/// was called off before anything was done is not counted, and the rare one after a human was called is not refused.
+/// was called off before anything was done is not counted, and the rare one after an operator was called is not refused.
 ///
 /// Well means one run, seen to run, without `fall` failed probes: what its supervisor restarts is not well. The ledger
 /// counts such minutes from when the run was seen, the agent perhaps from a later proof. Where it is therefore not certain
-/// that a human's call is history, one attempt each `half_open` is the rare one still, but no more than that.
+/// that an operator's call is history, one attempt each `half_open` is the rare one still, but no more than that.
 pub(super) fn budgets_are_kept(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some((_, known)) = own_attempt(ledger, entry) else {
         return Ok(());
@@ -79,7 +79,7 @@ pub(super) fn budgets_are_kept(ledger: &Ledger, now: Time, entry: &Entry) -> Jud
 
 /// An operator's start is a clean slate: at most twice within `window`, and no oftener. So whoever starts it, at most three
 /// times `burst` own attempts are made in any window, unless it was well for `reset_after` between them or the agent was
-/// asked for a restart. The rare one after a human was called is not counted.
+/// asked for a restart. The rare one after an operator was called is not counted.
 pub(super) fn whoever_starts_it_budgets_end(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some((_, known)) = own_attempt(ledger, entry) else {
         return Ok(());
@@ -186,7 +186,7 @@ pub(super) fn attempts_keep_their_distance(ledger: &Ledger, now: Time, entry: &E
     })
 }
 
-/// 13: what was called off (another run, somebody else's job, no record) is not tried again within five seconds, and
+/// 13: what was called off (another run, another party's job, no record) is not tried again within five seconds, and
 /// what was refused not until something changed or its time has come, nor for ten minutes what would have hurt others.
 pub(super) fn what_was_called_off_is_not_repeated_at_once(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some((_, known)) = own_attempt(ledger, entry) else {

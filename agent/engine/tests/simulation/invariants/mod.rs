@@ -40,7 +40,7 @@ pub const INVARIANTS: [(&str, Invariant); 50] = [
     ("6 run", record::actions_are_about_the_run_that_was_judged),
     ("7 one in flight", limits::actions_never_overlap),
     ("7 no start holds another's", limits::no_start_holds_anothers),
-    ("8 intent first", record::intents_are_on_disk_before_the_deed),
+    ("8 intent first", record::intents_are_on_disk_before_the_act),
     ("9 give up", limits::nothing_is_done_after_giving_up),
     ("10 dependencies", permission::dependencies_go_first),
     ("11 budget", limits::budgets_are_kept),

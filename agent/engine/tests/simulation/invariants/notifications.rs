@@ -1,4 +1,4 @@
-//! What people are told: once, in order, and not too late.
+//! What receivers are sent: once, in order, and not too late.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const AWAY_MAX: Duration = Duration::from_secs(600);
 const FLAPPING: usize = 6;
 const FLAPPING_WITHIN: Duration = Duration::from_secs(15 * 60);
 
-/// 3 and 1: nobody is told of an outage in maintenance, or while the host goes down.
+/// 3 and 1: nobody is notified of an outage in maintenance, or while the host goes down.
 pub(super) fn nothing_fires_in_maintenance(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some(message) = message(ledger, entry) else {
         return Ok(());
@@ -59,7 +59,7 @@ pub(super) fn each_is_notified_once(ledger: &Ledger, _: Time, entry: &Entry) -> 
     ensure(!again, || format!("{:?} once more", message.kind))
 }
 
-/// 18: `resolved` goes to those who were told of the outage, `healed` tells of an outage of which nobody was told.
+/// 18: `resolved` goes to those who were notified of the outage, `healed` reports an outage of which nobody was notified.
 pub(super) fn the_end_follows_its_beginning(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
     let Some(message) = message(ledger, entry) else {
         return Ok(());
@@ -85,7 +85,7 @@ pub(super) fn the_end_follows_its_beginning(ledger: &Ledger, _: Time, entry: &En
     }
 }
 
-/// 19: a human is only called in an open incident, and only after at least one attempt that is still in the window.
+/// 19: an operator is only called in an open incident, and only after at least one attempt that is still in the window.
 /// Forgetting attempts is allowed later than the ledger would, so those are asked for that were ever made.
 pub(super) fn giving_up_is_part_of_an_incident(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some(message) = message(ledger, entry) else {

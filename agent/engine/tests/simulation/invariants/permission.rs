@@ -6,7 +6,7 @@ use super::super::ledger::Ledger;
 use super::super::tape::Entry;
 use super::{Judgement, any_action, ensure, own_attempt};
 
-/// 1: no own attempt from the moment the agent is told that the host goes down until that is called off, nor on a
+/// 1: no own attempt from the moment the agent is informed that the host goes down until that is called off, nor on a
 /// target that is down because its daemon goes down.
 pub(super) fn nothing_is_done_while_the_host_goes_down(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
     let Some((_, known)) = own_attempt(ledger, entry) else {
@@ -77,7 +77,7 @@ pub(super) fn no_operator_stop_is_undone(ledger: &Ledger, _: Time, entry: &Entry
     ensure(allowed, || format!("it is down by {intent:?}"))
 }
 
-/// 5: no own attempt while somebody else is busy with the target: starting, stopping, reloading, a job, frozen, or
+/// 5: no own attempt while another party is busy with the target: starting, stopping, reloading, a job, frozen, or
 /// about to be restarted by its supervisor. The one exception is what shows a reload that has long ended, and hangs.
 pub(super) fn nothing_busy_is_disturbed(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some((_, known)) = own_attempt(ledger, entry) else {

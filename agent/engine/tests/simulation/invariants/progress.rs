@@ -15,7 +15,7 @@ const HALF_OPEN_MAX: Duration = Duration::from_secs(3600);
 /// The longest time that a process which accepts no connection has to prove itself.
 const SLOW_START_MAX: Duration = Duration::from_secs(600);
 
-/// Wake-ups within ten seconds that nobody asks about.
+/// Wake-ups within ten seconds that no operator asks about.
 const WAKES: usize = 120;
 
 /// 21: a service that is called healthy, or stopped, has no open incident; and one that runs and passes its probes is
@@ -62,7 +62,7 @@ pub(super) fn only_a_new_run_that_lasts_is_proof(ledger: &Ledger, now: Time, ent
 }
 
 /// 22: a service that is down for certain, and may be acted on, and has budget left, or is due for one more attempt after
-/// a human was called, is acted on within the longest
+/// an operator was called, is acted on within the longest
 /// backoff, the time that an attempt of its own and those of the others may take, and a little.
 pub(super) fn what_can_be_healed_is_acted_on(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Entry::Settled { .. } = entry else { return Ok(()) };
@@ -71,7 +71,8 @@ pub(super) fn what_can_be_healed_is_acted_on(ledger: &Ledger, now: Time, entry: 
         let longest_gap = policy.backoff_max.mul_f64(1.0 + policy.jitter).max(AFTER_SUPERVISOR);
         // What lives and accepts no connection may only be slow to start, and has up to ten minutes.
         let own = ANSWER_MAX + policy.verify.max(policy.start_grace).max(SLOW_START_MAX);
-        // A run that does not begin holds the host's slot until nobody waits for it any more; a start that takes long holds none.
+        // A run that does not begin holds the host's slot until nothing waits for it any more; a start that takes long
+        // holds none.
         let begins = Limits::USUAL + STOP_SPARE;
         let others = begins * u32::try_from(ledger.services.len()).unwrap_or(0);
         let rare = if known.keep.resigned {

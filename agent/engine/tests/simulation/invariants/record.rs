@@ -27,7 +27,7 @@ pub(super) fn actions_are_about_the_run_that_was_judged(ledger: &Ledger, _: Time
 
 /// 8: an adapter only gets an action whose intent is recorded, and the token it cost with it; and no own attempt is even decided on while the store
 /// is known not to be writable.
-pub(super) fn intents_are_on_disk_before_the_deed(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
+pub(super) fn intents_are_on_disk_before_the_act(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
     ensure(ledger.store_writable || own_attempt(ledger, entry).is_none(), || {
         "the store cannot be written".into()
     })?;

@@ -5,7 +5,7 @@ use super::*;
 
 #[test]
 #[allow(clippy::too_many_lines, reason = "a table, a row for each lack")]
-fn each_lack_of_access_is_named_with_its_mend() {
+fn each_lack_of_access_is_named_with_its_fix() {
     each_is_found(&[
         (
             "no bus",

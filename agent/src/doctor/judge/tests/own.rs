@@ -3,9 +3,24 @@
 use super::Level::{Failure, Warning};
 use super::*;
 
+fn problem(key: &str, text: &str) -> ConfigProblem {
+    ConfigProblem {
+        key: key.to_owned(),
+        text: text.to_owned(),
+        denied: None,
+    }
+}
+
+fn denied(key: &str, text: &str, path: &str) -> ConfigProblem {
+    ConfigProblem {
+        denied: Some(path.into()),
+        ..problem(key, text)
+    }
+}
+
 #[test]
 #[allow(clippy::too_many_lines, reason = "a table, a row for each lack")]
-fn each_lack_of_its_own_is_named_with_its_mend() {
+fn each_lack_of_its_own_is_named_with_its_fix() {
     each_is_found(&[
         (
             "no user to look as",
@@ -19,7 +34,7 @@ fn each_lack_of_its_own_is_named_with_its_mend() {
         ),
         (
             "a wrong key",
-            |f| f.config.problems = vec![("services.a.unit".to_owned(), wrong())],
+            |f| f.config.problems = vec![problem("services.a.unit", &wrong())],
             &[
                 ("configuration", Failure, "because", "sentinel check"),
                 ("receivers", Warning, "not known", "first"),
@@ -30,7 +45,7 @@ fn each_lack_of_its_own_is_named_with_its_mend() {
             |f| {
                 let words =
                     "a.toml:1:1: receivers.team.slack.token_file: `/root/slack` cannot be read: permission denied";
-                f.config.problems = vec![("receivers.team.slack.token_file".to_owned(), words.to_owned())];
+                f.config.problems = vec![denied("receivers.team.slack.token_file", words, "/root/slack")];
             },
             &[(
                 "receivers",
@@ -43,7 +58,11 @@ fn each_lack_of_its_own_is_named_with_its_mend() {
             "a secret at its place that cannot be read",
             |f| {
                 let words = "`/etc/sentinel/secrets/slack` cannot be read: permission denied";
-                f.config.problems = vec![("receivers.team.slack.token_file".to_owned(), words.to_owned())];
+                f.config.problems = vec![denied(
+                    "receivers.team.slack.token_file",
+                    words,
+                    "/etc/sentinel/secrets/slack",
+                )];
             },
             &[(
                 "receivers",
@@ -51,6 +70,14 @@ fn each_lack_of_its_own_is_named_with_its_mend() {
                 "secrets/slack",
                 "`chgrp sentinel-secrets /etc/sentinel/secrets/slack`, `chmod g+rX /etc/sentinel/secrets/slack`",
             )],
+        ),
+        (
+            "a secret that is not there, in a directory of a misleading name",
+            |f| {
+                let words = "`/root/x cannot be read: permission denied/slack` does not exist";
+                f.config.problems = vec![problem("receivers.team.slack.token_file", words)];
+            },
+            &[("receivers", Failure, "does not exist", "fix the file")],
         ),
         (
             "secrets that the control group may read",
@@ -79,7 +106,7 @@ fn each_lack_of_its_own_is_named_with_its_mend() {
         ),
         (
             "a receiver that is misspelt",
-            |f| f.config.problems = vec![("receivers.team.slak".to_owned(), wrong())],
+            |f| f.config.problems = vec![problem("receivers.team.slak", &wrong())],
             &[("receivers", Failure, "because", "fix the file")],
         ),
         (
@@ -91,7 +118,7 @@ fn each_lack_of_its_own_is_named_with_its_mend() {
             "a file that the agent cannot read",
             |f| {
                 let words = "/etc/sentinel/conf.d/a.toml: cannot be read: permission denied";
-                f.config.problems = vec![(String::new(), words.to_owned())];
+                f.config.problems = vec![denied("", words, "/etc/sentinel/conf.d/a.toml")];
             },
             &[
                 (
@@ -107,7 +134,7 @@ fn each_lack_of_its_own_is_named_with_its_mend() {
             "a directory that the agent cannot list",
             |f| {
                 let words = "/etc/sentinel/conf.d: cannot be listed: permission denied";
-                f.config.problems = vec![(String::new(), words.to_owned())];
+                f.config.problems = vec![denied("", words, "/etc/sentinel/conf.d")];
             },
             &[
                 (
@@ -146,8 +173,8 @@ fn each_lack_of_its_own_is_named_with_its_mend() {
         ),
         ("watches what merely runs, too", |f| agent(f).services = 30, &[]),
         (
-            "blind",
-            |f| agent(f).blind = vec!["a".to_owned()],
+            "a service that cannot be seen",
+            |f| agent(f).unobservable = vec!["a".to_owned()],
             &[("agent", Failure, "cannot see `a`", "status")],
         ),
         (

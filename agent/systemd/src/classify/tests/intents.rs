@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn jobs_tell_a_stop_from_a_crash() {
+fn jobs_distinguish_a_stop_from_a_crash() {
     use ActiveState::{Active, Failed, Inactive};
     let clean = || facts(Inactive);
     let exit = || Facts {
@@ -187,7 +187,7 @@ fn a_service_that_ended_is_not_missed_where_something_starts_it_when_it_is_neede
     });
     for (state, waited, expected) in [
         (Active, 5, Intent::NotApplicable),
-        // The engine is told of it beside.
+        // The engine is informed of it beside.
         (Failed, 5, Intent::NotApplicable),
         (Inactive, 5, Intent::NotApplicable),
         // It is not enabled.

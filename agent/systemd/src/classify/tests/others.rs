@@ -47,7 +47,7 @@ fn fallen() -> Tracker {
 }
 
 #[test]
-fn with_what_a_unit_went_down_is_told_beside_why() {
+fn with_what_a_unit_went_down_is_reported_beside_why() {
     use ActiveState::Inactive;
     let mut jobs = Jobs::new();
     jobs.made(1, "a.service", 4_000_000);

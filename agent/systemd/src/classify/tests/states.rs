@@ -208,7 +208,7 @@ fn a_unit_that_cannot_be_started_is_unusable_once_it_is_down() {
             "{load_state}"
         );
     }
-    // What somebody stopped and took away, in whichever order, stays stopped; what crashed does not become that.
+    // What an operator stopped and took away, in whichever order, stays stopped; what crashed does not become that.
     for (load_state, ended, is_seen_before, is_stopped) in [
         ("masked", "stopped", true, true),
         ("masked", "stopped", false, true),

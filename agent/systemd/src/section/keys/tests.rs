@@ -140,7 +140,7 @@ fn drop_ins_override_in_order_and_an_empty_value_resets() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_file_line_and_key() {
+fn what_is_wrong_is_reported_with_file_line_and_key() {
     for (body, expected) in [
         ("unit=other.service", "f:2: unit: the unit itself is what is watched"),
         (

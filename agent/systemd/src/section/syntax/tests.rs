@@ -5,10 +5,11 @@ use super::*;
 /// `LINE key=value` of each assignment and `LINE! message` of each mistake.
 fn read(text: &str) -> Vec<String> {
     let section = section("X-Sentinel", text.as_bytes());
-    let told = section.assignments.iter();
-    let told = told.map(|found| format!("{} {}={}", found.line, found.key, found.value));
+    let reported = section.assignments.iter();
+    let reported = reported.map(|found| format!("{} {}={}", found.line, found.key, found.value));
     let mistakes = section.mistakes.iter();
-    told.chain(mistakes.map(|mistake| format!("{}! {}", mistake.line, mistake.message)))
+    reported
+        .chain(mistakes.map(|mistake| format!("{}! {}", mistake.line, mistake.message)))
         .collect()
 }
 
@@ -48,7 +49,7 @@ fn comments_continuations_and_white_space_are_those_of_systemd() {
 }
 
 #[test]
-fn a_section_in_other_letters_is_told() {
+fn a_section_in_other_letters_is_reported() {
     assert_eq!(
         read("[x-sentinel]\nfall=2\n"),
         ["1! the section is called [X-Sentinel]; as [x-sentinel] it does not count"]
@@ -56,7 +57,7 @@ fn a_section_in_other_letters_is_told() {
 }
 
 #[test]
-fn what_is_not_text_or_too_much_is_told_with_its_line() {
+fn what_is_not_text_or_too_much_is_reported_with_its_line() {
     let section = |text: &[u8]| super::section("X-Sentinel", text);
     let wrong = section(b"[X-Sentinel]\nfall=2\nhttp=\xff\nrise=3\n");
     assert_eq!(wrong.assignments.len(), 2);

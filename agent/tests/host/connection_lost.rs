@@ -1,12 +1,12 @@
-//! systemd reloads, re-executes itself, and the bus goes away: sight is lost and comes back, and nothing is made up.
+//! systemd reloads, re-executes itself, and the bus goes away: the connection is lost and comes back, and nothing is made up.
 
 use std::time::Duration;
 
 use crate::harness::Lab;
 use crate::host::wait_until;
 
-/// How soon sight must be back.
-const SIGHT: Duration = Duration::from_secs(5);
+/// How soon everything must be observed again.
+const OBSERVED_AGAIN: Duration = Duration::from_secs(5);
 
 #[test]
 fn reload_reexec_and_a_new_bus_open_no_incident() {
@@ -26,8 +26,10 @@ fn reload_reexec_and_a_new_bus_open_no_incident() {
         lab.await_state("shop", "healthy");
         assert_eq!(lab.incidents().len(), nth, "{disturbance}");
         lab.host.sh(disturbance);
-        wait_until("sight is back", SIGHT, || lab.state("shop") == "healthy");
-        // And it is sight: what dies now is seen.
+        wait_until("it is observed again", OBSERVED_AGAIN, || {
+            lab.state("shop") == "healthy"
+        });
+        // What dies now is seen.
         lab.kill("shop");
         assert_eq!(lab.await_messages(nth + 1).last().map(String::as_str), Some("healed"));
         assert_eq!(lab.incidents()[nth]["cause"], "killed by signal KILL", "{disturbance}");

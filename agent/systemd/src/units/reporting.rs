@@ -8,7 +8,7 @@ use super::super::started::started_by;
 use super::{Todo, Unit, Units};
 
 impl Units {
-    /// Judges one unit and tells if that is news. Answers what is missing to judge it.
+    /// Judges one unit and says if that is news. Answers what is missing to judge it.
     pub(in super::super) fn evaluate(&mut self, name: &str, now: u64, job_asked: bool) -> Todo {
         let Some(unit) = self.by_name.get_mut(name) else {
             return Todo::Nothing;
@@ -40,37 +40,37 @@ impl Units {
                 if !unit.services.is_empty() {
                     observation.details.triggers = self.triggers_of(&facts);
                 }
-                self.tell(name, &observation);
+                self.report(name, &observation);
                 if transient { Todo::Read } else { Todo::Nothing }
             }
         }
     }
 
-    /// Tells that no unit can be seen any more, once.
-    pub(in super::super) fn lose_sight(&mut self, reason: &str) {
+    /// Reports that no unit can be seen any more, once.
+    pub(in super::super) fn lose_connection(&mut self, reason: &str) {
         for unit in self.by_name.values_mut() {
             unit.stale = true;
             unit.reading = false;
             unit.read_again = false;
-            unit.gathering = None;
+            unit.collecting = None;
             unit.journal_asked = None;
         }
-        self.lose_sight_of_stale(reason);
+        self.report_stale_units(reason);
     }
 
-    /// Tells that those units cannot be seen which have to be read and were not, once.
-    pub(in super::super) fn lose_sight_of_stale(&mut self, reason: &str) {
+    /// Reports that those units cannot be seen which have to be read and were not, once.
+    pub(in super::super) fn report_stale_units(&mut self, reason: &str) {
         let stale = self.by_name.iter().filter(|(_, unit)| unit.stale);
         let names: Vec<String> = stale.map(|(name, _)| name.clone()).collect();
         for name in names {
             let Some(unit) = self.by_name.get_mut(&name) else {
                 continue;
             };
-            if matches!(&unit.told, Some(told) if matches!(told.state, TargetState::Unknown(_))) {
+            if matches!(&unit.reported, Some(reported) if matches!(reported.state, TargetState::Unknown(_))) {
                 continue;
             }
-            let unknown = Observation::new(TargetState::Unknown(reason.to_owned()), unit.tracker.instance.clone());
-            self.tell(&name, &unknown);
+            let unknown = Observation::new(TargetState::Unknown(reason.to_owned()), unit.tracker.run.clone());
+            self.report(&name, &unknown);
         }
     }
 
@@ -86,26 +86,31 @@ impl Units {
         }
     }
 
-    fn tell(&mut self, name: &str, observation: &Observation) {
+    fn report(&mut self, name: &str, observation: &Observation) {
         let Some(unit) = self.by_name.get_mut(name) else {
             return;
         };
-        // An age is new every time, and tells nothing that the run does not.
-        let news = unit.told.as_ref().is_none_or(|told| {
-            (&told.state, &told.run, told.supervisor, told.started_by, &told.details)
-                != (
-                    &observation.state,
-                    &observation.run,
-                    observation.supervisor,
-                    observation.started_by,
-                    &observation.details,
-                )
+        // An age is new every time, and says nothing that the run does not.
+        let news = unit.reported.as_ref().is_none_or(|reported| {
+            (
+                &reported.state,
+                &reported.run,
+                reported.supervisor,
+                reported.started_by,
+                &reported.details,
+            ) != (
+                &observation.state,
+                &observation.run,
+                observation.supervisor,
+                observation.started_by,
+                &observation.details,
+            )
         });
         if !news {
             return;
         }
         tracing::debug!(unit = name, state = ?observation.state, "A unit was observed");
-        let before = unit.told.replace(observation.clone());
+        let before = unit.reported.replace(observation.clone());
         if !unit.services.is_empty() {
             say_triggers(name, before.as_ref(), observation);
         }

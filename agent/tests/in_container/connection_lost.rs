@@ -1,4 +1,4 @@
-//! Losing sight and having it back.
+//! The connection to the bus is lost and comes back.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use tokio::time::Instant;
 use super::{Watch, property, run, sh, watched};
 
 /// How long the agent may be blind after its bus is gone.
-const BLIND_MAX: Duration = Duration::from_secs(5);
+const UNOBSERVABLE_MAX: Duration = Duration::from_secs(5);
 
 #[test]
 #[ignore = "runs inside a test host"]
-fn what_happened_before_the_watch_is_told_by_the_journal() {
+fn what_happened_before_the_watch_is_reported_by_the_journal() {
     run(async {
         sh("systemctl start a b sig unclean exit0 oneshot sock.socket aliased; systemctl start oneshotfail").await;
         sh("kill -9 $(systemctl show -P MainPID a); systemctl stop b; systemctl stop sig").await;
@@ -76,8 +76,8 @@ fn reload_and_reexec_are_no_incident() {
                 watch.forget();
                 sh(command).await;
                 watch.quiet().await;
-                for (unit, told) in &watch.told {
-                    assert_eq!(told.len(), 1, "{command} made news of `{unit}`: {told:?}");
+                for (unit, reported) in &watch.reported {
+                    assert_eq!(reported.len(), 1, "{command} made news of `{unit}`: {reported:?}");
                 }
             }
             sh("kill -9 $(systemctl show -P MainPID a)").await;
@@ -101,7 +101,7 @@ fn reload_and_reexec_are_no_incident() {
 
 #[test]
 #[ignore = "runs inside a test host"]
-fn sight_is_back_soon_after_a_restart_of_the_bus() {
+fn connection_is_back_soon_after_a_restart_of_the_bus() {
     run(async {
         sh("systemctl start a b unclean").await;
         let mut watch = Watch::start(&["a", "b", "unclean"]).await;
@@ -110,14 +110,14 @@ fn sight_is_back_soon_after_a_restart_of_the_bus() {
             let lost = Instant::now();
             sh(command).await;
             watch
-                .until("a", "out of sight", |seen| {
+                .until("a", "no longer observed", |seen| {
                     matches!(seen.state, TargetState::Unknown(_))
                 })
                 .await;
             watch.until_running("a").await;
-            let blind = lost.elapsed();
-            println!("{command}: blind for at most {blind:?}");
-            assert!(blind < BLIND_MAX, "{command}: blind for {blind:?}");
+            let unobservable = lost.elapsed();
+            println!("{command}: blind for at most {unobservable:?}");
+            assert!(unobservable < UNOBSERVABLE_MAX, "{command}: blind for {unobservable:?}");
             watch.until_running("b").await;
             watch.until_running("unclean").await;
         }
@@ -128,7 +128,7 @@ fn sight_is_back_soon_after_a_restart_of_the_bus() {
         watch.until_down("a", Intent::Crash).await;
         watch.until_down("unclean", Intent::OperatorStop).await;
         watch.until_running("b").await;
-        assert!(lost.elapsed() < BLIND_MAX, "blind for {:?}", lost.elapsed());
+        assert!(lost.elapsed() < UNOBSERVABLE_MAX, "blind for {:?}", lost.elapsed());
         assert_eq!(property("a", "ActiveState").await, "failed");
     });
 }
@@ -145,7 +145,7 @@ fn the_set_of_units_can_change() {
         watch.until_running("b").await;
         sh("systemctl stop b").await;
         watch.until_down("b", Intent::OperatorStop).await;
-        assert_eq!(watch.told["a"].len(), 1, "{:?}", watch.told["a"]);
+        assert_eq!(watch.reported["a"].len(), 1, "{:?}", watch.reported["a"]);
 
         watch.systemd.watch(watched(&["a"]));
         watch.quiet().await;
@@ -153,7 +153,7 @@ fn the_set_of_units_can_change() {
         sh("systemctl start b; systemctl stop a").await;
         watch.until_down("a", Intent::OperatorStop).await;
         watch.quiet().await;
-        assert_eq!(watch.told["b"].len(), 1, "it is not watched any more");
+        assert_eq!(watch.reported["b"].len(), 1, "it is not watched any more");
     });
 }
 
@@ -212,7 +212,7 @@ fn forged_signals_are_not_believed() {
             }
         }
         watch.quiet().await;
-        assert_eq!(watch.told["a"].len(), 1, "{:?}", watch.told["a"]);
+        assert_eq!(watch.reported["a"].len(), 1, "{:?}", watch.reported["a"]);
         assert!(!watch.shutdown);
     });
 }

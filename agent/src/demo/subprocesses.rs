@@ -18,12 +18,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Ends every child of this process when dropped, and what these leave behind.
 #[derive(Debug)]
-pub(super) struct Children {
+pub(super) struct Subprocesses {
     /// Those that were there before: a shell that became this process by `exec` leaves its own.
     foreign: Vec<Pid>,
 }
 
-impl Children {
+impl Subprocesses {
     /// From now on the descendants of this process are its own to end.
     pub(super) fn adopt() -> io::Result<Self> {
         set_child_subreaper(Some(getpid()))?;
@@ -31,7 +31,7 @@ impl Children {
     }
 }
 
-impl Drop for Children {
+impl Drop for Subprocesses {
     fn drop(&mut self) {
         let deadline = Instant::now() + KILL_WITHIN;
         loop {

@@ -1,4 +1,4 @@
-//! What is due at the same instant is done in turns, so that no turn is too large to be recorded.
+//! What is due at the same instant is done in batches, so that none is too large to be recorded.
 
 #![allow(clippy::unwrap_used, reason = "a failure is the test's message")]
 
@@ -11,7 +11,7 @@ use sentinel_engine::{
 };
 
 #[test]
-fn much_that_is_due_at_once_is_done_in_turns_and_nothing_is_left_out() {
+fn much_that_is_due_at_once_is_done_in_batches_and_nothing_is_left_out() {
     let mut engine = Engine::new(HostPolicy::default(), IncidentId(1), ActionId(1));
     for number in 0..1000 {
         let service = Service {
@@ -27,7 +27,7 @@ fn much_that_is_due_at_once_is_done_in_turns_and_nothing_is_left_out() {
     while engine.poll_command().is_some() {}
     // All are first asked within a second.
     let now = Time::ZERO + Duration::from_secs(2);
-    let (mut turns, mut asked) = (Vec::new(), BTreeSet::new());
+    let (mut batches, mut asked) = (Vec::new(), BTreeSet::new());
     while engine.poll_timeout().is_some_and(|at| at <= now) {
         engine.handle_timeout(now);
         let before = asked.len();
@@ -36,12 +36,12 @@ fn much_that_is_due_at_once_is_done_in_turns_and_nothing_is_left_out() {
                 assert!(asked.insert(service.clone()), "{service} is asked twice");
             }
         }
-        turns.push(asked.len() - before);
+        batches.push(asked.len() - before);
     }
-    assert_eq!(turns, [256, 256, 256, 232]);
+    assert_eq!(batches, [256, 256, 256, 232]);
 }
 
-/// The memory of the host names every service of a storm: kept once for each event of a turn, it took as much as all services.
+/// The memory of the host names every service of a storm: kept once for each event of a batch, it took as much as all services.
 #[test]
 fn what_is_kept_of_the_host_is_kept_once_for_all_that_was_decided() {
     let mut engine = Engine::new(HostPolicy::default(), IncidentId(1), ActionId(1));
@@ -61,7 +61,7 @@ fn what_is_kept_of_the_host_is_kept_once_for_all_that_was_decided() {
         cause: sentinel_engine::Cause::Exited { code: 1 },
         intent: Intent::Crash,
     };
-    let mut tell = |at: u64, state: &TargetState| {
+    let mut deliver = |at: u64, state: &TargetState| {
         for name in &names {
             let observation = Observation::new(state.clone(), Some("1".into()));
             let service = name.as_str().into();
@@ -78,8 +78,8 @@ fn what_is_kept_of_the_host_is_kept_once_for_all_that_was_decided() {
         }
         kept
     };
-    tell(1, &TargetState::Running);
-    let kept = tell(1000, &down);
+    deliver(1, &TargetState::Running);
+    let kept = deliver(1000, &down);
     assert_eq!(kept.len(), 1);
     for name in &names {
         assert!(kept[0].contains(&format!("\"{name}\"")), "{name}: {}", kept[0]);

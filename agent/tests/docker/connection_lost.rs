@@ -13,7 +13,7 @@ fn a_container_comes_to_life_when_it_is_made() {
     watch.until(&container, "never-started");
     must(&container, "docker start $C");
     watch.until(&container, "running");
-    // Under another name it is somebody else's; under its own again, this service's.
+    // Under another name it is another party's; under its own again, this service's.
     must(&container, "docker rename $C $C-old");
     watch.until(&container, "gone");
     must(&container, "docker rename $C-old $C");
@@ -27,7 +27,7 @@ fn the_newest_state_is_seen_when_the_watcher_stood_still() {
     must(&container, "docker run -d --stop-timeout 1 --name $C $I sleep 1000");
     let watch = Watch::of(named(&[&container]));
     watch.until(&container, "running");
-    let before = watch.instance(&container);
+    let before = watch.run_id(&container);
     // More events than the Engine keeps, while nobody takes them; the last ones count.
     watch.stand_still(|| {
         must(
@@ -38,7 +38,7 @@ fn the_newest_state_is_seen_when_the_watcher_stood_still() {
     watch.until(&container, "operator-stop");
     must(&container, "docker start $C");
     watch.until(&container, "running");
-    assert_ne!(watch.instance(&container), before);
+    assert_ne!(watch.run_id(&container), before);
 }
 
 #[test]

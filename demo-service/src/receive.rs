@@ -18,7 +18,7 @@ use crate::server::{ServeError, StopSignals};
 /// Bytes of a message. Those of the agent have at most 64 KiB.
 const BODY_MAX: usize = 256 * 1024;
 
-/// Takes webhooks on `/` until told to stop. `/health` answers for the health check.
+/// Takes webhooks on `/` until asked to stop. `/health` answers for the health check.
 pub(crate) async fn run(options: &ReceiveOptions) -> Result<(), ServeError> {
     let mut stop = StopSignals::new().map_err(ServeError::Signal)?;
     let bind_error = |source| ServeError::Bind {

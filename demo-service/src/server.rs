@@ -98,7 +98,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Serves until told to stop; answers whether every request was finished by then.
+/// Serves until asked to stop; answers whether every request was finished by then.
 async fn serve(listener: TcpListener, app: Arc<App>, stop: &mut StopSignals) -> Result<bool, ServeError> {
     let router = Router::new()
         .merge(pages::routes(Arc::clone(&app)))
@@ -122,7 +122,7 @@ async fn serve(listener: TcpListener, app: Arc<App>, stop: &mut StopSignals) -> 
     Ok(timeout(DRAIN, server).await.is_ok())
 }
 
-/// Does not listen for as long as `refuse` faults say. False: told to stop meanwhile.
+/// Does not listen for as long as `refuse` faults say. False: asked to stop meanwhile.
 async fn refuse(options: &ServeOptions, stop: &mut StopSignals) -> bool {
     for fault in &options.faults {
         let StartFault::Refuse(duration) = *fault else {

@@ -128,7 +128,7 @@ pub struct ServiceStatus {
     pub not_probed_seconds: Option<f64>,
     /// The open incident.
     pub incident: Option<u64>,
-    /// Who takes care of it, when somebody said so.
+    /// Who takes care of it, when an operator said so.
     #[serde(default)]
     pub acknowledged: Option<AcknowledgedStatus>,
     /// Restarts left before the agent gives up.

@@ -7,7 +7,7 @@ use super::identity::{ID, is_id};
 
 /// The id of the agent's own container.
 ///
-/// The host name is no proof, as anybody may set it. Two files of the kernel are: with a cgroup namespace of its own the
+/// The host name is no proof, as any user may set it. Two files of the kernel are: with a cgroup namespace of its own the
 /// container's cgroup is only `/`, but Docker mounts `/etc/hostname`, `/etc/hosts` and `/etc/resolv.conf` from
 /// `.../containers/ID/`, which `mountinfo` shows; without that namespace `cgroup` has `docker/ID` or `docker-ID.scope`.
 pub(super) fn container() -> Option<String> {

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 /// the driver stands still.
 const QUEUE: usize = 64;
 
-/// Something asked over the control API. Whoever serves it may drop `reply`; the client is then told to try again.
+/// Something asked over the control API. Whoever serves it may drop `reply`; the client is then asked to try again.
 #[derive(Debug)]
 pub enum ControlRequest {
     /// Every service as the engine sees it now.

@@ -60,7 +60,7 @@ pub struct EvidenceCollector {
 /// Why there is no evidence of a kind.
 #[derive(Debug, thiserror::Error)]
 enum MissingEvidence {
-    /// Nobody answered in time.
+    /// Nothing answered in time.
     #[error("took longer than {}s", LIMIT.as_secs())]
     Late,
     /// The log of the target.
@@ -285,7 +285,7 @@ impl<T: Target, P: Probes> Driver<T, P> {
         ));
     }
 
-    /// Takes what was read into the incident, and into what is told of it from now on.
+    /// Takes what was read into the incident, and into what is reported of it from now on.
     pub(super) fn keep_evidence(&mut self, collected: CollectedEvidence) {
         let CollectedEvidence {
             incident,

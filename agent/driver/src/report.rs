@@ -10,7 +10,7 @@ use sentinel_engine::alerting::Reason;
 use sentinel_engine::{Action, ActionResult, Cause, Outage, Report, ReportKind, Resolution};
 use tracing::{Value, debug, error, error_span, info, warn};
 
-/// What runs a service, and restarts it by itself where it is told to.
+/// What runs a service, and restarts it by itself where it is asked to.
 #[derive(Clone, Copy, Debug)]
 pub enum Runner<'a> {
     /// systemd, as this unit.

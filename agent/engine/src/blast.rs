@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a recovery action of one target would do to other units, and nobody has allowed.
+/// What a recovery action of one target would do to other units, and no operator has allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BlastRadius {

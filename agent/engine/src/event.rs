@@ -115,7 +115,7 @@ pub enum ActionResult {
     Refused(String),
     /// Nothing was done because whoever decides what the agent may do does not answer. Asked again soon.
     Unanswered(String),
-    /// Nothing was done because it would restart or stop other units, which nobody has allowed. The attempt is not
+    /// Nothing was done because it would restart or stop other units, which no operator has allowed. The attempt is not
     /// spent.
     TooWide(BlastRadius),
     /// The start did nothing, as a condition of it is not met: holds which. The attempt is not spent.

@@ -51,7 +51,7 @@ pub struct Memory {
     pub observed: DryRunStats,
     /// Which of its probes and checks have ever passed. `None` where a version kept it that did not note that.
     pub passed: Option<Passed>,
-    /// Its incidents of late, and whether they are too many to be told one by one.
+    /// Its incidents of late, and whether they are too many to be reported one by one.
     pub flapping: Flapping,
 }
 

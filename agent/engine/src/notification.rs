@@ -67,7 +67,7 @@ pub enum NotificationKind {
         #[serde(default)]
         window: Duration,
     },
-    /// It was healed, or came back, before anybody was notified that it was down. The only message of its incident.
+    /// It was healed, or came back, before any receiver was notified that it was down. The only message of its incident.
     Healed {
         /// How it ended.
         resolution: Resolution,
@@ -84,7 +84,7 @@ pub enum NotificationKind {
         /// How long it has been down.
         duration: Duration,
     },
-    /// It is down and nobody has acknowledged it; sent to those whom an escalation calls.
+    /// It is down and no operator has acknowledged it; sent to those whom an escalation calls.
     Escalated {
         /// How long it has been down.
         duration: Duration,
@@ -99,7 +99,7 @@ pub enum NotificationKind {
         #[serde(default)]
         outage: Outage,
     },
-    /// It goes down too often to be told each time. Until [`NotificationKind::FlappingEnded`] its only other message is
+    /// It goes down too often to be reported each time. Until [`NotificationKind::FlappingEnded`] its only other message is
     /// that the agent gave up, and the end of what was given up.
     Flapping {
         /// How often it went down.

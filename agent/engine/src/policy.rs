@@ -117,10 +117,10 @@ pub enum OnDependencyReturn {
 pub enum Severity {
     /// For the record; nobody needs to act.
     Info,
-    /// Somebody should look.
+    /// An operator should look.
     #[default]
     Warning,
-    /// Somebody must look now.
+    /// An operator must look now.
     Critical,
 }
 

@@ -17,7 +17,7 @@ pub struct Maintenance {
     pub until: Option<Time>,
 }
 
-/// A service that goes down too often to be told each time.
+/// A service that goes down too often to be reported each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlappingSnapshot {
     /// When the first of its incidents opened.

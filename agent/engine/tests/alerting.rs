@@ -27,7 +27,7 @@ enum Step {
     GiveUp(usize),
     /// It is over.
     Up(usize),
-    /// It is over before anybody was notified.
+    /// It is over before any receiver was notified.
     Healed(usize),
     /// A service, or all, is silenced for some seconds.
     Silence(Option<usize>, u64),
@@ -421,7 +421,7 @@ fn what_had_no_receiver_is_sent_when_there_is_one_and_it_can_be() {
     play.step(&Step::Inhibit(false));
     play.step(&Step::Pass(5));
     assert_eq!(reported(&play), BTreeSet::from(["chat".to_owned()]));
-    // Told once, whatever is configured next.
+    // Notified once, whatever is configured next.
     play.step(&Step::Reload(vec![true; 4]));
     play.step(&Step::Up(1));
     assert_eq!(play.seen[&1].sequence, 2);

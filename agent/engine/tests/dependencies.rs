@@ -35,7 +35,7 @@ fn restarted(world: &World) -> Vec<&str> {
 
 #[test]
 fn what_lies_between_need_not_be_down_for_the_root_to_hold() {
-    // Nobody can say whether the shop needs its database just now: it has no probes.
+    // It is unknown whether the shop needs its database just now: it has no probes.
     let slow = Start::Slowly(Duration::from_secs(20));
     let mut world = chain(Actor::new("db").starting(slow), Actor::new("shop").without_probes());
     world.kill("db");

@@ -223,7 +223,7 @@ fn a_receiver_that_hangs_for_an_hour_changes_nothing_else_and_gets_a_digest_afte
             .all(|pair| pair[1].0.since(pair[0].0) >= Duration::from_secs(1))
     );
     assert!(post.rows.is_empty(), "everything is told: {:?}", post.rows);
-    // The pairs that nobody heard of are one message each.
+    // The pairs that no receiver heard of are one message each.
     assert!(stood_for * 2 >= recorded, "{stood_for} of {recorded}");
     assert_eq!(
         post.health.breaker(&DispatchPolicy::default(), world.now),

@@ -1,5 +1,5 @@
 //! Mistakes that the random lives of `invariants.rs` found once more went wrong in them: suspended hosts, damaged
-//! stores, other configurations. Told as small stories.
+//! stores, other configurations. As small stories.
 
 mod stored;
 

@@ -1,4 +1,4 @@
-//! Guards that nothing else missed when they were removed (`make mutants`), told as small stories.
+//! Guards that nothing else missed when they were removed (`make mutants`), as small stories.
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@
 //! ```text
 //! cargo test -p sentinel-engine --test invariants                                      a few seconds
 //! make simulate                                                                        a larger budget
-//! SENTINEL_SIM_SEED=4711 cargo test ... --test invariants -- --nocapture               one seed, told as a story
+//! SENTINEL_SIM_SEED=4711 cargo test ... --test invariants -- --nocapture               one seed, as a story
 //! ```
 //!
 //! Every other life has several receivers, routes, escalations and repeats, and operators who silence and acknowledge; in the others

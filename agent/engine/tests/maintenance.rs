@@ -1,4 +1,4 @@
-//! Pauses, deploys and maintenance windows, told as small stories in a simulated world.
+//! Pauses, deploys and maintenance windows, as small stories in a simulated world.
 
 mod stored;
 

@@ -369,7 +369,7 @@ fn a_proof_is_waited_for_no_longer_than_verify_in_all() {
     let reported = fired_after(&hasty);
     assert!((29..=36).contains(&reported), "{reported}: {:#?}", hasty.transcript());
 
-    // Nobody could be notified before.
+    // No receiver could be notified before.
     let mut paused = down(Actor::new("shop"));
     paused.run(1);
     paused.ask("shop", OperatorRequest::Pause { duration: None });

@@ -1,4 +1,4 @@
-//! What the recovery policy does, told as small stories in a simulated world.
+//! What the recovery policy does, as small stories in a simulated world.
 
 mod stored;
 

@@ -1,4 +1,5 @@
-//! What was refused is asked for again: soon where nobody answered, seldom where the answer was no, and at once by a change.
+//! What was refused is asked for again: soon where nothing answered, seldom where the answer was no, and at once by a
+//! change.
 
 use std::time::Duration;
 

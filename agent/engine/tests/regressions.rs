@@ -1,4 +1,4 @@
-//! Mistakes that the random lives of `invariants.rs` found, told as small stories.
+//! Mistakes that the random lives of `invariants.rs` found, as small stories.
 
 mod stored;
 

@@ -1,4 +1,4 @@
-//! What becomes of services when the configuration changes under them, told as small stories in a simulated world.
+//! What becomes of services when the configuration changes under them, as small stories in a simulated world.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

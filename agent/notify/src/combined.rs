@@ -57,7 +57,7 @@ impl Message {
         message
     }
 
-    /// `alerts.digest`: `over` came and went while nobody could be notified, and `undelivered` was never reported.
+    /// `alerts.digest`: `over` came and went while no receiver could be notified, and `undelivered` was never reported.
     pub fn digest(host: &str, over: &[Self], undelivered: &[Undelivered], wall: Timestamp, zone: &TimeZone) -> Self {
         let undelivered_messages: u64 = undelivered.iter().map(|count| count.messages).sum();
         let firsts = undelivered.iter().map(|count| count.first);

@@ -77,7 +77,7 @@ fn in_vain(attempts: u32) -> String {
     }
 }
 
-/// The same where nobody knows what helped.
+/// The same where it is unknown what helped.
 fn unproven(attempts: u32) -> String {
     match attempts {
         0 => String::new(),

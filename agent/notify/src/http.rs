@@ -29,7 +29,7 @@ const BODY_READ: usize = 8 * 1024;
 const BODY_SHOWN: usize = 1024;
 
 /// Alerts are rare: a connection kept longer would mostly be closed by the other side just when it is used again, and
-/// then nobody knows whether the message arrived.
+/// then it is unknown whether the message arrived.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// The clients that all receivers share, made when the first one needs them.

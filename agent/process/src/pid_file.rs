@@ -11,7 +11,7 @@ use rustix::process::Pid;
 /// Only this much is read, in bytes. Some daemons write more lines below the pid; it stands in the first.
 const READ: u64 = 64;
 
-/// Anybody may write the file.
+/// Any user may write the file.
 const WORLD_WRITABLE: u32 = 0o002;
 
 /// What a pid file says.

@@ -180,7 +180,7 @@ fn run_check(cli: &Cli, args: &CheckArgs) -> Exit {
             let (found, unseen) = look_around(settings, wanted);
             let host = on_runtime(check_host::look(settings)).unwrap_or_default();
             let about = check_host::judge(settings, &host);
-            // Who may not ask the agent, or has none, is told nothing of it.
+            // Who may not ask the agent, or has none, reads nothing of it.
             let healed = on_runtime(healed_now(cli)).unwrap_or_default();
             // Only root sees all of the host; the configuration is checked over what was found.
             user = become_the_agent();

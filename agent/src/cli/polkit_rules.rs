@@ -167,7 +167,7 @@ fn describe(rule: &Rule) -> String {
     .to_string()
 }
 
-/// Says on stderr what somebody should know.
+/// Says on stderr what operators should know.
 fn note(text: &str) {
     let _ = writeln!(io::stderr(), "sentinel: {}", sentinel_text::printable(text));
 }

@@ -9,7 +9,7 @@ use sentinel_text::{Paint, Tone};
 use super::fault::{FAULTS, Fault};
 use super::settings::QUICK;
 
-/// What people must have been told of every fault.
+/// What operators must have been told of every fault.
 const EXPECTED: [&str; 2] = ["fired", "resolved"];
 
 /// What became of a fault.

@@ -97,7 +97,7 @@ struct Seen {
     detail: Option<IncidentDetail>,
 }
 
-/// One fault, until its incident is closed, everybody was notified, and the agent has it on record.
+/// One fault, until its incident is closed, every receiver was notified, and the agent has it on record.
 async fn suffer(stage: &mut Stage, screen: &Screen, fault: Fault, seen: &mut Seen) -> Result<(), DemoError> {
     seen.injected = Some(stage.inject(fault).await?);
     let what = format!("the fault `{}` to be healed and notified", fault.name);

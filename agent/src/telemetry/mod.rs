@@ -3,7 +3,7 @@
 //! A `tracing` event becomes a [`record::Record`] on the thread that logs it, and a line on a thread of its own
 //! ([`sink`]): whoever reads the log, be it a terminal, a pipe or journald, may hang without delaying the agent.
 //!
-//! Without being told otherwise the agent logs at `info`, and the libraries it uses at `warn`. `SENTINEL_LOG`, or else
+//! Without another setting the agent logs at `info`, and the libraries it uses at `warn`. `SENTINEL_LOG`, or else
 //! `RUST_LOG`, replaces that; both take the directives of `tracing-subscriber`, such as `sentinel=debug`.
 
 mod callsite;

@@ -18,7 +18,7 @@ const ABOUT_MAX: usize = 10_000;
 /// What a message that is about no incident is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// What had failed before anybody looked.
+    /// What had failed before the agent looked.
     PreexistingFailure,
     /// What asks to be watched, and cannot be.
     Rejected,

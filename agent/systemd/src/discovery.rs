@@ -89,7 +89,7 @@ struct Known {
 /// What is known of units between looks. Pure.
 struct Units {
     known: BTreeMap<String, Known>,
-    /// Failed before anybody looked, and have not run since.
+    /// Failed before the agent looked, and have not run since.
     withheld: BTreeSet<String>,
     preexisting: Vec<PreexistingFailure>,
     continuing: BTreeSet<String>,

@@ -1,6 +1,6 @@
 //! What PID 1's journal says of a unit that went down while the agent did not watch.
 //!
-//! Journal lines are untrusted input: anybody may write to the journal. Only `_PID=1`, which journald itself fills in,
+//! Journal lines are untrusted input: any user may write to the journal. Only `_PID=1`, which journald itself fills in,
 //! is asked for; still every line may be broken, and every field a string, a list of bytes, null, or missing.
 
 use std::process::Stdio;

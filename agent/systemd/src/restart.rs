@@ -311,7 +311,7 @@ const POLKIT: &str = "Unit polkit.service";
 /// | hangs, or fails to start | `NoReply`: Method call timed out, after 25 s |
 /// | not installed | `AccessDenied`: an answer |
 ///
-/// The bus itself says `NoReply` in other words, when PID 1 is gone; then nobody knows what was done.
+/// The bus itself says `NoReply` in other words, when PID 1 is gone; then it is unknown what was done.
 fn polkit_is_away(error: &CallError) -> bool {
     let CallError::Answered { text, .. } = error else {
         return false;

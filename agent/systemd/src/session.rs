@@ -269,7 +269,7 @@ impl<'w> Session<'w> {
         timers.into_iter().flatten().fold(self.poll_at, Instant::min)
     }
 
-    /// When PID 1 has not answered for too long. During a reload it answers nobody, and will.
+    /// When PID 1 has not answered for too long. During a reload it answers nothing, and will.
     fn overdue_at(&self) -> Option<Instant> {
         self.calls.deadline().filter(|_| !self.reloads.under_way())
     }

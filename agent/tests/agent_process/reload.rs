@@ -268,7 +268,7 @@ fn receivers_are_exchanged_and_notified_receivers_hear_the_end() {
 
 #[test]
 fn who_removes_a_receiver_hears_of_what_waits_for_it() {
-    // It takes connections, and answers nobody.
+    // It takes connections, and answers nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let hook = Hook::start();
     let mut place = Place::new();

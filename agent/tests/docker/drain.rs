@@ -4,7 +4,7 @@ use crate::agent::Place;
 use crate::engine::{Names, inspect, must};
 use crate::watch::{Watch, named};
 
-/// Asked to end, it answers nobody any more, and ends when it is let.
+/// Asked to end, it answers nothing any more, and ends when it is let.
 const DRAINS: &str = "docker run -d --restart always --stop-timeout 1 --name $C $I sh -c \
     'trap \"while ! test -e /go; do sleep 0.1; done; exit 0\" TERM; while :; do sleep 0.1; done'";
 

@@ -1,6 +1,6 @@
 //! No name in the code is one that the field has a better word for: whoever knows the field finds things under its words.
 
-use crate::sources::sources;
+use super::sources::sources;
 
 /// Words that stand in no name, neither whole nor as a part of `snake_case` or `CamelCase`, each with what stands in its place.
 ///

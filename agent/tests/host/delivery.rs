@@ -21,7 +21,7 @@ fn what_came_and_went_while_the_receiver_was_down_is_reported_in_order() {
     }
     assert!(lab.received().is_empty());
     lab.start_receiver();
-    // Both came and went while nobody could be notified: each is one message, under the key of its end.
+    // Both came and went while no receiver could be notified: each is one message, under the key of its end.
     lab.await_messages(2);
     let mut story: Vec<(u64, u64)> = Vec::new();
     for (_, body) in lab.received() {

@@ -18,7 +18,7 @@ fn nothing_is_restarted_while_the_disk_is_full_and_nothing_is_lost() {
     lab.wait("systemctl status tells it", || {
         lab.status_text().starts_with("degraded: the store cannot be written")
     });
-    // People hear of it from memory.
+    // Operators hear of it from memory.
     assert_eq!(lab.await_messages(1), ["store_failed"]);
     lab.host.sh("rm /var/lib/sentinel/ballast");
     lab.await_state("shop", "healthy");

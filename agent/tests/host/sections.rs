@@ -173,7 +173,7 @@ fn a_wrong_section_is_reported_with_its_place_and_harms_no_other() {
             .any(|(_, body)| body.to_string().contains("intervall"))
     });
 
-    // Put right, both are taken up; nobody is notified again of what was reported.
+    // Put right, both are taken up; no receiver is notified again of what was reported.
     lab.host.sh(
         "chmod 0644 /etc/systemd/system/open.service && sed -i s/intervall/interval/ /etc/systemd/system/shop.service",
     );

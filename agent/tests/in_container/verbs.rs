@@ -203,7 +203,7 @@ fn an_operator_wins() {
 fn an_unprivileged_agent_does_what_it_may() {
     run(async {
         let mut watch = Watch::start(&["a", "b", "limit", "limit2"]).await;
-        // Without the journal nobody can say whether this was a stop.
+        // Without the journal it is unknown whether this was a stop.
         let failed = watch.until_down("a", Intent::Unclear).await;
         let result = watch.act("a", ActionKind::Start, failed.run.as_ref()).await;
         assert_eq!(result, ActionResult::Done);

@@ -101,7 +101,7 @@ fn a_section_made_by_hand_is_watched_at_once_and_its_right_asked_for() {
         "{doctor}"
     );
 
-    // It does what it is told to.
+    // It does what it is asked to.
     host.sh("systemctl reload sentinel && sentinel doctor");
     host.sh("systemctl kill --signal KILL late");
     lab.wait("the incident is over", || {

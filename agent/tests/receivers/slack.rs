@@ -296,7 +296,7 @@ async fn a_deleted_message_does_not_keep_the_news_back() {
         assert_eq!(reported, [thread], "{what}");
         assert_eq!(slack.lock().unwrap().script.len(), 0, "{what}: all was answered");
     }
-    // Nobody knows what Slack called the first one, or what was kept is nonsense.
+    // It is unknown what Slack called the first one, or what was kept is nonsense.
     let unknown = First {
         event: "msg_first".to_owned(),
         reference: None,

@@ -1,4 +1,4 @@
-//! `sentinel simulate` as people meet it: a scenario in, a transcript out.
+//! `sentinel simulate` as operators meet it: a scenario in, a transcript out.
 //!
 //! `tests/simulate/NAME.txt` is the transcript of the scenario NAME that comes with the agent, and
 //! `tests/simulate/bad/NAME.stderr` what is said of a wrong one; `UPDATE_GOLDEN=1 cargo test -p sentinel --test agent

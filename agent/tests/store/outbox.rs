@@ -12,7 +12,7 @@ fn postponed(gap: Duration) -> Outcome {
     }
 }
 
-/// Of which nobody knows whether it arrived.
+/// Of which it is unknown whether it arrived.
 fn doubtful(gap: Duration) -> Outcome {
     Outcome::Postponed {
         error: "the agent ended while it was sending this".to_owned(),

@@ -1,4 +1,4 @@
-//! A unit's process is killed: how long until somebody has been told?
+//! A unit's process is killed: how long until a receiver has been notified?
 
 use std::fmt::Write as _;
 

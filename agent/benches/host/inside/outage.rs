@@ -22,8 +22,8 @@ const SERVICES: usize = 9_999;
 /// Where they listen.
 const PORT: u16 = 8094;
 
-/// Until all have been found down, the storm is over, and everybody who is to be told of each was: what speaks for all does
-/// so for ten minutes at most.
+/// Until all have been found down, the storm is over, and every receiver that is to be notified of each was: what
+/// speaks for all does so for ten minutes at most.
 const LASTS: Duration = Duration::from_secs(13 * 60);
 
 /// Measures the agent as it is used, with every key at its default.

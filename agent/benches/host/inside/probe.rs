@@ -25,7 +25,7 @@ const CONFIG: &str = "[alerts]\nnotify_after = \"0s\"\ngroup_wait = \"0s\"\n";
 const PORT: u16 = 8100;
 
 /// Two of them: Monit either restarts or runs a command. It leaves a service alone for as long as its start may take,
-/// 30 s unless told otherwise.
+/// 30 s unless configured otherwise.
 const CHECKS: &str = "check process theirs with pidfile /run/theirs.pid\n  \
       start program = \"/bin/systemctl start theirs\" with timeout 1 seconds\n  \
       stop program = \"/bin/systemctl stop theirs\" with timeout 1 seconds\n  \

@@ -9,7 +9,7 @@
 //! | `silence.rs` | the silences in force |
 //! | `subject.rs` | what a message is about, and what fits it |
 //! | `dispatch/` | which message goes to a receiver next, and why: what becomes of messages afterwards |
-//! | `reason.rs` | why somebody is notified, or is not |
+//! | `reason.rs` | why a receiver is notified, or is not |
 //!
 //! Like the engine it is level-triggered and has no clock: whenever something may have changed, a notification log is asked
 //! what is due, and answers when to ask again. What it must not forget comes out as commands, to be recorded in the same

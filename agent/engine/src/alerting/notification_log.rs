@@ -41,28 +41,28 @@ pub struct NotificationLog {
     /// When the first of them was notified that it is down.
     #[serde(default, alias = "told_at")]
     pub notified_at: Option<Time>,
-    /// When they were last told that it is.
+    /// When they were last notified that it is.
     #[serde(default)]
     pub last_at: Option<Time>,
     /// Messages so far.
     #[serde(default)]
     pub messages: u32,
-    /// What was last told of its being down, or would have been had there been anybody.
+    /// What was last reported of its being down, or would have been had there been anybody.
     #[serde(default)]
     pub opening: Option<NotificationKind>,
     /// Which of the messages that was; 0 when that is not known.
     #[serde(default)]
     pub opening_sequence: u32,
-    /// What people should know and have not been notified.
+    /// What operators should know and have not been notified.
     #[serde(default)]
     pub owed: Option<NotificationKind>,
-    /// Whether it was informed that the service goes down too often to be told each time.
+    /// Whether it was informed that the service goes down too often to be reported each time.
     #[serde(default)]
     pub flapping: bool,
     /// Whether the incident is over. The notification log then only goes on while it is flapping.
     #[serde(default)]
     pub over: bool,
-    /// The silence that keeps people from being notified.
+    /// The silence that keeps receivers from being notified.
     #[serde(default)]
     pub silenced: Option<u64>,
     /// Who takes care of it.
@@ -84,7 +84,7 @@ pub struct Acknowledgement {
 /// What is to be done about a notification log now.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Due {
-    /// Tell these people this.
+    /// Notify these receivers of this.
     Notify(NotificationKind, BTreeMap<String, Reason>),
     /// This would be reported, but not now.
     Withhold(NotificationKind, Reason),

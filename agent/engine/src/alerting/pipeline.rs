@@ -208,7 +208,7 @@ impl Alerting {
     fn close(&mut self, now: Time, mut notification: Notification) {
         let id = notification.incident;
         let Some(log) = self.logs.get_mut(&id) else {
-            // The memory was lost, or written by an agent that kept none: everybody could have been notified.
+            // The memory was lost, or written by an agent that kept none: every receiver could have been notified.
             let default = self.rules.default.iter();
             let receivers = default.map(|name| (name.clone(), Reason::Forgotten)).collect();
             return self.send(now, notification, receivers);

@@ -1,4 +1,4 @@
-//! Why somebody is notified, or is not: one closed set for both.
+//! Why a receiver is notified, or is not: one closed set for both.
 
 use std::fmt;
 
@@ -20,23 +20,23 @@ pub enum Reason {
     /// Notified: an operator acknowledged it.
     Acknowledgement,
 
-    /// Not told: a route fits, and names no receiver.
+    /// Not notified: a route fits, and names no receiver.
     RouteWithoutReceivers(usize),
-    /// Not told: no route fits, and `[alerts] receivers` is empty.
+    /// Not notified: no route fits, and `[alerts] receivers` is empty.
     NoReceivers,
-    /// Not told: nobody was notified of the beginning.
+    /// Not notified: no receiver was notified of the beginning.
     NoneNotified,
-    /// Not told: a silence.
+    /// Not notified: a silence.
     Silenced(u64),
-    /// Not told: it is in maintenance.
+    /// Not notified: it is in maintenance.
     Maintenance,
-    /// Not told: the host goes down.
+    /// Not notified: the host goes down.
     HostGoesDown,
-    /// Not told: the service cannot be seen, so nobody knows whether it is still down.
+    /// Not notified: the service cannot be seen, so it is unknown whether it is still down.
     Unseen,
-    /// Not told: the alert of a service it depends on speaks for it.
+    /// Not notified: the alert of a service it depends on speaks for it.
     Dependency,
-    /// Not told: the host's own alert speaks for it.
+    /// Not notified: the host's own alert speaks for it.
     HostWide,
 }
 

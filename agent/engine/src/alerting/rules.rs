@@ -40,7 +40,7 @@ pub struct Route {
 pub struct Escalation {
     /// Which incidents. Its kinds are empty.
     pub matches: Match,
-    /// How long after people were first told.
+    /// How long after receivers were first notified.
     pub after: Duration,
     /// Who is notified then.
     pub receivers: Vec<String>,

@@ -68,7 +68,7 @@ impl Engine {
         self.host.set_storm(Some(storm));
     }
 
-    /// When people are to be informed how far a storm has grown.
+    /// When receivers are to be notified how far a storm has grown.
     pub(super) fn storm_growth_due(&self) -> Option<Time> {
         self.host.storm().and_then(Storm::growth_due)
     }

@@ -81,7 +81,7 @@ impl Storm {
         }
     }
 
-    /// When people are to be informed how far it has grown; `None` while they know.
+    /// When receivers are to be notified how far it has grown; `None` while they know.
     pub(crate) fn growth_due(&self) -> Option<Time> {
         let down = self.services.len();
         if down <= self.notified {

@@ -164,7 +164,7 @@ impl Machine {
         self.probes.health.down().cloned()
     }
 
-    /// Whether the run is too young to end an outage that was told while its supervisor, or a job, was busy.
+    /// Whether the run is too young to end an outage that was reported while its supervisor, or a job, was busy.
     pub(super) fn must_last(&self, now: Time) -> Option<Time> {
         let lasted = self.target.run_since + self.service.policy.min_uptime;
         (self.occupation.was_overdue && self.memory.incident.is_some() && lasted > now).then_some(lasted)

@@ -309,7 +309,7 @@ impl Machine {
             Some(TargetState::Running | TargetState::Unchecked { .. } | TargetState::Unknown(_)) => false,
         };
         let incident = self.memory.incident.as_ref();
-        // Of a check that cannot be run nobody knows how long that will be so, and nothing is known to be down.
+        // Of a check that cannot be run it is unknown how long that will be so, and nothing is known to be down.
         let failed = incident.is_some_and(|incident| !matches!(incident.cause, Cause::Unchecked { .. }));
         // What runs, and only fails a question that may be the wrong one, holds up nothing that needs it.
         let failed = failed && !(self.runs() && (self.is_in_doubt() || self.is_trigger_incident()));

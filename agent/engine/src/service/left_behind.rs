@@ -83,7 +83,7 @@ impl Machine {
         if !is_this || self.service.policy.on_dependency_return == OnDependencyReturn::Ignore {
             return None;
         }
-        // Once told, it is so until it runs or an operator stops it.
+        // Once reported, it is so until it runs or an operator stops it.
         let open = self.memory.incident.as_ref();
         if open.is_some_and(|incident| matches!(incident.cause, Cause::StoppedWith { .. })) {
             return Some(known);

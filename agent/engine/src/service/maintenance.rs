@@ -1,4 +1,4 @@
-//! Maintenance: watched, but nothing is opened, nothing is done and nobody is notified.
+//! Maintenance: watched, but nothing is opened, nothing is done and no receiver is notified.
 //!
 //! Three things bring it about, and none of them ends another: an operator's pause, deploys under way, and a window of
 //! the calendar. Pauses and deploys are remembered; of windows the engine is informed, as it knows no calendar.

@@ -110,7 +110,7 @@ impl Machine {
         self.service.has_target && !self.is_unobservable()
     }
 
-    /// Until when nobody is notified of an outage that would be reported now: what answers and is being proved is most
+    /// Until when no receiver is notified of an outage that would be reported now: what answers and is being proved is most
     /// likely over, so that is waited for. Not for longer than `verify`, whatever other runs answer meanwhile.
     pub(super) fn proof_pending(&mut self, now: Time) -> Time {
         let proving = matches!(self.standing.state, State::Verifying | State::Starting);

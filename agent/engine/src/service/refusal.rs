@@ -18,7 +18,7 @@ const ANSWERED_AGAIN: Duration = Duration::from_secs(10 * 60);
 const UNANSWERED_AGAIN: Duration = Duration::from_secs(10);
 const UNANSWERED_MAX: Duration = Duration::from_secs(300);
 
-/// How long to wait before the next question, after so many in a row to which nobody answered.
+/// How long to wait before the next question, after so many in a row to which nothing answered.
 fn gap(unanswered: u32) -> Duration {
     let factor = 2_u32.checked_pow(unanswered).unwrap_or(u32::MAX);
     UNANSWERED_AGAIN.saturating_mul(factor).min(UNANSWERED_MAX)
@@ -31,7 +31,7 @@ pub(super) struct Refusals {
     pub(super) hold: Option<Hold>,
     /// When what was refused is asked for again.
     pub(super) ask_again: Option<Time>,
-    /// How often in a row nobody answered who decides what the agent may do.
+    /// How often in a row nothing answered who decides what the agent may do.
     pub(super) unanswered: u32,
     /// The refusal that was last reported: one that is given again is no news.
     pub(super) reported: Option<Hold>,

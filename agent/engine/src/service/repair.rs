@@ -33,7 +33,7 @@ impl Machine {
         if repairs.len() <= REPAIRS {
             repairs.push(cx.now);
         } else {
-            // Told already.
+            // Notified already.
             return;
         }
         if refills {

@@ -1,6 +1,6 @@
 //! What its supervisor restarts at once was down all the same: the log says so, and who brought it back.
 //!
-//! Nothing is done about it and nobody is notified, unless it is a crash loop. But an end and the next start may be
+//! Nothing is done about it and no receiver is notified, unless it is a crash loop. But an end and the next start may be
 //! milliseconds apart, so that no probe ever fails: without this a service that crashes every hour would look like one
 //! that never does.
 

@@ -364,7 +364,7 @@ impl Machine {
         let started = self.service.has_target && self.runs() && !self.probes.health.was_up();
         let start_grace = started.then(|| self.target.run_since + self.service.policy.start_grace);
         let calm = self.probes.calm_until.filter(|_| !self.probes.health.was_up());
-        // Until it has been seen nobody knows how young it is.
+        // Until it has been seen it is unknown how young it is.
         let unseen = self.service.has_target && self.target.observation.is_none();
         let first_observation = unseen.then(|| self.target.run_since + FIRST_OBSERVATION);
         start_grace

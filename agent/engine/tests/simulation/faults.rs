@@ -1,4 +1,4 @@
-//! Everything that goes wrong, and everything people do.
+//! Everything that goes wrong, and everything operators do.
 
 use std::time::Duration;
 
@@ -354,7 +354,7 @@ impl Sim {
         }
     }
 
-    /// Somebody is busy with a target that is at rest, and then it is as it was.
+    /// Another party is busy with a target that is at rest, and then it is as it was.
     fn busy(&mut self, name: &ServiceName, activity: Activity, longest: u64) {
         let state = self.targets[name].unit.state.clone();
         let active = self.targets[name].unit.supervisor == Supervisor::Active;

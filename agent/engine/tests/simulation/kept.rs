@@ -67,9 +67,9 @@ pub struct Kept {
     pub operator_took_over: Option<Time>,
     /// When its supervisor was seen to have given up, and about which run.
     pub rests: Option<(Time, Option<RunId>)>,
-    /// When it went down lately, as far as people were to be told of it.
+    /// When it went down lately, as far as operators were to be told of it.
     pub opened: Vec<Time>,
-    /// It goes down too often to be told each time; this was reported in that incident.
+    /// It goes down too often to be reported each time; this was reported in that incident.
     pub flapping: Option<IncidentId>,
     /// The open incident.
     pub incident: Option<Open>,

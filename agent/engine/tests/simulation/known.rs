@@ -78,7 +78,7 @@ pub struct Known {
     pub called_off_at: Option<Time>,
     /// What was refused is not asked for again before this, unless something changes.
     pub refused_until: Option<Time>,
-    /// How often in a row nobody answered.
+    /// How often in a row nothing answered.
     pub unanswered: u32,
     /// The action on its way.
     pub flight: Option<(ActionId, Time)>,
@@ -94,7 +94,7 @@ pub struct Known {
     pub closed: Option<Open>,
     /// Since when it could and should be acted on.
     pub due_since: Option<Time>,
-    /// Since when people could and should be notified.
+    /// Since when operators could and should be notified.
     pub unnotified_since: Option<Time>,
     /// Since when it has neither run nor been said to be down, and was not stopped.
     pub silent_since: Option<Time>,

@@ -1,4 +1,4 @@
-//! The tape as a transcript that people can read.
+//! The tape as a transcript that operators can read.
 
 use sentinel_engine::{Command, Event, ReportKind, Time};
 

@@ -1,5 +1,5 @@
 //! Messages that are sent from memory because they cannot be recorded: under the key they will have in the outbox, so
-//! that nobody is notified twice when they come to be recorded after all.
+//! that no receiver is notified twice when they come to be recorded after all.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub enum FromMemory {
     Sending,
     /// The receiver took it; holds its name there.
     Delivered(Option<String>),
-    /// Nobody knows whether it arrived.
+    /// It is unknown whether it arrived.
     Doubtful,
     /// It did not arrive.
     Failed,

@@ -37,7 +37,7 @@ pub enum Outcome {
 /// What an outcome changed for the receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed {
-    /// What somebody should know.
+    /// What operators should know.
     pub news: News,
     /// When the first of the failures in a row was, that before this outcome too.
     pub failing_since: Option<Time>,

@@ -60,7 +60,7 @@ impl Reloads {
         self.ends = None;
     }
 
-    /// Whether one is under way: PID 1 answers nobody then.
+    /// Whether one is under way: PID 1 answers nothing then.
     pub(super) fn under_way(&self) -> bool {
         self.ends.is_some()
     }

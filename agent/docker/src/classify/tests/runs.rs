@@ -114,7 +114,7 @@ fn who_began_a_run_is_waited_for_a_moment() {
     assert!(
         matches!(classify(&mut tracker, world(101)), Verdict::Seen(seen, _) if seen.started_by == StartedBy::Unknown)
     );
-    // It ran before anybody listened.
+    // It ran before the agent listened.
     tracker.facts.started = Some(at(49));
     assert!(matches!(classify(&mut tracker, world(49)), Verdict::Seen(..)));
 }

@@ -13,7 +13,7 @@ const ALERT: Duration = HOUR.saturating_mul(24);
 /// An update that is older says nothing of how things are.
 const UPDATE: Duration = HOUR;
 
-/// The end of an incident whose beginning was told is news for longer: without it, it looks open for ever. So is a
+/// The end of an incident whose beginning was reported is news for longer: without it, it looks open for ever. So is a
 /// digest, which stands for messages that were given up already.
 const ENDING: Duration = HOUR.saturating_mul(24 * 7);
 

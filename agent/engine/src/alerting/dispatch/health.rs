@@ -28,7 +28,7 @@ pub struct Health {
     /// Whether the other receivers know of this outage.
     #[serde(alias = "stuck_told")]
     pub stuck_notified: bool,
-    /// When the other receivers were last told of a refusal for good.
+    /// When the other receivers were last notified of a refusal for good.
     #[serde(alias = "refused_told_at")]
     pub refused_notified_at: Option<Time>,
     /// When the last digest was made.
@@ -57,7 +57,7 @@ impl Breaker {
     }
 }
 
-/// What an answer changed that somebody should know. Those for the other receivers are repeated until
+/// What an answer changed that operators should know. Those for the other receivers are repeated until
 /// [`Health::notified_stuck`], [`Health::notified_works`] or [`Health::notified_refused`] says that they know.
 #[allow(clippy::struct_excessive_bools, reason = "each is a piece of news of its own")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

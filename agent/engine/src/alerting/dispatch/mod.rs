@@ -45,8 +45,8 @@ pub struct DispatchPolicy {
     pub group_wait: Duration,
     /// Most incidents in one group.
     pub group_max: usize,
-    /// An outage shorter than this that nobody heard of by the time it is over is not reported at all. Zero: everything
-    /// that lasted longer than `notify_after` is reported.
+    /// An outage shorter than this that no receiver heard of by the time it is over is not reported at all. Zero:
+    /// everything that lasted longer than `notify_after` is reported.
     pub least: Duration,
 }
 

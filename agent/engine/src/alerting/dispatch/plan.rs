@@ -25,14 +25,14 @@ pub enum Plan {
         /// Why.
         stale: Stale,
     },
-    /// Nobody heard of an incident that is over: say so in one message instead of two.
+    /// No receiver heard of an incident that is over: say so in one message instead of two.
     Collapse {
         /// What is no longer said.
         rows: Vec<i64>,
         /// Its end, which tells everything.
         ending: i64,
     },
-    /// This one was being sent by somebody who is gone: count that as a failed attempt, of which nobody knows whether it
+    /// This one was being sent by somebody who is gone: count that as a failed attempt, of which it is unknown whether it
     /// arrived. Were it sent again at once, a message that ends the agent would do so for ever, with everything behind it.
     CutOff {
         /// Which.

@@ -50,7 +50,7 @@ impl MessageKind {
 pub enum Standing {
     /// It waits.
     Pending,
-    /// It was being sent by somebody who is gone: nobody knows whether it arrived.
+    /// It was being sent by somebody who is gone: it is unknown whether it arrived.
     Interrupted,
     /// It is part of another message that waits.
     Merged,

@@ -14,11 +14,11 @@ const SUPPRESSION_MAX: Duration = Duration::from_secs(600);
 const STOP_MAX: Duration = Duration::from_secs(95);
 /// What is busy with one thing after the other has so long for all of them.
 const AWAY_MAX: Duration = Duration::from_secs(600);
-/// So many incidents within so long are too many to be told each.
+/// So many incidents within so long are too many to be reported each.
 const FLAPPING: usize = 6;
 const FLAPPING_WITHIN: Duration = Duration::from_secs(15 * 60);
 
-/// 3 and 1: nobody is notified of an outage in maintenance, or while the host goes down.
+/// 3 and 1: no receiver is notified of an outage in maintenance, or while the host goes down.
 pub(super) fn nothing_fires_in_maintenance(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Some(message) = message(ledger, entry) else {
         return Ok(());
@@ -59,7 +59,8 @@ pub(super) fn each_is_notified_once(ledger: &Ledger, _: Time, entry: &Entry) -> 
     ensure(!again, || format!("{:?} once more", message.kind))
 }
 
-/// 18: `resolved` goes to those who were notified of the outage, `healed` reports an outage of which nobody was notified.
+/// 18: `resolved` goes to those who were notified of the outage, `healed` reports an outage of which no receiver was
+/// notified.
 pub(super) fn the_end_follows_its_beginning(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
     let Some(message) = message(ledger, entry) else {
         return Ok(());
@@ -139,7 +140,7 @@ pub(super) fn an_outage_ends_after_its_last_failure(ledger: &Ledger, now: Time, 
     })
 }
 
-/// 23: people hear of an incident that lasts, even when it is put down to a dependency. Not in maintenance, and not
+/// 23: operators hear of an incident that lasts, even when it is put down to a dependency. Not in maintenance, and not
 /// while the host goes down.
 pub(super) fn no_outage_is_kept_back(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Entry::Settled { .. } = entry else { return Ok(()) };

@@ -89,8 +89,8 @@ pub(super) fn what_can_be_healed_is_acted_on(ledger: &Ledger, now: Time, entry: 
     Ok(())
 }
 
-/// 13: a refusal that passes is asked again: what should be acted on, and was refused because nobody answered, is asked for
-/// again within five minutes, and the time that those before it may take.
+/// 13: a refusal that passes is asked again: what should be acted on, and was refused because nothing answered, is
+/// asked for again within five minutes, and the time that those before it may take.
 pub(super) fn what_passes_is_asked_again(ledger: &Ledger, now: Time, entry: &Entry) -> Judgement {
     let Entry::Settled { .. } = entry else { return Ok(()) };
     for known in ledger.configured().filter(|known| known.unanswered > 0) {

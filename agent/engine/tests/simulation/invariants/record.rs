@@ -8,7 +8,7 @@ use super::super::tape::Entry;
 use super::{Judgement, any_action, ensure, own_attempt};
 
 /// 6: an action expects the run that was last seen, and its verb fits what was last seen of it. What an operator asks
-/// for while somebody is busy with the target is left to the adapter to refuse.
+/// for while another party is busy with the target is left to the adapter to refuse.
 pub(super) fn actions_are_about_the_run_that_was_judged(ledger: &Ledger, _: Time, entry: &Entry) -> Judgement {
     let Some((action, known)) = any_action(ledger, entry) else {
         return Ok(());

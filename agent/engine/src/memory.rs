@@ -180,7 +180,7 @@ pub struct Incident {
     #[serde(default)]
     pub answered: Option<Answered>,
     /// Since when it would have been reported, had it not answered and been proved.
-    #[serde(default)]
+    #[serde(default, alias = "proof_awaited")]
     pub proof_pending: Option<Time>,
     /// Who began the run that was last seen to begin.
     #[serde(default)]

@@ -12,14 +12,15 @@ fn at(micros: u64) -> Time {
 }
 
 #[test]
-fn run_of_an_incident_is_read_by_its_earlier_name() {
+fn incident_is_read_by_the_earlier_names_of_its_fields() {
     let incident = r#"{
         "id": 7, "opened_at": 1, "own_since": 1, "cause": {"kind": "exited", "code": 1}, "attempts": 1,
-        "instance": "run-1", "started_by": "nobody", "fired": true, "messages": 1
+        "instance": "run-1", "started_by": "nobody", "fired": true, "messages": 1, "proof_awaited": 3
     }"#;
     let incident: Incident = serde_json::from_str(incident).expect("it is read");
     assert_eq!(incident.run, Some(RunId::from("run-1")));
     assert_eq!(incident.started_by, Starter::SameRun);
+    assert_eq!(incident.proof_pending, Some(at(3)));
     let given_up: GivenUp = serde_json::from_str(r#"{"at": 1, "instance": "run-1"}"#).expect("it is read");
     assert_eq!(given_up.run, Some(RunId::from("run-1")));
 }

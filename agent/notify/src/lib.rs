@@ -1,8 +1,8 @@
 //! Where messages go, and their delivery from the outbox.
 //!
 //! * `message`: what receivers are sent, as the outbox keeps it; `incident_message`: how an incident becomes one;
-//! `timeline`: what   happened so far in it; `text`: a message in words, for every kind of receiver; `mask`, `words`:
-//! foreign text made fit
+//!   `timeline`: what happened so far in it; `text`: a message in words, for every kind of receiver; `mask`, `words`:
+//!   foreign text made fit
 //! * `slack`, `email`, `webhook`, `alertmanager`, `command`: receivers; `http`: what those share that are reached over HTTP;
 //!   `signature`: how webhooks are signed. A new kind of receiver is a file like them, an arm of [`Kind`] and a settings
 //!   struct

@@ -10,8 +10,8 @@
 //! * `commit`: a batch and the rows it makes; `memory` and `state`: what is kept for the engine; `retention`: what is
 //!   forgotten
 //! * `alerts`: who was notified, and silences; `incidents` and `evidence`: history for operators; `outbox`: messages on
-//! their way;   `capacity`: how many of them; `firing`: what receivers are sent over and over; `announced`: what they
-//! are notified once
+//!   their way; `capacity`: how many of them; `firing`: what receivers are sent over and over; `announced`: what they
+//!   are notified once
 
 mod age;
 mod alerts;

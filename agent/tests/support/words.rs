@@ -2,7 +2,7 @@
 //! every test that looks over texts for users.
 
 /// Each with what stands in its place.
-pub(crate) const FORBIDDEN: [(&str, &str); 23] = [
+pub(crate) const FORBIDDEN: [(&str, &str); 28] = [
     ("somebody", "the operator, or the program by its name"),
     ("nobody", "no receiver, no operator"),
     ("anybody", "any user, any receiver"),
@@ -26,6 +26,11 @@ pub(crate) const FORBIDDEN: [(&str, &str); 23] = [
     ("lose_sight", "lose_connection"),
     ("out of sight", "cannot be seen"),
     ("hold=blind", "hold=unobservable"),
+    ("deed", "action, event"),
+    ("troubles", "problems"),
+    ("the answer is no", "failure"),
+    ("asks to be left alone", "is rate limiting"),
+    ("at first sight", "when first observed"),
 ];
 
 /// What is a name in quotes rather than a word: the Unix user, and a value in JSON.
@@ -63,4 +68,5 @@ fn words_are_found_whole_and_names_are_none() {
     assert_eq!(forbidden("Nobody was told.").len(), 2);
     assert_eq!(forbidden("We recommend the user `nobody`, untold times.").len(), 0);
     assert_eq!(forbidden("fine\nit goes first").len(), 1);
+    assert_eq!(forbidden("Two troubles, indeed").len(), 1);
 }

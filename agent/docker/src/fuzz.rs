@@ -244,7 +244,7 @@ proptest! {
             tracker.facts.check();
             match classify(&mut tracker, world) {
                 Verdict::Seen(observation, again) => {
-                    let run = tracker.facts.instance();
+                    let run = tracker.facts.run_id();
                     prop_assert!(observation.run.is_none() || observation.run == run, "{:?} {:?}", observation, again);
                 }
                 Verdict::Wait(until) => prop_assert!(until > world.now, "it would wait for what is past"),

@@ -2,7 +2,7 @@
 
 use sentinel_api::{AckResponse, SilenceEntry};
 use sentinel_engine::Report;
-use sentinel_engine::alerting::{Outgoing, Rules, Silence};
+use sentinel_engine::alerting::{Outgoing, Silence};
 
 use super::control::{AlertRefusal, AlertRequest};
 use super::{Driver, Effects, PENDING_MAX, Probes, Target, history};
@@ -42,18 +42,6 @@ impl<T: Target, P: Probes> Driver<T, P> {
             }
         }
         effects.reports.push(report);
-    }
-
-    /// Goes on with other rules, and names the receivers that are gone and would have heard more.
-    pub(super) fn replace_rules(&mut self, rules: Rules) {
-        for (receiver, incidents) in self.engine.set_rules(self.clock.now(), rules) {
-            tracing::warn!(
-                event = "receiver_gone",
-                receiver,
-                incidents,
-                "the receiver is no longer configured; its open incidents end without a message"
-            );
-        }
     }
 
     /// Answers an operator. What changes is asked to be done when it is on disk.

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use sentinel_config::template::Link;
 use sentinel_config::{MaintenanceSettings, Rejected};
-use sentinel_engine::alerting::Rules;
-use sentinel_engine::{HostPolicy, Reload, ServiceName};
+use sentinel_engine::{Reload, ServiceName};
 use tokio::sync::oneshot;
 
 use super::{Driver, Probes, ServiceHandle, Target};
@@ -15,8 +14,6 @@ use super::{Driver, Probes, ServiceHandle, Target};
 pub struct Change<T, P> {
     /// What changes for the engine.
     pub engine: Reload,
-    /// The limits over the whole host.
-    pub recovery: HostPolicy,
     /// Every service there is now.
     pub services: BTreeMap<ServiceName, ServiceHandle<T, P>>,
     /// What was found on the host and is not watched, with the reasons.
@@ -25,8 +22,6 @@ pub struct Change<T, P> {
     pub host: String,
     /// Where to read more about an incident.
     pub link: Option<Arc<Link>>,
-    /// Who is notified what.
-    pub alerts: Rules,
     /// When services are left alone.
     pub maintenance: Vec<MaintenanceSettings>,
     /// Notified when all of it is in force: from then on events of new services are understood.
@@ -42,9 +37,8 @@ impl<T: Target, P: Probes> Driver<T, P> {
         }
         self.carry_out().await;
         let now = self.clock.now();
-        self.engine.set_host_policy(change.recovery);
-        self.replace_rules(change.alerts);
-        self.engine.reload(now, change.engine);
+        let gone = self.engine.reload(now, change.engine);
+        warn_of_gone(&gone);
         self.services = change.services;
         self.agent_health.keep(|service| self.services.contains_key(service));
         self.timelines.keep(|service| self.services.contains_key(service));
@@ -58,5 +52,17 @@ impl<T: Target, P: Probes> Driver<T, P> {
         self.carry_out().await;
         // Whoever asked for it is gone when the agent is stopping.
         let _ = change.applied.send(());
+    }
+}
+
+/// Names the receivers that are gone and would have heard more.
+fn warn_of_gone(gone: &BTreeMap<String, usize>) {
+    for (receiver, incidents) in gone {
+        tracing::warn!(
+            event = "receiver_gone",
+            receiver,
+            incidents,
+            "the receiver is no longer configured; its open incidents end without a message"
+        );
     }
 }

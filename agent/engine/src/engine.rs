@@ -75,12 +75,6 @@ impl Engine {
         self.host.restore(memory);
         self.host.booted_at = Some(booted_at);
     }
-
-    /// Keeps other limits over the whole host from now on. What was spent stays spent.
-    pub fn set_host_policy(&mut self, policy: HostPolicy) {
-        self.host.policy = policy;
-    }
-
     /// Begins to watch `service`, going on from what was last saved of it; replaces one of the same name.
     pub fn add_service(&mut self, now: Time, service: Service, memory: Memory) {
         let name = service.name.clone();

@@ -5,7 +5,7 @@ mod stored;
 use std::time::Duration;
 
 use sentinel_engine::alerting::Rules;
-use sentinel_engine::{NotificationKind, Severity, State};
+use sentinel_engine::{NotificationKind, Reload, Severity, State};
 use sentinel_simulation::{Actor, Start, World};
 use stored::crash_agent;
 
@@ -176,7 +176,10 @@ fn nothing_is_repeated_of_what_flaps_and_is_well() {
         repeat_interval: Some(Duration::from_secs(60)),
         ..Rules::without_receivers()
     };
-    world.engine.as_mut().unwrap().set_rules(world.now, rules);
+    world.reload(Reload {
+        rules: Some(rules),
+        ..Reload::default()
+    });
     killed(&mut world, 6);
     assert_eq!(world.message_kinds().last(), Some(&"flapping"));
     world.run(3600);

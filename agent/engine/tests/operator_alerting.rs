@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel_engine::alerting::{Match, Rules};
-use sentinel_engine::{Command, Engine, Time};
+use sentinel_engine::{Command, Engine, Reload, Time};
 use sentinel_simulation::{Actor, Start, World, everything_to};
 
 const INTERVAL: Duration = Duration::from_secs(3600);
@@ -31,7 +31,13 @@ fn requests_of_operators_let_time_pass_for_what_is_due() {
         repeat_interval: Some(INTERVAL),
         ..everything_to("team")
     };
-    engine.set_rules(now, rules);
+    engine.reload(
+        now,
+        Reload {
+            rules: Some(rules),
+            ..Reload::default()
+        },
+    );
     about_shop(engine);
     let mut later = || {
         now = now + INTERVAL;

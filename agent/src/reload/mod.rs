@@ -220,14 +220,14 @@ impl Reloader {
             let gone = self.pending.given_up(all_seen).into_iter();
             engine.removed.extend(gone.filter(|name| service(&new, name).is_none()));
             let (applied, done) = oneshot::channel();
+            engine.host = Some(new.recovery.clone());
+            engine.rules = Some(new.alerts.rules.clone());
             let change = Change {
                 engine,
-                recovery: new.recovery.clone(),
                 services,
                 rejected: loaded.rejected.clone(),
                 host: new.agent.name.clone(),
                 link: new.alerts.link.clone(),
-                alerts: new.alerts.rules.clone(),
                 maintenance: new.maintenance.clone(),
                 applied,
             };

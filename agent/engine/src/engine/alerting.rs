@@ -57,7 +57,7 @@ impl Engine {
 
     /// Chooses receivers by other rules from now on. Answers the receivers that are gone, with the number of open incidents
     /// of which they were notified.
-    pub fn set_rules(&mut self, now: Time, rules: Rules) -> BTreeMap<String, usize> {
+    pub(super) fn set_rules(&mut self, now: Time, rules: Rules) -> BTreeMap<String, usize> {
         let gone = self.alerting.set_rules(now, rules);
         self.take_alerts();
         gone

@@ -1,6 +1,10 @@
 //! A new configuration while the engine runs.
 
+use std::collections::BTreeMap;
+
 use super::Engine;
+use crate::alerting::Rules;
+use crate::host::HostPolicy;
 use crate::ids::ServiceName;
 use crate::memory::Memory;
 use crate::policy::Service;
@@ -14,6 +18,10 @@ const PARKED_MAX: usize = 10_000;
 /// What a new configuration changes. What is not named here goes on undisturbed.
 #[derive(Clone, Debug, Default)]
 pub struct Reload {
+    /// The limits over the whole host.
+    pub host: Option<HostPolicy>,
+    /// Who is notified of what.
+    pub rules: Option<Rules>,
     /// Services that are no longer configured.
     pub removed: Vec<ServiceName>,
     /// Services that are configured otherwise than before.
@@ -36,7 +44,14 @@ impl Engine {
     ///
     /// No reload grants a budget. What was spent stays spent, of a changed service and of one that was removed and
     /// returns; a give-up stays one. What was refused is asked for again: whoever fixed the reason says so by a reload.
-    pub fn reload(&mut self, now: Time, reload: Reload) {
+    ///
+    /// Answers the receivers that are gone while they had more to hear, with of how many open incidents.
+    pub fn reload(&mut self, now: Time, reload: Reload) -> BTreeMap<String, usize> {
+        if let Some(policy) = reload.host {
+            self.host.policy = policy;
+        }
+        // First: what the rest decides is for the new receivers.
+        let gone = reload.rules.map(|rules| self.set_rules(now, rules)).unwrap_or_default();
         for name in &reload.removed {
             self.remove_service(now, name);
         }
@@ -64,6 +79,7 @@ impl Engine {
         // What that led to is saved, and told, together with it.
         self.attend_host(now);
         self.alert_until(now);
+        gone
     }
 
     /// Stops watching a service. An action that is in flight is waited for, and keeps its slot until it has ended.

@@ -1,10 +1,12 @@
 //! Who is notified in a life: one receiver of everything, or several with routes, repeats and escalations, and operators who
 //! silence and acknowledge.
 
+use std::collections::BTreeMap;
+
 use std::time::Duration;
 
 use sentinel_engine::alerting::{Escalation, Match, Route, Rules};
-use sentinel_engine::{ServiceName, Severity};
+use sentinel_engine::{Reload, ServiceName, Severity};
 use sentinel_simulation::everything_to;
 
 use super::host::{ScheduledEvent, Sim};
@@ -156,9 +158,22 @@ impl Sim {
     fn other_rules(&mut self) {
         self.rules = several(&mut self.audience);
         let (now, rules) = (self.now, self.rules.clone());
-        let Some(agent) = &mut self.agent else { return };
+        if self.agent.is_none() {
+            return;
+        }
         self.tape.push(now, Entry::RulesChanged(Box::new(rules.clone())));
-        agent.engine.set_rules(now, rules);
+        // A reload is one of everything, whatever has changed.
+        self.tape.push(
+            now,
+            Entry::Reloaded(self.policy.clone(), self.services.clone(), BTreeMap::new()),
+        );
+        let reload = Reload {
+            rules: Some(rules),
+            ..Reload::default()
+        };
+        if let Some(agent) = &mut self.agent {
+            agent.engine.reload(now, reload);
+        }
         self.heed();
     }
 

@@ -144,7 +144,7 @@ impl Sim {
         if self.agent.is_none() {
             return;
         }
-        let reload = self.difference(before, changed);
+        let mut reload = self.difference(before, changed);
         let changed = reload
             .changed
             .iter()
@@ -160,9 +160,9 @@ impl Sim {
             Entry::Reloaded(self.policy.clone(), self.services.clone(), changed.clone()),
         );
         let added: Vec<_> = reload.added.iter().map(|(service, _)| service.name.clone()).collect();
-        let (now, policy) = (self.now, self.policy.clone());
+        reload.host = Some(self.policy.clone());
+        let now = self.now;
         if let Some(agent) = &mut self.agent {
-            agent.engine.set_host_policy(policy);
             agent.engine.reload(now, reload);
         }
         self.poll();

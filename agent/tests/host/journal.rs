@@ -94,8 +94,8 @@ fn systemctl_status_reports_the_state_in_one_line() {
         lab.wait(&format!("the status is `{text}`"), || lab.status_text().contains(text));
     };
     shows("2 services: 2 healthy");
-    let shown = lab.host.sh("systemctl status sentinel --no-pager");
-    assert!(shown.contains("Status: \"2 services: 2 healthy\""), "{shown}");
+    let status = lab.host.sh("systemctl status sentinel --no-pager");
+    assert!(status.contains("Status: \"2 services: 2 healthy\""), "{status}");
 
     lab.host.sh("touch /var/tmp/broken");
     lab.kill("shop");

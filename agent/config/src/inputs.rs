@@ -40,6 +40,9 @@ pub(super) struct AgentInput {
     #[serde(deserialize_with = "log_format")]
     pub(super) log: LogFormat,
     pub(super) emoji: bool,
+    pub(super) listen: Option<String>,
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) listen_insecure: bool,
     #[serde(deserialize_with = "mode")]
     pub(super) mode: Option<Mode>,
 }

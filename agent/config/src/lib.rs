@@ -37,6 +37,7 @@ mod slips;
 mod target;
 pub mod template;
 mod validate;
+mod web;
 
 use std::path::Path;
 
@@ -71,6 +72,7 @@ pub use settings::{
 };
 pub use target::{ContainerTarget, DockerAddress, ProcessTarget, Reach, Target};
 pub use validate::{GROUP_WAIT, REPEAT_INTERVAL};
+pub use web::{Listen, WebSettings};
 
 /// Where the configuration is read from unless `--config` names another file.
 pub const DEFAULT_PATH: &str = "/etc/sentinel/sentinel.toml";

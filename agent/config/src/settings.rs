@@ -19,6 +19,7 @@ use super::email::EmailSettings;
 use super::secret::Secret;
 use super::target::{DockerAddress, Reach, Target};
 use crate::template::Link;
+use crate::web::WebSettings;
 
 /// Everything the configuration says.
 #[derive(Clone, Debug)]
@@ -62,6 +63,8 @@ pub struct AgentSettings {
     pub log: LogFormat,
     /// Write the first words of a line as pictures.
     pub emoji: bool,
+    /// Where metrics are served. Default: nowhere.
+    pub web: WebSettings,
     /// `observe` overrides every service.
     pub mode: Mode,
 }

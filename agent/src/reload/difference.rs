@@ -13,6 +13,8 @@ pub(super) fn fixed(old: &AgentSettings, new: &AgentSettings) -> Vec<String> {
         ("agent.control_socket", old.control_socket != new.control_socket),
         ("agent.log", old.log != new.log),
         ("agent.emoji", old.emoji != new.emoji),
+        // Its token can: `token_file` is read again.
+        ("agent.listen", old.web.listen != new.web.listen),
     ];
     keys.iter()
         .filter(|(_, differs)| *differs)

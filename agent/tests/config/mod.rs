@@ -60,6 +60,7 @@ impl Place {
         // Whoever opens it waits for a writer.
         let fifo = Command::new("mkfifo").arg(place.files().join("fifo")).status();
         assert!(fifo.unwrap().success());
+        place.file("web-token", b"0123456789abcdef0123456789abcdef\n");
         place.file("token", b"tok-123456\n");
         place.file("webhook-url", b"https://hooks.example.com/night?token=1\n");
         place

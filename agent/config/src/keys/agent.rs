@@ -1,6 +1,6 @@
 //! The keys of `[agent]`.
 
-use super::values::{MODE, PATH};
+use super::values::{MODE, PATH, SECRET_FILE};
 use crate::rules;
 use crate::schema::{Key, Kind, Section};
 
@@ -70,6 +70,28 @@ pub(super) static AGENT: Section = Section {
             kind: Kind::Bool,
             default: "false",
             doc: "Begin the most important log lines with a picture",
+        },
+        Key {
+            name: "listen",
+            kind: Kind::Text {
+                what: "`ADDRESS:PORT`, `unix:PATH` or `off`",
+                rule: |text| rules::listen(text).map(drop),
+            },
+            // Loopback once the page exists.
+            default: "off",
+            doc: "Serve metrics over HTTP, such as `127.0.0.1:9464`; see [metrics.md](metrics.md)",
+        },
+        Key {
+            name: "token_file",
+            kind: SECRET_FILE,
+            default: "",
+            doc: "A file with the token that clients of `listen` send as `Authorization: Bearer`",
+        },
+        Key {
+            name: "listen_insecure",
+            kind: Kind::Bool,
+            default: "false",
+            doc: "Let `listen` be reached by other hosts without a token",
         },
         Key {
             name: "mode",

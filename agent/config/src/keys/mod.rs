@@ -42,7 +42,7 @@ pub const MAX_RECEIVERS: usize = 100;
 const MAX_WINDOWS: usize = 100;
 
 /// Keys that a later version brings. They are real, so a guess at the nearest word would mislead.
-const NOT_YET: &[(&str, &[&str])] = &[("agent", &["listen", "public"])];
+const NOT_YET: &[(&str, &[&str])] = &[("agent", &["public"])];
 
 /// Whether a later version brings this key.
 pub(super) fn is_not_yet(section: &Section, name: &str) -> bool {

@@ -1,12 +1,13 @@
 //! Addresses: URLs, mail, hosts and ports.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use lettre::message::Mailbox;
 use url::{Host, Url};
 
 use super::{MAX_TEXT, line, shown, text::socket_path};
 use crate::target::DockerAddress;
+use crate::web::Listen;
 
 /// Whether what is sent to `host`, a name or an address as URLs have it, never leaves this one.
 pub fn is_this_host(host: &str) -> bool {
@@ -152,6 +153,28 @@ pub(crate) fn docker(text: &str) -> Result<DockerAddress, String> {
         "{} is neither `unix:///PATH` nor `tcp://HOST:PORT`",
         shown(text)
     ))
+}
+
+/// Where to listen; `None` for `off`. A name is refused: what it stands for is another question each time it is asked.
+pub(crate) fn listen(text: &str) -> Result<Option<Listen>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    if let Some(path) = text.strip_prefix("unix:") {
+        return socket_path(path).map(|()| Some(Listen::Unix(path.into())));
+    }
+    let address: SocketAddr = text.parse().map_err(|_| {
+        let named = host_port(text).is_ok();
+        let hint = if named { "; name the address itself" } else { "" };
+        format!(
+            "{} is neither `ADDRESS:PORT`, such as `127.0.0.1:9464`, nor `unix:PATH`, nor `off`{hint}",
+            shown(text)
+        )
+    })?;
+    if address.port() == 0 {
+        return Err(format!("{} has no port; it must be 1 to 65535", shown(text)));
+    }
+    Ok(Some(Listen::Tcp(address)))
 }
 
 #[cfg(test)]

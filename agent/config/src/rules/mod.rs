@@ -10,7 +10,7 @@ mod text;
 mod time;
 
 pub use address::is_this_host;
-pub(super) use address::{docker, host_port, http_url, mail_server, mailbox};
+pub(super) use address::{docker, host_port, http_url, listen, mail_server, mailbox};
 pub(super) use http::{header_name, header_value, json_pointer, status};
 pub(super) use names::{agent_name, pattern, variable_name};
 pub use names::{alert_pattern, label_name, label_value, name};

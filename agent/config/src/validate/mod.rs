@@ -8,6 +8,7 @@ mod probes;
 mod receivers;
 mod services;
 mod target;
+mod web;
 
 pub use alerts::{GROUP_WAIT, REPEAT_INTERVAL};
 
@@ -33,7 +34,7 @@ pub(super) fn settings(mut inputs: Inputs, findings: &mut Findings) -> Settings 
     if is_crowded("receivers", inputs.receivers.len(), MAX_RECEIVERS, findings) {
         inputs.receivers.clear();
     }
-    let agent = agent(inputs.agent);
+    let agent = agent(inputs.agent, findings);
     let recovery = host(&inputs.recovery);
     let receiver_names: Vec<String> = inputs.receivers.keys().cloned().collect();
     let receivers = receivers::settings(inputs.receivers, inputs.alerts.time_zone.as_deref(), findings);
@@ -93,7 +94,13 @@ fn host(input: &HostInput) -> HostPolicy {
     }
 }
 
-fn agent(input: AgentInput) -> AgentSettings {
+fn agent(input: AgentInput, findings: &mut Findings) -> AgentSettings {
+    let web = web::settings(
+        input.listen.as_deref(),
+        input.token_file.as_deref(),
+        input.listen_insecure,
+        findings,
+    );
     AgentSettings {
         name: input.name.unwrap_or_else(host_name),
         state_dir: input.state_dir.unwrap_or_else(|| PathBuf::from("/var/lib/sentinel")),
@@ -110,6 +117,7 @@ fn agent(input: AgentInput) -> AgentSettings {
         host: input.host,
         log: input.log,
         emoji: input.emoji,
+        web,
         mode: input.mode.unwrap_or(Mode::Heal),
     }
 }

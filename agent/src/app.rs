@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use sentinel_base::clock::Clock;
 use sentinel_base::watchdog::Watchdog;
 use sentinel_config::discovery::{Discovery, Source};
@@ -26,6 +27,7 @@ use tokio::task::JoinSet;
 use crate::components::{Components, Driver, Resources, ServiceHandle};
 use crate::reload::{self, DiscoveryNews, InForce, PendingServices, Reloader};
 use crate::server::{self, Access, ControlSocket, ServerInfo};
+use crate::shown::{self, Shown};
 use crate::status_line::StatusLine;
 use crate::telemetry;
 
@@ -93,7 +95,9 @@ async fn start(
     let opened = Store::open(&settings.agent.state_dir).await?;
     let clock = Clock::start(opened.anchor.as_ref());
     let (handle, control) = sentinel_driver::control::channel();
-    serve(&settings, handle.clone(), tasks).await?;
+    let since = sentinel_base::clock::wall();
+    let shown = Shown::new(&settings, since);
+    serve(&settings, since, &shown, handle.clone(), tasks).await?;
 
     let (engine, pending) = engine(&settings, &opened, &clock, !wanted.is_empty());
     let (sender, events) = sentinel_driver::events();
@@ -109,7 +113,8 @@ async fn start(
     let announcer = Announcer::new(opened.store.clone(), clock.clone());
     notify_damage(&announcer, &settings, &opened).await;
     let (agent_health, heartbeat) = (AgentHealth::default(), watch::Sender::new(settings.heartbeat.clone()));
-    watch_over(&opened.store, &clock, handle, &agent_health, &heartbeat, tasks);
+    watch_over(&opened.store, &clock, handle.clone(), &agent_health, &heartbeat, tasks);
+    shown.serve(&settings, since, handle, tasks);
 
     let (reloads, requests) = reload::requests();
     // One at a time: a reload waits until the configuration is in force.
@@ -138,6 +143,7 @@ async fn start(
         fallback: FallbackNotifier::new(components.registry(), opened.store.clone(), clock.clone()),
         pending: pending_writes(&opened, &services),
         upgrades: Upgrades::default(),
+        counters: shown::counters(&settings, &services),
         services,
         clock,
         store: opened.store,
@@ -157,6 +163,7 @@ async fn start(
         unknown,
         changes: news,
         heartbeat,
+        shown,
         watchdog: Watchdog::from_env(),
     };
     Ok((driver, reloader, requests))
@@ -203,10 +210,17 @@ fn pending_writes(opened: &Opened, services: &BTreeMap<ServiceName, ServiceHandl
 }
 
 /// Opens the control socket.
-async fn serve(settings: &Settings, handle: ControlHandle, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
+async fn serve(
+    settings: &Settings,
+    since: Timestamp,
+    shown: &Shown,
+    handle: ControlHandle,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<()> {
     let socket = ControlSocket::bind(&settings.agent.control_socket).await?;
     let info = ServerInfo {
-        since: sentinel_base::clock::wall(),
+        since,
+        web: shown.status.subscribe(),
     };
     let router = server::router(info, handle, Access::Control);
     tasks.spawn(async move {

@@ -11,6 +11,7 @@ pub mod polkit;
 pub mod reload;
 pub mod root_guard;
 pub mod server;
+pub mod shown;
 pub mod simulate;
 pub mod status_line;
 pub mod suggest;

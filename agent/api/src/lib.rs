@@ -16,5 +16,5 @@ pub use operator::{DeployBody, ErrorResponse, OperatorResponse, PAUSE_MAX, Pause
 pub use queue::{QueueResponse, QueuedMessage, ReceiverStatus};
 pub use status::{
     AcknowledgedStatus, FlappingStatus, HealthResponse, HoldStatus, MaintenanceStatus, ModeWord, ObservedStatus,
-    ProbeStatus, RejectedStatus, ServiceStatus, StatusResponse, UnseenStatus, Version, Waiting,
+    ProbeStatus, RejectedStatus, ServiceStatus, StatusResponse, UnseenStatus, Version, Waiting, WebStatus,
 };

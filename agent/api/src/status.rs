@@ -39,6 +39,18 @@ pub struct StatusResponse {
     /// Where services are looked for, and nothing is known now.
     #[serde(default)]
     pub unseen: Vec<UnseenStatus>,
+    /// Where metrics are served; `null` where they are not configured to be.
+    #[serde(default)]
+    pub web: Option<WebStatus>,
+}
+
+/// Where metrics are served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebStatus {
+    /// The address, as it is configured.
+    pub address: String,
+    /// Why nothing is served there; `null` when all is well.
+    pub error: Option<String>,
 }
 
 /// A place where services are looked for, of which nothing is known now.

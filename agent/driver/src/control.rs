@@ -8,8 +8,11 @@ use sentinel_api::{AckResponse, IncidentDetail, IncidentSummary, QueueResponse, 
 use sentinel_config::discovery::Unseen;
 use sentinel_config::{Origin, Rejected};
 use sentinel_engine::alerting::{AckError, Acknowledgement, Match, SilenceError};
-use sentinel_engine::{IncidentId, OperatorRequest, RequestError, ServiceName, ServiceSnapshot, Time};
+use sentinel_engine::{IncidentId, OperatorRequest, RequestError, ServiceName, ServiceSnapshot, State, Time};
+use sentinel_notify::DeliveryCounts;
 use tokio::sync::{mpsc, oneshot};
+
+use super::counters::Counters;
 
 /// Requests that may wait for the driver. More than the connections that can ask at once, so that it is full only when
 /// the driver stands still.
@@ -31,6 +34,11 @@ pub enum ControlRequest {
         request: OperatorRequest,
         /// The way back: whether the engine has it.
         reply: oneshot::Sender<Result<(), RequestError>>,
+    },
+    /// What was counted, and how everything is now.
+    Metrics {
+        /// The way back.
+        reply: oneshot::Sender<Box<MetricsView>>,
     },
     /// Something about alerts.
     Alerts(AlertRequest),
@@ -146,6 +154,34 @@ pub struct StatusView {
     pub rejected: Vec<Rejected>,
     /// Where services are looked for, and nothing is known now.
     pub unseen: Vec<Unseen>,
+}
+
+/// What metrics are made of.
+#[derive(Clone, Debug, Default)]
+pub struct MetricsView {
+    /// Every service, by name.
+    pub services: Vec<ServiceGauges>,
+    /// What was counted.
+    pub counters: Counters,
+    /// What came of attempts to deliver messages, by receiver.
+    pub deliveries: Vec<(String, DeliveryCounts)>,
+    /// How many targets cannot be seen, by what runs them.
+    pub unobservable: BTreeMap<&'static str, u64>,
+    /// Whether the store can be written.
+    pub store_writable: bool,
+}
+
+/// Of one service, what metrics tell.
+#[derive(Clone, Debug)]
+pub struct ServiceGauges {
+    /// Its name.
+    pub name: ServiceName,
+    /// What it is doing.
+    pub state: State,
+    /// When its open incident opened, if it has one.
+    pub incident_since: Option<Timestamp>,
+    /// Attempts left within the window.
+    pub attempts_left: u32,
 }
 
 /// Which incidents.

@@ -7,6 +7,7 @@ mod acting;
 mod alerts;
 mod batch;
 pub mod control;
+pub mod counters;
 mod evidence;
 pub mod history;
 mod holds;
@@ -14,6 +15,7 @@ pub mod maintenance;
 mod reload;
 pub mod report;
 mod scrub;
+mod serve;
 mod target;
 mod upgrade;
 
@@ -38,7 +40,8 @@ use sentinel_notify::{FallbackNotifier, Timelines};
 use sentinel_store::{Store, StoreErrorKind};
 use tokio::sync::{mpsc, watch};
 
-use control::{ControlRequest, ReloadReply, StatusView};
+use control::{ControlRequest, ReloadReply};
+use counters::Counters;
 use maintenance::{Open, Schedule};
 use report::{Runner, report};
 
@@ -111,6 +114,8 @@ pub struct Driver<T, P> {
     pub pending: PendingWrites,
     /// Whether packages are changing on the host.
     pub upgrades: Upgrades,
+    /// What is counted; `None` where metrics are served nowhere, and then nothing is.
+    pub counters: Option<Box<Counters>>,
 }
 
 /// A queue of events.
@@ -234,6 +239,7 @@ impl<T: Target, P: Probes> Driver<T, P> {
         scrub::scrub(&mut event);
         self.look_for_upgrade(&event);
         self.agent_health.saw(&event);
+        self.count(&event);
         self.engine.handle_event(self.clock.now(), event);
     }
 
@@ -260,6 +266,9 @@ impl<T: Target, P: Probes> Driver<T, P> {
             }
             // Lines and evidence come after the acts: whoever waits for a restart waits for nothing else.
             for news in &effects.reports {
+                if let Some(counters) = &mut self.counters {
+                    counters.reported(news);
+                }
                 report(news, self.runner_of(&news.service));
                 self.collect_evidence(news);
             }
@@ -416,62 +425,6 @@ impl<T: Target, P: Probes> Driver<T, P> {
                 })
                 .await;
         });
-    }
-
-    /// Answers an operator. A client that has gone is not waited for.
-    fn serve(&mut self, request: ControlRequest) {
-        let now = self.clock.now();
-        match request {
-            ControlRequest::Status { reply } => {
-                let services = self.engine.snapshot(now);
-                let view = StatusView {
-                    now,
-                    wall: self.clock.wall(now),
-                    host: self.host.clone(),
-                    acknowledged: services
-                        .iter()
-                        .filter_map(|service| service.incident)
-                        .filter_map(|incident| Some((incident, self.engine.acknowledgement(incident)?.clone())))
-                        .collect(),
-                    services,
-                    origins: self
-                        .services
-                        .iter()
-                        .map(|(name, service)| (name.clone(), service.origin.clone()))
-                        .collect(),
-                    rejected: self.rejected.clone(),
-                    unseen: self.found.borrow().unseen(),
-                };
-                let _ = reply.send(view);
-            }
-            ControlRequest::Operator {
-                service,
-                request,
-                reply,
-            } => {
-                let answer = self.engine.check_request(service.as_str(), &request);
-                if answer.is_ok() {
-                    self.engine
-                        .handle_event(now, Event::OperatorRequested { service, request });
-                }
-                let _ = reply.send(answer);
-            }
-            ControlRequest::Alerts(request) => self.serve_alerts(request),
-            // When too many wait, the client is asked to try again.
-            ControlRequest::Reload { reply } => drop(self.reloads.try_send(reply)),
-            ControlRequest::Incidents { query, reply } => {
-                let store = self.store.clone();
-                tokio::spawn(async move { reply.send(history::incidents(&store, query).await) });
-            }
-            ControlRequest::Queue { limit, reply } => {
-                let store = self.store.clone();
-                tokio::spawn(async move { reply.send(history::queue(&store, now, limit).await) });
-            }
-            ControlRequest::Incident { id, reply } => {
-                let store = self.store.clone();
-                tokio::spawn(async move { reply.send(history::incident(&store, id).await) });
-            }
-        }
     }
 }
 

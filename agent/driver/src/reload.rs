@@ -33,6 +33,7 @@ impl<T: Target, P: Probes> Driver<T, P> {
     pub(super) async fn apply(&mut self, change: Change<T, P>) {
         // What was seen and decided so far is about the old one.
         while let Ok(event) = self.events.try_recv() {
+            self.count(&event);
             self.engine.handle_event(self.clock.now(), event);
         }
         self.carry_out().await;
@@ -41,6 +42,10 @@ impl<T: Target, P: Probes> Driver<T, P> {
         warn_of_gone(&gone);
         self.services = change.services;
         self.agent_health.keep(|service| self.services.contains_key(service));
+        if let Some(counters) = &mut self.counters {
+            let is_known = |service: &ServiceName| self.services.contains_key(service);
+            counters.keep(self.services.len(), is_known);
+        }
         self.timelines.keep(|service| self.services.contains_key(service));
         let names = self.services.keys().cloned().collect();
         self.maintenance.replace(change.maintenance, names);

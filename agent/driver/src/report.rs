@@ -1,5 +1,5 @@
-//! Where what the engine reports becomes an event of the log; metrics will be counted at the same place, so that
-//! the two cannot disagree.
+//! Where what the engine reports becomes an event of the log. Metrics are counted of the same reports at the same place
+//! ([`Counters::reported`](super::counters::Counters::reported)), so that the two cannot disagree.
 //!
 //! The order of a line's fields is part of the interface: `service`, `status`, `status_code`, `recoveries_total`, `event`,
 //! then what belongs to the event.
@@ -20,7 +20,8 @@ pub enum Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    const fn name(self) -> &'static str {
+    /// Its name.
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Systemd(_) => "systemd",
             Self::Docker => "docker",

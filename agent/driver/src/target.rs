@@ -53,6 +53,9 @@ pub trait Probes: Send + Sync + 'static {
     /// Asks all of them once.
     fn round(&self) -> impl Future<Output = ProbeOutcome> + Send;
 
+    /// What they ask with, for metrics: `http`, `tcp`, `command`, or `several` that are not the same.
+    fn kind(&self) -> &'static str;
+
     /// The TCP ports of this host that they ask.
     fn ports(&self) -> BTreeSet<u16>;
 }

@@ -209,8 +209,13 @@ impl Engine {
 
     /// Every service as it stands, by name.
     pub fn snapshot(&self, now: Time) -> Vec<ServiceSnapshot> {
+        self.snapshots(now).collect()
+    }
+
+    /// The same one by one, for who needs little of each.
+    pub fn snapshots(&self, now: Time) -> impl Iterator<Item = ServiceSnapshot> {
         let present = self.machines.values().filter(|machine| !machine.is_leaving());
-        present.map(|machine| machine.snapshot(now)).collect()
+        present.map(move |machine| machine.snapshot(now))
     }
 
     fn with(&mut self, now: Time, name: &ServiceName, change: impl FnOnce(&mut Machine, &mut Context<'_>)) {

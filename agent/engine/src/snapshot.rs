@@ -53,6 +53,8 @@ pub struct ServiceSnapshot {
     pub unprobed: Option<Duration>,
     /// The open incident.
     pub incident: Option<IncidentId>,
+    /// When that opened.
+    pub incident_since: Option<Time>,
     /// Attempts made in the open incident.
     pub attempts: u32,
     /// Attempts left within the window.

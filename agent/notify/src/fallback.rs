@@ -14,7 +14,7 @@ use sentinel_store::{Delivery, FromMemory, OutgoingMessage, Store};
 use tokio::sync::{mpsc, watch};
 
 use super::retry::{Retry, RetryPolicy};
-use super::{Delivered, DeliveryError, Message, Receiver};
+use super::{Delivered, DeliveryCounts, DeliveryError, Message, Receiver};
 
 /// Messages that may wait for one receiver. What exceeds it waits for the store, or for room.
 const QUEUE: usize = 100;
@@ -38,6 +38,15 @@ impl ReceiverRegistry {
     /// Forgets all but those named.
     pub fn keep(&self, names: &[String]) {
         self.receivers().retain(|name, _| names.contains(name));
+    }
+
+    /// What came of attempts to deliver messages, by receiver.
+    fn deliveries(&self) -> Vec<(String, DeliveryCounts)> {
+        let receivers = self.receivers();
+        let counts = receivers
+            .iter()
+            .map(|(name, receiver)| (name.clone(), receiver.counts.read()));
+        counts.collect()
     }
 
     fn find(&self, name: &str) -> Option<Arc<Receiver>> {
@@ -81,6 +90,11 @@ impl FallbackNotifier {
             begun: BTreeSet::new(),
             failing: watch::Sender::new(false),
         }
+    }
+
+    /// What came of attempts to deliver messages, from memory and from the outbox, by receiver.
+    pub fn deliveries(&self) -> Vec<(String, DeliveryCounts)> {
+        self.registry.deliveries()
     }
 
     /// The store cannot be written, for the reason `error`: `names` are notified, once. Of `messages`, which wait for it,

@@ -18,6 +18,7 @@ mod alertmanager;
 pub mod announcer;
 mod combined;
 mod command;
+mod counts;
 mod dispatch;
 mod email;
 mod ending;
@@ -50,6 +51,8 @@ use thiserror::Error;
 pub use alertmanager::Alertmanager;
 pub use combined::Trouble;
 pub use command::Command;
+use counts::Counts;
+pub use counts::DeliveryCounts;
 pub use email::Email;
 pub use error::{DeliveryError, DeliveryErrorKind};
 pub use fallback::{FallbackNotifier, ReceiverRegistry};
@@ -88,6 +91,8 @@ pub struct Receiver {
     zone: TimeZone,
     /// Other words than the built-in ones.
     template: Option<Template>,
+    /// What came of attempts so far.
+    counts: Counts,
 }
 
 /// The kinds of receiver.
@@ -151,6 +156,7 @@ impl Receiver {
                 kind,
                 zone: settings.zone.clone(),
                 template: template?,
+                counts: Counts::default(),
             })
         })
         .map_err(|source| ReceiverError::Settings {
@@ -182,13 +188,15 @@ impl Receiver {
                 "a message goes in the built-in words, as the receiver's template failed"
             );
         }
-        match &self.kind {
+        let result = match &self.kind {
             Kind::Slack(slack) => slack.deliver(&rendered).await,
             Kind::Webhook(webhook) => webhook.deliver(&rendered).await,
             Kind::Command(command) => command.deliver(&rendered).await,
             Kind::Email(email) => email.deliver(&rendered).await,
             Kind::Alertmanager(manager) => manager.deliver(&rendered).await,
-        }
+        };
+        self.counts.add(&result);
+        result
     }
 
     /// What a receiver does besides, for as long as its messages are delivered.

@@ -48,6 +48,20 @@ pub struct Prober {
 pub struct ServiceProbes(Vec<(Question, Probe)>);
 
 impl ServiceProbes {
+    /// What is asked with: `http`, `tcp`, `command`, or `several` that are not the same.
+    pub fn kind(&self) -> &'static str {
+        let mut kinds = self.0.iter().map(|(_, probe)| match probe {
+            Probe::Http(_) => "http",
+            Probe::Tcp(_) => "tcp",
+            Probe::Command(_) => "command",
+        });
+        match kinds.next() {
+            Some(first) if kinds.all(|kind| kind == first) => first,
+            // Without any there is nothing to be asked with, and no round.
+            _ => "several",
+        }
+    }
+
     /// The TCP ports of this very host that are asked.
     pub fn ports(&self) -> BTreeSet<u16> {
         let asked = self.0.iter().filter_map(|(_, probe)| match probe {

@@ -104,6 +104,10 @@ async fn ask_agent(cli: &Cli) -> Result<AgentFacts, Box<dyn Error + Send + Sync>
         unseen: unseen.collect(),
         unobservable: unobservable.map(|service| service.name.clone()).collect(),
         refused: refused.collect(),
+        not_served: status
+            .web
+            .as_ref()
+            .and_then(|web| Some((web.address.clone(), web.error.clone()?))),
     })
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 use sentinel_api::{
     MaintenanceStatus, ModeWord, ProbeStatus, RejectedStatus, ServiceStatus, StatusResponse, UnseenStatus, Waiting,
+    WebStatus,
 };
 use sentinel_config::Origin;
 use sentinel_text::Table;
@@ -63,6 +64,7 @@ pub(super) fn all(status: &StatusResponse, paint: Paint) -> String {
     }
     out.push_str(&rejected(&status.rejected, paint));
     out.push_str(&unseen(&status.unseen, paint));
+    out.push_str(&not_served(status.web.as_ref(), paint));
     out
 }
 
@@ -109,6 +111,20 @@ fn unseen(unseen: &[UnseenStatus], paint: Paint) -> String {
         let _ = writeln!(out, "{gap}{} {text}", paint.text(Tone::Warn, head));
     }
     out
+}
+
+/// That metrics are not served where they should be.
+fn not_served(web: Option<&WebStatus>, paint: Paint) -> String {
+    let Some(WebStatus {
+        address,
+        error: Some(error),
+    }) = web
+    else {
+        return String::new();
+    };
+    let text = format!("{address}: {error}");
+    let text = sentinel_text::printable(&text);
+    format!("\n{} {text}\n", paint.text(Tone::Warn, "metrics are not served:"))
 }
 
 /// What asks to be watched and is not.

@@ -109,6 +109,7 @@ fn everything() -> StatusResponse {
         since: at("2026-03-01T11:00:00Z"),
         rejected: vec![],
         unseen: vec![],
+        web: None,
         services: vec![cache, shop(), web],
     }
 }
@@ -457,6 +458,7 @@ async fn serve(socket: &Path) -> mpsc::Receiver<OperatorRequest> {
     let (handle, mut requests) = sentinel_driver::control::channel();
     let (asked, operators) = mpsc::channel(1024);
     let info = ServerInfo {
+        web: tokio::sync::watch::Sender::new(None).subscribe(),
         since: Timestamp::UNIX_EPOCH,
     };
     let bound = ControlSocket::bind(socket).await.unwrap();

@@ -99,6 +99,10 @@ impl Probes for HostProbes {
         self.shared.round(&self.probes).await
     }
 
+    fn kind(&self) -> &'static str {
+        self.probes.kind()
+    }
+
     fn ports(&self) -> BTreeSet<u16> {
         self.probes.ports()
     }

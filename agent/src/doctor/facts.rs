@@ -165,4 +165,6 @@ pub struct AgentFacts {
     pub unobservable: Vec<String>,
     /// Services that it was not able to restart, with reasons.
     pub refused: Vec<(String, String)>,
+    /// Where it should serve metrics and does not: the address, and why.
+    pub not_served: Option<(String, String)>,
 }

@@ -24,6 +24,7 @@ pub use self::pending::PendingServices;
 use self::refusal::{refuse, refuse_error, refuse_errors};
 use crate::components::{Change, Components, ReplaceError, service};
 use crate::polkit;
+use crate::shown::Shown;
 
 /// Reloads that may wait for their turn.
 const QUEUE: usize = 4;
@@ -53,6 +54,8 @@ pub struct Reloader {
     pub changes: mpsc::Sender<Change>,
     /// The way to the heartbeat.
     pub heartbeat: watch::Sender<Option<HeartbeatSettings>>,
+    /// What is shown over HTTP.
+    pub shown: Shown,
     /// Notifies the service manager.
     pub watchdog: Watchdog,
 }
@@ -143,6 +146,7 @@ impl Reloader {
             let answer = self.reload().await;
             self.watchdog.ready();
             let Ok(answer) = answer else { return };
+            self.shown.reloaded(answer.is_ok().then_some(&self.in_force.settings));
             if let Some(reply) = reply {
                 // The client may have stopped waiting.
                 let _ = reply.send(answer);

@@ -11,12 +11,13 @@ use axum::{Extension, Json, Router, middleware};
 use jiff::Timestamp;
 use sentinel_api::{
     DeployBody, HealthResponse, IncidentDetail, IncidentsResponse, OperatorResponse, PAUSE_MAX, PauseBody,
-    QueueResponse, ReloadResponse, StatusResponse, Version,
+    QueueResponse, ReloadResponse, StatusResponse, Version, WebStatus,
 };
 use sentinel_driver::control::{ControlHandle, ControlRequest, IncidentQuery};
 use sentinel_engine::{IncidentId, OperatorRequest, RequestError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 use tracing::info;
 
 use super::errors::{Refusal, as_json, deadline};
@@ -37,6 +38,8 @@ const LIMIT_MAX: u32 = 1000;
 pub struct ServerInfo {
     /// When the agent started.
     pub since: Timestamp,
+    /// Whether metrics are served.
+    pub web: watch::Receiver<Option<WebStatus>>,
 }
 
 /// What a listener's clients may do.
@@ -128,6 +131,7 @@ async fn show_status(State(shared): State<Shared>, Query(query): Query<StatusQue
             services,
             rejected: view.rejected.iter().map(Into::into).collect(),
             unseen: view.unseen.into_iter().map(Into::into).collect(),
+            web: shared.info.web.borrow().clone(),
         })),
     }
 }

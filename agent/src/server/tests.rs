@@ -42,6 +42,7 @@ struct Running {
 
 fn info() -> ServerInfo {
     ServerInfo {
+        web: tokio::sync::watch::Sender::new(None).subscribe(),
         since: "2026-01-01T00:00:00Z".parse().unwrap(),
     }
 }
@@ -202,6 +203,7 @@ fn view() -> StatusView {
         last_probe: None,
         unprobed: None,
         incident: None,
+        incident_since: None,
         attempts: 0,
         attempts_left: 5,
         recoveries: 0,

@@ -151,6 +151,7 @@ mod tests {
             last_probe: None,
             unprobed: None,
             incident: None,
+            incident_since: None,
             attempts: 0,
             attempts_left: 5,
             recoveries: 0,

@@ -8,7 +8,7 @@
 ///
 /// `held/storm` is what `event=held reason_kind=storm` has: where what an operator should do depends on one more field,
 /// its values have numbers of their own.
-pub(super) const MESSAGE_IDS: [(&str, &str); 71] = [
+pub(super) const MESSAGE_IDS: [(&str, &str); 73] = [
     ("started", "1f8065232c6f4215a52581831329a05a"),
     ("ended", "a818bc77d267410093bb236499df154b"),
     ("config_refused", "cfe18aee764249f9a88affe135d8d191"),
@@ -25,6 +25,8 @@ pub(super) const MESSAGE_IDS: [(&str, &str); 71] = [
     ("preexisting_failure", "ef157027906345aea74e74f14b86c96c"),
     ("control", "310814d8a4a149b88924c7fc55130f3f"),
     ("control_failed", "344ac34836214d6c9dadb7fae896429a"),
+    ("listening", "ee5f574c81284ffdb981003cbd110cdf"),
+    ("listen_failed", "c34ae524cc9f45a1a229f8635440a16f"),
     ("connection_lost", "88e3e40a31b440d4aba83b0d9727bbef"),
     ("resumed", "9a59592d31944802a0902d4afe4711d4"),
     ("state", "ee7f5f253f7b4370898ecfaf652be24b"),

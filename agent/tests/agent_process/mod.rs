@@ -12,3 +12,4 @@ mod reload;
 mod replay;
 mod secrets;
 mod store_lost;
+mod web;

@@ -55,6 +55,7 @@ impl Machine {
             last_probe: self.probes.last.clone(),
             unprobed: self.unprobed(now),
             incident: self.memory.incident.as_ref().map(|incident| incident.id),
+            incident_since: self.memory.incident.as_ref().map(|incident| incident.opened_at),
             attempts: self.memory.incident.as_ref().map_or(0, |incident| incident.attempts),
             attempts_left: if self.memory.gave_up {
                 0

@@ -193,6 +193,13 @@ pub(super) fn agent(facts: &Facts) -> Vec<Finding> {
             "fix what the reason names; the agent tries again by itself",
         ));
     }
+    if let Some((address, reason)) = &agent.not_served {
+        findings.push(Finding::warning(
+            CHECK,
+            format!("metrics are not served at `{address}`: {reason}"),
+            "free the address, or change `listen` and `systemctl restart sentinel`; the agent tries again by itself",
+        ));
+    }
     if findings.is_empty() {
         findings.push(Finding::ok(
             CHECK,

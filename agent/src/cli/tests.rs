@@ -467,7 +467,7 @@ async fn serve(socket: &Path) -> mpsc::Receiver<OperatorRequest> {
         while let Some(request) = requests.recv().await {
             match request {
                 // Dropping the reply is an answer too.
-                ControlRequest::Status { .. } | ControlRequest::Alerts(_) => {}
+                ControlRequest::Status { .. } | ControlRequest::Metrics { .. } | ControlRequest::Alerts(_) => {}
                 ControlRequest::Operator {
                     service,
                     request,

@@ -108,6 +108,8 @@ async fn drive(mut requests: mpsc::Receiver<ControlRequest>, asked: mpsc::Sender
     while let Some(request) = requests.recv().await {
         match request {
             ControlRequest::Status { reply } => drop(reply.send(view())),
+            // Not asked for over this socket.
+            ControlRequest::Metrics { reply } => drop(reply),
             ControlRequest::Operator {
                 service,
                 request,

@@ -10,13 +10,14 @@ use sentinel::cli::Cli;
 use super::pages::{Kind, Page, pages, root};
 
 /// The files in `/etc/sentinel/secrets` that pages name, and something that may stand in each.
-const SECRETS: [(&str, &str); 6] = [
+const SECRETS: [(&str, &str); 7] = [
     ("slack", "https://hooks.slack.com/services/T0/B0/none"),
     ("slack-token", "xoxb-none"),
     ("mail", "none"),
     ("signing", "whsec_YmV0dGVyIGluIGEgZmlsZSwgcmVhbGx5IQ=="),
     ("headers", "X-Key: none"),
     ("alertmanager-token", "none"),
+    ("metrics-token", "0123456789abcdef0123456789abcdef"),
 ];
 
 /// A line that is typed at a prompt, as words; `None` for one that is not for `sentinel`, or only stands for others.

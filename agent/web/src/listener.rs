@@ -206,8 +206,10 @@ async fn serve(listener: &Listener, router: &Router) {
     };
     loop {
         if let Err(error) = listener.accept(&server).await {
-            let error: &dyn std::error::Error = &error;
-            tracing::debug!(error, "failed to accept a connection");
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "failed to accept a connection"
+            );
             tokio::time::sleep(ACCEPT_GAP).await;
         }
     }
@@ -250,8 +252,7 @@ async fn converse(
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     if let Ok(Err(error)) = timeout(WHOLE, connection).await {
-        let error: &dyn std::error::Error = &error;
-        tracing::debug!(error, "a connection ended early");
+        tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
     }
 }
 

@@ -51,6 +51,7 @@ fn restart(attempt: u32, again: bool) -> ReportKind {
     let action = Action {
         id: ActionId(1),
         service: name("shop"),
+        incident: Some(IncidentId(1)),
         kind: ActionKind::Restart,
         attempt,
         expected: None,

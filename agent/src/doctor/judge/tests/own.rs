@@ -183,6 +183,11 @@ fn each_lack_of_its_own_is_named_with_its_fix() {
             &[("agent", Failure, "`a` is down, and because", "again by itself")],
         ),
         (
+            "nowhere to serve metrics",
+            |f| agent(f).not_served = Some(("127.0.0.1:9464".to_owned(), wrong())),
+            &[("agent", Warning, "`127.0.0.1:9464`: because", "`listen`")],
+        ),
+        (
             "no state directory",
             |f| store(f).exists = false,
             &[("store", Failure, "there is no", "StateDirectory")],

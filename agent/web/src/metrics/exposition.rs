@@ -264,7 +264,7 @@ mod tests {
             ("", ""),
         ] {
             let text = written(Format::Text, |out| {
-                out.family(&COUNTER).sample(&[value, ""], Value::Integer(1))
+                out.family(&COUNTER).sample(&[value, ""], Value::Integer(1));
             });
             let line = text.lines().last().unwrap();
             assert_eq!(line, format!("sentinel_restarts_total{expected} 1"), "{value:?}");
@@ -292,7 +292,7 @@ mod tests {
             histogram.observe(Duration::from_millis(millis));
         }
         let text = written(Format::OpenMetrics, |out| {
-            out.family(&HISTOGRAM).histogram(&["shop"], &histogram)
+            out.family(&HISTOGRAM).histogram(&["shop"], &histogram);
         });
         let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let buckets: Vec<String> = [
@@ -324,7 +324,7 @@ mod tests {
             ]
         );
         let text = written(Format::Text, |out| {
-            out.family(&HISTOGRAM).histogram(&["shop"], &histogram)
+            out.family(&HISTOGRAM).histogram(&["shop"], &histogram);
         });
         assert!(text.contains("le=\"1\"} 3\n"), "{text}");
     }

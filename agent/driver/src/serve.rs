@@ -71,9 +71,9 @@ impl<T: Target, P: Probes> Driver<T, P> {
     /// What was counted, and how everything is now.
     fn metrics(&self) -> MetricsView {
         let now = self.clock.now();
-        let troubles = self.agent_health.troubles();
+        let problems = self.agent_health.problems();
         let mut unobservable = BTreeMap::from([("systemd", 0), ("docker", 0), ("process", 0)]);
-        for service in troubles.unseen.keys() {
+        for service in problems.unseen.keys() {
             *unobservable.entry(self.runner_name(service)).or_default() += 1;
         }
         let gauges = |service: sentinel_engine::ServiceSnapshot| ServiceGauges {
@@ -87,7 +87,7 @@ impl<T: Target, P: Probes> Driver<T, P> {
             counters: self.counters.as_deref().cloned().unwrap_or_default(),
             deliveries: self.fallback.deliveries(),
             unobservable,
-            store_writable: !troubles.store_failing,
+            store_writable: !problems.store_failing,
         }
     }
 

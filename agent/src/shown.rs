@@ -68,7 +68,7 @@ impl Shown {
     }
 }
 
-/// What the driver counts with; nothing where nobody could ask for it.
+/// What the driver counts with; nothing where no client could ask for it.
 pub fn counters(settings: &Settings, services: &BTreeMap<ServiceName, ServiceHandle>) -> Option<Box<Counters>> {
     settings.agent.web.listen.as_ref()?;
     let mut counters = Counters::default();

@@ -215,7 +215,7 @@ fn what_is_not_asked_for_rightly_is_refused_in_a_sentence() {
 }
 
 #[test]
-fn connections_beyond_the_bound_are_told_to_come_back() {
+fn connections_beyond_the_bound_get_503_and_retry_after() {
     let address = own_address(3);
     let _place = start_at(address, "", "");
     // None of them says anything: each holds its place until its time is over.

@@ -26,7 +26,7 @@ use crate::routes::{Shared, router};
 /// Connections served at once. A scraper has one.
 const CONNECTIONS: usize = 64;
 
-/// Connections that are told that there are too many; what comes then is closed without a word.
+/// Connections that get 503; the next ones are closed without an answer.
 const TURNED_AWAY: usize = 64;
 
 /// How long the head of a request may take. A client that connects has its request at hand.
@@ -183,7 +183,7 @@ impl Listener {
     }
 }
 
-/// Removes a socket on which nobody answers any more.
+/// Removes a socket on which no process answers any more.
 async fn free(path: &Path) -> Result<(), ListenError> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => return Err(ListenError::NotASocket(path.to_owned())),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_is_replaced_only_when_nobody_answers() {
+    async fn a_socket_is_replaced_only_when_no_process_answers() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("web.sock");
         let listen = Listen::Unix(path.clone());

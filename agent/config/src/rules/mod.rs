@@ -16,7 +16,7 @@ pub(super) use names::{agent_name, pattern, variable_name};
 pub use names::{alert_pattern, label_name, label_value, name};
 pub(super) use target::unit_pattern;
 pub use target::{compose, container, protected, unit};
-pub(super) use text::{absolute_path, argument, needle, secret, secret_file, socket_path, template};
+pub(super) use text::{absolute_path, argument, bearer_token, needle, secret, secret_file, socket_path, template};
 pub use time::parse_duration;
 pub(super) use time::{duration, spell, time_of_day, zone};
 

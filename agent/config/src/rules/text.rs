@@ -74,3 +74,44 @@ pub(crate) fn template(text: &str) -> Result<(), String> {
         _ => Err(format!("is longer than {MAX_TEMPLATE} bytes")),
     }
 }
+
+/// Checks a token by what `Authorization: Bearer` can carry (RFC 6750, `b64token`). Nothing of it is repeated.
+pub(crate) fn bearer_token(token: &str) -> Result<(), String> {
+    /// What is shorter can be tried out.
+    const TOKEN_MIN: usize = 16;
+    /// More than a head of a request should have in one field.
+    const TOKEN_MAX: usize = 512;
+
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    if !token.bytes().all(legal) {
+        return Err("the file's text is no token: letters, digits and `-._~+/=` on one line".to_owned());
+    }
+    if !(TOKEN_MIN..=TOKEN_MAX).contains(&token.len()) {
+        return Err(format!(
+            "the token has {} characters; it must have {TOKEN_MIN} to {TOKEN_MAX}, as `openssl rand -hex 32` prints them",
+            token.len()
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_fits_a_header_and_cannot_be_guessed() {
+        for (token, expected) in [
+            ("0123456789abcdef", true),
+            ("0123456789-._~+/=", true),
+            ("0123456789abcde", false),
+            ("0123456789 abcdef", false),
+            ("0123456789abcdef\n0123456789abcdef", false),
+            ("0123456789abcdef\u{e9}", false),
+            (&"x".repeat(512), true),
+            (&"x".repeat(513), false),
+        ] {
+            assert_eq!(bearer_token(token).is_ok(), expected, "{token:?}");
+        }
+    }
+}

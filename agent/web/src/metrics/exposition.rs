@@ -77,7 +77,7 @@ pub(super) struct Family {
     pub(super) name: &'static str,
     /// Its kind.
     pub(super) kind: Kind,
-    /// What its samples are told apart by.
+    /// What its samples differ in.
     pub(super) labels: &'static [&'static str],
     /// What it says, in a sentence.
     pub(super) help: &'static str,

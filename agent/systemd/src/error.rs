@@ -1,5 +1,5 @@
 //! What can go wrong between the agent and systemd, beside a call over the watcher's connection
-//! ([`CallError`](super::message::CallError)).
+//! ([`CallError`]).
 
 use std::io;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The watched units and what is known of them; [`telling`] judges them and says what is news. Outlives connections.
+//! The watched units and what is known of them; [`reporting`] judges them and says what is news. Outlives connections.
 
 mod reporting;
 

@@ -303,6 +303,7 @@ async fn status_reports_everything_about_every_service() {
             "since": "2026-01-01T00:00:00Z",
             "rejected": [],
             "unseen": [{ "source": "labels", "reason": "permission denied" }],
+            "web": null,
             "services": [{
                 "name": "shop",
                 "state": "suppressed",
